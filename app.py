@@ -1,0 +1,34 @@
+"""Cinema Tickets: every trigger at a glance. What each does is in chalicelib/application."""
+
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib import bootstrap
+from chalicelib.api import answers, batches, health, methods, reservations, sessions
+
+app = Chalice(app_name="cinema-tickets", configure_logs=False)
+app.register_middleware(answers.in_contract_form, "http")
+
+# HTTP: see the routes in each module.
+app.register_blueprint(sessions.routes)
+app.register_blueprint(reservations.routes)
+app.register_blueprint(health.routes)
+methods.refuse_other_methods(app)
+
+
+# Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.
+@app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
+def on_row_changed(event: Any) -> batches.BatchAnswer:
+    return batches.each_change(event.to_dict()["Records"], bootstrap.on_row_record())
+
+
+@app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
+def on_reservation_changed(event: Any) -> batches.BatchAnswer:
+    return batches.each_change(event.to_dict()["Records"], bootstrap.on_reservation_record())
+
+
+# Queues.
+@app.on_sqs_message(queue=f"{bootstrap.settings().table_prefix}-expiry", batch_size=10)
+def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
+    return batches.each_message(event.to_dict()["Records"], bootstrap.on_expiry_record())

@@ -1,0 +1,157 @@
+"""From a view's outcome to an HTTP answer: the one place that knows statuses, codes and headers of errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from time import perf_counter
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib.domain import refusals
+from chalicelib.domain.times import to_iso
+
+from . import schemas
+from .messages import language, message
+
+log = Logger(service="cinema-tickets")
+
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`hidden` facts only fill in the message; the others are fields of the body too."""
+
+    status: int
+    code: str
+    facts: Callable[[Any], Facts] = lambda _: {}
+    hidden: Callable[[Any], Facts] = lambda _: {}
+    headers: Mapping[str, str] | None = None
+
+
+def _expired(refusal: refusals.ReservationExpired) -> Facts:
+    return {"reservationId": refusal.reservation_id, "expiredAt": to_iso(refusal.expired_at)}
+
+
+def _reservation(refusal: Any) -> Facts:
+    return {"reservationId": refusal.reservation_id}
+
+
+REFUSALS: dict[type[Exception], Refused] = {
+    schemas.MalformedJson: Refused(400, "MALFORMED_JSON", hidden=lambda e: {"detail": e.detail}),
+    schemas.MalformedRequest: Refused(
+        400, "VALIDATION_ERROR", lambda e: {"field": e.field} if e.field else {}, lambda e: {"detail": e.detail}
+    ),
+    schemas.BodyTooLarge: Refused(413, "PAYLOAD_TOO_LARGE", lambda _: {"limitBytes": schemas.LARGEST_BODY_BYTES}),
+    refusals.CursorInvalid: Refused(400, "CURSOR_INVALID"),
+    refusals.TooManySeats: Refused(400, "TOO_MANY_SEATS", lambda e: {"requested": e.asked, "limit": e.limit}),
+    refusals.SessionNotFound: Refused(404, "SESSION_NOT_FOUND"),
+    refusals.ReservationNotFound: Refused(404, "RESERVATION_NOT_FOUND"),
+    refusals.SeatsNotFound: Refused(
+        404, "SEAT_NOT_FOUND", lambda e: {"unknownSeats": e.seats}, lambda e: {"seats": e.seats}
+    ),
+    refusals.SeatsUnavailable: Refused(
+        409, "SEAT_ALREADY_RESERVED", lambda e: {"conflictingSeats": e.seats}, lambda e: {"seats": e.seats}
+    ),
+    refusals.ReservationConfirmed: Refused(409, "RESERVATION_ALREADY_CONFIRMED", _reservation),
+    refusals.AlreadyPaid: Refused(409, "RESERVATION_ALREADY_PAID", _reservation),
+    refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
+    refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
+    refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
+    refusals.StoreUnavailable: Refused(503, "TEMPORARILY_UNAVAILABLE", headers={"Retry-After": "1"}),
+}
+
+# What Chalice itself refuses before a view is asked.
+CHALICE_CODES = {
+    "UnsupportedMediaType": Refused(415, "UNSUPPORTED_MEDIA_TYPE"),
+    "MethodNotAllowedError": Refused(405, "METHOD_NOT_ALLOWED"),
+    "InternalServerError": Refused(500, "INTERNAL_ERROR"),
+}
+
+View = Callable[..., Response]
+
+
+def answered(blueprint: Blueprint) -> Callable[[View], View]:
+    """Hands the view its request, turns what it raises into the contract's errors, and logs one line on the outcome."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(**path: str) -> Response:
+            request: Request = blueprint.current_request
+            started = perf_counter()
+            try:
+                response = view(request, **path)
+            except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
+                response = _refusal(error, request, path)
+            _log_outcome(view.__name__, request, path, response, started)
+            response.headers["X-Request-Id"] = _request_id(request)
+            return response
+
+        return answer
+
+    return decorate
+
+
+def ok(answer: Any, status: int = 200) -> Response:
+    return Response(schemas.encoded(answer), status_code=status, headers=dict(HEADERS))
+
+
+def created(answer: Any) -> Response:
+    return ok(answer, status=201)
+
+
+def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: what Chalice itself refused, in the words and the form of the contract."""
+    response = get_response(request)
+    if isinstance(response.body, dict) and "Code" in response.body:
+        refused = CHALICE_CODES.get(response.body["Code"], CHALICE_CODES["InternalServerError"])
+        allowed = {"Allow": str(response.headers["Allow"])} if "Allow" in response.headers else {}
+        return _error(refused, {}, {"method": request.method}, request, allowed)
+    return response
+
+
+def method_not_allowed(request: Request, allowed: str) -> Response:
+    return _error(CHALICE_CODES["MethodNotAllowedError"], {}, {"method": request.method}, request, {"Allow": allowed})
+
+
+def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
+    refused = next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), None)
+    if refused is None:
+        log.exception("unexpected", path=path, request_id=_request_id(request))
+        return _error(CHALICE_CODES["InternalServerError"], {"requestId": _request_id(request)}, {}, request)
+    if getattr(error, "money_at_stake", False):
+        log.error("a payment bought nothing and must be returned", refusal=repr(error), path=path)
+    if isinstance(error, refusals.StoreUnavailable):
+        log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
+    return _error(refused, refused.facts(error), refused.hidden(error), request, refused.headers or {})
+
+
+def _error(
+    refused: Refused, facts: Facts, hidden: Facts, request: Request, headers: Mapping[str, str] | None = None
+) -> Response:
+    spoken = language(request.headers.get("accept-language", ""))
+    text = message(refused.code, facts | hidden, spoken)
+    body = {"error": refused.code, "message": text, **facts}
+    return Response(
+        schemas.encoded(body),
+        status_code=refused.status,
+        headers={**HEADERS, "Content-Language": spoken, **(headers or {})},
+    )
+
+
+def _log_outcome(view: str, request: Request, path: Mapping[str, str], response: Response, started: float) -> None:
+    log.info(
+        view,
+        status=response.status_code,
+        ms=round((perf_counter() - started) * 1000, 1),
+        request_id=_request_id(request),
+        path=path,
+    )
+
+
+def _request_id(request: Request) -> str:
+    return str(getattr(request.lambda_context, "aws_request_id", ""))

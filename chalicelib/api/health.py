@@ -1,0 +1,23 @@
+"""Whether we are alive, and whether we are well: /health and /ready."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/health", methods=["GET"])
+@answered(routes)
+def health(request: Request) -> Response:
+    return ok({"status": "ok"})
+
+
+@routes.route("/ready", methods=["GET"])
+@answered(routes)
+def ready(request: Request) -> Response:
+    readiness = schemas.readiness(bootstrap.check_readiness()())
+    return ok(readiness, status=200 if readiness.status == "ready" else 503)

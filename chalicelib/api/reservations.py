@@ -1,0 +1,49 @@
+"""Holding, paying for and giving back seats: /api/reservations; and what a user bought: /api/users/…/purchases."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+from chalicelib.application.release import CancelReservation
+
+from . import schemas
+from .answers import answered, created, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/reservations", methods=["POST"])
+@answered(routes)
+def hold_seats(request: Request) -> Response:
+    command = schemas.hold_seats(request)
+    reservation = bootstrap.place_hold()(command)
+    return created(schemas.held(reservation))
+
+
+@routes.route("/api/reservations/{reservation_id}", methods=["GET"])
+@answered(routes)
+def show_reservation(request: Request, reservation_id: str) -> Response:
+    reservation, state = bootstrap.show_reservation()(reservation_id)
+    return ok(schemas.reservation(reservation, state))
+
+
+@routes.route("/api/reservations/{reservation_id}/confirm", methods=["POST"])
+@answered(routes)
+def confirm_reservation(request: Request, reservation_id: str) -> Response:
+    command = schemas.confirm_reservation(request, reservation_id)
+    reservation = bootstrap.confirm()(command)
+    return ok(schemas.sale(reservation))
+
+
+@routes.route("/api/reservations/{reservation_id}", methods=["DELETE"])
+@answered(routes)
+def cancel_reservation(request: Request, reservation_id: str) -> Response:
+    reservation = bootstrap.cancel()(CancelReservation(reservation_id))
+    return ok(schemas.reservation(reservation, reservation.state))
+
+
+@routes.route("/api/users/{user_id}/purchases", methods=["GET"])
+@answered(routes)
+def list_purchases(request: Request, user_id: str) -> Response:
+    limit, cursor = schemas.page_wanted(request)
+    page = bootstrap.list_purchases()(user_id, limit, cursor)
+    return ok(schemas.purchases(user_id, page))

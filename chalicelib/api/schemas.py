@@ -1,0 +1,348 @@
+"""The wire: names, shapes and limits of requests and answers, and nothing else knows them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from chalicelib.application.confirm import ConfirmReservation
+from chalicelib.application.hold import HoldSeats
+from chalicelib.application.queries import SeatMap, SeatView
+from chalicelib.application.schedule import ScheduleSession
+from chalicelib.domain.ports import DependencyState, Page
+from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.sessions import SEAT_PATTERN, Session
+from chalicelib.domain.times import from_iso, to_iso, whole_ms
+
+LARGEST_BODY_BYTES = 65_536
+LONGEST_KEY_CHARACTERS = 255
+LARGEST_PAGE = 100
+
+NOT_BLANK = r"\S"
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
+UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
+Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
+
+
+class MalformedRequest(Exception):
+    """The request is not of the contract's form. `field` is where, as a JSON path, if that is known."""
+
+    def __init__(self, detail: str, field: str = "") -> None:
+        super().__init__(detail)
+        self.detail, self.field = detail, field
+
+
+class MalformedJson(MalformedRequest):
+    """The body is not JSON at all."""
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than any request of the contract can be."""
+
+
+# Requests.
+
+
+class SessionRequest(msgspec.Struct, rename="camel"):
+    movie_title: Title
+    start_time: Annotated[datetime, Meta(tz=True)]
+    room_number: Room
+    total_seats: Annotated[int, Meta(ge=1, le=2000)]
+    ticket_price: Annotated[float, Meta(ge=0, le=100_000)]
+    seats_per_row: Annotated[int, Meta(ge=1, le=50)] = 10
+
+
+class HoldRequest(msgspec.Struct, rename="camel"):
+    session_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    user_id: UserId
+    seat_numbers: Annotated[list[Seat], Meta(min_length=1, max_length=100)]
+
+
+class PaymentRequest(msgspec.Struct, rename="camel"):
+    payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)]
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
+
+
+def schedule_session(request: Request) -> ScheduleSession:
+    body = _body(request, SessionRequest)
+    try:
+        starts_at = whole_ms(body.start_time)
+    except OverflowError as error:
+        raise MalformedRequest("Out of the calendar", "$.startTime") from error
+    return ScheduleSession(
+        movie_title=body.movie_title,
+        starts_at=starts_at,
+        room=body.room_number,
+        total_seats=body.total_seats,
+        seats_per_row=body.seats_per_row,
+        ticket_price=_price(body.ticket_price),
+    )
+
+
+def hold_seats(request: Request) -> HoldSeats:
+    body = _body(request, HoldRequest)
+    return HoldSeats(body.session_id, body.user_id, tuple(body.seat_numbers), _idempotency_key(request))
+
+
+def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
+    body = _body(request, PaymentRequest)
+    return ConfirmReservation(reservation_id, body.payment_method, body.transaction_id)
+
+
+def page_wanted(request: Request) -> tuple[int, str | None]:
+    """The query's `limit` (20 when absent) and `cursor`."""
+    query: Mapping[str, str] = request.query_params or {}
+    limit = query.get("limit", "20")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
+        raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
+    return int(limit), query.get("cursor") or None
+
+
+def starting_from(request: Request) -> datetime | None:
+    """The query's `from`: screenings that start at that moment or later."""
+    query: Mapping[str, str] = request.query_params or {}
+    text = query.get("from")
+    try:
+        return from_iso(text) if text else None
+    except (ValueError, OverflowError) as error:
+        raise MalformedRequest("Expected a moment such as 2024-02-15T19:00:00Z", "from") from error
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def _body(request: Request, shape: type[T]) -> T:
+    raw = request.raw_body
+    if len(raw) > LARGEST_BODY_BYTES:
+        raise BodyTooLarge
+    try:
+        body = msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        detail, _, field = str(error).partition(" - at `")
+        raise MalformedRequest(detail, field.rstrip("`")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJson(str(error)) from error
+    for known in msgspec.structs.fields(shape):
+        value = getattr(body, known.name)
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise MalformedRequest("Control characters are not allowed", f"$.{known.encode_name}")
+    return body
+
+
+def _price(number: float) -> Decimal:
+    price = Decimal(repr(number))
+    if price != round(price, 2):
+        raise MalformedRequest("Expected at most two decimals", "$.ticketPrice")
+    return round(price, 2)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key: str | None = request.headers.get("idempotency-key")
+    if key is not None and not (key.strip() and len(key) <= LONGEST_KEY_CHARACTERS):
+        raise MalformedRequest(f"Expected 1 to {LONGEST_KEY_CHARACTERS} characters", "Idempotency-Key")
+    return key
+
+
+# Answers.
+
+
+class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What is None is left out."""
+
+
+class ScheduledBody(Answer):
+    session_id: str
+    movie_title: str
+    available_seats: int
+    created_at: str
+
+
+class SessionBody(Answer):
+    session_id: str
+    movie_title: str
+    start_time: str
+    room_number: str
+    total_seats: int
+    seats_per_row: int
+    ticket_price: msgspec.Raw
+    created_at: str
+
+
+class ProgrammeBody(Answer):
+    sessions: list[SessionBody]
+    next_cursor: str | None = None
+
+
+class SeatBody(Answer):
+    number: str
+    status: str
+    expires_at: str | None = None
+
+
+class SeatMapBody(Answer):
+    session_id: str
+    total_seats: int
+    available_seats: int
+    seats: list[SeatBody]
+
+
+class HeldBody(Answer):
+    reservation_id: str
+    status: str
+    expires_at: str
+    seats: Sequence[str]
+    total_amount: msgspec.Raw
+
+
+class ReservationBody(Answer):
+    reservation_id: str
+    session_id: str
+    user_id: str
+    status: str
+    expires_at: str
+    seats: Sequence[str]
+    total_amount: msgspec.Raw
+    sale_id: str | None = None
+    paid_at: str | None = None
+
+
+class SaleBody(Answer):
+    sale_id: str
+    status: str
+    seats: Sequence[str]
+    paid_at: str
+
+
+class PurchaseBody(Answer):
+    sale_id: str
+    session_id: str
+    movie_title: str
+    seats: Sequence[str]
+    total_amount: msgspec.Raw
+    purchased_at: str
+
+
+class PurchasesBody(Answer):
+    user_id: str
+    purchases: list[PurchaseBody]
+    next_cursor: str | None = None
+
+
+class DependencyBody(Answer):
+    name: str
+    state: str
+    required: bool
+    latency_ms: float
+    reason: str | None = None
+
+
+class ReadinessBody(Answer):
+    status: str
+    dependencies: list[DependencyBody]
+
+
+def scheduled(session: Session) -> ScheduledBody:
+    return ScheduledBody(session.id, session.movie_title, session.total_seats, _time(session.created_at))
+
+
+def session(session: Session) -> SessionBody:
+    return SessionBody(
+        session.id,
+        session.movie_title,
+        _time(session.starts_at),
+        session.room,
+        session.total_seats,
+        session.seats_per_row,
+        _money(session.ticket_price),
+        _time(session.created_at),
+    )
+
+
+def programme(page: Page[Session]) -> ProgrammeBody:
+    return ProgrammeBody([session(item) for item in page.items], page.cursor)
+
+
+def seat_map(seats: SeatMap) -> SeatMapBody:
+    return SeatMapBody(seats.session_id, len(seats.seats), seats.available, [_seat(seat) for seat in seats.seats])
+
+
+def held(reservation: Reservation) -> HeldBody:
+    """The answer of the hold itself: the same for each resend, whatever has become of the reservation since."""
+    return HeldBody(
+        reservation.id,
+        State.PENDING,
+        _time(reservation.expires_at),
+        reservation.seats,
+        _money(reservation.amount),
+    )
+
+
+def reservation(reservation: Reservation, state: State) -> ReservationBody:
+    sale = reservation.sale
+    return ReservationBody(
+        reservation.id,
+        reservation.session_id,
+        reservation.user_id,
+        state,
+        _time(reservation.expires_at),
+        reservation.seats,
+        _money(reservation.amount),
+        sale.id if sale else None,
+        _time(sale.paid_at) if sale else None,
+    )
+
+
+def sale(reservation: Reservation) -> SaleBody:
+    assert reservation.sale, "a confirmed reservation has its sale"  # noqa: S101 - tells the type checker
+    return SaleBody(reservation.sale.id, reservation.state, reservation.seats, _time(reservation.sale.paid_at))
+
+
+def purchases(user_id: str, page: Page[Reservation]) -> PurchasesBody:
+    return PurchasesBody(user_id, [_purchase(item) for item in page.items], page.cursor)
+
+
+def readiness(states: Sequence[DependencyState]) -> ReadinessBody:
+    ready = all(state.up for state in states if state.required)
+    return ReadinessBody("ready" if ready else "unavailable", [_dependency(state) for state in states])
+
+
+def encoded(answer: Any) -> str:
+    return msgspec.json.encode(answer).decode()
+
+
+def _seat(seat: SeatView) -> SeatBody:
+    return SeatBody(seat.number, seat.status, _time(seat.expires_at) if seat.expires_at else None)
+
+
+def _purchase(reservation: Reservation) -> PurchaseBody:
+    bought = sale(reservation)
+    return PurchaseBody(
+        bought.sale_id,
+        reservation.session_id,
+        reservation.movie_title,
+        reservation.seats,
+        _money(reservation.amount),
+        bought.paid_at,
+    )
+
+
+def _dependency(state: DependencyState) -> DependencyBody:
+    word = "up" if state.up else "down"
+    return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None)
+
+
+def _time(moment: datetime) -> str:
+    return to_iso(moment).replace(".000Z", "Z")
+
+
+def _money(amount: Decimal) -> msgspec.Raw:
+    """A JSON number with two decimals, 50.00, which no float could be."""
+    return msgspec.Raw(f"{amount:.2f}".encode())

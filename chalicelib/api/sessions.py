@@ -1,0 +1,40 @@
+"""Screenings: /api/sessions."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, created, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/sessions", methods=["POST"])
+@answered(routes)
+def schedule_session(request: Request) -> Response:
+    command = schemas.schedule_session(request)
+    session = bootstrap.schedule()(command)
+    return created(schemas.scheduled(session))
+
+
+@routes.route("/api/sessions", methods=["GET"])
+@answered(routes)
+def list_sessions(request: Request) -> Response:
+    limit, cursor = schemas.page_wanted(request)
+    page = bootstrap.list_sessions()(schemas.starting_from(request), limit, cursor)
+    return ok(schemas.programme(page))
+
+
+@routes.route("/api/sessions/{session_id}", methods=["GET"])
+@answered(routes)
+def show_session(request: Request, session_id: str) -> Response:
+    session = bootstrap.show_session()(session_id)
+    return ok(schemas.session(session))
+
+
+@routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
+@answered(routes)
+def show_seats(request: Request, session_id: str) -> Response:
+    seats = bootstrap.show_seats()(session_id)
+    return ok(schemas.seat_map(seats))

@@ -1,0 +1,73 @@
+"""Turning a hold into a sale, now that it is paid for.
+
+payment ──► reservation: read ──► row: sell, if it is this very hold and live ──► reservation: confirmed ──► 200
+                                        ▲ the commit point: from here on the seats are sold, whatever happens next
+"""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.ports import Clock, Ids, Reservations, Rows
+from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelled, ReservationNotFound
+from chalicelib.domain.reservations import Reservation, Sale, SeatsTaken, State
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmReservation:
+    reservation_id: str
+    payment_method: str
+    transaction_id: str
+
+
+@dataclass(frozen=True)
+class Confirm:
+    rows: Rows
+    reservations: Reservations
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, command: ConfirmReservation) -> Reservation:
+        """Gives the confirmed reservation. The same transaction again gives the same sale.
+
+        Raises ReservationNotFound, LatePayment, PaymentForCancelled, AlreadyPaid.
+        """
+        reservation = self.reservations.find(command.reservation_id)
+        if reservation is None:
+            raise ReservationNotFound(command.reservation_id)
+        sale = self._sale(command)
+        if reservation.state is State.PENDING:
+            self._sell(reservation, sale)
+            reservation = self.reservations.confirm(reservation.id, sale) or reservation.confirmed(sale)
+        return _paid_by(sale, reservation)
+
+    def _sale(self, command: ConfirmReservation) -> Sale:
+        return Sale(
+            id=self.ids.sale(command.reservation_id, command.transaction_id),
+            transaction_id=command.transaction_id,
+            payment_method=command.payment_method,
+            paid_at=self.clock(),
+        )
+
+    def _sell(self, reservation: Reservation, sale: Sale) -> None:
+        try:
+            self.rows.sell(reservation.hold, sale, sale.paid_at)
+        except SeatsTaken as taken:
+            sold_by = taken.sale_of(reservation.id)
+            if sold_by is None:
+                raise LatePayment(reservation.id, reservation.expires_at) from taken
+            if sold_by != sale.id:
+                raise AlreadyPaid(reservation.id, sold_by) from taken
+            # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
+
+
+def _paid_by(sale: Sale, reservation: Reservation) -> Reservation:
+    if reservation.sale is None:
+        raise _not_for_sale(reservation)
+    if reservation.sale.id != sale.id:
+        raise AlreadyPaid(reservation.id, reservation.sale.id)
+    return reservation
+
+
+def _not_for_sale(reservation: Reservation) -> LatePayment | PaymentForCancelled:
+    if reservation.state is State.CANCELLED:
+        return PaymentForCancelled(reservation.id)
+    return LatePayment(reservation.id, reservation.expires_at)

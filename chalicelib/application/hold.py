@@ -1,0 +1,108 @@
+"""Holding seats: one write decides, one write remembers.
+
+    buyer ──► row: hold A1, A2 if free ──► reservation: remember, if the id is new ──► 201
+                   │ taken                              │ known already
+                   ▼                                    ▼
+              my own id stands there?              the same request? the earlier answer; give back what I took
+              no: SeatsUnavailable                 another request?  IdempotencyKeyReused; give back what I took
+
+With an idempotency key the id is derived from user and key, so that a resend meets its own seats. The row is asked
+first all the same: a hold with a key costs the two calls of one without.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
+from chalicelib.domain.refusals import IdempotencyKeyReused, SeatsUnavailable, TooManySeats
+from chalicelib.domain.reservations import Held, Reservation, SeatsTaken
+
+FINGERPRINT_CHARACTERS = 12
+"""48 bits of SHA-256: it only has to tell the few requests apart that one user sends with one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSeats:
+    session_id: str
+    user_id: str
+    seat_numbers: tuple[str, ...]
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class PlaceHold:
+    sessions: Sessions
+    rows: Rows
+    reservations: Reservations
+    clock: Clock
+    ids: Ids
+    hold_seconds: int
+    max_seats: int
+
+    def __call__(self, command: HoldSeats) -> Reservation:
+        """Raises SessionNotFound, SeatsNotFound, TooManySeats, SeatsUnavailable, IdempotencyKeyReused."""
+        reservation = self._drafted(command)
+        try:
+            self.rows.hold(reservation.hold, reservation.created_at)
+        except SeatsTaken as taken:
+            return self._when_taken(reservation, taken)
+        return self._remembered(reservation)
+
+    def _drafted(self, command: HoldSeats) -> Reservation:
+        session = self.sessions.get(command.session_id)
+        seats = session.seats_named(command.seat_numbers)
+        if len(seats) > self.max_seats:
+            raise TooManySeats(asked=len(seats), limit=self.max_seats)
+        now = self.clock()
+        return Reservation(
+            id=self.ids.reservation(command.user_id, command.idempotency_key),
+            session_id=session.id,
+            movie_title=session.movie_title,
+            user_id=command.user_id,
+            seats=seats,
+            amount=session.price_of(seats),
+            fingerprint=_fingerprint(command, seats) if command.idempotency_key is not None else "",
+            created_at=now,
+            expires_at=now + timedelta(seconds=self.hold_seconds),
+        )
+
+    def _remembered(self, reservation: Reservation) -> Reservation:
+        stored = self.reservations.add(reservation)
+        if stored.hold == reservation.hold:
+            return stored
+        self.rows.release(reservation.hold, self.clock())
+        return _same_request(stored, reservation)
+
+    def _when_taken(self, reservation: Reservation, taken: SeatsTaken) -> Reservation:
+        if reservation.fingerprint:
+            stored = self.reservations.find(reservation.id)
+            if stored:
+                return _same_request(stored, reservation)
+        mine = taken.entries_of(reservation.id)
+        if set(mine) == set(reservation.seats):
+            return self._adopted(reservation, mine[reservation.seats[0]])
+        if mine:
+            raise IdempotencyKeyReused
+        raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or reservation.seats)
+
+    def _adopted(self, reservation: Reservation, entry: object) -> Reservation:
+        """The seats are held for this id, yet no reservation is remembered.
+
+        Either the answer to our own write was lost and the client library sent it again, or a twin with the same key
+        is between its two writes or died there. Its hold is ours if the request is the same: finish the work.
+        """
+        if not isinstance(entry, Held) or entry.fingerprint != reservation.fingerprint:
+            raise IdempotencyKeyReused
+        return self._remembered(reservation.until(entry.expires_at))
+
+
+def _same_request(stored: Reservation, reservation: Reservation) -> Reservation:
+    if stored.fingerprint != reservation.fingerprint:
+        raise IdempotencyKeyReused
+    return stored
+
+
+def _fingerprint(command: HoldSeats, seats: tuple[str, ...]) -> str:
+    request = "\0".join((command.session_id, command.user_id, *seats))
+    return hashlib.sha256(request.encode()).hexdigest()[:FINGERPRINT_CHARACTERS]

@@ -1,0 +1,98 @@
+"""Questions: what is on, which seats are free, what was bought, and whether we are well."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
+from chalicelib.domain.refusals import ReservationNotFound
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
+from chalicelib.domain.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    number: str
+    status: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    session_id: str
+    seats: tuple[SeatView, ...]
+
+    @property
+    def available(self) -> int:
+        return sum(seat.status == "available" for seat in self.seats)
+
+
+@dataclass(frozen=True)
+class ShowSeats:
+    sessions: Sessions
+    rows: Rows
+    clock: Clock
+
+    def __call__(self, session_id: str) -> SeatMap:
+        """Raises SessionNotFound."""
+        session = self.sessions.get(session_id)
+        occupancy = self.rows.occupancy(session)
+        now = self.clock()
+        return SeatMap(session.id, tuple(_view(seat, occupancy.get(seat), now) for seat in session.seats))
+
+
+def _view(number: str, entry: Occupancy | None, now: datetime) -> SeatView:
+    match entry:
+        case Sold():
+            return SeatView(number, "sold")
+        case Held(expires_at=expires_at) if expires_at > now:
+            return SeatView(number, "reserved", expires_at)
+    return SeatView(number, "available")
+
+
+@dataclass(frozen=True)
+class ShowReservation:
+    reservations: Reservations
+    clock: Clock
+
+    def __call__(self, reservation_id: str) -> tuple[Reservation, State]:
+        """The reservation and its state at this moment. Raises ReservationNotFound."""
+        reservation = self.reservations.find(reservation_id)
+        if reservation is None:
+            raise ReservationNotFound(reservation_id)
+        return reservation, reservation.state_at(self.clock())
+
+
+@dataclass(frozen=True)
+class ShowSession:
+    sessions: Sessions
+
+    def __call__(self, session_id: str) -> Session:
+        """Raises SessionNotFound."""
+        return self.sessions.get(session_id)
+
+
+@dataclass(frozen=True)
+class ListSessions:
+    sessions: Sessions
+
+    def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Raises CursorInvalid."""
+        return self.sessions.page(starting_from, limit, cursor)
+
+
+@dataclass(frozen=True)
+class ListPurchases:
+    reservations: Reservations
+
+    def __call__(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        """Raises CursorInvalid."""
+        return self.reservations.purchases(user_id, limit, cursor)
+
+
+@dataclass(frozen=True)
+class CheckReadiness:
+    probes: Sequence[Probe]
+
+    def __call__(self) -> tuple[DependencyState, ...]:
+        return tuple(probe() for probe in self.probes)

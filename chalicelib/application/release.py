@@ -1,0 +1,77 @@
+"""Giving seats back: because the buyer cancels, or because the hold has lapsed."""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.ports import Clock, Reservations, Rows
+from chalicelib.domain.refusals import ReservationConfirmed, ReservationExpired, ReservationNotFound
+from chalicelib.domain.reservations import Hold, Reservation, State
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReservation:
+    reservation_id: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    rows: Rows
+    reservations: Reservations
+    clock: Clock
+
+    def __call__(self, command: CancelReservation) -> Reservation:
+        """Gives the cancelled reservation, also the second time.
+
+        Raises ReservationNotFound, ReservationConfirmed, ReservationExpired.
+        """
+        reservation = self.reservations.find(command.reservation_id)
+        if reservation is None:
+            raise ReservationNotFound(command.reservation_id)
+        if reservation.state is State.PENDING:
+            reservation = self._given_back(reservation)
+        return _cancelled(reservation)
+
+    def _given_back(self, reservation: Reservation) -> Reservation:
+        now = self.clock()
+        release = self.rows.release(reservation.hold, now)
+        if release.sale_id:
+            raise ReservationConfirmed(reservation.id)
+        if reservation.state_at(now) is State.EXPIRED:
+            raise ReservationExpired(reservation.id, reservation.expires_at)
+        closed = self.reservations.close(reservation.hold, State.CANCELLED)
+        if closed is None:
+            raise ReservationNotFound(reservation.id)
+        return closed
+
+
+def _cancelled(reservation: Reservation) -> Reservation:
+    if reservation.state is State.CONFIRMED:
+        raise ReservationConfirmed(reservation.id)
+    if reservation.state is State.EXPIRED:
+        raise ReservationExpired(reservation.id, reservation.expires_at)
+    return reservation
+
+
+class NotLapsedYet(Exception):
+    """The expiry message came before its time by this instance's clock: deliver it again."""
+
+
+@dataclass(frozen=True)
+class Expire:
+    """Frees a lapsed hold's seats and writes down that it expired. A second delivery finds nothing left to do."""
+
+    rows: Rows
+    reservations: Reservations
+    clock: Clock
+
+    def __call__(self, hold: Hold) -> Reservation | None:
+        """Gives the reservation as it is then; None for a hold that never got as far as a reservation.
+
+        Raises NotLapsedYet. A hold that was confirmed or cancelled meanwhile is left as it is.
+        """
+        now = self.clock()
+        if now < hold.expires_at:
+            raise NotLapsedYet(hold.reservation_id)
+        release = self.rows.release(hold, now)
+        if release.sale_id:
+            return self.reservations.find(hold.reservation_id)
+        return self.reservations.close(hold, State.EXPIRED)

@@ -1,0 +1,114 @@
+"""What the use cases need from the world outside, as Protocols."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from .reservations import Hold, Occupancy, Release, Reservation, Sale, State
+from .sessions import Session
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`cursor` asks for the next page; None on the last."""
+
+    items: Sequence[T]
+    cursor: str | None
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Now: aware, UTC, whole milliseconds, which is how holds are stored."""
+        ...
+
+
+class Ids(Protocol):
+    def session(self) -> str: ...
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        """Unguessable. The same user and key give the same id on every instance; without a key each call is new."""
+        ...
+
+    def sale(self, reservation_id: str, transaction_id: str) -> str:
+        """The same reservation and transaction always give the same id."""
+        ...
+
+
+class Sessions(Protocol):
+    def add(self, session: Session) -> None:
+        """Makes the rows first and the session last, so that a session that can be found can be booked."""
+        ...
+
+    def get(self, session_id: str) -> Session:
+        """Raises SessionNotFound."""
+        ...
+
+    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """By start time. Raises CursorInvalid."""
+        ...
+
+
+class Rows(Protocol):
+    """The seats themselves."""
+
+    def hold(self, hold: Hold, now: datetime) -> None:
+        """Takes the seats, all or none: each must be free, or its earlier hold lapsed. Raises SeatsTaken."""
+        ...
+
+    def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
+        """Turns this very hold, still live, into a sale: the commit point of a purchase. Raises SeatsTaken."""
+        ...
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        """Frees what this very hold still has, row by row; never a sold seat, nor a later hold under the same id."""
+        ...
+
+    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+        """Consistent. Lapsed holds may be among the entries: the reader compares with its clock."""
+        ...
+
+
+class Reservations(Protocol):
+    def add(self, reservation: Reservation) -> Reservation:
+        """Remembers the reservation unless its id is known. Gives what is stored: this one, or the earlier one."""
+        ...
+
+    def find(self, reservation_id: str) -> Reservation | None:
+        """Consistent."""
+        ...
+
+    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        """Moves a pending reservation to confirmed. Gives what is stored then; None when there is none."""
+        ...
+
+    def close(self, hold: Hold, state: State) -> Reservation | None:
+        """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then."""
+        ...
+
+    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        """The user's confirmed reservations, newest first; consistent. Raises CursorInvalid."""
+        ...
+
+
+class ExpiryQueue(Protocol):
+    def schedule(self, hold: Hold, now: datetime) -> None:
+        """Delivers the hold to the expiry handler soon after it lapses, at least once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyState:
+    name: str
+    required: bool
+    up: bool
+    latency_ms: float
+    reason: str = ""
+
+
+class Probe(Protocol):
+    def __call__(self) -> DependencyState:
+        """Asks one dependency for a sign of life. Never raises."""
+        ...

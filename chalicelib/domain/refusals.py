@@ -1,0 +1,91 @@
+"""Why the system says no. Each refusal carries the facts; the API's table gives it a status and words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class Refusal(Exception):
+    """The request was understood and is refused. Nothing has changed for it."""
+
+    money_at_stake = False
+    """True where the client says that a payment was taken which bought nothing: somebody must return it."""
+
+
+@dataclass(eq=False)
+class SessionNotFound(Refusal):
+    session_id: str
+
+
+@dataclass(eq=False)
+class ReservationNotFound(Refusal):
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class SeatsNotFound(Refusal):
+    seats: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class TooManySeats(Refusal):
+    asked: int
+    limit: int
+
+
+@dataclass(eq=False)
+class SeatsUnavailable(Refusal):
+    seats: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class IdempotencyKeyReused(Refusal):
+    """The key came before, with another request."""
+
+
+@dataclass(eq=False)
+class ReservationExpired(Refusal):
+    reservation_id: str
+    expired_at: datetime
+
+
+@dataclass(eq=False)
+class ReservationCancelled(Refusal):
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class ReservationConfirmed(Refusal):
+    """It is sold, so it can't simply be given back."""
+
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class LatePayment(ReservationExpired):
+    money_at_stake = True
+
+
+@dataclass(eq=False)
+class PaymentForCancelled(ReservationCancelled):
+    money_at_stake = True
+
+
+@dataclass(eq=False)
+class AlreadyPaid(Refusal):
+    """Another transaction has paid for this reservation."""
+
+    money_at_stake = True
+    reservation_id: str
+    sale_id: str
+
+
+@dataclass(eq=False)
+class CursorInvalid(Refusal):
+    """The page cursor is not one that this API gave out."""
+
+
+@dataclass(eq=False)
+class StoreUnavailable(Refusal):
+    """The database did not answer, or asked us to slow down. Whether the request took effect is unknown: ask again."""
+
+    operation: str

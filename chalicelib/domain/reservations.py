@@ -1,0 +1,114 @@
+"""Reservations and sales: what is remembered of a buyer's hold, and what stands in the rows of seats meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    id: str
+    transaction_id: str
+    payment_method: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Seats of one screening kept for one reservation until `expires_at`, that moment excluded.
+
+    `fingerprint` tells requests apart that came with the same idempotency key; it is empty when there was none.
+    """
+
+    session_id: str
+    reservation_id: str
+    seats: tuple[str, ...]
+    expires_at: datetime
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    id: str
+    session_id: str
+    movie_title: str
+    user_id: str
+    seats: tuple[str, ...]
+    amount: Decimal
+    fingerprint: str
+    created_at: datetime
+    expires_at: datetime
+    state: State = State.PENDING
+    sale: Sale | None = None
+
+    def state_at(self, now: datetime) -> State:
+        """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""
+        return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
+
+    @property
+    def hold(self) -> Hold:
+        return Hold(self.session_id, self.id, self.seats, self.expires_at, self.fingerprint)
+
+    def confirmed(self, sale: Sale) -> "Reservation":
+        return replace(self, state=State.CONFIRMED, sale=sale)
+
+    def until(self, expires_at: datetime) -> "Reservation":
+        return replace(self, expires_at=expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stands for a held seat in its row. Once `expires_at` has come, it means nothing."""
+
+    reservation_id: str
+    expires_at: datetime
+    fingerprint: str = ""
+
+    def is_of(self, hold: Hold) -> bool:
+        """True for this very hold, not for an earlier or a later one under the same id."""
+        return self == Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    reservation_id: str
+    sale_id: str
+
+
+Occupancy = Held | Sold
+
+
+class SeatsTaken(Exception):
+    """A row refused a write. `occupancy` is what stands there for the seats asked for; a free seat is not in it."""
+
+    def __init__(self, occupancy: Mapping[str, Occupancy]) -> None:
+        super().__init__(", ".join(occupancy))
+        self.occupancy = dict(occupancy)
+
+    def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
+        return tuple(seat for seat, entry in self.occupancy.items() if entry.reservation_id != reservation_id)
+
+    def entries_of(self, reservation_id: str) -> dict[str, Occupancy]:
+        return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
+
+    def sale_of(self, reservation_id: str) -> str | None:
+        """The id of the sale by which the reservation owns seats here, if it does."""
+        sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
+        return next(sales, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What giving seats back came to: the seats freed by it, and the sale that stood in the way, if one did."""
+
+    seats: tuple[str, ...]
+    sale_id: str | None = None

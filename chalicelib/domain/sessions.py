@@ -1,0 +1,88 @@
+"""Screening sessions: what is shown when and where, and how its seats are laid out."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from .refusals import SeatsNotFound
+
+SEAT_PATTERN = r"^[A-Z]{1,3}[1-9][0-9]{0,3}$"
+"""A row's letters and the seat's place in it, from 1: A1, B12, AA3."""
+
+_SEAT = re.compile(SEAT_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A screening. Immutable once scheduled, so that any instance may keep it in memory for good."""
+
+    id: str
+    movie_title: str
+    starts_at: datetime
+    room: str
+    total_seats: int
+    seats_per_row: int
+    ticket_price: Decimal
+    created_at: datetime
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return tuple(row_letters(index) for index in range(-(-self.total_seats // self.seats_per_row)))
+
+    @property
+    def seats(self) -> Iterator[str]:
+        """All seats in the hall's order; the last row may be shorter than the others."""
+        for place in range(self.total_seats):
+            yield f"{row_letters(place // self.seats_per_row)}{place % self.seats_per_row + 1}"
+
+    def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
+        """The named seats, each once, in the hall's order. Raises SeatsNotFound naming those the hall lacks."""
+        places = {number: self._place(number) for number in numbers}
+        missing = tuple(number for number, place in places.items() if place is None)
+        if missing:
+            raise SeatsNotFound(seats=missing)
+        return tuple(sorted(places, key=lambda number: places[number] or 0))
+
+    def price_of(self, seats: Iterable[str]) -> Decimal:
+        return self.ticket_price * len(tuple(seats))
+
+    def _place(self, number: str) -> int | None:
+        if not _SEAT.fullmatch(number):
+            return None
+        letters = row_of(number)
+        column = int(number[len(letters) :])
+        place = row_index(letters) * self.seats_per_row + column - 1
+        return place if column <= self.seats_per_row and place < self.total_seats else None
+
+
+def row_of(seat: str) -> str:
+    """The letters of the seat's row: AA of AA12."""
+    return seat.rstrip("0123456789")
+
+
+def by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The seats grouped by row, rows in the order in which they are first named."""
+    rows: dict[str, list[str]] = {}
+    for seat in seats:
+        rows.setdefault(row_of(seat), []).append(seat)
+    return {row: tuple(members) for row, members in rows.items()}
+
+
+def row_letters(index: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def row_index(letters: str) -> int:
+    """The inverse of row_letters."""
+    index = 0
+    for letter in letters:
+        index = index * 26 + ord(letter) - ord("A") + 1
+    return index - 1

@@ -1,0 +1,29 @@
+"""Moments: aware, UTC, in whole milliseconds, which is how holds are stored and compared."""
+
+from datetime import UTC, datetime
+
+
+def to_ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    seconds, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+
+
+def whole_ms(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def to_iso(moment: datetime) -> str:
+    """2024-02-15T19:00:00.000Z: of fixed width, so that texts sort as the moments do."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def from_iso(text: str) -> datetime:
+    """Raises ValueError when the text is no moment or names no time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("the time zone is missing")
+    return whole_ms(moment)

@@ -1,0 +1,24 @@
+"""Page cursors: the last key of a page, as text that a client hands back."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+
+from chalicelib.domain.refusals import CursorInvalid
+
+LONGEST = 500
+
+
+def to_cursor(key: Sequence[str]) -> str:
+    return urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def from_cursor(cursor: str, length: int) -> list[str]:
+    """The key's parts, all of them text. Raises CursorInvalid."""
+    try:
+        key = json.loads(urlsafe_b64decode(cursor.encode())) if len(cursor) <= LONGEST else None
+    except ValueError as error:
+        raise CursorInvalid from error
+    if not isinstance(key, list) or len(key) != length or not all(isinstance(part, str) and part for part in key):
+        raise CursorInvalid
+    return key

@@ -1,0 +1,54 @@
+"""Ids that nobody can guess, and that a resent request finds again."""
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+
+BUYER_CHARACTERS = 11
+_PREFIX = "res-"
+
+
+@dataclass(frozen=True)
+class SecretIds:
+    """Ids of 128 bits, random or derived by HMAC-SHA-256.
+
+    A reservation's id begins with its buyer's key, so that a reservation is found by its id alone and yet lies beside
+    the buyer's others: res-<11 characters: buyer><22 characters: the reservation>.
+    """
+
+    secret: bytes
+
+    def session(self) -> str:
+        return str(uuid.uuid4())
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        own = secrets.token_bytes(16) if key is None else self._derived("reservation", user_id, key)
+        return f"{_PREFIX}{buyer_of_user(user_id)}{_text(own)}"
+
+    def sale(self, reservation_id: str, transaction_id: str) -> str:
+        return f"sale-{_text(self._derived('sale', reservation_id, transaction_id))}"
+
+    def _derived(self, *parts: str) -> bytes:
+        message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        return hmac.digest(self.secret, message, "sha256")[:16]
+
+
+def buyer_of_user(user_id: str) -> str:
+    """The partition of a user's reservations: 64 bits of SHA-256, in 11 characters."""
+    return _text(hashlib.sha256(user_id.encode()).digest()[:8])
+
+
+def buyer_of_reservation(reservation_id: str) -> str:
+    """The partition in which a reservation lies, by its id; empty when the text can't be an id of ours."""
+    return reservation_id[len(_PREFIX) :][:BUYER_CHARACTERS] if _looks_right(reservation_id) else ""
+
+
+def _looks_right(reservation_id: str) -> bool:
+    return reservation_id.startswith(_PREFIX) and len(reservation_id) == len(_PREFIX) + BUYER_CHARACTERS + 22
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,164 @@
+"""Reservations in DynamoDB, each beside its buyer's others, so that purchases are read consistently."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.ports import Page
+from chalicelib.domain.reservations import Hold, Reservation, Sale, State
+from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
+
+from .cursors import from_cursor, to_cursor
+from .dynamodb import ConditionFailed, Item, Table, outages_as_refusals
+from .ids import buyer_of_reservation, buyer_of_user
+from .tables import ReservationItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+REMEMBERED = timedelta(hours=24)
+"""How long after its expiry a reservation that was not bought is kept: as long its idempotency key works."""
+
+
+@dataclass(frozen=True)
+class DynamoReservations:
+    client: "DynamoDBClient"
+    table_name: str
+
+    def add(self, reservation: Reservation) -> Reservation:
+        item = _item(reservation).serialize()
+        try:
+            self._table.put(_key(reservation.id), Item=item, ConditionExpression="attribute_not_exists(id)")
+        except ConditionFailed as failed:
+            return _stored(failed) or reservation
+        return reservation
+
+    def find(self, reservation_id: str) -> Reservation | None:
+        if not buyer_of_reservation(reservation_id):
+            return None
+        item = self._table.get(_key(reservation_id))
+        return reservation_of(item) if item else None
+
+    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        return self._change(
+            reservation_id,
+            "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
+            " paid_at = :paid REMOVE #ttl",
+            "#state = :pending",
+            names={"#ttl": "ttl"},
+            values={
+                ":state": {"S": State.CONFIRMED},
+                ":sale": {"S": sale.id},
+                ":transaction": {"S": sale.transaction_id},
+                ":method": {"S": sale.payment_method},
+                ":paid": {"S": to_iso(sale.paid_at)},
+            },
+        )
+
+    def close(self, hold: Hold, state: State) -> Reservation | None:
+        return self._change(
+            hold.reservation_id,
+            "SET #state = :state",
+            "#state = :pending AND expires_at_ms = :expires",
+            names={},
+            values={":state": {"S": state}, ":expires": {"N": str(to_ms(hold.expires_at))}},
+        )
+
+    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        buyer = buyer_of_user(user_id)
+        after = _last_key(buyer, from_cursor(cursor, 2)) if cursor else None
+        found = ReservationItem.purchases.query(
+            buyer, consistent_read=True, scan_index_forward=False, limit=limit + 1, last_evaluated_key=after
+        )
+        with outages_as_refusals("Query"):
+            bought = [_reservation(item) for item in found if item.user_id == user_id]
+        last = bought[limit - 1] if len(bought) > limit else None
+        return Page(bought[:limit], to_cursor((_paid_at(last), last.id)) if last else None)
+
+    def _change(
+        self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
+    ) -> Reservation | None:
+        try:
+            item = self._table.update(
+                _key(reservation_id),
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#state": "state", **names},
+                ExpressionAttributeValues={":pending": {"S": State.PENDING}, **values},
+                ReturnValues="ALL_NEW",
+            )
+        except ConditionFailed as failed:
+            return _stored(failed)
+        return reservation_of(item)
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.client, self.table_name)
+
+
+def reservation_of(item: Mapping[str, Any]) -> Reservation:
+    """The reservation that an item, or a stream record's image of one, stands for."""
+    return _reservation(ReservationItem.from_raw_data(dict(item)))
+
+
+def forgotten_reservation(record: Mapping[str, Any]) -> Reservation | None:
+    """The reservation whose deletion a record of the reservations' stream tells; None for any other record."""
+    return reservation_of(record["dynamodb"]["OldImage"]) if record["eventName"] == "REMOVE" else None
+
+
+def _stored(failed: ConditionFailed) -> Reservation | None:
+    return reservation_of(failed.item) if failed.item else None
+
+
+def _item(reservation: Reservation) -> ReservationItem:
+    return ReservationItem(
+        buyer_of_reservation(reservation.id),
+        reservation.id,
+        session_id=reservation.session_id,
+        movie_title=reservation.movie_title,
+        user_id=reservation.user_id,
+        seats=list(reservation.seats),
+        amount_cents=int(reservation.amount * 100),
+        fingerprint=reservation.fingerprint,
+        created_at_ms=to_ms(reservation.created_at),
+        expires_at_ms=to_ms(reservation.expires_at),
+        state=reservation.state,
+        ttl=to_ms(reservation.expires_at + REMEMBERED) // 1000,
+    )
+
+
+def _reservation(item: ReservationItem) -> Reservation:
+    return Reservation(
+        id=item.id,
+        session_id=item.session_id,
+        movie_title=item.movie_title,
+        user_id=item.user_id,
+        seats=tuple(item.seats),
+        amount=Decimal(int(item.amount_cents)) / 100,
+        fingerprint=item.fingerprint,
+        created_at=from_ms(int(item.created_at_ms)),
+        expires_at=from_ms(int(item.expires_at_ms)),
+        state=State(item.state),
+        sale=_sale(item),
+    )
+
+
+def _sale(item: ReservationItem) -> Sale | None:
+    if not item.sale_id:
+        return None
+    return Sale(item.sale_id, item.transaction_id or "", item.payment_method or "", from_iso(item.paid_at or ""))
+
+
+def _key(reservation_id: str) -> Item:
+    return {"buyer": {"S": buyer_of_reservation(reservation_id)}, "id": {"S": reservation_id}}
+
+
+def _last_key(buyer: str, parts: list[str]) -> Item:
+    paid_at, reservation_id = parts
+    return {"buyer": {"S": buyer}, "paid_at": {"S": paid_at}, "id": {"S": reservation_id}}
+
+
+def _paid_at(reservation: Reservation) -> str:
+    return to_iso(reservation.sale.paid_at) if reservation.sale else ""

@@ -1,0 +1,253 @@
+"""The seats, in DynamoDB: one item for each row of each screening, and every decision one conditional write on it.
+
+A seat's entry in the row's `seats` through time:
+
+    (none) ──hold──► {r, x, f} ──sell──► {r, s}        r: reservation; x: expiry in ms; f: fingerprint; s: sale
+      ▲                  │
+      └─ cancel, expire ─┘     Once x has come, the entry counts as none, in every condition and every view.
+
+Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems, rows in the order of their ids.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold
+from chalicelib.domain.sessions import Session, by_row
+from chalicelib.domain.times import from_ms, to_ms
+
+from .dynamodb import ConditionFailed, Item, Table, WriteConflict, outages_as_refusals
+from .streams import event_attribute
+from .tables import row_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BATCH_GET_KEYS = 100
+"""The most keys of one BatchGetItem."""
+
+CONFLICT_ATTEMPTS = 8
+CONFLICT_FIRST_PAUSE_SECONDS = 0.005
+"""Doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
+
+
+@dataclass(frozen=True)
+class DynamoRows:
+    client: "DynamoDBClient"
+    table_name: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def hold(self, hold: Hold, now: datetime) -> None:
+        values = {":now": _number(now), ":new": _held_entry(hold)}
+        self._write(
+            now,
+            [
+                _SeatsWrite(
+                    row_id(hold.session_id, row),
+                    seats,
+                    self.free_or_lapsed,
+                    {**values, ":event": event_attribute(SeatsHeld(_part(hold, seats), now))},
+                )
+                for row, seats in by_row(hold.seats).items()
+            ],
+        )
+
+    def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
+        sold = {"M": {"r": {"S": hold.reservation_id}, "s": {"S": sale.id}}}
+        values = {":now": _number(now), ":hold": _held_entry(hold), ":new": sold}
+        self._write(
+            now,
+            [
+                _SeatsWrite(
+                    row_id(hold.session_id, row),
+                    seats,
+                    self.this_hold_and_live,
+                    {**values, ":event": event_attribute(_sold(hold, seats, sale, now))},
+                )
+                for row, seats in by_row(hold.seats).items()
+            ],
+        )
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        parts = [self._release_in_row(row, _part(hold, seats), now) for row, seats in by_row(hold.seats).items()]
+        sales = (part.sale_id for part in parts if part.sale_id)
+        return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
+
+    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+        ids = [row_id(session.id, row) for row in session.rows]
+        batches = (ids[start : start + BATCH_GET_KEYS] for start in range(0, len(ids), BATCH_GET_KEYS))
+        return {seat: entry for batch in batches for row in self._read(batch) for seat, entry in _entries(row).items()}
+
+    # The conditions, for one seat each. The control of the race tests leaves them out; that is why they stand apart.
+
+    def free_or_lapsed(self, seat: str) -> str:
+        seat_is_free = f"attribute_not_exists({seat})"
+        hold_has_lapsed = f"{seat}.x <= :now"
+        return f"({seat_is_free} OR {hold_has_lapsed})"
+
+    def this_hold_and_live(self, seat: str) -> str:
+        is_this_hold = f"{seat} = :hold"
+        has_not_lapsed = f"{seat}.x > :now"
+        return f"({is_this_hold} AND {has_not_lapsed})"
+
+    # One row, or several.
+
+    def _write(self, now: datetime, writes: list["_SeatsWrite"]) -> None:
+        try:
+            if len(writes) == 1:
+                self._when_free_of_conflict(lambda: self._update(writes[0]))
+            else:
+                self._when_free_of_conflict(lambda: self._transact(writes))
+        except _Refused as refused:
+            seats = {seat for write in writes for seat in write.seats}
+            raise SeatsTaken(_in_force(refused.items, seats, now)) from refused
+
+    def _update(self, write: "_SeatsWrite") -> None:
+        try:
+            Table(self.client, self.table_name).update(write.key, **write.request())
+        except ConditionFailed as failed:
+            raise _Refused([failed.item or {}]) from failed
+
+    def _transact(self, writes: list["_SeatsWrite"]) -> None:
+        common = {"TableName": self.table_name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        in_order = sorted(writes, key=lambda write: write.row_id)
+        updates: list[Any] = [{"Update": {**common, "Key": write.key, **write.request()}} for write in in_order]
+        try:
+            with outages_as_refusals("TransactWriteItems"):
+                self.client.transact_write_items(TransactItems=updates)
+        except self.client.exceptions.TransactionCanceledException as error:
+            raise _why(error.response["CancellationReasons"]) from error
+
+    def _when_free_of_conflict(self, write: Callable[[], None]) -> None:
+        """Only transactions meet conflicts, and the writes that they meet: never two holds of one row each."""
+        for attempt in range(CONFLICT_ATTEMPTS):
+            try:
+                return write()
+            except WriteConflict:
+                self.sleep(random.uniform(0, CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt))
+        raise StoreUnavailable("UpdateItem")
+
+    # Giving back, row by row: what is still there of this very hold goes, whatever became of its other seats.
+
+    def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
+        write = _SeatsWrite(
+            row_id(hold.session_id, row),
+            hold.seats,
+            lambda seat: f"{seat} = :hold",
+            {":hold": _held_entry(hold), ":event": event_attribute(_released(hold, now))},
+            change="REMOVE",
+        )
+        try:
+            self._when_free_of_conflict(lambda: self._update(write))
+        except _Refused as refused:
+            return self._release_rest(row, hold, now, _entries(refused.items[0]))
+        return Release(hold.seats)
+
+    def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
+        """Ends because a seat that was refused once is never again this hold's."""
+        entries = {seat: found[seat] for seat in hold.seats if seat in found}
+        sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
+        still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))
+        if not still_held or still_held == hold.seats:
+            return Release((), next(sales, None))
+        return self._release_in_row(row, _part(hold, still_held), now)
+
+    def _read(self, ids: list[str]) -> Iterator[Item]:
+        wanted: Any = {self.table_name: {"Keys": [{"id": {"S": id_}} for id_ in ids], "ConsistentRead": True}}
+        while wanted:
+            with outages_as_refusals("BatchGetItem"):
+                answer = self.client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"][self.table_name]
+            wanted = answer.get("UnprocessedKeys")
+
+
+@dataclass(frozen=True, slots=True)
+class _SeatsWrite:
+    """One row's share of a write: `change` sets the seats to :new or removes them, if `condition` holds for each."""
+
+    row_id: str
+    seats: tuple[str, ...]
+    condition: Callable[[str], str]
+    values: dict[str, Any]
+    change: str = "SET"
+
+    @property
+    def key(self) -> Item:
+        return {"id": {"S": self.row_id}}
+
+    def request(self) -> dict[str, Any]:
+        names = {f"#s{number}": seat for number, seat in enumerate(self.seats)}
+        paths = [f"seats.{name}" for name in names]
+        return {
+            "UpdateExpression": self._expression(paths),
+            "ConditionExpression": " AND ".join(map(self.condition, paths)),
+            "ExpressionAttributeNames": {**names, "#event": "event"},
+            "ExpressionAttributeValues": self.values,
+        }
+
+    def _expression(self, paths: Iterable[str]) -> str:
+        if self.change == "REMOVE":
+            return f"REMOVE {', '.join(paths)} SET #event = :event"
+        return f"SET {', '.join(f'{path} = :new' for path in paths)}, #event = :event"
+
+
+class _Refused(Exception):
+    """The condition of one row or more failed: `items` as they stand there."""
+
+    def __init__(self, items: list[Item]) -> None:
+        super().__init__()
+        self.items = items
+
+
+def _why(reasons: Iterable[Mapping[str, Any]]) -> Exception:
+    """A transaction is tried again only when nothing but conflicts stood in its way."""
+    named = [reason for reason in reasons if reason["Code"] != "None"]
+    refused = [reason.get("Item", {}) for reason in named if reason["Code"] == "ConditionalCheckFailed"]
+    if refused:
+        return _Refused(refused)
+    if all(reason["Code"] == "TransactionConflict" for reason in named):
+        return WriteConflict()
+    return StoreUnavailable("TransactWriteItems")
+
+
+def _in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
+    entries = {seat: entry for item in items for seat, entry in _entries(item).items() if seat in seats}
+    return {seat: entry for seat, entry in entries.items() if isinstance(entry, Sold) or entry.expires_at > now}
+
+
+def _entries(item: Item) -> dict[str, Occupancy]:
+    seats: Item = item.get("seats", {}).get("M", {})
+    return {seat: _entry(entry["M"]) for seat, entry in seats.items()}
+
+
+def _entry(entry: Item) -> Occupancy:
+    if "s" in entry:
+        return Sold(entry["r"]["S"], entry["s"]["S"])
+    return Held(entry["r"]["S"], from_ms(int(entry["x"]["N"])), entry["f"]["S"] if "f" in entry else "")
+
+
+def _held_entry(hold: Hold) -> Item:
+    fingerprint = {"f": {"S": hold.fingerprint}} if hold.fingerprint else {}
+    return {"M": {"r": {"S": hold.reservation_id}, "x": _number(hold.expires_at), **fingerprint}}
+
+
+def _number(moment: datetime) -> Item:
+    return {"N": str(to_ms(moment))}
+
+
+def _part(hold: Hold, seats: tuple[str, ...]) -> Hold:
+    return Hold(hold.session_id, hold.reservation_id, seats, hold.expires_at, hold.fingerprint)
+
+
+def _sold(hold: Hold, seats: tuple[str, ...], sale: Sale, now: datetime) -> RowEvent:
+    return SeatsSold(hold.session_id, hold.reservation_id, seats, sale, now)
+
+
+def _released(hold: Hold, now: datetime) -> RowEvent:
+    return SeatsReleased(hold.session_id, hold.reservation_id, hold.seats, now)

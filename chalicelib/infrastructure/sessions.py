@@ -1,0 +1,94 @@
+"""Screenings in DynamoDB. They never change, so each is read once and kept."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.ports import Page
+from chalicelib.domain.refusals import SessionNotFound
+from chalicelib.domain.sessions import Session
+from chalicelib.domain.times import from_iso, to_iso
+
+from .cursors import from_cursor, to_cursor
+from .dynamodb import Table, outages_as_refusals
+from .tables import PROGRAMME, RowItem, SessionItem, row_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT_SESSIONS = 1024
+ID_CHARACTERS = 36
+
+
+@dataclass(frozen=True)
+class DynamoSessions:
+    client: "DynamoDBClient"
+    table_name: str
+    kept: dict[str, Session] = field(default_factory=dict)
+
+    def add(self, session: Session) -> None:
+        with outages_as_refusals("BatchWriteItem"), RowItem.batch_write() as batch:
+            for row in session.rows:
+                batch.save(RowItem(row_id(session.id, row)))
+        with outages_as_refusals("PutItem"):
+            _item(session).save()
+
+    def get(self, session_id: str) -> Session:
+        return self.kept.get(session_id) or self._read(session_id)
+
+    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Reads the index, which follows a new screening by some milliseconds on AWS."""
+        after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
+        found = SessionItem.by_start.query(
+            PROGRAMME,
+            SessionItem.starts_at >= to_iso(starting_from) if starting_from else None,
+            limit=limit + 1,
+            last_evaluated_key=_keys(programme=PROGRAMME, **after) if after else None,
+        )
+        with outages_as_refusals("Query"):
+            sessions = [_session(item) for item in found]
+        last = sessions[limit - 1] if len(sessions) > limit else None
+        return Page(sessions[:limit], to_cursor((to_iso(last.starts_at), last.id)) if last else None)
+
+    def _read(self, session_id: str) -> Session:
+        item = None
+        if len(session_id) == ID_CHARACTERS:
+            item = Table(self.client, self.table_name).get({"id": {"S": session_id}})
+        if item is None:
+            raise SessionNotFound(session_id)
+        session = _session(SessionItem.from_raw_data(item))
+        if len(self.kept) >= KEPT_SESSIONS:
+            self.kept.pop(next(iter(self.kept)), None)
+        self.kept[session_id] = session
+        return session
+
+
+def _item(session: Session) -> SessionItem:
+    return SessionItem(
+        session.id,
+        starts_at=to_iso(session.starts_at),
+        movie_title=session.movie_title,
+        room=session.room,
+        total_seats=session.total_seats,
+        seats_per_row=session.seats_per_row,
+        price_cents=int(session.ticket_price * 100),
+        created_at=to_iso(session.created_at),
+    )
+
+
+def _session(item: SessionItem) -> Session:
+    return Session(
+        id=item.id,
+        movie_title=item.movie_title,
+        starts_at=from_iso(item.starts_at),
+        room=item.room,
+        total_seats=int(item.total_seats),
+        seats_per_row=int(item.seats_per_row),
+        ticket_price=Decimal(int(item.price_cents)) / 100,
+        created_at=from_iso(item.created_at),
+    )
+
+
+def _keys(**keys: str) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in keys.items()}

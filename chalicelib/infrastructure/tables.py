@@ -1,0 +1,102 @@
+"""The tables as pynamodb models: what an item looks like. infra/stateful.yaml makes the same tables."""
+
+from typing import Any
+
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, LocalSecondaryIndex
+from pynamodb.models import Model
+
+PROGRAMME = "all"
+"""The one partition of the programme index. Screenings are scheduled rarely; 1,000 a second would be its limit."""
+
+
+class Programme(GlobalSecondaryIndex["SessionItem"]):
+    class Meta:
+        index_name = "programme"
+        projection = AllProjection()
+
+    programme = UnicodeAttribute(hash_key=True)
+    starts_at = UnicodeAttribute(range_key=True)
+
+
+class Purchases(LocalSecondaryIndex["ReservationItem"]):
+    """Sparse: only confirmed reservations have `paid_at`. Local, because only a local index reads consistently."""
+
+    class Meta:
+        index_name = "purchases"
+        projection = AllProjection()
+
+    buyer = UnicodeAttribute(hash_key=True)
+    paid_at = UnicodeAttribute(range_key=True)
+
+
+class SessionItem(Model):
+    class Meta:
+        table_name = "sessions"
+        connect_timeout_seconds = 1
+        read_timeout_seconds = 3
+        max_retry_attempts = 2
+
+    id = UnicodeAttribute(hash_key=True)
+    programme = UnicodeAttribute(default=PROGRAMME)
+    starts_at = UnicodeAttribute()
+    movie_title = UnicodeAttribute()
+    room = UnicodeAttribute()
+    total_seats = NumberAttribute()
+    seats_per_row = NumberAttribute()
+    price_cents = NumberAttribute()
+    created_at = UnicodeAttribute()
+
+    by_start = Programme()
+
+
+class RowItem(Model):
+    """One row of seats of one screening: the unit of consistency.
+
+    `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
+    are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry.
+    `event` is what the last write did: rows.py writes it, streams.py reads it.
+    """
+
+    class Meta(SessionItem.Meta):
+        table_name = "rows"
+
+    id = UnicodeAttribute(hash_key=True)
+    seats: MapAttribute[str, Any] = MapAttribute(default=dict)
+    event: MapAttribute[str, Any] = MapAttribute(null=True)
+
+
+class ReservationItem(Model):
+    """`buyer` is the first part of the id: see ids.py. `ttl` is there as long as the reservation is not a purchase."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "reservations"
+
+    buyer = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    session_id = UnicodeAttribute()
+    movie_title = UnicodeAttribute()
+    user_id = UnicodeAttribute()
+    seats: ListAttribute[str] = ListAttribute()
+    amount_cents = NumberAttribute()
+    fingerprint = UnicodeAttribute(default="")
+    created_at_ms = NumberAttribute()
+    expires_at_ms = NumberAttribute()
+    state = UnicodeAttribute()
+    ttl = NumberAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    transaction_id = UnicodeAttribute(null=True)
+    payment_method = UnicodeAttribute(null=True)
+    paid_at = UnicodeAttribute(null=True)
+
+    purchases = Purchases()
+
+
+def row_id(session_id: str, row: str) -> str:
+    return f"{session_id}#{row}"
+
+
+def bind(prefix: str) -> None:
+    """Gives the tables their names: {prefix}-sessions, {prefix}-rows, {prefix}-reservations."""
+    for model, name in ((SessionItem, "sessions"), (RowItem, "rows"), (ReservationItem, "reservations")):
+        model.Meta.table_name = f"{prefix}-{name}"

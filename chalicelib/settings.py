@@ -1,0 +1,59 @@
+"""Configuration: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MAX_HOLD_SECONDS = 900
+"""The longest delay of an SQS message: a hold's expiry message waits that long at most."""
+
+LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
+
+
+class SettingInvalid(Exception):
+    """A setting is missing or makes no sense; the message names it and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    stage: str
+    table_prefix: str
+    hold_seconds: int
+    max_seats_per_hold: int
+    id_secret: str
+    redis_url: str
+    log_level: str
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    stage = environment.get("STAGE") or "local"
+    return Settings(
+        stage=stage,
+        table_prefix=environment.get("TABLE_PREFIX") or f"cinema-{stage}",
+        hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
+        max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
+        id_secret=_id_secret(environment, stage),
+        redis_url=environment.get("REDIS_URL", ""),
+        log_level=environment.get("LOG_LEVEL") or "INFO",
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    text = environment.get(name) or str(default)
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise SettingInvalid(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+    return number
+
+
+def _id_secret(environment: Mapping[str, str], stage: str) -> str:
+    """Reservation ids are derived with it from idempotency keys: who knows it can guess other people's ids."""
+    secret = environment.get("ID_SECRET", "")
+    if secret:
+        return secret
+    if stage in ("local", "test"):
+        return LOCAL_SECRET
+    raise SettingInvalid(f"ID_SECRET is missing: stage {stage!r} needs one, the same on every instance.")
