@@ -1,0 +1,322 @@
+"""Deploy a stage to whatever AWS_ENDPOINT_URL points at, AWS itself without it: `python -m infra.deploy STAGE`.
+
+Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app` (infra/package.py makes its template).
+After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
+
+Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
+MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import yaml
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from infra.package import BUILD, ROOT, PackagingError, check_stage, package
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+
+DATA_SETTINGS = {"AlarmEmail": "ALARM_EMAIL"}
+APP_SETTINGS = {
+    "HoldSeconds": "HOLD_SECONDS",
+    "MaxSeatsPerHold": "MAX_SEATS_PER_HOLD",
+    "LogLevel": "LOG_LEVEL",
+    "RedisUrl": "REDIS_URL",
+}
+"""Stack parameters, and the variables they are taken from."""
+
+PRODUCTION = "prod"
+EVENT_HANDLERS = ("OnRowChanged", "OnReservationChanged", "OnHoldLapsed")
+CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+NOTHING_TO_DO = "No updates are to be performed"
+NOBODY_FROM_OUTSIDE: Any = dict.fromkeys(
+    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+)
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+
+STACK_DEADLINE_SECONDS = 30 * 60
+MAPPING_DEADLINE_SECONDS = 60
+FIRST_FAILURES = 3
+"""How many failed resources are named; those after them are mostly cancelled because of them."""
+
+
+class DeploymentError(Exception):
+    """A deployment did not work out; the message says what to look at."""
+
+
+@dataclass(frozen=True)
+class AppDeployment:
+    """Where the deployed API answers."""
+
+    url: str
+    api_id: str
+
+
+def deploy_data(stage: str) -> None:
+    """Create or update the tables, queues and alarms of `stage`. Raises DeploymentError."""
+    template = (ROOT / "infra" / "stateful.yaml").read_text()
+    parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
+    _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
+    _ensure_expiry_of_items(f"cinema-{stage}-reservations", "ttl")
+    if stage == PRODUCTION:
+        boto3.client("cloudformation").update_termination_protection(
+            StackName=data_stack(stage), EnableTerminationProtection=True
+        )
+
+
+def deploy_app(stage: str) -> AppDeployment:
+    """Package the functions, upload them, create or update their stack. Raises DeploymentError.
+
+    The data stack must be there: the functions' triggers are imported from it.
+    """
+    made = package(stage, BUILD / stage)
+    bucket = _artifacts_bucket()
+    archive = _upload(bucket, stage, made.archive)
+    template = yaml.safe_load(made.template.read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": archive}
+    ready = made.template.with_name("app.json")
+    ready.write_text(json.dumps(template, sort_keys=True))
+
+    parameters = {"Stage": stage, "IdSecret": id_secret(stage), **_from_environment(APP_SETTINGS)}
+    _deploy_stack(app_stack(stage), parameters, TemplateURL=_url_of(bucket, _upload(bucket, stage, ready)))
+
+    outputs = _outputs(app_stack(stage))
+    api_id = outputs["RestAPIId"]
+    _ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
+    return AppDeployment(url=_url_of_api(outputs), api_id=api_id)
+
+
+def event_handlers_run(stage: str) -> bool:
+    """Whether the endpoint really invokes the deployed functions: one is given an empty batch.
+
+    False where they are not deployed and where the endpoint only keeps their definitions (LocalStack without Docker).
+    """
+    one_try = Config(retries={"total_max_attempts": 1}, read_timeout=40)
+    try:
+        name = _physical_name(app_stack(stage), "OnHoldLapsed")
+        answer = boto3.client("lambda", config=one_try).invoke(FunctionName=name, Payload=b'{"Records": []}')
+    except (ClientError, BotoCoreError):
+        return False
+    return answer["StatusCode"] == 200 and "FunctionError" not in answer
+
+
+def set_event_mappings(stage: str, *, enabled: bool) -> None:
+    """Start or pause the deployed event handlers; returns when the endpoint says it is done.
+
+    Paused, streams and queues keep what arrives: a pump may feed the handlers instead, or nobody.
+    """
+    client = boto3.client("lambda")
+    wanted = "Enabled" if enabled else "Disabled"
+    mappings = [mapping for name in EVENT_HANDLERS for mapping in _mappings_of(stage, name)]
+    for uuid in mappings:
+        client.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+    deadline = time.monotonic() + MAPPING_DEADLINE_SECONDS
+    for uuid in mappings:
+        while client.get_event_source_mapping(UUID=uuid)["State"] != wanted:
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"Event source mapping {uuid} did not become {wanted}.")
+            time.sleep(0.5)
+
+
+def id_secret(stage: str) -> str:
+    """The key that reservation ids are derived with: made once per stage, kept as an SSM SecureString."""
+    client = boto3.client("ssm")
+    name = f"/cinema/{stage}/id-secret"
+    # That it exists is the usual case; asking first would race with another deployment.
+    with suppress(client.exceptions.ParameterAlreadyExists):
+        client.put_parameter(Name=name, Value=secrets.token_hex(32), Type="SecureString", Overwrite=False)
+    return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+
+
+def data_stack(stage: str) -> str:
+    """The name of the stack of tables and queues."""
+    return f"cinema-{stage}-data"
+
+
+def app_stack(stage: str) -> str:
+    """The name of the stack of functions and their API."""
+    return f"cinema-{stage}-app"
+
+
+def _from_environment(names: dict[str, str]) -> dict[str, str]:
+    return {parameter: os.environ[name] for parameter, name in names.items() if os.environ.get(name)}
+
+
+# Stacks
+
+
+def _deploy_stack(name: str, parameters: dict[str, str], **template: str) -> None:
+    client = boto3.client("cloudformation")
+    values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    arguments: Any = {"StackName": name, "Parameters": values, "Capabilities": CAPABILITIES, **template}
+    try:
+        if _exists(name):
+            client.update_stack(**arguments)
+            waiter: Any = client.get_waiter("stack_update_complete")
+        else:
+            client.create_stack(**arguments)
+            waiter = client.get_waiter("stack_create_complete")
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": STACK_DEADLINE_SECONDS})
+    except ClientError as error:
+        if NOTHING_TO_DO not in str(error):
+            raise DeploymentError(f"Stack {name} was not accepted: {error.response['Error']['Message']}") from error
+    except WaiterError as error:
+        raise DeploymentError(_why_it_failed(name)) from error
+
+
+def _exists(name: str) -> bool:
+    """Whether the stack can be updated. What is left of a creation that failed can't; it is removed."""
+    client = boto3.client("cloudformation")
+    try:
+        status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return False
+        raise
+    if status not in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+        return status != "DELETE_COMPLETE"
+    client.delete_stack(StackName=name)
+    client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
+    return False
+
+
+def _why_it_failed(name: str) -> str:
+    """The first failures of the operation that has just ended: events come newest first, back to its start."""
+    events = boto3.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    of_this_operation = takewhile(lambda event: not _is_the_start(event), events)
+    failures = [event for event in of_this_operation if event["ResourceStatus"].endswith("_FAILED")]
+    said = [f"  {e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failures if "ResourceStatusReason" in e]
+    return "\n".join([f"Stack {name} could not be deployed:", *said[: -FIRST_FAILURES - 1 : -1]])
+
+
+def _is_the_start(event: StackEventTypeDef) -> bool:
+    of_the_stack = event["LogicalResourceId"] == event["StackName"]
+    return of_the_stack and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+
+
+def _outputs(name: str) -> dict[str, str]:
+    stack = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _physical_name(stack: str, logical_name: str) -> str:
+    client = boto3.client("cloudformation")
+    resource = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical_name)
+    return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+
+def _mappings_of(stage: str, handler: str) -> Iterator[str]:
+    function = _physical_name(app_stack(stage), handler)
+    for page in boto3.client("lambda").get_paginator("list_event_source_mappings").paginate(FunctionName=function):
+        yield from (mapping["UUID"] for mapping in page["EventSourceMappings"])
+
+
+# Artifacts
+
+
+def _artifacts_bucket() -> str:
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    client = boto3.client("s3")
+    region = client.meta.region_name
+    name = f"cinema-artifacts-{account}-{region}"
+    try:
+        client.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    except ClientError as error:
+        if not _is_missing(error):
+            raise DeploymentError(f"Bucket {name} can not be used: {error}") from error
+        elsewhere: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        client.create_bucket(Bucket=name, **elsewhere)
+        client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=NOBODY_FROM_OUTSIDE)
+    return name
+
+
+def _upload(bucket: str, stage: str, file: Path) -> str:
+    """Store a file under the hash of its contents, once; return its key."""
+    contents = file.read_bytes()
+    key = f"{stage}/{hashlib.sha256(contents).hexdigest()}{file.suffix}"
+    client = boto3.client("s3")
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        client.put_object(Bucket=bucket, Key=key, Body=contents)
+    return key
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+def _url_of(bucket: str, key: str) -> str:
+    return f"{boto3.client('s3').meta.endpoint_url}/{bucket}/{key}"
+
+
+# What a template says, made so where the endpoint left it out
+
+
+def _ensure_expiry_of_items(table: str, attribute: str) -> None:
+    client = boto3.client("dynamodb")
+    found = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if found.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+        wanted: Any = {"Enabled": True, "AttributeName": attribute}
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+
+
+def _ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
+    client = boto3.client("apigateway")
+    wanted: dict[str, Any] = api["DefinitionBody"][GATEWAY_RESPONSES]
+    found = client.get_gateway_responses(restApiId=api_id)["items"]
+    missing = {one["responseType"] for one in found if one.get("defaultResponse")} & wanted.keys()
+    for response_type in sorted(missing):
+        client.put_gateway_response(restApiId=api_id, responseType=response_type, **wanted[response_type])
+    if missing:
+        client.create_deployment(restApiId=api_id, stageName=api["StageName"])
+
+
+def _url_of_api(outputs: dict[str, str]) -> str:
+    """The address the template puts out is on amazonaws.com; an emulator answers below its own."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return outputs["EndpointURL"].rstrip("/")
+    stage_name = outputs["EndpointURL"].rstrip("/").rsplit("/", 1)[-1]
+    return f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{stage_name}"
+
+
+def main() -> None:
+    """Deploy both stacks of the stage named by the argument and print where the API answers."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m infra.deploy STAGE")
+    stage = sys.argv[1]
+    try:
+        check_stage(stage)
+        deploy_data(stage)
+        print(f"{data_stack(stage)}: tables and queues are ready")
+        deployment = deploy_app(stage)
+    except (DeploymentError, PackagingError) as failure:
+        sys.exit(str(failure))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"{os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not do what is asked: {error}")
+    print(f"{app_stack(stage)}: deployed, {deployment.url}")
+
+
+if __name__ == "__main__":
+    main()

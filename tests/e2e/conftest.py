@@ -1,0 +1,72 @@
+"""An emulator that enforces IAM, with both stacks deployed as in production: API Gateway, Lambda, event handlers.
+
+It is one of its own: whatever runs already at AWS_ENDPOINT_URL may neither run functions nor check their roles.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import urllib3
+
+from infra import deploy
+from infra import emulator as machine
+
+STAGE = "dev"
+HOLD_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: urllib3.HTTPHeaderDict
+
+
+@dataclass(frozen=True)
+class Api:
+    """The deployed API, asked over HTTP."""
+
+    url: str
+    http: urllib3.PoolManager
+
+    def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, retries=False)
+        return Answer(answer.status, answer.json(), answer.headers)
+
+
+@pytest.fixture(scope="package")
+def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    try:
+        machine.install()
+    except machine.CannotRunError as reason:
+        pytest.skip(str(reason))
+    run_dir, port = tmp_path_factory.mktemp("e2e"), machine.free_port()
+    endpoint = f"http://{machine.HOST}:{port}"
+    settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": machine.HOST}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [str(machine.VENV / "bin" / "python"), "-m", "ministack"]
+    with machine.child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
+        machine.wait_for_http(endpoint + machine.HEALTH_PATH, started, "The emulator")
+        yield endpoint
+
+
+@pytest.fixture(scope="package")
+def deployed(emulator_with_iam: str) -> Iterator[deploy.AppDeployment]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
+        environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
+        for name, value in machine.CREDENTIALS.items():
+            environment.setenv(name, value)
+        deploy.deploy_data(STAGE)
+        yield deploy.deploy_app(STAGE)
+
+
+@pytest.fixture(scope="package")
+def api(deployed: deploy.AppDeployment) -> Iterator[Api]:
+    with urllib3.PoolManager() as http:
+        yield Api(deployed.url, http)

@@ -1,0 +1,160 @@
+"""The whole booking flow through API Gateway and Lambda, with the event handlers and roles that are deployed."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from infra import deploy
+
+STAGE = "dev"
+HANDLERS_SECONDS = 30
+"""A hold lapses after three seconds; what is left is for cold starts on a busy machine."""
+
+
+class Answer(Protocol):
+    status: int
+    body: Any
+    headers: Any
+
+
+Api = Callable[..., Answer]
+
+
+def _scheduled(api: Api) -> str:
+    screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
+    answer = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
+    assert answer.status == 201, answer.body
+    return str(answer.body["sessionId"])
+
+
+def _hold(api: Api, session_id: str, *seats: str, user: str | None = None, **headers: str) -> Answer:
+    request = {"sessionId": session_id, "userId": user or f"user-{uuid4()}", "seatNumbers": seats}
+    return api("POST", "/api/reservations", request, **headers)
+
+
+def _seats(api: Api, session_id: str) -> dict[str, str]:
+    body = api("GET", f"/api/sessions/{session_id}/seats").body
+    return {seat["number"]: seat["status"] for seat in body["seats"]}
+
+
+def _eventually(found: Callable[[], object], wanted: object) -> None:
+    deadline = time.monotonic() + HANDLERS_SECONDS
+    while (last := found()) != wanted:
+        assert time.monotonic() < deadline, f"{last!r} instead of {wanted!r} after {HANDLERS_SECONDS} s"
+        time.sleep(0.2)
+
+
+def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
+    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    assert session_id in [s["sessionId"] for s in api("GET", "/api/sessions?limit=100").body["sessions"]]
+    assert set(_seats(api, session_id).values()) == {"available"}
+
+    held = _hold(api, session_id, "A1", "B2", user=user)
+    assert (held.status, held.body["status"], held.body["totalAmount"]) == (201, "pending", 50.00)
+    path = f"/api/reservations/{held.body['reservationId']}"
+    assert api("GET", path).body["status"] == "pending"
+
+    sale = api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": "tx-456"})
+    assert (sale.status, sale.body["status"], sale.body["seats"]) == (200, "confirmed", ["A1", "B2"])
+    (purchase,) = api("GET", f"/api/users/{user}/purchases").body["purchases"]
+    assert purchase["saleId"] == sale.body["saleId"]
+    assert _seats(api, session_id)["B2"] == "sold"
+
+
+def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Api) -> None:
+    session_id = _scheduled(api)
+    assert _hold(api, session_id, "A1").status == 201
+    refused = _hold(api, session_id, "A1", "A2")
+    assert (refused.status, refused.body["error"]) == (409, "SEAT_ALREADY_RESERVED")
+    assert refused.body["conflictingSeats"] == ["A1"]
+    assert _seats(api, session_id)["A2"] == "available"
+
+
+def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
+    session_id, user, key = _scheduled(api), f"user-{uuid4()}", {"Idempotency-Key": str(uuid4())}
+    first = _hold(api, session_id, "A1", user=user, **key)
+    again = _hold(api, session_id, "A1", user=user, **key)
+    assert (first.status, again.status) == (201, 201)
+    assert again.body == first.body
+
+
+def test_cancelled_seats_are_free_again(api: Api) -> None:
+    session_id = _scheduled(api)
+    held = _hold(api, session_id, "A1")
+    assert api("DELETE", f"/api/reservations/{held.body['reservationId']}").body["status"] == "cancelled"
+    assert _seats(api, session_id)["A1"] == "available"
+
+
+def test_the_deployed_handlers_write_down_that_a_hold_has_lapsed_and_empty_its_seats(api: Api) -> None:
+    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    held = _hold(api, session_id, "A1", user=user)
+    reservation = _stored("reservations", id=held.body["reservationId"])
+    assert reservation()["state"] == {"S": "pending"}
+    _eventually(lambda: reservation()["state"], {"S": "expired"})
+    assert _stored("rows", id=f"{session_id}#A")()["seats"] == {"M": {}}
+    late = {"paymentMethod": "credit_card", "transactionId": "tx-late"}
+    refused = api("POST", f"/api/reservations/{held.body['reservationId']}/confirm", late)
+    assert (refused.status, refused.body["error"]) == (410, "RESERVATION_EXPIRED")
+
+
+def _stored(table: str, *, id: str) -> Callable[[], dict[str, Any]]:  # noqa: A002 - the attribute's name
+    """Reads the item with this id as it is stored, not as the API sees it at this moment."""
+    client = boto3.client("dynamodb")
+
+    def read() -> dict[str, Any]:
+        found = client.scan(
+            TableName=f"cinema-{STAGE}-{table}",
+            ConsistentRead=True,
+            FilterExpression="id = :id",
+            ExpressionAttributeValues={":id": {"S": id}},
+        )
+        return dict(found["Items"][0])
+
+    return read
+
+
+def test_everything_that_bookings_need_is_ready(api: Api) -> None:
+    assert api("GET", "/health").status == 200
+    ready = api("GET", "/ready")
+    assert ready.status == 200
+    assert {one["name"]: one["state"] for one in ready.body["dependencies"]} == {"dynamodb": "up", "sqs": "up"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error"),
+    [
+        ("GET", "/api/nothing-here", 404, "NOT_FOUND"),
+        ("GET", "/api/sessions/unknown", 404, "SESSION_NOT_FOUND"),
+        ("DELETE", "/api/sessions", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/api/reservations", 400, None),
+    ],
+)
+def test_every_error_has_the_contracts_form(api: Api, method: str, path: str, status: int, error: str | None) -> None:
+    answer = api(method, path, {} if method == "POST" else None)
+    assert answer.status == status
+    assert answer.body["error"] == (error or answer.body["error"])
+    assert answer.body["message"]
+
+
+def test_deploying_again_what_is_deployed_changes_nothing(deployed: deploy.AppDeployment) -> None:
+    deploy.deploy_data(STAGE)
+    assert deploy.deploy_app(STAGE) == deployed
+
+
+def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:
+    deploy.set_event_mappings(STAGE, enabled=False)
+    reservation_id = _hold(api, _scheduled(api), "A1").body["reservationId"]
+    stored = _stored("reservations", id=reservation_id)
+    _eventually(lambda: api("GET", f"/api/reservations/{reservation_id}").body["status"], "expired")
+    assert stored()["state"] == {"S": "pending"}
+    deploy.set_event_mappings(STAGE, enabled=True)
+    _eventually(lambda: stored()["state"], {"S": "expired"})
+
+
+def test_the_endpoint_says_whether_it_runs_the_handlers(deployed: deploy.AppDeployment) -> None:
+    assert deploy.event_handlers_run(STAGE)
+    assert not deploy.event_handlers_run("prod")  # not deployed here

@@ -1,0 +1,261 @@
+"""What is shipped, and what its template asks of AWS: checked without deploying it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chalicelib.api.messages import ENGLISH, MESSAGES
+from chalicelib.api.methods import METHODS
+from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
+
+STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
+UNCHECKED_HASH = 1
+"""The flags in a .pyc: it is found by hash, and its source is never looked at."""
+
+Template = dict[str, Any]
+
+
+class _CloudFormationLoader(yaml.SafeLoader):
+    """Reads the short forms of functions: !Sub x is {"Fn::Sub": x}, !GetAtt a.b is {"Fn::GetAtt": "a.b"}."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    assert isinstance(node, yaml.SequenceNode)
+    return {name: loader.construct_sequence(node, deep=True)}
+
+
+_CloudFormationLoader.add_multi_constructor("!", _function)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return package("prod", tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def resources(made: Package) -> Template:
+    found: Template = yaml.safe_load(made.template.read_text())["Resources"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def contents(made: Package) -> dict[str, bytes]:
+    with zipfile.ZipFile(made.archive) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def data() -> Template:
+    text = (ROOT / "infra" / "stateful.yaml").read_text()
+    found: Template = yaml.load(text, Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader
+    return found
+
+
+def _functions(resources: Template) -> dict[str, Template]:
+    functions = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::Serverless::Function"}
+    assert functions.keys() == {"APIHandler", "OnHoldLapsed", *STREAM_HANDLERS}
+    return functions
+
+
+def _mapping(function: Template) -> Template:
+    (event,) = function["Events"].values()
+    found: Template = event["Properties"]
+    return found
+
+
+def _of_type(template: Template, kind: str) -> dict[str, Template]:
+    return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
+
+
+# The template
+
+
+def test_no_event_handler_loses_the_records_it_reports_as_failed(resources: Template) -> None:
+    for name, function in _functions(resources).items():
+        if name != "APIHandler":
+            assert _mapping(function)["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_where_someone_sees_it(
+    resources: Template, data: Template
+) -> None:
+    exports = {output["Export"]["Name"]["Fn::Sub"] for output in data["Outputs"].values()}
+    for name, table in STREAM_HANDLERS.items():
+        mapping = _mapping(_functions(resources)[name])
+        stream = mapping["Stream"]["Fn::ImportValue"]["Fn::Sub"]
+        failures = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::ImportValue"]["Fn::Sub"]
+        assert stream == f"cinema-${{Stage}}-{table}-stream"
+        assert {stream, failures} <= exports
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["MaximumRetryAttempts"] == 5
+
+
+def test_functions_have_memory_and_answer_before_api_gateway_gives_up(resources: Template) -> None:
+    for name, function in _functions(resources).items():
+        assert function["MemorySize"] == 1024, name
+        assert function["Runtime"] == "python3.11", name
+        assert function["Timeout"] == (29 if name == "APIHandler" else 30), name
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_its_handler_may_take(
+    resources: Template, data: Template
+) -> None:
+    handler = _functions(resources)["OnHoldLapsed"]
+    assert _mapping(handler)["Queue"]["Fn::Sub"].endswith(":cinema-prod-expiry")
+    expiry = data["Resources"]["Expiry"]["Properties"]
+    assert expiry["QueueName"] == {"Fn::Sub": "cinema-${Stage}-expiry"}
+    assert expiry["VisibilityTimeout"] >= 6 * handler["Timeout"]
+
+
+def test_the_secret_is_a_parameter_that_nobody_can_read_back(made: Package, resources: Template) -> None:
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    assert parameters["IdSecret"]["NoEcho"] is True
+    for function in _functions(resources).values():
+        assert function["Environment"]["Variables"]["ID_SECRET"] == {"Ref": "IdSecret"}
+        assert function["Environment"]["Variables"]["STAGE"] == "prod"
+
+
+def test_every_log_group_belongs_to_a_function_and_ends(resources: Template) -> None:
+    groups = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Logs::LogGroup"]
+    named = {group["LogGroupName"]["Fn::Sub"] for group in groups}
+    assert named == {f"/aws/lambda/${{{name}}}" for name in _functions(resources)}
+    assert all(group["RetentionInDays"] for group in groups)
+
+
+def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Template) -> None:
+    responses = _definition(resources)["x-amazon-apigateway-gateway-responses"]
+    for name, response in responses.items():
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body["error"] == body["error"].upper(), name
+        assert body["message"] == MESSAGES.get(body["error"], {}).get(ENGLISH, body["message"]).format_map(body), name
+    assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
+    assert responses["REQUEST_TOO_LARGE"]["statusCode"] == "413"
+    assert responses["THROTTLED"]["responseParameters"] == {"gatewayresponse.header.Retry-After": "'1'"}
+    assert "requestId" in responses["DEFAULT_5XX"]["responseTemplates"]["application/json"]
+
+
+def test_a_method_without_a_route_reaches_the_app_which_says_405(resources: Template) -> None:
+    for path, operations in _definition(resources)["paths"].items():
+        assert operations.keys() == {method.lower() for method in METHODS}, path
+
+
+def test_the_template_has_no_yaml_aliases_which_cloudformation_refuses(made: Package) -> None:
+    assert not any(isinstance(token, yaml.AliasToken) for token in yaml.scan(made.template.read_text()))
+
+
+def _definition(resources: Template) -> Template:
+    found: Template = resources["RestAPI"]["Properties"]["DefinitionBody"]
+    return found
+
+
+# What each function may do
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
+def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Path) -> None:
+    for statement in json.loads(path.read_text())["Statement"]:
+        assert not any("*" in action for action in statement["Action"])
+        assert re.search(r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-", statement["Resource"]["Fn::Sub"])
+
+
+def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Template) -> None:
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in _functions(resources).values()]
+    assert len(set(roles)) == len(roles)
+    files = [json.loads(path.read_text()) for path in (ROOT / ".chalice").glob("policy-*.json")]
+    assert all(resources[role]["Properties"]["Policies"][0]["PolicyDocument"] in files for role in roles)
+    assert len(files) == len(roles)
+
+
+def test_stream_handlers_may_send_to_the_queue_that_is_told_of_lost_batches(resources: Template) -> None:
+    for name in STREAM_HANDLERS:
+        role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
+        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        allowed = {(action, s["Resource"]["Fn::Sub"].rsplit(":", 1)[-1]) for s in statements for action in s["Action"]}
+        assert ("sqs:SendMessage", "cinema-${Stage}-stream-failures") in allowed
+
+
+# The data stack
+
+
+def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_failures_an_alarm(
+    data: Template,
+) -> None:
+    queues = _of_type(data, "AWS::SQS::Queue")
+    alarms = _of_type(data, "AWS::CloudWatch::Alarm").values()
+    watched = {d["Value"]["Fn::GetAtt"] for alarm in alarms for d in alarm["Dimensions"] if "Fn::GetAtt" in d["Value"]}
+    for name, queue in queues.items():
+        assert f"{name}.QueueName" in watched, name
+        if "RedrivePolicy" in queue:
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+            dead_letters = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].split(".")[0]]
+            assert dead_letters["MessageRetentionPeriod"] == 14 * 24 * 3600
+        else:
+            assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+
+
+def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
+    in_production = {"Fn::If": ["IsProduction", True, False]}
+    tables = _of_type(data, "AWS::DynamoDB::Table")
+    assert tables.keys() == {"Sessions", "Rows", "Reservations"}
+    for name, table in tables.items():
+        assert table["BillingMode"] == "PAY_PER_REQUEST", name
+        assert table["DeletionProtectionEnabled"] == in_production, name
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == in_production, name
+
+
+# The archive
+
+
+def test_every_module_is_shipped_with_bytecode_that_is_never_checked_against_its_source(
+    contents: dict[str, bytes],
+) -> None:
+    modules = [name for name in contents if name.endswith(".py")]
+    assert "app.py" in modules
+    for name in modules:
+        folder, _, file = name.rpartition("/")
+        bytecode = contents[f"{folder}/__pycache__/{file}c".lstrip("/").replace(".pyc", ".cpython-311.pyc")]
+        assert int.from_bytes(bytecode[4:8], "little") == UNCHECKED_HASH, name
+
+
+def test_nothing_is_shipped_that_no_function_needs(made: Package, contents: dict[str, bytes]) -> None:
+    folders = {name.rsplit("/", 1)[0] for name in contents if "/" in name}
+    services = {name.split("/")[2] for name in contents if re.match(r"botocore/data/[^/]+/", name)}
+    assert services == AWS_SERVICES
+    assert not [name for name in folders if re.search(r"(^|/)tests(/|$)|dist-info|^chalice/(cli|deploy)|^bin", name)]
+    assert not [name for name in folders if name.split("/")[0] in ("infra", "pip", "moto", "pytest", "mypy")]
+    assert made.after.unzipped < made.before.unzipped
+    assert made.after.zipped < 10_000_000
+
+
+def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app; print(app.app.app_name)"
+    lambda_environment = {"STAGE": "prod", "ID_SECRET": "x" * 32, "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-I", "-S", "-c", script]  # -S: without the packages installed here
+    done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "cinema-tickets\n", done.stderr
+
+
+def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:
+    again = package("prod", tmp_path)
+    assert again.archive.read_bytes() == made.archive.read_bytes()
+    assert again.template.read_text() == made.template.read_text()
+
+
+def test_a_stage_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match="local, dev, prod"):
+        package("production", tmp_path)
