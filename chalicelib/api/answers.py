@@ -15,7 +15,7 @@ from chalicelib.domain.times import to_iso
 from . import schemas
 from .messages import language, message
 
-log = Logger(service="cinema-tickets")
+log = Logger(service="cinema-tickets", location=None)
 
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 

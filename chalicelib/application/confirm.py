@@ -53,21 +53,21 @@ class Confirm:
         except SeatsTaken as taken:
             sold_by = taken.sale_of(reservation.id)
             if sold_by is None:
-                raise LatePayment(reservation.id, reservation.expires_at) from taken
+                raise LatePayment(reservation.id, reservation.expires_at, sale.transaction_id) from taken
             if sold_by != sale.id:
-                raise AlreadyPaid(reservation.id, sold_by) from taken
+                raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
 
 
 def _paid_by(sale: Sale, reservation: Reservation) -> Reservation:
     if reservation.sale is None:
-        raise _not_for_sale(reservation)
+        raise _not_for_sale(reservation, sale)
     if reservation.sale.id != sale.id:
-        raise AlreadyPaid(reservation.id, reservation.sale.id)
+        raise AlreadyPaid(reservation.id, reservation.sale.id, sale.transaction_id)
     return reservation
 
 
-def _not_for_sale(reservation: Reservation) -> LatePayment | PaymentForCancelled:
+def _not_for_sale(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
     if reservation.state is State.CANCELLED:
-        return PaymentForCancelled(reservation.id)
-    return LatePayment(reservation.id, reservation.expires_at)
+        return PaymentForCancelled(reservation.id, sale.transaction_id)
+    return LatePayment(reservation.id, reservation.expires_at, sale.transaction_id)

@@ -68,33 +68,38 @@ class PlaceHold:
         )
 
     def _remembered(self, reservation: Reservation) -> Reservation:
-        stored = self.reservations.add(reservation)
-        if stored.hold == reservation.hold:
-            return stored
-        self.rows.release(reservation.hold, self.clock())
-        return _same_request(stored, reservation)
+        return self._settled(self.reservations.add(reservation), reservation)
 
     def _when_taken(self, reservation: Reservation, taken: SeatsTaken) -> Reservation:
-        if reservation.fingerprint:
-            stored = self.reservations.find(reservation.id)
-            if stored:
-                return _same_request(stored, reservation)
-        mine = taken.entries_of(reservation.id)
-        if set(mine) == set(reservation.seats):
-            return self._adopted(reservation, mine[reservation.seats[0]])
-        if mine:
+        earlier = _earlier_attempt(reservation, taken)
+        stored = self.reservations.find(reservation.id) if reservation.fingerprint else None
+        if stored:
+            return self._settled(stored, earlier) if earlier else _same_request(stored, reservation)
+        if earlier:
+            return self._remembered(earlier)
+        if taken.entries_of(reservation.id):
             raise IdempotencyKeyReused
         raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or reservation.seats)
 
-    def _adopted(self, reservation: Reservation, entry: object) -> Reservation:
-        """The seats are held for this id, yet no reservation is remembered.
+    def _settled(self, stored: Reservation, held: Reservation) -> Reservation:
+        """What is stored under the id decides. If it is not what we hold seats for, they go back."""
+        if stored.hold != held.hold:
+            self.rows.release(held.hold, self.clock())
+        return _same_request(stored, held)
 
-        Either the answer to our own write was lost and the client library sent it again, or a twin with the same key
-        is between its two writes or died there. Its hold is ours if the request is the same: finish the work.
-        """
-        if not isinstance(entry, Held) or entry.fingerprint != reservation.fingerprint:
-            raise IdempotencyKeyReused
-        return self._remembered(reservation.until(entry.expires_at))
+
+def _earlier_attempt(reservation: Reservation, taken: SeatsTaken) -> Reservation | None:
+    """This very request, if it holds all its seats already.
+
+    Either the answer to our own write was lost and the client library sent it again, or a twin with the same key is
+    between its two writes, or died there. Its hold is as good as ours: finish the work, with its expiry.
+    """
+    entry = taken.occupancy.get(reservation.seats[0])
+    if not isinstance(entry, Held):
+        return None
+    earlier = reservation.until(entry.expires_at)
+    mine = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.is_of(earlier.hold)]
+    return earlier if len(mine) == len(reservation.seats) else None
 
 
 def _same_request(stored: Reservation, reservation: Reservation) -> Reservation:

@@ -63,11 +63,13 @@ class ReservationConfirmed(Refusal):
 @dataclass(eq=False)
 class LatePayment(ReservationExpired):
     money_at_stake = True
+    transaction_id: str
 
 
 @dataclass(eq=False)
 class PaymentForCancelled(ReservationCancelled):
     money_at_stake = True
+    transaction_id: str
 
 
 @dataclass(eq=False)
@@ -77,6 +79,7 @@ class AlreadyPaid(Refusal):
     money_at_stake = True
     reservation_id: str
     sale_id: str
+    transaction_id: str
 
 
 @dataclass(eq=False)
