@@ -1,0 +1,69 @@
+"""An HTTP client that speaks the contract's requests, and the screening that tests book."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+SCREENING = {
+    "movieTitle": "Oppenheimer",
+    "startTime": "2024-02-15T19:00:00Z",
+    "roomNumber": "A1",
+    "totalSeats": 16,
+    "ticketPrice": 25.00,
+}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @cached_property
+    def body(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Api:
+    base_url: str
+
+    def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
+        """One request as it is; underscores in header names stand for hyphens."""
+        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=30)
+        try:
+            raw = body.encode() if isinstance(body, str) else body
+            connection.request(method, path, raw, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            lowered = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, lowered, answer.read().decode())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, **headers)
+
+    def delete(self, path: str) -> Answer:
+        return self.send("DELETE", path)
+
+    def post(self, path: str, body: object, **headers: str) -> Answer:
+        return self.send("POST", path, json.dumps(body), Content_Type="application/json", **headers)
+
+    def schedule(self, **changes: Any) -> str:
+        return str(self.post("/api/sessions", {**SCREENING, **changes}).body["sessionId"])
+
+    def hold(self, session_id: str, *seats: str, user: str = "user-123", **headers: str) -> Answer:
+        body = {"sessionId": session_id, "userId": user, "seatNumbers": list(seats)}
+        return self.post("/api/reservations", body, **headers)
+
+    def confirm(self, reservation_id: str, transaction: str = "tx-456") -> Answer:
+        payment = {"paymentMethod": "credit_card", "transactionId": transaction}
+        return self.post(f"/api/reservations/{reservation_id}/confirm", payment)
+
+    def seats(self, session_id: str) -> dict[str, Any]:
+        """Status by seat number."""
+        seats = self.get(f"/api/sessions/{session_id}/seats").body["seats"]
+        return {seat["number"]: seat["status"] for seat in seats}

@@ -1,0 +1,144 @@
+"""The wire between an API process and the emulator: counts what goes over it, and breaks it where a test says so.
+
+    API process ──► Wire (loopback proxy) ──► emulator
+
+Counting here sees every call of every client in the process, and the client library's retries too.
+"""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Fault(Enum):
+    ANSWER_LOST_ONCE = auto()
+    """The call takes effect, the connection breaks before the answer: the client library sends it again."""
+    CRASH_BEFORE = auto()
+    """The request dies before the call."""
+    CRASH_AFTER = auto()
+    """The request dies after the call has taken effect."""
+    THROTTLED = auto()
+    """DynamoDB refuses the call and all that follow, until healed."""
+
+
+@dataclass
+class Call:
+    service: str
+    operation: str
+    answer: dict[str, Any]
+
+    @property
+    def write_units(self) -> float:
+        """As the emulator reckons them; consumed by reads too when a transaction reads."""
+        consumed = self.answer.get("ConsumedCapacity", [])
+        entries = consumed if isinstance(consumed, list) else [consumed]
+        writes = self.operation in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+        return sum(entry["CapacityUnits"] for entry in entries) if writes else 0
+
+
+@dataclass
+class Wire:
+    url: str
+    target: str
+    calls: list[Call] = field(default_factory=list)
+    fault: Fault | None = None
+    at_call: int = 0
+
+    @contextmanager
+    def counting(self) -> Iterator[list[Call]]:
+        """The calls made within."""
+        start = len(self.calls)
+        seen: list[Call] = []
+        yield seen
+        seen += self.calls[start:]
+
+    @contextmanager
+    def broken(self, fault: Fault, at_call: int) -> Iterator[None]:
+        """The fault strikes at the call of that number, counted from 1 here."""
+        self.fault, self.at_call = fault, len(self.calls) + at_call
+        try:
+            yield
+        finally:
+            self.fault = None
+
+    def strikes(self) -> Fault | None:
+        """The fault that the next call meets, if any."""
+        number = len(self.calls) + 1
+        lasting = self.fault is Fault.THROTTLED
+        return self.fault if self.fault and (number == self.at_call or (lasting and number > self.at_call)) else None
+
+
+@contextmanager
+def wire_to(endpoint: str) -> Iterator[Wire]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    wire = Wire(url=f"http://127.0.0.1:{server.server_port}", target=urlsplit(endpoint).netloc)
+    server.wire = wire  # type: ignore[attr-defined] # how http.server hands things to its handlers
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield wire
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        wire: Wire = self.server.wire  # type: ignore[attr-defined]
+        service, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fault = wire.strikes()
+        if fault in (Fault.CRASH_BEFORE, Fault.THROTTLED):
+            wire.calls.append(Call(service, operation, {}))
+            return self._refuse("SimulatedCrash" if fault is Fault.CRASH_BEFORE else "ThrottlingException")
+        status, headers, answer = self._forward(wire.target, service, body)
+        wire.calls.append(Call(service, operation, json.loads(answer or b"{}")))
+        if fault is Fault.ANSWER_LOST_ONCE:
+            wire.fault = None
+            self.close_connection = True
+            return None
+        if fault is Fault.CRASH_AFTER:
+            return self._refuse("SimulatedCrash")
+        return self._answer(status, headers, answer)
+
+    def _forward(self, target: str, service: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
+        if service.startswith("DynamoDB"):
+            body = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "TOTAL"}).encode()
+        connection = http.client.HTTPConnection(target, timeout=10)
+        try:
+            connection.request("POST", self.path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    def _refuse(self, code: str) -> None:
+        body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}).encode()
+        self._answer(400, [("Content-Type", "application/x-amz-json-1.0")], body)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        hop_by_hop = ("content-length", "transfer-encoding", "connection", "date", "server")
+        for name, value in headers:
+            if name.lower() not in hop_by_hop:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Says nothing: the tests speak."""
