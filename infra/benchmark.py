@@ -1,0 +1,101 @@
+"""What importing and serving cost, as ratios within one run: `python -m infra.benchmark`. Nothing is asserted.
+
+The numbers are one process's on one emulator on this machine: compare them with each other, not with AWS.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from infra import crowd, deploy, instances
+from infra import emulator as machine
+from infra.package import package
+
+STAGE = "bench"
+ROUNDS = 12
+REQUESTS = 300
+
+BASELINE = "import boto3; boto3.client('dynamodb')"
+TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
+
+
+def main() -> int:
+    imports()
+    with tempfile.TemporaryDirectory() as scratch, machine.aws(run_dir=Path(scratch)) as emulator:
+        settings = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "AWS_ENDPOINT_URL": emulator.endpoint}
+        os.environ |= {**machine.CREDENTIALS, **settings}
+        deploy.deploy_data(STAGE)
+        with instances.running(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
+            serving(client)
+    return 0
+
+
+def imports() -> None:
+    """The cold start's larger part: the budget is 1.3 × boto3 with one DynamoDB client."""
+    print(f"Importing `app`, × `import boto3` plus one DynamoDB client (best and median of {ROUNDS}, budget 1.30)")
+    print_ratio("from this virtual environment", [sys.executable], Path.cwd())
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = package("local", Path(scratch) / "out").archive
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(Path(scratch) / "unpacked")
+        print_ratio("from the Lambda package", [sys.executable, "-S"], Path(scratch) / "unpacked")
+
+
+def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
+    times = {statement: list[float]() for statement in (BASELINE, "import app")}
+    for _ in range(ROUNDS):
+        for statement, measured in times.items():
+            measured.append(import_seconds(statement, python, directory))
+    base, app = times[BASELINE], times["import app"]
+    best, median = min(app) / min(base), statistics.median(app) / statistics.median(base)
+    print(f"  {where:32} {best:5.2f} {median:5.2f}   ({min(app) * 1000:.0f} and {min(base) * 1000:.0f} ms)")
+
+
+def import_seconds(statement: str, python: Sequence[str], directory: Path) -> float:
+    environment = {**os.environ, **machine.CREDENTIALS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(directory)}
+    command = [*python, "-c", TIMED.format(statement=statement)]
+    ran = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=True)
+    return float(ran.stdout)
+
+
+def serving(client: crowd.Crowd) -> None:
+    print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
+    session = client.new_session(total_seats=2000)
+    free = (f"{row}{number}" for row in rows() for number in range(1, 11))
+    user = crowd.buyers(1)[0]
+    health = milliseconds(client, lambda: crowd.Call("GET", "/health"))
+    print(f"  {'GET /health':32} {1:6.1f}   ({health:.2f} ms)")
+    paths: dict[str, Callable[[], crowd.Call]] = {
+        "hold": lambda: crowd.hold(session, user, [next(free)]),
+        "hold with an idempotency key": lambda: crowd.hold(session, user, [seat := next(free)], key=seat),
+        "refused hold": lambda: crowd.hold(session, user, ["A1"]),
+        "seat map of 200 rows": lambda: crowd.seat_map(session),
+    }
+    for path, call in paths.items():
+        taken = milliseconds(client, call)
+        print(f"  {path:32} {taken / health:6.1f}   ({taken:.2f} ms)")
+
+
+def milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call]) -> float:
+    """The median, after a tenth of the requests to warm up."""
+    times = [client.at_once([call()])[0].milliseconds for _ in range(REQUESTS + REQUESTS // 10)]
+    return statistics.median(times[REQUESTS // 10 :])
+
+
+def rows() -> Iterator[str]:
+    from chalicelib.domain.sessions import row_letters
+
+    return (row_letters(index) for index in range(200))
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    status = main()
+    print(f"\nIn {time.monotonic() - started:.0f} s.")
+    sys.exit(status)
