@@ -1,0 +1,65 @@
+# Everything works without activating a virtual environment: each target makes what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-localstack check lint benchmark deploy deploy-local stop clean
+
+PYTHON ?= python3.11
+STAGE ?= dev
+AWS_ENDPOINT_URL_OR_DEFAULT = $${AWS_ENDPOINT_URL:-http://localhost:4566}
+
+venv_python := .venv/bin/python
+installed := .venv/installed
+emulator := .venv-emulator/installed.txt
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, EVENTS=pump, EMULATOR=localstack)
+	@exec $(venv_python) -m infra.run
+
+demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
+	@exec $(venv_python) -m infra.demo
+
+test: $(installed) $(emulator) ## all tests this machine can run; says what it left out
+	@$(venv_python) -m pytest -q tests
+
+test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
+	@AWS_ENDPOINT_URL=$(AWS_ENDPOINT_URL_OR_DEFAULT) $(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
+
+check: lint test ## lint, types, import contracts, tests
+
+lint: $(installed) ## format, lint, types and import contracts only
+	@.venv/bin/ruff format --check --quiet . || { echo "Some files are not formatted: run .venv/bin/ruff format ."; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+benchmark: $(installed) $(emulator) ## what importing and serving cost
+	@exec $(venv_python) -m infra.benchmark
+
+deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment
+	@$(venv_python) -m infra.deploy $(STAGE)
+
+deploy-local: $(installed) ## deploy to the emulator that runs (else start one) and print the gateway's URL
+	@$(venv_python) -m infra.run --deploy-only
+
+stop: ## end what is still running in the background
+	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.emulator stop; else echo "Nothing was running."; fi
+
+clean: stop ## remove virtual environments, builds, logs and caches
+	@rm -rf .venv .venv-emulator .run build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A network or a compiler may be missing: the old environment stays unfinished, and the next call tries again.
+$(installed): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 is needed and '$(PYTHON)' is not it: install it (apt install python3.11 python3.11-venv, brew"; \
+	  echo "install python@3.11, or uv python install 3.11), or say where it is: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@echo "Installing the packages into .venv (once, about a minute) …"
+	@$(PYTHON) -m venv --clear .venv && \
+	  $(venv_python) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt || { \
+	  echo "The packages could not be installed (see above). Check the network connection and run make again."; exit 1; }
+	@touch $@
+
+$(emulator): $(installed) requirements-emulator.txt
+	@$(venv_python) -m infra.emulator install
+	@touch $@

@@ -1,0 +1,215 @@
+"""`make run`: everything on this machine, from nothing to a seeded programme, stopped by Ctrl-C or SIGTERM.
+
+    Redis ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
+
+PORT, EVENTS=pump, EMULATOR=localstack, AWS_ENDPOINT_URL, REDIS_URL and the settings of the application are taken from
+the environment. `--deploy-only` deploys to the emulator that runs (else to one it starts and leaves running).
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import deploy, seed
+from infra import emulator as machines
+from infra.deploy import DeploymentError
+from infra.emulator import HOST, CannotRunError, Child, Machine, say
+from infra.package import PackagingError
+
+STAGE = "local"
+WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What `make run` started and watches."""
+
+    children: dict[str, Child]
+    api_url: str
+    gateway_url: str | None
+    """None where the emulator can't run functions."""
+    events: str
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[None]:
+    print(f"{title} … ", end="", flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print()
+        raise
+    say(f"{time.monotonic() - start:.1f} s")
+
+
+@contextlib.contextmanager
+def running(port: int) -> Iterator[Running]:
+    """The whole system; all that was started is stopped again when the block is left, in reverse order."""
+    if not machines.port_is_free(port):
+        raise CannotRunError(
+            f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
+        )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(machines.claimed(f"run-{port}"))
+        machine = stack.enter_context(
+            machines.machine(machines.free_port(machines.AWS_PORT), machines.free_port(machines.REDIS_PORT))
+        )
+        _announce(machine)
+        gateway_url = _deploy_if_functions_run(machine)
+        children: dict[str, Child] = {}
+        events = "functions on the emulator"
+        if not (gateway_url and _functions_feed_events()):
+            children["The pump"] = stack.enter_context(_child("pump", "infra.pump", logged=True))
+            events = f"the pump, which logs to {children['The pump'].log}"
+        children["The API"] = stack.enter_context(
+            _child(f"api-{port}", "infra.server", "--port", str(port), "--reload")
+        )
+        api_url = f"http://{HOST}:{port}"
+        machines.wait_for_http(f"{api_url}/health", children["The API"], "The API")
+        yield Running(children, api_url, gateway_url, events)
+
+
+def _announce(machine: Machine) -> None:
+    environment = {"AWS_ENDPOINT_URL": machine.aws.endpoint, "REDIS_URL": machine.redis_url, "STAGE": STAGE}
+    for name, value in machines.CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(environment)
+    say(f"AWS emulator: {machine.aws.endpoint}")
+    say(f"Redis: {machine.redis_url or 'none, bookings work without it'}")
+    if machine.aws.kept:
+        say("Data: kept, the emulator was running already.")
+    else:
+        say("Data: reset. This emulator keeps it in memory, until it stops.")
+
+
+def _deploy(machine: Machine) -> str:
+    with step("Deploying tables and queues"):
+        deploy.deploy_data(STAGE)
+    os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
+    with step("Packaging and deploying the functions (the first time it downloads their packages)"):
+        os.environ["REDIS_URL"] = machine.functions_redis_url
+        try:
+            return deploy.deploy_app(STAGE).url
+        finally:
+            os.environ["REDIS_URL"] = machine.redis_url
+
+
+def _deploy_if_functions_run(machine: Machine) -> str | None:
+    """A given emulator may know no functions, as LocalStack without Docker; one of our own has to."""
+    try:
+        return _deploy(machine)
+    except DeploymentError as error:
+        if not machine.aws.kept:
+            raise
+        say(f"This emulator does not run functions, so the API is served from here only. It said:\n{error}")
+        return None
+
+
+def _functions_feed_events() -> bool:
+    """Either the deployed functions or the pump, never both: every mapping is switched to match."""
+    choice = os.environ.get("EVENTS", "")
+    if choice not in ("", "pump"):
+        raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
+    functions = not choice and deploy.event_handlers_run(STAGE)
+    deploy.set_event_mappings(STAGE, enabled=functions)
+    return functions
+
+
+def _child(name: str, module: str, *options: str, logged: bool = False) -> contextlib.AbstractContextManager[Child]:
+    command = [sys.executable, "-m", module, *options]
+    return machines.child(name, command, os.environ, logged=logged)
+
+
+def _greet(system: Running, session_id: str) -> None:
+    hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"]}}'
+    on_lambda = f"{system.gateway_url}/api/sessions" if system.gateway_url else "not on this emulator"
+    say(
+        f"""
+  API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
+  Health       {system.api_url}/health   {system.api_url}/ready
+  On Lambda    {on_lambda}
+  Events       {system.events}
+
+Hold two seats:
+  curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\
+    -d '{hold}'
+and see them:
+  curl -s {system.api_url}/api/sessions/{session_id}/seats
+
+Ctrl-C stops everything."""
+    )
+
+
+def _watch(system: Running) -> NoReturn:
+    """Returns never: ends by a signal, or by an error when something that should run has ended."""
+    while True:
+        for name, child in system.children.items():
+            if child.process.poll() is not None:
+                raise CannotRunError(f"{name} ended with status {child.process.returncode}; see above and in .run/.")
+        time.sleep(WATCH_SECONDS)
+
+
+def _stop_on_first_signal() -> None:
+    """The first one unwinds everything; those after it must not disturb that."""
+
+    def stop(*_: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise CannotRunError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def run() -> None:
+    start = time.monotonic()
+    with running(_port()) as system:
+        programme = seed.seed(system.api_url)
+        say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
+        _greet(system, programme.first_session_id)
+        _watch(system)
+
+
+def deploy_only() -> None:
+    """The API on the emulator's gateway and functions; an emulator that had to be started stays until `make stop`."""
+    machine = machines.machine_up()
+    _announce(machine)
+    say(f"API Gateway → Lambda: {_deploy(machine)}/api/sessions")
+    if not machine.aws.kept:
+        say("The emulator stays on for you; `make stop` ends it.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.run", description="Runs Cinema Tickets on this machine.")
+    parser.add_argument("--deploy-only", action="store_true", help="deploy to the running emulator and end")
+    options = parser.parse_args(arguments)
+    _stop_on_first_signal()
+    try:
+        deploy_only() if options.deploy_only else run()
+    except KeyboardInterrupt:
+        say("\nStopped.")
+    except (CannotRunError, DeploymentError, PackagingError, seed.SeedError) as refusal:
+        sys.exit(f"\n{refusal}")
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"\nThe AWS emulator does not do what is asked: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""What tests run against: an emulator with the data stack, a Redis, API servers, a pump; each started on first use.
+
+AWS_ENDPOINT_URL names an emulator that runs already; otherwise an embedded one is started on a free port. A test that
+needs what this machine can't run is skipped with the reason.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from infra import emulator as machine
+from infra import instances
+from infra.pump import Pump
+
+STAGE = "test"
+SETTINGS = {"STAGE": STAGE, "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "30", "MAX_SEATS_PER_HOLD": "8"}
+
+
+class ApiServers(Protocol):
+    def __call__(self, count: int, **settings: str) -> list[str]:
+        """Base URLs of `count` API processes with these settings on top of the tests' own."""
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what this session starts keeps its logs and pid files."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="session")
+def emulator(run_dir: Path) -> Iterator[str]:
+    """The endpoint URL of an AWS emulator; boto3 of this process and its children talk to it from now on."""
+    with ExitStack() as stack:
+        try:
+            endpoint = stack.enter_context(machine.aws(run_dir=run_dir)).endpoint
+        except machine.CannotRunError as reason:
+            pytest.skip(str(reason))
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {**machine.CREDENTIALS, **SETTINGS, "AWS_ENDPOINT_URL": endpoint}.items():
+            environment.setenv(name, value)
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def data_stack(emulator: str) -> str:
+    """The tables and queues, deployed as in production; gives their name prefix."""
+    from infra import deploy
+
+    deploy.deploy_data(STAGE)
+    return SETTINGS["TABLE_PREFIX"]
+
+
+@pytest.fixture(scope="session")
+def redis_url(run_dir: Path) -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(machine.redis_server(run_dir=run_dir))
+        except machine.CannotRunError as reason:
+            pytest.skip(str(reason))
+        yield url
+
+
+@dataclass
+class RunningServers:
+    """One group of API processes per set of settings, which grows when more are asked for."""
+
+    stack: ExitStack
+    run_dir: Path
+    environment: Mapping[str, str]
+    groups: dict[frozenset[tuple[str, str]], list[str]] = field(default_factory=dict)
+
+    def __call__(self, count: int, **settings: str) -> list[str]:
+        group = self.groups.setdefault(frozenset(settings.items()), [])
+        environment = {**self.environment, **settings}
+        group += self.stack.enter_context(instances.running(count - len(group), environment, run_dir=self.run_dir))
+        return group[:count]
+
+
+@pytest.fixture(scope="session")
+def api_servers(data_stack: str, redis_url: str, run_dir: Path) -> Iterator[ApiServers]:
+    """Starts API processes; they live until the end of the session and are shared by tests with the same settings."""
+    with ExitStack() as stack:
+        yield RunningServers(stack, run_dir, {**os.environ, "REDIS_URL": redis_url})
+
+
+@pytest.fixture(scope="session")
+def server(api_servers: ApiServers) -> str:
+    """The base URL of one API process with the default settings."""
+    return api_servers(1)[0]
+
+
+@pytest.fixture(scope="session")
+def every_event_handler(data_stack: str) -> Pump:
+    from app import app
+
+    return Pump(app, data_stack)
+
+
+@pytest.fixture
+def pump(every_event_handler: Pump) -> Pump:
+    """Feeds the event handlers with what happens from here on: `pump.drain()` returns when nothing is left."""
+    every_event_handler.skip()
+    return every_event_handler
