@@ -1,0 +1,171 @@
+"""Many buyers at the same moment: each on an open connection of its own, spread over the API's instances."""
+
+import contextlib
+import http.client
+import json
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+LONGEST_ANSWER_SECONDS = 10.0
+"""No answer of ours takes as long: a client that waits longer gives up, and the race fails loudly."""
+
+POLL_SECONDS = 0.002
+
+
+class UnexpectedAnswer(Exception):
+    """A request that prepares a race was refused; the message has the whole answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. It leaves at `not_before` (seconds since the epoch), at once when that is past."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+    milliseconds: float
+    instance: str
+    """The base URL of the API instance that gave it."""
+
+
+# What buyers ask for.
+
+
+def schedule(total_seats: int, seats_per_row: int = 10) -> Call:
+    body = {
+        "movieTitle": "Oppenheimer",
+        "startTime": "2031-02-15T19:00:00Z",
+        "roomNumber": "A1",
+        "totalSeats": total_seats,
+        "seatsPerRow": seats_per_row,
+        "ticketPrice": 25.00,
+    }
+    return Call("POST", "/api/sessions", body)
+
+
+def hold(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:
+    body = {"sessionId": session_id, "userId": user_id, "seatNumbers": list(seats)}
+    return Call("POST", "/api/reservations", body, {"Idempotency-Key": key} if key else {}, not_before)
+
+
+def confirm(reservation_id: str, transaction_id: str, not_before: float = 0.0) -> Call:
+    body = {"paymentMethod": "credit_card", "transactionId": transaction_id}
+    return Call("POST", f"/api/reservations/{reservation_id}/confirm", body, not_before=not_before)
+
+
+def cancel(reservation_id: str) -> Call:
+    return Call("DELETE", f"/api/reservations/{reservation_id}")
+
+
+def seat_map(session_id: str) -> Call:
+    return Call("GET", f"/api/sessions/{session_id}/seats")
+
+
+def purchases(user_id: str) -> Call:
+    return Call("GET", f"/api/users/{user_id}/purchases")
+
+
+def buyers(count: int) -> list[str]:
+    """User ids that nobody has used before."""
+    family = uuid.uuid4().hex[:8]
+    return [f"buyer-{family}-{number}" for number in range(count)]
+
+
+# Who asks.
+
+
+class _Client:
+    """One keep-alive connection. It opens again by itself if the server has closed it meanwhile."""
+
+    def __init__(self, instance: str) -> None:
+        self.instance = instance
+        address = urlsplit(instance)
+        self.connection = http.client.HTTPConnection(
+            address.hostname or "", address.port, timeout=LONGEST_ANSWER_SECONDS
+        )
+        self.connection.connect()
+
+    def ask(self, call: Call) -> Answer:
+        headers = {"Content-Type": "application/json", **call.headers}
+        body = None if call.body is None else json.dumps(call.body)
+        started = time.perf_counter()
+        self.connection.request(call.method, call.path, body, headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        return Answer(response.status, json.loads(text), (time.perf_counter() - started) * 1000, self.instance)
+
+
+class Crowd:
+    """Up to `size` clients that ask at the same moment, neighbours through different instances.
+
+    Each time another client begins, so that over many rounds nobody is always first, nor any instance.
+    """
+
+    def __init__(self, instances: Sequence[str], size: int) -> None:
+        self._stack = contextlib.ExitStack()
+        self._threads = self._stack.enter_context(ThreadPoolExecutor(size))
+        self._clients = deque(self._client(instances[number % len(instances)]) for number in range(size))
+
+    def __enter__(self) -> "Crowd":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def at_once(self, calls: Sequence[Call]) -> list[Answer]:
+        """The answers in the order of the calls. Raises OSError or HTTPException when one stays away."""
+        if len(calls) > len(self._clients):
+            raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")
+        self._clients.rotate(-1)
+        start = threading.Barrier(max(len(calls), 1))
+        asked = [self._threads.submit(_ask, *each, start) for each in zip(self._clients, calls, strict=False)]
+        return [answer.result(2 * LONGEST_ANSWER_SECONDS) for answer in asked]
+
+    def in_turns(self, calls: Sequence[Call]) -> list[Answer]:
+        """Any number of calls, as many at once as there are clients."""
+        size = len(self._clients)
+        return [answer for start in range(0, len(calls), size) for answer in self.at_once(calls[start : start + size])]
+
+    def expect(self, call: Call, status: int = 201) -> dict[str, Any]:
+        """The body of the answer, which must have that status. Raises UnexpectedAnswer."""
+        answer = self._clients[0].ask(call)
+        if answer.status != status:
+            raise UnexpectedAnswer(f"{call.method} {call.path} should be answered {status}: {answer}")
+        return answer.body
+
+    def new_session(self, total_seats: int, seats_per_row: int = 10) -> str:
+        """Its id. Every instance has shown its seats, so that none is slower than the others for not knowing it."""
+        session = str(self.expect(schedule(total_seats, seats_per_row))["sessionId"])
+        for client in {client.instance: client for client in self._clients}.values():
+            client.ask(seat_map(session))
+        return session
+
+    def _client(self, instance: str) -> _Client:
+        client = _Client(instance)
+        self._stack.callback(client.connection.close)
+        return client
+
+
+def _ask(client: _Client, call: Call, start: threading.Barrier) -> Answer:
+    start.wait(LONGEST_ANSWER_SECONDS)
+    while (left := call.not_before - time.time()) > 0:
+        time.sleep(min(left, POLL_SECONDS))
+    return client.ask(call)

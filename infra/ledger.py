@@ -1,0 +1,132 @@
+"""What DynamoDB says in the end: read from the tables directly, past the application, and held against itself."""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import boto3
+
+FOREVER_MS = 2**62
+
+
+class Seat(NamedTuple):
+    session: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands for a seat in its row: a sale, or a hold until `expires_ms`."""
+
+    reservation: str
+    sale: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A reservation as it is remembered."""
+
+    id: str
+    session: str
+    user: str
+    seats: tuple[Seat, ...]
+    state: str
+    sale: str
+    created_ms: int
+    expires_ms: int
+
+    @property
+    def entry(self) -> Entry:
+        """What must stand in the row for each of its seats."""
+        return Entry(self.id, self.sale, FOREVER_MS if self.sale else self.expires_ms)
+
+    @property
+    def has_seats(self) -> bool:
+        """From its creation until its expiry, or for good once it is sold."""
+        return self.state in ("pending", "confirmed")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    entries: Mapping[Seat, Entry]
+    bookings: Sequence[Booking]
+    read_at_ms: int
+
+    @property
+    def sold(self) -> dict[Seat, Entry]:
+        return {seat: entry for seat, entry in self.entries.items() if entry.sale}
+
+    def of_session(self, session: str) -> list[Booking]:
+        return [booking for booking in self.bookings if booking.session == session]
+
+    def owners(self) -> dict[Seat, list[Booking]]:
+        """The bookings that have or had each seat, in the order of their creation."""
+        owners: dict[Seat, list[Booking]] = defaultdict(list)
+        for booking in sorted(self.bookings, key=lambda booking: booking.created_ms):
+            for seat in booking.seats if booking.has_seats else ():
+                owners[seat].append(booking)
+        return owners
+
+    def double_bookings(self) -> list[Seat]:
+        """Seats that two reservations or more had at the same time."""
+        return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
+
+    def contradictions(self) -> list[str]:
+        """Where rows and reservations do not tell the same; and every double booking. Empty when all is well."""
+        doubles = [f"{seat.number} is booked twice" for seat in self.double_bookings()]
+        return [*doubles, *self._bookings_without_seats(), *self._seats_without_booking()]
+
+    def _bookings_without_seats(self) -> Iterator[str]:
+        for booking in self.bookings:
+            if booking.has_seats and booking.entry.expires_ms > self.read_at_ms:
+                for seat in booking.seats:
+                    if self.entries.get(seat) != booking.entry:
+                        yield f"{booking.id} is {booking.state} but {seat.number} has {self.entries.get(seat)}"
+
+    def _seats_without_booking(self) -> Iterator[str]:
+        booked = {(seat, booking.entry) for booking in self.bookings if booking.has_seats for seat in booking.seats}
+        for seat, entry in self.entries.items():
+            if entry.expires_ms > self.read_at_ms and (seat, entry) not in booked:
+                yield f"{seat.number} has {entry} without such a reservation"
+
+
+def read(table_prefix: str, sessions: Collection[str]) -> Ledger:
+    """All that the tables hold about these sessions."""
+    rows = [row for row in _scan(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
+    found = [_booking(item) for item in _scan(f"{table_prefix}-reservations") if item["session_id"]["S"] in sessions]
+    return Ledger(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
+
+
+def _scan(table: str) -> Iterator[dict[str, Any]]:
+    pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for page in pages:
+        yield from page["Items"]
+
+
+def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
+    session = row["id"]["S"].partition("#")[0]
+    for number, entry in row["seats"]["M"].items():
+        sale, expires = entry["M"].get("s", {"S": ""}), entry["M"].get("x", {"N": FOREVER_MS})
+        yield Seat(session, number), Entry(entry["M"]["r"]["S"], sale["S"], int(expires["N"]))
+
+
+def _booking(item: Mapping[str, Any]) -> Booking:
+    session = item["session_id"]["S"]
+    return Booking(
+        id=item["id"]["S"],
+        session=session,
+        user=item["user_id"]["S"],
+        seats=tuple(Seat(session, seat["S"]) for seat in item["seats"]["L"]),
+        state=item["state"]["S"],
+        sale=item.get("sale_id", {"S": ""})["S"],
+        created_ms=int(item["created_at_ms"]["N"]),
+        expires_ms=int(item["expires_at_ms"]["N"]),
+    )
+
+
+def _overlap(earlier: Booking, later: Booking) -> bool:
+    return later.created_ms < earlier.entry.expires_ms

@@ -1,0 +1,111 @@
+"""The controls of the race tests and of the demo: the same API server with one guard left out.
+
+A race test proves something only if it fails without what it tests. `python -m infra.unguarded --without GUARD` serves
+the application with one part of bootstrap.py replaced; nothing that ships knows of it.
+"""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+
+from chalicelib import bootstrap
+from chalicelib.domain.reservations import Hold
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.rows import DynamoRows
+from chalicelib.infrastructure.sessions import DynamoSessions
+from infra import server
+
+Parts = Mapping[str, Callable[[], object]]
+"""Functions of bootstrap.py by name, and what stands in for them."""
+
+
+class NoHoldCondition(DynamoRows):
+    """Holds seats whoever has them."""
+
+    def free_or_lapsed(self, seat: str) -> str:
+        return _or_anyway(super().free_or_lapsed(seat))
+
+
+class NoSellCondition(DynamoRows):
+    """Sells seats whoever has them, and whether or not the hold is still live."""
+
+    def this_hold_and_live(self, seat: str) -> str:
+        return _or_anyway(super().this_hold_and_live(seat))
+
+
+class NoConditions(NoHoldCondition, NoSellCondition):
+    """Neither of the two."""
+
+
+class SeatBySeat(DynamoRows):
+    """Holds one seat after the other, each with its condition: no longer all or nothing."""
+
+    def hold(self, hold: Hold, now: datetime) -> None:
+        for seat in hold.seats:
+            super().hold(replace(hold, seats=(seat,)), now)
+
+
+class SessionInOrderAsked(Session):
+    """Leaves the seats in the order in which the buyer names them."""
+
+    def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
+        asked = tuple(numbers)
+        return tuple(sorted(super().seats_named(asked), key=asked.index))
+
+
+class SessionsInOrderAsked(DynamoSessions):
+    def get(self, session_id: str) -> Session:
+        session = super().get(session_id)
+        return SessionInOrderAsked(**{field.name: getattr(session, field.name) for field in fields(session)})
+
+
+class KeyBlindIds(SecretIds):
+    """Ids that have nothing to do with the idempotency key: a resend is a new request."""
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        return super().reservation(user_id, None)
+
+
+def _or_anyway(condition: str) -> str:
+    """Always true, since the row exists. The condition stays in: DynamoDB refuses values that no expression names."""
+    return f"(attribute_exists(id) OR {condition})"
+
+
+def _rows(kind: type[DynamoRows]) -> Parts:
+    return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
+
+
+@functools.cache
+def _sessions_in_order_asked() -> DynamoSessions:
+    return SessionsInOrderAsked(bootstrap.database(), f"{bootstrap.settings().table_prefix}-sessions")
+
+
+WITHOUT: Mapping[str, Parts] = {
+    "hold-condition": _rows(NoHoldCondition),
+    "sell-condition": _rows(NoSellCondition),
+    "both-conditions": _rows(NoConditions),
+    "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
+    "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().id_secret.encode())},
+}
+
+
+def leave_out(guard: str) -> None:
+    """To be called before the application's first use of the part."""
+    vars(bootstrap).update(WITHOUT[guard])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.unguarded", description="The API without one of its guards.")
+    parser.add_argument("--without", choices=list(WITHOUT), default="both-conditions")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args(arguments)
+    leave_out(options.without)
+    return server.main(["--port", str(options.port)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Crowds in front of three API instances: guarded as in production, or with one guard left out as the control."""
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from infra import instances, ledger
+from infra.crowd import Crowd
+from infra.ledger import Ledger
+
+if TYPE_CHECKING:
+    from tests.conftest import ApiServers
+
+INSTANCES = 3
+CLIENTS = 36
+
+ReadLedger = Callable[[Collection[str]], Ledger]
+
+
+class Crowds(Protocol):
+    def __call__(self, without: str = "", **settings: str) -> Crowd:
+        """A crowd in front of instances with these settings, which lack a guard if one is named: infra/unguarded.py."""
+
+
+@pytest.fixture(scope="module")
+def crowds(api_servers: "ApiServers", redis_url: str, run_dir: Path) -> Iterator[Crowds]:
+    """What lacks a guard ends with the module; what has all is shared with the other tests."""
+    with ExitStack() as stack:
+
+        def open_doors(without: str = "", **settings: str) -> Crowd:
+            if without:
+                environment = {**os.environ, "REDIS_URL": redis_url, **settings}
+                started = instances.running(INSTANCES, environment, run_dir=run_dir, without=without)
+                urls = stack.enter_context(started)
+            else:
+                urls = api_servers(INSTANCES, **settings)
+            return stack.enter_context(Crowd(urls, CLIENTS))
+
+        yield open_doors
+
+
+@pytest.fixture(scope="module")
+def crowd(crowds: Crowds) -> Crowd:
+    return crowds()
+
+
+@pytest.fixture(scope="session")
+def read_ledger(data_stack: str) -> ReadLedger:
+    """Reads from DynamoDB what became of these sessions."""
+    return lambda sessions: ledger.read(data_stack, sessions)

@@ -1,0 +1,148 @@
+"""A payment at the moment its hold lapses, against the expiry handler and against others who want the seat.
+
+held ─────────────────────────────── expiry ──────────────────────► time
+                     └── payment, two rivals, handler ──┘ latecomer
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import boto3
+import pytest
+
+from chalicelib.application.release import Expire, NotLapsedYet
+from chalicelib.domain.reservations import Hold
+from chalicelib.domain.times import from_iso
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.reservations import DynamoReservations
+from chalicelib.infrastructure.rows import DynamoRows
+from infra.crowd import Answer, Call, Crowd, buyers, confirm, hold
+from infra.ledger import Ledger
+from tests.concurrency.conftest import Crowds, ReadLedger
+
+ROUNDS = 3
+CONTROL_ROUNDS = 5
+SEATS = tuple(f"A{number}" for number in range(1, 11))
+HOLD_SECONDS = 2
+JITTER_SECONDS = 0.05
+"""Around the expiry: about what a request takes when this many come together."""
+
+ExpireHold = Callable[[Hold], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A seat whose hold is about to lapse."""
+
+    session: str
+    seat: str
+    reservation: str
+    expires_at: str
+
+    @property
+    def hold(self) -> Hold:
+        return Hold(self.session, self.reservation, (self.seat,), from_iso(self.expires_at))
+
+    def around_expiry(self) -> float:
+        return from_iso(self.expires_at).timestamp() + random.uniform(-JITTER_SECONDS, JITTER_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    held: Held
+    payment: Answer
+    others: Sequence[Answer]
+
+    @property
+    def owners(self) -> int:
+        return (self.payment.status == 200) + sum(answer.status == 201 for answer in self.others)
+
+
+def race(crowd: Crowd, expire_hold: ExpireHold) -> list[Outcome]:
+    """One round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
+    held = hold_all_seats(crowd)
+    with ThreadPoolExecutor(len(held)) as handlers:
+        expiries = [handlers.submit(expire_hold, each.hold) for each in held[::2]]
+        payments_and_rivals = crowd.at_once([call for each in held for call in calls_around_expiry(each)])
+        for expiry in expiries:
+            expiry.result()
+    latecomers = crowd.at_once(
+        [hold(each.session, user, [each.seat]) for each, user in zip(held, buyers(len(held)), strict=True)]
+    )
+    told = iter(payments_and_rivals)
+    return [
+        Outcome(each, next(told), [next(told), next(told), late]) for each, late in zip(held, latecomers, strict=True)
+    ]
+
+
+def hold_all_seats(crowd: Crowd) -> list[Held]:
+    session = crowd.new_session(len(SEATS))
+    calls = [hold(session, user, [seat]) for user, seat in zip(buyers(len(SEATS)), SEATS, strict=True)]
+    told = [answer.body for answer in crowd.at_once(calls)]
+    return [Held(session, body["seats"][0], body["reservationId"], body["expiresAt"]) for body in told]
+
+
+def calls_around_expiry(held: Held) -> list[Call]:
+    payment = confirm(held.reservation, f"tx-{held.reservation}", held.around_expiry())
+    rivals = [hold(held.session, user, [held.seat], not_before=held.around_expiry()) for user in buyers(2)]
+    return [payment, *rivals]
+
+
+def broken_rules(outcomes: Sequence[Outcome], ledger: Ledger) -> list[str]:
+    return [fault for outcome in outcomes for fault in faults(outcome, ledger)] + ledger.contradictions()
+
+
+def faults(outcome: Outcome, ledger: Ledger) -> Iterator[str]:
+    told = f"{outcome.held.seat}: payment {outcome.payment.status}, others {[each.status for each in outcome.others]}"
+    if outcome.payment.status not in (200, 410) or not {each.status for each in outcome.others} <= {201, 409}:
+        yield f"{told}: an answer that nobody should get"
+    if outcome.owners != 1:
+        yield f"{told}: {outcome.owners} owners"
+    paid = {booking.id for booking in ledger.bookings if booking.state == "confirmed"}
+    if (outcome.held.reservation in paid) != (outcome.payment.status == 200):
+        yield f"{told}: the books say otherwise"
+
+
+def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
+    crowds: Crowds, read_ledger: ReadLedger, expire_hold: ExpireHold
+) -> None:
+    crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
+    for _ in range(ROUNDS):
+        outcomes = race(crowd, expire_hold)
+        assert broken_rules(outcomes, read_ledger({outcomes[0].held.session})) == []
+
+
+def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
+    crowds: Crowds, read_ledger: ReadLedger, expire_hold: ExpireHold
+) -> None:
+    unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
+    for _ in range(CONTROL_ROUNDS):
+        outcomes = race(unguarded, expire_hold)
+        if any(outcome.owners > 1 for outcome in outcomes):
+            assert read_ledger({outcomes[0].held.session}).double_bookings()
+            return
+    pytest.fail(f"the control proves nothing: in {CONTROL_ROUNDS} rounds no seat had two owners")
+
+
+@pytest.fixture(scope="module")
+def expire_hold(data_stack: str) -> ExpireHold:
+    """What the expiry handler does with a hold, done as soon as that does anything."""
+    client = boto3.client("dynamodb")
+    reservations = DynamoReservations(client, f"{data_stack}-reservations")
+    expire = Expire(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)
+
+    def at_its_moment(hold: Hold) -> None:
+        deadline = time.monotonic() + 2 * HOLD_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                expire(hold)
+            except NotLapsedYet:
+                time.sleep(0.002)
+            else:
+                return
+        pytest.fail("the hold never lapsed")
+
+    return at_its_moment

@@ -1,0 +1,23 @@
+"""The critical scenario: 2 seats left, 10 buyers at the same moment, 3 instances."""
+
+from infra import last_seats
+from infra.crowd import Crowd
+from tests.concurrency.conftest import Crowds, ReadLedger
+
+ROUNDS = 25
+CONTROL_ROUNDS = 10
+
+
+def broken_rules(crowd: Crowd, read_ledger: ReadLedger, rounds: int) -> list[str]:
+    played = [last_seats.play(crowd) for _ in range(rounds)]
+    return last_seats.broken_rules(played, read_ledger({each.session for each in played}))
+
+
+def test_each_of_the_last_seats_is_sold_once_and_everyone_else_is_told(crowd: Crowd, read_ledger: ReadLedger) -> None:
+    assert broken_rules(crowd, read_ledger, ROUNDS) == []
+
+
+def test_without_the_conditions_the_last_seats_are_sold_more_than_once(crowds: Crowds, read_ledger: ReadLedger) -> None:
+    unguarded = crowds(without="both-conditions")
+    sessions = {last_seats.play(unguarded).session for _ in range(CONTROL_ROUNDS)}
+    assert read_ledger(sessions).double_bookings(), "the control proves nothing: it never oversold"

@@ -1,0 +1,72 @@
+"""One reservation, several payments at once; and a payment against a cancellation: one of them counts, in all books."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from infra.crowd import Answer, Call, Crowd, buyers, cancel, confirm, hold
+from tests.concurrency.conftest import Crowds, ReadLedger
+
+ROUNDS = 15
+CONTROL_ROUNDS = 10
+CONTROL_ATTEMPTS = 4
+CLIENTS = 6
+
+IN_ONE_ROW = ("A1", "A2")
+ACROSS_ROWS = ("A1", "A2", "B1")
+LOST_PAYMENT = {"second payment": 409, "cancellation": 410}
+"""By what it lost against."""
+
+
+def against_each_other(crowd: Crowd, first: Call, second: Call) -> tuple[list[Answer], list[Answer]]:
+    """Half of the clients ask for the one, half for the other; on every instance both are asked."""
+    told = crowd.at_once([first if number % 2 else second for number in range(CLIENTS)])
+    return told[1::2], told[::2]
+
+
+def play(crowd: Crowd, seats: Sequence[str], rounds: int, *, against: str) -> tuple[list[str], list[str]]:
+    """The sessions played in, and what the answers should not have been."""
+    sessions = [crowd.new_session(20) for _ in range(rounds)]
+    faults: list[str] = []
+    for session, user in zip(sessions, buyers(rounds), strict=True):
+        reservation = crowd.expect(hold(session, user, seats))["reservationId"]
+        rival = cancel(reservation) if against == "cancellation" else confirm(reservation, "tx-second")
+        payments, rivals = against_each_other(crowd, confirm(reservation, "tx-first"), rival)
+        faults += not_one_outcome(payments, rivals, LOST_PAYMENT[against])
+    return sessions, faults
+
+
+def not_one_outcome(payments: Sequence[Answer], rivals: Sequence[Answer], lost_payment: int) -> Iterator[str]:
+    """All who asked for the same got the same answer; one side 200, the other refused."""
+    statuses = {answer.status for answer in payments}, {answer.status for answer in rivals}
+    if statuses not in (({200}, {409}), ({lost_payment}, {200})):
+        yield f"not one outcome: {statuses}"
+    for side in (payments, rivals):
+        if side[0].status == 200 and any(answer.body != side[0].body for answer in side):
+            yield f"different answers to the same: {side}"
+
+
+@pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
+@pytest.mark.parametrize("against", LOST_PAYMENT)
+def test_a_payment_and_its_rival_have_one_outcome_on_which_all_agree(
+    crowd: Crowd, read_ledger: ReadLedger, against: str, seats: Sequence[str]
+) -> None:
+    sessions, faults = play(crowd, seats, ROUNDS, against=against)
+    assert faults == []
+    assert read_ledger(sessions).contradictions() == []
+
+
+@pytest.mark.parametrize("against", LOST_PAYMENT)
+def test_without_the_sell_condition_seats_and_reservation_contradict_each_other(
+    without_sell_condition: Crowd, read_ledger: ReadLedger, against: str
+) -> None:
+    for _ in range(CONTROL_ATTEMPTS):
+        sessions, _ = play(without_sell_condition, IN_ONE_ROW, CONTROL_ROUNDS, against=against)
+        if read_ledger(sessions).contradictions():
+            return
+    pytest.fail("the control proves nothing: seats and reservations agreed without the condition")
+
+
+@pytest.fixture(scope="module")
+def without_sell_condition(crowds: Crowds) -> Crowd:
+    return crowds(without="sell-condition")

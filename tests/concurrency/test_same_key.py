@@ -1,0 +1,90 @@
+"""One idempotency key from many clients and on all instances at once: one reservation, one effect, one answer."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from infra.crowd import Answer, Crowd, buyers, hold
+from infra.ledger import Ledger
+from tests.concurrency.conftest import Crowds, ReadLedger
+
+ROUNDS = 10
+CONTROL_ROUNDS = 5
+CLIENTS = 12
+
+IN_ONE_ROW = ("A1", "A2")
+ACROSS_ROWS = ("A1", "B1")
+SEVERAL_APART = [("A1", "A2"), ("A3", "A4"), ("B1",), ("B2", "C1"), ("C2", "C3")]
+SEVERAL_OVERLAPPING = [("A1", "A2"), ("A2", "A3"), ("A3", "B1"), ("B1", "B2"), ("A1", "B2")]
+
+
+def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]]) -> list[Answer]:
+    """Each client sends one of the requests, all of them by the same user and with the same key."""
+    (user,) = buyers(1)
+    wanted = [requests[number % len(requests)] for number in range(CLIENTS)]
+    return crowd.at_once([hold(session, user, seats, key=f"key-{user}") for seats in wanted])
+
+
+def play(
+    crowd: Crowd, read_ledger: ReadLedger, requests: Sequence[tuple[str, ...]], rounds: int
+) -> tuple[dict[str, list[Answer]], Ledger]:
+    sessions = [crowd.new_session(30) for _ in range(rounds)]
+    told = {session: send_same_key(crowd, session, requests) for session in sessions}
+    return told, read_ledger(sessions)
+
+
+def several_effects(told: dict[str, list[Answer]], ledger: Ledger) -> list[str]:
+    """The sessions in which more than one reservation was made, or it has other seats than the clients were told."""
+    return [session for session, answers in told.items() if not has_one_effect(session, answers, ledger)]
+
+
+def has_one_effect(session: str, answers: Sequence[Answer], ledger: Ledger) -> bool:
+    promised = {(answer.body["reservationId"], *answer.body["seats"]) for answer in answers if answer.status == 201}
+    made = {(booking.id, *(seat.number for seat in booking.seats)) for booking in ledger.of_session(session)}
+    held = {seat.number for seat in ledger.entries if seat.session == session}
+    return len(made) == 1 and promised == made and held == {seat for _, *seats in made for seat in seats}
+
+
+@pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
+def test_the_same_request_sent_many_times_at_once_is_one_reservation_and_one_answer(
+    crowd: Crowd, read_ledger: ReadLedger, seats: tuple[str, ...]
+) -> None:
+    told, ledger = play(crowd, read_ledger, [seats], ROUNDS)
+    different = [answers for answers in told.values() if any(each.body != answers[0].body for each in answers)]
+    assert different == []
+    assert {answer.status for answers in told.values() for answer in answers} == {201}
+    assert several_effects(told, ledger) == []
+    assert ledger.contradictions() == []
+
+
+@pytest.mark.parametrize("requests", [SEVERAL_APART, SEVERAL_OVERLAPPING], ids=["seats apart", "seats overlapping"])
+def test_of_different_requests_with_one_key_one_wins_and_the_others_hold_nothing(
+    crowd: Crowd, read_ledger: ReadLedger, requests: list[tuple[str, ...]]
+) -> None:
+    told, ledger = play(crowd, read_ledger, requests, ROUNDS)
+    codes = Counter(
+        answer.body.get("error", answer.body.get("status")) for answers in told.values() for answer in answers
+    )
+    assert set(codes) == {"pending", "IDEMPOTENCY_KEY_REUSED"}, codes
+    assert several_effects(told, ledger) == []
+    assert ledger.contradictions() == []
+
+
+def test_with_ids_that_ignore_the_key_a_resend_is_refused_its_own_seats(
+    key_blind: Crowd, read_ledger: ReadLedger
+) -> None:
+    told, _ = play(key_blind, read_ledger, [IN_ONE_ROW], CONTROL_ROUNDS)
+    assert 409 in {answer.status for answers in told.values() for answer in answers}
+
+
+def test_with_ids_that_ignore_the_key_one_key_makes_several_reservations(
+    key_blind: Crowd, read_ledger: ReadLedger
+) -> None:
+    told, ledger = play(key_blind, read_ledger, SEVERAL_APART, CONTROL_ROUNDS)
+    assert several_effects(told, ledger), "the control proves nothing: one key was one reservation"
+
+
+@pytest.fixture(scope="module")
+def key_blind(crowds: Crowds) -> Crowd:
+    return crowds(without="idempotency")
