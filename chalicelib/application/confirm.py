@@ -53,7 +53,7 @@ class Confirm:
         except SeatsTaken as taken:
             sold_by = taken.sale_of(reservation.id)
             if sold_by is None:
-                raise LatePayment(reservation.id, reservation.expires_at, sale.transaction_id) from taken
+                raise _not_for_sale(reservation, sale) from taken
             if sold_by != sale.id:
                 raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
@@ -68,6 +68,7 @@ def _paid_by(sale: Sale, reservation: Reservation) -> Reservation:
 
 
 def _not_for_sale(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
-    if reservation.state is State.CANCELLED:
-        return PaymentForCancelled(reservation.id, sale.transaction_id)
-    return LatePayment(reservation.id, reservation.expires_at, sale.transaction_id)
+    """Seats that are gone before their time were given back, by a cancellation that may still be at work."""
+    if reservation.state_at(sale.paid_at) is State.EXPIRED:
+        return LatePayment(reservation.id, reservation.expires_at, sale.transaction_id)
+    return PaymentForCancelled(reservation.id, sale.transaction_id)

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import IdempotencyKeyReused, SeatsUnavailable, TooManySeats
-from chalicelib.domain.reservations import Held, Reservation, SeatsTaken
+from chalicelib.domain.reservations import Held, Reservation, SeatsTaken, State
 
 FINGERPRINT_CHARACTERS = 12
 """48 bits of SHA-256: it only has to tell the few requests apart that one user sends with one key."""
@@ -82,8 +82,8 @@ class PlaceHold:
         raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or reservation.seats)
 
     def _settled(self, stored: Reservation, held: Reservation) -> Reservation:
-        """What is stored under the id decides. If it is not what we hold seats for, they go back."""
-        if stored.hold != held.hold:
+        """What is stored under the id decides. If it is not what we hold seats for, or ended already, they go back."""
+        if stored.hold != held.hold or stored.state is not State.PENDING:
             self.rows.release(held.hold, self.clock())
         return _same_request(stored, held)
 

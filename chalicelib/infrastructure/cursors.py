@@ -14,11 +14,15 @@ def to_cursor(key: Sequence[str]) -> str:
 
 
 def from_cursor(cursor: str, length: int) -> list[str]:
-    """The key's parts, all of them text. Raises CursorInvalid."""
+    """The key's parts, all of them ASCII text, as our keys are. Raises CursorInvalid."""
     try:
         key = json.loads(urlsafe_b64decode(cursor.encode())) if len(cursor) <= LONGEST else None
     except ValueError as error:
         raise CursorInvalid from error
-    if not isinstance(key, list) or len(key) != length or not all(isinstance(part, str) and part for part in key):
+    if not isinstance(key, list) or len(key) != length or not all(map(_can_be_ours, key)):
         raise CursorInvalid
     return key
+
+
+def _can_be_ours(part: object) -> bool:
+    return isinstance(part, str) and part.isascii() and part != ""

@@ -14,7 +14,8 @@ def event_attribute(event: RowEvent) -> Attribute:
     """The session is not in it: the row's id begins with it."""
     match event:
         case SeatsHeld(hold=hold):
-            own = {"expires": _number(to_ms(hold.expires_at)), "fingerprint": _text(hold.fingerprint)}
+            fingerprint = {"fingerprint": _text(hold.fingerprint)} if hold.fingerprint else {}
+            own = {"expires": _number(to_ms(hold.expires_at)), **fingerprint}
             return _attribute(event, hold.reservation_id, hold.seats, own)
         case SeatsSold(sale=sale):
             payment = {"transaction": _text(sale.transaction_id), "method": _text(sale.payment_method)}
@@ -36,9 +37,8 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
     match event["type"]["S"]:
         case "SeatsHeld":
             expires_at = from_ms(int(event["expires"]["N"]))
-            return SeatsHeld(
-                Hold(session_id, reservation_id, seats, expires_at, event["fingerprint"]["S"]), occurred_at
-            )
+            fingerprint = event["fingerprint"]["S"] if "fingerprint" in event else ""
+            return SeatsHeld(Hold(session_id, reservation_id, seats, expires_at, fingerprint), occurred_at)
         case "SeatsSold":
             sale = Sale(event["sale"]["S"], event["transaction"]["S"], event["method"]["S"], occurred_at)
             return SeatsSold(session_id, reservation_id, seats, sale, occurred_at)

@@ -79,7 +79,7 @@ class ReservationItem(Model):
     user_id = UnicodeAttribute()
     seats: ListAttribute[str] = ListAttribute()
     amount_cents = NumberAttribute()
-    fingerprint = UnicodeAttribute(default="")
+    fingerprint = UnicodeAttribute(null=True)
     created_at_ms = NumberAttribute()
     expires_at_ms = NumberAttribute()
     state = UnicodeAttribute()
