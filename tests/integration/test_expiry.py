@@ -1,0 +1,133 @@
+"""Holds that lapse, through the real stream, queue and handlers: what the tables hold in the end."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.pump import Pump
+from tests.conftest import ApiServers
+from tests.http_api import Api
+from tests.wire import Fault, Wire, wire_to
+
+DEADLINE_SECONDS = 20
+
+
+@pytest.fixture
+def quick(api_servers: ApiServers) -> Api:
+    return Api(api_servers(1, HOLD_SECONDS="1")[0])
+
+
+@pytest.fixture
+def api(server: str) -> Api:
+    return Api(server)
+
+
+@pytest.fixture(scope="module")
+def wire(emulator: str) -> Iterator[Wire]:
+    with wire_to(emulator) as wire:
+        yield wire
+
+
+def row(prefix: str, session_id: str, letter: str) -> Any:
+    client = boto3.client("dynamodb")
+    key = {"id": {"S": f"{session_id}#{letter}"}}
+    return client.get_item(TableName=f"{prefix}-rows", Key=key, ConsistentRead=True)["Item"]
+
+
+def stored(prefix: str, reservation_id: str) -> Any:
+    key = reservation_key(reservation_id)
+    return boto3.client("dynamodb").get_item(TableName=f"{prefix}-reservations", Key=key, ConsistentRead=True)["Item"]
+
+
+def reservation_key(reservation_id: str) -> dict[str, Any]:
+    return {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
+
+
+def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
+    """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not come():
+        assert time.monotonic() < deadline, "it has not come"
+        pump.drain()
+
+
+def test_the_expiry_message_frees_the_seats_and_marks_the_reservation(quick: Api, pump: Pump, data_stack: str) -> None:
+    session_id = quick.schedule()
+    reservation_id = quick.hold(session_id, "A1", "A2").body["reservationId"]
+
+    drain_until(pump, lambda: stored(data_stack, reservation_id)["state"]["S"] == "expired")
+
+    item = row(data_stack, session_id, "A")
+    assert item["seats"]["M"] == {}
+    assert item["event"]["M"]["type"]["S"] == "SeatsReleased"
+
+
+def test_a_hold_of_two_rows_lapses_in_both(quick: Api, pump: Pump, data_stack: str) -> None:
+    session_id = quick.schedule()
+    reservation_id = quick.hold(session_id, "A10", "B1").body["reservationId"]
+
+    drain_until(pump, lambda: not any(row(data_stack, session_id, letter)["seats"]["M"] for letter in ("A", "B")))
+
+    assert stored(data_stack, reservation_id)["state"]["S"] == "expired"
+
+
+def test_a_sold_reservation_is_left_alone_by_its_expiry_message(quick: Api, pump: Pump, data_stack: str) -> None:
+    session_id = quick.schedule()
+    lapsing = quick.hold(session_id, "B1").body["reservationId"]
+    sold = quick.hold(session_id, "A1").body["reservationId"]
+    sale = quick.confirm(sold).body["saleId"]
+
+    drain_until(pump, lambda: stored(data_stack, lapsing)["state"]["S"] == "expired")
+    pump.drain()
+
+    assert row(data_stack, session_id, "A")["seats"]["M"] == {"A1": {"M": {"r": {"S": sold}, "s": {"S": sale}}}}
+    assert stored(data_stack, sold)["state"]["S"] == "confirmed"
+
+
+def test_a_seat_taken_anew_after_the_lapse_stays_with_its_new_holder(
+    quick: Api, api: Api, pump: Pump, data_stack: str
+) -> None:
+    session_id = quick.schedule()
+    lapsed = quick.hold(session_id, "A1").body["reservationId"]
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (taken := api.hold(session_id, "A1", user="next")).status == 409:
+        assert time.monotonic() < deadline
+
+    drain_until(pump, lambda: stored(data_stack, lapsed)["state"]["S"] == "expired")
+
+    assert row(data_stack, session_id, "A")["seats"]["M"]["A1"]["M"]["r"]["S"] == taken.body["reservationId"]
+
+
+def test_a_pending_reservation_that_ttl_deletes_frees_its_seats(quick: Api, pump: Pump, data_stack: str) -> None:
+    """The expiry message is lost: the pump skips the record that would have sent it."""
+    session_id = quick.schedule()
+    reservation_id = quick.hold(session_id, "A1").body["reservationId"]
+    address = f"/api/reservations/{reservation_id}"
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while quick.get(address).body["status"] != "expired":
+        assert time.monotonic() < deadline
+    pump.skip()
+    boto3.client("dynamodb").delete_item(TableName=f"{data_stack}-reservations", Key=reservation_key(reservation_id))
+
+    drain_until(pump, lambda: row(data_stack, session_id, "A")["seats"]["M"] == {})
+
+
+def test_a_sale_whose_request_died_after_the_commit_point_is_finished_from_the_stream(
+    api_servers: ApiServers, wire: Wire, pump: Pump, data_stack: str
+) -> None:
+    fragile = Api(api_servers(1, AWS_ENDPOINT_URL=wire.url)[0])
+    session_id = fragile.schedule()
+    reservation_id = fragile.hold(session_id, "A1", user="buyer").body["reservationId"]
+    with wire.broken(Fault.CRASH_BEFORE, at_call=3):
+        assert fragile.confirm(reservation_id, "tx-9").status == 500
+    assert stored(data_stack, reservation_id)["state"]["S"] == "pending"
+
+    drain_until(pump, lambda: stored(data_stack, reservation_id)["state"]["S"] == "confirmed")
+
+    item = stored(data_stack, reservation_id)
+    assert item["sale_id"] == row(data_stack, session_id, "A")["seats"]["M"]["A1"]["M"]["s"]
+    assert item["transaction_id"]["S"] == "tx-9"
+    assert "ttl" not in item
