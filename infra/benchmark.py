@@ -13,9 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from infra import crowd, deploy, instances
+from infra import deploy
 from infra import emulator as machine
 from infra.package import package
+from infra.race import crowd, instances
 
 STAGE = "bench"
 ROUNDS = 12

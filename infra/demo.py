@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from infra import deploy, instances, last_seats, ledger
+from infra import deploy
 from infra import emulator as machine
-from infra.crowd import Answer, Crowd
 from infra.emulator import say
-from infra.last_seats import BUYERS, LEFT, REFUSED, Round
-from infra.ledger import Ledger
+from infra.race import instances, last_seats, ledger
+from infra.race.crowd import Answer, Crowd
+from infra.race.last_seats import BUYERS, LEFT, REFUSED, Round
+from infra.race.ledger import Ledger
 
 STAGE = "demo"
 PREFIX = f"cinema-{STAGE}"

@@ -14,8 +14,8 @@ from typing import Protocol
 import pytest
 
 from infra import emulator as machine
-from infra import instances
 from infra.pump import Pump
+from infra.race import instances
 
 STAGE = "test"
 SETTINGS = {"STAGE": STAGE, "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "30", "MAX_SEATS_PER_HOLD": "8"}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from infra import instances, ledger
-from infra.crowd import Crowd
-from infra.ledger import Ledger
+from infra.race import instances, ledger
+from infra.race.crowd import Crowd
+from infra.race.ledger import Ledger
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers

@@ -19,8 +19,8 @@ from chalicelib.domain.times import from_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
-from infra.crowd import Answer, Call, Crowd, buyers, confirm, hold
-from infra.ledger import Ledger
+from infra.race.crowd import Answer, Call, Crowd, buyers, confirm, hold
+from infra.race.ledger import Ledger
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 3

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from infra.crowd import Answer, Crowd, buyers, hold
-from infra.ledger import Ledger
+from infra.race.crowd import Answer, Crowd, buyers, hold
+from infra.race.ledger import Ledger
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 10

@@ -10,8 +10,8 @@ from infra import emulator as machine
 
 @contextlib.contextmanager
 def running(count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = "") -> Iterator[list[str]]:
-    """Base URLs of instances that answer. `without` names a guard of infra.unguarded; empty: all guards are there."""
-    module = ["infra.unguarded", "--without", without] if without else ["infra.server"]
+    """Base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py); empty: none is."""
+    module = ["infra.race.unguarded", "--without", without] if without else ["infra.server"]
     with contextlib.ExitStack() as stack:
         started: list[tuple[str, machine.Child]] = []
         for _ in range(count):

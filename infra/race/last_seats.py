@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra import crowd
-from infra.crowd import Answer, Crowd
-from infra.ledger import Ledger
+from infra.race import crowd
+from infra.race.crowd import Answer, Crowd
+from infra.race.ledger import Ledger
 
 BUYERS = 10
 SEATS = 10
