@@ -1,0 +1,141 @@
+"""What tests start from: whole values of which a test names only what matters to it, and a cinema in memory."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from chalicelib.application.confirm import Confirm, ConfirmReservation
+from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
+from chalicelib.application.reactions import ReactToForgotten, ReactToRow
+from chalicelib.application.release import Cancel, CancelReservation, Expire
+from chalicelib.domain.ports import Reservations, Rows
+from chalicelib.domain.reservations import Hold, Reservation, Sale
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.ids import SecretIds
+
+from .fakes import FakeExpiryQueue, FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
+
+NOW = datetime(2024, 2, 15, 18, 0, 0, 123_000, UTC)
+PAID_AT = NOW + timedelta(seconds=1)
+STARTS_AT = NOW + timedelta(hours=1)
+HOLD_SECONDS = 30
+MAX_SEATS = 8
+
+IDS = SecretIds(b"for tests")
+"""Real ids: what DynamoDB stores lies where its id says."""
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def a_session(total_seats: int = 16, seats_per_row: int = 10, starts_at: datetime = STARTS_AT) -> Session:
+    return Session(
+        id=str(uuid.uuid4()),
+        movie_title="Oppenheimer",
+        starts_at=starts_at,
+        room="A1",
+        total_seats=total_seats,
+        seats_per_row=seats_per_row,
+        ticket_price=Decimal("25.00"),
+        created_at=NOW,
+    )
+
+
+def a_user() -> str:
+    return f"user-{uuid.uuid4()}"
+
+
+def a_reservation(
+    *seats: str,
+    session: Session | None = None,
+    user_id: str = "",
+    fingerprint: str = "",
+    expires_in: float = HOLD_SECONDS,
+) -> Reservation:
+    """Pending, made at NOW, under an id of its own."""
+    session = session or a_session()
+    user_id = user_id or a_user()
+    seats = seats or ("A1", "A2")
+    return Reservation(
+        id=IDS.reservation(user_id, None),
+        session_id=session.id,
+        movie_title=session.movie_title,
+        user_id=user_id,
+        seats=seats,
+        amount=session.price_of(seats),
+        fingerprint=fingerprint,
+        created_at=NOW,
+        expires_at=NOW + seconds(expires_in),
+    )
+
+
+def a_hold(
+    *seats: str, session: Session | None = None, fingerprint: str = "", expires_in: float = HOLD_SECONDS
+) -> Hold:
+    return a_reservation(*seats, session=session, fingerprint=fingerprint, expires_in=expires_in).hold
+
+
+def later_hold_of(hold: Hold) -> Hold:
+    """Under the same id, as a resend with the same key makes one when the first has lapsed."""
+    return replace(hold, expires_at=hold.expires_at + seconds(HOLD_SECONDS))
+
+
+def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: datetime = PAID_AT) -> Sale:
+    reservation_id = hold.reservation_id if hold else "res-1"
+    return Sale(IDS.sale(reservation_id, transaction_id), transaction_id, "credit_card", paid_at)
+
+
+@dataclass
+class Cinema:
+    """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in."""
+
+    session: Session = field(default_factory=a_session)
+    clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
+    ids: ReadableIds = field(default_factory=ReadableIds)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
+    rows: Rows = field(default_factory=FakeRows)
+    reservations: Reservations = field(default_factory=FakeReservations)
+    expiry_queue: FakeExpiryQueue = field(default_factory=FakeExpiryQueue)
+
+    def __post_init__(self) -> None:
+        self.sessions.add(self.session)
+
+    def hold(self, *seats: str, user: str = "ana", key: str | None = None, session_id: str = "") -> Reservation:
+        place_hold = PlaceHold(
+            self.sessions, self.rows, self.reservations, self.clock, self.ids, HOLD_SECONDS, MAX_SEATS
+        )
+        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key))
+
+    def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
+        confirm = Confirm(self.rows, self.reservations, self.clock, self.ids)
+        return confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
+
+    def cancel(self, reservation_id: str) -> Reservation:
+        return Cancel(self.rows, self.reservations, self.clock)(CancelReservation(reservation_id))
+
+    @property
+    def expire(self) -> Expire:
+        return Expire(self.rows, self.reservations, self.clock)
+
+    @property
+    def react_to_row(self) -> ReactToRow:
+        return ReactToRow(self.expiry_queue, self.reservations, self.clock)
+
+    @property
+    def react_to_forgotten(self) -> ReactToForgotten:
+        return ReactToForgotten(self.expire)
+
+    @property
+    def show_reservation(self) -> ShowReservation:
+        return ShowReservation(self.reservations, self.clock)
+
+    def seats(self) -> dict[str, str]:
+        """Every seat that is not available, with its status."""
+        shown = ShowSeats(self.sessions, self.rows, self.clock)(self.session.id).seats
+        return {seat.number: seat.status for seat in shown if seat.status != "available"}
+
+    def bought_by(self, user: str) -> list[str]:
+        return [bought.id for bought in ListPurchases(self.reservations)(user, 20, None).items]

@@ -1,0 +1,145 @@
+"""The same tests on the fakes, on moto in process and on a running emulator: what a use case may rely on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+
+import pytest
+from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from pynamodb.models import Model
+
+from chalicelib.domain.events import RowEvent
+from chalicelib.domain.ports import Reservations, Rows, Sessions
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure import dynamodb, tables
+from chalicelib.infrastructure.reservations import DynamoReservations
+from chalicelib.infrastructure.rows import DynamoRows
+from chalicelib.infrastructure.sessions import DynamoSessions
+from chalicelib.infrastructure.streams import row_event
+from chalicelib.infrastructure.tables import ReservationItem, RowItem, SessionItem, row_id
+from tests.builders import a_session
+from tests.fakes import FakeReservations, FakeRows, FakeSessions
+
+from . import template
+
+MODELS: tuple[type[Model], ...] = (SessionItem, RowItem, ReservationItem)
+MOTO_STAGE = "moto"
+"""Not the emulator's stage: pynamodb makes a new connection only when a table's name changes."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`sessions` remembers nothing of what another one added; `last_event` is what a row told last."""
+
+    sessions: Sessions
+    rows: Rows
+    reservations: Reservations
+    last_event: Callable[[str, str], RowEvent | None]
+
+
+@dataclass(frozen=True)
+class Dynamo(Backend):
+    client: DynamoDBClient
+    prefix: str
+
+    @property
+    def rows_table(self) -> str:
+        return f"{self.prefix}-rows"
+
+    @property
+    def reservations_table(self) -> str:
+        return f"{self.prefix}-reservations"
+
+
+@pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    with _opened(request.param, request) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module", params=["moto", "emulator"])
+def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
+    """For what only DynamoDB has."""
+    with _opened(request.param, request) as backend:
+        assert isinstance(backend, Dynamo)
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Dynamo]:
+    """For faults that are injected into the client: nothing leaves the process."""
+    with moto_backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def session(backend: Backend) -> Session:
+    """16 seats in rows of ten, scheduled."""
+    session = a_session()
+    backend.sessions.add(session)
+    return session
+
+
+def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
+    if name == "emulator":
+        return dynamo_backend(request.getfixturevalue("data_stack"))
+    return moto_backend() if name == "moto" else fake_backend()
+
+
+@contextmanager
+def fake_backend() -> Iterator[Backend]:
+    rows = FakeRows()
+    yield Backend(FakeSessions(), rows, FakeReservations(), lambda session, row: rows.events[session, row][-1])
+
+
+@contextmanager
+def moto_backend() -> Iterator[Dynamo]:
+    with moto_environment(), dynamo_backend(f"cinema-{MOTO_STAGE}") as backend:
+        for table in template.tables(MOTO_STAGE).values():
+            backend.client.create_table(**template.create_table_request(table))
+        yield backend
+
+
+@contextmanager
+def moto_environment() -> Iterator[None]:
+    """moto answers for amazonaws.com only, so no other endpoint may be in force."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield
+
+
+@contextmanager
+def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
+    with models_bound_to(prefix), closing(dynamodb.client()) as client:
+        rows = DynamoRows(client, f"{prefix}-rows")
+
+        def last_event(session_id: str, row: str) -> RowEvent | None:
+            image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
+            return row_event({"dynamodb": {"NewImage": image}})
+
+        yield Dynamo(
+            DynamoSessions(client, f"{prefix}-sessions"),
+            rows,
+            DynamoReservations(client, f"{prefix}-reservations"),
+            last_event,
+            client,
+            prefix,
+        )
+
+
+@contextmanager
+def models_bound_to(prefix: str) -> Iterator[None]:
+    """pynamodb's models belong to the whole process: what they were bound to, they are bound to again afterwards."""
+    before = [(model.Meta.table_name, model._connection) for model in MODELS]
+    for model in MODELS:
+        model._connection = None
+    tables.bind(prefix)
+    try:
+        yield
+    finally:
+        for model, (name, connection) in zip(MODELS, before, strict=True):
+            if model._connection:
+                model._connection.connection.client.close()
+            model.Meta.table_name, model._connection = name, connection

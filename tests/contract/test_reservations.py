@@ -1,0 +1,201 @@
+"""Reservations: what a use case may rely on, wherever they are kept."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from chalicelib.domain.refusals import CursorInvalid
+from chalicelib.domain.reservations import Reservation, State
+from chalicelib.infrastructure.cursors import to_cursor
+from tests.builders import IDS, NOW, a_reservation, a_sale, a_user, later_hold_of
+
+from .conftest import Backend
+
+
+def bought(backend: Backend, user_id: str, paid_at: datetime) -> Reservation:
+    reservation = backend.reservations.add(a_reservation(user_id=user_id))
+    return paid(backend, reservation, paid_at)
+
+
+def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) -> Reservation:
+    confirmed = backend.reservations.confirm(reservation.id, a_sale(reservation.hold, paid_at=paid_at))
+    assert confirmed
+    return confirmed
+
+
+def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
+    ended = backend.reservations.close(reservation.hold, state)
+    assert ended
+    return ended
+
+
+@pytest.mark.parametrize("fingerprint", ["", "0123456789ab"])
+def test_an_added_reservation_is_given_and_found_as_it_is(backend: Backend, fingerprint: str) -> None:
+    reservation = a_reservation("A1", "B1", user_id=f"{a_user()} ção 🎬", fingerprint=fingerprint)
+
+    assert backend.reservations.add(reservation) == reservation
+    assert backend.reservations.find(reservation.id) == reservation
+
+
+def test_a_reservation_added_again_leaves_the_earlier_one_which_is_given(backend: Backend) -> None:
+    earlier = backend.reservations.add(a_reservation())
+    again = replace(earlier, seats=("A3",), expires_at=earlier.expires_at + timedelta(seconds=5))
+
+    assert backend.reservations.add(again) == earlier
+    assert backend.reservations.find(earlier.id) == earlier
+
+
+def test_a_reservation_added_again_after_its_sale_gives_the_sale(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    sold = paid(backend, reservation)
+
+    assert backend.reservations.add(reservation) == sold
+
+
+@pytest.mark.parametrize("reservation_id", ["", "res-", "res-1", "x" * 3000, IDS.reservation("nobody", None)])
+def test_an_unknown_reservation_is_not_found(backend: Backend, reservation_id: str) -> None:
+    assert backend.reservations.find(reservation_id) is None
+
+
+# Confirming.
+
+
+def test_a_pending_reservation_is_confirmed_with_its_sale(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    sale = a_sale(reservation.hold)
+
+    assert backend.reservations.confirm(reservation.id, sale) == reservation.confirmed(sale)
+    assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)
+
+
+def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    first = paid(backend, reservation)
+
+    assert backend.reservations.confirm(reservation.id, a_sale(reservation.hold, "tx-2")) == first
+    assert backend.reservations.find(reservation.id) == first
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
+def test_an_ended_reservation_is_not_confirmed(backend: Backend, state: State) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    ended = closed(backend, reservation, state)
+
+    assert backend.reservations.confirm(reservation.id, a_sale(reservation.hold)) == ended
+    assert ended.state is state
+
+
+def test_an_unknown_reservation_is_not_confirmed(backend: Backend) -> None:
+    unknown = a_reservation()
+
+    assert backend.reservations.confirm(unknown.id, a_sale(unknown.hold)) is None
+    assert backend.reservations.find(unknown.id) is None
+
+
+# Closing.
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
+def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None:
+    reservation = backend.reservations.add(a_reservation())
+
+    assert backend.reservations.close(reservation.hold, state) == replace(reservation, state=state)
+    assert backend.reservations.find(reservation.id) == replace(reservation, state=state)
+
+
+def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    cancelled = closed(backend, reservation, State.CANCELLED)
+
+    assert backend.reservations.close(reservation.hold, State.EXPIRED) == cancelled
+    assert backend.reservations.find(reservation.id) == cancelled
+
+
+def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    sold = paid(backend, reservation)
+
+    assert backend.reservations.close(reservation.hold, State.EXPIRED) == sold
+
+
+def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation())
+
+    assert backend.reservations.close(later_hold_of(reservation.hold), State.EXPIRED) == reservation
+    assert backend.reservations.find(reservation.id) == reservation
+
+
+def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
+    unknown = a_reservation()
+
+    assert backend.reservations.close(unknown.hold, State.EXPIRED) is None
+    assert backend.reservations.find(unknown.id) is None
+
+
+# Purchases.
+
+
+def test_purchases_are_listed_newest_first_at_once(backend: Backend) -> None:
+    user_id = a_user()
+    second = bought(backend, user_id, NOW + timedelta(milliseconds=1))
+    first = bought(backend, user_id, NOW)
+    third = bought(backend, user_id, NOW + timedelta(days=400))
+
+    page = backend.reservations.purchases(user_id, 20, None)
+
+    assert page.items == [third, second, first]
+    assert page.cursor is None
+
+
+def test_only_what_was_bought_is_a_purchase(backend: Backend) -> None:
+    user_id = a_user()
+    backend.reservations.add(a_reservation(user_id=user_id))
+    closed(backend, backend.reservations.add(a_reservation(user_id=user_id)), State.CANCELLED)
+    closed(backend, backend.reservations.add(a_reservation(user_id=user_id)), State.EXPIRED)
+
+    assert backend.reservations.purchases(user_id, 20, None).items == []
+
+
+def test_purchases_are_the_users_own(backend: Backend) -> None:
+    user_id = a_user()
+    own = bought(backend, user_id, NOW)
+    bought(backend, f"{user_id}-other", NOW)
+
+    assert backend.reservations.purchases(user_id, 20, None).items == [own]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_all_pages_together_list_each_purchase_once_though_some_were_paid_together(
+    backend: Backend, limit: int
+) -> None:
+    user_id = a_user()
+    newest = bought(backend, user_id, NOW + timedelta(seconds=1))
+    others = [bought(backend, user_id, NOW) for _ in range(3)]
+
+    pages: list[list[Reservation]] = []
+    cursor = None
+    while cursor or not pages:
+        page = backend.reservations.purchases(user_id, limit, cursor)
+        pages.append(list(page.items))
+        cursor = page.cursor
+
+    listed = [purchase for page in pages for purchase in page]
+    assert listed[0] == newest
+    assert sorted(listed[1:], key=lambda one: one.id) == sorted(others, key=lambda one: one.id)
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_another_users_cursor_shows_nothing_of_theirs(backend: Backend) -> None:
+    theirs = a_user()
+    for _ in range(2):
+        bought(backend, theirs, NOW)
+    cursor = backend.reservations.purchases(theirs, 1, None).cursor
+
+    assert backend.reservations.purchases(a_user(), 20, cursor).items == []
+
+
+@pytest.mark.parametrize("cursor", ["x", to_cursor(["one part"]), to_cursor(["three", "parts", "here"])])
+def test_a_cursor_that_is_none_of_ours_is_refused(backend: Backend, cursor: str) -> None:
+    with pytest.raises(CursorInvalid):
+        backend.reservations.purchases(a_user(), 1, cursor)

@@ -1,0 +1,236 @@
+"""The ports in memory. They pass the contract tests that DynamoDB and SQS pass, so that a use case may trust them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar, cast
+
+from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.ports import Page
+from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
+from chalicelib.domain.reservations import (
+    Held,
+    Hold,
+    Occupancy,
+    Release,
+    Reservation,
+    Sale,
+    SeatsTaken,
+    Sold,
+    State,
+)
+from chalicelib.domain.sessions import Session, by_row
+from chalicelib.domain.times import to_iso
+from chalicelib.infrastructure.cursors import from_cursor, to_cursor
+
+T = TypeVar("T")
+
+
+@dataclass
+class MovableClock:
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@dataclass
+class ReadableIds:
+    """Ids that say what they are derived from."""
+
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def session(self) -> str:
+        return f"session-{next(self.numbers)}"
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        return f"res-{user_id}-{key or next(self.numbers)}"
+
+    def sale(self, reservation_id: str, transaction_id: str) -> str:
+        return f"sale-{reservation_id}-{transaction_id}"
+
+
+@dataclass
+class FakeSessions:
+    known: dict[str, Session] = field(default_factory=dict)
+
+    def add(self, session: Session) -> None:
+        self.known[session.id] = session
+
+    def get(self, session_id: str) -> Session:
+        if session_id not in self.known:
+            raise SessionNotFound(session_id)
+        return self.known[session_id]
+
+    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        least = to_iso(starting_from) if starting_from else ""
+        by_start = {(to_iso(session.starts_at), session.id): session for session in self.known.values()}
+        after = from_cursor(cursor, 2) if cursor else None
+        if after and after[0] < least:
+            raise CursorInvalid
+        wanted = sorted(key for key in by_start if key[0] >= least and (after is None or key > tuple(after)))
+        return _page(wanted, by_start, limit)
+
+
+@dataclass
+class FakeRows:
+    """`events` is what each row told, in order."""
+
+    taken: dict[str, dict[str, Occupancy]] = field(default_factory=lambda: defaultdict(dict))
+    events: dict[tuple[str, str], list[RowEvent]] = field(default_factory=lambda: defaultdict(list))
+
+    def hold(self, hold: Hold, now: datetime) -> None:
+        self._refuse_unless(hold, now, lambda entry: entry is None or (isinstance(entry, Held) and _lapsed(entry, now)))
+        self._put(hold, _held(hold))
+        self._tell(hold, lambda part: SeatsHeld(part, now))
+
+    def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
+        self._refuse_unless(hold, now, lambda entry: entry == _held(hold) and hold.expires_at > now)
+        self._put(hold, Sold(hold.reservation_id, sale.id))
+        self._tell(hold, lambda part: SeatsSold(part.session_id, part.reservation_id, part.seats, sale, now))
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        seats = self.taken[hold.session_id]
+        freed = tuple(seat for seat in hold.seats if seats.get(seat) == _held(hold))
+        for seat in freed:
+            del seats[seat]
+        part = replace(hold, seats=freed)
+        self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
+        return Release(freed, SeatsTaken(self._standing(hold)).sale_of(hold.reservation_id))
+
+    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+        return dict(self.taken[session.id])
+
+    def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[Occupancy | None], bool]) -> None:
+        standing = self._standing(hold)
+        if all(allowed(standing.get(seat)) for seat in hold.seats):
+            return
+        raise SeatsTaken(
+            {seat: entry for seat, entry in standing.items() if isinstance(entry, Sold) or not _lapsed(entry, now)}
+        )
+
+    def _standing(self, hold: Hold) -> dict[str, Occupancy]:
+        seats = self.taken[hold.session_id]
+        return {seat: seats[seat] for seat in hold.seats if seat in seats}
+
+    def _put(self, hold: Hold, entry: Occupancy) -> None:
+        self.taken[hold.session_id] |= dict.fromkeys(hold.seats, entry)
+
+    def _tell(self, hold: Hold, event: Callable[[Hold], RowEvent]) -> None:
+        for row, seats in by_row(hold.seats).items():
+            self.events[hold.session_id, row].append(event(replace(hold, seats=seats)))
+
+
+@dataclass
+class FakeReservations:
+    stored: dict[str, Reservation] = field(default_factory=dict)
+
+    def add(self, reservation: Reservation) -> Reservation:
+        return self.stored.setdefault(reservation.id, reservation)
+
+    def find(self, reservation_id: str) -> Reservation | None:
+        return self.stored.get(reservation_id)
+
+    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        stored = self.find(reservation_id)
+        if stored and stored.state is State.PENDING:
+            self.stored[reservation_id] = stored.confirmed(sale)
+        return self.find(reservation_id)
+
+    def close(self, hold: Hold, state: State) -> Reservation | None:
+        stored = self.find(hold.reservation_id)
+        if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
+            self.stored[stored.id] = replace(stored, state=state)
+        return self.find(hold.reservation_id)
+
+    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        bought = {
+            (to_iso(stored.sale.paid_at), stored.id): stored
+            for stored in self.stored.values()
+            if stored.user_id == user_id and stored.sale
+        }
+        after = from_cursor(cursor, 2) if cursor else None
+        wanted = sorted((key for key in bought if after is None or key < tuple(after)), reverse=True)
+        return _page(wanted, bought, limit)
+
+
+@dataclass
+class FakeExpiryQueue:
+    """`scheduled` is each hold with the moment from which it may be delivered."""
+
+    scheduled: list[tuple[Hold, datetime]] = field(default_factory=list)
+
+    def schedule(self, hold: Hold, now: datetime) -> None:
+        self.scheduled.append((hold, max(hold.expires_at, now)))
+
+    def due(self, now: datetime) -> list[Hold]:
+        return [hold for hold, moment in self.scheduled if moment <= now]
+
+
+class Crash(Exception):
+    """The process died here."""
+
+
+def crash() -> None:
+    raise Crash
+
+
+def _nothing() -> None:
+    pass
+
+
+def interposed(
+    port: T, method: str, *, before: Callable[[], object] = _nothing, after: Callable[[], object] = _nothing
+) -> T:
+    """The port, with something happening right before or right after each call of one of its methods."""
+
+    def among(found: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            before()
+            answer = found(*arguments)
+            after()
+            return answer
+
+        return call
+
+    return cast(T, _With(port, method, among))
+
+
+def sent_twice(port: T, method: str) -> T:
+    """The port as behind a client library that lost the first answer to a write: the second one counts."""
+
+    def twice(write: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: (write(*arguments), write(*arguments))[-1]
+
+    return cast(T, _With(port, method, twice))
+
+
+@dataclass
+class _With:
+    """A port of which one method is another."""
+
+    port: Any
+    method: str
+    change: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.port, name)
+        return self.change(found) if name == self.method else found
+
+
+def _held(hold: Hold) -> Held:
+    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+
+
+def _lapsed(entry: Held, now: datetime) -> bool:
+    return entry.expires_at <= now
+
+
+def _page(wanted: list[tuple[str, str]], found: Mapping[tuple[str, str], T], limit: int) -> Page[T]:
+    shown = wanted[:limit]
+    return Page([found[key] for key in shown], to_cursor(shown[-1]) if len(wanted) > limit else None)

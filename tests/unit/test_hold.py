@@ -1,0 +1,320 @@
+"""Holding seats."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from chalicelib.domain.refusals import (
+    IdempotencyKeyReused,
+    SeatsNotFound,
+    SeatsUnavailable,
+    SessionNotFound,
+    TooManySeats,
+)
+from chalicelib.domain.reservations import State
+from tests.builders import HOLD_SECONDS, MAX_SEATS, NOW, Cinema, a_session
+from tests.fakes import Crash, crash, interposed, sent_twice
+
+
+@pytest.fixture
+def cinema() -> Cinema:
+    return Cinema()
+
+
+def test_held_seats_are_reserved_for_the_hold_time_at_the_ticket_price(cinema: Cinema) -> None:
+    reservation = cinema.hold("A1", "A2")
+
+    assert cinema.seats() == {"A1": "reserved", "A2": "reserved"}
+    assert reservation.state is State.PENDING
+    assert reservation.expires_at == NOW + timedelta(seconds=HOLD_SECONDS)
+    assert reservation.amount == Decimal("50.00")
+
+
+def test_a_hold_is_remembered(cinema: Cinema) -> None:
+    reservation = cinema.hold("A1")
+
+    assert cinema.reservations.find(reservation.id) == reservation
+
+
+def test_seats_are_held_once_each_in_the_halls_order(cinema: Cinema) -> None:
+    assert cinema.hold("B1", "A2", "B1", "A10").seats == ("A2", "A10", "B1")
+
+
+def test_the_same_request_without_a_key_is_another_request(cinema: Cinema) -> None:
+    cinema.hold("A1")
+
+    with pytest.raises(SeatsUnavailable):
+        cinema.hold("A1")
+
+
+# Refusals.
+
+
+def test_an_unknown_screening_is_refused(cinema: Cinema) -> None:
+    with pytest.raises(SessionNotFound):
+        cinema.hold("A1", session_id="no such session")
+
+
+def test_seats_that_the_hall_lacks_are_named_and_the_others_not_held(cinema: Cinema) -> None:
+    with pytest.raises(SeatsNotFound) as refused:
+        cinema.hold("A1", "B7", "C1")
+
+    assert refused.value.seats == ("B7", "C1")
+    assert cinema.seats() == {}
+
+
+def test_more_seats_than_allowed_are_refused(cinema: Cinema) -> None:
+    with pytest.raises(TooManySeats) as refused:
+        cinema.hold(*(f"A{number}" for number in range(1, MAX_SEATS + 2)))
+
+    assert (refused.value.asked, refused.value.limit) == (MAX_SEATS + 1, MAX_SEATS)
+    assert cinema.seats() == {}
+
+
+def test_as_many_seats_as_allowed_are_held_however_often_each_is_named(cinema: Cinema) -> None:
+    allowed = [f"A{number}" for number in range(1, MAX_SEATS + 1)]
+
+    assert len(cinema.hold(*allowed, *allowed).seats) == MAX_SEATS
+
+
+def test_taken_seats_are_named_held_and_sold_and_the_free_ones_not_held(cinema: Cinema) -> None:
+    cinema.hold("A1")
+    cinema.confirm(cinema.hold("A2").id)
+
+    with pytest.raises(SeatsUnavailable) as refused:
+        cinema.hold("A1", "A2", "A3", user="bia")
+
+    assert set(refused.value.seats) == {"A1", "A2"}
+    assert cinema.seats() == {"A1": "reserved", "A2": "sold"}
+
+
+def test_one_taken_seat_refuses_a_request_for_two_rows(cinema: Cinema) -> None:
+    cinema.hold("B1")
+
+    with pytest.raises(SeatsUnavailable) as refused:
+        cinema.hold("A10", "B1", user="bia")
+
+    assert refused.value.seats == ("B1",)
+    assert cinema.seats() == {"B1": "reserved"}
+
+
+def test_a_lapsed_hold_can_be_taken_by_someone_else(cinema: Cinema) -> None:
+    cinema.hold("A1", user="ana")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert cinema.hold("A1", user="bia").user_id == "bia"
+
+
+def test_a_hold_lasts_until_the_last_millisecond(cinema: Cinema) -> None:
+    cinema.hold("A1", user="ana")
+    cinema.clock.forward(seconds=HOLD_SECONDS, milliseconds=-1)
+
+    with pytest.raises(SeatsUnavailable):
+        cinema.hold("A1", user="bia")
+
+
+# The same request again.
+
+
+def test_a_resend_gets_the_first_answer(cinema: Cinema) -> None:
+    first = cinema.hold("A1", "A2", key="k")
+    cinema.clock.forward(seconds=5)
+
+    assert cinema.hold("A1", "A2", key="k") == first
+    assert cinema.seats() == {"A1": "reserved", "A2": "reserved"}
+
+
+def test_a_resend_may_name_the_seats_in_another_order(cinema: Cinema) -> None:
+    first = cinema.hold("A1", "A2", key="k")
+
+    assert cinema.hold("A2", "A1", "A2", key="k") == first
+
+
+def test_a_resend_after_the_lapse_gets_the_first_answer_and_holds_nothing(cinema: Cinema) -> None:
+    first = cinema.hold("A1", key="k")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert cinema.hold("A1", key="k") == first
+    assert cinema.seats() == {}
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1])
+def test_a_resend_after_cancelling_holds_nothing(cinema: Cinema, milliseconds: int) -> None:
+    first = cinema.hold("A1", key="k")
+    cinema.cancel(first.id)
+    cinema.clock.forward(milliseconds=milliseconds)
+
+    assert cinema.hold("A1", key="k").hold == first.hold
+    assert cinema.seats() == {}
+
+
+def test_a_resend_after_paying_gets_the_first_answer(cinema: Cinema) -> None:
+    first = cinema.hold("A1", key="k")
+    cinema.confirm(first.id)
+
+    assert cinema.hold("A1", key="k").hold == first.hold
+    assert cinema.seats() == {"A1": "sold"}
+
+
+def test_a_resend_gets_the_first_answer_though_the_seat_is_someone_elses_by_now(cinema: Cinema) -> None:
+    first = cinema.hold("A1", user="ana", key="k")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+    theirs = cinema.hold("A1", user="bia")
+
+    assert cinema.hold("A1", user="ana", key="k") == first
+    assert cinema.confirm(theirs.id).state is State.CONFIRMED
+
+
+def test_the_same_key_of_another_user_is_another_key(cinema: Cinema) -> None:
+    first = cinema.hold("A1", user="ana", key="k")
+
+    assert cinema.hold("A2", user="bia", key="k").id != first.id
+
+
+# The same key with another request.
+
+
+@pytest.mark.parametrize(
+    "others", [("A2",), ("A1", "A2"), ("A2", "A3"), ("A1",), ("A10", "B1")], ids=lambda seats: "+".join(seats)
+)
+def test_a_key_reused_for_other_seats_is_refused_and_holds_nothing(cinema: Cinema, others: tuple[str, ...]) -> None:
+    cinema.hold("A1", "A3", key="k")
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold(*others, key="k")
+
+    assert cinema.seats() == {"A1": "reserved", "A3": "reserved"}
+
+
+def test_a_key_reused_for_another_screening_is_refused_and_holds_nothing(cinema: Cinema) -> None:
+    another = a_session()
+    cinema.sessions.add(another)
+    cinema.hold("A1", key="k")
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("A1", key="k", session_id=another.id)
+
+    assert cinema.rows.occupancy(another) == {}
+
+
+def test_a_key_reused_after_the_first_hold_lapsed_is_refused_and_holds_nothing(cinema: Cinema) -> None:
+    cinema.hold("A1", key="k")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("A1", "A2", key="k")
+
+    assert cinema.seats() == {}
+
+
+def test_a_key_reused_for_someone_elses_seats_is_refused_as_such(cinema: Cinema) -> None:
+    cinema.hold("A1", user="ana", key="k")
+    cinema.hold("A2", user="bia")
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("A2", user="ana", key="k")
+
+
+def test_a_refused_request_may_be_sent_with_its_key_again_when_the_seat_is_free(cinema: Cinema) -> None:
+    theirs = cinema.hold("A1", user="bia")
+    with pytest.raises(SeatsUnavailable):
+        cinema.hold("A1", user="ana", key="k")
+    cinema.cancel(theirs.id)
+
+    assert cinema.hold("A1", user="ana", key="k").user_id == "ana"
+
+
+# Crashes and lost answers.
+
+
+def test_a_crash_before_the_reservation_leaves_a_hold_that_lapses(cinema: Cinema) -> None:
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash))
+
+    with pytest.raises(Crash):
+        dying.hold("A1", user="ana")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert cinema.hold("A1", user="bia").user_id == "bia"
+
+
+@pytest.mark.parametrize("seats", [("A1", "A2"), ("A10", "B1")], ids=["one row", "two rows"])
+def test_a_resend_finishes_what_a_twin_began_with_the_twins_expiry(cinema: Cinema, seats: tuple[str, ...]) -> None:
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash))
+    with pytest.raises(Crash):
+        dying.hold(*seats, key="k")
+    cinema.clock.forward(seconds=5)
+
+    finished = cinema.hold(*seats, key="k")
+
+    assert finished.expires_at == NOW + timedelta(seconds=HOLD_SECONDS)
+    assert cinema.reservations.find(finished.id) == finished
+    assert cinema.confirm(finished.id).state is State.CONFIRMED
+
+
+def test_a_resend_gets_the_first_answer_when_that_was_lost_after_the_reservation(cinema: Cinema) -> None:
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "add", after=crash))
+    with pytest.raises(Crash):
+        dying.hold("A1", key="k")
+    cinema.clock.forward(seconds=5)
+
+    assert cinema.hold("A1", key="k").expires_at == NOW + timedelta(seconds=HOLD_SECONDS)
+
+
+def test_a_twin_that_died_does_not_lend_its_seats_to_another_request_with_its_key(cinema: Cinema) -> None:
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash))
+    with pytest.raises(Crash):
+        dying.hold("A1", key="k")
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("A1", "A2", key="k")
+
+    assert cinema.seats() == {"A1": "reserved"}
+
+
+def test_twins_at_the_same_time_get_one_answer(cinema: Cinema) -> None:
+    answers = []
+
+    def twin() -> None:
+        answers.append(cinema.hold("A1", key="k"))
+
+    first = replace(cinema, reservations=interposed(cinema.reservations, "add", before=twin))
+    answers.append(first.hold("A1", key="k"))
+
+    assert answers[0] == answers[1]
+    assert cinema.seats() == {"A1": "reserved"}
+
+
+def test_of_two_requests_at_the_same_time_with_one_key_one_is_refused_and_holds_nothing(cinema: Cinema) -> None:
+    first = replace(
+        cinema, reservations=interposed(cinema.reservations, "add", before=lambda: cinema.hold("A2", key="k"))
+    )
+
+    with pytest.raises(IdempotencyKeyReused):
+        first.hold("A1", key="k")
+
+    assert cinema.seats() == {"A2": "reserved"}
+
+
+def test_a_refused_reuse_that_died_before_giving_back_is_given_back_by_its_resend(cinema: Cinema) -> None:
+    cinema.hold("A1", key="k")
+    dying = replace(cinema, rows=interposed(cinema.rows, "release", before=crash))
+    with pytest.raises(Crash):
+        dying.hold("A2", key="k")
+
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("A2", key="k")
+
+    assert cinema.seats() == {"A1": "reserved"}
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_hold_that_the_client_library_sends_twice_is_no_conflict_with_itself(cinema: Cinema, key: str | None) -> None:
+    """The first answer is lost on its way, the write stands; the library's second try then finds its own seats."""
+    cinema.rows = sent_twice(cinema.rows, "hold")
+
+    reservation = cinema.hold("A1", "B1", key=key)
+
+    assert cinema.reservations.find(reservation.id) == reservation
+    assert cinema.confirm(reservation.id).state is State.CONFIRMED

@@ -1,0 +1,52 @@
+"""Ids that nobody can guess, and that a resent request finds again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.infrastructure.ids import SecretIds, buyer_of_reservation, buyer_of_user
+
+IDS = SecretIds(b"secret")
+texts = st.text(min_size=1, max_size=50)
+
+
+@given(texts, st.none() | texts)
+def test_a_reservations_id_tells_its_buyer(user: str, key: str | None) -> None:
+    assert buyer_of_reservation(IDS.reservation(user, key)) == buyer_of_user(user)
+
+
+@given(texts, texts)
+def test_the_same_user_and_key_give_the_same_id_on_every_instance(user: str, key: str) -> None:
+    assert IDS.reservation(user, key) == SecretIds(b"secret").reservation(user, key)
+
+
+@given(st.tuples(texts, texts), st.tuples(texts, texts))
+def test_another_user_or_another_key_gives_another_id(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert (IDS.reservation(*one) == IDS.reservation(*other)) == (one == other)
+
+
+def test_where_user_and_key_meet_matters() -> None:
+    assert IDS.reservation("ab", "c") != IDS.reservation("a", "bc")
+    assert IDS.sale("ab", "c") != IDS.sale("a", "bc")
+
+
+def test_without_a_key_each_id_is_new() -> None:
+    assert IDS.reservation("ana", None) != IDS.reservation("ana", None)
+
+
+def test_who_does_not_know_the_secret_can_not_derive_an_id() -> None:
+    another = SecretIds(b"another secret")
+
+    assert another.reservation("ana", "k") != IDS.reservation("ana", "k")
+    assert another.sale("res-1", "tx-1") != IDS.sale("res-1", "tx-1")
+
+
+def test_a_sales_id_depends_on_reservation_and_transaction_alone() -> None:
+    assert IDS.sale("res-1", "tx-1") == IDS.sale("res-1", "tx-1")
+    assert len({IDS.sale("res-1", "tx-1"), IDS.sale("res-1", "tx-2"), IDS.sale("res-2", "tx-1")}) == 3
+
+
+@given(st.text() | st.text().map("res-{}".format))
+def test_what_can_not_be_an_id_of_ours_has_no_buyer(text: str) -> None:
+    looks_right = text.startswith("res-") and len(text) == 37
+
+    assert bool(buyer_of_reservation(text)) == looks_right

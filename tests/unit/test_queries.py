@@ -1,0 +1,91 @@
+"""What is shown."""
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.application.queries import CheckReadiness, SeatView, ShowSeats
+from chalicelib.domain.ports import DependencyState
+from chalicelib.domain.refusals import ReservationNotFound, SessionNotFound
+from chalicelib.domain.reservations import State
+from tests.builders import HOLD_SECONDS, NOW, Cinema
+
+
+@pytest.fixture
+def cinema() -> Cinema:
+    return Cinema()
+
+
+@pytest.fixture
+def show_seats(cinema: Cinema) -> ShowSeats:
+    return ShowSeats(cinema.sessions, cinema.rows, cinema.clock)
+
+
+def test_every_seat_is_shown_in_the_halls_order(cinema: Cinema, show_seats: ShowSeats) -> None:
+    shown = show_seats(cinema.session.id)
+
+    assert [seat.number for seat in shown.seats] == list(cinema.session.seats)
+    assert shown.available == cinema.session.total_seats
+
+
+def test_a_held_seat_shows_when_it_lapses(cinema: Cinema, show_seats: ShowSeats) -> None:
+    held = cinema.hold("A2")
+
+    assert show_seats(cinema.session.id).seats[1] == SeatView("A2", "reserved", held.expires_at)
+
+
+def test_a_sold_seat_shows_no_expiry(cinema: Cinema, show_seats: ShowSeats) -> None:
+    cinema.confirm(cinema.hold("A2").id)
+
+    assert show_seats(cinema.session.id).seats[1] == SeatView("A2", "sold")
+
+
+def test_only_free_seats_count_as_available(cinema: Cinema, show_seats: ShowSeats) -> None:
+    cinema.hold("A1")
+    cinema.confirm(cinema.hold("A2", "A3").id)
+
+    assert show_seats(cinema.session.id).available == cinema.session.total_seats - 3
+
+
+def test_a_hold_is_shown_until_its_last_millisecond(cinema: Cinema) -> None:
+    cinema.hold("A1")
+    cinema.clock.forward(seconds=HOLD_SECONDS, milliseconds=-1)
+
+    assert cinema.seats() == {"A1": "reserved"}
+
+
+def test_a_lapsed_hold_is_shown_as_available_from_its_very_moment(cinema: Cinema, show_seats: ShowSeats) -> None:
+    cinema.hold("A1")
+    cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert show_seats(cinema.session.id).seats[0] == SeatView("A1", "available")
+
+
+def test_the_seats_of_an_unknown_screening_are_not_found(show_seats: ShowSeats) -> None:
+    with pytest.raises(SessionNotFound):
+        show_seats("no such session")
+
+
+def test_a_reservation_is_shown_as_expired_from_its_very_moment(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+
+    assert cinema.show_reservation(held.id) == (held, State.PENDING)
+    cinema.clock.now = NOW + timedelta(seconds=HOLD_SECONDS)
+    assert cinema.show_reservation(held.id) == (held, State.EXPIRED)
+
+
+def test_an_unknown_reservation_is_not_found(cinema: Cinema) -> None:
+    with pytest.raises(ReservationNotFound):
+        cinema.show_reservation("no such reservation")
+
+
+def test_a_hold_is_no_purchase(cinema: Cinema) -> None:
+    cinema.hold("A1", user="ana")
+
+    assert cinema.bought_by("ana") == []
+
+
+def test_readiness_asks_every_dependency_though_one_is_down() -> None:
+    states = [DependencyState("one", True, False, 1.0, "Timeout"), DependencyState("two", False, True, 2.0)]
+
+    assert CheckReadiness([lambda: states[0], lambda: states[1]])() == tuple(states)

@@ -1,0 +1,54 @@
+"""A reservation's state through time, and what stands in the rows for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.reservations import Held, Occupancy, SeatsTaken, Sold, State
+from tests.builders import NOW, a_hold, a_reservation, a_sale, later_hold_of
+
+A_MILLISECOND = timedelta(milliseconds=1)
+
+
+def test_a_pending_reservation_is_expired_from_the_very_moment_of_its_expiry() -> None:
+    reservation = a_reservation()
+
+    assert reservation.state_at(reservation.expires_at - A_MILLISECOND) is State.PENDING
+    assert reservation.state_at(reservation.expires_at) is State.EXPIRED
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMED, State.CANCELLED, State.EXPIRED])
+def test_time_changes_no_state_but_pending(state: State) -> None:
+    reservation = replace(a_reservation(), state=state)
+
+    assert reservation.state_at(reservation.expires_at - A_MILLISECOND) is state
+    assert reservation.state_at(reservation.expires_at + A_MILLISECOND) is state
+
+
+def test_a_confirmed_reservation_keeps_its_sale() -> None:
+    sale = a_sale()
+    confirmed = a_reservation().confirmed(sale)
+
+    assert (confirmed.state, confirmed.sale) == (State.CONFIRMED, sale)
+
+
+def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_same_id() -> None:
+    hold = a_hold(fingerprint="f")
+    entry = Held(hold.reservation_id, hold.expires_at, "f")
+
+    assert entry.is_of(hold)
+    assert not entry.is_of(later_hold_of(hold))
+    assert not entry.is_of(replace(hold, fingerprint="another"))
+    assert not entry.is_of(replace(hold, reservation_id="another"))
+
+
+def test_what_is_taken_is_told_apart_by_owner() -> None:
+    mine: dict[str, Occupancy] = {"A1": Held("mine", NOW), "A2": Sold("mine", "sale-1")}
+    taken = SeatsTaken({**mine, "A3": Held("theirs", NOW), "A4": Sold("theirs", "sale-2")})
+
+    assert taken.entries_of("mine") == mine
+    assert taken.seats_of_others("mine") == ("A3", "A4")
+    assert taken.sale_of("mine") == "sale-1"
+    assert taken.sale_of("theirs") == "sale-2"
+    assert taken.sale_of("nobody") is None
