@@ -20,7 +20,7 @@ from pathlib import Path
 
 from infra import deploy
 from infra import emulator as machine
-from infra.emulator import say
+from infra.processes import CannotRunError, say
 from infra.race import instances, last_seats, ledger
 from infra.race.crowd import Answer, Crowd
 from infra.race.last_seats import BUYERS, LEFT, REFUSED, Round
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (machine.CannotRunError, deploy.DeploymentError) as refusal:
+    except (CannotRunError, deploy.DeploymentError) as refusal:
         sys.exit(str(refusal))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,24 +5,33 @@ embedded, no Docker, data in memory) or `localstack` (Docker). `python -m infra.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-RUN_DIR = ROOT / ".run"
-HOST = "127.0.0.1"
+from infra.processes import (
+    HOST,
+    ROOT,
+    RUN_DIR,
+    CannotRunError,
+    Child,
+    answers,
+    child,
+    free_port,
+    record_url,
+    recorded_url,
+    say,
+    spawn,
+    stop_all,
+    wait_for_http,
+    wait_until,
+)
+
 AWS_PORT = 4566
 REDIS_PORT = 6379
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
@@ -31,15 +40,9 @@ COMPOSE_FILE = ROOT / "localstack-compose.yml"
 FUNCTIONS_REDIS_URL = f"redis://redis:{REDIS_PORT}/0"
 """As functions in LocalStack's containers reach the Redis of localstack-compose.yml."""
 HEALTH_PATH = "/_localstack/health"
-START_SECONDS = 60.0
-STOP_SECONDS = 10.0
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 """What an emulator takes for credentials. Merged under what the caller has set."""
-
-
-class CannotRunError(Exception):
-    """Something can't be started here; the message is a sentence with the remedy, ready to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,224 +60,6 @@ class Machine:
     redis_url: str
     functions_redis_url: str
     """The same Redis as functions on the emulator see it."""
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-# Ports and addresses
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def free_port(preferred: int = 0) -> int:
-    """`preferred` when nobody has it, else any free one."""
-    if preferred and port_is_free(preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    """Whether anything speaks HTTP there, whatever it says."""
-    try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the caller's own URL
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, ValueError):
-        return False
-
-
-def redis_answers(url: str) -> bool:
-    import redis
-
-    with contextlib.closing(redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)) as client:
-        try:
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-
-# Child processes
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    process: "subprocess.Popen[bytes]"
-    log: Path | None
-
-    def stop(self) -> None:
-        """Asks the whole process group to end, and insists after STOP_SECONDS."""
-        _signal_group(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            _signal_group(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-def spawn(
-    name: str,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    run_dir: Path = RUN_DIR,
-    logged: bool = True,
-    outlives_us: bool = False,
-) -> Child:
-    """Starts `command` in a process group of its own, with `.run/<name>.pid` and `.run/<name>.log`.
-
-    The child holds a lock on its pid file for as long as it lives, so a stale file is never mistaken for a process.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    log = run_dir / f"{name}.log" if logged else None
-    with contextlib.ExitStack() as stack:
-        pid_file = stack.enter_context((run_dir / f"{name}.pid").open("a+"))
-        if not _lock(pid_file.fileno()):
-            raise CannotRunError(f"{name} is already running here: `make stop` ends it.")
-        output = stack.enter_context(log.open("wb")) if log else None
-        process = subprocess.Popen(
-            list(command),
-            cwd=ROOT,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            pass_fds=[pid_file.fileno()],
-            process_group=0,
-            preexec_fn=None if outlives_us else _die_with_parent(),
-        )
-        pid_file.truncate(0)
-        pid_file.write(str(process.pid))
-    return Child(process, log)
-
-
-@contextlib.contextmanager
-def child(
-    name: str, command: Sequence[str], environment: Mapping[str, str], *, run_dir: Path = RUN_DIR, logged: bool = True
-) -> Iterator[Child]:
-    started = spawn(name, command, environment, run_dir=run_dir, logged=logged)
-    try:
-        yield started
-    finally:
-        started.stop()
-        (run_dir / f"{name}.pid").unlink(missing_ok=True)
-
-
-def wait_for_http(url: str, started: Child, what: str) -> None:
-    wait_until(lambda: answers(url), started, what)
-
-
-def wait_until(ready: Callable[[], bool], started: Child, what: str) -> None:
-    """Polls until `ready`; raises CannotRunError with the end of the log when it ended or START_SECONDS passed."""
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
-        ended = started.process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            why = f"ended with status {started.process.returncode}" if ended else f"was not ready in {START_SECONDS} s"
-            raise CannotRunError(f"{what} {why}. {_tail(started.log)}")
-        time.sleep(0.05)
-
-
-def _tail(log: Path | None) -> str:
-    if log is None or not log.exists():
-        return "What it printed stands above."
-    lines = log.read_text(errors="replace").splitlines()[-15:]
-    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines)])
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux the kernel sends the child SIGTERM when we die, however we die; elsewhere only our clean-up does."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    parent_death_signal = 1
-    return lambda: prctl(parent_death_signal, signal.SIGTERM)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Or the process alone where it leads no group, as `make run` doesn't."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        (os.killpg if os.getpgid(pid) == pid else os.kill)(pid, number)
-
-
-@contextlib.contextmanager
-def claimed(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
-    """This process is `name`, for `stop_all` to find."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    path = run_dir / f"{name}.pid"
-    with path.open("a+") as pid_file:
-        if not _lock(pid_file.fileno()):
-            raise CannotRunError(f"{name} is already running here: `make stop` ends it.")
-        pid_file.truncate(0)
-        pid_file.write(str(os.getpid()))
-        pid_file.flush()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def stop_all(run_dir: Path = RUN_DIR) -> list[str]:
-    """Ends what still runs according to the pid files, `make run` itself first; returns the names of what it ended."""
-    files = sorted(run_dir.glob("*.pid"), key=lambda file: (not file.stem.startswith("run"), file.stem))
-    return [file.stem for file in files if _stop_by_file(file)]
-
-
-def _stop_by_file(path: Path) -> bool:
-    try:
-        pid_file = path.open("r+")
-    except FileNotFoundError:  # its parent ended it meanwhile
-        return False
-    with pid_file:
-        running = not _lock(pid_file.fileno())
-        if running:
-            pid = int(pid_file.read())
-            _signal_group(pid, signal.SIGTERM)
-            _await_lock(pid_file.fileno(), pid)
-        path.unlink(missing_ok=True)
-    return running
-
-
-def _await_lock(descriptor: int, pid: int) -> None:
-    deadline = time.monotonic() + 2 * STOP_SECONDS
-    while not _lock(descriptor):
-        if time.monotonic() > deadline:
-            _signal_group(pid, signal.SIGKILL)
-            return
-        time.sleep(0.05)
-
-
-def _record_url(name: str, url: str, run_dir: Path) -> None:
-    (run_dir / f"{name}.url").write_text(url)
-
-
-def _recorded_url(name: str, run_dir: Path) -> str | None:
-    """Where a child of that name answers, if one is running."""
-    try:
-        with (run_dir / f"{name}.pid").open() as pid_file:
-            return None if _lock(pid_file.fileno()) else (run_dir / f"{name}.url").read_text()
-    except FileNotFoundError:
-        return None
 
 
 # The AWS emulator
@@ -295,7 +80,7 @@ def machine(aws_port: int, redis_port: int) -> Iterator[Machine]:
 def aws(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[Emulator]:
     """The emulator to use: one that runs already, which is left alone, or one of our own on `port`."""
     given = os.environ.get("AWS_ENDPOINT_URL")
-    ours = _recorded_url("emulator", run_dir)
+    ours = recorded_url("emulator", run_dir)
     if given:
         yield Emulator(_answering(given), kept=True)
     elif wants_localstack():
@@ -339,9 +124,9 @@ def machine_up() -> Machine:
     """What runs already, or an emulator that stays after us until `make stop`; Redis only where one runs."""
     if wants_localstack():
         return Machine(Emulator(_compose_up()), f"redis://{HOST}:{REDIS_PORT}/0", FUNCTIONS_REDIS_URL)
-    redis_url = os.environ.get("REDIS_URL") or _recorded_url("redis", RUN_DIR) or ""
+    redis_url = os.environ.get("REDIS_URL") or recorded_url("redis", RUN_DIR) or ""
     given = os.environ.get("AWS_ENDPOINT_URL")
-    running = _answering(given) if given else _recorded_url("emulator", RUN_DIR)
+    running = _answering(given) if given else recorded_url("emulator", RUN_DIR)
     return Machine(Emulator(running or _ministack_up(), kept=bool(running)), redis_url, redis_url)
 
 
@@ -354,7 +139,7 @@ def _ministack_up() -> str:
 def _ready(started: Child, port: int, run_dir: Path) -> str:
     endpoint = f"http://{HOST}:{port}"
     wait_for_http(endpoint + HEALTH_PATH, started, "The emulator")
-    _record_url("emulator", endpoint, run_dir)
+    record_url("emulator", endpoint, run_dir)
     return endpoint
 
 
@@ -436,6 +221,16 @@ def _compose_command() -> list[str]:
 # Redis
 
 
+def redis_answers(url: str) -> bool:
+    import redis
+
+    with contextlib.closing(redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
 @contextlib.contextmanager
 def redis_server(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
     """The URL of a Redis: the one at REDIS_URL, else redis-server where installed, else fakeredis. Data is not kept."""
@@ -445,7 +240,7 @@ def redis_server(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
             raise CannotRunError(f"No Redis answers at REDIS_URL={given}: start it, or unset the variable.")
         yield given
         return
-    ours = _recorded_url("redis", run_dir)
+    ours = recorded_url("redis", run_dir)
     if ours:
         yield ours
         return
@@ -453,7 +248,7 @@ def redis_server(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
     url = f"redis://{HOST}:{port}/0"
     with child("redis", _redis_command(port), os.environ, run_dir=run_dir) as started:
         wait_until(lambda: redis_answers(url), started, "Redis")
-        _record_url("redis", url, run_dir)
+        record_url("redis", url, run_dir)
         yield url
 
 

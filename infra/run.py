@@ -18,11 +18,12 @@ from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, seed
+from infra import deploy, processes, seed
 from infra import emulator as machines
 from infra.deploy import DeploymentError
-from infra.emulator import HOST, CannotRunError, Child, Machine, say
+from infra.emulator import Machine
 from infra.package import PackagingError
+from infra.processes import HOST, CannotRunError, Child, say
 
 STAGE = "local"
 WATCH_SECONDS = 0.5
@@ -54,14 +55,14 @@ def step(title: str) -> Iterator[None]:
 @contextlib.contextmanager
 def running(port: int) -> Iterator[Running]:
     """The whole system; all that was started is stopped again when the block is left, in reverse order."""
-    if not machines.port_is_free(port):
+    if not processes.port_is_free(port):
         raise CannotRunError(
             f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
         )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(machines.claimed(f"run-{port}"))
+        stack.enter_context(processes.claimed(f"run-{port}"))
         machine = stack.enter_context(
-            machines.machine(machines.free_port(machines.AWS_PORT), machines.free_port(machines.REDIS_PORT))
+            machines.machine(processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT))
         )
         _announce(machine)
         gateway_url = _deploy_if_functions_run(machine)
@@ -74,7 +75,7 @@ def running(port: int) -> Iterator[Running]:
             _child(f"api-{port}", "infra.server", "--port", str(port), "--reload")
         )
         api_url = f"http://{HOST}:{port}"
-        machines.wait_for_http(f"{api_url}/health", children["The API"], "The API")
+        processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
         yield Running(children, api_url, gateway_url, events)
 
 
@@ -126,7 +127,7 @@ def _functions_feed_events() -> bool:
 
 def _child(name: str, module: str, *options: str, logged: bool = False) -> contextlib.AbstractContextManager[Child]:
     command = [sys.executable, "-m", module, *options]
-    return machines.child(name, command, os.environ, logged=logged)
+    return processes.child(name, command, os.environ, logged=logged)
 
 
 def _greet(system: Running, session_id: str) -> None:

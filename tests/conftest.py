@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 
 from infra import emulator as machine
+from infra import processes
 from infra.pump import Pump
 from infra.race import instances
 
@@ -38,7 +39,7 @@ def emulator(run_dir: Path) -> Iterator[str]:
     with ExitStack() as stack:
         try:
             endpoint = stack.enter_context(machine.aws(run_dir=run_dir)).endpoint
-        except machine.CannotRunError as reason:
+        except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {**machine.CREDENTIALS, **SETTINGS, "AWS_ENDPOINT_URL": endpoint}.items():
@@ -60,7 +61,7 @@ def redis_url(run_dir: Path) -> Iterator[str]:
     with ExitStack() as stack:
         try:
             url = stack.enter_context(machine.redis_server(run_dir=run_dir))
-        except machine.CannotRunError as reason:
+        except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         yield url
 

@@ -1,7 +1,7 @@
 """The controls of the race tests and of the demo: the same API server with one guard left out.
 
-A race test proves something only if it fails without what it tests. `python -m infra.race.unguarded --without GUARD` serves
-the application with one part of bootstrap.py replaced; nothing that ships knows of it.
+A race test proves something only if it fails without what it tests. `python -m infra.race.unguarded --without GUARD`
+serves the application with one part of bootstrap.py replaced; nothing that ships knows of it.
 """
 
 import argparse
@@ -99,9 +99,7 @@ def leave_out(guard: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m infra.race.unguarded", description="The API without one of its guards."
-    )
+    parser = argparse.ArgumentParser(prog="python -m infra.race.unguarded", description="The API without a guard.")
     parser.add_argument("--without", choices=list(WITHOUT), default="both-conditions")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args(arguments)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from infra import deploy
+from infra import deploy, processes
 from infra import emulator as machine
 
 STAGE = "dev"
@@ -41,15 +41,15 @@ class Api:
 def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         machine.install()
-    except machine.CannotRunError as reason:
+    except processes.CannotRunError as reason:
         pytest.skip(str(reason))
-    run_dir, port = tmp_path_factory.mktemp("e2e"), machine.free_port()
-    endpoint = f"http://{machine.HOST}:{port}"
-    settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": machine.HOST}
+    run_dir, port = tmp_path_factory.mktemp("e2e"), processes.free_port()
+    endpoint = f"http://{processes.HOST}:{port}"
+    settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": processes.HOST}
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [str(machine.VENV / "bin" / "python"), "-m", "ministack"]
-    with machine.child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
-        machine.wait_for_http(endpoint + machine.HEALTH_PATH, started, "The emulator")
+    with processes.child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
+        processes.wait_for_http(endpoint + machine.HEALTH_PATH, started, "The emulator")
         yield endpoint
 
 
