@@ -18,7 +18,6 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import HTTPServer
-from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -38,8 +37,8 @@ from chalice.local import (
 )
 from chalice.utils import OSUtils
 
-ROOT = Path(__file__).parent.parent
-HOST = "127.0.0.1"
+from infra.processes import HOST, ROOT, port_is_free
+
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit for a REST API."""
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
@@ -316,12 +315,8 @@ def _serve_reloading(port: int) -> int:
 
 
 def _refuse_taken_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
+    if not port_is_free(port):
+        sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
 
 
 def _stop(*_: object) -> NoReturn:

@@ -1,43 +1,20 @@
 """What each path may cost, counted on the wire: DynamoDB calls, write units, and no call to anything else."""
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import ApiServers
 from tests.http_api import Api
-from tests.wire import Call, Wire, wire_to
-
-pytestmark = pytest.mark.usefixtures("data_stack")
+from tests.wire import Call, Wire
 
 
 @pytest.fixture(scope="module")
-def wire(emulator: str) -> Iterator[Wire]:
-    with wire_to(emulator) as wire:
-        yield wire
-
-
-@pytest.fixture(scope="module")
-def api(api_servers: ApiServers, wire: Wire) -> Api:
-    return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url)[0])
-
-
-@pytest.fixture
-def session_id(api: Api) -> str:
-    """A screening that the instance has in memory already."""
-    session_id = api.schedule()
-    api.get(f"/api/sessions/{session_id}")
-    return session_id
-
-
-@pytest.fixture(scope="module")
-def returns_old_item(api: Api, wire: Wire) -> bool:
+def returns_old_item(wired_api: Api, wire: Wire) -> bool:
     """Whether the endpoint says what stood in a failed condition's way (LocalStack's old DynamoDB Local does not)."""
-    session_id = api.schedule()
-    api.hold(session_id, "A1")
+    session_id = wired_api.schedule()
+    wired_api.hold(session_id, "A1")
     with wire.counting() as calls:
-        api.hold(session_id, "A1")
+        wired_api.hold(session_id, "A1")
     return "Item" in calls[0].answer
 
 
@@ -50,113 +27,121 @@ def write_units(calls: list[Call]) -> float:
     return sum(call.write_units for call in calls)
 
 
-def test_a_hold_in_one_row_costs_two_calls_and_three_write_units_at_most(api: Api, wire: Wire, session_id: str) -> None:
+def test_a_hold_in_one_row_costs_two_calls_and_three_write_units_at_most(
+    wired_api: Api, wire: Wire, known_session: str
+) -> None:
     with wire.counting() as calls:
-        api.hold(session_id, "A1", "A2", "A3", Idempotency_Key=uuid.uuid4().hex)
+        wired_api.hold(known_session, "A1", "A2", "A3", Idempotency_Key=uuid.uuid4().hex)
 
     assert operations(calls) == ["UpdateItem", "PutItem"]
     assert 0 < write_units(calls) <= 3
 
 
-def test_the_last_hold_of_a_full_row_still_costs_three_write_units_at_most(api: Api, wire: Wire) -> None:
-    session_id = api.schedule()
+def test_the_last_hold_of_a_full_row_still_costs_three_write_units_at_most(wired_api: Api, wire: Wire) -> None:
+    session_id = wired_api.schedule()
     for seat in range(1, 9):
-        api.hold(session_id, f"A{seat}", Idempotency_Key=uuid.uuid4().hex)
+        wired_api.hold(session_id, f"A{seat}", Idempotency_Key=uuid.uuid4().hex)
     with wire.counting() as calls:
-        api.hold(session_id, "A9", "A10", Idempotency_Key=uuid.uuid4().hex)
+        wired_api.hold(session_id, "A9", "A10", Idempotency_Key=uuid.uuid4().hex)
 
     assert operations(calls) == ["UpdateItem", "PutItem"]
     assert 0 < write_units(calls) <= 3
 
 
-def test_a_refused_hold_costs_one_call(api: Api, wire: Wire, session_id: str, returns_old_item: bool) -> None:
-    api.hold(session_id, "A1")
+def test_a_refused_hold_costs_one_call(wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool) -> None:
+    wired_api.hold(known_session, "A1")
     with wire.counting() as calls:
-        assert api.hold(session_id, "A1", "A2", user="late").status == 409
+        assert wired_api.hold(known_session, "A1", "A2", user="late").status == 409
 
     assert operations(calls) == (["UpdateItem"] if returns_old_item else ["UpdateItem", "GetItem"])
 
 
 def test_a_refused_hold_with_a_key_also_asks_whether_the_key_is_known(
-    api: Api, wire: Wire, session_id: str, returns_old_item: bool
+    wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool
 ) -> None:
-    api.hold(session_id, "A1")
+    wired_api.hold(known_session, "A1")
     with wire.counting() as calls:
-        assert api.hold(session_id, "A1", user="late", Idempotency_Key=uuid.uuid4().hex).status == 409
+        assert wired_api.hold(known_session, "A1", user="late", Idempotency_Key=uuid.uuid4().hex).status == 409
 
     assert operations(calls)[-1] == "GetItem"
     assert len(calls) == (2 if returns_old_item else 3)
 
 
-def test_a_hold_in_two_rows_is_one_transaction_and_one_put(api: Api, wire: Wire, session_id: str) -> None:
+def test_a_hold_in_two_rows_is_one_transaction_and_one_put(wired_api: Api, wire: Wire, known_session: str) -> None:
     with wire.counting() as calls:
-        api.hold(session_id, "A10", "B1")
+        wired_api.hold(known_session, "A10", "B1")
 
     assert operations(calls) == ["TransactWriteItems", "PutItem"]
 
 
-def test_a_confirmation_costs_three_calls_and_four_write_units_at_most(api: Api, wire: Wire, session_id: str) -> None:
-    reservation = api.hold(session_id, "A1", "A2").body["reservationId"]
+def test_a_confirmation_costs_three_calls_and_four_write_units_at_most(
+    wired_api: Api, wire: Wire, known_session: str
+) -> None:
+    reservation = wired_api.hold(known_session, "A1", "A2").body["reservationId"]
     with wire.counting() as calls:
-        assert api.confirm(reservation).status == 200
+        assert wired_api.confirm(reservation).status == 200
 
     assert operations(calls) == ["GetItem", "UpdateItem", "UpdateItem"]
     assert 0 < write_units(calls) <= 4
 
 
-def test_confirming_again_costs_one_read(api: Api, wire: Wire, session_id: str) -> None:
-    reservation = api.hold(session_id, "A1").body["reservationId"]
-    api.confirm(reservation)
+def test_confirming_again_costs_one_read(wired_api: Api, wire: Wire, known_session: str) -> None:
+    reservation = wired_api.hold(known_session, "A1").body["reservationId"]
+    wired_api.confirm(reservation)
     with wire.counting() as calls:
-        api.confirm(reservation)
+        wired_api.confirm(reservation)
 
     assert operations(calls) == ["GetItem"]
 
 
-def test_cancelling_costs_three_calls(api: Api, wire: Wire, session_id: str) -> None:
-    reservation = api.hold(session_id, "A1").body["reservationId"]
+def test_cancelling_costs_three_calls(wired_api: Api, wire: Wire, known_session: str) -> None:
+    reservation = wired_api.hold(known_session, "A1").body["reservationId"]
     with wire.counting() as calls:
-        assert api.delete(f"/api/reservations/{reservation}").status == 200
+        assert wired_api.delete(f"/api/reservations/{reservation}").status == 200
 
     assert operations(calls) == ["GetItem", "UpdateItem", "UpdateItem"]
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(2, 1), (100, 1), (101, 2), (200, 2)])
-def test_the_seat_map_costs_one_call_for_each_hundred_rows(api: Api, wire: Wire, rows: int, expected: int) -> None:
-    session_id = api.schedule(totalSeats=rows * 10)
-    api.get(f"/api/sessions/{session_id}")
+def test_the_seat_map_costs_one_call_for_each_hundred_rows(
+    wired_api: Api, wire: Wire, rows: int, expected: int
+) -> None:
+    session_id = wired_api.schedule(totalSeats=rows * 10)
+    wired_api.get(f"/api/sessions/{session_id}")
     with wire.counting() as calls:
-        assert len(api.get(f"/api/sessions/{session_id}/seats").body["seats"]) == rows * 10
+        assert len(wired_api.get(f"/api/sessions/{session_id}/seats").body["seats"]) == rows * 10
 
     assert operations(calls) == ["BatchGetItem"] * expected
     assert write_units(calls) == 0
 
 
-def test_a_screening_is_read_once_by_each_instance(api: Api, wire: Wire) -> None:
-    session_id = api.schedule()
+def test_a_screening_is_read_once_by_each_instance(wired_api: Api, wire: Wire) -> None:
+    session_id = wired_api.schedule()
     with wire.counting() as calls:
         for _ in range(3):
-            api.get(f"/api/sessions/{session_id}")
+            wired_api.get(f"/api/sessions/{session_id}")
 
     assert operations(calls) == ["GetItem"]
 
 
-def test_reading_a_reservation_and_the_purchases_costs_one_read_each(api: Api, wire: Wire, session_id: str) -> None:
+def test_reading_a_reservation_and_the_purchases_costs_one_read_each(
+    wired_api: Api, wire: Wire, known_session: str
+) -> None:
     user = uuid.uuid4().hex
-    reservation = api.hold(session_id, "A1", user=user).body["reservationId"]
+    reservation = wired_api.hold(known_session, "A1", user=user).body["reservationId"]
     with wire.counting() as calls:
-        api.get(f"/api/reservations/{reservation}")
-        api.get(f"/api/users/{user}/purchases")
+        wired_api.get(f"/api/reservations/{reservation}")
+        wired_api.get(f"/api/users/{user}/purchases")
 
     assert operations(calls) == ["GetItem", "Query"]
 
 
-def test_refused_input_costs_nothing(api: Api, wire: Wire, session_id: str) -> None:
+def test_refused_input_costs_nothing(wired_api: Api, wire: Wire, known_session: str) -> None:
     with wire.counting() as calls:
-        api.hold(session_id, "Z99")
-        api.hold(session_id, "not a seat")
-        api.get("/api/sessions/unknown")
-        api.get("/api/reservations/unknown")
-        api.get("/health")
+        wired_api.hold(known_session, "Z99")
+        wired_api.hold(known_session, "not a seat")
+        wired_api.get("/api/sessions/unknown")
+        wired_api.get("/api/reservations/unknown")
+        wired_api.get("/health")
 
     assert calls == []

@@ -1,16 +1,16 @@
 """Holds that lapse, through the real stream, queue and handlers: what the tables hold in the end."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
-import boto3
 import pytest
 
 from infra.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Api
-from tests.wire import Fault, Wire, wire_to
+from tests.wire import Fault, Wire
+
+from .conftest import Tables
 
 DEADLINE_SECONDS = 20
 
@@ -25,27 +25,6 @@ def api(server: str) -> Api:
     return Api(server)
 
 
-@pytest.fixture(scope="module")
-def wire(emulator: str) -> Iterator[Wire]:
-    with wire_to(emulator) as wire:
-        yield wire
-
-
-def row(prefix: str, session_id: str, letter: str) -> Any:
-    client = boto3.client("dynamodb")
-    key = {"id": {"S": f"{session_id}#{letter}"}}
-    return client.get_item(TableName=f"{prefix}-rows", Key=key, ConsistentRead=True)["Item"]
-
-
-def stored(prefix: str, reservation_id: str) -> Any:
-    key = reservation_key(reservation_id)
-    return boto3.client("dynamodb").get_item(TableName=f"{prefix}-reservations", Key=key, ConsistentRead=True)["Item"]
-
-
-def reservation_key(reservation_id: str) -> dict[str, Any]:
-    return {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
-
-
 def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
     """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -54,41 +33,41 @@ def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
         pump.drain()
 
 
-def test_the_expiry_message_frees_the_seats_and_marks_the_reservation(quick: Api, pump: Pump, data_stack: str) -> None:
+def test_the_expiry_message_frees_the_seats_and_marks_the_reservation(quick: Api, pump: Pump, tables: Tables) -> None:
     session_id = quick.schedule()
     reservation_id = quick.hold(session_id, "A1", "A2").body["reservationId"]
 
-    drain_until(pump, lambda: stored(data_stack, reservation_id)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.reservation(reservation_id)["state"]["S"] == "expired")
 
-    item = row(data_stack, session_id, "A")
+    item = tables.row(session_id, "A")
     assert item["seats"]["M"] == {}
     assert item["event"]["M"]["type"]["S"] == "SeatsReleased"
 
 
-def test_a_hold_of_two_rows_lapses_in_both(quick: Api, pump: Pump, data_stack: str) -> None:
+def test_a_hold_of_two_rows_lapses_in_both(quick: Api, pump: Pump, tables: Tables) -> None:
     session_id = quick.schedule()
     reservation_id = quick.hold(session_id, "A10", "B1").body["reservationId"]
 
-    drain_until(pump, lambda: not any(row(data_stack, session_id, letter)["seats"]["M"] for letter in ("A", "B")))
+    drain_until(pump, lambda: not any(tables.row(session_id, letter)["seats"]["M"] for letter in ("A", "B")))
 
-    assert stored(data_stack, reservation_id)["state"]["S"] == "expired"
+    assert tables.reservation(reservation_id)["state"]["S"] == "expired"
 
 
-def test_a_sold_reservation_is_left_alone_by_its_expiry_message(quick: Api, pump: Pump, data_stack: str) -> None:
+def test_a_sold_reservation_is_left_alone_by_its_expiry_message(quick: Api, pump: Pump, tables: Tables) -> None:
     session_id = quick.schedule()
     lapsing = quick.hold(session_id, "B1").body["reservationId"]
     sold = quick.hold(session_id, "A1").body["reservationId"]
     sale = quick.confirm(sold).body["saleId"]
 
-    drain_until(pump, lambda: stored(data_stack, lapsing)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.reservation(lapsing)["state"]["S"] == "expired")
     pump.drain()
 
-    assert row(data_stack, session_id, "A")["seats"]["M"] == {"A1": {"M": {"r": {"S": sold}, "s": {"S": sale}}}}
-    assert stored(data_stack, sold)["state"]["S"] == "confirmed"
+    assert tables.row(session_id, "A")["seats"]["M"] == {"A1": {"M": {"r": {"S": sold}, "s": {"S": sale}}}}
+    assert tables.reservation(sold)["state"]["S"] == "confirmed"
 
 
 def test_a_seat_taken_anew_after_the_lapse_stays_with_its_new_holder(
-    quick: Api, api: Api, pump: Pump, data_stack: str
+    quick: Api, api: Api, pump: Pump, tables: Tables
 ) -> None:
     session_id = quick.schedule()
     lapsed = quick.hold(session_id, "A1").body["reservationId"]
@@ -96,12 +75,12 @@ def test_a_seat_taken_anew_after_the_lapse_stays_with_its_new_holder(
     while (taken := api.hold(session_id, "A1", user="next")).status == 409:
         assert time.monotonic() < deadline
 
-    drain_until(pump, lambda: stored(data_stack, lapsed)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.reservation(lapsed)["state"]["S"] == "expired")
 
-    assert row(data_stack, session_id, "A")["seats"]["M"]["A1"]["M"]["r"]["S"] == taken.body["reservationId"]
+    assert tables.row(session_id, "A")["seats"]["M"]["A1"]["M"]["r"]["S"] == taken.body["reservationId"]
 
 
-def test_a_pending_reservation_that_ttl_deletes_frees_its_seats(quick: Api, pump: Pump, data_stack: str) -> None:
+def test_a_pending_reservation_that_ttl_deletes_frees_its_seats(quick: Api, pump: Pump, tables: Tables) -> None:
     """The expiry message is lost: the pump skips the record that would have sent it."""
     session_id = quick.schedule()
     reservation_id = quick.hold(session_id, "A1").body["reservationId"]
@@ -110,24 +89,23 @@ def test_a_pending_reservation_that_ttl_deletes_frees_its_seats(quick: Api, pump
     while quick.get(address).body["status"] != "expired":
         assert time.monotonic() < deadline
     pump.skip()
-    boto3.client("dynamodb").delete_item(TableName=f"{data_stack}-reservations", Key=reservation_key(reservation_id))
+    tables.delete_reservation(reservation_id)
 
-    drain_until(pump, lambda: row(data_stack, session_id, "A")["seats"]["M"] == {})
+    drain_until(pump, lambda: tables.row(session_id, "A")["seats"]["M"] == {})
 
 
 def test_a_sale_whose_request_died_after_the_commit_point_is_finished_from_the_stream(
-    api_servers: ApiServers, wire: Wire, pump: Pump, data_stack: str
+    wired_api: Api, wire: Wire, pump: Pump, tables: Tables
 ) -> None:
-    fragile = Api(api_servers(1, AWS_ENDPOINT_URL=wire.url)[0])
-    session_id = fragile.schedule()
-    reservation_id = fragile.hold(session_id, "A1", user="buyer").body["reservationId"]
+    session_id = wired_api.schedule()
+    reservation_id = wired_api.hold(session_id, "A1", user="buyer").body["reservationId"]
     with wire.broken(Fault.CRASH_BEFORE, at_call=3):
-        assert fragile.confirm(reservation_id, "tx-9").status == 500
-    assert stored(data_stack, reservation_id)["state"]["S"] == "pending"
+        assert wired_api.confirm(reservation_id, "tx-9").status == 500
+    assert tables.reservation(reservation_id)["state"]["S"] == "pending"
 
-    drain_until(pump, lambda: stored(data_stack, reservation_id)["state"]["S"] == "confirmed")
+    drain_until(pump, lambda: tables.reservation(reservation_id)["state"]["S"] == "confirmed")
 
-    item = stored(data_stack, reservation_id)
-    assert item["sale_id"] == row(data_stack, session_id, "A")["seats"]["M"]["A1"]["M"]["s"]
+    item = tables.reservation(reservation_id)
+    assert item["sale_id"] == tables.row(session_id, "A")["seats"]["M"]["A1"]["M"]["s"]
     assert item["transaction_id"]["S"] == "tx-9"
     assert "ttl" not in item

@@ -1,0 +1,63 @@
+"""API processes behind a wire that counts and breaks; and clients that look into the emulator past the application."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from localstack_client.session import Session
+
+from tests.conftest import ApiServers
+from tests.http_api import Api
+from tests.wire import Wire, wire_to
+
+
+@pytest.fixture(scope="session")
+def wire(emulator: str) -> Iterator[Wire]:
+    with wire_to(emulator) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def wired_api(api_servers: ApiServers, wire: Wire) -> Api:
+    """An API process whose every AWS call goes over the wire."""
+    return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url)[0])
+
+
+@pytest.fixture
+def known_session(wired_api: Api) -> str:
+    """A screening that the wired instance has in memory already."""
+    session_id = wired_api.schedule()
+    wired_api.get(f"/api/sessions/{session_id}")
+    return session_id
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What really stands in the tables."""
+
+    client: Any
+    prefix: str
+
+    def row(self, session_id: str, letters: str) -> Any:
+        return self._item("rows", {"id": {"S": f"{session_id}#{letters}"}})
+
+    def reservation(self, reservation_id: str) -> Any:
+        return self._item("reservations", _reservation_key(reservation_id))
+
+    def delete_reservation(self, reservation_id: str) -> None:
+        """As TTL does, in its own time."""
+        self.client.delete_item(TableName=f"{self.prefix}-reservations", Key=_reservation_key(reservation_id))
+
+    def _item(self, table: str, key: dict[str, Any]) -> Any:
+        return self.client.get_item(TableName=f"{self.prefix}-{table}", Key=key, ConsistentRead=True)["Item"]
+
+
+def _reservation_key(reservation_id: str) -> dict[str, Any]:
+    return {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
+
+
+@pytest.fixture
+def tables(data_stack: str) -> Tables:
+    """Through LocalStack's own client, which finds the emulator by itself."""
+    return Tables(Session().client("dynamodb"), data_stack)
