@@ -5,7 +5,9 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib import bootstrap
-from chalicelib.api import answers, batches, health, methods, reservations, sessions
+from chalicelib.api import analytics, answers, audit, batches, health, methods, reservations, sessions
+
+PREFIX = bootstrap.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.register_middleware(answers.in_contract_form, "http")
@@ -13,6 +15,8 @@ app.register_middleware(answers.in_contract_form, "http")
 # HTTP: see the routes in each module.
 app.register_blueprint(sessions.routes)
 app.register_blueprint(reservations.routes)
+app.register_blueprint(audit.routes)
+app.register_blueprint(analytics.routes)
 app.register_blueprint(health.routes)
 methods.refuse_other_methods(app)
 
@@ -20,15 +24,27 @@ methods.refuse_other_methods(app)
 # Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return batches.each_change(event.to_dict()["Records"], bootstrap.on_row_record())
+    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_row(), bootstrap.send())
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    return batches.each_change(event.to_dict()["Records"], bootstrap.on_reservation_record())
+    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_reservation(), bootstrap.send())
 
 
-# Queues.
-@app.on_sqs_message(queue=f"{bootstrap.settings().table_prefix}-expiry", batch_size=10)
+# Queues: one for each consumer.
+@app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return batches.each_message(event.to_dict()["Records"], bootstrap.on_expiry_record())
+    return batches.each_message(event.to_dict()["Records"], bootstrap.expire_held(), bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
+def on_event_to_audit(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.record_event())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-analytics", batch_size=10)
+def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.count_event())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())

@@ -1,21 +1,25 @@
 """The composition root: builds each use case once, on first use. Nothing connects before that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import settings as configuration
+from chalicelib.application import analytics as counting
+from chalicelib.application import audit, queries, relay
 from chalicelib.application import confirm as confirming
 from chalicelib.application import hold as holding
-from chalicelib.application import queries, reactions
 from chalicelib.application import release as releasing
 from chalicelib.application import schedule as scheduling
 from chalicelib.domain import ports
-from chalicelib.infrastructure import dynamodb, probes, queues, streams, tables
+from chalicelib.domain.events import Event
+from chalicelib.infrastructure import dynamodb, envelopes, probes, queues, streams, tables
+from chalicelib.infrastructure.analytics import DynamoAnalytics
 from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.event_log import DynamoEventLog
 from chalicelib.infrastructure.ids import SecretIds
-from chalicelib.infrastructure.queues import SqsExpiryQueue
-from chalicelib.infrastructure.reservations import DynamoReservations, forgotten_reservation
+from chalicelib.infrastructure.ledger import Ledger
+from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 
@@ -61,8 +65,30 @@ def reservations() -> ports.Reservations:
 
 
 @cache
-def expiry_queue() -> ports.ExpiryQueue:
-    return SqsExpiryQueue(sqs(), f"{settings().table_prefix}-expiry")
+def event_log() -> ports.EventLog:
+    return DynamoEventLog(database(), f"{settings().table_prefix}-events")
+
+
+@cache
+def analytics() -> ports.Analytics:
+    prefix = settings().table_prefix
+    ledger = Ledger(database(), f"{prefix}-ledger", "analytics", clock())
+    return DynamoAnalytics(database(), f"{prefix}-analytics", ledger)
+
+
+@cache
+def queue_urls() -> queues.QueueUrls:
+    return queues.QueueUrls(sqs())
+
+
+@cache
+def outbox() -> ports.Outbox:
+    return queues.SqsOutbox(sqs(), settings().table_prefix, queue_urls())
+
+
+@cache
+def redelivery() -> queues.Redelivery:
+    return queues.Redelivery(sqs(), queue_urls())
 
 
 @cache
@@ -103,6 +129,16 @@ def expire() -> releasing.Expire:
     return releasing.Expire(rows(), reservations(), clock())
 
 
+@cache
+def record_event() -> audit.RecordEvent:
+    return audit.RecordEvent(event_log())
+
+
+@cache
+def count_event() -> counting.CountEvent:
+    return counting.CountEvent(analytics())
+
+
 # Queries.
 
 
@@ -132,6 +168,16 @@ def list_purchases() -> queries.ListPurchases:
 
 
 @cache
+def list_events() -> audit.ListEvents:
+    return audit.ListEvents(sessions(), event_log())
+
+
+@cache
+def show_analytics() -> counting.ShowAnalytics:
+    return counting.ShowAnalytics(sessions(), analytics(), clock())
+
+
+@cache
 def check_readiness() -> queries.CheckReadiness:
     prefix = settings().table_prefix
     asked = [probes.dynamodb(database(), f"{prefix}-sessions"), probes.sqs(sqs(), f"{prefix}-expiry")]
@@ -141,35 +187,34 @@ def check_readiness() -> queries.CheckReadiness:
 # What a stream or queue record sets off.
 
 
-@cache
-def on_row_record() -> Callable[[Record], None]:
-    react = reactions.ReactToRow(expiry_queue(), reservations(), clock())
+def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
+    relay_event = relay.RelayRow(reservations())
 
-    def handle(record: Record) -> None:
+    def relay_record(record: Record) -> list[ports.Outgoing]:
         event = streams.row_event(record)
-        if event:
-            react(event)
+        return relay_event(event) if event else []
 
-    return handle
-
-
-@cache
-def on_reservation_record() -> Callable[[Record], None]:
-    react = reactions.ReactToForgotten(expire())
-
-    def handle(record: Record) -> None:
-        reservation = forgotten_reservation(record)
-        if reservation:
-            react(reservation)
-
-    return handle
+    return relay_record
 
 
-@cache
-def on_expiry_record() -> Callable[[Record], None]:
+def relay_reservation() -> Callable[[Record], list[ports.Outgoing]]:
+    relay_change = relay.RelayReservation(expire())
+    return lambda record: relay_change(streams.reservation_change(record))
+
+
+def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:
+    return lambda messages: outbox().send(messages, clock()())
+
+
+def expire_held() -> Callable[[Record], None]:
     expire_hold = expire()
 
     def handle(record: Record) -> None:
-        expire_hold(queues.hold_in_message(record))
+        expire_hold(envelopes.hold_in(record))
 
     return handle
+
+
+def told(consume: Callable[[Event], None]) -> Callable[[Record], None]:
+    """A consumer, as a handler of queue records."""
+    return lambda record: consume(envelopes.event_in(record))

@@ -42,7 +42,7 @@ APP_SETTINGS = {
 """Stack parameters, and the variables they are taken from."""
 
 PRODUCTION = "prod"
-EVENT_HANDLERS = ("OnRowChanged", "OnReservationChanged", "OnHoldLapsed")
+EVENT_HANDLERS = ("OnRowChanged", "OnReservationChanged", "OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics")
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
 NOBODY_FROM_OUTSIDE: Any = dict.fromkeys(
@@ -73,7 +73,8 @@ def deploy_data(stage: str) -> None:
     template = (ROOT / "infra" / "stateful.yaml").read_text()
     parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
-    _ensure_expiry_of_items(f"cinema-{stage}-reservations", "ttl")
+    for table in ("reservations", "ledger"):
+        _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
     if stage == PRODUCTION:
         boto3.client("cloudformation").update_termination_protection(
             StackName=data_stack(stage), EnableTerminationProtection=True

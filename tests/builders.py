@@ -8,14 +8,15 @@ from decimal import Decimal
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
-from chalicelib.application.reactions import ReactToForgotten, ReactToRow
+from chalicelib.application.relay import RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
+from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Reservations, Rows
 from chalicelib.domain.reservations import Hold, Reservation, Sale
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 
-from .fakes import FakeExpiryQueue, FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
+from .fakes import FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
 
 NOW = datetime(2024, 2, 15, 18, 0, 0, 123_000, UTC)
 PAID_AT = NOW + timedelta(seconds=1)
@@ -88,6 +89,11 @@ def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: date
     return Sale(IDS.sale(reservation_id, transaction_id), transaction_id, "credit_card", paid_at)
 
 
+def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "session-1") -> Event:
+    kind = EventType.RESERVATION_CREATED
+    return Event(event_id, kind, occurred_at, session_id, "res-1", "ana", ("A1", "A2"), {"amountCents": 5000})
+
+
 @dataclass
 class Cinema:
     """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in."""
@@ -98,7 +104,6 @@ class Cinema:
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: Rows = field(default_factory=FakeRows)
     reservations: Reservations = field(default_factory=FakeReservations)
-    expiry_queue: FakeExpiryQueue = field(default_factory=FakeExpiryQueue)
 
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
@@ -121,12 +126,12 @@ class Cinema:
         return Expire(self.rows, self.reservations, self.clock)
 
     @property
-    def react_to_row(self) -> ReactToRow:
-        return ReactToRow(self.expiry_queue, self.reservations, self.clock)
+    def relay_row(self) -> RelayRow:
+        return RelayRow(self.reservations)
 
     @property
-    def react_to_forgotten(self) -> ReactToForgotten:
-        return ReactToForgotten(self.expire)
+    def relay_reservation(self) -> RelayReservation:
+        return RelayReservation(self.expire)
 
     @property
     def show_reservation(self) -> ShowReservation:

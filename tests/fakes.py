@@ -1,14 +1,15 @@
 """The ports in memory. They pass the contract tests that DynamoDB and SQS pass, so that a use case may trust them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.ports import Page
+from chalicelib.domain.analytics import NOTHING, Tally
+from chalicelib.domain.events import Event, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.ports import Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
     Held,
@@ -160,16 +161,54 @@ class FakeReservations:
 
 
 @dataclass
-class FakeExpiryQueue:
-    """`scheduled` is each hold with the moment from which it may be delivered."""
+class FakeOutbox:
+    """`sent` is each message with the moment from which it may be delivered. What goes to `deaf` queues is refused."""
 
-    scheduled: list[tuple[Hold, datetime]] = field(default_factory=list)
+    sent: list[tuple[Outgoing, datetime]] = field(default_factory=list)
+    deaf: set[str] = field(default_factory=set)
 
-    def schedule(self, hold: Hold, now: datetime) -> None:
-        self.scheduled.append((hold, max(hold.expires_at, now)))
+    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+        refused = {position for position, message in enumerate(messages) if message.queue in self.deaf}
+        accepted = [message for position, message in enumerate(messages) if position not in refused]
+        self.sent += [(message, _due(message, now)) for message in accepted]
+        return refused
 
-    def due(self, now: datetime) -> list[Hold]:
-        return [hold for hold, moment in self.scheduled if moment <= now]
+    def due(self, queue: str, now: datetime) -> list[Hold | Event]:
+        return [message.content for message, moment in self.sent if message.queue == queue and moment <= now]
+
+
+@dataclass
+class FakeEventLog:
+    known: dict[tuple[str, datetime, str], Event] = field(default_factory=dict)
+
+    def append(self, event: Event) -> None:
+        self.known.setdefault((event.session_id, event.occurred_at, event.id), event)
+
+    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+        after = from_cursor(cursor, 1)[0] if cursor else ""
+        positions = {f"{to_iso(key[1])}#{key[2]}": event for key, event in self.known.items() if key[0] == session_id}
+        wanted = sorted(position for position in positions if position > after)
+        shown = wanted[:limit]
+        more = to_cursor((shown[-1],)) if len(wanted) > limit else None
+        return Page([positions[position] for position in shown], more)
+
+
+@dataclass
+class FakeAnalytics:
+    """`added` is what each event added, where and when."""
+
+    added: dict[str, tuple[str, datetime, Tally]] = field(default_factory=dict)
+
+    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+        entry = session_id, bucket, tally
+        return self.added.setdefault(event_id, entry) is entry
+
+    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
+        for counted_of, bucket, tally in self.added.values():
+            if counted_of == session_id:
+                buckets[bucket] += tally
+        return dict(buckets)
 
 
 class Crash(Exception):
@@ -221,6 +260,10 @@ class _With:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.port, name)
         return self.change(found) if name == self.method else found
+
+
+def _due(message: Outgoing, now: datetime) -> datetime:
+    return max(message.content.expires_at, now) if isinstance(message.content, Hold) else now
 
 
 def _held(hold: Hold) -> Held:

@@ -1,7 +1,10 @@
 """Batches of stream and queue records: each handled by itself, so that a bad one fails alone."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from chalicelib.domain.events import UnreadableMessage
+from chalicelib.domain.ports import Outgoing
 
 from .answers import log
 
@@ -9,27 +12,70 @@ Record = Mapping[str, Any]
 BatchAnswer = dict[str, list[dict[str, str]]]
 
 
-def each_message(records: Iterable[Record], handle: Callable[[Record], None]) -> BatchAnswer:
-    """Queue messages: the failed ones come again, by themselves, until the queue's redrive policy parks them."""
-    return _failures(record["messageId"] for record in records if not _handled(record, record["messageId"], handle))
+class Redelivery(Protocol):
+    """What becomes of a message that could not be handled."""
+
+    def later(self, record: Record) -> None: ...
+
+    def is_last(self, record: Record) -> bool: ...
+
+    def park(self, record: Record, reason: str) -> None: ...
 
 
-def each_change(records: Iterable[Record], handle: Callable[[Record], None]) -> BatchAnswer:
-    """Stream records keep their order: from the first failure on, the batch comes again."""
-    for record in records:
-        sequence_number = record["dynamodb"]["SequenceNumber"]
-        if not _handled(record, sequence_number, handle):
-            return _failures([sequence_number])
-    return _failures([])
+def each_message(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
+    """Queue messages. One that fails comes again by itself, later each time, until it is parked in the DLQ."""
+    return _failures(record["messageId"] for record in records if not _is_done(record, handle, redelivery))
 
 
-def _handled(record: Record, record_id: str, handle: Callable[[Record], None]) -> bool:
+def each_change(
+    records: Sequence[Record],
+    relay: Callable[[Record], Iterable[Outgoing]],
+    send: Callable[[Sequence[Outgoing]], set[int]],
+) -> BatchAnswer:
+    """Stream records, relayed together. They keep their order: from the first failure on, they come again."""
+    messages: list[Outgoing] = []
+    origins: list[int] = []
+    failed: set[int] = set()
+    for position, record in enumerate(records):
+        try:
+            relayed = list(relay(record))
+        except Exception:  # noqa: BLE001 - whatever it is, what came before it goes out; it comes again
+            log.exception("record failed, to be delivered again", record_id=record["dynamodb"]["SequenceNumber"])
+            failed.add(position)
+            break
+        messages += relayed
+        origins += [position] * len(relayed)
+    failed |= {origins[unsent] for unsent in send(messages)}
+    return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
+
+
+def _is_done(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
     try:
         handle(record)
-    except Exception:  # noqa: BLE001 - whatever it is, the other records go on; this one ends in the DLQ
-        log.exception("record failed, to be delivered again", record_id=record_id)
-        return False
+    except UnreadableMessage as error:
+        return _parked(record, redelivery, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
+        log.exception("message failed", record_id=record["messageId"])
+        return _parked(record, redelivery, repr(error)) if redelivery.is_last(record) else _put_off(record, redelivery)
     return True
+
+
+def _parked(record: Record, redelivery: Redelivery, reason: str) -> bool:
+    try:
+        redelivery.park(record, reason)
+    except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason
+        log.exception("message could not be parked", record_id=record["messageId"])
+        return False
+    log.error("message parked in its dead-letter queue", record_id=record["messageId"], reason=reason)
+    return True
+
+
+def _put_off(record: Record, redelivery: Redelivery) -> bool:
+    try:
+        redelivery.later(record)
+    except Exception:  # noqa: BLE001 - then it comes again when its visibility ends
+        log.exception("message could not be put off", record_id=record["messageId"])
+    return False
 
 
 def _failures(record_ids: Iterable[str]) -> BatchAnswer:

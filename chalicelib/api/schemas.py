@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -10,10 +10,13 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
+from chalicelib.application.analytics import SessionAnalytics
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
+from chalicelib.domain.analytics import Tally
+from chalicelib.domain.events import Event
 from chalicelib.domain.ports import DependencyState, Page
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
@@ -236,6 +239,22 @@ class PurchasesBody(Answer):
     next_cursor: str | None = None
 
 
+class EventBody(Answer):
+    id: str
+    type: str
+    occurred_at: str
+    reservation_id: str
+    user_id: str
+    seats: Sequence[str]
+    data: Mapping[str, str | int]
+
+
+class EventsBody(Answer):
+    session_id: str
+    events: list[EventBody]
+    next_cursor: str | None = None
+
+
 class DependencyBody(Answer):
     name: str
     state: str
@@ -247,6 +266,46 @@ class DependencyBody(Answer):
 class ReadinessBody(Answer):
     status: str
     dependencies: list[DependencyBody]
+
+
+class TotalsBody(Answer):
+    holds: int
+    seats_in_holds: int
+    sales: int
+    seats_in_sales: int
+    expiries: int
+    cancellations: int
+    revenue: msgspec.Raw
+
+
+class DayBody(Answer):
+    day: str
+    holds: int
+    sales: int
+    expiries: int
+    cancellations: int
+    revenue: msgspec.Raw
+
+
+class MomentBody(Answer):
+    """What there was at the end of the five minutes that begin `at`."""
+
+    at: str
+    sold_seats: int
+    held_seats: int
+
+
+class AnalyticsBody(Answer):
+    """Facts are counted some seconds after they happen: `as_of` is when these numbers were read."""
+
+    session_id: str
+    as_of: str
+    total_seats: int
+    totals: TotalsBody
+    occupancy: msgspec.Raw
+    by_day: list[DayBody]
+    occupancy_over_time: list[MomentBody]
+    conversion: msgspec.Raw | None = None
 
 
 def scheduled(session: Session) -> ScheduledBody:
@@ -309,9 +368,27 @@ def purchases(user_id: str, page: Page[Reservation]) -> PurchasesBody:
     return PurchasesBody(user_id, [_purchase(item) for item in page.items], page.cursor)
 
 
+def events(session_id: str, page: Page[Event]) -> EventsBody:
+    return EventsBody(session_id, [_event(event) for event in page.items], page.cursor)
+
+
 def readiness(states: Sequence[DependencyState]) -> ReadinessBody:
     ready = all(state.up for state in states if state.required)
     return ReadinessBody("ready" if ready else "unavailable", [_dependency(state) for state in states])
+
+
+def analytics(numbers: SessionAnalytics) -> AnalyticsBody:
+    conversion = numbers.total.conversion
+    return AnalyticsBody(
+        numbers.session_id,
+        _time(numbers.as_of),
+        numbers.total_seats,
+        _totals(numbers.total),
+        _ratio(numbers.occupancy),
+        [_day(day, tally) for day, tally in numbers.by_day],
+        [MomentBody(_time(at), tally.seats_in_sales, tally.held_seats) for at, tally in numbers.over_time],
+        None if conversion is None else _ratio(conversion),
+    )
 
 
 def encoded(answer: Any) -> str:
@@ -334,9 +411,39 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
     )
 
 
+def _event(event: Event) -> EventBody:
+    return EventBody(
+        event.id,
+        event.type,
+        _time(event.occurred_at),
+        event.reservation_id,
+        event.user_id,
+        event.seats,
+        event.data,
+    )
+
+
 def _dependency(state: DependencyState) -> DependencyBody:
     word = "up" if state.up else "down"
     return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None)
+
+
+def _totals(tally: Tally) -> TotalsBody:
+    return TotalsBody(
+        tally.holds,
+        tally.seats_in_holds,
+        tally.sales,
+        tally.seats_in_sales,
+        tally.expiries,
+        tally.cancellations,
+        _money(tally.revenue),
+    )
+
+
+def _day(day: date, tally: Tally) -> DayBody:
+    return DayBody(
+        day.isoformat(), tally.holds, tally.sales, tally.expiries, tally.cancellations, _money(tally.revenue)
+    )
 
 
 def _time(moment: datetime) -> str:
@@ -346,3 +453,8 @@ def _time(moment: datetime) -> str:
 def _money(amount: Decimal) -> msgspec.Raw:
     """A JSON number with two decimals, 50.00, which no float could be."""
     return msgspec.Raw(f"{amount:.2f}".encode())
+
+
+def _ratio(share: Decimal) -> msgspec.Raw:
+    """With four decimals: 0.1250."""
+    return msgspec.Raw(f"{share:.4f}".encode())

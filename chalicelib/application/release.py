@@ -63,15 +63,15 @@ class Expire:
     reservations: Reservations
     clock: Clock
 
-    def __call__(self, hold: Hold) -> Reservation | None:
-        """Gives the reservation as it is then; None for a hold that never got as far as a reservation.
+    def __call__(self, hold: Hold) -> bool:
+        """Whether the hold came to nothing; False when it was sold meanwhile, and is left as it is.
 
-        Raises NotLapsedYet. A hold that was confirmed or cancelled meanwhile is left as it is.
+        Raises NotLapsedYet.
         """
         now = self.clock()
         if now < hold.expires_at:
             raise NotLapsedYet(hold.reservation_id)
-        release = self.rows.release(hold, now)
-        if release.sale_id:
-            return self.reservations.find(hold.reservation_id)
-        return self.reservations.close(hold, State.EXPIRED)
+        if self.rows.release(hold, now).sale_id:
+            return False
+        self.reservations.close(hold, State.EXPIRED)
+        return True

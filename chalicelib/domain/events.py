@@ -1,9 +1,14 @@
-"""What a row of seats tells after each write. Written by the write itself, so that none is lost or made up."""
+"""What has happened: what a row of seats tells after each write, and what the world is told of it.
 
+Both come out of the database's streams, so that none is lost and none made up.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from .reservations import Hold, Sale
+from .reservations import Hold, Reservation, Sale
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +35,41 @@ class SeatsReleased:
 
 
 RowEvent = SeatsHeld | SeatsSold | SeatsReleased
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationChange:
+    """What the reservations' stream tells: None before it was made, None after it was deleted."""
+
+    before: Reservation | None
+    after: Reservation | None
+    occurred_at: datetime
+
+
+class EventType(StrEnum):
+    RESERVATION_CREATED = "ReservationCreated"
+    """data: amountCents, expiresAtMs; fingerprint when it came with an idempotency key."""
+    PAYMENT_CONFIRMED = "PaymentConfirmed"
+    """data: amountCents, saleId, transactionId, paymentMethod."""
+    RESERVATION_EXPIRED = "ReservationExpired"
+    RESERVATION_CANCELLED = "ReservationCancelled"
+    SEAT_RELEASED = "SeatReleased"
+    """Seats of one row are free again. The user is not known to a row: user_id is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact in its envelope. The id follows from the fact: the same fact, told again, is the same event."""
+
+    id: str
+    type: EventType
+    occurred_at: datetime
+    session_id: str
+    reservation_id: str
+    user_id: str
+    seats: tuple[str, ...]
+    data: Mapping[str, str | int]
+
+
+class UnreadableMessage(Exception):
+    """Not a message of ours, or of a version that we don't know: trying again won't help."""

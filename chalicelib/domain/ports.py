@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from .analytics import Tally
+from .events import Event
 from .reservations import Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
 
@@ -93,9 +95,27 @@ class Reservations(Protocol):
         ...
 
 
-class ExpiryQueue(Protocol):
-    def schedule(self, hold: Hold, now: datetime) -> None:
-        """Delivers the hold to the expiry handler soon after it lapses, at least once."""
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for a queue: a hold, which waits there until it lapses, or an event for a consumer."""
+
+    queue: str
+    content: Hold | Event
+
+
+class Outbox(Protocol):
+    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+        """Delivers each at least once. Gives the positions of those that were not accepted: they must come again."""
+        ...
+
+
+class EventLog(Protocol):
+    def append(self, event: Event) -> None:
+        """Once: an event that is there already stays as it is."""
+        ...
+
+    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+        """A screening's events, oldest first; consistent. Raises CursorInvalid."""
         ...
 
 
@@ -111,4 +131,17 @@ class DependencyState:
 class Probe(Protocol):
     def __call__(self) -> DependencyState:
         """Asks one dependency for a sign of life. Never raises."""
+        ...
+
+
+class Analytics(Protocol):
+    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+        """Adds to what was counted in these five minutes, once for each event id; False when it was added before.
+
+        Raises StoreUnavailable: send the event again, it will have counted once.
+        """
+        ...
+
+    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        """What was counted, by the beginning of its five minutes; consistent, in no order. Raises StoreUnavailable."""
         ...

@@ -1,9 +1,10 @@
 """The DynamoDB client: one for the process, with short timeouts; and its errors, translated at the edge."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -14,6 +15,8 @@ from chalicelib.domain.refusals import StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
 
 Item = dict[str, Any]
 """An item as DynamoDB's protocol writes it: {"id": {"S": "…"}, …}."""
@@ -70,6 +73,31 @@ def outages_as_refusals(operation: str) -> Iterator[None]:
 
 class WriteConflict(Exception):
     """Another transaction is at work on the same item at this moment."""
+
+
+CONFLICT_ATTEMPTS = 8
+CONFLICT_FIRST_PAUSE_SECONDS = 0.005
+"""Doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
+
+
+def when_free_of_conflict(write: Callable[[], T], sleep: Callable[[float], None]) -> T:
+    """Tries again as long as the write raises WriteConflict; in the end raises StoreUnavailable.
+
+    Only transactions meet conflicts, and the writes that they meet: never two holds of one row each.
+    """
+    for attempt in range(CONFLICT_ATTEMPTS):
+        try:
+            return write()
+        except WriteConflict:
+            if attempt + 1 < CONFLICT_ATTEMPTS:
+                sleep(random.uniform(0, CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt))
+    raise StoreUnavailable("TransactWriteItems")
+
+
+def why_cancelled(reasons: Iterable[Mapping[str, Any]]) -> Exception:
+    """For a transaction whose conditions held: it is tried again only when nothing but conflicts stood in its way."""
+    codes = {reason["Code"] for reason in reasons} - {"None"}
+    return WriteConflict() if codes == {"TransactionConflict"} else StoreUnavailable("TransactWriteItems")
 
 
 @dataclass(frozen=True)

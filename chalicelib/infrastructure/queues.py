@@ -1,22 +1,32 @@
-"""SQS: the expiry queue, on which a hold waits until it lapses."""
+"""SQS: messages out, in batches; and messages that could not be handled, put off or parked."""
 
-import json
+import logging
 import math
-from collections.abc import Mapping
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold
-from chalicelib.domain.times import from_ms, to_ms
+
+from .envelopes import to_body
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+log = logging.getLogger(__name__)
+
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+
+BATCH_ENTRIES = 10
+"""The most messages of one SendMessageBatch."""
 
 MARGIN_SECONDS = 1
 """Between the clock that wrote the expiry and the one that reads the message: two instances' clocks differ."""
@@ -24,51 +34,110 @@ MARGIN_SECONDS = 1
 LONGEST_DELAY_SECONDS = 900
 """SQS allows no longer delay of a message."""
 
+MOST_RECEIVES = 5
+"""As maxReceiveCount in infra/stateful.yaml: the message is parked on its last receive, with the reason."""
+
+LONGEST_PAUSE_SECONDS = 300
+REASON_CHARACTERS = 500
+
 
 def client() -> "SQSClient":
     return boto3.client("sqs", config=CONFIG)
 
 
 @dataclass(frozen=True)
-class SqsExpiryQueue:
-    client: "SQSClient"
-    name: str
-    known_url: list[str] = field(default_factory=list)
+class QueueUrls:
+    """By name, each asked for once."""
 
-    def schedule(self, hold: Hold, now: datetime) -> None:
-        delay = math.ceil((hold.expires_at - now).total_seconds()) + MARGIN_SECONDS
-        self.client.send_message(
-            QueueUrl=self._url(),
-            MessageBody=json.dumps(hold_to_body(hold)),
-            DelaySeconds=min(max(delay, 0), LONGEST_DELAY_SECONDS),
+    client: "SQSClient"
+    known: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self.known:
+            self.known[name] = self.client.get_queue_url(QueueName=name)["QueueUrl"]
+        return self.known[name]
+
+
+@dataclass(frozen=True)
+class SqsOutbox:
+    client: "SQSClient"
+    prefix: str
+    urls: QueueUrls
+
+    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+        positions = defaultdict(list)
+        for position, message in enumerate(messages):
+            positions[message.queue].append(position)
+        return {
+            failed
+            for queue, all_of_it in positions.items()
+            for batch in _batches(all_of_it)
+            for failed in self._send_batch(queue, {position: messages[position] for position in batch}, now)
+        }
+
+    def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
+        entries: Any = [
+            {"Id": str(position), "MessageBody": to_body(message.content), "DelaySeconds": _delay(message, now)}
+            for position, message in batch.items()
+        ]
+        try:
+            answer = self.client.send_message_batch(QueueUrl=self.urls[f"{self.prefix}-{queue}"], Entries=entries)
+        except (BotoCoreError, ClientError):
+            log.exception("queue %s took none of %d messages", queue, len(batch))
+            return list(batch)
+        return [int(failure["Id"]) for failure in answer.get("Failed", [])]
+
+
+def full_jitter(receives: int) -> float:
+    """Seconds until the next try: from 1 up to 4, 16, 64, 256, and never more than 5 minutes."""
+    return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
+
+
+@dataclass(frozen=True)
+class Redelivery:
+    """What becomes of an SQS record that could not be handled."""
+
+    client: "SQSClient"
+    urls: QueueUrls
+    pause: Callable[[int], float] = full_jitter
+
+    def later(self, record: Mapping[str, Any]) -> None:
+        """It comes again after a pause that grows with each try."""
+        self.client.change_message_visibility(
+            QueueUrl=self.urls[_queue(record)],
+            ReceiptHandle=record["receiptHandle"],
+            VisibilityTimeout=round(self.pause(_receives(record))),
         )
 
-    def _url(self) -> str:
-        if not self.known_url:
-            self.known_url.append(self.client.get_queue_url(QueueName=self.name)["QueueUrl"])
-        return self.known_url[0]
+    def is_last(self, record: Mapping[str, Any]) -> bool:
+        return _receives(record) >= MOST_RECEIVES
+
+    def park(self, record: Mapping[str, Any], reason: str) -> None:
+        """It goes to the queue's DLQ, with the reason for whoever looks there. Then it may be deleted here."""
+        self.client.send_message(
+            QueueUrl=self.urls[f"{_queue(record)}-dlq"],
+            MessageBody=record["body"],
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS] or "unknown"},
+                "receives": {"DataType": "Number", "StringValue": str(_receives(record))},
+            },
+        )
 
 
-def hold_to_body(hold: Hold) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "sessionId": hold.session_id,
-        "reservationId": hold.reservation_id,
-        "seats": list(hold.seats),
-        "expiresAtMs": to_ms(hold.expires_at),
-        "fingerprint": hold.fingerprint,
-    }
+def _batches(positions: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (positions[start : start + BATCH_ENTRIES] for start in range(0, len(positions), BATCH_ENTRIES))
 
 
-def hold_in_message(record: Mapping[str, Any]) -> Hold:
-    """The hold in an SQS record. Raises ValueError or KeyError for a message that is not ours: it ends in the DLQ."""
-    body = json.loads(record["body"])
-    if body["version"] != 1:
-        raise ValueError(f"unknown version {body['version']!r} of an expiry message")
-    return Hold(
-        session_id=body["sessionId"],
-        reservation_id=body["reservationId"],
-        seats=tuple(body["seats"]),
-        expires_at=from_ms(body["expiresAtMs"]),
-        fingerprint=body["fingerprint"],
-    )
+def _delay(message: Outgoing, now: datetime) -> int:
+    if not isinstance(message.content, Hold):
+        return 0
+    delay = math.ceil((message.content.expires_at - now).total_seconds()) + MARGIN_SECONDS
+    return min(max(delay, 0), LONGEST_DELAY_SECONDS)
+
+
+def _queue(record: Mapping[str, Any]) -> str:
+    return str(record["eventSourceARN"]).rpartition(":")[2]
+
+
+def _receives(record: Mapping[str, Any]) -> int:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))

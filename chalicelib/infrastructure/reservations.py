@@ -103,11 +103,6 @@ def reservation_of(item: Mapping[str, Any]) -> Reservation:
     return _reservation(ReservationItem.from_raw_data(dict(item)))
 
 
-def forgotten_reservation(record: Mapping[str, Any]) -> Reservation | None:
-    """The reservation whose deletion a record of the reservations' stream tells; None for any other record."""
-    return reservation_of(record["dynamodb"]["OldImage"]) if record["eventName"] == "REMOVE" else None
-
-
 def _stored(failed: ConditionFailed) -> Reservation | None:
     return reservation_of(failed.item) if failed.item else None
 

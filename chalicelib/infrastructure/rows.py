@@ -9,20 +9,18 @@ A seat's entry in the row's `seats` through time:
 Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems, rows in the order of their ids.
 """
 
-import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms, to_ms
 
-from .dynamodb import ConditionFailed, Item, Table, WriteConflict, outages_as_refusals
+from .dynamodb import ConditionFailed, Item, Table, outages_as_refusals, when_free_of_conflict, why_cancelled
 from .streams import event_attribute
 from .tables import row_id
 
@@ -31,10 +29,6 @@ if TYPE_CHECKING:
 
 BATCH_GET_KEYS = 100
 """The most keys of one BatchGetItem."""
-
-CONFLICT_ATTEMPTS = 8
-CONFLICT_FIRST_PAUSE_SECONDS = 0.005
-"""Doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +95,9 @@ class DynamoRows:
     def _write(self, now: datetime, writes: list["_SeatsWrite"]) -> None:
         try:
             if len(writes) == 1:
-                self._when_free_of_conflict(lambda: self._update(writes[0]))
+                when_free_of_conflict(lambda: self._update(writes[0]), self.sleep)
             else:
-                self._when_free_of_conflict(lambda: self._transact(writes))
+                when_free_of_conflict(lambda: self._transact(writes), self.sleep)
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
             raise SeatsTaken(_in_force(refused.items, seats, now)) from refused
@@ -124,15 +118,6 @@ class DynamoRows:
         except self.client.exceptions.TransactionCanceledException as error:
             raise _why(error.response["CancellationReasons"]) from error
 
-    def _when_free_of_conflict(self, write: Callable[[], None]) -> None:
-        """Only transactions meet conflicts, and the writes that they meet: never two holds of one row each."""
-        for attempt in range(CONFLICT_ATTEMPTS):
-            try:
-                return write()
-            except WriteConflict:
-                self.sleep(random.uniform(0, CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt))
-        raise StoreUnavailable("UpdateItem")
-
     # Giving back, row by row: what is still there of this very hold goes, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
@@ -144,7 +129,7 @@ class DynamoRows:
             change="REMOVE",
         )
         try:
-            self._when_free_of_conflict(lambda: self._update(write))
+            when_free_of_conflict(lambda: self._update(write), self.sleep)
         except _Refused as refused:
             return self._release_rest(row, hold, now, _entries(refused.items[0]))
         return Release(hold.seats)
@@ -205,15 +190,9 @@ class _Refused(Exception):
         self.items = items
 
 
-def _why(reasons: Iterable[Mapping[str, Any]]) -> Exception:
-    """A transaction is tried again only when nothing but conflicts stood in its way."""
-    named = [reason for reason in reasons if reason["Code"] != "None"]
-    refused = [reason.get("Item", {}) for reason in named if reason["Code"] == "ConditionalCheckFailed"]
-    if refused:
-        return _Refused(refused)
-    if all(reason["Code"] == "TransactionConflict" for reason in named):
-        return WriteConflict()
-    return StoreUnavailable("TransactWriteItems")
+def _why(reasons: Sequence[Mapping[str, Any]]) -> Exception:
+    refused = [reason.get("Item", {}) for reason in reasons if reason["Code"] == "ConditionalCheckFailed"]
+    return _Refused(refused) if refused else why_cancelled(reasons)
 
 
 def _in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:

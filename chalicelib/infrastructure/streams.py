@@ -1,11 +1,13 @@
-"""What a row tells: its `event` attribute, written with the fact and read back from the stream."""
+"""What the streams tell: a row's `event` attribute, written with the fact, and a reservation before and after."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import ReservationChange, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms, to_ms
+
+from .reservations import reservation_of
 
 Attribute = dict[str, Any]
 
@@ -46,6 +48,16 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
             return SeatsReleased(session_id, reservation_id, seats, occurred_at)
         case unknown:
             raise ValueError(f"unknown event {unknown!r} in row {image['id']['S']}")
+
+
+def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
+    """A record of the reservations' stream. Its moment is the stream's, in whole seconds."""
+    change = record["dynamodb"]
+    return ReservationChange(
+        before=reservation_of(change["OldImage"]) if "OldImage" in change else None,
+        after=reservation_of(change["NewImage"]) if "NewImage" in change else None,
+        occurred_at=from_ms(int(change["ApproximateCreationDateTime"]) * 1000),
+    )
 
 
 def _attribute(event: RowEvent, reservation_id: str, seats: tuple[str, ...], own: Attribute) -> Attribute:

@@ -92,11 +92,60 @@ class ReservationItem(Model):
     purchases = Purchases()
 
 
+class EventItem(Model):
+    """An event of the audit log. `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "events"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+    event = UnicodeAttribute()
+
+
+class AnalyticsItem(Model):
+    """What was counted of one screening in one shard of five minutes; absent counters are 0: see analytics.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "analytics"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    bucket = UnicodeAttribute(range_key=True)
+    holds = NumberAttribute(null=True)
+    seats_in_holds = NumberAttribute(null=True)
+    sales = NumberAttribute(null=True)
+    seats_in_sales = NumberAttribute(null=True)
+    revenue_cents = NumberAttribute(null=True)
+    expiries = NumberAttribute(null=True)
+    cancellations = NumberAttribute(null=True)
+    seats_given_back = NumberAttribute(null=True)
+
+
+class LedgerItem(Model):
+    """That a consumer has dealt with an event: `id` is <consumer>#<event id>."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "ledger"
+
+    id = UnicodeAttribute(hash_key=True)
+    ttl = NumberAttribute()
+
+
+MODELS: tuple[tuple[type[Model], str], ...] = (
+    (SessionItem, "sessions"),
+    (RowItem, "rows"),
+    (ReservationItem, "reservations"),
+    (EventItem, "events"),
+    (AnalyticsItem, "analytics"),
+    (LedgerItem, "ledger"),
+)
+
+
 def row_id(session_id: str, row: str) -> str:
     return f"{session_id}#{row}"
 
 
 def bind(prefix: str) -> None:
-    """Gives the tables their names: {prefix}-sessions, {prefix}-rows, {prefix}-reservations."""
-    for model, name in ((SessionItem, "sessions"), (RowItem, "rows"), (ReservationItem, "reservations")):
+    """Gives each table its name: {prefix}-sessions, {prefix}-rows and so on."""
+    for model, name in MODELS:
         model.Meta.table_name = f"{prefix}-{name}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
-from pynamodb.models import Model
 
 from chalicelib.domain.events import RowEvent
 from chalicelib.domain.ports import Reservations, Rows, Sessions
@@ -17,13 +16,12 @@ from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from chalicelib.infrastructure.streams import row_event
-from chalicelib.infrastructure.tables import ReservationItem, RowItem, SessionItem, row_id
+from chalicelib.infrastructure.tables import MODELS, row_id
 from tests.builders import a_session
 from tests.fakes import FakeReservations, FakeRows, FakeSessions
 
 from . import template
 
-MODELS: tuple[type[Model], ...] = (SessionItem, RowItem, ReservationItem)
 MOTO_STAGE = "moto"
 """Not the emulator's stage: pynamodb makes a new connection only when a table's name changes."""
 
@@ -132,14 +130,14 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
 @contextmanager
 def models_bound_to(prefix: str) -> Iterator[None]:
     """pynamodb's models belong to the whole process: what they were bound to, they are bound to again afterwards."""
-    before = [(model.Meta.table_name, model._connection) for model in MODELS]
-    for model in MODELS:
+    before = [(model.Meta.table_name, model._connection) for model, _ in MODELS]
+    for model, _ in MODELS:
         model._connection = None
     tables.bind(prefix)
     try:
         yield
     finally:
-        for model, (name, connection) in zip(MODELS, before, strict=True):
+        for (model, _), (name, connection) in zip(MODELS, before, strict=True):
             if model._connection:
                 model._connection.connection.client.close()
             model.Meta.table_name, model._connection = name, connection

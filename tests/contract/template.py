@@ -32,7 +32,7 @@ _Loader.add_multi_constructor("!", _argument)
 
 
 def tables(stage: str) -> dict[str, dict[str, Any]]:
-    """The properties of each table, by the last part of its name: sessions, rows, reservations."""
+    """The properties of each table, by the last part of its name: sessions, rows and so on."""
     template = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 - a safe loader that knows CloudFormation's tags
     found = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::DynamoDB::Table"]
     named = [table | {"TableName": table["TableName"].replace("${Stage}", stage)} for table in found]

@@ -15,6 +15,7 @@ import yaml
 
 from chalicelib.api.messages import ENGLISH, MESSAGES
 from chalicelib.api.methods import METHODS
+from chalicelib.application.relay import ROUTES
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
@@ -65,7 +66,7 @@ def data() -> Template:
 
 def _functions(resources: Template) -> dict[str, Template]:
     functions = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::Serverless::Function"}
-    assert functions.keys() == {"APIHandler", "OnHoldLapsed", *STREAM_HANDLERS}
+    assert functions.keys() == {"APIHandler", "OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", *STREAM_HANDLERS}
     return functions
 
 
@@ -168,7 +169,8 @@ def _definition(resources: Template) -> Template:
 def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Path) -> None:
     for statement in json.loads(path.read_text())["Statement"]:
         assert not any("*" in action for action in statement["Action"])
-        assert re.search(r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-", statement["Resource"]["Fn::Sub"])
+        for resource in _arns(statement):
+            assert re.search(r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-", resource)
 
 
 def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Template) -> None:
@@ -183,8 +185,22 @@ def test_stream_handlers_may_send_to_the_queue_that_is_told_of_lost_batches(reso
     for name in STREAM_HANDLERS:
         role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
         statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        allowed = {(action, s["Resource"]["Fn::Sub"].rsplit(":", 1)[-1]) for s in statements for action in s["Action"]}
+        allowed = {(action, arn.rpartition(":")[2]) for s in statements for action in s["Action"] for arn in _arns(s)}
         assert ("sqs:SendMessage", "cinema-${Stage}-stream-failures") in allowed
+
+
+def test_each_relay_may_send_to_the_queue_of_each_consumer(resources: Template) -> None:
+    consumers = {f"cinema-${{Stage}}-{queue}" for queues in ROUTES.values() for queue in queues}
+    for name in STREAM_HANDLERS:
+        role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
+        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        sends_to = {arn.rpartition(":")[2] for s in statements if "sqs:SendMessage" in s["Action"] for arn in _arns(s)}
+        assert consumers <= sends_to
+
+
+def _arns(statement: Template) -> list[str]:
+    resource = statement["Resource"]
+    return [each["Fn::Sub"] for each in (resource if isinstance(resource, list) else [resource])]
 
 
 # The data stack
@@ -209,7 +225,7 @@ def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_
 def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
     in_production = {"Fn::If": ["IsProduction", True, False]}
     tables = _of_type(data, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"Sessions", "Rows", "Reservations"}
+    assert tables.keys() == {"Sessions", "Rows", "Reservations", "EventLog", "Analytics", "Ledger"}
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert table["DeletionProtectionEnabled"] == in_production, name

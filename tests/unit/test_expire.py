@@ -1,14 +1,13 @@
-"""Giving seats back because their hold has lapsed, and what else follows from events."""
+"""Giving seats back because their hold has lapsed."""
 
 from dataclasses import replace
 
 import pytest
 
 from chalicelib.application.release import NotLapsedYet
-from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.reservations import Reservation, State
-from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
-from tests.fakes import Crash, FakeReservations, crash, interposed
+from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold
+from tests.fakes import Crash, crash, interposed
 
 
 @pytest.fixture
@@ -21,11 +20,16 @@ def state_of(reservation: Reservation | None) -> State:
     return reservation.state
 
 
+def state_after_expiry(cinema: Cinema, held: Reservation) -> State:
+    cinema.expire(held.hold)
+    return state_of(cinema.reservations.find(held.id))
+
+
 def test_a_lapsed_hold_is_taken_out_of_its_rows_and_its_reservation_expires(cinema: Cinema) -> None:
     held = cinema.hold("A1", "B1")
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert state_of(cinema.expire(held.hold)) is State.EXPIRED
+    assert state_after_expiry(cinema, held) is State.EXPIRED
     assert cinema.rows.occupancy(cinema.session) == {}
     assert state_of(cinema.reservations.find(held.id)) is State.EXPIRED
 
@@ -56,7 +60,7 @@ def test_a_hold_sold_meanwhile_stays_sold(cinema: Cinema) -> None:
     cinema.confirm(held.id)
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert state_of(cinema.expire(held.hold)) is State.CONFIRMED
+    assert state_after_expiry(cinema, held) is State.CONFIRMED
     assert cinema.seats() == {"A1": "sold", "B1": "sold"}
 
 
@@ -67,7 +71,7 @@ def test_a_sale_that_is_not_written_down_yet_is_not_written_off(cinema: Cinema) 
         dying.confirm(held.id)
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert state_of(cinema.expire(held.hold)) is State.PENDING
+    assert state_after_expiry(cinema, held) is State.PENDING
     assert state_of(cinema.confirm(held.id)) is State.CONFIRMED
 
 
@@ -76,7 +80,7 @@ def test_a_hold_cancelled_meanwhile_stays_cancelled(cinema: Cinema) -> None:
     cinema.cancel(held.id)
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert state_of(cinema.expire(held.hold)) is State.CANCELLED
+    assert state_after_expiry(cinema, held) is State.CANCELLED
 
 
 def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinema) -> None:
@@ -84,7 +88,7 @@ def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinem
     cinema.rows.hold(hold, NOW)
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert cinema.expire(hold) is None
+    assert cinema.expire(hold)
     assert cinema.rows.occupancy(cinema.session) == {}
 
 
@@ -110,70 +114,4 @@ def test_an_expiry_that_crashed_in_the_middle_is_finished_by_the_next_delivery(c
     with pytest.raises(Crash):
         dying.expire(held.hold)
 
-    assert state_of(cinema.expire(held.hold)) is State.EXPIRED
-
-
-def test_seats_held_are_scheduled_to_lapse(cinema: Cinema) -> None:
-    hold = a_hold("A1")
-
-    cinema.react_to_row(SeatsHeld(hold, NOW))
-
-    assert cinema.expiry_queue.due(hold.expires_at) == [hold]
-    assert cinema.expiry_queue.due(NOW) == []
-
-
-def test_a_sale_that_its_request_could_not_finish_is_finished(cinema: Cinema) -> None:
-    held = cinema.hold("A1", user="ana")
-    sale = a_sale(held.hold)
-    cinema.rows.sell(held.hold, sale, NOW)
-    sold = SeatsSold(held.session_id, held.id, held.seats, sale, NOW)
-
-    cinema.react_to_row(sold)
-
-    assert cinema.bought_by("ana") == [held.id]
-    assert cinema.reservations.find(held.id) == held.confirmed(sale)
-
-
-def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> None:
-    held = cinema.hold("A1")
-    paid = cinema.confirm(held.id)
-    again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "confirm", before=crash)
-
-    replace(cinema, reservations=written_no_more).react_to_row(again)
-
-    assert cinema.reservations.find(held.id) == paid
-
-
-def test_a_sale_whose_reservation_is_gone_is_no_failure(cinema: Cinema) -> None:
-    cinema.react_to_row(SeatsSold(cinema.session.id, "gone", ("A1",), a_sale(), NOW))
-
-    assert cinema.reservations.find("gone") is None
-
-
-def test_released_seats_schedule_nothing(cinema: Cinema) -> None:
-    cinema.react_to_row(SeatsReleased(cinema.session.id, "res-1", ("A1",), NOW))
-
-    assert cinema.expiry_queue.scheduled == []
-
-
-def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back(cinema: Cinema) -> None:
-    stored = FakeReservations()
-    cinema.reservations = stored
-    forgotten = cinema.hold("A1")
-    stored.stored.clear()
-    cinema.clock.forward(days=1)
-
-    cinema.react_to_forgotten(forgotten)
-
-    assert cinema.rows.occupancy(cinema.session) == {}
-
-
-@pytest.mark.parametrize("state", [State.CONFIRMED, State.CANCELLED, State.EXPIRED])
-def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema, state: State) -> None:
-    forgotten = cinema.hold("A1")
-    cinema.clock.forward(days=1)
-
-    cinema.react_to_forgotten(replace(forgotten, state=state))
-
-    assert list(cinema.rows.occupancy(cinema.session)) == ["A1"]
+    assert state_after_expiry(cinema, held) is State.EXPIRED

@@ -1,6 +1,7 @@
 """What is written into rows and messages is what handlers read out of records."""
 
-import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -8,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.api.batches import each_change, each_message
-from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import (
+    Event,
+    EventType,
+    RowEvent,
+    SeatsHeld,
+    SeatsReleased,
+    SeatsSold,
+    UnreadableMessage,
+)
+from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.queues import hold_in_message, hold_to_body
+from chalicelib.infrastructure.envelopes import event_in, hold_in, to_body
 from chalicelib.infrastructure.streams import event_attribute, row_event
 from tests.builders import NOW, a_hold
 
@@ -33,6 +43,10 @@ def sales(draw: st.DrawFn) -> SeatsSold:
 events = st.one_of(
     st.builds(SeatsHeld, holds, moments), sales(), st.builds(SeatsReleased, sessions, texts, seats, moments)
 )
+
+
+data = st.dictionaries(texts, st.one_of(texts, st.integers(0, 2**40)), max_size=4)
+messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions, texts, texts, seats, data)
 
 
 def record_of(event: RowEvent) -> dict[str, Any]:
@@ -58,41 +72,132 @@ def test_an_event_of_an_unknown_kind_is_loud() -> None:
         row_event(record)
 
 
-@given(holds)
-def test_a_hold_is_read_back_from_its_expiry_message(hold: Hold) -> None:
-    assert hold_in_message({"body": json.dumps(hold_to_body(hold))}) == hold
+@given(st.one_of(holds, messages))
+def test_a_message_is_read_back_as_it_was_sent(content: Hold | Event) -> None:
+    read = hold_in if isinstance(content, Hold) else event_in
+
+    assert read({"body": to_body(content)}) == content
 
 
-@pytest.mark.parametrize("body", ["", "{}", '{"version": 1}', '{"version": 2}'])
-def test_a_message_that_is_not_ours_is_loud(body: str) -> None:
-    with pytest.raises((ValueError, KeyError)):
-        hold_in_message({"body": body})
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[" * 5000,
+        "7",
+        "{}",
+        '{"version": 1}',
+        '{"version": 1, "type": "SeatsPainted"}',
+        to_body(a_hold()).replace('"version": 1', '"version": 2'),
+    ],
+)
+def test_a_message_that_is_not_ours_is_unreadable(body: str) -> None:
+    for read in (hold_in, event_in):
+        with pytest.raises(UnreadableMessage):
+            read({"body": body})
+
+
+@given(st.text())
+def test_no_text_does_worse_than_being_unreadable(body: str) -> None:
+    for read in (hold_in, event_in):
+        with pytest.raises(UnreadableMessage):
+            read({"body": body})
+
+
+@dataclass
+class Redeliveries:
+    """What was put off, and what was parked with which reason."""
+
+    last: bool = False
+    broken: bool = False
+    put_off: list[str] = field(default_factory=list)
+    parked: dict[str, str] = field(default_factory=dict)
+
+    def later(self, record: Any) -> None:
+        self._fail_if_broken()
+        self.put_off.append(record["messageId"])
+
+    def is_last(self, record: Any) -> bool:
+        return self.last
+
+    def park(self, record: Any, reason: str) -> None:
+        self._fail_if_broken()
+        self.parked[record["messageId"]] = reason
+
+    def _fail_if_broken(self) -> None:
+        if self.broken:
+            raise OSError
+
+
+def failures(*ids: str) -> dict[str, list[dict[str, str]]]:
+    return {"batchItemFailures": [{"itemIdentifier": record_id} for record_id in ids]}
 
 
 def refuse_bad(record: Any) -> None:
     if record["bad"]:
-        raise ValueError
+        raise record["bad"]
 
 
-def test_a_bad_message_fails_alone() -> None:
-    messages = [{"messageId": str(number), "bad": number == 2} for number in (1, 2, 3)]
+def three_messages(bad: Exception) -> list[dict[str, Any]]:
+    """The second one is bad."""
+    return [{"messageId": str(number), "bad": bad if number == 2 else None} for number in (1, 2, 3)]
 
-    assert each_message(messages, refuse_bad) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+
+def test_a_message_that_fails_comes_again_later_and_alone() -> None:
+    redeliveries = Redeliveries()
+
+    assert each_message(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures("2")
+    assert (redeliveries.put_off, redeliveries.parked) == (["2"], {})
 
 
-def test_a_stream_comes_again_from_its_first_bad_record() -> None:
-    handled = []
+def test_a_message_that_fails_for_the_last_time_is_parked_with_its_reason() -> None:
+    redeliveries = Redeliveries(last=True)
 
-    def handle(record: Any) -> None:
-        refuse_bad(record)
-        handled.append(record["dynamodb"]["SequenceNumber"])
+    assert each_message(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures()
+    assert redeliveries.parked == {"2": "ValueError('no')"}
 
-    records = [{"dynamodb": {"SequenceNumber": str(number)}, "bad": number == 2} for number in (1, 2, 3)]
 
-    assert each_change(records, handle) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert handled == ["1"]
+def test_an_unreadable_message_is_parked_at_once() -> None:
+    redeliveries = Redeliveries()
+
+    assert each_message(three_messages(UnreadableMessage("version 9")), refuse_bad, redeliveries) == failures()
+    assert redeliveries.parked == {"2": "version 9"}
+
+
+@pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9")])
+def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad: Exception) -> None:
+    assert each_message(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
+
+
+def changes(count: int, bad: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"dynamodb": {"SequenceNumber": str(n)}, "bad": ValueError() if n == bad else None} for n in range(1, count + 1)
+    ]
+
+
+def relay_two(record: Any) -> list[Outgoing]:
+    """Two messages for each record."""
+    refuse_bad(record)
+    return [Outgoing(queue, a_hold()) for queue in ("first", "second")]
+
+
+def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_goes_out() -> None:
+    sent: list[Outgoing] = []
+
+    def send(messages: Sequence[Outgoing]) -> set[int]:
+        sent.extend(messages)
+        return set()
+
+    assert each_change(changes(3, bad=2), relay_two, send) == failures("2")
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(("unsent", "again"), [({5}, "3"), ({2, 5}, "2"), ({0}, "1")])
+def test_a_stream_comes_again_from_the_first_record_whose_message_was_not_taken(unsent: set[int], again: str) -> None:
+    assert each_change(changes(3), relay_two, lambda _: unsent) == failures(again)
 
 
 def test_a_good_batch_reports_no_failure() -> None:
-    assert each_message([{"messageId": "1", "bad": False}], refuse_bad) == {"batchItemFailures": []}
-    assert each_change([], refuse_bad) == {"batchItemFailures": []}
+    assert each_message(three_messages(ValueError())[:1], refuse_bad, Redeliveries()) == failures()
+    assert each_change(changes(2), relay_two, lambda _: set()) == failures()
+    assert each_change([], relay_two, lambda _: set()) == failures()

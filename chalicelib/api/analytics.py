@@ -1,0 +1,17 @@
+"""A screening in numbers: /api/sessions/…/analytics."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/sessions/{session_id}/analytics", methods=["GET"])
+@answered(routes)
+def show_analytics(request: Request, session_id: str) -> Response:
+    numbers = bootstrap.show_analytics()(session_id)
+    return ok(schemas.analytics(numbers))

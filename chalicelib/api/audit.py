@@ -1,0 +1,18 @@
+"""What has happened to a screening, in order: /api/sessions/{id}/events."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/sessions/{session_id}/events", methods=["GET"])
+@answered(routes)
+def list_events(request: Request, session_id: str) -> Response:
+    limit, cursor = schemas.page_wanted(request)
+    page = bootstrap.list_events()(session_id, limit, cursor)
+    return ok(schemas.events(session_id, page))

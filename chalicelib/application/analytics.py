@@ -1,0 +1,78 @@
+"""Counting what happens to a screening, and showing the numbers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import accumulate, groupby
+
+from chalicelib.domain.analytics import NOTHING, Tally, bucket_of, tally_of, total
+from chalicelib.domain.events import Event
+from chalicelib.domain.ports import Analytics, Clock, Sessions
+
+
+@dataclass(frozen=True)
+class CountEvent:
+    """Adds the event to its screening's numbers.
+
+    Harmless twice: the event's entry in the ledger and its counts are one write, so that a second delivery finds the
+    entry and adds nothing. Harmless in any order: counts only add up, under the moment at which the fact occurred.
+    """
+
+    analytics: Analytics
+
+    def __call__(self, event: Event) -> None:
+        """Raises StoreUnavailable, and UnreadableMessage for a sale without its amount."""
+        tally = tally_of(event)
+        if tally != NOTHING:
+            self.analytics.add(event.id, event.session_id, bucket_of(event.occurred_at), tally)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAnalytics:
+    """`as_of` is when the numbers were read: the facts of the last seconds before may not have been counted yet.
+
+    `over_time` gives, for each five minutes in which something changed, what there was in all at their end.
+    """
+
+    session_id: str
+    total_seats: int
+    as_of: datetime
+    total: Tally
+    by_day: tuple[tuple[date, Tally], ...]
+    over_time: tuple[tuple[datetime, Tally], ...]
+
+    @property
+    def occupancy(self) -> Decimal:
+        """Sold seats ÷ all seats."""
+        return Decimal(self.total.seats_in_sales) / self.total_seats
+
+
+@dataclass(frozen=True)
+class ShowAnalytics:
+    sessions: Sessions
+    analytics: Analytics
+    clock: Clock
+
+    def __call__(self, session_id: str) -> SessionAnalytics:
+        """Raises SessionNotFound."""
+        session = self.sessions.get(session_id)
+        as_of = self.clock()
+        counted = sorted(self.analytics.by_bucket(session.id).items(), key=lambda entry: entry[0])
+        return SessionAnalytics(
+            session_id=session.id,
+            total_seats=session.total_seats,
+            as_of=as_of,
+            total=total(tally for _, tally in counted),
+            by_day=_by_day(counted),
+            over_time=_over_time(dict(counted)),
+        )
+
+
+def _by_day(counted: Iterable[tuple[datetime, Tally]]) -> tuple[tuple[date, Tally], ...]:
+    days = groupby(counted, key=lambda entry: entry[0].date())
+    return tuple((day, total(tally for _, tally in entries)) for day, entries in days)
+
+
+def _over_time(counted: Mapping[datetime, Tally]) -> tuple[tuple[datetime, Tally], ...]:
+    return tuple(zip(counted, accumulate(counted.values()), strict=True))

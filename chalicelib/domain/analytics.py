@@ -1,0 +1,81 @@
+"""What is counted of a screening, and what the numbers say. Counts only ever add up, so their order does not matter."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from .events import Event, EventType, UnreadableMessage
+from .times import from_ms, to_ms
+
+BUCKET = timedelta(minutes=5)
+"""The finest step in time of the numbers. Days are UTC days, so that each consists of whole buckets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Reservations and their seats, counted. What was counted in parts is summed with `+`."""
+
+    holds: int = 0
+    seats_in_holds: int = 0
+    sales: int = 0
+    seats_in_sales: int = 0
+    revenue_cents: int = 0
+    expiries: int = 0
+    cancellations: int = 0
+    seats_given_back: int = 0
+    """By expiry or cancellation."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in COUNTERS))
+
+    @property
+    def held_seats(self) -> int:
+        """Held and neither sold nor given back. Never below 0, though a sale may be counted before its hold."""
+        return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
+
+    @property
+    def revenue(self) -> Decimal:
+        return Decimal(self.revenue_cents) / 100
+
+    @property
+    def conversion(self) -> Decimal | None:
+        """Sales ÷ holds; None as long as there is no hold to convert."""
+        return Decimal(self.sales) / self.holds if self.holds else None
+
+
+COUNTERS = tuple(counter.name for counter in fields(Tally))
+NOTHING = Tally()
+
+
+def tally_of(event: Event) -> Tally:
+    """What the event adds to the numbers. Raises UnreadableMessage for a sale without its amount."""
+    seats = len(event.seats)
+    match event.type:
+        case EventType.RESERVATION_CREATED:
+            return Tally(holds=1, seats_in_holds=seats)
+        case EventType.PAYMENT_CONFIRMED:
+            return Tally(sales=1, seats_in_sales=seats, revenue_cents=_amount_cents(event))
+        case EventType.RESERVATION_EXPIRED:
+            return Tally(expiries=1, seats_given_back=seats)
+        case EventType.RESERVATION_CANCELLED:
+            return Tally(cancellations=1, seats_given_back=seats)
+        case EventType.SEAT_RELEASED:
+            return NOTHING  # its expiry or cancellation has counted the seats
+
+
+def _amount_cents(event: Event) -> int:
+    amount = event.data.get("amountCents")
+    if not isinstance(amount, int):
+        raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {amount!r}")
+    return amount
+
+
+def bucket_of(moment: datetime) -> datetime:
+    """The beginning of the five minutes that the moment is in."""
+    length = BUCKET // timedelta(milliseconds=1)
+    return from_ms(to_ms(moment) // length * length)
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, start=NOTHING)

@@ -1,0 +1,226 @@
+"""Every event reaches every consumer and takes effect once: through the real streams, queues and handlers."""
+
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.api.batches import each_message
+from chalicelib.application.analytics import CountEvent
+from chalicelib.application.audit import RecordEvent
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.ports import Outgoing
+from chalicelib.infrastructure import dynamodb, queues
+from chalicelib.infrastructure.analytics import DynamoAnalytics
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.envelopes import event_in, to_body
+from chalicelib.infrastructure.event_log import DynamoEventLog
+from chalicelib.infrastructure.ledger import Ledger
+from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox
+from infra.pump import Pump, QueueSource, queue_source
+from tests.builders import NOW
+from tests.conftest import ApiServers
+from tests.http_api import Api
+
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def quick(api_servers: ApiServers) -> Api:
+    return Api(api_servers(1, HOLD_SECONDS="1")[0])
+
+
+def listed(api: Api, session_id: str) -> list[Any]:
+    return list(api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"])
+
+
+def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not come():
+        assert time.monotonic() < deadline, "it has not come"
+        pump.drain()
+
+
+def test_a_screening_tells_its_whole_story_in_order(quick: Api, pump: Pump) -> None:
+    session_id = quick.schedule()
+    sold = quick.hold(session_id, "A1", "A2", user="ana").body["reservationId"]
+    sale = quick.confirm(sold, "tx-9").body
+    cancelled = quick.hold(session_id, "A10", "B1", user="bia").body["reservationId"]
+    quick.delete(f"/api/reservations/{cancelled}")
+    lapsed = quick.hold(session_id, "B2", user="caio").body["reservationId"]
+
+    drain_until(pump, lambda: f"ReservationExpired:{lapsed}" in [event["id"] for event in listed(quick, session_id)])
+    pump.drain()
+
+    events = listed(quick, session_id)
+    told = Counter((event["type"], event["reservationId"]) for event in events)
+    assert told == {
+        ("ReservationCreated", sold): 1,
+        ("PaymentConfirmed", sold): 1,
+        ("ReservationCreated", cancelled): 1,
+        ("ReservationCancelled", cancelled): 1,
+        ("SeatReleased", cancelled): 2,
+        ("ReservationCreated", lapsed): 1,
+        ("ReservationExpired", lapsed): 1,
+        ("SeatReleased", lapsed): 1,
+    }
+    payment = next(event for event in events if event["type"] == "PaymentConfirmed")
+    assert payment == {
+        "id": f"PaymentConfirmed:{sold}",
+        "type": "PaymentConfirmed",
+        "occurredAt": sale["paidAt"],
+        "reservationId": sold,
+        "userId": "ana",
+        "seats": ["A1", "A2"],
+        "data": {
+            "amountCents": 5000,
+            "saleId": sale["saleId"],
+            "transactionId": "tx-9",
+            "paymentMethod": "credit_card",
+        },
+    }
+    numbers = quick.get(f"/api/sessions/{session_id}/analytics").body
+    assert numbers["totals"]["sales"] == 1
+
+
+def test_the_events_of_an_unknown_screening_are_404(quick: Api) -> None:
+    assert quick.get("/api/sessions/550e8400-e29b-41d4-a716-446655440000/events").status == 404
+
+
+# Many events, delivered twice, to consumers that crash.
+
+SALES, DUPLICATES, POISON = 1000, 200, 10
+CRASH_SHARE = 0.05
+
+
+class Consumer:
+    """One consumer on a queue of its own, which crashes before or after its effect; and its dead-letter queue."""
+
+    def __init__(self, consume: Callable[[Event], None], chance: random.Random) -> None:
+        self.sqs = queues.client()
+        self.name = f"crashing-{uuid.uuid4()}"
+        urls = QueueUrls(self.sqs)
+        self.dead = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]
+        self.sqs.create_queue(QueueName=self.name)
+        self.outbox = SqsOutbox(self.sqs, "crashing", urls)
+        self.redelivery = Redelivery(self.sqs, urls, pause=lambda receives: 0)
+        self.consume, self.chance = consume, chance
+        self.queue: QueueSource = queue_source(self.name, self.handle, self.sqs, self.name, 10)
+
+    def handle(self, event: Any, _: Any) -> Any:
+        return each_message(event["Records"], self.crash_sometimes, self.redelivery)
+
+    def crash_sometimes(self, record: Any) -> None:
+        fate = self.chance.random()
+        if fate < CRASH_SHARE / 2:
+            raise RuntimeError("crashed before its effect")
+        self.consume(event_in(record))
+        if fate > 1 - CRASH_SHARE / 2:
+            raise RuntimeError("crashed after its effect")
+
+    def send(self, events: list[Event]) -> None:
+        queue = self.name.removeprefix("crashing-")
+        assert self.outbox.send([Outgoing(queue, event) for event in events], NOW) == set()
+
+    def poison(self, count: int) -> None:
+        for number in range(count):
+            body = '{"version": 9}' if number % 2 else "not even JSON"
+            self.sqs.send_message(QueueUrl=self.queue.url, MessageBody=body)
+
+    def work(self) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while self.left():
+            assert time.monotonic() < deadline, "the queue has not become empty"
+            self.queue.feed()
+
+    def left(self) -> int:
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        numbers = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=names)["Attributes"]
+        return sum(int(number) for number in numbers.values())
+
+    def parked(self) -> list[Any]:
+        found: list[Any] = []
+        while more := self.sqs.receive_message(
+            QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += more
+        return found
+
+
+@pytest.fixture
+def sales() -> list[Event]:
+    session_id = str(uuid.uuid4())
+    return [
+        Event(
+            f"PaymentConfirmed:{number}",
+            EventType.PAYMENT_CONFIRMED,
+            NOW + timedelta(milliseconds=number),
+            session_id,
+            f"res-{number}",
+            "ana",
+            ("A1",),
+            {"amountCents": 2500, "saleId": f"sale-{number}", "transactionId": "tx", "paymentMethod": "pix"},
+        )
+        for number in range(SALES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def database(data_stack: str) -> Iterator[Any]:
+    with closing(dynamodb.client()) as client:
+        yield client
+
+
+def worked_through(consumer: Consumer, sales: list[Event], chance: random.Random) -> None:
+    deliveries = sales + chance.sample(sales, DUPLICATES)
+    chance.shuffle(deliveries)
+    consumer.send(deliveries)
+    consumer.poison(POISON)
+    consumer.work()
+    reasons = Counter(message["MessageAttributes"]["reason"]["StringValue"][:8] for message in consumer.parked())
+    assert reasons == {"not JSON": POISON / 2, "not a me": POISON / 2}
+
+
+def test_a_thousand_sales_are_in_the_audit_log_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(1)
+    log = DynamoEventLog(database, f"{data_stack}-events")
+
+    worked_through(Consumer(RecordEvent(log), chance), sales, chance)
+
+    assert [event.id for event in log.page(sales[0].session_id, SALES + 1, None).items] == [s.id for s in sales]
+
+
+def test_a_thousand_sales_are_counted_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(2)
+    ledger = Ledger(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
+    analytics = DynamoAnalytics(database, f"{data_stack}-analytics", ledger)
+
+    worked_through(Consumer(CountEvent(analytics), chance), sales, chance)
+
+    counted = list(analytics.by_bucket(sales[0].session_id).values())
+    assert sum(tally.sales for tally in counted) == SALES
+    assert sum(tally.revenue_cents for tally in counted) == SALES * 2500
+
+
+def test_a_redriven_message_takes_effect(database: Any, data_stack: str, sales: list[Event]) -> None:
+    """What was parked because its handler was broken is whole, and is handled once it is sent back."""
+    log = DynamoEventLog(database, f"{data_stack}-events")
+    consumer = Consumer(RecordEvent(log), random.Random(3))
+    broken = Consumer(lambda event: 1 / 0, random.Random(3))  # type: ignore[arg-type] # it never returns
+    broken.send(sales[:3])
+    broken.work()
+    parked = broken.parked()
+    assert {message["MessageAttributes"]["receives"]["StringValue"] for message in parked} == {"5"}
+
+    for message in parked:
+        consumer.sqs.send_message(QueueUrl=consumer.queue.url, MessageBody=message["Body"])
+    consumer.work()
+
+    assert list(log.page(sales[0].session_id, 10, None).items) == sales[:3]
+    assert {message["Body"] for message in parked} == {to_body(sale) for sale in sales[:3]}
