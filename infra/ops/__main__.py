@@ -1,0 +1,139 @@
+"""The operator's command line: `python -m infra.ops COMMAND --help`.
+
+Exit status: 0 all is well, 1 the command found something to repair, 2 it could not do what was asked.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
+from infra.ops import dlq
+from infra.ops.connection import Connection, OpsError
+from infra.ops.doctor import doctor
+from infra.ops.queues import queues_of
+from infra.ops.status import status
+from infra.ops.text import Answer
+
+REFUSED = 2
+INTERRUPTED = 130
+
+Command = Callable[[Connection, argparse.Namespace], Answer]
+
+
+def _status(connection: Connection, _: argparse.Namespace) -> Answer:
+    return status(connection)
+
+
+def _doctor(connection: Connection, _: argparse.Namespace) -> Answer:
+    return doctor(connection)
+
+
+def _dlq_list(connection: Connection, _: argparse.Namespace) -> Answer:
+    return dlq.list_all(queues_of(connection))
+
+
+def _dlq_show(connection: Connection, options: argparse.Namespace) -> Answer:
+    letters = queues_of(connection).dead_letter_queue(options.queue)
+    return dlq.show(connection.client("sqs"), letters, options.limit)
+
+
+def _dlq_redrive(connection: Connection, options: argparse.Namespace) -> Answer:
+    queues = queues_of(connection)
+    letters = queues.dead_letter_queue(options.queue)
+    source = queues.source(letters)
+    return dlq.redrive(connection.client("sqs"), letters, source, options.limit, dlq.report_progress)
+
+
+def _dlq_purge(connection: Connection, options: argparse.Namespace) -> Answer:
+    queues = queues_of(connection)
+    letters = queues.dead_letter_queue(options.queue)
+    return dlq.purge(connection.client("sqs"), queues, letters, sure=options.yes)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m infra.ops",
+        description="Looks after a stage: at AWS_ENDPOINT_URL if set, else on the emulator of `make run`, else on AWS.",
+        epilog="exit status: 0 all is well, 1 something is to be repaired, 2 the command could not do it",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "status", _status, "queues, dead letters and tables", "status --stage dev")
+    _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
+    letters = commands.add_parser("dlq", help="dead letters: list, show, redrive, purge")
+    _add_dead_letter_commands(letters.add_subparsers(required=True, metavar="COMMAND"))
+    return top
+
+
+def _add_dead_letter_commands(commands: Any) -> None:
+    _add(commands, "list", _dlq_list, "every dead-letter queue with its depth and source", "dlq list --json")
+    show = _add(commands, "show", _dlq_show, "look at messages without consuming them", "dlq show expiry --limit 3")
+    redrive = _add(
+        commands, "redrive", _dlq_redrive, "give messages back to their source queue", "dlq redrive expiry --limit 1"
+    )
+    purge = _add(commands, "purge", _dlq_purge, "delete all messages for good", "dlq purge expiry --yes")
+    for command in (show, redrive, purge):
+        command.add_argument("queue", metavar="QUEUE", help="short or full name of the queue or its dead-letter queue")
+    show.add_argument("--limit", type=_at_least_one, default=10, metavar="N", help="at most N messages (10)")
+    redrive.add_argument("--limit", type=_at_least_one, metavar="N", help="at most N messages (all there are now)")
+    purge.add_argument("--yes", action="store_true", help="I am sure")
+
+
+def _add(commands: Any, name: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog=f"example: python -m infra.ops {example}",
+    )
+    made.add_argument("--stage", default="local", help="which deployment (local)")
+    made.add_argument("--json", action="store_true", help="the answer as JSON")
+    made.set_defaults(run=run)
+    return made
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    connection: Connection | None = None
+    try:
+        connection = Connection.to(options.stage)
+        answer: Answer = options.run(connection, options)
+    except OpsError as refusal:
+        return _refuse(str(refusal))
+    except (BotoCoreError, ClientError) as error:
+        return _refuse(_in_a_sentence(error, connection))
+    print(answer.shown(as_json=options.json))
+    return answer.status
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return REFUSED
+
+
+def _in_a_sentence(error: Exception, connection: Connection | None) -> str:
+    where = connection.where if connection else "AWS"
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return (
+            "No emulator runs here and AWS is not configured: start one with `make run`, or name one in "
+            "AWS_ENDPOINT_URL, or set the region and credentials of your AWS account."
+        )
+    if isinstance(error, EndpointConnectionError):
+        return f"Nothing answers at {where}: start it (`make run`), or correct AWS_ENDPOINT_URL."
+    return f"{where} does not do what is asked: {error}"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,131 @@
+"""Queues and tables of a stage at one look."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.ops.connection import Connection
+from infra.ops.queues import Queue, Queues, queues_of, total_depth
+from infra.ops.text import Answer, aligned, counted, duration, size
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
+TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
+AGE_WINDOW = timedelta(minutes=10)
+"""How far back an age of the oldest message is looked for: metrics arrive minutes late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Items and bytes are DynamoDB's own counts, which AWS renews every six hours."""
+
+    name: str
+    items: int
+    bytes: int
+    stream: str | None
+    """What its records hold; None: it has no stream."""
+    ttl: str | None
+    """The attribute, where items expire by themselves."""
+    state: str
+
+
+def status(connection: Connection) -> Answer:
+    """Exit status 1 when a dead-letter queue holds something."""
+    queues = queues_of(connection)
+    tables = tables_of(connection)
+    ages = _oldest_seconds(connection, list(queues))
+    dead = total_depth(queues.dead_letter_queues)
+    data = {
+        "stage": connection.stage,
+        "endpoint": connection.where,
+        "queues": [_queue_data(queues, queue, ages) for queue in queues],
+        "tables": [asdict(table) for table in tables],
+        "dead_letters": dead,
+    }
+    parts = [f"Stage {connection.stage} at {connection.where}", _queue_text(data), _table_text(tables)]
+    return Answer(data, "\n\n".join([*parts, _verdict(queues)]), status=1 if dead else 0)
+
+
+def tables_of(connection: Connection) -> list[Table]:
+    """Those of the stage, by name without its prefix."""
+    client: DynamoDBClient = connection.client("dynamodb")
+    names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
+    return [_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
+
+
+def _table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
+    found = client.describe_table(TableName=name)["Table"]
+    stream: Any = found.get("StreamSpecification", {})
+    ttl: Any = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    return Table(
+        name=name.removeprefix(prefix),
+        items=found.get("ItemCount", 0),
+        bytes=found.get("TableSizeBytes", 0),
+        stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+        ttl=ttl["AttributeName"] if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else None,
+        state=found["TableStatus"],
+    )
+
+
+def _oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
+    """By name of the queue, where CloudWatch knows it: emulators don't, and the status is worth seeing without it."""
+    now = datetime.now(UTC)
+    queries = [_age_query(f"q{i}", queue.name) for i, queue in enumerate(queues)]
+    try:
+        answer = connection.client("cloudwatch").get_metric_data(
+            MetricDataQueries=queries, StartTime=now - AGE_WINDOW, EndTime=now, ScanBy="TimestampDescending"
+        )
+    except (BotoCoreError, ClientError):
+        return {}
+    newest = {result["Id"]: result["Values"][0] for result in answer["MetricDataResults"] if result["Values"]}
+    return {queue.name: int(newest[f"q{i}"]) for i, queue in enumerate(queues) if f"q{i}" in newest}
+
+
+def _age_query(query_id: str, queue: str) -> dict[str, Any]:
+    metric = {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": queue}],
+    }
+    return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+
+
+def _queue_data(queues: Queues, queue: Queue, ages: dict[str, int]) -> dict[str, Any]:
+    dead_letters = queues.dead_letters_of(queue)
+    return {
+        "name": queue.short_name,
+        "queue": queue.name,
+        "visible": queue.visible,
+        "in_flight": queue.in_flight,
+        "delayed": queue.delayed,
+        "oldest_seconds": ages.get(queue.name),
+        "dead_letters": dead_letters.depth if dead_letters else None,
+    }
+
+
+def _queue_text(data: dict[str, Any]) -> str:
+    return aligned(QUEUE_HEADINGS, [_queue_row(queue) for queue in data["queues"]])
+
+
+def _queue_row(queue: dict[str, Any]) -> list[Any]:
+    age = queue["oldest_seconds"]
+    oldest = None if age is None else duration(age)
+    return [queue["name"], queue["visible"], queue["in_flight"], queue["delayed"], oldest, queue["dead_letters"]]
+
+
+def _table_text(tables: Sequence[Table]) -> str:
+    rows = [[table.name, table.items, size(table.bytes), table.stream, table.ttl, table.state] for table in tables]
+    return aligned(TABLE_HEADINGS, rows)
+
+
+def _verdict(queues: Queues) -> str:
+    full = [queue for queue in queues.dead_letter_queues if queue.depth]
+    if not full:
+        return "No dead letters."
+    looks = [f"  {queues.connection.command('dlq', 'show', queue.short_name)}" for queue in full]
+    return "\n".join([f"{counted(total_depth(full), 'dead letter')}. Look at them:", *looks])
