@@ -1,33 +1,42 @@
-"""The composition root: builds each use case once, on first use. Nothing connects before that."""
+"""The composition root: builds each use case once, on first use. Nothing connects before that.
 
-from collections.abc import Callable, Mapping, Sequence
+What a use case is made of is imported with it, so that a function pays at its cold start for its own path only. The
+database is every path's: it is imported here, in Lambda's init phase, which has a whole core.
+"""
+
+from __future__ import annotations
+
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import settings as configuration
-from chalicelib.application import analytics as counting
-from chalicelib.application import audit, queries, relay
-from chalicelib.application import confirm as confirming
-from chalicelib.application import hold as holding
-from chalicelib.application import release as releasing
-from chalicelib.application import schedule as scheduling
-from chalicelib.domain import ports
-from chalicelib.domain.events import Event
-from chalicelib.infrastructure import dynamodb, envelopes, probes, queues, streams, tables
-from chalicelib.infrastructure.analytics import DynamoAnalytics
-from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.event_log import DynamoEventLog
-from chalicelib.infrastructure.ids import SecretIds
-from chalicelib.infrastructure.ledger import Ledger
-from chalicelib.infrastructure.reservations import DynamoReservations
-from chalicelib.infrastructure.rows import DynamoRows
-from chalicelib.infrastructure.sessions import DynamoSessions
+from chalicelib.infrastructure import dynamodb, tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-Record = Mapping[str, Any]
+    from chalicelib.application.analytics import CountEvent, ShowAnalytics
+    from chalicelib.application.audit import ListEvents, RecordEvent
+    from chalicelib.application.confirm import Confirm
+    from chalicelib.application.hold import PlaceHold
+    from chalicelib.application.queries import (
+        CheckReadiness,
+        ListPurchases,
+        ListSessions,
+        ShowReservation,
+        ShowSeats,
+        ShowSession,
+    )
+    from chalicelib.application.release import Cancel, Expire
+    from chalicelib.application.schedule import Schedule
+    from chalicelib.domain import ports
+    from chalicelib.domain.events import Event
+    from chalicelib.infrastructure.queues import QueueUrls, Redelivery
+
+    Record = Mapping[str, Any]
 
 
 @cache
@@ -35,68 +44,94 @@ def settings() -> configuration.Settings:
     return configuration.load()
 
 
+def _named(part: str) -> str:
+    """The name of a table or queue of ours."""
+    return f"{settings().table_prefix}-{part}"
+
+
 # What the use cases stand on.
 
 
 @cache
-def database() -> "DynamoDBClient":
+def database() -> DynamoDBClient:
     tables.bind(settings().table_prefix)
     return dynamodb.client()
 
 
 @cache
-def sqs() -> "SQSClient":
+def sqs() -> SQSClient:
+    from chalicelib.infrastructure import queues
+
     return queues.client()
 
 
 @cache
 def sessions() -> ports.Sessions:
-    return DynamoSessions(database(), f"{settings().table_prefix}-sessions")
+    from chalicelib.infrastructure.sessions import DynamoSessions
+
+    return DynamoSessions(database(), _named("sessions"))
 
 
 @cache
 def rows() -> ports.Rows:
-    return DynamoRows(database(), f"{settings().table_prefix}-rows")
+    from chalicelib.infrastructure.rows import DynamoRows
+
+    return DynamoRows(database(), _named("rows"))
 
 
 @cache
 def reservations() -> ports.Reservations:
-    return DynamoReservations(database(), f"{settings().table_prefix}-reservations")
+    from chalicelib.infrastructure.reservations import DynamoReservations
+
+    return DynamoReservations(database(), _named("reservations"))
 
 
 @cache
 def event_log() -> ports.EventLog:
-    return DynamoEventLog(database(), f"{settings().table_prefix}-events")
+    from chalicelib.infrastructure.event_log import DynamoEventLog
+
+    return DynamoEventLog(database(), _named("events"))
 
 
 @cache
 def analytics() -> ports.Analytics:
-    prefix = settings().table_prefix
-    ledger = Ledger(database(), f"{prefix}-ledger", "analytics", clock())
-    return DynamoAnalytics(database(), f"{prefix}-analytics", ledger)
+    from chalicelib.infrastructure.analytics import DynamoAnalytics
+    from chalicelib.infrastructure.ledger import Ledger
+
+    return DynamoAnalytics(database(), _named("analytics"), Ledger(database(), _named("ledger"), "analytics", clock()))
 
 
 @cache
-def queue_urls() -> queues.QueueUrls:
-    return queues.QueueUrls(sqs())
+def queue_urls() -> QueueUrls:
+    from chalicelib.infrastructure.queues import QueueUrls
+
+    return QueueUrls(sqs())
 
 
 @cache
 def outbox() -> ports.Outbox:
-    return queues.SqsOutbox(sqs(), settings().table_prefix, queue_urls())
+    from chalicelib.infrastructure.queues import SqsOutbox
+
+    return SqsOutbox(sqs(), settings().table_prefix, queue_urls())
 
 
 @cache
-def redelivery() -> queues.Redelivery:
-    return queues.Redelivery(sqs(), queue_urls())
+def redelivery() -> Redelivery:
+    from chalicelib.infrastructure.queues import Redelivery
+
+    return Redelivery(sqs(), queue_urls())
 
 
 @cache
 def ids() -> ports.Ids:
+    from chalicelib.infrastructure.ids import SecretIds
+
     return SecretIds(settings().id_secret.encode())
 
 
 def clock() -> ports.Clock:
+    from chalicelib.infrastructure.clock import utc_now
+
     return utc_now
 
 
@@ -104,102 +139,142 @@ def clock() -> ports.Clock:
 
 
 @cache
-def schedule() -> scheduling.Schedule:
-    return scheduling.Schedule(sessions(), clock(), ids())
+def schedule() -> Schedule:
+    from chalicelib.application.schedule import Schedule
+
+    return Schedule(sessions(), clock(), ids())
 
 
 @cache
-def place_hold() -> holding.PlaceHold:
+def place_hold() -> PlaceHold:
+    from chalicelib.application.hold import PlaceHold
+
     limits = settings().hold_seconds, settings().max_seats_per_hold
-    return holding.PlaceHold(sessions(), rows(), reservations(), clock(), ids(), *limits)
+    return PlaceHold(sessions(), rows(), reservations(), clock(), ids(), *limits)
 
 
 @cache
-def confirm() -> confirming.Confirm:
-    return confirming.Confirm(rows(), reservations(), clock(), ids())
+def confirm() -> Confirm:
+    from chalicelib.application.confirm import Confirm
+
+    return Confirm(rows(), reservations(), clock(), ids())
 
 
 @cache
-def cancel() -> releasing.Cancel:
-    return releasing.Cancel(rows(), reservations(), clock())
+def cancel() -> Cancel:
+    from chalicelib.application.release import Cancel
+
+    return Cancel(rows(), reservations(), clock())
 
 
 @cache
-def expire() -> releasing.Expire:
-    return releasing.Expire(rows(), reservations(), clock())
+def expire() -> Expire:
+    from chalicelib.application.release import Expire
 
-
-@cache
-def record_event() -> audit.RecordEvent:
-    return audit.RecordEvent(event_log())
-
-
-@cache
-def count_event() -> counting.CountEvent:
-    return counting.CountEvent(analytics())
+    return Expire(rows(), reservations(), clock())
 
 
 # Queries.
 
 
 @cache
-def show_session() -> queries.ShowSession:
-    return queries.ShowSession(sessions())
+def show_session() -> ShowSession:
+    from chalicelib.application.queries import ShowSession
+
+    return ShowSession(sessions())
 
 
 @cache
-def list_sessions() -> queries.ListSessions:
-    return queries.ListSessions(sessions())
+def list_sessions() -> ListSessions:
+    from chalicelib.application.queries import ListSessions
+
+    return ListSessions(sessions())
 
 
 @cache
-def show_seats() -> queries.ShowSeats:
-    return queries.ShowSeats(sessions(), rows(), clock())
+def show_seats() -> ShowSeats:
+    from chalicelib.application.queries import ShowSeats
+
+    return ShowSeats(sessions(), rows(), clock())
 
 
 @cache
-def show_reservation() -> queries.ShowReservation:
-    return queries.ShowReservation(reservations(), clock())
+def show_reservation() -> ShowReservation:
+    from chalicelib.application.queries import ShowReservation
+
+    return ShowReservation(reservations(), clock())
 
 
 @cache
-def list_purchases() -> queries.ListPurchases:
-    return queries.ListPurchases(reservations())
+def list_purchases() -> ListPurchases:
+    from chalicelib.application.queries import ListPurchases
+
+    return ListPurchases(reservations())
 
 
 @cache
-def list_events() -> audit.ListEvents:
-    return audit.ListEvents(sessions(), event_log())
+def list_events() -> ListEvents:
+    from chalicelib.application.audit import ListEvents
+
+    return ListEvents(sessions(), event_log())
 
 
 @cache
-def show_analytics() -> counting.ShowAnalytics:
-    return counting.ShowAnalytics(sessions(), analytics(), clock())
+def show_analytics() -> ShowAnalytics:
+    from chalicelib.application.analytics import ShowAnalytics
+
+    return ShowAnalytics(sessions(), analytics(), clock())
 
 
 @cache
-def check_readiness() -> queries.CheckReadiness:
-    prefix = settings().table_prefix
-    asked = [probes.dynamodb(database(), f"{prefix}-sessions"), probes.sqs(sqs(), f"{prefix}-expiry")]
-    return queries.CheckReadiness([*asked, probes.redis(settings().redis_url)] if settings().redis_url else asked)
+def check_readiness() -> CheckReadiness:
+    from chalicelib.application.queries import CheckReadiness
+    from chalicelib.infrastructure import probes
+
+    asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
+    redis = [probes.redis(settings().redis_url)] if settings().redis_url else []
+    return CheckReadiness([*asked, *redis])
+
+
+# Consumers of events.
+
+
+@cache
+def record_event() -> RecordEvent:
+    from chalicelib.application.audit import RecordEvent
+
+    return RecordEvent(event_log())
+
+
+@cache
+def count_event() -> CountEvent:
+    from chalicelib.application.analytics import CountEvent
+
+    return CountEvent(analytics())
 
 
 # What a stream or queue record sets off.
 
 
 def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
-    relay_event = relay.RelayRow(reservations())
+    from chalicelib.application.relay import RelayRow
+    from chalicelib.infrastructure import streams
+
+    relay = RelayRow(reservations())
 
     def relay_record(record: Record) -> list[ports.Outgoing]:
         event = streams.row_event(record)
-        return relay_event(event) if event else []
+        return relay(event) if event else []
 
     return relay_record
 
 
 def relay_reservation() -> Callable[[Record], list[ports.Outgoing]]:
-    relay_change = relay.RelayReservation(expire())
-    return lambda record: relay_change(streams.reservation_change(record))
+    from chalicelib.application.relay import RelayReservation
+    from chalicelib.infrastructure import streams
+
+    relay = RelayReservation(expire())
+    return lambda record: relay(streams.reservation_change(record))
 
 
 def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:
@@ -207,14 +282,16 @@ def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:
 
 
 def expire_held() -> Callable[[Record], None]:
-    expire_hold = expire()
+    from chalicelib.infrastructure import envelopes
 
     def handle(record: Record) -> None:
-        expire_hold(envelopes.hold_in(record))
+        expire()(envelopes.hold_in(record))
 
     return handle
 
 
 def told(consume: Callable[[Event], None]) -> Callable[[Record], None]:
     """A consumer, as a handler of queue records."""
+    from chalicelib.infrastructure import envelopes
+
     return lambda record: consume(envelopes.event_in(record))

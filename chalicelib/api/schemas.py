@@ -4,23 +4,25 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.application.analytics import SessionAnalytics
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
-from chalicelib.domain.analytics import Tally
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import DependencyState, Page
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
 from chalicelib.domain.times import from_iso, to_iso, whole_ms
+
+if TYPE_CHECKING:
+    from chalicelib.application.analytics import SessionAnalytics
+    from chalicelib.domain.analytics import Tally
 
 LARGEST_BODY_BYTES = 65_536
 LONGEST_KEY_CHARACTERS = 255
@@ -377,7 +379,7 @@ def readiness(states: Sequence[DependencyState]) -> ReadinessBody:
     return ReadinessBody("ready" if ready else "unavailable", [_dependency(state) for state in states])
 
 
-def analytics(numbers: SessionAnalytics) -> AnalyticsBody:
+def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
     conversion = numbers.total.conversion
     return AnalyticsBody(
         numbers.session_id,
@@ -428,7 +430,7 @@ def _dependency(state: DependencyState) -> DependencyBody:
     return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None)
 
 
-def _totals(tally: Tally) -> TotalsBody:
+def _totals(tally: "Tally") -> TotalsBody:
     return TotalsBody(
         tally.holds,
         tally.seats_in_holds,
@@ -440,7 +442,7 @@ def _totals(tally: Tally) -> TotalsBody:
     )
 
 
-def _day(day: date, tally: Tally) -> DayBody:
+def _day(day: date, tally: "Tally") -> DayBody:
     return DayBody(
         day.isoformat(), tally.holds, tally.sales, tally.expiries, tally.cancellations, _money(tally.revenue)
     )

@@ -1,14 +1,18 @@
 """What the use cases need from the world outside, as Protocols."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from .analytics import Tally
 from .events import Event
 from .reservations import Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
+
+if TYPE_CHECKING:
+    from .analytics import Tally
 
 T = TypeVar("T")
 
