@@ -17,6 +17,7 @@ from infra import emulator as machine
 from infra import processes
 from infra.pump import Pump
 from infra.race import instances
+from tests.http_api import Api
 
 STAGE = "test"
 SETTINGS = {"STAGE": STAGE, "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "30", "MAX_SEATS_PER_HOLD": "8"}
@@ -93,6 +94,12 @@ def api_servers(data_stack: str, redis_url: str, run_dir: Path) -> Iterator[ApiS
 def server(api_servers: ApiServers) -> str:
     """The base URL of one API process with the default settings."""
     return api_servers(1)[0]
+
+
+@pytest.fixture(scope="session")
+def quick(api_servers: ApiServers) -> Api:
+    """An API process whose holds last one second."""
+    return Api(api_servers(1, HOLD_SECONDS="1")[0])
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ class DynamoAnalytics:
         added = {name: getattr(tally, name) for name in COUNTERS if getattr(tally, name)}
         counters = {
             "TableName": self.table_name,
-            "Key": {"session_id": {"S": session_id}, "bucket": {"S": _sort_key(bucket, shard_of(event_id))}},
+            "Key": {"session_id": {"S": session_id}, "bucket": {"S": sort_key(bucket, shard_of(event_id))}},
             "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)}",
             "ExpressionAttributeValues": {f":{name}": {"N": str(number)} for name, number in added.items()},
         }
@@ -55,7 +55,7 @@ class DynamoAnalytics:
     def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
         buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
         for item in self._items(session_id):
-            buckets[_bucket(item["bucket"]["S"])] += _tally(item)
+            buckets[_bucket(item["bucket"]["S"])] += tally_in(item)
         return dict(buckets)
 
     def _items(self, session_id: str) -> Iterator[Item]:
@@ -81,11 +81,11 @@ def shard_of(event_id: str) -> int:
     return zlib.crc32(event_id.encode()) % SHARDS
 
 
-def _tally(item: Item) -> Tally:
+def tally_in(item: Item) -> Tally:
     return Tally(**{name: int(item[name]["N"]) for name in COUNTERS if name in item})
 
 
-def _sort_key(bucket: datetime, shard: int) -> str:
+def sort_key(bucket: datetime, shard: int) -> str:
     return f"{shard:02}#{to_ms(bucket):013}"
 
 

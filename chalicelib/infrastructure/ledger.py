@@ -40,6 +40,9 @@ class Ledger:
         writes = [{"Put": self._entry(event_id)}, *effects]
         return when_free_of_conflict(lambda: self._written(writes), self.sleep)
 
+    def entry_id(self, event_id: str) -> str:
+        return f"{self.consumer}#{event_id}"
+
     def _written(self, writes: list[Any]) -> bool:
         try:
             with outages_as_refusals("TransactWriteItems"):
@@ -54,7 +57,7 @@ class Ledger:
         forgotten_at = int((self.clock() + REMEMBERED).timestamp())
         return {
             "TableName": self.table_name,
-            "Item": LedgerItem(f"{self.consumer}#{event_id}", ttl=forgotten_at).serialize(),
+            "Item": LedgerItem(self.entry_id(event_id), ttl=forgotten_at).serialize(),
             "ConditionExpression": "attribute_not_exists(id)",
         }
 

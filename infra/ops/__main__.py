@@ -19,6 +19,7 @@ from infra.ops.text import Answer
 
 REFUSED = 2
 INTERRUPTED = 130
+MOST_SECONDS = 3600
 
 Command = Callable[[Connection, argparse.Namespace], Answer]
 
@@ -53,6 +54,12 @@ def _dlq_purge(connection: Connection, options: argparse.Namespace) -> Answer:
     return dlq.purge(connection.client("sqs"), queues, letters, sure=options.yes)
 
 
+def _rebuild(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops.rebuild import rebuild, report_progress  # the application: `doctor` must run where it can't
+
+    return rebuild(connection, options.session, options.wait, report_progress, projections=options.projections)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m infra.ops",
@@ -62,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "status", _status, "queues, dead letters and tables", "status --stage dev")
     _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
+    _add_rebuild(commands)
     letters = commands.add_parser("dlq", help="dead letters: list, show, redrive, purge")
     _add_dead_letter_commands(letters.add_subparsers(required=True, metavar="COMMAND"))
     return top
@@ -81,6 +89,25 @@ def _add_dead_letter_commands(commands: Any) -> None:
     purge.add_argument("--yes", action="store_true", help="I am sure")
 
 
+def _add_rebuild(commands: Any) -> None:
+    about = "hold a screening's rows and reservations against its audit log"
+    made = _add(commands, "rebuild", _rebuild, about, "rebuild 550e8400-e29b-41d4-a716-446655440000 --projections")
+    made.add_argument("session", metavar="SESSION", help="the screening's id")
+    made.add_argument(
+        "--wait",
+        type=_seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="look again for so long before a difference is one: events may be on their way (5)",
+    )
+    made.add_argument(
+        "--projections",
+        action="store_true",
+        help="if they are equal, count its analytics anew from the log: counter by counter, so that readers miss the "
+        "few events of one at most at a time. Safe to interrupt and to run again.",
+    )
+
+
 def _add(commands: Any, name: str, run: Command, about: str, example: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -98,6 +125,16 @@ def _at_least_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 0 to {MOST_SECONDS}")
     return number
 
 

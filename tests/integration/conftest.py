@@ -1,15 +1,19 @@
 """API processes behind a wire that counts and breaks; and clients that look into the emulator past the application."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from localstack_client.session import Session
 
+from infra.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Api
 from tests.wire import Wire, wire_to
+
+DEADLINE_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,14 @@ class Tables:
 
 def _reservation_key(reservation_id: str) -> dict[str, Any]:
     return {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
+
+
+def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
+    """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not come():
+        assert time.monotonic() < deadline, "it has not come"
+        pump.drain()
 
 
 @pytest.fixture

@@ -25,26 +25,13 @@ from chalicelib.infrastructure.ledger import Ledger
 from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox
 from infra.pump import Pump, QueueSource, queue_source
 from tests.builders import NOW
-from tests.conftest import ApiServers
 from tests.http_api import Api
 
-DEADLINE_SECONDS = 60
-
-
-@pytest.fixture
-def quick(api_servers: ApiServers) -> Api:
-    return Api(api_servers(1, HOLD_SECONDS="1")[0])
+from .conftest import DEADLINE_SECONDS, drain_until
 
 
 def listed(api: Api, session_id: str) -> list[Any]:
     return list(api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"])
-
-
-def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not come():
-        assert time.monotonic() < deadline, "it has not come"
-        pump.drain()
 
 
 def test_a_screening_tells_its_whole_story_in_order(quick: Api, pump: Pump) -> None:

@@ -1,36 +1,19 @@
 """Holds that lapse, through the real stream, queue and handlers: what the tables hold in the end."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from infra.pump import Pump
-from tests.conftest import ApiServers
 from tests.http_api import Api
 from tests.wire import Fault, Wire
 
-from .conftest import Tables
-
-DEADLINE_SECONDS = 20
-
-
-@pytest.fixture
-def quick(api_servers: ApiServers) -> Api:
-    return Api(api_servers(1, HOLD_SECONDS="1")[0])
+from .conftest import DEADLINE_SECONDS, Tables, drain_until
 
 
 @pytest.fixture
 def api(server: str) -> Api:
     return Api(server)
-
-
-def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
-    """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not come():
-        assert time.monotonic() < deadline, "it has not come"
-        pump.drain()
 
 
 def test_the_expiry_message_frees_the_seats_and_marks_the_reservation(quick: Api, pump: Pump, tables: Tables) -> None:

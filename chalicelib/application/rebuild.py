@@ -1,0 +1,236 @@
+"""What a screening's events say must stand in its tables; and where the tables say otherwise.
+
+    events ──► reservations: what was made, and how it ended ──► seats: sold, held until then, or free
+                         │                                                  │
+    tables:         compared with reservations                     compared with the rows, at one moment
+
+The order of the events does not matter: a reservation is made once and ends once at most, and what has ended stays so.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sale, Sold, State
+from chalicelib.domain.sessions import row_of
+from chalicelib.domain.times import from_ms, to_iso
+
+from .relay import ENDS
+
+STATES = {kind: state for state, kind in ENDS.items()}
+"""What each end makes of a reservation; where a log tells of two, the payment counts, which is first."""
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""A reservation's beginning is told by our clock in milliseconds, its end by the stream's in whole seconds."""
+
+NOTHING = "nothing"
+FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reservation as far as the events tell of it: where its creation is missing, its two moments are None."""
+
+    id: str
+    state: State
+    user_id: str
+    seats: tuple[str, ...]
+    amount: Decimal
+    created_at: datetime | None
+    expires_at: datetime | None
+    fingerprint: str
+    sale: Sale | None
+
+    def entry_at(self, now: datetime) -> Occupancy | None:
+        """What must stand for each of its seats."""
+        if self.sale:
+            return Sold(self.id, self.sale.id)
+        if self.state is State.PENDING and self.expires_at and self.expires_at > now:
+            return Held(self.id, self.expires_at, self.fingerprint)
+        return None
+
+    def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
+        """TTL deletes what was not bought, in its own time."""
+        return self.state is not State.CONFIRMED and bool(self.expires_at and self.expires_at + remembered <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A screening's events, folded. `given_back`: seats that a reservation gave back after it was made."""
+
+    reservations: Mapping[str, Told]
+    given_back: Mapping[str, frozenset[str]]
+
+    def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
+        """What must stand for each seat that is not free: more than one thing where the log contradicts itself."""
+        seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
+        for told in self.reservations.values():
+            entry = told.entry_at(now)
+            for seat in told.seats if entry else ():
+                if isinstance(entry, Sold) or (entry and seat not in self.given_back[told.id]):
+                    seats[seat] += (entry,)
+        return dict(seats)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What really stands there. Lapsed holds may be among the seats."""
+
+    seats: Mapping[str, Occupancy]
+    reservations: Mapping[str, Reservation]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    what: str
+    log: str
+    table: str
+    remark: str = ""
+
+
+def folded(events: Iterable[Event]) -> Story:
+    """The events of one screening, in any order, each as often as it likes."""
+    of_reservation: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        of_reservation[event.reservation_id].append(event)
+    reservations = [told for known in of_reservation.values() if (told := _told(known))]
+    return Story(
+        {told.id: told for told in reservations},
+        {told.id: _given_back(told, of_reservation[told.id]) for told in reservations},
+    )
+
+
+def _told(events: list[Event]) -> Told | None:
+    """None where seats were only given back: a hold that was refused, or died before it was remembered."""
+    created = max(_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None)
+    end = min(_ends(events, created), key=lambda event: list(STATES).index(event.type), default=None)
+    first = created or end
+    if first is None:
+        return None
+    expires_ms = first.data.get("expiresAtMs")
+    return Told(
+        id=first.reservation_id,
+        state=STATES[end.type] if end else State.PENDING,
+        user_id=first.user_id,
+        seats=first.seats,
+        amount=Decimal(first.data.get("amountCents", 0)) / 100,
+        created_at=created.occurred_at if created else None,
+        expires_at=from_ms(expires_ms) if isinstance(expires_ms, int) else None,
+        fingerprint=str(first.data.get("fingerprint", "")),
+        sale=_sale(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None,
+    )
+
+
+def _ends(events: list[Event], created: Event | None) -> list[Event]:
+    """A day after its end a reservation is forgotten, and its key may make it anew: then the earlier end is not its."""
+    ends = [event for event in events if event.type in STATES]
+    creations = {event.occurred_at for event in _of_type(events, EventType.RESERVATION_CREATED)}
+    if created is None or len(creations) == 1:
+        return ends
+    return [end for end in ends if end.occurred_at >= created.occurred_at - CLOCKS_DIFFER]
+
+
+def _given_back(told: Told, events: list[Event]) -> frozenset[str]:
+    """What went back before the reservation was made was an earlier hold under the same id. Within one millisecond the
+    two can't be told apart: a cancellation that died halfway is taken to be the case."""
+    made = told.created_at
+    releases = [event for event in _of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made]
+    return frozenset(seat for release in releases for seat in release.seats)
+
+
+def _of_type(events: Iterable[Event], kind: EventType) -> list[Event]:
+    return [event for event in events if event.type is kind]
+
+
+def _sale(payment: Event) -> Sale:
+    sale, transaction, method = (
+        str(payment.data.get(name, "")) for name in ("saleId", "transactionId", "paymentMethod")
+    )
+    return Sale(sale, transaction, method, payment.occurred_at)
+
+
+# Held against the tables.
+
+
+def differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
+    """Empty when the tables say what the log says. What was not bought stays for `remembered` after its expiry."""
+    return [*_of_seats(story, tables, now), *_of_reservations(story, tables, now, remembered)]
+
+
+def _of_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
+    told = story.seats_at(now)
+    standing = {
+        seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now
+    }
+    for seat in sorted(told.keys() | standing.keys(), key=_place):
+        must, stands = told.get(seat, ()), (standing[seat],) if seat in standing else ()
+        if must != stands:
+            yield Difference(f"seat {seat}", _entries_text(must), _entries_text(stands), _remark(must, stands))
+
+
+def _remark(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
+    """A request that dies between its two writes leaves such a hold, which no event will ever tell of."""
+    lone = [entry for entry in stands if isinstance(entry, Held) and not must]
+    return (
+        f"a hold without a reservation lapses by itself: look again after {to_iso(lone[0].expires_at)}" if lone else ""
+    )
+
+
+def _of_reservations(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> Iterator[Difference]:
+    for reservation_id in sorted(story.reservations.keys() | tables.reservations.keys()):
+        what = f"reservation {reservation_id}"
+        told, stored = story.reservations.get(reservation_id), tables.reservations.get(reservation_id)
+        found = _as_told(stored) if stored else None
+        if told and found:
+            yield from _of_fields(what, told, found)
+        elif not told or not told.may_be_forgotten(now, remembered):
+            yield Difference(what, _reservation_text(told), _reservation_text(found))
+
+
+def _of_fields(what: str, told: Told, found: Told) -> Iterator[Difference]:
+    for name in (field.name for field in fields(Told)):
+        must, stands = getattr(told, name), getattr(found, name)
+        if must != stands:
+            yield Difference(f"{what} {name}", _text(must), _text(stands))
+
+
+def _as_told(stored: Reservation) -> Told:
+    return Told(**{field.name: getattr(stored, field.name) for field in fields(Told)})
+
+
+# In words.
+
+
+def _place(seat: str) -> tuple[int, str, int, str]:
+    """The hall's order, also for what is no seat of it."""
+    row = row_of(seat)
+    return len(row), row, len(seat), seat
+
+
+def _entries_text(entries: tuple[Occupancy, ...]) -> str:
+    return " and ".join(map(_entry_text, entries)) or FREE
+
+
+def _entry_text(entry: Occupancy) -> str:
+    if isinstance(entry, Sold):
+        return f"sold by {entry.sale_id} to {entry.reservation_id}"
+    request = f", request {entry.fingerprint}" if entry.fingerprint else ""
+    return f"held for {entry.reservation_id} until {to_iso(entry.expires_at)}{request}"
+
+
+def _reservation_text(told: Told | None) -> str:
+    return f"{told.state}, {' '.join(told.seats)}, user {told.user_id}" if told else NOTHING
+
+
+def _text(value: object) -> str:
+    match value:
+        case datetime():
+            return to_iso(value)
+        case Sale():
+            return f"{value.id} of {value.transaction_id} by {value.payment_method} at {to_iso(value.paid_at)}"
+        case tuple():
+            return " ".join(value)
+        case _:
+            return str(value or NOTHING)
