@@ -98,9 +98,9 @@ def _ended(reservation: Reservation, state: State, occurred_at: datetime) -> Eve
 def _of_reservation(
     reservation: Reservation, kind: EventType, occurred_at: datetime, data: Mapping[str, str | int]
 ) -> Event:
-    """Each happens to a reservation once at most, so that kind and reservation are enough to know it again."""
+    """Each happens to a hold once at most. Its expiry tells it from another under the same id, made a day later."""
     return Event(
-        id=f"{kind}:{reservation.id}",
+        id=f"{kind}:{reservation.id}:{to_ms(reservation.expires_at)}",
         type=kind,
         occurred_at=occurred_at,
         session_id=reservation.session_id,

@@ -1,5 +1,6 @@
 """API processes behind a wire that counts and breaks; and clients that look into the emulator past the application."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,6 +35,19 @@ def known_session(wired_api: Api) -> str:
     session_id = wired_api.schedule()
     wired_api.get(f"/api/sessions/{session_id}")
     return session_id
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command of infra.ops came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from mypy_boto3_sqs import SQSClient
 from infra.ops.__main__ import REFUSED, main
 from infra.processes import ROOT, free_port
 
+from .conftest import Said
+
 DEADLINE_SECONDS = 20
 MAX_RECEIVES = 2
 HANDLERS_VERDICT: Any = {
@@ -70,17 +72,6 @@ def stage(emulator: str) -> Iterator[Stage]:
     yield Stage(name, sqs, source, letters, failures)
     for url in (source, letters, failures):
         sqs.delete_queue(QueueUrl=url)
-
-
-@dataclass(frozen=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
 
 
 Ops = Callable[..., Said]

@@ -1,6 +1,5 @@
 """A screening held against its log on the emulator: proved equal, damaged by hand, its numbers made anew."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,22 +24,11 @@ from tests.conftest import STAGE, ApiServers
 from tests.facts import Facts
 from tests.http_api import Api
 
-from .conftest import Tables
+from .conftest import Said, Tables
 
 DEADLINE_SECONDS = 30
 COUNTED = {"holds": 4, "seats_in_holds": 6, "sales": 2, "seats_in_sales": 3, "revenue_cents": 7500}
 GIVEN_BACK = {"expiries": 1, "cancellations": 1, "seats_given_back": 3}
-
-
-@dataclass(frozen=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
 
 
 Rebuild = Callable[..., Said]

@@ -9,6 +9,7 @@ from chalicelib.application.relay import ROUTES
 from chalicelib.domain.events import Event, EventType, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
 from tests.fakes import FakeReservations, crash, interposed
 
@@ -93,14 +94,14 @@ def test_a_new_reservation_is_told_with_its_amount_and_expiry(cinema: Cinema) ->
     event = the_event(cinema.relay_reservation(changed(None, held)))
 
     assert event == Event(
-        id=f"ReservationCreated:{held.id}",
+        id=f"ReservationCreated:{held.id}:{to_ms(held.expires_at)}",
         type=EventType.RESERVATION_CREATED,
         occurred_at=held.created_at,
         session_id=held.session_id,
         reservation_id=held.id,
         user_id="ana",
         seats=("A1", "A2"),
-        data={"amountCents": 5000, "expiresAtMs": round(held.expires_at.timestamp() * 1000)},
+        data={"amountCents": 5000, "expiresAtMs": to_ms(held.expires_at)},
     )
 
 
@@ -111,7 +112,8 @@ def test_a_payment_is_told_with_its_sale(cinema: Cinema) -> None:
 
     event = the_event(cinema.relay_reservation(changed(held, paid)))
 
-    assert (event.id, event.type) == (f"PaymentConfirmed:{held.id}", EventType.PAYMENT_CONFIRMED)
+    assert event.id == f"PaymentConfirmed:{held.id}:{to_ms(held.expires_at)}"
+    assert event.type is EventType.PAYMENT_CONFIRMED
     assert event.occurred_at == paid.sale.paid_at
     assert event.data == {
         "amountCents": 2500,
@@ -130,7 +132,19 @@ def test_the_end_of_a_reservation_is_told_at_its_moment(cinema: Cinema, state: S
 
     event = the_event(cinema.relay_reservation(changed(held, replace(held, state=state))))
 
-    assert (event.id, event.type, event.occurred_at) == (f"{kind}:{held.id}", kind, LATER)
+    assert (event.type, event.occurred_at) == (kind, LATER)
+    assert event.id == f"{kind}:{held.id}:{to_ms(held.expires_at)}"
+
+
+def test_a_reservation_made_anew_under_its_old_id_is_another_event(cinema: Cinema) -> None:
+    """Its key was used again after TTL had deleted the first one."""
+    first = cinema.hold("A1", key="k")
+    anew = replace(first, expires_at=first.expires_at + timedelta(days=2))
+
+    created = [the_event(cinema.relay_reservation(changed(None, held))) for held in (first, anew)]
+
+    assert created[0].reservation_id == created[1].reservation_id
+    assert created[0].id != created[1].id
 
 
 def test_a_change_that_is_no_change_of_state_tells_nothing(cinema: Cinema) -> None:
@@ -149,7 +163,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
     event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
     assert cinema.rows.occupancy(cinema.session) == {}
-    assert event.id == f"ReservationExpired:{forgotten.id}"
+    assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
 def test_a_deleted_reservation_whose_seats_were_sold_is_not_told_as_expired(cinema: Cinema) -> None:
