@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.analytics import CountEvent
-from chalicelib.application.rebuild import Difference, Tables, differences, folded
 from chalicelib.application.relay import ANALYTICS, AUDIT
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tally_of, total
 from chalicelib.domain.events import Event, UnreadableMessage
@@ -30,6 +29,7 @@ from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import Queue, queues_of
+from infra.ops.story import Difference, Tables, differences, folded
 from infra.ops.text import Answer, aligned, counted
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.rebuild import Difference, Tables, differences, folded
 from chalicelib.application.relay import AUDIT
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.times import from_ms, to_ms
+from infra.ops.story import Difference, Tables, differences, folded
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import Crash, FakeReservations, FakeRows, MovableClock, crash, interposed
 
