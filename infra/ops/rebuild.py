@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 BATCH_GET_KEYS = 100
-TRANSACTION_WRITES = 100
+TRANSACTION_WRITES = 10
+"""AWS takes 100; the DynamoDB Local of LocalStack's free edition takes 10, and a rebuild is in no hurry."""
+
 LOOK_AGAIN_SECONDS = 0.25
 CONFLICT_ATTEMPTS = 8
 CONFLICT_FIRST_PAUSE_SECONDS = 0.02
