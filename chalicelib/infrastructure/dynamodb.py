@@ -1,7 +1,7 @@
 """The DynamoDB client: one for the process, with short timeouts; and its errors, translated at the edge."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -136,6 +136,21 @@ class Table:
         """The item that failed the condition. Endpoints that can't return it (old DynamoDB Local) are asked again."""
         item: Item | None = error.response.get("Item")  # type: ignore[assignment] # not in the stubs
         return item or self.get(key)
+
+
+BATCH_GET_KEYS = 100
+"""The most keys of one BatchGetItem."""
+
+
+def consistent_items(client: "DynamoDBClient", table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
+    """The items that are there, in no order: one call for each hundred keys, and more for what it left unprocessed."""
+    for start in range(0, len(keys), BATCH_GET_KEYS):
+        wanted: Any = {table_name: {"Keys": keys[start : start + BATCH_GET_KEYS], "ConsistentRead": True}}
+        while wanted:
+            with outages_as_refusals("BatchGetItem"):
+                answer = client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"][table_name]
+            wanted = answer.get("UnprocessedKeys")
 
 
 def _is_outage(error: ClientError) -> bool:

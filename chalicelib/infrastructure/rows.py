@@ -10,7 +10,7 @@ Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems,
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,15 +20,20 @@ from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale,
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms, to_ms
 
-from .dynamodb import ConditionFailed, Item, Table, outages_as_refusals, when_free_of_conflict, why_cancelled
+from .dynamodb import (
+    ConditionFailed,
+    Item,
+    Table,
+    consistent_items,
+    outages_as_refusals,
+    when_free_of_conflict,
+    why_cancelled,
+)
 from .streams import event_attribute
 from .tables import row_id
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BATCH_GET_KEYS = 100
-"""The most keys of one BatchGetItem."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ class DynamoRows:
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        ids = [row_id(session.id, row) for row in session.rows]
-        batches = (ids[start : start + BATCH_GET_KEYS] for start in range(0, len(ids), BATCH_GET_KEYS))
-        return {seat: entry for batch in batches for row in self._read(batch) for seat, entry in _entries(row).items()}
+        keys = [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
+        items = consistent_items(self.client, self.table_name, keys)
+        return {seat: entry for row in items for seat, entry in _entries(row).items()}
 
     # The conditions, for one seat each. The control of the race tests leaves them out; that is why they stand apart.
 
@@ -142,14 +147,6 @@ class DynamoRows:
         if not still_held or still_held == hold.seats:
             return Release((), next(sales, None))
         return self._release_in_row(row, _part(hold, still_held), now)
-
-    def _read(self, ids: list[str]) -> Iterator[Item]:
-        wanted: Any = {self.table_name: {"Keys": [{"id": {"S": id_}} for id_ in ids], "ConsistentRead": True}}
-        while wanted:
-            with outages_as_refusals("BatchGetItem"):
-                answer = self.client.batch_get_item(RequestItems=wanted)
-            yield from answer["Responses"][self.table_name]
-            wanted = answer.get("UnprocessedKeys")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ numbers    a counter item and its events' ledger entries deleted at once ──�
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from chalicelib.domain.reservations import Occupancy, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
 from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb import consistent_items
 from chalicelib.infrastructure.event_log import DynamoEventLog
 from chalicelib.infrastructure.ids import buyer_of_reservation
 from chalicelib.infrastructure.ledger import Ledger
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 EVENTS_PAGE = 500
-BATCH_GET_KEYS = 100
 TRANSACTION_WRITES = 10
 """AWS takes 100; the DynamoDB Local of LocalStack's free edition takes 10, and a rebuild is in no hurry."""
 
@@ -126,15 +126,8 @@ class Screening:
 
     def reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
-        items = [item for some in _in_parts(keys, BATCH_GET_KEYS) for item in self._items("reservations", some)]
+        items = consistent_items(self.client, self.table("reservations"), keys)
         return {found.id: found for found in map(reservation_of, items)}
-
-    def _items(self, table: str, keys: Sequence[Any]) -> Iterator[Any]:
-        wanted: Any = {self.table(table): {"Keys": keys, "ConsistentRead": True}}
-        while wanted:
-            answer = self.client.batch_get_item(RequestItems=wanted)
-            yield from answer["Responses"][self.table(table)]
-            wanted = answer.get("UnprocessedKeys")
 
 
 # The proof
@@ -226,6 +219,7 @@ class Numbers:
     screening: Screening
     ledger: Ledger
     count: CountEvent
+    transaction_writes: int = TRANSACTION_WRITES
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
@@ -290,7 +284,7 @@ class Numbers:
         """With more events than one transaction takes, the counter is deleted with each part: nothing counts twice."""
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table("analytics"), "Key": item}}
-        for some in _in_parts(event_ids, TRANSACTION_WRITES - 1) or [[]]:
+        for some in _in_parts(event_ids, self.transaction_writes - 1) or [[]]:
             self._transact([counter, *map(self._without_entry, some)])
 
     def _without_entry(self, event_id: str) -> Any:

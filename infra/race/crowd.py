@@ -139,11 +139,6 @@ class Crowd:
         asked = [self._threads.submit(_ask, *each, start) for each in zip(self._clients, calls, strict=False)]
         return [answer.result(2 * LONGEST_ANSWER_SECONDS) for answer in asked]
 
-    def in_turns(self, calls: Sequence[Call]) -> list[Answer]:
-        """Any number of calls, as many at once as there are clients."""
-        size = len(self._clients)
-        return [answer for start in range(0, len(calls), size) for answer in self.at_once(calls[start : start + size])]
-
     def expect(self, call: Call, status: int = 201) -> dict[str, Any]:
         """The body of the answer, which must have that status. Raises UnexpectedAnswer."""
         answer = self._clients[0].ask(call)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -306,10 +306,8 @@ def test_an_interrupted_rebuild_is_finished_by_the_next(numbers: rebuilding.Numb
     assert sums(numbers) == (5, 5)
 
 
-def test_a_counter_of_more_events_than_one_transaction_takes(
-    numbers: rebuilding.Numbers, consumers: Consumers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rebuilding, "TRANSACTION_WRITES", 3)
+def test_a_counter_of_more_events_than_one_transaction_takes(numbers: rebuilding.Numbers, consumers: Consumers) -> None:
+    numbers = replace(numbers, transaction_writes=3)
     events = [event for _ in range(500) if shard_of((event := facts(numbers).created()).id) < 2]
     for event in events:
         consumers.record(event)
