@@ -5,11 +5,12 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib import bootstrap
-from chalicelib.api import analytics, answers, audit, batches, health, methods, reservations, sessions
+from chalicelib.api import analytics, answers, audit, batches, health, live, methods, reservations, sessions
 
 PREFIX = bootstrap.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
+app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
 app.register_middleware(answers.in_contract_form, "http")
 
 # HTTP: see the routes in each module.
@@ -17,6 +18,7 @@ app.register_blueprint(sessions.routes)
 app.register_blueprint(reservations.routes)
 app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
+app.register_blueprint(live.routes)
 app.register_blueprint(health.routes)
 methods.refuse_other_methods(app)
 
@@ -30,6 +32,22 @@ def on_row_changed(event: Any) -> batches.BatchAnswer:
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
     return batches.each_change(event.to_dict()["Records"], bootstrap.relay_reservation(), bootstrap.send())
+
+
+@app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
+def on_row_changed_show(event: Any) -> None:
+    live.show_rows(event.to_dict()["Records"])
+
+
+# WebSockets: seat maps that change before one's eyes.
+@app.on_ws_message()
+def on_viewer_message(event: Any) -> None:
+    live.subscribe(event.connection_id, event.body)
+
+
+@app.on_ws_disconnect()
+def on_viewer_gone(event: Any) -> None:
+    bootstrap.stop_watching()(event.connection_id)
 
 
 # Queues: one for each consumer.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.application.audit import ListEvents, RecordEvent
     from chalicelib.application.confirm import Confirm
     from chalicelib.application.hold import PlaceHold
+    from chalicelib.application.live import ShowChanges, StopWatching, Watch
     from chalicelib.application.queries import (
         CheckReadiness,
         ListPurchases,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.application.schedule import Schedule
     from chalicelib.domain import ports
     from chalicelib.domain.events import Event
+    from chalicelib.domain.live import RowState
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
 
     Record = Mapping[str, Any]
@@ -120,6 +122,21 @@ def redelivery() -> Redelivery:
     from chalicelib.infrastructure.queues import Redelivery
 
     return Redelivery(sqs(), queue_urls())
+
+
+@cache
+def viewers() -> ports.Viewers:
+    from chalicelib.infrastructure.viewers import DynamoViewers
+
+    return DynamoViewers(database(), _named("viewers"), clock())
+
+
+@cache
+def screens() -> ports.Screens:
+    from chalicelib.infrastructure.screens import GatewayScreens, NoScreens, client
+
+    url = settings().connections_url
+    return GatewayScreens(client(url)) if url else NoScreens()
 
 
 @cache
@@ -234,6 +251,36 @@ def check_readiness() -> CheckReadiness:
     asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
     redis = [probes.redis(settings().redis_url)] if settings().redis_url else []
     return CheckReadiness([*asked, *redis])
+
+
+# Live seat maps.
+
+
+@cache
+def watch() -> Watch:
+    from chalicelib.application.live import Watch
+
+    return Watch(sessions(), viewers())
+
+
+@cache
+def stop_watching() -> StopWatching:
+    from chalicelib.application.live import StopWatching
+
+    return StopWatching(viewers())
+
+
+@cache
+def show_changes() -> ShowChanges:
+    from chalicelib.application.live import ShowChanges
+
+    return ShowChanges(viewers(), screens(), clock())
+
+
+def row_state(record: Record) -> RowState | None:
+    from chalicelib.infrastructure import rows
+
+    return rows.row_state(record)
 
 
 # Consumers of events.

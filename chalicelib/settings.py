@@ -22,6 +22,10 @@ class Settings:
     max_seats_per_hold: int
     id_secret: str
     redis_url: str
+    live_url: str
+    """Where browsers open their WebSocket; empty where there is none."""
+    connections_url: str
+    """Where we post to these connections."""
     log_level: str
 
 
@@ -34,6 +38,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
         id_secret=_id_secret(environment, stage),
         redis_url=environment.get("REDIS_URL", ""),
+        live_url=environment.get("LIVE_URL", ""),
+        connections_url=environment.get("CONNECTIONS_URL", ""),
         log_level=environment.get("LOG_LEVEL") or "INFO",
     )
 

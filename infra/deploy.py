@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import yaml
@@ -42,7 +43,14 @@ APP_SETTINGS = {
 """Stack parameters, and the variables they are taken from."""
 
 PRODUCTION = "prod"
-EVENT_HANDLERS = ("OnRowChanged", "OnReservationChanged", "OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics")
+EVENT_HANDLERS = (
+    "OnRowChanged",
+    "OnRowChangedShow",
+    "OnReservationChanged",
+    "OnHoldLapsed",
+    "OnEventToAudit",
+    "OnEventToAnalytics",
+)
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
 NOBODY_FROM_OUTSIDE: Any = dict.fromkeys(
@@ -66,6 +74,8 @@ class AppDeployment:
 
     url: str
     api_id: str
+    live_url: str
+    """Where browsers open their WebSocket."""
 
 
 def deploy_data(stage: str) -> None:
@@ -73,7 +83,7 @@ def deploy_data(stage: str) -> None:
     template = (ROOT / "infra" / "stateful.yaml").read_text()
     parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
-    for table in ("reservations", "ledger"):
+    for table in ("reservations", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
     if stage == PRODUCTION:
         boto3.client("cloudformation").update_termination_protection(
@@ -93,16 +103,23 @@ def deploy_app(stage: str) -> AppDeployment:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": archive}
+    if _emulator_host():
+        _without_socket_deployment(template["Resources"])
     ready = made.template.with_name("app.json")
     ready.write_text(json.dumps(template, sort_keys=True))
 
-    parameters = {"Stage": stage, "IdSecret": id_secret(stage), **_from_environment(APP_SETTINGS)}
+    parameters = {
+        "Stage": stage,
+        "IdSecret": id_secret(stage),
+        "EmulatorHost": _emulator_host(),
+        **_from_environment(APP_SETTINGS),
+    }
     _deploy_stack(app_stack(stage), parameters, TemplateURL=_url_of(bucket, _upload(bucket, stage, ready)))
 
     outputs = _outputs(app_stack(stage))
     api_id = outputs["RestAPIId"]
     _ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
-    return AppDeployment(url=_url_of_api(outputs), api_id=api_id)
+    return AppDeployment(url=_url_of_api(outputs), api_id=api_id, live_url=outputs["LiveUrl"])
 
 
 def event_handlers_run(stage: str) -> bool:
@@ -291,6 +308,19 @@ def _ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
         client.put_gateway_response(restApiId=api_id, responseType=response_type, **wanted[response_type])
     if missing:
         client.create_deployment(restApiId=api_id, stageName=api["StageName"])
+
+
+def _without_socket_deployment(resources: dict[str, Any]) -> None:
+    """Emulators know no deployments of WebSocket APIs; their stages deploy by themselves."""
+    del resources["WebsocketAPIDeployment"]
+    stage = resources["WebsocketAPIStage"]["Properties"]
+    del stage["DeploymentId"]
+    stage["AutoDeploy"] = True
+
+
+def _emulator_host() -> str:
+    """Of AWS_ENDPOINT_URL; empty on AWS itself."""
+    return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).netloc
 
 
 def _url_of_api(outputs: dict[str, str]) -> str:

@@ -99,7 +99,10 @@ def _deploy(machine: Machine) -> str:
     with step("Packaging and deploying the functions (the first time it downloads their packages)"):
         os.environ["REDIS_URL"] = machine.functions_redis_url
         try:
-            return deploy.deploy_app(STAGE).url
+            deployed = deploy.deploy_app(STAGE)
+            os.environ["LIVE_URL"] = deployed.live_url
+            os.environ["CONNECTIONS_URL"] = deployed.live_url.replace("ws", "http", 1)
+            return deployed.url
         finally:
             os.environ["REDIS_URL"] = machine.redis_url
 

@@ -277,3 +277,30 @@ def _lapsed(entry: Held, now: datetime) -> bool:
 def _page(wanted: list[tuple[str, str]], found: Mapping[tuple[str, str], T], limit: int) -> Page[T]:
     shown = wanted[:limit]
     return Page([found[key] for key in shown], to_cursor(shown[-1]) if len(wanted) > limit else None)
+
+
+@dataclass
+class FakeViewers:
+    watched: dict[str, str] = field(default_factory=dict)
+
+    def add(self, viewer_id: str, session_id: str) -> None:
+        self.watched[viewer_id] = session_id
+
+    def remove(self, viewer_id: str) -> None:
+        self.watched.pop(viewer_id, None)
+
+    def of(self, session_id: str) -> Sequence[str]:
+        return [viewer_id for viewer_id, watched in self.watched.items() if watched == session_id]
+
+
+@dataclass
+class FakeScreens:
+    """`shown` is what each viewer was sent, in order; those in `gone` can't be reached any more."""
+
+    gone: set[str] = field(default_factory=set)
+    shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+        for viewer_id in set(viewer_ids) - self.gone:
+            self.shown[viewer_id].append(message)
+        return self.gone & set(viewer_ids)

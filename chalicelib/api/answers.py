@@ -13,7 +13,7 @@ from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
 
 from . import schemas
-from .messages import language, message
+from .messages import ENGLISH, language, message
 
 log = Logger(service="cinema-tickets", location=None)
 
@@ -118,8 +118,27 @@ def method_not_allowed(request: Request, allowed: str) -> Response:
     return _error(CHALICE_CODES["MethodNotAllowedError"], {}, {"method": request.method}, request, {"Allow": allowed})
 
 
+def error_text(error: Exception, view: str) -> str:
+    """The contract's error for a client that is not answered by HTTP, in English."""
+    refused = _refused(error)
+    if refused is None:
+        log.exception("unexpected", view=view)
+        refused, facts, hidden = CHALICE_CODES["InternalServerError"], {}, {}
+    else:
+        facts, hidden = refused.facts(error), refused.hidden(error)
+    return schemas.encoded(_error_body(refused, facts, hidden, ENGLISH))
+
+
+def _refused(error: Exception) -> Refused | None:
+    return next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), None)
+
+
+def _error_body(refused: Refused, facts: Facts, hidden: Facts, spoken: str) -> Facts:
+    return {"error": refused.code, "message": message(refused.code, facts | hidden, spoken), **facts}
+
+
 def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
-    refused = next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), None)
+    refused = _refused(error)
     if refused is None:
         log.exception("unexpected", path=path, request_id=_request_id(request))
         return _error(CHALICE_CODES["InternalServerError"], {"requestId": _request_id(request)}, {}, request)
@@ -134,10 +153,8 @@ def _error(
     refused: Refused, facts: Facts, hidden: Facts, request: Request, headers: Mapping[str, str] | None = None
 ) -> Response:
     spoken = language(request.headers.get("accept-language", ""))
-    text = message(refused.code, facts | hidden, spoken)
-    body = {"error": refused.code, "message": text, **facts}
     return Response(
-        schemas.encoded(body),
+        schemas.encoded(_error_body(refused, facts, hidden, spoken)),
         status_code=refused.status,
         headers={**HEADERS, "Content-Language": spoken, **(headers or {})},
     )

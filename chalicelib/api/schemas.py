@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from chalice.app import Request
@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
-from chalicelib.application.queries import SeatMap, SeatView
+from chalicelib.application.queries import SeatMap, SeatView, seen
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import DependencyState, Page
@@ -23,6 +23,7 @@ from chalicelib.domain.times import from_iso, to_iso, whole_ms
 if TYPE_CHECKING:
     from chalicelib.application.analytics import SessionAnalytics
     from chalicelib.domain.analytics import Tally
+    from chalicelib.domain.live import RowState
 
 LARGEST_BODY_BYTES = 65_536
 LONGEST_KEY_CHARACTERS = 255
@@ -33,6 +34,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
+SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
 
@@ -66,7 +68,7 @@ class SessionRequest(msgspec.Struct, rename="camel"):
 
 
 class HoldRequest(msgspec.Struct, rename="camel"):
-    session_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    session_id: SessionId
     user_id: UserId
     seat_numbers: Annotated[list[Seat], Meta(min_length=1, max_length=100)]
 
@@ -74,6 +76,11 @@ class HoldRequest(msgspec.Struct, rename="camel"):
 class PaymentRequest(msgspec.Struct, rename="camel"):
     payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)]
     transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
+
+
+class SubscribeRequest(msgspec.Struct, rename="camel"):
+    action: Literal["subscribe"]
+    session_id: SessionId
 
 
 def schedule_session(request: Request) -> ScheduleSession:
@@ -121,11 +128,19 @@ def starting_from(request: Request) -> datetime | None:
         raise MalformedRequest("Expected a moment such as 2024-02-15T19:00:00Z", "from") from error
 
 
+def subscription(body: str) -> str:
+    """The screening that a WebSocket message subscribes to."""
+    return _parsed(body, SubscribeRequest).session_id
+
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def _body(request: Request, shape: type[T]) -> T:
-    raw = request.raw_body
+    return _parsed(request.raw_body, shape)
+
+
+def _parsed(raw: bytes | str, shape: type[T]) -> T:
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
@@ -310,6 +325,29 @@ class AnalyticsBody(Answer):
     conversion: msgspec.Raw | None = None
 
 
+class LiveBody(Answer):
+    """Where to open a WebSocket for live seat maps; without a `url` there is none, and polling does."""
+
+    url: str | None = None
+
+
+class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
+    session_id: str
+
+
+class RowBody(Answer):
+    """The seats of a row that are not free, after its write number `version`."""
+
+    row: str
+    version: int
+    seats: list[SeatBody]
+
+
+class RowsBody(Answer, tag_field="type", tag="rows"):
+    session_id: str
+    rows: list[RowBody]
+
+
 def scheduled(session: Session) -> ScheduledBody:
     return ScheduledBody(session.id, session.movie_title, session.total_seats, _time(session.created_at))
 
@@ -393,12 +431,20 @@ def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
     )
 
 
+def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
+    return RowsBody(rows[0].session_id, [_row(row) for row in rows])
+
+
 def encoded(answer: Any) -> str:
     return msgspec.json.encode(answer).decode()
 
 
 def _seat(seat: SeatView) -> SeatBody:
     return SeatBody(seat.number, seat.status, _time(seat.expires_at) if seat.expires_at else None)
+
+
+def _row(state: "RowState") -> RowBody:
+    return RowBody(state.row, state.version, [_seat(seen(seat, entry)) for seat, entry in state.occupancy.items()])
 
 
 def _purchase(reservation: Reservation) -> PurchaseBody:

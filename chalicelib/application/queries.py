@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import ReservationNotFound
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State, in_force
 from chalicelib.domain.sessions import Session
 
 
@@ -38,14 +38,16 @@ class ShowSeats:
         session = self.sessions.get(session_id)
         occupancy = self.rows.occupancy(session)
         now = self.clock()
-        return SeatMap(session.id, tuple(_view(seat, occupancy.get(seat), now) for seat in session.seats))
+        taken = in_force(occupancy, now)
+        return SeatMap(session.id, tuple(seen(seat, taken.get(seat)) for seat in session.seats))
 
 
-def _view(number: str, entry: Occupancy | None, now: datetime) -> SeatView:
+def seen(number: str, entry: Occupancy | None) -> SeatView:
+    """The seat as the world sees it, if the entry is in force."""
     match entry:
         case Sold():
             return SeatView(number, "sold")
-        case Held(expires_at=expires_at) if expires_at > now:
+        case Held(expires_at=expires_at):
             return SeatView(number, "reserved", expires_at)
     return SeatView(number, "available")
 

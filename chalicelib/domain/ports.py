@@ -149,3 +149,21 @@ class Analytics(Protocol):
     def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
         """What was counted, by the beginning of its five minutes; consistent, in no order. Raises StoreUnavailable."""
         ...
+
+
+class Viewers(Protocol):
+    """Who looks at which screening, by the id of their connection. A viewer looks at one at a time."""
+
+    def add(self, viewer_id: str, session_id: str) -> None: ...
+
+    def remove(self, viewer_id: str) -> None: ...
+
+    def of(self, session_id: str) -> Sequence[str]:
+        """Consistent: a viewer who was added before a change is among those who are shown it."""
+        ...
+
+
+class Screens(Protocol):
+    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+        """Sends the message to each, once. Gives those whose connection is gone; others may miss it."""
+        ...

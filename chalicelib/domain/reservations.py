@@ -87,6 +87,11 @@ class Sold:
 Occupancy = Held | Sold
 
 
+def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
+    """Without the holds that have lapsed by now."""
+    return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
+
+
 class SeatsTaken(Exception):
     """A row refused a write. `occupancy` is what stands there for the seats asked for; a free seat is not in it."""
 

@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold
+from chalicelib.domain.live import RowState
+from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms, to_ms
 
@@ -81,7 +82,7 @@ class DynamoRows:
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
         keys = [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
         items = consistent_items(self.client, self.table_name, keys)
-        return {seat: entry for row in items for seat, entry in _entries(row).items()}
+        return {seat: entry for row in items for seat, entry in entries_in(row).items()}
 
     # The conditions, for one seat each. The control of the race tests leaves them out; that is why they stand apart.
 
@@ -136,7 +137,7 @@ class DynamoRows:
         try:
             when_free_of_conflict(lambda: self._update(write), self.sleep)
         except _Refused as refused:
-            return self._release_rest(row, hold, now, _entries(refused.items[0]))
+            return self._release_rest(row, hold, now, entries_in(refused.items[0]))
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
@@ -170,13 +171,13 @@ class _SeatsWrite:
             "UpdateExpression": self._expression(paths),
             "ConditionExpression": " AND ".join(map(self.condition, paths)),
             "ExpressionAttributeNames": {**names, "#event": "event"},
-            "ExpressionAttributeValues": self.values,
+            "ExpressionAttributeValues": {**self.values, ":one": {"N": "1"}},
         }
 
     def _expression(self, paths: Iterable[str]) -> str:
         if self.change == "REMOVE":
-            return f"REMOVE {', '.join(paths)} SET #event = :event"
-        return f"SET {', '.join(f'{path} = :new' for path in paths)}, #event = :event"
+            return f"REMOVE {', '.join(paths)} SET #event = :event ADD version :one"
+        return f"SET {', '.join(f'{path} = :new' for path in paths)}, #event = :event ADD version :one"
 
 
 class _Refused(Exception):
@@ -193,11 +194,21 @@ def _why(reasons: Sequence[Mapping[str, Any]]) -> Exception:
 
 
 def _in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
-    entries = {seat: entry for item in items for seat, entry in _entries(item).items() if seat in seats}
-    return {seat: entry for seat, entry in entries.items() if isinstance(entry, Sold) or entry.expires_at > now}
+    entries = {seat: entry for item in items for seat, entry in entries_in(item).items() if seat in seats}
+    return in_force(entries, now)
 
 
-def _entries(item: Item) -> dict[str, Occupancy]:
+def row_state(record: Mapping[str, Any]) -> RowState | None:
+    """The row after the write that a record of the rows' stream tells of; None when the row is new, or gone."""
+    item = record["dynamodb"].get("NewImage", {})
+    if "version" not in item:
+        return None
+    session_id, _, row = item["id"]["S"].rpartition("#")
+    return RowState(session_id, row, int(item["version"]["N"]), entries_in(item))
+
+
+def entries_in(item: Item) -> dict[str, Occupancy]:
+    """What stands in a row's item, or in a stream record's image of one. Lapsed holds may be among it."""
     seats: Item = item.get("seats", {}).get("M", {})
     return {seat: _entry(entry["M"]) for seat, entry in seats.items()}
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, LocalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
 from pynamodb.models import Model
 
 PROGRAMME = "all"
@@ -55,7 +55,7 @@ class RowItem(Model):
 
     `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
     are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry.
-    `event` is what the last write did: rows.py writes it, streams.py reads it.
+    `event` is what the last write did: rows.py writes it, streams.py reads it. `version` counts the writes.
     """
 
     class Meta(SessionItem.Meta):
@@ -64,6 +64,7 @@ class RowItem(Model):
     id = UnicodeAttribute(hash_key=True)
     seats: MapAttribute[str, Any] = MapAttribute(default=dict)
     event: MapAttribute[str, Any] = MapAttribute(null=True)
+    version = NumberAttribute(null=True)
 
 
 class ReservationItem(Model):
@@ -131,6 +132,27 @@ class LedgerItem(Model):
     ttl = NumberAttribute()
 
 
+class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
+    class Meta:
+        index_name = "by_viewer"
+        projection = KeysOnlyProjection()
+
+    viewer_id = UnicodeAttribute(hash_key=True)
+
+
+class ViewerItem(Model):
+    """A WebSocket connection that looks at a screening."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "viewers"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    viewer_id = UnicodeAttribute(range_key=True)
+    ttl = NumberAttribute()
+
+    by_viewer = ByViewer()
+
+
 MODELS: tuple[tuple[type[Model], str], ...] = (
     (SessionItem, "sessions"),
     (RowItem, "rows"),
@@ -138,6 +160,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (EventItem, "events"),
     (AnalyticsItem, "analytics"),
     (LedgerItem, "ledger"),
+    (ViewerItem, "viewers"),
 )
 
 

@@ -19,6 +19,9 @@ from chalicelib.application.relay import ROUTES
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
+QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics"}
+LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
+"""They report nothing as failed: what could not be shown at once is not worth showing later."""
 UNCHECKED_HASH = 1
 """The flags in a .pyc: it is found by hash, and its source is never looked at."""
 
@@ -66,7 +69,7 @@ def data() -> Template:
 
 def _functions(resources: Template) -> dict[str, Template]:
     functions = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::Serverless::Function"}
-    assert functions.keys() == {"APIHandler", "OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", *STREAM_HANDLERS}
+    assert functions.keys() == {"APIHandler", *QUEUE_HANDLERS, *STREAM_HANDLERS, *LIVE_HANDLERS}
     return functions
 
 
@@ -84,9 +87,16 @@ def _of_type(template: Template, kind: str) -> dict[str, Template]:
 
 
 def test_no_event_handler_loses_the_records_it_reports_as_failed(resources: Template) -> None:
-    for name, function in _functions(resources).items():
-        if name != "APIHandler":
-            assert _mapping(function)["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+    functions = _functions(resources)
+    for name in (*QUEUE_HANDLERS, *STREAM_HANDLERS):
+        assert _mapping(functions[name])["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+def test_what_viewers_are_shown_begins_with_now_and_is_never_shown_late(resources: Template) -> None:
+    mapping = _mapping(_functions(resources)["OnRowChangedShow"])
+    assert mapping["Stream"] == {"Fn::ImportValue": {"Fn::Sub": "cinema-${Stage}-rows-stream"}}
+    assert mapping["StartingPosition"] == "LATEST"
+    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"]) == (0, 60)
 
 
 def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_where_someone_sees_it(
@@ -170,7 +180,9 @@ def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Pa
     for statement in json.loads(path.read_text())["Statement"]:
         assert not any("*" in action for action in statement["Action"])
         for resource in _arns(statement):
-            assert re.search(r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-", resource)
+            assert re.search(
+                r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/", resource
+            )
 
 
 def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Template) -> None:
@@ -225,7 +237,7 @@ def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_
 def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
     in_production = {"Fn::If": ["IsProduction", True, False]}
     tables = _of_type(data, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"Sessions", "Rows", "Reservations", "EventLog", "Analytics", "Ledger"}
+    assert tables.keys() == {"Sessions", "Rows", "Reservations", "EventLog", "Analytics", "Ledger", "Viewers"}
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert table["DeletionProtectionEnabled"] == in_production, name

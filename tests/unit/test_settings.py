@@ -8,7 +8,7 @@ from chalicelib.settings import SettingInvalid, Settings, load
 def test_nothing_need_be_set_on_ones_own_machine() -> None:
     settings = load({})
 
-    assert settings == Settings("local", "cinema-local", 30, 8, settings.id_secret, "", "INFO")
+    assert settings == Settings("local", "cinema-local", 30, 8, settings.id_secret, "", "", "", "INFO")
     assert settings.id_secret
 
 
@@ -20,10 +20,14 @@ def test_what_is_set_is_taken() -> None:
         "MAX_SEATS_PER_HOLD": "1",
         "ID_SECRET": "s",
         "REDIS_URL": "redis://cache",
+        "LIVE_URL": "wss://live",
+        "CONNECTIONS_URL": "https://connections",
         "LOG_LEVEL": "DEBUG",
     }
 
-    assert load(environment) == Settings("dev", "mine", 900, 1, "s", "redis://cache", "DEBUG")
+    assert load(environment) == Settings(
+        "dev", "mine", 900, 1, "s", "redis://cache", "wss://live", "https://connections", "DEBUG"
+    )
 
 
 def test_what_is_empty_counts_as_not_set() -> None:

@@ -1,0 +1,46 @@
+"""Live seat maps by WebSocket. `GET /api/live` says where; where there is none, polling the seat map does.
+
+    {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
+                                               ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
+
+A row's message names all seats of it that are not free. The version counts the writes of the row, as in the seat map:
+keep what is newer. Whoever sees the version jump, or was away, asks for the seat map once.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, error_text, log, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/live", methods=["GET"])
+@answered(routes)
+def show_live_address(request: Request) -> Response:
+    return ok(schemas.LiveBody(bootstrap.settings().live_url or None))
+
+
+def subscribe(viewer_id: str, body: str) -> None:
+    """Answers on the viewer's own connection, also with a refusal in the contract's form."""
+    try:
+        session_id = schemas.subscription(body)
+        bootstrap.watch()(viewer_id, session_id)
+        answer = schemas.encoded(schemas.SubscribedBody(session_id))
+    except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
+        answer = error_text(error, "subscribe")
+    bootstrap.screens().show([viewer_id], answer)
+
+
+def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
+    """Shows rows as they are now. Nothing is sent again when it fails: a viewer who misses it asks again by itself."""
+    try:
+        states = [state for record in records if (state := bootstrap.row_state(record))]
+        bootstrap.show_changes()(states, lambda rows: schemas.encoded(schemas.changed_rows(rows)))
+    except Exception:  # noqa: BLE001 - a screen that is late must not hold back the stream
+        log.exception("viewers were not told")
