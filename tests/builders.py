@@ -12,7 +12,7 @@ from chalicelib.application.relay import RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Reservations, Rows
-from chalicelib.domain.reservations import Hold, Reservation, Sale
+from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 
@@ -108,11 +108,18 @@ class Cinema:
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
 
-    def hold(self, *seats: str, user: str = "ana", key: str | None = None, session_id: str = "") -> Reservation:
+    def hold(
+        self,
+        *seats: str,
+        user: str = "ana",
+        key: str | None = None,
+        session_id: str = "",
+        contact: Contact | None = None,
+    ) -> Reservation:
         place_hold = PlaceHold(
             self.sessions, self.rows, self.reservations, self.clock, self.ids, HOLD_SECONDS, MAX_SEATS
         )
-        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key))
+        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
         confirm = Confirm(self.rows, self.reservations, self.clock, self.ids)

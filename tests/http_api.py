@@ -55,9 +55,11 @@ class Api:
     def schedule(self, **changes: Any) -> str:
         return str(self.post("/api/sessions", {**SCREENING, **changes}).body["sessionId"])
 
-    def hold(self, session_id: str, *seats: str, user: str = "user-123", **headers: str) -> Answer:
+    def hold(
+        self, session_id: str, *seats: str, user: str = "user-123", email: str | None = None, **headers: str
+    ) -> Answer:
         body = {"sessionId": session_id, "userId": user, "seatNumbers": list(seats)}
-        return self.post("/api/reservations", body, **headers)
+        return self.post("/api/reservations", body | ({"email": email} if email else {}), **headers)
 
     def confirm(self, reservation_id: str, transaction: str = "tx-456") -> Answer:
         payment = {"paymentMethod": "credit_card", "transactionId": transaction}

@@ -89,6 +89,7 @@ _DETAILS = (
     (r"^Expected at most two decimals$", "esperadas no máximo duas casas decimais"),
     (r"^Expected (\d+) to (\d+) characters$", r"esperados de \1 a \2 caracteres"),
     (r"^Expected a whole number from (\d+) to (\d+)$", r"esperado um número inteiro de \1 a \2"),
+    (r"^Expected an e-mail address such as (.+)$", r"esperado um endereço de e-mail como \1"),
     (r"^Expected a moment such as (.+)$", r"esperado um momento como \1"),
 )
 

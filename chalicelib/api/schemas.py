@@ -16,9 +16,11 @@ from chalicelib.application.queries import SeatMap, SeatView, seen
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import DependencyState, Page
-from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
 from chalicelib.domain.times import from_iso, to_iso, whole_ms
+
+from .messages import language
 
 if TYPE_CHECKING:
     from chalicelib.application.analytics import SessionAnalytics
@@ -30,6 +32,11 @@ LONGEST_KEY_CHARACTERS = 255
 LARGEST_PAGE = 100
 
 NOT_BLANK = r"\S"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+"""As SES takes it: ASCII, no quoting, no address literal. An international domain comes in its xn-- form."""
+
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
@@ -37,6 +44,7 @@ Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
+Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
 
 
 class MalformedRequest(Exception):
@@ -71,6 +79,7 @@ class HoldRequest(msgspec.Struct, rename="camel"):
     session_id: SessionId
     user_id: UserId
     seat_numbers: Annotated[list[Seat], Meta(min_length=1, max_length=100)]
+    email: Email | None = None
 
 
 class PaymentRequest(msgspec.Struct, rename="camel"):
@@ -101,7 +110,8 @@ def schedule_session(request: Request) -> ScheduleSession:
 
 def hold_seats(request: Request) -> HoldSeats:
     body = _body(request, HoldRequest)
-    return HoldSeats(body.session_id, body.user_id, tuple(body.seat_numbers), _idempotency_key(request))
+    key, contact = _idempotency_key(request), _contact(request, body.email)
+    return HoldSeats(body.session_id, body.user_id, tuple(body.seat_numbers), key, contact)
 
 
 def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
@@ -162,6 +172,14 @@ def _price(number: float) -> Decimal:
     if price != round(price, 2):
         raise MalformedRequest("Expected at most two decimals", "$.ticketPrice")
     return round(price, 2)
+
+
+def _contact(request: Request, email: str | None) -> Contact | None:
+    if email is None:
+        return None
+    if not _EMAIL.fullmatch(email):
+        raise MalformedRequest("Expected an e-mail address such as ana@example.com", "$.email")
+    return Contact(email, language(request.headers.get("accept-language", "")))
 
 
 def _idempotency_key(request: Request) -> str | None:

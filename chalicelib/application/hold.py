@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import IdempotencyKeyReused, SeatsUnavailable, TooManySeats
-from chalicelib.domain.reservations import Held, Reservation, SeatsTaken, State
+from chalicelib.domain.reservations import Contact, Held, Reservation, SeatsTaken, State
 
 FINGERPRINT_CHARACTERS = 12
 """48 bits of SHA-256: it only has to tell the few requests apart that one user sends with one key."""
@@ -28,6 +28,7 @@ class HoldSeats:
     user_id: str
     seat_numbers: tuple[str, ...]
     idempotency_key: str | None = None
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class PlaceHold:
             fingerprint=_fingerprint(command, seats) if command.idempotency_key is not None else "",
             created_at=now,
             expires_at=now + timedelta(seconds=self.hold_seconds),
+            contact=command.contact,
         )
 
     def _remembered(self, reservation: Reservation) -> Reservation:
@@ -109,5 +111,6 @@ def _same_request(stored: Reservation, reservation: Reservation) -> Reservation:
 
 
 def _fingerprint(command: HoldSeats, seats: tuple[str, ...]) -> str:
-    request = "\0".join((command.session_id, command.user_id, *seats))
+    address = (command.contact.email,) if command.contact else ()
+    request = "\0".join((command.session_id, command.user_id, *seats, *address))
     return hashlib.sha256(request.encode()).hexdigest()[:FINGERPRINT_CHARACTERS]

@@ -1,7 +1,7 @@
 """Reservations and sales: what is remembered of a buyer's hold, and what stands in the rows of seats meanwhile."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -37,6 +37,17 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Where the buyer wants to be written to, and in which language, a tag as en or pt-BR.
+
+    Stands on the reservation only: no event, log or answer shows the address.
+    """
+
+    email: str = field(repr=False)
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
     id: str
     session_id: str
@@ -49,6 +60,7 @@ class Reservation:
     expires_at: datetime
     state: State = State.PENDING
     sale: Sale | None = None
+    contact: Contact | None = None
 
     def state_at(self, now: datetime) -> State:
         """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Page
-from chalicelib.domain.reservations import Hold, Reservation, Sale, State
+from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 
 from .cursors import from_cursor, to_cursor
@@ -121,6 +121,8 @@ def _item(reservation: Reservation) -> ReservationItem:
         expires_at_ms=to_ms(reservation.expires_at),
         state=reservation.state,
         ttl=to_ms(reservation.expires_at + REMEMBERED) // 1000,
+        email=reservation.contact.email if reservation.contact else None,
+        language=reservation.contact.language if reservation.contact else None,
     )
 
 
@@ -137,6 +139,7 @@ def _reservation(item: ReservationItem) -> Reservation:
         expires_at=from_ms(int(item.expires_at_ms)),
         state=State(item.state),
         sale=_sale(item),
+        contact=Contact(item.email, item.language or "") if item.email else None,
     )
 
 

@@ -89,6 +89,8 @@ class ReservationItem(Model):
     transaction_id = UnicodeAttribute(null=True)
     payment_method = UnicodeAttribute(null=True)
     paid_at = UnicodeAttribute(null=True)
+    email = UnicodeAttribute(null=True)
+    language = UnicodeAttribute(null=True)
 
     purchases = Purchases()
 

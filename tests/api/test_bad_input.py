@@ -61,6 +61,23 @@ BAD_HOLDS: dict[str, dict[str, Any]] = {
     "user as a boolean": {"userId": True},
     "user of 129 characters": {"userId": "u" * 129},
     "user with a control character": {"userId": "user\u0007"},
+    "an empty address": {"email": ""},
+    "an address without @": {"email": "ana.example.com"},
+    "an address without a domain": {"email": "ana@"},
+    "an address without a dot": {"email": "ana@localhost"},
+    "two addresses": {"email": "ana@example.com, bia@example.com"},
+    "an address with a name": {"email": "Ana <ana@example.com>"},
+    "an address with a header": {"email": "ana@example.com\r\nBcc: all@example.com"},
+    "an address with a line break": {"email": "ana@example.com\n"},
+    "an address with a space": {"email": "ana @example.com"},
+    "an address with two dots": {"email": "ana..b@example.com"},
+    "an address beyond ASCII": {"email": "anã@example.com"},
+    "a domain beyond ASCII": {"email": "ana@exãmple.com"},
+    "an address literal": {"email": "ana@[127.0.0.1]"},
+    "a local part of 65": {"email": f"{'a' * 65}@example.com"},
+    "an address of 255": {"email": f"ana@{'b.' * 123}comma"},
+    "an address of 50 kB": {"email": f"{'a.' * 25_000}@example.com"},
+    "an address as a number": {"email": 7},
     "unknown session": {"sessionId": "550e8400-e29b-41d4-a716-446655440000"},
     "malformed session": {"sessionId": "../../etc/passwd"},
     "session of 50 kB": {"sessionId": "x" * 50_000},
@@ -110,6 +127,16 @@ def test_a_bad_hold_is_refused_and_holds_nothing(api: Api, session_id: str, chan
 
     assert_refused(answer, 400, 404)
     assert set(api.seats(session_id).values()) == {"available"}
+
+
+def test_a_bad_address_is_named_in_the_readers_language(api: Api, session_id: str) -> None:
+    bad = {**HOLD, "sessionId": session_id, "email": "ana"}
+    english = api.post("/api/reservations", bad).body
+    portuguese = api.post("/api/reservations", bad, Accept_Language="pt-BR").body
+
+    assert english["field"] == portuguese["field"] == "$.email"
+    assert "Expected an e-mail address such as ana@example.com" in english["message"]
+    assert "esperado um endereço de e-mail como ana@example.com" in portuguese["message"]
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)

@@ -4,6 +4,8 @@ import re
 import uuid
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.conftest import ApiServers
 from tests.http_api import SCREENING, Api
 
@@ -97,6 +99,29 @@ def test_a_hold_is_answered_with_its_seats_price_and_expiry(api: Api, session_id
     assert timedelta(seconds=20) < left <= timedelta(seconds=30)
     assert answer.body == {"status": "pending", "seats": ["A1", "A2"], "totalAmount": 50.00}
     assert '"totalAmount":50.00' in answer.text
+
+
+@pytest.mark.parametrize(
+    "email",
+    [None, "ana@example.com", "o'brien+cinema@a.b-c.example", f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 57}.com"],
+)
+def test_an_address_is_optional_and_never_shown(api: Api, session_id: str, email: str | None) -> None:
+    request = {"sessionId": session_id, "userId": "ana", "seatNumbers": ["A1"], "email": email}
+    held = api.post("/api/reservations", request)
+    assert held.status == 201, held.text
+    shown = api.get(f"/api/reservations/{held.body['reservationId']}")
+
+    assert "email" not in shown.body
+    assert not email or email not in held.text + shown.text
+
+
+def test_the_same_key_with_another_address_is_another_request(api: Api, session_id: str) -> None:
+    first = api.hold(session_id, "A1", email="ana@example.com", Idempotency_Key="k1")
+    again = api.hold(session_id, "A1", email="ana@example.com", Idempotency_Key="k1", Accept_Language="pt")
+    other = api.hold(session_id, "A1", email="bia@example.com", Idempotency_Key="k1")
+
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    assert (other.status, other.body["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
 def test_a_refused_hold_names_the_seats_and_holds_none(api: Api, session_id: str) -> None:

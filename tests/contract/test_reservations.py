@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.infrastructure.cursors import to_cursor
 from tests.builders import IDS, NOW, a_reservation, a_sale, a_user, later_hold_of
 
@@ -36,6 +36,14 @@ def test_an_added_reservation_is_given_and_found_as_it_is(backend: Backend, fing
 
     assert backend.reservations.add(reservation) == reservation
     assert backend.reservations.find(reservation.id) == reservation
+
+
+def test_the_buyers_contact_is_kept_through_the_sale(backend: Backend) -> None:
+    contact = Contact("ana@example.com", "pt-BR")
+    reservation = backend.reservations.add(replace(a_reservation(), contact=contact))
+
+    assert backend.reservations.find(reservation.id) == reservation
+    assert paid(backend, reservation).contact == contact
 
 
 def test_a_reservation_added_again_leaves_the_earlier_one_which_is_given(backend: Backend) -> None:

@@ -27,11 +27,12 @@ def write_units(calls: list[Call]) -> float:
     return sum(call.write_units for call in calls)
 
 
+@pytest.mark.parametrize("email", [None, f"{'a' * 64}@{'b.' * 90}example"], ids=["no address", "a long address"])
 def test_a_hold_in_one_row_costs_two_calls_and_three_write_units_at_most(
-    wired_api: Api, wire: Wire, known_session: str
+    wired_api: Api, wire: Wire, known_session: str, email: str | None
 ) -> None:
     with wire.counting() as calls:
-        wired_api.hold(known_session, "A1", "A2", "A3", Idempotency_Key=uuid.uuid4().hex)
+        wired_api.hold(known_session, "A1", "A2", "A3", email=email, Idempotency_Key=uuid.uuid4().hex)
 
     assert operations(calls) == ["UpdateItem", "PutItem"]
     assert 0 < write_units(calls) <= 3
