@@ -1,11 +1,15 @@
 """Configuration: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_HOLD_SECONDS = 900
 """The longest delay of an SQS message: a hold's expiry message waits that long at most."""
+
+DEFAULT_SENDER = "tickets@example.com"
+"""Nobody's: an emulator takes it, AWS never will."""
 
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
@@ -27,6 +31,8 @@ class Settings:
     connections_url: str
     """Where we post to these connections."""
     log_level: str
+    mail_from: str
+    time_zone: str
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -41,6 +47,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         live_url=environment.get("LIVE_URL", ""),
         connections_url=environment.get("CONNECTIONS_URL", ""),
         log_level=environment.get("LOG_LEVEL") or "INFO",
+        mail_from=_mail_from(environment),
+        time_zone=_time_zone(environment),
     )
 
 
@@ -63,3 +71,24 @@ def _id_secret(environment: Mapping[str, str], stage: str) -> str:
     if stage in ("local", "test"):
         return LOCAL_SECRET
     raise SettingInvalid(f"ID_SECRET is missing: stage {stage!r} needs one, the same on every instance.")
+
+
+def _mail_from(environment: Mapping[str, str]) -> str:
+    """A bare address: what SES and the function's policy compare."""
+    address = environment.get("MAIL_FROM") or DEFAULT_SENDER
+    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", address):
+        raise SettingInvalid(f"MAIL_FROM must be an e-mail address without a name, not {address!r}.")
+    return address
+
+
+def _time_zone(environment: Mapping[str, str]) -> str:
+    """The cinema's, in which letters tell times."""
+    name = environment.get("TIME_ZONE") or "UTC"
+    if name == "UTC":
+        return name
+    from zoneinfo import ZoneInfo  # only where it is needed: every function reads the settings at its cold start
+
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError) as error:
+        raise SettingInvalid(f"TIME_ZONE must be an IANA name such as America/Sao_Paulo, not {name!r}.") from error

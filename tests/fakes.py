@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally
 from chalicelib.domain.events import Event, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.mail import MailRefused, Message
 from chalicelib.domain.ports import Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
@@ -209,6 +210,31 @@ class FakeAnalytics:
             if counted_of == session_id:
                 buckets[bucket] += tally
         return dict(buckets)
+
+
+@dataclass
+class FakeMail:
+    """`sent` is what left. `sender` must be one of the verified ones."""
+
+    sender: str = "tickets@example.com"
+    verified: frozenset[str] = frozenset({"tickets@example.com"})
+    sent: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        if self.sender not in self.verified:
+            raise MailRefused("the sender is not verified")
+        self.sent.append(message)
+
+
+@dataclass
+class FakeLedger:
+    entered: set[str] = field(default_factory=set)
+
+    def has(self, event_id: str) -> bool:
+        return event_id in self.entered
+
+    def enter(self, event_id: str) -> None:
+        self.entered.add(event_id)
 
 
 class Crash(Exception):

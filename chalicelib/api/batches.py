@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.domain.events import UnreadableMessage
+from chalicelib.domain.events import GivenUp
 from chalicelib.domain.ports import Outgoing
 
 from .answers import log
@@ -52,7 +52,7 @@ def each_change(
 def _is_done(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
     try:
         handle(record)
-    except UnreadableMessage as error:
+    except GivenUp as error:
         return _parked(record, redelivery, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])

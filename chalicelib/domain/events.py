@@ -71,5 +71,9 @@ class Event:
     data: Mapping[str, str | int]
 
 
-class UnreadableMessage(Exception):
-    """Not a message of ours, or of a version that we don't know: trying again won't help."""
+class GivenUp(Exception):
+    """Trying again won't help: the message is parked at once, with this reason."""
+
+
+class UnreadableMessage(GivenUp):
+    """Not a message of ours, or of a version that we don't know."""

@@ -13,6 +13,7 @@ from .sessions import Session
 
 if TYPE_CHECKING:
     from .analytics import Tally
+    from .mail import Letter, Message
 
 T = TypeVar("T")
 
@@ -166,4 +167,28 @@ class Viewers(Protocol):
 class Screens(Protocol):
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
         """Sends the message to each, once. Gives those whose connection is gone; others may miss it."""
+        ...
+
+
+class Letters(Protocol):
+    def __call__(self, letter: Letter) -> Message:
+        """Puts the letter into words, in its reader's language; English where we don't speak it."""
+        ...
+
+
+class Mail(Protocol):
+    def send(self, message: Message) -> None:
+        """Raises MailRefused, which trying again can't help, and MailUnavailable."""
+        ...
+
+
+class Ledger(Protocol):
+    """One consumer's book of the events that it has dealt with, for effects that no transaction can hold."""
+
+    def has(self, event_id: str) -> bool:
+        """Consistent. Raises StoreUnavailable."""
+        ...
+
+    def enter(self, event_id: str) -> None:
+        """Entering twice is entering once. Raises StoreUnavailable."""
         ...

@@ -1,4 +1,4 @@
-"""The ledger: which consumer has dealt with which event, written together with what the event did.
+"""The ledger: which consumer has dealt with which event, written together with what the event did where it can be.
 
 put "consumer#event", unless it is there ──┐
 the event's effects                      ──┴── one transaction: both or neither
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Clock
 
-from .dynamodb import outages_as_refusals, when_free_of_conflict, why_cancelled
+from .dynamodb import Table, outages_as_refusals, when_free_of_conflict, why_cancelled
 from .tables import LedgerItem
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ class Ledger:
         writes = [{"Put": self._entry(event_id)}, *effects]
         return when_free_of_conflict(lambda: self._written(writes), self.sleep)
 
+    def has(self, event_id: str) -> bool:
+        return Table(self.client, self.table_name).get({"id": {"S": self.entry_id(event_id)}}) is not None
+
+    def enter(self, event_id: str) -> None:
+        """After an effect outside of the database. Raises StoreUnavailable."""
+        with outages_as_refusals("PutItem"):
+            self.client.put_item(TableName=self.table_name, Item=self._item(event_id))
+
     def entry_id(self, event_id: str) -> str:
         return f"{self.consumer}#{event_id}"
 
@@ -54,12 +62,15 @@ class Ledger:
         return True
 
     def _entry(self, event_id: str) -> dict[str, Any]:
-        forgotten_at = int((self.clock() + REMEMBERED).timestamp())
         return {
             "TableName": self.table_name,
-            "Item": LedgerItem(self.entry_id(event_id), ttl=forgotten_at).serialize(),
+            "Item": self._item(event_id),
             "ConditionExpression": "attribute_not_exists(id)",
         }
+
+    def _item(self, event_id: str) -> dict[str, Any]:
+        forgotten_at = int((self.clock() + REMEMBERED).timestamp())
+        return LedgerItem(self.entry_id(event_id), ttl=forgotten_at).serialize()
 
 
 def _entered_before(reasons: Sequence[Mapping[str, Any]]) -> bool:

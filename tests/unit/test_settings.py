@@ -8,7 +8,19 @@ from chalicelib.settings import SettingInvalid, Settings, load
 def test_nothing_need_be_set_on_ones_own_machine() -> None:
     settings = load({})
 
-    assert settings == Settings("local", "cinema-local", 30, 8, settings.id_secret, "", "", "", "INFO")
+    assert settings == Settings(
+        stage="local",
+        table_prefix="cinema-local",
+        hold_seconds=30,
+        max_seats_per_hold=8,
+        id_secret=settings.id_secret,
+        redis_url="",
+        live_url="",
+        connections_url="",
+        log_level="INFO",
+        mail_from="tickets@example.com",
+        time_zone="UTC",
+    )
     assert settings.id_secret
 
 
@@ -23,15 +35,28 @@ def test_what_is_set_is_taken() -> None:
         "LIVE_URL": "wss://live",
         "CONNECTIONS_URL": "https://connections",
         "LOG_LEVEL": "DEBUG",
+        "MAIL_FROM": "box-office@cinema.example",
+        "TIME_ZONE": "America/Sao_Paulo",
     }
 
     assert load(environment) == Settings(
-        "dev", "mine", 900, 1, "s", "redis://cache", "wss://live", "https://connections", "DEBUG"
+        stage="dev",
+        table_prefix="mine",
+        hold_seconds=900,
+        max_seats_per_hold=1,
+        id_secret="s",
+        redis_url="redis://cache",
+        live_url="wss://live",
+        connections_url="https://connections",
+        log_level="DEBUG",
+        mail_from="box-office@cinema.example",
+        time_zone="America/Sao_Paulo",
     )
 
 
 def test_what_is_empty_counts_as_not_set() -> None:
-    assert load(dict.fromkeys(("STAGE", "TABLE_PREFIX", "HOLD_SECONDS", "ID_SECRET", "LOG_LEVEL"), "")) == load({})
+    names = ("STAGE", "TABLE_PREFIX", "HOLD_SECONDS", "ID_SECRET", "LOG_LEVEL", "MAIL_FROM", "TIME_ZONE")
+    assert load(dict.fromkeys(names, "")) == load({})
 
 
 def test_tables_are_named_after_the_stage() -> None:
@@ -49,3 +74,15 @@ def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: str) 
 def test_a_shared_stage_needs_a_secret_of_its_own(stage: str) -> None:
     with pytest.raises(SettingInvalid, match="ID_SECRET is missing"):
         load({"STAGE": stage})
+
+
+@pytest.mark.parametrize("zone", ["Sao Paulo", "America/Nowhere", "../../etc/passwd", "America", "-03"])
+def test_a_time_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    with pytest.raises(SettingInvalid, match="TIME_ZONE must be an IANA name"):
+        load({"TIME_ZONE": zone})
+
+
+@pytest.mark.parametrize("sender", ["Cinema <tickets@example.com>", "tickets", "a@b@c", "a b@example.com", "a@b\n"])
+def test_a_sender_is_a_bare_address(sender: str) -> None:
+    with pytest.raises(SettingInvalid, match="MAIL_FROM must be"):
+        load({"MAIL_FROM": sender})
