@@ -66,3 +66,10 @@ def on_event_to_audit(event: Any) -> batches.BatchAnswer:
 def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
     consume = bootstrap.told(bootstrap.count_event())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+# Five letters to a mail service that hangs fit into the handler's 30 seconds.
+@app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
+def on_event_to_email(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.write_to_buyer())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.application.analytics import CountEvent, ShowAnalytics
     from chalicelib.application.audit import ListEvents, RecordEvent
     from chalicelib.application.confirm import Confirm
+    from chalicelib.application.email import WriteToBuyer
     from chalicelib.application.hold import PlaceHold
     from chalicelib.application.live import ShowChanges, StopWatching, Watch
     from chalicelib.application.queries import (
@@ -101,6 +102,20 @@ def analytics() -> ports.Analytics:
     from chalicelib.infrastructure.ledger import Ledger
 
     return DynamoAnalytics(database(), _named("analytics"), Ledger(database(), _named("ledger"), "analytics", clock()))
+
+
+@cache
+def letters() -> ports.Letters:
+    from chalicelib.infrastructure.letters import TemplateLetters
+
+    return TemplateLetters(settings().time_zone)
+
+
+@cache
+def mail() -> ports.Mail:
+    from chalicelib.infrastructure import ses
+
+    return ses.SesMail(ses.client(), settings().mail_from)
 
 
 @cache
@@ -298,6 +313,15 @@ def count_event() -> CountEvent:
     from chalicelib.application.analytics import CountEvent
 
     return CountEvent(analytics())
+
+
+@cache
+def write_to_buyer() -> WriteToBuyer:
+    from chalicelib.application.email import WriteToBuyer
+    from chalicelib.infrastructure.ledger import Ledger
+
+    ledger = Ledger(database(), _named("ledger"), "email", clock())
+    return WriteToBuyer(reservations(), sessions(), letters(), mail(), ledger, clock())
 
 
 # What a stream or queue record sets off.

@@ -4,7 +4,7 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL.
+MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from chalicelib.settings import DEFAULT_SENDER
 from infra.package import BUILD, ROOT, PackagingError, check_stage, package
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ APP_SETTINGS = {
     "MaxSeatsPerHold": "MAX_SEATS_PER_HOLD",
     "LogLevel": "LOG_LEVEL",
     "RedisUrl": "REDIS_URL",
+    "MailFrom": "MAIL_FROM",
+    "TimeZone": "TIME_ZONE",
 }
 """Stack parameters, and the variables they are taken from."""
 
@@ -50,6 +53,7 @@ EVENT_HANDLERS = (
     "OnHoldLapsed",
     "OnEventToAudit",
     "OnEventToAnalytics",
+    "OnEventToEmail",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
@@ -79,12 +83,13 @@ class AppDeployment:
 
 
 def deploy_data(stage: str) -> None:
-    """Create or update the tables, queues and alarms of `stage`. Raises DeploymentError."""
+    """Create or update the tables, queues and alarms of `stage`, and ask for its sender. Raises DeploymentError."""
     template = (ROOT / "infra" / "stateful.yaml").read_text()
     parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
     for table in ("reservations", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
+    _ensure_sender(os.environ.get("MAIL_FROM") or DEFAULT_SENDER)
     if stage == PRODUCTION:
         boto3.client("cloudformation").update_termination_protection(
             StackName=data_stack(stage), EnableTerminationProtection=True
@@ -286,6 +291,24 @@ def _is_missing(error: ClientError) -> bool:
 
 def _url_of(bucket: str, key: str) -> str:
     return f"{boto3.client('s3').meta.endpoint_url}/{bucket}/{key}"
+
+
+# The sender of letters
+
+
+def _ensure_sender(address: str) -> None:
+    """Have SES verify the sender unless it, or its domain, is an identity already.
+
+    An emulator believes at once; AWS writes to the address, and a link in that mail has to be followed. The default
+    address is nobody's: AWS is not asked to write to it.
+    """
+    if address == DEFAULT_SENDER and not os.environ.get("AWS_ENDPOINT_URL"):
+        print(f"Letters can't leave: {address} is only for emulators. Set MAIL_FROM to an address of yours.")
+        return
+    client = boto3.client("ses")
+    known = {name for page in client.get_paginator("list_identities").paginate() for name in page["Identities"]}
+    if not known & {address, address.rpartition("@")[2]}:
+        client.verify_email_identity(EmailAddress=address)
 
 
 # What a template says, made so where the endpoint left it out

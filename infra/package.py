@@ -30,7 +30,7 @@ CHALICE = Path(sys.executable).with_name("chalice")
 
 LAMBDA_PYTHON = (3, 11)
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
-AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "sqs", "ssm", "sts"}
+AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "ses", "sqs", "ssm", "sts"}
 
 # Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
 # boto3.session imports them.

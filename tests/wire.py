@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 class Fault(Enum):
@@ -98,14 +98,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         wire: Wire = self.server.wire  # type: ignore[attr-defined]
-        service, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        service, operation = self._asked(body)
         fault = wire.strikes()
         if fault in (Fault.CRASH_BEFORE, Fault.THROTTLED):
             wire.calls.append(Call(service, operation, {}))
             return self._refuse("SimulatedCrash" if fault is Fault.CRASH_BEFORE else "ThrottlingException")
         status, headers, answer = self._forward(wire.target, service, body)
-        wire.calls.append(Call(service, operation, json.loads(answer or b"{}")))
+        wire.calls.append(Call(service, operation, json.loads(answer or b"{}") if service else {}))
         if fault is Fault.ANSWER_LOST_ONCE:
             wire.fault = None
             self.close_connection = True
@@ -113,6 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.CRASH_AFTER:
             return self._refuse("SimulatedCrash")
         return self._answer(status, headers, answer)
+
+    def _asked(self, body: bytes) -> tuple[str, str]:
+        """Service and operation. Where the target is not in a header, as with SES, the operation is in the body."""
+        target = self.headers.get("X-Amz-Target", "")
+        service, _, operation = target.partition(".")
+        return (service, operation) if target else ("", parse_qs(body.decode()).get("Action", [""])[0])
 
     def _forward(self, target: str, service: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}

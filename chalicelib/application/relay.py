@@ -22,10 +22,11 @@ from .release import Expire
 EXPIRY = "expiry"
 AUDIT = "audit"
 ANALYTICS = "analytics"
+EMAIL = "email"
 
 ROUTES: Mapping[EventType, tuple[str, ...]] = {
-    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS),
-    EventType.PAYMENT_CONFIRMED: (AUDIT, ANALYTICS),
+    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL),
+    EventType.PAYMENT_CONFIRMED: (AUDIT, ANALYTICS, EMAIL),
     EventType.RESERVATION_EXPIRED: (AUDIT, ANALYTICS),
     EventType.RESERVATION_CANCELLED: (AUDIT, ANALYTICS),
     EventType.SEAT_RELEASED: (AUDIT, ANALYTICS),

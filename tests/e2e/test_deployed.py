@@ -8,7 +8,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from infra import deploy
+from infra import deploy, mailbox
 
 STAGE = "dev"
 HANDLERS_SECONDS = 30
@@ -80,6 +80,21 @@ def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
     again = _hold(api, session_id, "A1", user=user, **key)
     assert (first.status, again.status) == (201, 201)
     assert again.body == first.body
+
+
+def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> None:
+    """By the deployed handler in its own role, from templates in the package."""
+    address = f"{uuid4()}@example.com"
+    request = {"sessionId": _scheduled(api), "userId": "ana", "seatNumbers": ["A1"], "email": address}
+    held = api("POST", "/api/reservations", request, **{"Accept-Language": "pt-BR"})
+    payment = {"paymentMethod": "credit_card", "transactionId": "tx-456"}
+    assert api("POST", f"/api/reservations/{held.body['reservationId']}/confirm", payment).status == 200
+
+    def told() -> bool:
+        letters = [letter for letter in mailbox.letters(emulator_with_iam) if address in letter.to]
+        return "Seus assentos para Oppenheimer" in " ".join(letter.subject for letter in letters)
+
+    _eventually(told, True)
 
 
 def test_cancelled_seats_are_free_again(api: Api) -> None:

@@ -19,7 +19,7 @@ from chalicelib.application.relay import ROUTES
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
-QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics"}
+QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", "OnEventToEmail"}
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
 UNCHECKED_HASH = 1
@@ -179,6 +179,10 @@ def _definition(resources: Template) -> Template:
 def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Path) -> None:
     for statement in json.loads(path.read_text())["Statement"]:
         assert not any("*" in action for action in statement["Action"])
+        if statement["Action"] == ["ses:SendRawEmail"]:
+            # Whose identity it is, the address or its domain, is the account's affair: the sender is what counts.
+            assert statement["Condition"]["StringEqualsIfExists"] == {"ses:FromAddress": {"Ref": "MailFrom"}}
+            continue
         for resource in _arns(statement):
             assert re.search(
                 r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/", resource
@@ -212,6 +216,8 @@ def test_each_relay_may_send_to_the_queue_of_each_consumer(resources: Template) 
 
 def _arns(statement: Template) -> list[str]:
     resource = statement["Resource"]
+    if resource == "*":
+        return [resource]
     return [each["Fn::Sub"] for each in (resource if isinstance(resource, list) else [resource])]
 
 
@@ -276,6 +282,45 @@ def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: 
     command = [sys.executable, "-I", "-S", "-c", script]  # -S: without the packages installed here
     done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
     assert done.stdout == "cinema-tickets\n", done.stderr
+
+
+LETTER = """
+import sys; sys.path.insert(0, sys.argv[1])
+import zoneinfo; zoneinfo.reset_tzpath(())
+from datetime import datetime, timezone
+from decimal import Decimal
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.mail import Letter
+from chalicelib.domain.reservations import Contact, Reservation
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure import ses
+from chalicelib.infrastructure.letters import TONGUES, TemplateLetters
+now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
+session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
+reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
+event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
+for language in TONGUES:
+    letter = Letter("held", Contact("ana@example.com", language), event, reservation, session)
+    print(TemplateLetters(sys.argv[2])(letter).subject)
+ses.client()
+"""
+
+
+def test_the_package_alone_is_enough_to_write_a_letter_in_any_time_zone(made: Package, tmp_path: Path) -> None:
+    """With time zones of its own: a Lambda image need not have any."""
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-I", "-S", "-c", LETTER, str(tmp_path), "America/Sao_Paulo"]
+    lambda_environment = {"AWS_DEFAULT_REGION": "us-east-1", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
+    assert [line[:18] for line in done.stdout.splitlines()] == ["Pay by 19:00:00 lo", "Pague até 19:00:00"], done.stderr
+
+
+def test_no_other_function_imports_what_letters_are_made_with() -> None:
+    script = "import sys, app; print(sorted({'jinja2', 'zoneinfo', 'tzdata'} & sys.modules.keys()))"
+    environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert done.stdout == b"[]\n", done.stderr
 
 
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:
