@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, processes, seed
+from infra import deploy, mailbox, processes, seed
 from infra import emulator as machines
 from infra.deploy import DeploymentError
 from infra.emulator import Machine
@@ -134,7 +134,7 @@ def _child(name: str, module: str, *options: str, logged: bool = False) -> conte
 
 
 def _greet(system: Running, session_id: str) -> None:
-    hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"]}}'
+    hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
     on_lambda = f"{system.gateway_url}/api/sessions" if system.gateway_url else "not on this emulator"
     say(
         f"""
@@ -142,8 +142,9 @@ def _greet(system: Running, session_id: str) -> None:
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
   Events       {system.events}
+  Letters      {_where_letters_are()}
 
-Hold two seats:
+Hold two seats, and get a letter:
   curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\
     -d '{hold}'
 and see them:
@@ -151,6 +152,13 @@ and see them:
 
 Ctrl-C stops everything."""
     )
+
+
+def _where_letters_are() -> str:
+    try:
+        return f".venv/bin/python -m infra.ops mail   (or {mailbox.address(os.environ['AWS_ENDPOINT_URL'])})"
+    except mailbox.NoMailboxError:
+        return "taken by this emulator, which does not show them"
 
 
 def _watch(system: Running) -> NoReturn:

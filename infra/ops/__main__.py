@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 the command found something to repair, 2 it could 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
@@ -13,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from infra.ops import dlq
 from infra.ops.connection import Connection, OpsError
 from infra.ops.doctor import doctor
+from infra.ops.mail import mail
 from infra.ops.queues import queues_of
 from infra.ops.status import status
 from infra.ops.text import Answer
@@ -54,6 +56,10 @@ def _dlq_purge(connection: Connection, options: argparse.Namespace) -> Answer:
     return dlq.purge(connection.client("sqs"), queues, letters, sure=options.yes)
 
 
+def _mail(connection: Connection, options: argparse.Namespace) -> Answer:
+    return mail(connection, options.limit, options.to, options.html)
+
+
 def _rebuild(connection: Connection, options: argparse.Namespace) -> Answer:
     from infra.ops.rebuild import rebuild, report_progress  # the application: `doctor` must run where it can't
 
@@ -70,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "status", _status, "queues, dead letters and tables", "status --stage dev")
     _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
     _add_rebuild(commands)
+    _add_mail(commands)
     letters = commands.add_parser("dlq", help="dead letters: list, show, redrive, purge")
     _add_dead_letter_commands(letters.add_subparsers(required=True, metavar="COMMAND"))
     return top
@@ -87,6 +94,13 @@ def _add_dead_letter_commands(commands: Any) -> None:
     show.add_argument("--limit", type=_at_least_one, default=10, metavar="N", help="at most N messages (10)")
     redrive.add_argument("--limit", type=_at_least_one, metavar="N", help="at most N messages (all there are now)")
     purge.add_argument("--yes", action="store_true", help="I am sure")
+
+
+def _add_mail(commands: Any) -> None:
+    made = _add(commands, "mail", _mail, "the letters that an emulator took instead of sending them", "mail --limit 1")
+    made.add_argument("--limit", type=_at_least_one, default=10, metavar="N", help="the N newest (10)")
+    made.add_argument("--to", metavar="ADDRESS", help="those to this address only")
+    made.add_argument("--html", type=Path, metavar="FILE", help="save the newest one's HTML there")
 
 
 def _add_rebuild(commands: Any) -> None:
