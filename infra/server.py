@@ -44,6 +44,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """A client that sends more than allowed is read to its end up to here, so that it sees our answer and not a reset."""
 IDLE_SECONDS = 75
+WITHOUT_BODY = (204, 304)
 
 BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
@@ -201,14 +202,14 @@ class Handler(ChaliceRequestHandler):
         fields |= {name.lower(): (name, value) for name, value in headers.items()}
         fields.pop("content-length", None)
         self.send_response(code)
-        if code != 204:
+        if code not in WITHOUT_BODY:
             self.send_header("Content-Length", str(len(payload)))
         if self.close_connection:
             self.send_header("Connection", "close")
         elif self.request_version == "HTTP/1.0":
             self.send_header("Connection", "keep-alive")
         self._send_headers(dict(fields.values()))
-        if self.command != "HEAD" and code != 204:
+        if self.command != "HEAD" and code not in WITHOUT_BODY:
             self.wfile.write(payload)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

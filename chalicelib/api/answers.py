@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Blueprint, NotFoundError, Request, Response
 
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
@@ -49,6 +49,7 @@ REFUSALS: dict[type[Exception], Refused] = {
     schemas.BodyTooLarge: Refused(413, "PAYLOAD_TOO_LARGE", lambda _: {"limitBytes": schemas.LARGEST_BODY_BYTES}),
     refusals.CursorInvalid: Refused(400, "CURSOR_INVALID"),
     refusals.TooManySeats: Refused(400, "TOO_MANY_SEATS", lambda e: {"requested": e.asked, "limit": e.limit}),
+    NotFoundError: Refused(404, "NOT_FOUND"),
     refusals.SessionNotFound: Refused(404, "SESSION_NOT_FOUND"),
     refusals.ReservationNotFound: Refused(404, "RESERVATION_NOT_FOUND"),
     refusals.SeatsNotFound: Refused(

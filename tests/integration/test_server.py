@@ -31,6 +31,10 @@ def address() -> Iterator[tuple[str, int]]:
     def nothing() -> Response:
         return Response(body=None, status_code=204)
 
+    @app.route("/unchanged")
+    def unchanged() -> Response:
+        return Response(body="", status_code=304, headers={"ETag": '"1"'})
+
     @app.route("/unsendable")
     def unsendable() -> Response:
         return Response(body="x", headers={"X-Arrow": "\N{RIGHTWARDS ARROW}"})
@@ -149,6 +153,18 @@ def test_head_has_no_body_and_leaves_the_connection_in_step(address: tuple[str, 
     connection.close()
 
     assert (head.status, head_body, after) == (404, b"", 204)
+
+
+def test_an_answer_that_has_no_body_says_nothing_about_its_length(address: tuple[str, int]) -> None:
+    connection = HTTPConnection(*address, timeout=10)
+    connection.request("GET", "/unchanged")
+    unchanged = connection.getresponse()
+    unchanged.read()
+    connection.request("GET", "/nothing")
+    after = connection.getresponse().status
+    connection.close()
+
+    assert (unchanged.status, unchanged.headers["Content-Length"], after) == (304, None, 204)
 
 
 def test_a_client_that_is_asked_to_wait_is_told_to_go_on(address: tuple[str, int]) -> None:

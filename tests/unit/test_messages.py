@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from chalice.app import NotFoundError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ EXAMPLES: list[Exception] = [
     schemas.BodyTooLarge(),
     refusals.CursorInvalid(),
     refusals.TooManySeats(asked=9, limit=8),
+    NotFoundError(),
     refusals.SessionNotFound("s-1"),
     refusals.ReservationNotFound("res-1"),
     refusals.SeatsNotFound(("A1", "C9")),

@@ -1,0 +1,125 @@
+"""What browsers load: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and the pages that refer to them.
+
+Text only: API Gateway hands other bodies out as base64, unless the first type in a browser's Accept is exactly theirs.
+So icons are SVG, and a part brings no fonts.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from chalice.app import Blueprint, NotFoundError, Request, Response
+
+from .answers import answered
+
+routes = Blueprint(__name__)
+
+WEB = Path(__file__).parent.parent / "web"
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+}
+"""What a part may hold besides its index.html; a file of another kind is not served."""
+
+FRESH_FOREVER = "public, max-age=31536000, immutable"
+ASK_FIRST = "no-cache"
+"""To be kept, and to be used after asking whether it is still the same: a 304."""
+
+CONTENT_SECURITY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+_REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is served: `version` changes with each byte of it."""
+
+    body: str
+    content_type: str
+
+    @cached_property
+    def version(self) -> str:
+        return hashlib.sha256(self.body.encode()).hexdigest()[:16]
+
+
+@routes.route("/assets/{part}/{file}", methods=["GET"])
+@answered(routes)
+def show_asset(request: Request, part: str, file: str) -> Response:
+    asset = _asset(part, file)
+    query: Mapping[str, str] = request.query_params or {}
+    return unless_known(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
+
+
+def page(request: Request, part: str, **security: str) -> Response:
+    """The part's index.html. It refers to files as assets/<part>/<file>: relative, so that a stage's path stays before.
+
+    `security` changes directives of the Content-Security-Policy: style_src="'self' 'unsafe-inline'".
+    """
+    if request.context.get("path", "").endswith("/") and request.context.get("resourcePath") != "/":
+        return _without_slash(request)
+    policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
+    response = unless_known(request, _page(part), ASK_FIRST)
+    response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    return response
+
+
+def unless_known(request: Request, text: Text, cache_control: str) -> Response:
+    """The text, or 304 when the client says with If-None-Match that it has just this one."""
+    tag = f'"{text.version}"'
+    headers: dict[str, str | list[str]] = {
+        "ETag": tag,
+        "Cache-Control": cache_control,
+        "Content-Type": text.content_type,
+        **SAFETY,
+    }
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        return Response("", status_code=304, headers=headers)
+    return Response(text.body, headers=headers)
+
+
+@cache
+def _assets() -> Mapping[tuple[str, str], Path]:
+    """Each file that may be asked for, by part and name: nothing else is read, whatever a path says."""
+    return {(path.parent.name, path.name): path for path in WEB.glob("*/*") if path.suffix in TYPES}
+
+
+@cache
+def _asset(part: str, file: str) -> Text:
+    """Raises NotFoundError for what is not among the assets."""
+    if (path := _assets().get((part, file))) is None:
+        raise NotFoundError
+    return Text(path.read_text(encoding="utf-8"), TYPES[path.suffix])
+
+
+@cache
+def _page(part: str) -> Text:
+    """With the version in each reference, so that browsers keep the files and still get new ones at once."""
+    html = (WEB / part / "index.html").read_text(encoding="utf-8")
+    versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", html)
+    return Text(versioned, "text/html; charset=utf-8")
+
+
+def _without_slash(request: Request) -> Response:
+    """Relative references of /docs/ would miss: the page is at /docs."""
+    name = str(request.context["path"]).rstrip("/").rpartition("/")[2]
+    return Response("", status_code=308, headers={"Location": f"../{name}", "Cache-Control": ASK_FIRST})
