@@ -5,7 +5,19 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib import bootstrap
-from chalicelib.api import analytics, answers, audit, batches, health, live, methods, reservations, sessions, static
+from chalicelib.api import (
+    analytics,
+    answers,
+    audit,
+    batches,
+    health,
+    live,
+    methods,
+    openapi,
+    reservations,
+    sessions,
+    static,
+)
 
 PREFIX = bootstrap.settings().table_prefix
 
@@ -20,6 +32,7 @@ app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
 app.register_blueprint(health.routes)
+app.register_blueprint(openapi.routes)
 app.register_blueprint(static.routes)
 methods.refuse_other_methods(app)
 

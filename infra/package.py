@@ -46,8 +46,6 @@ UNUSED = (
     "boto3/data",
     "boto3/examples",
     "botocore/data/*/*/examples-1.json*",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
 )
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -13,7 +13,7 @@ routes = Blueprint(__name__)
 @routes.route("/health", methods=["GET"])
 @answered(routes)
 def health(request: Request) -> Response:
-    return ok({"status": "ok"})
+    return ok(schemas.HealthBody("ok"))
 
 
 @routes.route("/ready", methods=["GET"])

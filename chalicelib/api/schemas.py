@@ -14,7 +14,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView, seen
 from chalicelib.application.schedule import ScheduleSession
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import DependencyState, Page
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
@@ -192,6 +192,19 @@ def _idempotency_key(request: Request) -> str | None:
 # Answers.
 
 
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
+Money = Annotated[
+    msgspec.Raw, Meta(description="With two decimals: 50.00.", extra_json_schema={"type": "number", "minimum": 0})
+]
+Ratio = Annotated[
+    msgspec.Raw, Meta(description="With four decimals: 0.1250.", extra_json_schema={"type": "number", "minimum": 0})
+]
+SeatStatus = Annotated[str, Meta(extra_json_schema={"enum": ["available", "reserved", "sold"]})]
+Readiness = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "unavailable"]})]
+DependencyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["up", "down"]})]
+
+
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
     """What is None is left out."""
 
@@ -200,18 +213,18 @@ class ScheduledBody(Answer):
     session_id: str
     movie_title: str
     available_seats: int
-    created_at: str
+    created_at: Moment
 
 
 class SessionBody(Answer):
     session_id: str
     movie_title: str
-    start_time: str
+    start_time: Moment
     room_number: str
     total_seats: int
     seats_per_row: int
-    ticket_price: msgspec.Raw
-    created_at: str
+    ticket_price: Money
+    created_at: Moment
 
 
 class ProgrammeBody(Answer):
@@ -221,8 +234,8 @@ class ProgrammeBody(Answer):
 
 class SeatBody(Answer):
     number: str
-    status: str
-    expires_at: str | None = None
+    status: SeatStatus
+    expires_at: Moment | None = None
 
 
 class SeatMapBody(Answer):
@@ -234,29 +247,29 @@ class SeatMapBody(Answer):
 
 class HeldBody(Answer):
     reservation_id: str
-    status: str
-    expires_at: str
+    status: State
+    expires_at: Moment
     seats: Sequence[str]
-    total_amount: msgspec.Raw
+    total_amount: Money
 
 
 class ReservationBody(Answer):
     reservation_id: str
     session_id: str
     user_id: str
-    status: str
-    expires_at: str
+    status: State
+    expires_at: Moment
     seats: Sequence[str]
-    total_amount: msgspec.Raw
+    total_amount: Money
     sale_id: str | None = None
-    paid_at: str | None = None
+    paid_at: Moment | None = None
 
 
 class SaleBody(Answer):
     sale_id: str
-    status: str
+    status: State
     seats: Sequence[str]
-    paid_at: str
+    paid_at: Moment
 
 
 class PurchaseBody(Answer):
@@ -264,8 +277,8 @@ class PurchaseBody(Answer):
     session_id: str
     movie_title: str
     seats: Sequence[str]
-    total_amount: msgspec.Raw
-    purchased_at: str
+    total_amount: Money
+    purchased_at: Moment
 
 
 class PurchasesBody(Answer):
@@ -276,8 +289,8 @@ class PurchasesBody(Answer):
 
 class EventBody(Answer):
     id: str
-    type: str
-    occurred_at: str
+    type: EventType
+    occurred_at: Moment
     reservation_id: str
     user_id: str
     seats: Sequence[str]
@@ -290,17 +303,29 @@ class EventsBody(Answer):
     next_cursor: str | None = None
 
 
+class HealthBody(Answer):
+    status: Annotated[str, Meta(extra_json_schema={"const": "ok"})]
+
+
 class DependencyBody(Answer):
     name: str
-    state: str
+    state: DependencyStatus
     required: bool
     latency_ms: float
     reason: str | None = None
 
 
 class ReadinessBody(Answer):
-    status: str
+    status: Readiness
     dependencies: list[DependencyBody]
+
+
+class DocumentBody(Answer):
+    """OpenAPI 3.1."""
+
+    openapi: str
+    info: Mapping[str, Any]
+    paths: Mapping[str, Any]
 
 
 class TotalsBody(Answer):
@@ -310,22 +335,22 @@ class TotalsBody(Answer):
     seats_in_sales: int
     expiries: int
     cancellations: int
-    revenue: msgspec.Raw
+    revenue: Money
 
 
 class DayBody(Answer):
-    day: str
+    day: Day
     holds: int
     sales: int
     expiries: int
     cancellations: int
-    revenue: msgspec.Raw
+    revenue: Money
 
 
 class MomentBody(Answer):
     """What there was at the end of the five minutes that begin `at`."""
 
-    at: str
+    at: Moment
     sold_seats: int
     held_seats: int
 
@@ -334,13 +359,13 @@ class AnalyticsBody(Answer):
     """Facts are counted some seconds after they happen: `as_of` is when these numbers were read."""
 
     session_id: str
-    as_of: str
+    as_of: Moment
     total_seats: int
     totals: TotalsBody
-    occupancy: msgspec.Raw
+    occupancy: Ratio
     by_day: list[DayBody]
     occupancy_over_time: list[MomentBody]
-    conversion: msgspec.Raw | None = None
+    conversion: Ratio | None = None
 
 
 class LiveBody(Answer):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+import aws_lambda_powertools
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
 from .answers import answered
@@ -18,6 +19,8 @@ from .answers import answered
 routes = Blueprint(__name__)
 
 WEB = Path(__file__).parent.parent / "web"
+SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
+"""Powertools brings the viewer along: it is neither in our repository nor loaded from elsewhere."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -100,7 +103,9 @@ def unless_known(request: Request, text: Text, cache_control: str) -> Response:
 @cache
 def _assets() -> Mapping[tuple[str, str], Path]:
     """Each file that may be asked for, by part and name: nothing else is read, whatever a path says."""
-    return {(path.parent.name, path.name): path for path in WEB.glob("*/*") if path.suffix in TYPES}
+    ours = {(path.parent.name, path.name): path for path in WEB.glob("*/*")}
+    viewer = {("docs", path.name): path for path in SWAGGER_UI.glob("*.min.*")}
+    return {name: path for name, path in (ours | viewer).items() if path.suffix in TYPES}
 
 
 @cache

@@ -1,0 +1,281 @@
+"""What each route is for, takes, gives and refuses, with an example of each: openapi.py makes the document from it.
+
+Adding a route takes an entry in OPERATIONS (or in FOR_BROWSERS), adding a refusal one in REFUSALS, a path parameter one
+in PATH. A test fails until they are there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from chalice.app import NotFoundError
+from msgspec import Meta
+
+from chalicelib.application.analytics import SessionAnalytics
+from chalicelib.application.queries import SeatMap, SeatView
+from chalicelib.domain import refusals
+from chalicelib.domain.analytics import Tally
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.ports import DependencyState, Page
+from chalicelib.domain.reservations import Reservation, Sale, State
+from chalicelib.domain.sessions import Session
+
+from . import schemas
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """In a path, a query or a header; `kind` is its type in msgspec's words."""
+
+    name: str
+    says: str
+    kind: Any = str
+    example: object = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`takes` and `gives` are examples: their types are what the document shows.
+
+    What every operation may answer (500, and what API Gateway itself refuses), and what follows from taking a body or
+    parameters, is not said here. `also` are answers that are neither success nor error.
+    """
+
+    topic: str
+    summary: str
+    gives: msgspec.Struct
+    status: int = 200
+    says: str = ""
+    takes: msgspec.Struct | None = None
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    refuses: tuple[type[Exception], ...] = ()
+    also: Mapping[int, msgspec.Struct] = field(default_factory=dict)
+    asks_the_database: bool = True
+    has_etag: bool = False
+
+
+# The examples: one screening, one buyer and one reservation, through all operations.
+
+NOW = datetime(2024, 2, 10, 14, 30, tzinfo=UTC)
+USER = "user-123"
+SESSION = Session(
+    id="550e8400-e29b-41d4-a716-446655440000",
+    movie_title="Oppenheimer",
+    starts_at=datetime(2024, 2, 15, 19, tzinfo=UTC),
+    room="A1",
+    total_seats=4,
+    seats_per_row=10,
+    ticket_price=Decimal("25.00"),
+    created_at=NOW - timedelta(days=3),
+)
+PENDING = Reservation(
+    id="res-_CmOVZQyGfY5dQwBbk4u0XH2lqSYlzIJ8",
+    session_id=SESSION.id,
+    movie_title=SESSION.movie_title,
+    user_id=USER,
+    seats=("A1", "A2"),
+    amount=Decimal("50.00"),
+    fingerprint="",
+    created_at=NOW,
+    expires_at=NOW + timedelta(seconds=30),
+)
+SALE = Sale("sale-GQzU3BvY9mbr5cFjCq8HJw", "tx-456", "credit_card", NOW + timedelta(seconds=12))
+SOLD = PENDING.confirmed(SALE)
+SEATS = SeatMap(
+    SESSION.id,
+    (
+        SeatView("A1", "available"),
+        SeatView("A2", "reserved", PENDING.expires_at),
+        SeatView("A3", "sold"),
+        SeatView("A4", "available"),
+    ),
+)
+HAPPENED = Event(
+    id="01b307acba4f54f5",
+    type=EventType.PAYMENT_CONFIRMED,
+    occurred_at=SALE.paid_at,
+    session_id=SESSION.id,
+    reservation_id=SOLD.id,
+    user_id=USER,
+    seats=SOLD.seats,
+    data={"amountCents": 5000, "saleId": SALE.id, "transactionId": "tx-456", "paymentMethod": "credit_card"},
+)
+COUNTED = Tally(holds=2, seats_in_holds=3, sales=1, seats_in_sales=2, revenue_cents=5000, expiries=1)
+NUMBERS = SessionAnalytics(
+    session_id=SESSION.id,
+    total_seats=SESSION.total_seats,
+    as_of=NOW + timedelta(minutes=7),
+    total=COUNTED,
+    by_day=((date(2024, 2, 10), COUNTED),),
+    over_time=((NOW, COUNTED),),
+)
+DEPENDENCIES = (
+    DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),
+    DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="timed out"),
+)
+IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), DEPENDENCIES[1])
+
+REFUSALS: tuple[Exception, ...] = (
+    schemas.MalformedJson("JSON is malformed: expected ',' (byte 17)"),
+    schemas.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
+    schemas.MalformedRequest("Expected 1 to 255 characters"),
+    schemas.BodyTooLarge(),
+    NotFoundError(),
+    refusals.CursorInvalid(),
+    refusals.TooManySeats(asked=9, limit=8),
+    refusals.SessionNotFound(SESSION.id),
+    refusals.ReservationNotFound(PENDING.id),
+    refusals.SeatsNotFound(("C9",)),
+    refusals.SeatsUnavailable(("A1",)),
+    refusals.ReservationConfirmed(PENDING.id),
+    refusals.AlreadyPaid(PENDING.id, SALE.id, "tx-789"),
+    refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
+    refusals.ReservationCancelled(PENDING.id),
+    refusals.IdempotencyKeyReused(),
+    refusals.StoreUnavailable("UpdateItem"),
+)
+"""Each kind in answers.REFUSALS, raised with the facts of the example."""
+
+
+# Parameters.
+
+PATH = {
+    "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
+    "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
+    "user_id": Parameter("user_id", "The buyer's id, as in the hold.", schemas.UserId, USER),
+}
+LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=schemas.LARGEST_PAGE)], 20)
+CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
+PAGE = (LIMIT, CURSOR)
+FROM = Parameter("from", "Screenings that start at this moment or later.", datetime, SESSION.starts_at)
+LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "Any text of yours that names this request among all of the buyer's. Sent again with it, the request gets the same "
+    "answer and has no second effect.",
+    Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS)],
+    "8c1f6a0e-6a0b-4b62-9d43-2d6c1c2c7f3a",
+)
+
+
+# Operations.
+
+SCREENINGS, RESERVATIONS, NUMBERS_AND_FACTS, SERVICE = "Screenings", "Reservations", "Numbers and facts", "Service"
+
+TOPICS = {
+    SCREENINGS: "What is on, and which seats are free.",
+    RESERVATIONS: "Hold seats for 30 seconds, pay for them or give them back; and what was bought.",
+    NUMBERS_AND_FACTS: "What has happened to a screening.",
+    SERVICE: "Whether the system is well, and this document.",
+}
+
+FOR_BROWSERS = frozenset({"GET /docs", "GET /assets/{part}/{file}"})
+"""Pages and files: part of no contract."""
+
+OPERATIONS: Mapping[str, Operation] = {
+    "POST /api/sessions": Operation(
+        SCREENINGS,
+        "Schedule a screening",
+        says="Seats are numbered A1, A2, … row by row. The price has two decimals at most.",
+        takes=schemas.SessionRequest(SESSION.movie_title, SESSION.starts_at, SESSION.room, 16, 25.00),
+        gives=schemas.scheduled(replace(SESSION, total_seats=16)),
+        status=201,
+    ),
+    "GET /api/sessions": Operation(
+        SCREENINGS,
+        "What is on, by start time",
+        query=(*PAGE, FROM),
+        gives=schemas.programme(Page([SESSION], None)),
+        refuses=(refusals.CursorInvalid,),
+    ),
+    "GET /api/sessions/{session_id}": Operation(
+        SCREENINGS, "One screening", gives=schemas.session(SESSION), refuses=(refusals.SessionNotFound,)
+    ),
+    "GET /api/sessions/{session_id}/seats": Operation(
+        SCREENINGS,
+        "Its seats, as they are now",
+        says="A hold that has lapsed is shown as available from its very second.",
+        gives=schemas.seat_map(SEATS),
+        refuses=(refusals.SessionNotFound,),
+    ),
+    "POST /api/reservations": Operation(
+        RESERVATIONS,
+        "Hold seats for 30 seconds, all of them or none",
+        headers=(IDEMPOTENCY_KEY,),
+        takes=schemas.HoldRequest(SESSION.id, USER, list(PENDING.seats)),
+        gives=schemas.held(PENDING),
+        status=201,
+        refuses=(
+            refusals.TooManySeats,
+            refusals.SessionNotFound,
+            refusals.SeatsNotFound,
+            refusals.SeatsUnavailable,
+            refusals.IdempotencyKeyReused,
+        ),
+    ),
+    "GET /api/reservations/{reservation_id}": Operation(
+        RESERVATIONS,
+        "A reservation and its state",
+        gives=schemas.reservation(SOLD, SOLD.state),
+        refuses=(refusals.ReservationNotFound,),
+    ),
+    "POST /api/reservations/{reservation_id}/confirm": Operation(
+        RESERVATIONS,
+        "The payment arrived: the seats are sold",
+        says="Confirming again with the same transaction gives the same sale.",
+        takes=schemas.PaymentRequest(SALE.payment_method, SALE.transaction_id),
+        gives=schemas.sale(SOLD),
+        refuses=(
+            refusals.ReservationNotFound,
+            refusals.AlreadyPaid,
+            refusals.ReservationExpired,
+            refusals.ReservationCancelled,
+        ),
+    ),
+    "DELETE /api/reservations/{reservation_id}": Operation(
+        RESERVATIONS,
+        "Give the seats back",
+        says="The same answer comes also the second time.",
+        gives=schemas.reservation(PENDING, State.CANCELLED),
+        refuses=(refusals.ReservationNotFound, refusals.ReservationConfirmed, refusals.ReservationExpired),
+    ),
+    "GET /api/users/{user_id}/purchases": Operation(
+        RESERVATIONS,
+        "What a user bought, newest first",
+        says="A sale is in it as soon as its confirmation has been answered.",
+        query=PAGE,
+        gives=schemas.purchases(USER, Page([SOLD], None)),
+        refuses=(refusals.CursorInvalid,),
+    ),
+    "GET /api/sessions/{session_id}/events": Operation(
+        NUMBERS_AND_FACTS,
+        "Everything that happened to a screening, once, in order",
+        query=PAGE,
+        gives=schemas.events(SESSION.id, Page([HAPPENED], None)),
+        refuses=(refusals.SessionNotFound, refusals.CursorInvalid),
+    ),
+    "GET /api/sessions/{session_id}/analytics": Operation(
+        NUMBERS_AND_FACTS,
+        "A screening in numbers",
+        gives=schemas.analytics(NUMBERS),
+        refuses=(refusals.SessionNotFound,),
+    ),
+    "GET /health": Operation(
+        SERVICE, "Alive; no dependency is touched", gives=schemas.HealthBody("ok"), asks_the_database=False
+    ),
+    "GET /ready": Operation(
+        SERVICE,
+        "Each dependency, with its state and latency",
+        says="503 only when one is down that bookings need.",
+        gives=schemas.readiness(DEPENDENCIES),
+        also={503: schemas.readiness(IMPOSSIBLE)},
+        asks_the_database=False,
+    ),
+    "GET /openapi.json": Operation(
+        SERVICE, "This document", gives=schemas.DocumentBody("3.1.0", {}, {}), has_etag=True, asks_the_database=False
+    ),
+}
