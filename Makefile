@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack check lint benchmark deploy deploy-local stop clean
+.PHONY: help run demo test test-localstack check lint benchmark api-docs deploy deploy-local stop clean
 
 PYTHON ?= python3.11
 STAGE ?= dev
@@ -35,6 +35,9 @@ lint: $(installed) ## format, lint, types and import contracts only
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m infra.benchmark
+
+api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
+	@$(venv_python) -m infra.api_docs
 
 deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment
 	@$(venv_python) -m infra.deploy $(STAGE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from chalice.app import Chalice
 
 from infra import emulator as machine
 from infra import processes
@@ -65,6 +66,17 @@ def redis_url(run_dir: Path) -> Iterator[str]:
         except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         yield url
+
+
+@pytest.fixture(scope="session")
+def app() -> Chalice:
+    """app.py with the tests' names, whoever loads it first. It connects to nothing."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in SETTINGS.items():
+            environment.setenv(name, value)
+        from app import app
+
+        return app
 
 
 @dataclass

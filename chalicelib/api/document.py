@@ -67,13 +67,15 @@ class Problem:
 
 def document(app: Chalice) -> Json:
     """Raises NotDescribed when a route has no entry in the table, or an entry no route."""
-    operations = dict(_described(app))
+    views = _views(app)
     of_types, types = _types_of(OPERATIONS.values())
     known = {problem.code: problem for problem in _problems()}
     paths: dict[str, Json] = {}
-    for (method, path), view in operations.items():
-        operation = OPERATIONS[f"{method} {path}"]
-        paths.setdefault(path, {})[method.lower()] = _operation(path, view, operation, known, of_types)
+    for route, said in OPERATIONS.items():
+        method, path = route.split(" ")
+        responses = _responses(said, known, of_types, views)
+        operation = {"operationId": views[route], **_operation(path, said, of_types), "responses": responses}
+        paths.setdefault(path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -101,10 +103,10 @@ def encoded(made: Json) -> str:
 # Routes
 
 
-def _described(app: Chalice) -> Iterator[tuple[tuple[str, str], str]]:
-    """(method, path) and the view's name of each operation."""
+def _views(app: Chalice) -> dict[str, str]:
+    """The name of the view of each operation. Raises NotDescribed."""
     registered = {
-        f"{method} {path}": ((method, path), entry.view_function.__name__)
+        f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
         if not is_refusal(entry.view_function)
@@ -115,25 +117,21 @@ def _described(app: Chalice) -> Iterator[tuple[tuple[str, str], str]]:
     gone = OPERATIONS.keys() - registered.keys()
     if gone:
         raise NotDescribed(f"No route is {', '.join(sorted(gone))}: remove it from chalicelib/api/operations.py.")
-    yield from (registered[route] for route in OPERATIONS)
+    return registered
 
 
-def _operation(
-    path: str, view: str, said: Operation, known: Mapping[str, Problem], of_types: Mapping[type, Json]
-) -> Json:
+def _operation(path: str, said: Operation, of_types: Mapping[type, Json]) -> Json:
     in_path = [_parameter(PATH[name], "path") for name in re.findall(r"{(\w+)}", path)]
     in_query = [_parameter(parameter, "query") for parameter in said.query]
     asked = (*said.headers, IF_NONE_MATCH) if said.has_etag else said.headers
     in_headers = [_parameter(parameter, "header") for parameter in asked]
     language = {"$ref": f"#/components/parameters/{LANGUAGE.name}"}
     made = {
-        "operationId": view,
         "tags": [said.topic],
         "summary": said.summary,
         "description": said.says,
         "parameters": [*in_path, *in_query, *in_headers, language],
         "requestBody": said.takes and {"required": True, "content": _content(said.takes, of_types)},
-        "responses": _responses(said, known, of_types),
     }
     return {name: value for name, value in made.items() if value}
 
@@ -149,9 +147,11 @@ def _parameter(parameter: Parameter, where: str) -> Json:
 # Answers
 
 
-def _responses(said: Operation, known: Mapping[str, Problem], of_types: Mapping[type, Json]) -> Json:
+def _responses(
+    said: Operation, known: Mapping[str, Problem], of_types: Mapping[type, Json], views: Mapping[str, str]
+) -> Json:
     success = _answer(HTTPStatus(said.status).phrase, said.gives, of_types, said.has_etag)
-    answers: Json = {str(said.status): success | _links(said)}
+    answers: Json = {str(said.status): success | _links(said, views)}
     if said.has_etag:
         answers["304"] = {"description": "It is what you have", "headers": _headers("X-Request-Id", "ETag")}
     answers |= {str(status): _answer(HTTPStatus(status).phrase, body, of_types) for status, body in said.also.items()}
@@ -177,24 +177,22 @@ def _answer(description: str, body: msgspec.Struct, of_types: Mapping[type, Json
     return {"description": description, "headers": headers, "content": _content(body, of_types)}
 
 
-def _links(said: Operation) -> Json:
+def _links(said: Operation, views: Mapping[str, str]) -> Json:
     """From what is made here to every operation that takes its id."""
     ids = [name for name in msgspec.to_builtins(said.gives, enc_hook=str) if name.endswith("Id")]
-    links = dict(chain.from_iterable(_uses(name) for name in ids)) if said.status == HTTPStatus.CREATED else {}
+    links = dict(chain.from_iterable(_uses(name, views) for name in ids)) if said.status == HTTPStatus.CREATED else {}
     return {"links": links} if links else {}
 
 
-def _uses(name: str) -> Iterator[tuple[str, Json]]:
+def _uses(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
     """Each operation that takes the id called `name`, in its path or its body, as a link."""
     value, in_path = f"$response.body#/{name}", re.sub(r"(?=[A-Z])", "_", name).lower()
     for route, said in OPERATIONS.items():
-        method, path = route.split(" ")
-        target = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
         body = msgspec.to_builtins(said.takes) if said.takes else {}
-        if f"{{{in_path}}}" in path:
-            yield said.summary, {"operationRef": target, "parameters": {in_path: value}}
+        if f"{{{in_path}}}" in route:
+            yield views[route], {"operationId": views[route], "parameters": {in_path: value}}
         elif name in body:
-            yield said.summary, {"operationRef": target, "requestBody": {**body, name: value}}
+            yield views[route], {"operationId": views[route], "requestBody": {**body, name: value}}
 
 
 def _refusal(problems: list[Problem]) -> Json:
@@ -332,4 +330,5 @@ def _table_of(problems: Iterable[Problem]) -> str:
         f"| {problem.status} | `{problem.code}` | {problem.examples[0][1]['message'].replace('|', ' ')} |"
         for problem in sorted(problems, key=lambda problem: (problem.status, problem.code))
     ]
-    return "\n".join(["| Status | Code | For example |", "|---|---|---|", *rows]) + "\n"
+    lines = ["| Status | Code | For example |", "|---|---|---|", *rows]
+    return "\n".join(["<details><summary>Every error code</summary>", "", *lines, "", "</details>"]) + "\n"
