@@ -140,7 +140,7 @@ def _parameter(parameter: Parameter, where: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     required = {"required": True} if where == "path" else {}
-    made = {"name": parameter.name, "in": where, "description": parameter.says, "schema": _of_request(schema)}
+    made = {"name": parameter.name, "in": where, "description": parameter.says, "schema": schema}
     return made | required | example
 
 

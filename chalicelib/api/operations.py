@@ -146,7 +146,7 @@ REFUSALS: tuple[Exception, ...] = (
 PATH = {
     "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
-    "user_id": Parameter("user_id", "The buyer's id, as in the hold.", schemas.UserId, USER),
+    "user_id": Parameter("user_id", "The buyer's id, as in the hold.", str, USER),
 }
 LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=schemas.LARGEST_PAGE)], 20)
 CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
@@ -157,7 +157,7 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "Any text of yours that names this request among all of the buyer's. Sent again with it, the request gets the same "
     "answer and has no second effect.",
-    Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS)],
+    Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS, pattern=schemas.NOT_BLANK)],
     "8c1f6a0e-6a0b-4b62-9d43-2d6c1c2c7f3a",
 )
 
@@ -276,6 +276,10 @@ OPERATIONS: Mapping[str, Operation] = {
         asks_the_database=False,
     ),
     "GET /openapi.json": Operation(
-        SERVICE, "This document", gives=schemas.DocumentBody("3.1.0", {}, {}), has_etag=True, asks_the_database=False
+        SERVICE,
+        "This document",
+        gives=schemas.DocumentBody("3.1.0", {}, [], [], {}, {}),
+        has_etag=True,
+        asks_the_database=False,
     ),
 }

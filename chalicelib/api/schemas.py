@@ -325,7 +325,10 @@ class DocumentBody(Answer):
 
     openapi: str
     info: Mapping[str, Any]
+    servers: Sequence[Any]
+    tags: Sequence[Any]
     paths: Mapping[str, Any]
+    components: Mapping[str, Any]
 
 
 class TotalsBody(Answer):

@@ -49,6 +49,8 @@ CONTENT_SECURITY = {
 }
 SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
+Headers = dict[str, str | list[str]]
+
 _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 
@@ -88,7 +90,7 @@ def page(request: Request, part: str, **security: str) -> Response:
 def unless_known(request: Request, text: Text, cache_control: str) -> Response:
     """The text, or 304 when the client says with If-None-Match that it has just this one."""
     tag = f'"{text.version}"'
-    headers: dict[str, str | list[str]] = {
+    headers: Headers = {
         "ETag": tag,
         "Cache-Control": cache_control,
         "Content-Type": text.content_type,
@@ -127,4 +129,5 @@ def _page(part: str) -> Text:
 def _without_slash(request: Request) -> Response:
     """Relative references of /docs/ would miss: the page is at /docs."""
     name = str(request.context["path"]).rstrip("/").rpartition("/")[2]
-    return Response("", status_code=308, headers={"Location": f"../{name}", "Cache-Control": ASK_FIRST})
+    headers: Headers = {"Location": f"../{name}", "Cache-Control": ASK_FIRST, "Content-Type": TYPES[".txt"]}
+    return Response("", status_code=308, headers=headers)

@@ -1,15 +1,26 @@
 """One API process with the default settings, and one screening to book."""
 
+import json
 import uuid
 
 import pytest
+from chalice.app import Chalice
 
+from chalicelib.api.document import document as made_of
+from chalicelib.api.document import encoded
+from tests.documented import Document, DocumentedApi
 from tests.http_api import Api
 
 
+@pytest.fixture(scope="session")
+def document(app: Chalice) -> Document:
+    return Document(json.loads(encoded(made_of(app))))
+
+
 @pytest.fixture
-def api(server: str) -> Api:
-    return Api(server)
+def api(server: str, document: Document) -> Api:
+    """Whatever it is answered must be as documented."""
+    return DocumentedApi(server, document)
 
 
 @pytest.fixture

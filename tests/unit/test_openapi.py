@@ -17,6 +17,7 @@ from chalicelib.api.messages import ENGLISH, MESSAGES, PORTUGUESE
 from chalicelib.api.operations import REFUSALS
 from infra import api_docs, server
 from infra.processes import ROOT
+from tests.documented import closed
 
 Json = dict[str, Any]
 
@@ -59,16 +60,6 @@ def contents(made: Json) -> Iterator[tuple[str, Json, Any]]:
 
 def codes(made: Json) -> set[str]:
     return {re.sub(r"(\.\d)?\.[\w-]+$", "", name) for name in made["components"]["examples"]}
-
-
-def closed(schema: Any) -> Any:
-    """The same schema, which takes no field that it does not name."""
-    if isinstance(schema, list):
-        return [closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    shaped = {name: closed(each) for name, each in schema.items()}
-    return {**shaped, "additionalProperties": False} if "properties" in shaped else shaped
 
 
 def test_it_is_valid_openapi(made: Json) -> None:

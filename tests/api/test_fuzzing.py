@@ -1,0 +1,27 @@
+"""Schemathesis makes requests from the document, good and bad, and follows its links: answers are as it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SECONDS = 60
+EXAMPLES = 25
+"""Requests per operation and phase; the seed is fixed, so that a failure can be repeated."""
+
+LEFT_OUT = {
+    "positive_data_acceptance": "no schema can say: a cursor of ours, two decimals, a hold that is still alive",
+    "unsupported_method": "it asks by TRACE, which no gateway passes on; test_bad_input.py asks by the others",
+    "allow_header_conformance": "as above",
+}
+
+
+def test_answers_to_made_up_requests_are_as_documented_and_never_5xx(server: str, tmp_path: Path) -> None:
+    command = [
+        *(str(Path(sys.executable).with_name("st")), "run", f"{server}/openapi.json", f"--url={server}"),
+        *(f"--max-examples={EXAMPLES}", f"--max-time={SECONDS // 3}", "--seed=1", "--no-color"),
+        *("--checks=all", f"--exclude-checks={','.join(LEFT_OUT)}", "--warnings=off"),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Stateful" in done.stdout
