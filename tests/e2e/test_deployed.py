@@ -1,12 +1,15 @@
 """The whole booking flow through API Gateway and Lambda, with the event handlers and roles that are deployed."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import boto3
 import pytest
+import urllib3
 
 from infra import deploy, mailbox
 
@@ -153,6 +156,23 @@ def test_every_error_has_the_contracts_form(api: Api, method: str, path: str, st
     assert answer.status == status
     assert answer.body["error"] == (error or answer.body["error"])
     assert answer.body["message"]
+
+
+def test_the_docs_work_behind_the_stages_path_because_they_refer_to_nothing_absolutely(
+    deployed: deploy.AppDeployment,
+) -> None:
+    page = urllib3.request("GET", f"{deployed.url}/docs", retries=False)
+    references = re.findall(r'(?:src|href)="([^"]+)"', page.data.decode())
+    document = urllib3.request("GET", urljoin(f"{deployed.url}/docs", "openapi.json")).json()
+    server = urljoin(f"{deployed.url}/openapi.json", document["servers"][0]["url"])
+
+    assert page.status == 200
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert len(references) == 6
+    for reference in references:
+        answer = urllib3.request("GET", urljoin(f"{deployed.url}/docs", reference), retries=False)
+        assert (answer.status, answer.headers["X-Content-Type-Options"]) == (200, "nosniff"), reference
+    assert urllib3.request("GET", f"{server.rstrip('/')}/health").status == 200
 
 
 def test_deploying_again_what_is_deployed_changes_nothing(deployed: deploy.AppDeployment) -> None:

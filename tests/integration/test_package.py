@@ -321,6 +321,21 @@ def test_no_other_function_imports_what_letters_are_made_with() -> None:
     environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.stdout == b"[]\n", done.stderr
+def test_what_browsers_load_is_shipped_and_every_page_finds_it(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"""
+import sys; sys.path.insert(0, {str(tmp_path)!r})
+from chalicelib.api import static
+pages = [path.parent.name for path in static.WEB.glob("*/index.html")]
+print(len(pages), sum(len(static._page(part).body) > 0 for part in pages))
+print(sum(len(static._asset(*name).body) > 0 for name in static._assets()))
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    ours = {path for path in (ROOT / "chalicelib" / "web").glob("*/*") if path.suffix != ".html"}
+    pages, found = (list(map(int, line.split())) for line in done.stdout.splitlines())
+    assert pages[0] == pages[1] > 0, done.stderr
+    assert found == [len(ours) + len(("swagger-ui-bundle.min.js", "swagger-ui.min.css"))], done.stderr
 
 
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:
