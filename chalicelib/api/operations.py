@@ -158,8 +158,8 @@ IDEMPOTENCY_KEY = Parameter(
     "Any text of yours that names this request among all of the buyer's. Sent again with it, the request gets the same "
     "answer and has no second effect.",
     Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS, pattern=schemas.NOT_BLANK)],
-    "8c1f6a0e-6a0b-4b62-9d43-2d6c1c2c7f3a",
 )
+"""Without an example: /docs would send it with every request, and the second one would be refused."""
 
 
 # Operations.
@@ -173,8 +173,8 @@ TOPICS = {
     SERVICE: "Whether the system is well, and this document.",
 }
 
-FOR_BROWSERS = frozenset({"GET /docs", "GET /assets/{part}/{file}"})
-"""Pages and files: part of no contract."""
+FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /assets/{part}/{file}"})
+"""Pages and files: no part of the contract."""
 
 OPERATIONS: Mapping[str, Operation] = {
     "POST /api/sessions": Operation(
