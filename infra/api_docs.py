@@ -18,7 +18,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api.document import document, encoded
+from chalicelib.api.document import NotDescribed, document, encoded
 from infra.processes import ROOT
 
 HERE = ROOT / "docs" / "api"
@@ -109,7 +109,7 @@ def _camel(name: str) -> str:
 
 def http_file(requests: list[Request]) -> str:
     head = [
-        "# Made by `make api-docs`. For VS Code's REST Client and tools that read its dialect (httpyac, Kulala).",
+        "# Made by `make api-docs`. For VS Code's REST Client and editors that read its dialect.",
         "# Send the requests from the top: each remembers what those after it are about.",
         "",
         f"@baseUrl = {BASE_URL}",
@@ -200,10 +200,19 @@ def main() -> int:
     os.environ["STAGE"] = "local"
     from app import app  # imported late: it reads the environment
 
-    if checks_only:
-        late = outdated(app)
-        print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "docs/api is up to date.")
-        return 1 if late else 0
+    try:
+        return _check(app) if checks_only else _write(app)
+    except NotDescribed as remedy:
+        sys.exit(str(remedy))
+
+
+def _check(app: Chalice) -> int:
+    late = outdated(app)
+    print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "docs/api is up to date.")
+    return 1 if late else 0
+
+
+def _write(app: Chalice) -> int:
     HERE.mkdir(exist_ok=True)
     for name, text in made(app).items():
         (HERE / name).write_text(text, encoding="utf-8")

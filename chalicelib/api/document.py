@@ -1,7 +1,7 @@
 """Makes the OpenAPI document of the routes that are registered, by the table in operations.py."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
@@ -40,6 +40,7 @@ GATEWAY_ERRORS: Mapping[str, tuple[int, str, Facts]] = {
 """What API Gateway answers without asking us, by infra/app.yaml: code → status, message, facts. In English only."""
 
 ANYWHERE = ("MALFORMED_REQUEST", "THROTTLED", "INTERNAL_ERROR")
+"""What every operation may answer."""
 OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 HEADERS_OF_ANSWERS: Mapping[str, Json] = {
@@ -111,17 +112,23 @@ def _views(app: Chalice) -> dict[str, str]:
         for method, entry in entries.items()
         if not is_refusal(entry.view_function)
     }
-    missing = registered.keys() - OPERATIONS.keys() - FOR_BROWSERS
-    if missing:
-        raise NotDescribed(f"Describe {', '.join(sorted(missing))} in OPERATIONS of chalicelib/api/operations.py.")
+    _demand(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS")
     gone = OPERATIONS.keys() - registered.keys()
     if gone:
         raise NotDescribed(f"No route is {', '.join(sorted(gone))}: remove it from chalicelib/api/operations.py.")
     return registered
 
 
+def _demand(names: Iterable[str], described: Container[str], table: str) -> None:
+    missing = sorted(name for name in names if name not in described)
+    if missing:
+        raise NotDescribed(f"Describe {', '.join(missing)} in {table} of chalicelib/api/operations.py.")
+
+
 def _operation(path: str, said: Operation, of_types: Mapping[type, Json]) -> Json:
-    in_path = [_parameter(PATH[name], "path") for name in re.findall(r"{(\w+)}", path)]
+    names = re.findall(r"{(\w+)}", path)
+    _demand(names, PATH, "PATH")
+    in_path = [_parameter(PATH[name], "path") for name in names]
     in_query = [_parameter(parameter, "query") for parameter in said.query]
     asked = (*said.headers, IF_NONE_MATCH) if said.has_etag else said.headers
     in_headers = [_parameter(parameter, "header") for parameter in asked]
@@ -262,6 +269,7 @@ def _without_null(schema: Json) -> Json:
 
 def _problems() -> Iterator[Problem]:
     """Each code once: ours by the examples in operations.py, Chalice's, and the gateway's."""
+    _demand((kind.__name__ for kind in REFUSALS), [type(raised).__name__ for raised in EXAMPLES], "REFUSALS")
     told: dict[str, Problem] = {}
     for raised in EXAMPLES:
         refused = REFUSALS[type(raised)]

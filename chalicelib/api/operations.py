@@ -41,7 +41,8 @@ class Operation:
     """`takes` and `gives` are examples: their types are what the document shows.
 
     What every operation may answer (500, and what API Gateway itself refuses), and what follows from taking a body or
-    parameters, is not said here. `also` are answers that are neither success nor error.
+    parameters, is not said here. `also` are answers that are neither success nor error. With an ETag, the operation
+    answers 304 to an If-None-Match that has it.
     """
 
     topic: str
@@ -201,6 +202,14 @@ OPERATIONS: Mapping[str, Operation] = {
         says="A hold that has lapsed is shown as available from its very second.",
         gives=schemas.seat_map(SEATS),
         refuses=(refusals.SessionNotFound,),
+    ),
+    "GET /api/live": Operation(
+        SCREENINGS,
+        "Where to open a WebSocket for live seat maps",
+        says='Send `{"action": "subscribe", "sessionId": "…"}` there; each change then comes as '
+        '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url` there is none: poll the seats.',
+        gives=schemas.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
+        asks_the_database=False,
     ),
     "POST /api/reservations": Operation(
         RESERVATIONS,
