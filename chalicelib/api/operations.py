@@ -214,8 +214,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/reservations": Operation(
         RESERVATIONS,
         "Hold seats for 30 seconds, all of them or none",
+        says="To the address, if there is one, letters about the hold and its payment are sent.",
         headers=(IDEMPOTENCY_KEY,),
-        takes=schemas.HoldRequest(SESSION.id, USER, list(PENDING.seats)),
+        takes=schemas.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
         gives=schemas.held(PENDING),
         status=201,
         refuses=(

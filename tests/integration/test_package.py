@@ -321,6 +321,8 @@ def test_no_other_function_imports_what_letters_are_made_with() -> None:
     environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.stdout == b"[]\n", done.stderr
+
+
 def test_what_browsers_load_is_shipped_and_every_page_finds_it(made: Package, tmp_path: Path) -> None:
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(tmp_path)

@@ -61,6 +61,10 @@ def contents(made: Json) -> Iterator[tuple[str, Json, Any]]:
                     yield f"{route} {where} {name}", media["schema"], resolved(made, example)["value"]
 
 
+def answers_of(made: Json) -> Json:
+    return {name: schema for name, schema in made["components"]["schemas"].items() if not name.endswith("Request")}
+
+
 def codes(made: Json) -> set[str]:
     return {re.sub(r"(\.\d)?\.[\w-]+$", "", name) for name in made["components"]["examples"]}
 
@@ -176,7 +180,7 @@ def test_what_is_left_out_when_it_is_not_known_is_not_said_to_be_null(made: Json
 
     assert reservation["properties"]["saleId"] == {"type": "string"}
     assert "saleId" not in reservation["required"]
-    assert '"null"' not in json.dumps(made["components"]["schemas"])
+    assert not [name for name, schema in answers_of(made).items() if '"null"' in json.dumps(schema)]
 
 
 def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> None:
