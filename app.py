@@ -11,6 +11,7 @@ from chalicelib.api import (
     audit,
     batches,
     health,
+    invoices,
     live,
     methods,
     openapi,
@@ -28,6 +29,7 @@ app.register_middleware(answers.in_contract_form, "http")
 # HTTP: see the routes in each module.
 app.register_blueprint(sessions.routes)
 app.register_blueprint(reservations.routes)
+app.register_blueprint(invoices.routes)
 app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
@@ -86,4 +88,10 @@ def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
     consume = bootstrap.told(bootstrap.write_to_buyer())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
+def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.issue_invoice())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())

@@ -6,6 +6,7 @@ database is every path's: it is imported here, in Lambda's init phase, which has
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
     from chalicelib.application.analytics import CountEvent, ShowAnalytics
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.application.confirm import Confirm
     from chalicelib.application.email import WriteToBuyer
     from chalicelib.application.hold import PlaceHold
+    from chalicelib.application.invoices import IssueInvoice, LinkInvoice
     from chalicelib.application.live import ShowChanges, StopWatching, Watch
     from chalicelib.application.queries import (
         CheckReadiness,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from chalicelib.application.schedule import Schedule
     from chalicelib.domain import ports
     from chalicelib.domain.events import Event
+    from chalicelib.domain.invoices import Invoice
     from chalicelib.domain.live import RowState
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
 
@@ -116,6 +120,36 @@ def mail() -> ports.Mail:
     from chalicelib.infrastructure import ses
 
     return ses.SesMail(ses.client(), settings().mail_from)
+
+
+@cache
+def invoices() -> ports.Invoices:
+    from chalicelib.infrastructure.invoices import DynamoInvoices
+
+    return DynamoInvoices(database(), _named("invoices"))
+
+
+@cache
+def s3() -> S3Client:
+    from chalicelib.infrastructure import invoice_files
+
+    return invoice_files.client()
+
+
+@cache
+def invoice_files() -> ports.InvoiceFiles:
+    from chalicelib.infrastructure.invoice_files import S3InvoiceFiles
+
+    return S3InvoiceFiles(s3(), settings().invoices_bucket)
+
+
+@cache
+def print_invoice() -> Callable[[Invoice], bytes]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fpdf misses Pillow, which does not ship: an invoice has no images
+        from chalicelib.infrastructure import invoice_pdf
+
+    return invoice_pdf.printed
 
 
 @cache
@@ -259,6 +293,13 @@ def show_analytics() -> ShowAnalytics:
 
 
 @cache
+def link_invoice() -> LinkInvoice:
+    from chalicelib.application.invoices import LinkInvoice
+
+    return LinkInvoice(invoices(), invoice_files(), reservations(), clock())
+
+
+@cache
 def check_readiness() -> CheckReadiness:
     from chalicelib.application.queries import CheckReadiness
     from chalicelib.infrastructure import probes
@@ -322,6 +363,14 @@ def write_to_buyer() -> WriteToBuyer:
 
     ledger = Ledger(database(), _named("ledger"), "email", clock())
     return WriteToBuyer(reservations(), sessions(), letters(), mail(), ledger, clock())
+
+
+@cache
+def issue_invoice() -> IssueInvoice:
+    from chalicelib.application.invoices import IssueInvoice
+
+    seller = settings().seller, settings().time_zone
+    return IssueInvoice(reservations(), sessions(), invoices(), print_invoice(), invoice_files(), *seller)
 
 
 # What a stream or queue record sets off.

@@ -11,6 +11,12 @@ MAX_HOLD_SECONDS = 900
 DEFAULT_SENDER = "tickets@example.com"
 """Nobody's: an emulator takes it, AWS never will."""
 
+SELLER = "Cinema Tickets|1 Premiere Street|Springfield"
+"""Who sells, on invoices: the name, then the lines of the address."""
+
+EMULATED_ACCOUNT = "000000000000"
+"""The account that every emulator says it is."""
+
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 
@@ -33,13 +39,16 @@ class Settings:
     log_level: str
     mail_from: str
     time_zone: str
+    seller: tuple[str, ...]
+    invoices_bucket: str
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     stage = environment.get("STAGE") or "local"
+    prefix = environment.get("TABLE_PREFIX") or f"cinema-{stage}"
     return Settings(
         stage=stage,
-        table_prefix=environment.get("TABLE_PREFIX") or f"cinema-{stage}",
+        table_prefix=prefix,
         hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
         max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
         id_secret=_id_secret(environment, stage),
@@ -49,6 +58,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         log_level=environment.get("LOG_LEVEL") or "INFO",
         mail_from=_mail_from(environment),
         time_zone=_time_zone(environment),
+        seller=_lines(environment.get("SELLER", "")) or _lines(SELLER),
+        invoices_bucket=environment.get("INVOICES_BUCKET") or _emulated_bucket(environment, f"{prefix}-invoices"),
     )
 
 
@@ -61,6 +72,16 @@ def _number(environment: Mapping[str, str], name: str, *, default: int, least: i
     if not least <= number <= most:
         raise SettingInvalid(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
     return number
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.split("|") if line.strip())
+
+
+def _emulated_bucket(environment: Mapping[str, str], name: str) -> str:
+    """As infra/stateful.yaml names it on an emulator. On AWS the functions are told its name."""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return f"{name}-{EMULATED_ACCOUNT}-{region}"
 
 
 def _id_secret(environment: Mapping[str, str], stage: str) -> str:

@@ -4,7 +4,7 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE.
+MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ APP_SETTINGS = {
     "RedisUrl": "REDIS_URL",
     "MailFrom": "MAIL_FROM",
     "TimeZone": "TIME_ZONE",
+    "Seller": "SELLER",
 }
 """Stack parameters, and the variables they are taken from."""
 
@@ -54,6 +55,7 @@ EVENT_HANDLERS = (
     "OnEventToAudit",
     "OnEventToAnalytics",
     "OnEventToEmail",
+    "OnSaleToInvoice",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"

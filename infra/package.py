@@ -30,7 +30,7 @@ CHALICE = Path(sys.executable).with_name("chalice")
 
 LAMBDA_PYTHON = (3, 11)
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
-AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "ses", "sqs", "ssm", "sts"}
+AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
 
 # Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
 # boto3.session imports them.
@@ -46,6 +46,11 @@ UNUSED = (
     "boto3/data",
     "boto3/examples",
     "botocore/data/*/*/examples-1.json*",
+    "PIL",  # fpdf2 does without it where there are no images
+    "pillow.libs",
+    "fontTools/**/*.so",  # each stands beside a Python module that does the same, for work that we don't do
+    *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
+    "share",
 )
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)

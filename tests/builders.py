@@ -4,15 +4,17 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
 from chalicelib.application.relay import RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
-from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.events import Event, EventType, ReservationChange
+from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.ports import Reservations, Rows
-from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale
+from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 
@@ -92,6 +94,24 @@ def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: date
 def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "session-1") -> Event:
     kind = EventType.RESERVATION_CREATED
     return Event(event_id, kind, occurred_at, session_id, "res-1", "ana", ("A1", "A2"), {"amountCents": 5000})
+
+
+def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event:
+    """As the relay tells of the reservation's sale."""
+    sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
+    pending = replace(reservation, state=State.PENDING, sale=None)
+    change = ReservationChange(pending, pending.confirmed(sale), paid_at)
+    relayed = RelayReservation(Expire(FakeRows(), FakeReservations(), MovableClock(paid_at)))(change)
+    return next(message.content for message in relayed if isinstance(message.content, Event))
+
+
+SELLER = ("Cine São José", "Rua da Estreia, 1", "São Paulo")
+
+
+def a_bill(reservation: Reservation | None = None, paid_at: datetime = PAID_AT, **changes: Any) -> Bill:
+    session = a_session()
+    sale = a_paid_event(reservation or a_reservation(session=session), paid_at)
+    return replace(bill_for(sale, session, SELLER), **changes)
 
 
 @dataclass

@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally
 from chalicelib.domain.events import Event, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.mail import MailRefused, Message
-from chalicelib.domain.ports import Outgoing, Page
+from chalicelib.domain.ports import InvoiceLink, Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
     Held,
@@ -235,6 +236,34 @@ class FakeLedger:
 
     def enter(self, event_id: str) -> None:
         self.entered.add(event_id)
+
+
+@dataclass
+class FakeInvoices:
+    known: dict[str, Invoice] = field(default_factory=dict)
+
+    def number(self, bill: Bill) -> Invoice:
+        place = 1 + sum(invoice.bill.series == bill.series for invoice in self.known.values())
+        return self.known.setdefault(bill.reservation_id, Invoice(bill, place))
+
+    def mark_filed(self, invoice: Invoice) -> None:
+        self.known[invoice.bill.reservation_id] = invoice.in_file()
+
+    def find(self, reservation_id: str) -> Invoice | None:
+        return self.known.get(reservation_id)
+
+
+@dataclass
+class FakeInvoiceFiles:
+    """`puts` is every PDF that came, by number."""
+
+    puts: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def put(self, invoice: Invoice, pdf: bytes) -> None:
+        self.puts.append((invoice.number, pdf))
+
+    def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
+        return InvoiceLink(invoice.number, f"https://files/{invoice.number}", now + timedelta(minutes=5))
 
 
 class Crash(Exception):

@@ -58,6 +58,8 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.SeatsUnavailable: Refused(
         409, "SEAT_ALREADY_RESERVED", lambda e: {"conflictingSeats": e.seats}, lambda e: {"seats": e.seats}
     ),
+    refusals.InvoiceNotReady: Refused(404, "INVOICE_NOT_READY", _reservation, headers={"Retry-After": "2"}),
+    refusals.ReservationNotPaid: Refused(409, "RESERVATION_NOT_PAID", _reservation),
     refusals.ReservationConfirmed: Refused(409, "RESERVATION_ALREADY_CONFIRMED", _reservation),
     refusals.AlreadyPaid: Refused(409, "RESERVATION_ALREADY_PAID", _reservation),
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
@@ -103,6 +105,12 @@ def ok(answer: Any, status: int = 200) -> Response:
 
 def created(answer: Any) -> Response:
     return ok(answer, status=201)
+
+
+def see_other(url: str, answer: Any) -> Response:
+    response = ok(answer, status=303)
+    response.headers["Location"] = url
+    return response
 
 
 def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:

@@ -47,6 +47,7 @@ HEADERS_OF_ANSWERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Tell us this one when something went wrong.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The language of the message.", "schema": {"enum": ["en", "pt-BR"]}},
     "Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}},
+    "Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri"}},
     "ETag": {"description": "Changes with the content: send it as `If-None-Match`.", "schema": {"type": "string"}},
 }
 IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 when it is still the same.")
@@ -157,7 +158,8 @@ def _parameter(parameter: Parameter, where: str) -> Json:
 def _responses(
     said: Operation, known: Mapping[str, Problem], of_types: Mapping[type, Json], views: Mapping[str, str]
 ) -> Json:
-    success = _answer(HTTPStatus(said.status).phrase, said.gives, of_types, said.has_etag)
+    own_headers = ["ETag"] * said.has_etag + ["Location"] * (said.status == HTTPStatus.SEE_OTHER)
+    success = _answer(HTTPStatus(said.status).phrase, said.gives, of_types, own_headers)
     answers: Json = {str(said.status): success | _links(said, views)}
     if said.has_etag:
         answers["304"] = {"description": "It is what you have", "headers": _headers("X-Request-Id", "ETag")}
@@ -179,8 +181,10 @@ def _codes(said: Operation) -> Iterable[str]:
     )
 
 
-def _answer(description: str, body: msgspec.Struct, of_types: Mapping[type, Json], has_etag: bool = False) -> Json:
-    headers = _headers("X-Request-Id", *(["ETag"] if has_etag else []))
+def _answer(
+    description: str, body: msgspec.Struct, of_types: Mapping[type, Json], own_headers: Iterable[str] = ()
+) -> Json:
+    headers = _headers("X-Request-Id", *own_headers)
     return {"description": description, "headers": headers, "content": _content(body, of_types)}
 
 

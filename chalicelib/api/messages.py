@@ -25,6 +25,14 @@ MESSAGES: dict[str, dict[str, str]] = {
     "NOT_FOUND": {ENGLISH: "There is nothing at this address.", PORTUGUESE: "Não há nada neste endereço."},
     "SESSION_NOT_FOUND": {ENGLISH: "There is no such session.", PORTUGUESE: "Esta sessão não existe."},
     "RESERVATION_NOT_FOUND": {ENGLISH: "There is no such reservation.", PORTUGUESE: "Esta reserva não existe."},
+    "INVOICE_NOT_READY": {
+        ENGLISH: "The invoice is being made: ask again in some seconds.",
+        PORTUGUESE: "A fatura está sendo emitida: tente de novo em alguns segundos.",
+    },
+    "RESERVATION_NOT_PAID": {
+        ENGLISH: "The reservation is not paid for, so it has no invoice.",
+        PORTUGUESE: "A reserva não foi paga, por isso não tem fatura.",
+    },
     "SEAT_NOT_FOUND": {
         ENGLISH: "This room has no seats {seats}.",
         PORTUGUESE: "Esta sala não tem os assentos {seats}.",

@@ -19,7 +19,7 @@ from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.domain import refusals
 from chalicelib.domain.analytics import Tally
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import DependencyState, Page
+from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 
@@ -95,6 +95,12 @@ SEATS = SeatMap(
         SeatView("A4", "available"),
     ),
 )
+INVOICE = InvoiceLink(
+    "2024-000041",
+    "https://s3.us-east-1.amazonaws.com/cinema-prod-invoices-123456789012-us-east-1/invoices/2024/2024-000041.pdf"
+    "?X-Amz-Signature=…",
+    SALE.paid_at + timedelta(minutes=6),
+)
 HAPPENED = Event(
     id="01b307acba4f54f5",
     type=EventType.PAYMENT_CONFIRMED,
@@ -132,6 +138,8 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.ReservationNotFound(PENDING.id),
     refusals.SeatsNotFound(("C9",)),
     refusals.SeatsUnavailable(("A1",)),
+    refusals.InvoiceNotReady(SOLD.id),
+    refusals.ReservationNotPaid(PENDING.id),
     refusals.ReservationConfirmed(PENDING.id),
     refusals.AlreadyPaid(PENDING.id, SALE.id, "tx-789"),
     refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
@@ -252,6 +260,14 @@ OPERATIONS: Mapping[str, Operation] = {
         says="The same answer comes also the second time.",
         gives=schemas.reservation(PENDING, State.CANCELLED),
         refuses=(refusals.ReservationNotFound, refusals.ReservationConfirmed, refusals.ReservationExpired),
+    ),
+    "GET /api/reservations/{reservation_id}/invoice": Operation(
+        RESERVATIONS,
+        "The way to the invoice of a sale, a PDF",
+        says="The `Location` needs no credentials and lasts five minutes. It is there some seconds after the sale.",
+        gives=schemas.invoice(INVOICE),
+        status=303,
+        refuses=(refusals.ReservationNotFound, refusals.InvoiceNotReady, refusals.ReservationNotPaid),
     ),
     "GET /api/users/{user_id}/purchases": Operation(
         RESERVATIONS,

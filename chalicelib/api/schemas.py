@@ -15,7 +15,7 @@ from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView, seen
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import DependencyState, Page
+from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
 from chalicelib.domain.times import from_iso, to_iso, whole_ms
@@ -272,13 +272,24 @@ class SaleBody(Answer):
     paid_at: Moment
 
 
+class InvoiceBody(Answer):
+    """`url` needs no credentials, until `expires_at`."""
+
+    number: str
+    url: str
+    expires_at: Moment
+
+
 class PurchaseBody(Answer):
+    """`invoice_url` is a path of this API, of an invoice that may still be being made."""
+
     sale_id: str
     session_id: str
     movie_title: str
     seats: Sequence[str]
     total_amount: Money
     purchased_at: Moment
+    invoice_url: str
 
 
 class PurchasesBody(Answer):
@@ -450,6 +461,10 @@ def sale(reservation: Reservation) -> SaleBody:
     return SaleBody(reservation.sale.id, reservation.state, reservation.seats, _time(reservation.sale.paid_at))
 
 
+def invoice(link: InvoiceLink) -> InvoiceBody:
+    return InvoiceBody(link.number, link.url, _time(link.expires_at))
+
+
 def purchases(user_id: str, page: Page[Reservation]) -> PurchasesBody:
     return PurchasesBody(user_id, [_purchase(item) for item in page.items], page.cursor)
 
@@ -502,6 +517,7 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
         reservation.seats,
         _money(reservation.amount),
         bought.paid_at,
+        f"/api/reservations/{reservation.id}/invoice",
     )
 
 

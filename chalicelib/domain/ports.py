@@ -13,6 +13,7 @@ from .sessions import Session
 
 if TYPE_CHECKING:
     from .analytics import Tally
+    from .invoices import Bill, Invoice
     from .mail import Letter, Message
 
 T = TypeVar("T")
@@ -192,3 +193,37 @@ class Ledger(Protocol):
     def enter(self, event_id: str) -> None:
         """Entering twice is entering once. Raises StoreUnavailable."""
         ...
+
+
+class Invoices(Protocol):
+    def number(self, bill: Bill) -> Invoice:
+        """The invoice of this sale: the one that it has, else a new one with the next number of its series.
+
+        Numbers of a series are 1, 2, 3, … without gaps or repeats. Raises StoreUnavailable: ask again.
+        """
+        ...
+
+    def mark_filed(self, invoice: Invoice) -> None:
+        """Its PDF can be fetched from now on. Raises StoreUnavailable."""
+        ...
+
+    def find(self, reservation_id: str) -> Invoice | None:
+        """Consistent. Raises StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLink:
+    """An address that anybody may fetch the PDF from until `expires_at`."""
+
+    number: str
+    url: str
+    expires_at: datetime
+
+
+class InvoiceFiles(Protocol):
+    def put(self, invoice: Invoice, pdf: bytes) -> None:
+        """A PDF that is there already stays as it is. Raises StoreUnavailable."""
+        ...
+
+    def link(self, invoice: Invoice, now: datetime) -> InvoiceLink: ...

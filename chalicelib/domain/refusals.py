@@ -61,6 +61,18 @@ class ReservationConfirmed(Refusal):
 
 
 @dataclass(eq=False)
+class ReservationNotPaid(Refusal):
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class InvoiceNotReady(Refusal):
+    """The sale is some seconds old, and its invoice is being made."""
+
+    reservation_id: str
+
+
+@dataclass(eq=False)
 class LatePayment(ReservationExpired):
     money_at_stake = True
     transaction_id: str

@@ -39,6 +39,8 @@ OUTAGES = {
     "RequestLimitExceeded",
     "ThrottlingException",
     "TransactionInProgressException",
+    "InternalError",  # S3's words
+    "SlowDown",
 }
 
 

@@ -16,11 +16,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.mail import Letter, Message
+from chalicelib.domain.money import CURRENCY
 
 TEMPLATES = Path(__file__).with_name("templates")
-CURRENCY = "R$"
-"""Prices are in reais: the contract's amounts name no currency."""
-
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 

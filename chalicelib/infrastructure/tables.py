@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
 from pynamodb.models import Model
 
@@ -155,6 +155,31 @@ class ViewerItem(Model):
     by_viewer = ByViewer()
 
 
+class InvoiceItem(Model):
+    """`id` is the sale's reservation, or <series>#counter: `place` is the last one given then. See invoices.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "invoices"
+
+    id = UnicodeAttribute(hash_key=True)
+    place = NumberAttribute()
+    filed = BooleanAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    user_id = UnicodeAttribute(null=True)
+    movie_title = UnicodeAttribute(null=True)
+    room = UnicodeAttribute(null=True)
+    starts_at = UnicodeAttribute(null=True)
+    seats: ListAttribute[str] = ListAttribute(null=True)
+    unit_cents = NumberAttribute(null=True)
+    amount_cents = NumberAttribute(null=True)
+    payment_method = UnicodeAttribute(null=True)
+    transaction_id = UnicodeAttribute(null=True)
+    paid_at = UnicodeAttribute(null=True)
+    seller: ListAttribute[str] = ListAttribute(null=True)
+    time_zone = UnicodeAttribute(null=True)
+    language = UnicodeAttribute(null=True)
+
+
 MODELS: tuple[tuple[type[Model], str], ...] = (
     (SessionItem, "sessions"),
     (RowItem, "rows"),
@@ -163,6 +188,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (AnalyticsItem, "analytics"),
     (LedgerItem, "ledger"),
     (ViewerItem, "viewers"),
+    (InvoiceItem, "invoices"),
 )
 
 

@@ -254,6 +254,7 @@ def test_a_purchase_is_in_the_history_as_soon_as_it_is_confirmed(api: Api, sessi
                 "seats": ["A1", "A2"],
                 "totalAmount": 50.0,
                 "purchasedAt": sale["paidAt"],
+                "invoiceUrl": f"/api/reservations/{reservation}/invoice",
             }
         ],
     }

@@ -68,6 +68,15 @@ def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
     assert _seats(api, session_id)["B2"] == "sold"
 
 
+def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -> None:
+    path = f"/api/reservations/{_hold(api, _scheduled(api), 'A1').body['reservationId']}"
+    api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": "tx-456"})
+    _eventually(lambda: api("GET", f"{path}/invoice").status, 303)
+
+    pdf = urllib3.request("GET", api("GET", f"{path}/invoice").headers["Location"])
+    assert (pdf.status, pdf.data[:5]) == (200, b"%PDF-")
+
+
 def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Api) -> None:
     session_id = _scheduled(api)
     assert _hold(api, session_id, "A1").status == 201

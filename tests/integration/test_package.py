@@ -16,10 +16,11 @@ import yaml
 from chalicelib.api.messages import ENGLISH, MESSAGES
 from chalicelib.api.methods import METHODS
 from chalicelib.application.relay import ROUTES
+from chalicelib.settings import load
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
-QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", "OnEventToEmail"}
+QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", "OnEventToEmail", "OnSaleToInvoice"}
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
 UNCHECKED_HASH = 1
@@ -243,7 +244,16 @@ def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_
 def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
     in_production = {"Fn::If": ["IsProduction", True, False]}
     tables = _of_type(data, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"Sessions", "Rows", "Reservations", "EventLog", "Analytics", "Ledger", "Viewers"}
+    assert tables.keys() == {
+        "Sessions",
+        "Rows",
+        "Reservations",
+        "EventLog",
+        "Analytics",
+        "Ledger",
+        "Viewers",
+        "Invoices",
+    }
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert table["DeletionProtectionEnabled"] == in_production, name
@@ -271,7 +281,7 @@ def test_nothing_is_shipped_that_no_function_needs(made: Package, contents: dict
     assert not [name for name in folders if re.search(r"(^|/)tests(/|$)|dist-info|^chalice/(cli|deploy)|^bin", name)]
     assert not [name for name in folders if name.split("/")[0] in ("infra", "pip", "moto", "pytest", "mypy")]
     assert made.after.unzipped < made.before.unzipped
-    assert made.after.zipped < 10_000_000
+    assert made.after.zipped < 14_000_000
 
 
 def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: Path) -> None:
@@ -316,8 +326,10 @@ def test_the_package_alone_is_enough_to_write_a_letter_in_any_time_zone(made: Pa
     assert [line[:18] for line in done.stdout.splitlines()] == ["Pay by 19:00:00 lo", "Pague até 19:00:00"], done.stderr
 
 
-def test_no_other_function_imports_what_letters_are_made_with() -> None:
-    script = "import sys, app; print(sorted({'jinja2', 'zoneinfo', 'tzdata'} & sys.modules.keys()))"
+def test_no_other_function_imports_what_letters_and_invoices_are_made_with() -> None:
+    script = (
+        "import sys, app; print(sorted({'jinja2', 'zoneinfo', 'tzdata', 'fpdf', 'fontTools'} & sys.modules.keys()))"
+    )
     environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.stdout == b"[]\n", done.stderr
@@ -338,6 +350,33 @@ print(sum(len(static._asset(*name).body) > 0 for name in static._assets()))
     pages, found = (list(map(int, line.split())) for line in done.stdout.splitlines())
     assert pages[0] == pages[1] > 0, done.stderr
     assert found == [len(ours) + len(("swagger-ui-bundle.min.js", "swagger-ui.min.css"))], done.stderr
+
+
+def test_the_package_alone_is_enough_to_print_an_invoice(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})
+from datetime import UTC, datetime
+from decimal import Decimal
+from chalicelib import bootstrap
+from chalicelib.domain.invoices import Bill, Invoice
+now, price = datetime(2024, 2, 15, tzinfo=UTC), Decimal(25)
+bill = Bill("res", "sale", "ana", "Coração", "A1", now, ("A1",), price, price, "pix", "tx", now, ("Cine",))
+print(bootstrap.print_invoice()(Invoice(bill, 1))[:8])"""
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert (done.stdout[:7], done.stderr) == ("b'%PDF-", "")
+
+
+def test_the_bucket_of_invoices_is_nobody_elses_and_keeps_versions_in_production(data: Template) -> None:
+    (bucket,) = _of_type(data, "AWS::S3::Bucket").values()
+    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
+        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+    )
+    assert bucket["VersioningConfiguration"] == {"Status": {"Fn::If": ["IsProduction", "Enabled", "Suspended"]}}
+    named = load({"STAGE": "test"}).invoices_bucket
+    pseudo = {"${Stage}": "test", "${AWS::AccountId}": "000000000000", "${AWS::Region}": "us-east-1"}
+    assert re.sub(r"\$\{[^}]+}", lambda m: pseudo[m[0]], bucket["BucketName"]["Fn::Sub"]) == named
 
 
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:

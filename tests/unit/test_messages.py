@@ -31,6 +31,8 @@ EXAMPLES: list[Exception] = [
     refusals.LatePayment("res-1", NOW, "tx-1"),
     refusals.ReservationCancelled("res-1"),
     refusals.PaymentForCancelled("res-1", "tx-1"),
+    refusals.ReservationNotPaid("res-1"),
+    refusals.InvoiceNotReady("res-1"),
     refusals.IdempotencyKeyReused(),
     refusals.StoreUnavailable("UpdateItem"),
 ]

@@ -20,6 +20,8 @@ def test_nothing_need_be_set_on_ones_own_machine() -> None:
         log_level="INFO",
         mail_from="tickets@example.com",
         time_zone="UTC",
+        seller=settings.seller,
+        invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
     )
     assert settings.id_secret
 
@@ -37,6 +39,8 @@ def test_what_is_set_is_taken() -> None:
         "LOG_LEVEL": "DEBUG",
         "MAIL_FROM": "box-office@cinema.example",
         "TIME_ZONE": "America/Sao_Paulo",
+        "SELLER": "Cine São José | Rua A, 1|",
+        "INVOICES_BUCKET": "ours",
     }
 
     assert load(environment) == Settings(
@@ -51,7 +55,18 @@ def test_what_is_set_is_taken() -> None:
         log_level="DEBUG",
         mail_from="box-office@cinema.example",
         time_zone="America/Sao_Paulo",
+        seller=("Cine São José", "Rua A, 1"),
+        invoices_bucket="ours",
     )
+
+
+@pytest.mark.parametrize("text", ["", "|", " | "])
+def test_an_invoice_always_has_a_seller(text: str) -> None:
+    assert load({"SELLER": text}).seller == load({}).seller != ()
+
+
+def test_the_emulators_bucket_is_of_the_region_that_boto3_talks_to() -> None:
+    assert load({"AWS_DEFAULT_REGION": "sa-east-1"}).invoices_bucket.endswith("-sa-east-1")
 
 
 def test_what_is_empty_counts_as_not_set() -> None:

@@ -1,0 +1,17 @@
+"""The way to a sale's invoice: /api/reservations/{id}/invoice."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, see_other
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
+@answered(routes)
+def show_invoice(request: Request, reservation_id: str) -> Response:
+    link = bootstrap.link_invoice()(reservation_id)
+    return see_other(link.url, schemas.invoice(link))

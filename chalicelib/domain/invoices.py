@@ -1,0 +1,97 @@
+"""Invoices: what a sale was, as its buyer is told in writing, under a number that no other invoice has."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from .events import Event, EventType, UnreadableMessage
+from .sessions import Session
+
+ENGLISH, PORTUGUESE = "en", "pt-BR"
+
+NUMBER_DIGITS = 6
+"""At least: the invoice after 2026-999999 is 2026-1000000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """All that an invoice says but its number. It never changes: neither do the sale and the screening.
+
+    `seller` is the name, then the lines of the address; `time_zone` is the cinema's, an IANA name.
+    """
+
+    reservation_id: str
+    sale_id: str
+    user_id: str
+    movie_title: str
+    room: str
+    starts_at: datetime
+    seats: tuple[str, ...]
+    unit_price: Decimal
+    amount: Decimal
+    payment_method: str
+    transaction_id: str
+    paid_at: datetime
+    seller: tuple[str, ...]
+    time_zone: str = "UTC"
+    language: str = ENGLISH
+
+    @property
+    def series(self) -> str:
+        """What numbers are counted in: the sale's year in UTC. Credit notes would be a series of their own, C2026."""
+        return f"{self.paid_at.year:04}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """`place` is its place in the series, from 1; `filed` says that its PDF can be fetched."""
+
+    bill: Bill
+    place: int
+    filed: bool = False
+
+    @property
+    def number(self) -> str:
+        return f"{self.bill.series}-{self.place:0{NUMBER_DIGITS}}"
+
+    def in_file(self) -> "Invoice":
+        return replace(self, filed=True)
+
+
+def bill_for(
+    sale: Event, session: Session, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
+) -> Bill:
+    """Raises UnreadableMessage when the event is no sale, or lacks one of its facts."""
+    if sale.type is not EventType.PAYMENT_CONFIRMED:
+        raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
+    return Bill(
+        reservation_id=sale.reservation_id,
+        sale_id=_text(sale, "saleId"),
+        user_id=sale.user_id,
+        movie_title=session.movie_title,
+        room=session.room,
+        starts_at=session.starts_at,
+        seats=sale.seats,
+        unit_price=session.ticket_price,
+        amount=_amount(sale),
+        payment_method=_text(sale, "paymentMethod"),
+        transaction_id=_text(sale, "transactionId"),
+        paid_at=sale.occurred_at,
+        seller=seller,
+        time_zone=time_zone,
+        language=language,
+    )
+
+
+def _text(sale: Event, name: str) -> str:
+    text = sale.data.get(name)
+    if not (isinstance(text, str) and text):
+        raise UnreadableMessage(f"a sale needs its {name}, a text, not {text!r}")
+    return text
+
+
+def _amount(sale: Event) -> Decimal:
+    cents = sale.data.get("amountCents")
+    if not isinstance(cents, int):
+        raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {cents!r}")
+    return Decimal(cents) / 100

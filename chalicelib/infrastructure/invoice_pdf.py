@@ -1,0 +1,278 @@
+"""An invoice on paper: A4, in English or Brazilian Portuguese, the same bytes for the same invoice.
+
+fpdf2 lays it out. The font is DejaVu Sans Condensed, of which only the letters in use are embedded: it has Latin,
+Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian. What it lacks (Chinese, emoji) is shown as an empty box.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fpdf import FPDF, FontFace
+from fpdf.bidi import BidiParagraph
+from fpdf.enums import MethodReturnValue, TableBordersLayout, XPos, YPos
+
+from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Bill, Invoice
+from chalicelib.domain.money import CURRENCY
+
+FONTS = Path(__file__).parent / "fonts"
+FONT = "DejaVu"
+MISSING = "□"
+PAGES = "\U000f0000"
+"""Where the number of pages goes, once it is known. No text can contain it: the font lacks it."""
+
+INK, FAINT, ACCENT = (32, 33, 36), (104, 107, 114), (158, 27, 50)
+PAPER, SHADE, LINE = (255, 255, 255), (245, 245, 247), (218, 220, 224)
+"""Red, green, blue."""
+
+MARGIN, GAP = 20, 8
+"""Millimetres, as all lengths here; sizes of letters are points."""
+LEADING = 1.45
+MM_PER_POINT = 25.4 / 72
+
+
+@dataclass(frozen=True)
+class Words:
+    """What stands on an invoice in one language."""
+
+    invoice: str
+    from_: str
+    to: str
+    issued: str
+    room: str
+    starts: str
+    seat: str
+    price: str
+    total: str
+    payment: str
+    transaction: str
+    paid: str
+    reservation: str
+    page: str
+    thousands: str
+    decimals: str
+    day: str
+
+    def money(self, amount: Decimal) -> str:
+        whole, _, cents = f"{amount:,.2f}".partition(".")
+        return f"{CURRENCY} {whole.replace(',', self.thousands)}{self.decimals}{cents}"
+
+    def date(self, moment: datetime) -> str:
+        return self.day.format(year=moment.year, month=moment.month, day=moment.day)
+
+    def moment(self, moment: datetime) -> str:
+        """With its distance from UTC: 2024-02-15, 16:00 UTC-03:00."""
+        distance = moment.isoformat()[-6:] if moment.utcoffset() else ""
+        return f"{self.date(moment)}, {moment:%H:%M} UTC{distance}"
+
+
+WORDS = {
+    ENGLISH: Words(
+        invoice="Invoice",
+        from_="From",
+        to="To",
+        issued="Date",
+        room="Room",
+        starts="Starts",
+        seat="Seat",
+        price="Price",
+        total="Total",
+        payment="Paid by",
+        transaction="Transaction",
+        paid="Paid at",
+        reservation="Reservation",
+        page="Page {page} of {pages}",
+        thousands=",",
+        decimals=".",
+        day="{year:04}-{month:02}-{day:02}",
+    ),
+    PORTUGUESE: Words(
+        invoice="Fatura",
+        from_="De",
+        to="Para",
+        issued="Data",
+        room="Sala",
+        starts="Início",
+        seat="Assento",
+        price="Preço",
+        total="Total",
+        payment="Pago com",
+        transaction="Transação",
+        paid="Pago em",
+        reservation="Reserva",
+        page="Página {page} de {pages}",
+        thousands=".",
+        decimals=",",
+        day="{day:02}/{month:02}/{year:04}",
+    ),
+}
+
+
+def printed(invoice: Invoice) -> bytes:
+    """The PDF. Its dates are the sale's, so that it does not matter when it is printed, or how often.
+
+    The payment is told in UTC, whose year the number has; the screening in the cinema's own time.
+    """
+    sheet = _Sheet(invoice)
+    sheet.head()
+    sheet.parties()
+    sheet.screening()
+    sheet.seats()
+    sheet.payment()
+    return bytes(sheet.output())
+
+
+class _Sheet(FPDF):
+    """Each part begins where the one before it has ended."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        super().__init__(format="A4")
+        self.invoice, self.bill = invoice, invoice.bill
+        self.words = WORDS.get(invoice.bill.language, WORDS[ENGLISH])
+        self.set_margin(MARGIN)
+        self.c_margin = 0
+        self.alias_nb_pages(PAGES)
+        self.set_auto_page_break(True, margin=MARGIN + GAP)
+        self.add_font(FONT, "", FONTS / "DejaVuSansCondensed.ttf")
+        self.add_font(FONT, "B", FONTS / "DejaVuSansCondensed-Bold.ttf")
+        self._describe(self.bill)
+        self.add_page()
+
+    def _describe(self, bill: Bill) -> None:
+        self.set_title(f"{self.words.invoice} {self.invoice.number}")
+        self.set_author(bill.seller[0])
+        self.set_lang(bill.language)
+        self.set_creation_date(bill.paid_at)
+
+    def footer(self) -> None:
+        self.set_y(-MARGIN)
+        self._pen(8, FAINT)
+        self.cell(self.epw / 2, text=self.words.page.format(page=self.page_no(), pages=PAGES))
+        self.cell(self.epw / 2, text=self.invoice.number, align="R")
+
+    def head(self) -> None:
+        self.set_fill_color(*ACCENT)
+        self.rect(0, 0, self.w, 3, style="F")
+        self.set_y(MARGIN)
+        half = self.epw / 2
+        top = self.get_y()
+        self._write(self.bill.seller[0], 15, width=half, style="B")
+        left_end = self.get_y()
+        self.set_xy(MARGIN + half, top)
+        self._write(self.words.invoice, 15, ACCENT, width=half, style="B", align="R")
+        self.set_xy(MARGIN + half, self.get_y())
+        self._write(self.invoice.number, 11, width=half, align="R")
+        self.set_y(max(left_end, self.get_y()) + GAP)
+
+    def parties(self) -> None:
+        bill, words = self.bill, self.words
+        self._columns(
+            [
+                (words.from_, "\n".join(bill.seller)),
+                (words.to, bill.user_id),
+                (words.issued, words.date(bill.paid_at)),
+            ],
+            (0.42, 0.36, 0.22),
+        )
+
+    def screening(self) -> None:
+        bill, words = self.bill, self.words
+        starts_at = bill.starts_at.astimezone(ZoneInfo(bill.time_zone))
+        self._rule()
+        self._write(bill.movie_title, 17, style="B")
+        self._write(f"{words.room} {bill.room}  ·  {words.starts} {words.moment(starts_at)}", 10, FAINT)
+        self.ln(GAP)
+
+    def seats(self) -> None:
+        words, money = self.words, self.words.money
+        self._pen(10)
+        self.set_draw_color(*LINE)
+        self.set_fill_color(*PAPER)
+        with self.table(
+            align="LEFT",
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            col_widths=(3, 1),
+            headings_style=FontFace(emphasis="", color=FAINT, size_pt=8),
+            line_height=_line(10),
+            padding=(1.2, 2),
+            text_align=("LEFT", "RIGHT"),
+            width=self.epw,
+        ) as table:
+            table.row((words.seat, words.price))
+            for seat in self.bill.seats:
+                table.row((self._seen(seat), money(self.bill.unit_price)))
+            total = FontFace(emphasis="BOLD", color=INK, fill_color=SHADE, size_pt=11.5)
+            table.row((words.total, money(self.bill.amount)), style=total)
+        self.ln(GAP)
+
+    def payment(self) -> None:
+        bill, words = self.bill, self.words
+        method = bill.payment_method.replace("_", " ")
+        self._columns(
+            [
+                (words.payment, method),
+                (words.transaction, bill.transaction_id),
+                (words.paid, words.moment(bill.paid_at)),
+            ],
+            (0.28, 0.36, 0.36),
+        )
+        self._columns([(words.reservation, bill.reservation_id)], (1,))
+
+    def _columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
+        """Captions, each with its text below, side by side; all on one page."""
+        tallest = max(self._height(text, share) for (_, text), share in zip(columns, shares, strict=True))
+        if self.will_page_break(_line(8) + tallest):
+            self.add_page()
+        top, left, lowest = self.get_y(), float(MARGIN), 0.0
+        for (caption, text), share in zip(columns, shares, strict=True):
+            width = share * self.epw - 3
+            self.set_xy(left, top)
+            self._write(caption, 8, FAINT, width=width)
+            self.set_x(left)
+            self._write(text, 10, width=width)
+            left, lowest = left + share * self.epw, max(lowest, self.get_y())
+        self.set_xy(MARGIN, lowest + GAP / 2)
+
+    def _height(self, text: str, share: float) -> float:
+        self._pen(10)
+        width, text = share * self.epw - 3, self._seen(text)
+        height: Any = self.multi_cell(width, _line(10), text, dry_run=True, output=MethodReturnValue.HEIGHT)
+        return float(height)
+
+    def _rule(self) -> None:
+        self.ln(2)
+        self.set_draw_color(*LINE)
+        self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())
+        self.ln(GAP)
+
+    def _write(
+        self,
+        text: str,
+        size: float,
+        color: tuple[int, int, int] = INK,
+        *,
+        width: float = 0,
+        style: str = "",
+        align: str = "L",
+    ) -> None:
+        """Lines as wide as `width`, the next text below them at the left margin."""
+        self._pen(size, color, style)
+        self.multi_cell(width, _line(size), self._seen(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def _seen(self, text: str) -> str:
+        """For the pen in hand: Arabic and Hebrew in the order of the eye, a box for a letter that the font lacks."""
+        font: Any = self.current_font
+        lines = (BidiParagraph(line).get_reordered_string() for line in text.split("\n"))
+        return "\n".join("".join(letter if ord(letter) in font.cmap else MISSING for letter in line) for line in lines)
+
+    def _pen(self, size: float, color: tuple[int, int, int] = INK, style: str = "") -> None:
+        self.set_font(FONT, style, size)
+        self.set_text_color(*color)
+
+
+def _line(size: float) -> float:
+    return size * MM_PER_POINT * LEADING

@@ -1,0 +1,182 @@
+"""Each sale gets one invoice, whatever happens on the way to it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.application.invoices import IssueInvoice, LinkInvoice
+from chalicelib.domain.events import Event, UnreadableMessage
+from chalicelib.domain.invoices import Invoice
+from chalicelib.domain.ports import InvoiceFiles, Invoices
+from chalicelib.domain.refusals import InvoiceNotReady, ReservationNotFound, ReservationNotPaid, SessionNotFound
+from chalicelib.domain.reservations import Contact, Reservation
+from tests.builders import NOW, SELLER, Cinema, a_bill, a_paid_event, an_event
+from tests.fakes import Crash, FakeInvoiceFiles, FakeInvoices, FakeReservations, crash, interposed
+
+
+@dataclass
+class Office:
+    """Where a cinema's invoices are made."""
+
+    cinema: Cinema = field(default_factory=Cinema)
+    invoices: Invoices = field(default_factory=FakeInvoices)
+    files: FakeInvoiceFiles = field(default_factory=FakeInvoiceFiles)
+
+    def sold(self, *seats: str, user: str = "ana") -> Reservation:
+        return self.cinema.confirm(self.cinema.hold(*seats, user=user).id)
+
+    def issue(self, sale: Event, invoices: Invoices | None = None, files: InvoiceFiles | None = None) -> None:
+        def printed(invoice: Invoice) -> bytes:
+            return invoice.number.encode()
+
+        IssueInvoice(
+            self.cinema.reservations,
+            self.cinema.sessions,
+            invoices or self.invoices,
+            printed,
+            files or self.files,
+            SELLER,
+            "America/Sao_Paulo",
+        )(sale)
+
+    @property
+    def link(self) -> LinkInvoice:
+        return LinkInvoice(self.invoices, self.files, self.cinema.reservations, self.cinema.clock)
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def test_an_invoice_says_what_was_sold_to_whom_for_how_much(office: Office) -> None:
+    reservation = office.sold("A1", "A2")
+    office.issue(a_paid_event(reservation))
+    session, sale = office.cinema.session, a_paid_event(reservation)
+
+    invoice = office.invoices.find(reservation.id)
+
+    assert invoice
+    assert (invoice.number, invoice.filed) == ("2024-000001", True)
+    bill = invoice.bill
+    assert (bill.movie_title, bill.room, bill.starts_at) == (session.movie_title, session.room, session.starts_at)
+    assert (bill.seats, bill.unit_price, bill.amount) == (("A1", "A2"), session.ticket_price, reservation.amount)
+    assert (bill.user_id, bill.seller, bill.paid_at, bill.sale_id) == ("ana", SELLER, NOW, sale.data["saleId"])
+    assert (bill.payment_method, bill.transaction_id) == ("credit_card", "tx-1")
+
+
+@pytest.mark.parametrize(
+    ("contact", "language"),
+    [(None, "en"), (Contact("ana@example.com", "en"), "en"), (Contact("ana@example.com", "pt-BR"), "pt-BR")],
+)
+def test_an_invoice_is_in_the_language_of_its_buyers_letters(
+    office: Office, contact: Contact | None, language: str
+) -> None:
+    reservation = replace(office.sold("A1"), contact=contact)
+    office.cinema.reservations = FakeReservations({reservation.id: reservation})
+    office.issue(a_paid_event(reservation))
+
+    invoice = office.invoices.find(reservation.id)
+    assert invoice
+    assert (invoice.bill.language, invoice.bill.time_zone) == (language, "America/Sao_Paulo")
+
+
+def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) -> None:
+    sale = a_paid_event(office.sold("A1"))
+    office.issue(sale)
+    office.issue(sale)
+
+    assert office.files.puts == [("2024-000001", b"2024-000001")]
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [(method, moment) for method in ("number", "put", "mark_filed") for moment in ("before", "after")],
+)
+def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number(
+    office: Office, method: str, moment: str
+) -> None:
+    reservation = office.sold("A1")
+    faults = {moment: crash}
+    with pytest.raises(Crash):
+        office.issue(
+            a_paid_event(reservation),
+            interposed(office.invoices, method, **faults),
+            interposed(office.files, method, **faults),
+        )
+    office.issue(a_paid_event(reservation))
+    office.issue(a_paid_event(office.sold("A2")))
+
+    assert office.link(reservation.id).number == "2024-000001"
+    assert {number for number, _ in office.files.puts} == {"2024-000001", "2024-000002"}
+
+
+def test_numbers_begin_again_with_each_year_of_the_sale_in_utc() -> None:
+    last, first = datetime(2024, 12, 31, 23, 59, 59, 999_000, UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    invoices = FakeInvoices()
+
+    assert [invoices.number(a_bill(paid_at=at)).number for at in (last, first, first)] == [
+        "2024-000001",
+        "2025-000001",
+        "2025-000002",
+    ]
+
+
+@pytest.mark.parametrize(("place", "number"), [(1, "2024-000001"), (999_999, "2024-999999"), (10**6, "2024-1000000")])
+def test_a_number_has_six_digits_and_more_when_it_needs_them(place: int, number: str) -> None:
+    assert Invoice(a_bill(), place).number == number
+
+
+def test_an_invoice_that_was_not_filed_yet_is_not_ready(office: Office) -> None:
+    reservation = office.sold("A1")
+    with pytest.raises(InvoiceNotReady):
+        office.link(reservation.id)
+
+    office.invoices.number(a_bill(reservation))
+    with pytest.raises(InvoiceNotReady):
+        office.link(reservation.id)
+
+
+def test_a_link_ends_some_minutes_from_now(office: Office) -> None:
+    reservation = office.sold("A1")
+    office.issue(a_paid_event(reservation))
+
+    assert office.link(reservation.id).expires_at == NOW + timedelta(minutes=5)
+
+
+def test_what_was_not_paid_has_no_invoice(office: Office) -> None:
+    held = office.cinema.hold("A1")
+    with pytest.raises(ReservationNotPaid):
+        office.link(held.id)
+    office.cinema.cancel(held.id)
+    with pytest.raises(ReservationNotPaid):
+        office.link(held.id)
+
+
+def test_an_unknown_reservation_is_not_found(office: Office) -> None:
+    with pytest.raises(ReservationNotFound):
+        office.link("res-unknown")
+
+
+@pytest.mark.parametrize("missing", ["amountCents", "saleId", "transactionId", "paymentMethod"])
+@pytest.mark.parametrize("value", [None, "", [], 1.5])
+def test_a_sale_without_one_of_its_facts_can_not_be_read(office: Office, missing: str, value: object) -> None:
+    sale = a_paid_event(office.sold("A1"))
+    with pytest.raises(UnreadableMessage, match=missing):
+        office.issue(replace(sale, data={**sale.data, missing: value}))  # type: ignore[dict-item] # as JSON may have it
+
+    assert office.invoices == FakeInvoices()
+
+
+def test_only_a_sale_has_an_invoice(office: Office) -> None:
+    with pytest.raises(UnreadableMessage, match="ReservationCreated"):
+        office.issue(an_event("1", session_id=office.cinema.session.id))
+
+
+def test_a_sale_of_an_unknown_screening_gets_no_number(office: Office) -> None:
+    sale = a_paid_event(office.sold("A1"))
+    with pytest.raises(SessionNotFound):
+        office.issue(replace(sale, session_id="unknown"))
+
+    assert office.invoices == FakeInvoices()
