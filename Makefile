@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack check lint benchmark api-docs deploy deploy-local stop clean
+.PHONY: help run demo test test-localstack screenshots browser check lint benchmark api-docs deploy deploy-local stop clean
 
 PYTHON ?= python3.11
 STAGE ?= dev
@@ -19,7 +19,7 @@ run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, EVENTS
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
 	@exec $(venv_python) -m infra.demo
 
-test: $(installed) $(emulator) ## all tests this machine can run; says what it left out
+test: $(installed) $(emulator) browser ## all tests this machine can run; says what it left out
 	@$(venv_python) -m pytest -q tests
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
@@ -33,6 +33,9 @@ lint: $(installed) ## format, lint, types and import contracts only
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+screenshots: $(installed) $(emulator) browser ## the pictures of the seat-map page in docs/img
+	@$(venv_python) -m infra.screenshots
+
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m infra.benchmark
 
@@ -44,6 +47,9 @@ deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your env
 
 deploy-local: $(installed) ## deploy to the emulator that runs (else start one) and print the gateway's URL
 	@$(venv_python) -m infra.run --deploy-only
+
+browser: $(installed)
+	@$(venv_python) -m infra.browser install
 
 stop: ## end what is still running in the background
 	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.emulator stop; else echo "Nothing was running."; fi

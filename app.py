@@ -16,6 +16,7 @@ from chalicelib.api import (
     methods,
     openapi,
     reservations,
+    seat_map,
     sessions,
     static,
 )
@@ -35,6 +36,7 @@ app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
 app.register_blueprint(health.routes)
 app.register_blueprint(openapi.routes)
+app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
 methods.refuse_other_methods(app)
 

@@ -1,0 +1,144 @@
+/** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
+
+import * as clock from "./clock.js";
+import { announce, el, fill } from "./dom.js";
+import { button } from "./panel.js";
+import { empty, programme } from "./programme.js";
+import { screening } from "./screening.js";
+import * as store from "./store.js";
+import { ticket, tickets } from "./tickets.js";
+import { language, otherLanguage, refused, say, speak } from "./words.js";
+
+const ROUTES = [
+  [/^#?\/?$/, programme, "programme"],
+  [/^#\/screenings\/(?<id>[^/]+)$/, screening, "programme"],
+  [/^#\/tickets$/, tickets, "tickets"],
+  [/^#\/tickets\/(?<id>[^/]+)$/, ticket, "tickets"],
+];
+const THEMES = ["auto", "light", "dark"];
+const SLOW_MS = 250;
+
+const main = document.getElementById("main");
+let view;
+let visit = 0;
+
+/** Opens what the address names. An answer that comes after the reader has gone on is dropped. */
+async function open() {
+  const mine = (visit += 1);
+  const [pattern, make, tab] = ROUTES.find(([path]) => path.test(location.hash)) ?? [/^/, unknown];
+  const first = view === undefined;
+  view?.leave?.();
+  view = undefined;
+  markTab(tab);
+  const slow = setTimeout(() => fill(main, el("p", { class: "loading" }, say("loading"))), SLOW_MS);
+  const opened = await make(idIn(pattern)).catch((failure) => new Failed(failure));
+  clearTimeout(slow);
+  if (mine !== visit) return;
+  view = opened;
+  fill(main, view.element);
+  render();
+  view.entered?.();
+  if (first) return;
+  scrollTo(0, 0);
+  main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function idIn(pattern) {
+  const { id = "" } = pattern.exec(location.hash)?.groups ?? {};
+  try {
+    return { id: decodeURIComponent(id) };
+  } catch {
+    return { id };
+  }
+}
+
+const unknown = async () => new Failed();
+
+/** A view that could not be opened: why, and a way on. */
+class Failed {
+  element = el("div");
+
+  constructor(failure) {
+    this.failure = failure;
+    if (failure && !failure.code) throw failure; // a fault of ours stays loud
+  }
+
+  get title() {
+    return say(this.failure ? "failed" : "notFound");
+  }
+
+  render() {
+    const hint = this.failure ? refused(this.failure) : say("notFoundHint");
+    const way = this.failure?.mayPass
+      ? button("again", say("tryAgain"), open, "primary")
+      : el("a", { class: "button", href: "#/" }, say("toProgramme"));
+    const page = empty(this.failure ? "failed" : "notFound", undefined, el("p", {}, hint), way);
+    fill(this.element, page);
+  }
+}
+
+function render() {
+  document.documentElement.lang = language();
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+  for (const node of document.querySelectorAll("[data-label]"))
+    node.setAttribute("aria-label", say(node.dataset.label));
+  const switcher = document.getElementById("language");
+  switcher.textContent = say("otherLanguage");
+  switcher.lang = otherLanguage();
+  renderTheme();
+  renderConnection();
+  view?.render();
+  document.title = [view?.title, "Cinema Tickets"].filter(Boolean).join(" · ");
+}
+
+function renderTheme() {
+  const theme = store.preference("theme") ?? "auto";
+  document.documentElement.dataset.theme = theme;
+  const switcher = document.getElementById("theme");
+  switcher.setAttribute("aria-label", say("theme")[theme]);
+  switcher.title = say("theme")[theme];
+}
+
+function nextTheme() {
+  const now = THEMES.indexOf(store.preference("theme") ?? "auto");
+  store.prefer("theme", THEMES[(now + 1) % THEMES.length]);
+  renderTheme();
+  announce(say("theme")[store.preference("theme")]);
+}
+
+function renderConnection() {
+  const banner = document.getElementById("offline");
+  if (banner.hidden && !navigator.onLine) announce(say("offline"), { urgent: true });
+  banner.hidden = navigator.onLine;
+}
+
+function markTab(current) {
+  for (const tab of document.querySelectorAll("[data-tab]")) {
+    if (tab.dataset.tab === current) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
+}
+
+/** Seats that are held in another screening than the one on show are not forgotten. */
+function remindOfHolds() {
+  const banner = document.getElementById("waiting-hold");
+  const waiting = store.holds().find((hold) => hold.expiresAt && clock.left(hold.expiresAt) > 0);
+  const there = waiting && `#/screenings/${waiting.sessionId}`;
+  banner.hidden = !waiting || location.hash === there;
+  if (banner.hidden) return;
+  const [text, link] = banner.children;
+  text.textContent = say("elsewhere", waiting.movieTitle, clock.minutes(clock.left(waiting.expiresAt)));
+  link.href = there;
+}
+
+document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
+document.getElementById("theme").addEventListener("click", nextTheme);
+document.querySelector(".skip").addEventListener("click", () => main.focus());
+addEventListener("hashchange", open);
+for (const change of ["online", "offline"]) {
+  addEventListener(change, () => (renderConnection(), view?.connection?.()));
+}
+store.onElsewhere(() => view?.changedElsewhere?.());
+setInterval(remindOfHolds, 500);
+render();
+open();

@@ -1,0 +1,62 @@
+"""Browsers in front of the real page and the real API: one browser for all tests, a context for each visitor."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from infra import browser as chromium
+from infra.processes import CannotRunError
+from tests.browser.visitor import Visitor
+from tests.conftest import ApiServers
+from tests.http_api import Api
+
+PATIENCE_MS = 20_000
+"""The machine may have other things to do; a test that passes waits for none of it."""
+
+SHORT_HOLD_SECONDS = 4
+
+
+class Visitors(Protocol):
+    def __call__(self, base_url: str = "", **context: Any) -> Visitor:
+        """Somebody with a browser profile of their own, in front of that API (default: the tests' own)."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(chromium.running())
+        except CannotRunError as reason:
+            pytest.skip(str(reason))
+        yield running
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: str) -> Iterator[Visitors]:
+    """Makes visitors; at the end each of their pages must have been free of errors and of requests to other hosts."""
+    visitors: list[Visitor] = []
+
+    def make(base_url: str = "", **context: Any) -> Visitor:
+        visitors.append(Visitor.with_own_profile(browser, base_url or server, **context))
+        return visitors[-1]
+
+    yield make
+    for each in visitors:
+        each.page.context.close()
+    assert [fault for each in visitors for fault in each.faults] == []
+
+
+@pytest.fixture
+def api(server: str) -> Api:
+    """What goes on besides the browsers."""
+    return Api(server)
+
+
+@pytest.fixture(scope="session")
+def short_holds(api_servers: ApiServers) -> Api:
+    """An API whose holds last SHORT_HOLD_SECONDS."""
+    return Api(api_servers(1, HOLD_SECONDS=str(SHORT_HOLD_SECONDS))[0])

@@ -1,0 +1,241 @@
+"""Everybody can use it: by keyboard, by ear, on a phone, in either language, in the light and in the dark."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visitors
+from tests.browser.visitor import DESKTOP, PHONE, Visitor
+from tests.http_api import Api
+
+SMALLEST_TARGET = 24
+"""CSS pixels from one target's centre to the next: WCAG 2.2, 2.5.8."""
+
+
+def programme(reader: Visitor, api: Api) -> None:
+    api.schedule(startTime="2226-02-15T19:00:00Z")
+    reader.opens()
+    expect(reader.page.locator(".card").first).to_be_visible()
+
+
+def no_tickets(reader: Visitor, api: Api) -> None:
+    reader.opens("#/tickets")
+    expect(reader.page.locator(".empty")).to_be_visible()
+
+
+def choosing(reader: Visitor, api: Api) -> None:
+    session_id = api.schedule(totalSeats=120, seatsPerRow=12)
+    api.confirm(api.hold(session_id, "C1", "C2").body["reservationId"])
+    api.hold(session_id, "C3", user="someone else")
+    reader.opens_screening(session_id).chooses("A1", "A2").sees("C3", "held")
+    reader.button("by-email").click()
+
+
+def held(reader: Visitor, api: Api) -> None:
+    reader.opens_screening(api.schedule()).holds("A1")
+
+
+def refused(reader: Visitor, api: Api) -> None:
+    session_id = api.schedule()
+    reader.opens_screening(session_id).chooses("A1")
+    api.hold(session_id, "A1", user="someone else")
+    expect(reader.notice).to_be_visible()
+
+
+def offline(reader: Visitor, api: Api) -> None:
+    reader.opens_screening(api.schedule()).chooses("A1")
+    reader.page.context.set_offline(True)
+    reader.presses("hold")
+    expect(reader.page.locator("#offline")).to_be_visible()
+
+
+def ticket(reader: Visitor, api: Api) -> None:
+    held(reader, api)
+    reader.presses("pay")
+    expect(reader.page.locator(".ticket")).to_be_visible()
+
+
+def tickets(reader: Visitor, api: Api) -> None:
+    ticket(reader, api)
+    reader.opens("#/tickets")
+    expect(reader.page.locator(".card-ticket")).to_be_visible()
+
+
+STATES = [programme, no_tickets, choosing, held, refused, offline, ticket, tickets]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_axe_finds_no_barrier_at_a_desk(visitor: Visitors, api: Api, state: Callable[[Visitor, Api], None]) -> None:
+    reader = visitor(color_scheme="light", **DESKTOP)
+
+    state(reader, api)
+
+    assert reader.barriers() == []
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_axe_finds_no_barrier_on_a_phone_in_the_dark_and_nothing_hangs_over_its_edge(
+    visitor: Visitors, api: Api, state: Callable[[Visitor, Api], None]
+) -> None:
+    reader = visitor(color_scheme="dark", locale="pt-BR", **PHONE)
+
+    state(reader, api)
+
+    assert reader.barriers() == []
+    assert reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_ticket_is_bought_with_the_keyboard_alone(visitor: Visitors, api: Api) -> None:
+    buyer = visitor().opens_screening(api.schedule(totalSeats=40, seatsPerRow=10))
+    keys = buyer.page.keyboard
+
+    _tab_to(buyer, "[data-seat=A1]")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "Enter", "End", "Space"):
+        keys.press(key)
+    buyer.sees("C2", "chosen")
+    buyer.sees("C10", "chosen")
+    _tab_to(buyer, "[data-key=hold]")
+    keys.press("Enter")
+    buyer.sees_held("C2", "C10")
+    expect(buyer.page.locator("#panel-title")).to_be_focused()
+    _tab_to(buyer, "[data-key=pay]")
+    keys.press("Enter")
+
+    expect(buyer.page.locator(".ticket")).to_contain_text("C2 and C10")
+    expect(buyer.page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_the_grid_has_one_place_in_the_tab_order_and_its_corners_one_key(visitor: Visitors, api: Api) -> None:
+    reader = visitor().opens_screening(api.schedule(totalSeats=37, seatsPerRow=10))
+    _tab_to(reader, "[data-seat=A1]")
+
+    expect(reader.page.locator("[role=gridcell][tabindex='0']")).to_have_count(1)
+    for key, seat in (
+        ("ArrowLeft", "A1"),
+        ("ArrowUp", "A1"),
+        ("End", "A10"),
+        ("Control+End", "D7"),  # the last row is shorter
+        ("ArrowDown", "D7"),
+        ("Control+Home", "A1"),
+        ("PageDown", "D1"),
+    ):
+        reader.page.keyboard.press(key)
+        expect(reader.seat(seat)).to_be_focused()
+
+
+def test_a_focused_seat_is_not_hidden_behind_the_panel_of_a_phone(visitor: Visitors, api: Api) -> None:
+    reader = visitor(**PHONE).opens_screening(api.schedule(totalSeats=400, seatsPerRow=10)).chooses("A1")
+    reader.seat("A1").focus()
+
+    for _ in range(39):
+        reader.page.keyboard.press("ArrowDown")
+        focused = reader.page.evaluate("document.activeElement.getBoundingClientRect().bottom")
+        panel = reader.page.evaluate("document.querySelector('.panel').getBoundingClientRect().top")
+        assert focused <= panel
+
+
+def test_a_screen_reader_is_told_what_each_seat_is(visitor: Visitors, api: Api) -> None:
+    session_id = api.schedule()
+    api.confirm(api.hold(session_id, "B2").body["reservationId"])
+    api.hold(session_id, "B3", user="someone else")
+    reader = visitor().opens_screening(session_id).chooses("A1")
+
+    grid = reader.page.get_by_role("grid", name="Seats of room A1")
+    for row, seat, state in (
+        ("A", 1, "chosen by you"),
+        ("A", 2, "free"),
+        ("B", 2, "sold"),
+        ("B", 3, "held by someone else"),
+    ):
+        expect(grid.get_by_role("gridcell", name=f"Row {row}, seat {seat}, {state}", exact=True)).to_have_count(1)
+    expect(reader.seat("A1")).to_have_attribute("aria-selected", "true")
+    expect(reader.seat("B2")).to_have_attribute("aria-disabled", "true")
+    reader.hears("A1 chosen. 1 in all.")
+    reader.presses("hold")
+    reader.hears("A1 held for you for")
+
+
+def test_the_states_of_a_seat_differ_in_more_than_colour(visitor: Visitors, api: Api) -> None:
+    reader = visitor().opens_screening(api.schedule())
+    shape = (
+        "s => { const c = getComputedStyle(s); return c.backgroundImage.slice(0, 200) + c.borderStyle + c.fontWeight }"
+    )
+
+    shapes = [each.evaluate(shape) for each in reader.page.locator(".legend .seat").all()]
+
+    assert len(set(shapes)) == len(shapes) == 5
+
+
+def test_targets_are_far_enough_apart_for_a_thumb(visitor: Visitors, api: Api) -> None:
+    reader = visitor(**PHONE).opens_screening(api.schedule(totalSeats=120, seatsPerRow=12))
+    middle = (
+        "s => { const { x, y, width, height } = s.getBoundingClientRect(); return [x + width / 2, y + height / 2] }"
+    )
+
+    here, right, below = (reader.seat(seat).evaluate(middle) for seat in ("B2", "B3", "C2"))
+
+    assert right[0] - here[0] >= SMALLEST_TARGET
+    assert below[1] - here[1] >= SMALLEST_TARGET
+    assert reader.page.evaluate("(s => s.scrollWidth <= s.clientWidth)(document.querySelector('.hall-scroll'))")
+
+
+def test_portuguese_is_spoken_to_who_prefers_it_and_asked_of_the_server(visitor: Visitors, api: Api) -> None:
+    session_id = api.schedule(ticketPrice=25)
+    reader = visitor(locale="pt-BR").opens_screening(session_id).chooses("A1")
+
+    expect(reader.page.locator("html")).to_have_attribute("lang", "pt-BR")
+    expect(reader.button("hold")).to_have_text("Reservar este assento")
+    expect(reader.panel).to_contain_text("R$ 25,00")
+    assert reader.sent("GET", "/api/sessions")[0].headers["accept-language"] == "pt-BR"
+
+
+def test_the_language_changes_in_place_and_is_remembered(visitor: Visitors, api: Api) -> None:
+    reader = visitor().opens_screening(api.schedule()).holds("A1")
+
+    reader.page.get_by_role("button", name="Português").click()
+
+    expect(reader.button("release")).to_have_text("Devolver os assentos")
+    expect(reader.seat("A1")).to_have_attribute("aria-label", "Fileira A, assento 1, reservado para você")
+    reader.page.reload()
+    expect(reader.button("release")).to_have_text("Devolver os assentos")
+
+
+def test_both_languages_have_the_same_words(visitor: Visitors) -> None:
+    words = (
+        visitor()
+        .opens()
+        .page.evaluate(
+            """async () => {
+          const names = (words, path = '') => Object.entries(words).flatMap(([name, word]) =>
+            typeof word === 'object' ? names(word, path + name + '.') : [path + name]);
+          const { WORDS } = await import('./assets/seats/words.js');
+          return Object.values(WORDS).map((words) => names(words).sort());
+        }"""
+        )
+    )
+
+    assert words[0] == words[1]
+    assert len(words[0]) > 80
+
+
+def test_the_colours_can_be_chosen_and_are_remembered(visitor: Visitors) -> None:
+    reader = visitor(color_scheme="light").opens()
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    light = reader.page.evaluate(paper)
+
+    for name in ("Colours: as on this device", "Colours: light"):
+        reader.page.get_by_role("button", name=name).click()
+
+    assert reader.page.evaluate(paper) != light
+    reader.page.reload()
+    expect(reader.page.get_by_role("button", name="Colours: dark")).to_be_visible()
+    assert reader.page.evaluate(paper) != light
+
+
+def _tab_to(reader: Visitor, selector: str) -> None:
+    for _ in range(40):
+        if reader.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+        reader.page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not in the tab order")
