@@ -135,9 +135,10 @@ def _child(name: str, module: str, *options: str, logged: bool = False) -> conte
 
 def _greet(system: Running, session_id: str) -> None:
     hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
-    on_lambda = f"{system.gateway_url}/api/sessions" if system.gateway_url else "not on this emulator"
+    on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
     say(
         f"""
+  The page     {system.api_url}/
   API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
@@ -202,7 +203,8 @@ def deploy_only() -> None:
     """The API on the emulator's gateway and functions; an emulator that had to be started stays until `make stop`."""
     machine = machines.machine_up()
     _announce(machine)
-    say(f"API Gateway → Lambda: {_deploy(machine)}/api/sessions")
+    url = _deploy(machine)
+    say(f"API Gateway → Lambda: {url}/ is the page, {url}/api/sessions the API")
     if not machine.aws.kept:
         say("The emulator stays on for you; `make stop` ends it.")
 

@@ -1,9 +1,9 @@
-"""The seat-map page: /."""
+"""The seat-map page: /. Below a stage its address ends with a slash, as in /dev/: its references are relative."""
 
 from chalice.app import Blueprint, Request, Response
 
 from .answers import answered
-from .static import ASK_FIRST, page
+from .static import page
 
 routes = Blueprint(__name__)
 
@@ -11,11 +11,4 @@ routes = Blueprint(__name__)
 @routes.route("/", methods=["GET"])
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
-    path = str(request.context.get("path", "/"))
-    return page(request, "seats") if path.endswith("/") else _with_slash(path)
-
-
-def _with_slash(path: str) -> Response:
-    """Below a stage, as in /dev, relative references would miss without it."""
-    location = path.rpartition("/")[2] + "/"
-    return Response("", status_code=308, headers={"Location": location, "Cache-Control": ASK_FIRST})
+    return page(request, "seats")

@@ -8,6 +8,7 @@ export const WORDS = {
   en: {
     skip: "Skip to the content",
     navigation: "Main",
+    messages: "Messages",
     programme: "Programme",
     myTickets: "My tickets",
     otherLanguage: "Português",
@@ -133,6 +134,7 @@ export const WORDS = {
   "pt-BR": {
     skip: "Ir para o conteúdo",
     navigation: "Principal",
+    messages: "Avisos",
     programme: "Programação",
     myTickets: "Meus ingressos",
     otherLanguage: "English",

@@ -1,0 +1,102 @@
+"""The pictures of the page in docs/img, taken of the real thing: `python -m infra.screenshots`."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra import browser, deploy, emulator
+from infra.processes import ROOT, CannotRunError, say
+from infra.race import instances
+from tests.http_api import Api
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PICTURES = ROOT / "docs" / "img"
+STAGE = "local"
+HALL: dict[str, Any] = {
+    "movieTitle": "Central do Brasil",
+    "startTime": "2027-02-20T22:30:00Z",
+    "roomNumber": "3",
+    "totalSeats": 120,
+    "seatsPerRow": 12,
+    "ticketPrice": 28.00,
+}
+DESKTOP = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
+SOLD, HELD, TOGETHER = 48, 12, 4
+
+
+@contextmanager
+def _api() -> Iterator[Api]:
+    with tempfile.TemporaryDirectory() as scratch:
+        run_dir = Path(scratch)
+        with emulator.aws(run_dir=run_dir) as aws:
+            os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
+            deploy.deploy_data(STAGE)
+            with instances.running(1, os.environ, run_dir=run_dir) as [url]:
+                yield Api(url)
+
+
+def _hall_with_people_in_it(api: Api) -> str:
+    """About half of it sold, some seats held: the same ones each time."""
+    session_id = api.schedule(**HALL)
+    pairs = [f"{row}{place}" for row in "ABCDEFGHIJ" for place in range(1, 13, 2)]
+    random.Random(7).shuffle(pairs)
+    for number, first in enumerate(pairs[: (SOLD + HELD) // 2]):
+        row, place = first[0], int(first[1:])
+        held = api.hold(session_id, first, f"{row}{place + 1}", user=f"user-{number}")
+        if number < SOLD // 2:
+            api.confirm(held.body["reservationId"], f"tx-{number}")
+    return session_id
+
+
+def _holding(page: Page, url: str, session_id: str, count: int) -> None:
+    page.goto(f"{url}/#/screenings/{session_id}")
+    page.wait_for_selector(".screening[data-known=true]")
+    for seat in _free_neighbours(page, count):
+        page.click(f"[role=gridcell][data-seat={seat}]")
+    page.click("[data-key=hold]")
+    page.wait_for_selector(".panel[data-phase=held]")
+    page.mouse.move(0, 0)
+
+
+def _free_neighbours(page: Page, count: int) -> list[str]:
+    seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
+    names, looks = [name for name, _ in seats], [look for _, look in seats]
+    middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
+    start = next(start for start in middle if looks[start : start + count] == ["free"] * count)
+    return names[start : start + count]
+
+
+def take() -> list[Path]:
+    """Raises CannotRunError with the remedy when there is no browser."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    desktop, phone = PICTURES / "seats-desktop.png", PICTURES / "seats-phone.png"
+    with browser.running() as chromium, _api() as api:
+        session_id = _hall_with_people_in_it(api)
+        for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
+            page = chromium.new_context(timezone_id="America/Sao_Paulo", reduced_motion="reduce", **size).new_page()
+            _holding(page, api.base_url, session_id, count)
+            page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
+            page.screenshot(path=path)
+    return [desktop, phone]
+
+
+def main() -> None:
+    try:
+        for path in take():
+            say(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    except CannotRunError as reason:
+        sys.exit(str(reason))
+
+
+if __name__ == "__main__":
+    main()
