@@ -294,7 +294,7 @@ export function refused({ code, facts, message }, ...more) {
   return words[code]?.(facts, ...more) ?? (message || words.INTERNAL_ERROR());
 }
 
-export const list = (seats) => new Intl.ListFormat(language()).format(seats);
+export const list = (seats) => new Intl.ListFormat(locale()).format(seats);
 export const money = (amount) =>
   new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
 export const time = (moment) => written(moment, { hour: "2-digit", minute: "2-digit" });
