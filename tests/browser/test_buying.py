@@ -271,6 +271,7 @@ def test_what_may_pass_is_asked_again_after_the_pause_that_was_asked_for(
     ("status", "body", "words"),
     [
         (400, {"error": "TOO_MANY_SEATS", "limit": 4}, "One order holds 4 seats at most."),
+        (400, {"error": "VALIDATION_ERROR", "field": "$.email"}, "This email address does not look right."),
         (409, {"error": "TOO_MANY_HOLDS"}, "You hold seats of this screening already."),
         (410, {"error": "SESSION_CANCELLED"}, "This screening has been cancelled."),
         (422, {"error": "IDEMPOTENCY_KEY_REUSED"}, "nothing is held"),

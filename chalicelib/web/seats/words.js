@@ -110,6 +110,8 @@ export const WORDS = {
       TAKEN_MEANWHILE: ({ seats }) =>
         `${list(seats)} ${seats.length === 1 ? "has" : "have"} just been taken by someone else.`,
       TOO_MANY_SEATS: ({ limit }) => `One order holds ${limit} seats at most. Give some up and try again.`,
+      VALIDATION_ERROR: ({ field, message }) =>
+        field === "$.email" ? "This email address does not look right. Correct it, or leave it empty." : message,
       TOO_MANY_HOLDS: () => "You hold seats of this screening already. Pay for them or give them back first.",
       RATE_LIMITED: () => "That was a lot at once. Wait a moment, then try again.",
       SESSION_NOT_FOUND: () => "This screening does not exist, or no longer.",
@@ -239,6 +241,8 @@ export const WORDS = {
           ? `${list(seats)} acaba de ser ocupado por outra pessoa.`
           : `${list(seats)} acabam de ser ocupados por outra pessoa.`,
       TOO_MANY_SEATS: ({ limit }) => `Um pedido tem no máximo ${limit} assentos. Libere alguns e tente de novo.`,
+      VALIDATION_ERROR: ({ field, message }) =>
+        field === "$.email" ? "Este endereço de e-mail não parece certo. Corrija-o ou deixe-o vazio." : message,
       TOO_MANY_HOLDS: () => "Você já tem assentos reservados nesta sessão. Pague-os ou devolva-os primeiro.",
       RATE_LIMITED: () => "Foram muitos pedidos de uma vez. Espere um momento e tente de novo.",
       SESSION_NOT_FOUND: () => "Esta sessão não existe, ou não existe mais.",
