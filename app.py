@@ -19,6 +19,7 @@ from chalicelib.api import (
     seat_map,
     sessions,
     static,
+    webhooks,
 )
 
 PREFIX = bootstrap.settings().table_prefix
@@ -34,6 +35,7 @@ app.register_blueprint(invoices.routes)
 app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
+app.register_blueprint(webhooks.routes)
 app.register_blueprint(health.routes)
 app.register_blueprint(openapi.routes)
 app.register_blueprint(seat_map.routes)
@@ -97,3 +99,15 @@ def on_event_to_email(event: Any) -> batches.BatchAnswer:
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
     consume = bootstrap.told(bootstrap.issue_invoice())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=10)
+def on_event_to_notification(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.announce_event())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
+def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
+    deliver = bootstrap.deliver_to_webhook()
+    return batches.all_messages_at_once(event.to_dict()["Records"], deliver, bootstrap.redelivery())

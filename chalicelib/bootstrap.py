@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from chalicelib.application.release import Cancel, Expire
     from chalicelib.application.schedule import Schedule
+    from chalicelib.application.webhooks import AnnounceEvent, Replay
     from chalicelib.domain import ports
     from chalicelib.domain.events import Event
     from chalicelib.domain.invoices import Invoice
@@ -153,6 +154,27 @@ def print_invoice() -> Callable[[Invoice], bytes]:
 
 
 @cache
+def webhooks() -> ports.Webhooks:
+    from chalicelib.infrastructure.webhooks import DynamoWebhooks
+
+    return DynamoWebhooks(database(), _named("webhooks"))
+
+
+@cache
+def notifications() -> ports.Notifications:
+    from chalicelib.infrastructure.notifications import DynamoNotifications
+
+    return DynamoNotifications(database(), _named("notifications"))
+
+
+@cache
+def courier() -> ports.Courier:
+    from chalicelib.infrastructure.courier import HttpCourier
+
+    return HttpCourier(local=settings().is_local)
+
+
+@cache
 def queue_urls() -> QueueUrls:
     from chalicelib.infrastructure.queues import QueueUrls
 
@@ -238,6 +260,13 @@ def expire() -> Expire:
     from chalicelib.application.release import Expire
 
     return Expire(rows(), reservations(), clock())
+
+
+@cache
+def replay_notifications() -> Replay:
+    from chalicelib.application.webhooks import Replay
+
+    return Replay(notifications(), webhooks(), outbox(), clock())
 
 
 # Queries.
@@ -373,6 +402,13 @@ def issue_invoice() -> IssueInvoice:
     return IssueInvoice(reservations(), sessions(), invoices(), print_invoice(), invoice_files(), *seller)
 
 
+@cache
+def announce_event() -> AnnounceEvent:
+    from chalicelib.application.webhooks import AnnounceEvent
+
+    return AnnounceEvent(notifications(), webhooks(), outbox(), clock())
+
+
 # What a stream or queue record sets off.
 
 
@@ -408,6 +444,14 @@ def expire_held() -> Callable[[Record], None]:
         expire()(envelopes.hold_in(record))
 
     return handle
+
+
+def deliver_to_webhook() -> Callable[[Record], None]:
+    from chalicelib.application.webhooks import Deliver
+    from chalicelib.infrastructure import envelopes
+
+    deliver = Deliver(notifications(), webhooks(), courier(), clock())
+    return lambda record: deliver(envelopes.delivery_in(record))
 
 
 def told(consume: Callable[[Event], None]) -> Callable[[Record], None]:

@@ -17,6 +17,9 @@ SELLER = "Cinema Tickets|1 Premiere Street|Springfield"
 EMULATED_ACCOUNT = "000000000000"
 """The account that every emulator says it is."""
 
+LOCAL_STAGES = ("local", "test")
+"""On a laptop: with a secret that everybody knows, and webhooks on this machine."""
+
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 
@@ -41,6 +44,10 @@ class Settings:
     time_zone: str
     seller: tuple[str, ...]
     invoices_bucket: str
+
+    @property
+    def is_local(self) -> bool:
+        return self.stage in LOCAL_STAGES
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -89,7 +96,7 @@ def _id_secret(environment: Mapping[str, str], stage: str) -> str:
     secret = environment.get("ID_SECRET", "")
     if secret:
         return secret
-    if stage in ("local", "test"):
+    if stage in LOCAL_STAGES:
         return LOCAL_SECRET
     raise SettingInvalid(f"ID_SECRET is missing: stage {stage!r} needs one, the same on every instance.")
 

@@ -56,6 +56,8 @@ EVENT_HANDLERS = (
     "OnEventToAnalytics",
     "OnEventToEmail",
     "OnSaleToInvoice",
+    "OnEventToNotification",
+    "OnDeliveryToWebhook",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"

@@ -16,6 +16,7 @@ from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.ports import Reservations, Rows
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
+from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.ids import SecretIds
 
 from .fakes import FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
@@ -112,6 +113,14 @@ def a_bill(reservation: Reservation | None = None, paid_at: datetime = PAID_AT, 
     session = a_session()
     sale = a_paid_event(reservation or a_reservation(session=session), paid_at)
     return replace(bill_for(sale, session, SELLER), **changes)
+
+
+def a_webhook(
+    *event_types: str, url: str = "https://example.com/cinema", key: str = "whsec_new", webhook_id: str = ""
+) -> Webhook:
+    """With one secret, for all events unless some are named."""
+    webhook_id = webhook_id or f"wh-{uuid.uuid4()}"
+    return Webhook(webhook_id, url, (Secret(key, NOW),), frozenset(event_types), NOW)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from chalicelib.domain.reservations import (
 )
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import to_iso
+from chalicelib.domain.webhooks import Delivery, Notification, Secret, Webhook
 from chalicelib.infrastructure.cursors import from_cursor, to_cursor
 
 T = TypeVar("T")
@@ -175,7 +176,7 @@ class FakeOutbox:
         self.sent += [(message, _due(message, now)) for message in accepted]
         return refused
 
-    def due(self, queue: str, now: datetime) -> list[Hold | Event]:
+    def due(self, queue: str, now: datetime) -> list[Hold | Event | Delivery]:
         return [message.content for message, moment in self.sent if message.queue == queue and moment <= now]
 
 
@@ -264,6 +265,70 @@ class FakeInvoiceFiles:
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
         return InvoiceLink(invoice.number, f"https://files/{invoice.number}", now + timedelta(minutes=5))
+
+
+@dataclass
+class FakeWebhooks:
+    known: dict[str, Webhook] = field(default_factory=dict)
+
+    def add(self, webhook: Webhook) -> None:
+        self.known[webhook.id] = webhook
+
+    def find(self, webhook_id: str) -> Webhook | None:
+        return self.known.get(webhook_id)
+
+    def all(self) -> Sequence[Webhook]:
+        return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
+
+    def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
+        return self._changed(webhook_id, secrets=tuple(secrets))
+
+    def disable(self, webhook_id: str, reason: str | None) -> bool:
+        return self._changed(webhook_id, disabled=reason)
+
+    def remove(self, webhook_id: str) -> bool:
+        return self.known.pop(webhook_id, None) is not None
+
+    def _changed(self, webhook_id: str, **changes: Any) -> bool:
+        if webhook_id not in self.known:
+            return False
+        self.known[webhook_id] = replace(self.known[webhook_id], **changes)
+        return True
+
+
+@dataclass
+class FakeNotifications:
+    told: dict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
+
+    def number(self, event: Event) -> Notification:
+        before = self.told[event.session_id]
+        known = [notification for notification in before if notification.event.id == event.id]
+        if not known:
+            latest = {str(notification.event.type): notification.sequence for notification in before}
+            known = [Notification(event, len(before) + 1, latest)]
+            before += known
+        return known[0]
+
+    def find(self, session_id: str, sequence: int) -> Notification | None:
+        return next((one for one in self.told[session_id] if one.sequence == sequence), None)
+
+    def after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+        return [one for one in self.told[session_id] if one.sequence > sequence][:limit]
+
+
+@dataclass
+class FakeCourier:
+    """Answers `answers` in turn, a status or a failure, and the last one for ever; `posted` is what it was given."""
+
+    answers: list[int | Exception] = field(default_factory=lambda: [204])
+    posted: list[tuple[str, int]] = field(default_factory=list)
+
+    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        self.posted.append((webhook.id, notification.sequence))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 class Crash(Exception):

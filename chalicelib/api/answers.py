@@ -65,6 +65,8 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
     refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
     refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
+    refusals.SignatureInvalid: Refused(401, "SIGNATURE_INVALID", headers={"WWW-Authenticate": "Cinema-Signature"}),
+    refusals.WebhookDisabled: Refused(409, "WEBHOOK_DISABLED"),
     refusals.StoreUnavailable: Refused(503, "TEMPORARILY_UNAVAILABLE", headers={"Retry-After": "1"}),
 }
 

@@ -27,6 +27,17 @@ def each_message(records: Iterable[Record], handle: Callable[[Record], None], re
     return _failures(record["messageId"] for record in records if not _is_done(record, handle, redelivery))
 
 
+def all_messages_at_once(
+    records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
+) -> BatchAnswer:
+    """As each_message, for a handler that waits for others: who is slow holds nobody up."""
+    from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
+
+    with ThreadPoolExecutor(max(len(records), 1)) as workers:
+        done = list(workers.map(lambda record: _is_done(record, handle, redelivery), records))
+    return _failures(record["messageId"] for record, is_done in zip(records, done, strict=True) if not is_done)
+
+
 def each_change(
     records: Sequence[Record],
     relay: Callable[[Record], Iterable[Outgoing]],

@@ -73,6 +73,14 @@ MESSAGES: dict[str, dict[str, str]] = {
         ENGLISH: "This Idempotency-Key came before with another request. Nothing is held by this one.",
         PORTUGUESE: "Esta Idempotency-Key já veio com outro pedido. Nada foi reservado por este.",
     },
+    "SIGNATURE_INVALID": {
+        ENGLISH: "The signature is not one of this webhook's secrets over this body within the last five minutes.",
+        PORTUGUESE: "A assinatura não é de um segredo deste webhook sobre este corpo nos últimos cinco minutos.",
+    },
+    "WEBHOOK_DISABLED": {
+        ENGLISH: "This webhook is disabled: ask an operator to enable it, then ask for the replay again.",
+        PORTUGUESE: "Este webhook está desativado: peça a um operador que o ative e depois peça o reenvio de novo.",
+    },
     "TEMPORARILY_UNAVAILABLE": {
         ENGLISH: "We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
         PORTUGUESE: "Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",

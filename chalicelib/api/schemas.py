@@ -24,6 +24,7 @@ from .messages import language
 
 if TYPE_CHECKING:
     from chalicelib.application.analytics import SessionAnalytics
+    from chalicelib.application.webhooks import Replayed, ReplayNotifications
     from chalicelib.domain.analytics import Tally
     from chalicelib.domain.live import RowState
 
@@ -92,6 +93,11 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
     session_id: SessionId
 
 
+class ReplayRequest(msgspec.Struct, rename="camel"):
+    session_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    after_sequence: Annotated[int, Meta(ge=0, le=999_999_999_999)]
+
+
 def schedule_session(request: Request) -> ScheduleSession:
     body = _body(request, SessionRequest)
     try:
@@ -117,6 +123,15 @@ def hold_seats(request: Request) -> HoldSeats:
 def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
     body = _body(request, PaymentRequest)
     return ConfirmReservation(reservation_id, body.payment_method, body.transaction_id)
+
+
+def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotifications":
+    from chalicelib.application.webhooks import ReplayNotifications  # a rare path: not at every cold start
+
+    body = _body(request, ReplayRequest)
+    signature: str = request.headers.get("cinema-signature", "")
+    raw: bytes = request.raw_body  # type: ignore[assignment] # text only where API Gateway sent none
+    return ReplayNotifications(webhook_id, body.session_id, body.after_sequence, raw, signature)
 
 
 def page_wanted(request: Request) -> tuple[int, str | None]:
@@ -405,6 +420,14 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
     rows: list[RowBody]
 
 
+class ReplayedBody(Answer):
+    """`next_after_sequence` is there when more may follow: ask again with it."""
+
+    session_id: str
+    queued: int
+    next_after_sequence: int | None = None
+
+
 def scheduled(session: Session) -> ScheduledBody:
     return ScheduledBody(session.id, session.movie_title, session.total_seats, _time(session.created_at))
 
@@ -494,6 +517,10 @@ def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
 
 def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
     return RowsBody(rows[0].session_id, [_row(row) for row in rows])
+
+
+def replayed(replayed: "Replayed") -> ReplayedBody:
+    return ReplayedBody(replayed.session_id, replayed.queued, replayed.next_after_sequence)
 
 
 def encoded(answer: Any) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .analytics import Tally
     from .invoices import Bill, Invoice
     from .mail import Letter, Message
+    from .webhooks import Delivery, Notification, Secret, Webhook
 
 T = TypeVar("T")
 
@@ -103,10 +104,10 @@ class Reservations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for a queue: a hold, which waits there until it lapses, or an event for a consumer."""
+    """A message for a queue: a hold, which waits until it lapses; an event for a consumer; a webhook's delivery."""
 
     queue: str
-    content: Hold | Event
+    content: Hold | Event | Delivery
 
 
 class Outbox(Protocol):
@@ -192,6 +193,56 @@ class Ledger(Protocol):
 
     def enter(self, event_id: str) -> None:
         """Entering twice is entering once. Raises StoreUnavailable."""
+
+
+class Webhooks(Protocol):
+    """Few: they are listed whole. Each method raises StoreUnavailable."""
+
+    def add(self, webhook: Webhook) -> None: ...
+
+    def find(self, webhook_id: str) -> Webhook | None:
+        """Consistent."""
+        ...
+
+    def all(self) -> Sequence[Webhook]:
+        """Consistent, the oldest first."""
+        ...
+
+    def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
+        """False when there is no such webhook."""
+        ...
+
+    def disable(self, webhook_id: str, reason: str | None) -> bool:
+        """None enables it again. False when there is no such webhook."""
+        ...
+
+    def remove(self, webhook_id: str) -> bool:
+        """False when there was no such webhook."""
+        ...
+
+
+class Notifications(Protocol):
+    """The events of each screening, numbered from 1 without a gap. Each method raises StoreUnavailable."""
+
+    def number(self, event: Event) -> Notification:
+        """Gives the event the next number of its screening, unless it has one."""
+        ...
+
+    def find(self, session_id: str, sequence: int) -> Notification | None:
+        """Consistent."""
+        ...
+
+    def after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+        """Those with a higher number, in order, so many at most; consistent."""
+        ...
+
+
+class Courier(Protocol):
+    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        """Posts it, signed with every secret that is valid now; gives the status of the answer.
+
+        Raises DeliveryFailed when there is none in time, and when the URL leads where no webhook may lead.
+        """
         ...
 
 

@@ -100,6 +100,18 @@ class CursorInvalid(Refusal):
 
 
 @dataclass(eq=False)
+class SignatureInvalid(Refusal):
+    """Not signed with a secret of this webhook, too long ago, or there is no such webhook: it doesn't say which."""
+
+
+@dataclass(eq=False)
+class WebhookDisabled(Refusal):
+    """Its deliveries are dropped until an operator enables it. Only who holds its secret learns that."""
+
+    webhook_id: str
+
+
+@dataclass(eq=False)
 class StoreUnavailable(Refusal):
     """The database did not answer, or asked us to slow down. Whether the request took effect is unknown: ask again."""
 

@@ -80,19 +80,23 @@ class WriteConflict(Exception):
 CONFLICT_ATTEMPTS = 8
 CONFLICT_FIRST_PAUSE_SECONDS = 0.005
 """Doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
+CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
-def when_free_of_conflict(write: Callable[[], T], sleep: Callable[[float], None]) -> T:
+def when_free_of_conflict(
+    write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS
+) -> T:
     """Tries again as long as the write raises WriteConflict; in the end raises StoreUnavailable.
 
     Only transactions meet conflicts, and the writes that they meet: never two holds of one row each.
     """
-    for attempt in range(CONFLICT_ATTEMPTS):
+    for attempt in range(attempts):
         try:
             return write()
         except WriteConflict:
-            if attempt + 1 < CONFLICT_ATTEMPTS:
-                sleep(random.uniform(0, CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt))
+            if attempt + 1 < attempts:
+                longest = min(CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt, CONFLICT_LONGEST_PAUSE_SECONDS)
+                sleep(random.uniform(0, longest))
     raise StoreUnavailable("TransactWriteItems")
 
 

@@ -1,4 +1,4 @@
-"""What messages look like on the wire between our queues: versioned JSON, for events and for holds."""
+"""What messages look like on the wire between our queues: versioned JSON, for events, holds and deliveries."""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from typing import Any
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
+from chalicelib.domain.webhooks import Delivery
 
 VERSION = 1
 
 
-def to_body(content: Hold | Event) -> str:
-    wire = _hold_to_wire(content) if isinstance(content, Hold) else event_to_wire(content)
-    return json.dumps({"version": VERSION, **wire})
+def to_body(content: Hold | Event | Delivery) -> str:
+    return json.dumps({"version": VERSION, **_to_wire(content)})
 
 
 def hold_in(record: Mapping[str, Any]) -> Hold:
@@ -34,6 +34,15 @@ def hold_in(record: Mapping[str, Any]) -> Hold:
 def event_in(record: Mapping[str, Any]) -> Event:
     """The event in an SQS record. Raises UnreadableMessage."""
     return event_from_wire(_wire_in(record))
+
+
+def delivery_in(record: Mapping[str, Any]) -> Delivery:
+    """The delivery in an SQS record. Raises UnreadableMessage."""
+    wire = _wire_in(record)
+    try:
+        return Delivery(str(wire["webhookId"]), str(wire["sessionId"]), int(wire["sequence"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UnreadableMessage(f"no delivery: {error!r}") from error
 
 
 def event_to_wire(event: Event) -> dict[str, Any]:
@@ -64,6 +73,20 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableMessage(f"no event: {error!r}") from error
+
+
+def _to_wire(content: Hold | Event | Delivery) -> dict[str, Any]:
+    match content:
+        case Hold():
+            return _hold_to_wire(content)
+        case Event():
+            return event_to_wire(content)
+        case Delivery():
+            return {
+                "webhookId": content.webhook_id,
+                "sessionId": content.session_id,
+                "sequence": content.sequence,
+            }
 
 
 def _hold_to_wire(hold: Hold) -> dict[str, Any]:

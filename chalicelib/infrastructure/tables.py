@@ -180,6 +180,33 @@ class InvoiceItem(Model):
     language = UnicodeAttribute(null=True)
 
 
+class WebhookItem(Model):
+    """A subscription: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "webhooks"
+
+    id = UnicodeAttribute(hash_key=True)
+    url = UnicodeAttribute()
+    secrets: ListAttribute[Any] = ListAttribute()
+    event_types: ListAttribute[str] = ListAttribute()
+    created_at_ms = NumberAttribute()
+    disabled = UnicodeAttribute(null=True)
+
+
+class NotificationItem(Model):
+    """What was told of a screening, by number; its counter; and which event has which number: see notifications.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "notifications"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+    number = NumberAttribute()
+    latest: MapAttribute[str, Any] = MapAttribute(null=True)
+    event = UnicodeAttribute(null=True)
+
+
 MODELS: tuple[tuple[type[Model], str], ...] = (
     (SessionItem, "sessions"),
     (RowItem, "rows"),
@@ -189,6 +216,8 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (LedgerItem, "ledger"),
     (ViewerItem, "viewers"),
     (InvoiceItem, "invoices"),
+    (WebhookItem, "webhooks"),
+    (NotificationItem, "notifications"),
 )
 
 

@@ -14,8 +14,9 @@ from mypy_boto3_sqs import SQSClient
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outbox, Outgoing
 from chalicelib.domain.reservations import Hold
+from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure import queues
-from chalicelib.infrastructure.envelopes import event_in, hold_in
+from chalicelib.infrastructure.envelopes import delivery_in, event_in, hold_in
 from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox, full_jitter
 from tests.builders import NOW, a_hold, an_event
 from tests.fakes import FakeOutbox
@@ -23,6 +24,7 @@ from tests.fakes import FakeOutbox
 from .conftest import moto_environment
 
 LONGEST_WAIT_SECONDS = 5
+READERS: dict[str, Callable[[dict[str, Any]], Any]] = {"expiry": hold_in, "audit": event_in, "webhooks": delivery_in}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Post:
     """`due` is what can be received from a queue by now; it waits a little for as many messages as are expected."""
 
     outbox: Outbox
-    due: Callable[[str, int], list[Hold | Event]]
+    due: Callable[[str, int], list[Hold | Event | Delivery]]
 
 
 @pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
@@ -71,12 +73,12 @@ def fake_post() -> Post:
 
 def sqs_post(client: SQSClient) -> Post:
     prefix = f"post-{uuid.uuid4()}"
-    for queue in ("expiry", "audit"):
+    for queue in READERS:
         client.create_queue(QueueName=f"{prefix}-{queue}")
     urls = QueueUrls(client)
 
-    def due(queue: str, expected: int) -> list[Hold | Event]:
-        read: Any = hold_in if queue == "expiry" else event_in
+    def due(queue: str, expected: int) -> list[Hold | Event | Delivery]:
+        read = READERS[queue]
         return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
 
     return Post(SqsOutbox(client, prefix, urls), due)
@@ -121,6 +123,14 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 
     assert post.due("audit", 1) == [event]
     assert post.due("expiry", 1) == [hold]
+
+
+def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
+    delivery = Delivery("wh-1", "session-1", 12)
+
+    assert post.outbox.send([Outgoing("webhooks", delivery)], NOW) == set()
+
+    assert post.due("webhooks", 1) == [delivery]
 
 
 def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:

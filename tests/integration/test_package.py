@@ -20,7 +20,15 @@ from chalicelib.settings import load
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
-QUEUE_HANDLERS = {"OnHoldLapsed", "OnEventToAudit", "OnEventToAnalytics", "OnEventToEmail", "OnSaleToInvoice"}
+QUEUE_HANDLERS = {
+    "OnHoldLapsed",
+    "OnEventToAudit",
+    "OnEventToAnalytics",
+    "OnEventToEmail",
+    "OnSaleToInvoice",
+    "OnEventToNotification",
+    "OnDeliveryToWebhook",
+}
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
 UNCHECKED_HASH = 1
@@ -253,6 +261,8 @@ def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template
         "Ledger",
         "Viewers",
         "Invoices",
+        "Webhooks",
+        "Notifications",
     }
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name

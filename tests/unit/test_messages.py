@@ -34,6 +34,8 @@ EXAMPLES: list[Exception] = [
     refusals.ReservationNotPaid("res-1"),
     refusals.InvoiceNotReady("res-1"),
     refusals.IdempotencyKeyReused(),
+    refusals.SignatureInvalid(),
+    refusals.WebhookDisabled("wh-1"),
     refusals.StoreUnavailable("UpdateItem"),
 ]
 

@@ -1,0 +1,18 @@
+"""What a subscriber asks of us: the deliveries that it has not seen, again."""
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+
+from . import schemas
+from .answers import answered, ok
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/api/webhooks/{webhook_id}/replay", methods=["POST"])
+@answered(routes)
+def replay_notifications(request: Request, webhook_id: str) -> Response:
+    command = schemas.replay_notifications(request, webhook_id)
+    replayed = bootstrap.replay_notifications()(command)
+    return ok(schemas.replayed(replayed), status=202)

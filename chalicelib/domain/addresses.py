@@ -1,0 +1,63 @@
+"""Which addresses a webhook may have: nobody may make us call what only our own network can reach."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+LONGEST_URL = 2000
+PORTS = {"https": 443, "http": 80}
+
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+"""IPv6 addresses in which an IPv4 address is hidden, of whatever kind: NAT64, 6to4, Teredo."""
+
+
+class UrlRefused(Exception):
+    """A webhook can't have this URL, or not what its host resolves to; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a URL leads, in parts. `path` is with its query."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def host_header(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def target_of(url: str, *, local: bool) -> Target:
+    """Raises UrlRefused. `local` is true in stages on a laptop, where http to this machine is allowed."""
+    if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
+        raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+    except ValueError as error:
+        raise UrlRefused(str(error)) from error
+    if parts.scheme != "https" and not (local and parts.scheme == "http"):
+        raise UrlRefused("it must begin with https://")
+    if not parts.hostname:
+        raise UrlRefused("it has no host")
+    if "@" in parts.netloc:
+        raise UrlRefused("it must not hold credentials: deliveries are signed")
+    query = f"?{parts.query}" if parts.query else ""
+    return Target(parts.scheme, parts.hostname, port or PORTS[parts.scheme], f"{parts.path or '/'}{query}")
+
+
+def check_address(target: Target, address: str, *, local: bool) -> None:
+    """For what the target's host resolves to. Raises UrlRefused unless it is public, or we are on a laptop."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    found = getattr(found, "ipv4_mapped", None) or found
+    if target.scheme == "http" and not found.is_loopback:
+        raise UrlRefused(f"{target.host} is not this machine: it must begin with https://")
+    if not local and not _is_public(found):
+        raise UrlRefused(f"{target.host} is not a public address")
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    translated = any(address in network for network in _TRANSLATED if network.version == address.version)
+    return address.is_global and not address.is_multicast and not translated

@@ -1,0 +1,83 @@
+"""Webhooks: who subscribed to what happens, and what they are told: the events of a screening, numbered from 1.
+
+screening   1  ReservationCreated     a subscriber of all:        1, 2, 3, …          a missing number is a gap
+            2  ReservationCreated     of PaymentConfirmed only:   3 (before it: 0), … each delivery names the one
+            3  PaymentConfirmed                                                       before it for that subscriber
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from .events import Event
+
+MOST_SECRETS = 3
+"""How many sign at most: the newest, and those before it that have not expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """`expires_at` is None for the newest; one that it replaced signs beside it until then."""
+
+    key: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        return self.expires_at is None or self.expires_at > now
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """`secrets` are newest first. No `event_types` means all of them. `disabled` is the reason; None: it is called."""
+
+    id: str
+    url: str = field(repr=False)
+    secrets: tuple[Secret, ...]
+    event_types: frozenset[str]
+    created_at: datetime
+    disabled: str | None = None
+
+    def wants(self, event_type: str) -> bool:
+        return not self.event_types or event_type in self.event_types
+
+    def keys(self, now: datetime) -> tuple[str, ...]:
+        """Those that sign now, newest first."""
+        return tuple(secret.key for secret in self.secrets if secret.is_live(now))
+
+    def rotated(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
+        """With a new secret; the one before it signs for so long."""
+        end = now + overlap
+        still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_live(now)]
+        kept = [secret for secret in still if secret.is_live(now)]
+        return replace(self, secrets=(Secret(key, now), *kept)[:MOST_SECRETS])
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event and its number in its screening. `latest_before`: the last number of each type of event before it."""
+
+    event: Event
+    sequence: int
+    latest_before: Mapping[str, int]
+
+    def previous_for(self, webhook: Webhook) -> int:
+        """The number of the last event before this one that the webhook wants; 0 when this is the first."""
+        return max((number for kind, number in self.latest_before.items() if webhook.wants(kind)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notification for one webhook. Its id is the same whenever it is delivered again."""
+
+    webhook_id: str
+    session_id: str
+    sequence: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.webhook_id}.{self.session_id}.{self.sequence}"
+
+
+class DeliveryFailed(Exception):
+    """A receiver did not accept it; it is worth trying again. The reason shows no more of the URL than its host."""

@@ -1,0 +1,318 @@
+"""Who is told what, with which number; what becomes of a delivery; and who may ask for which again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+
+from chalicelib.api.batches import all_messages_at_once
+from chalicelib.application.webhooks import AnnounceEvent, Deliver, Replay, Replayed, ReplayNotifications
+from chalicelib.domain.events import EventType, UnreadableMessage
+from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
+from chalicelib.domain.signatures import signature
+from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, Secret
+from tests.builders import NOW, a_webhook
+from tests.facts import Facts
+from tests.fakes import Crash, FakeCourier, FakeNotifications, FakeOutbox, FakeWebhooks, MovableClock, crash, interposed
+
+PAID = EventType.PAYMENT_CONFIRMED
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Office:
+    """Everything that webhooks need, on the fakes."""
+
+    webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
+    notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    outbox: FakeOutbox = field(default_factory=FakeOutbox)
+    courier: FakeCourier = field(default_factory=FakeCourier)
+    clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
+
+    @property
+    def announce(self) -> AnnounceEvent:
+        return AnnounceEvent(self.notifications, self.webhooks, self.outbox, self.clock)
+
+    @property
+    def deliver(self) -> Deliver:
+        return Deliver(self.notifications, self.webhooks, self.courier, self.clock)
+
+    @property
+    def replay(self) -> Replay:
+        return Replay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
+
+    def queued(self) -> list[tuple[str, int]]:
+        """Webhook and number of each delivery, in order."""
+        contents = [message.content for message, _ in self.outbox.sent]
+        return [(one.webhook_id, one.sequence) for one in contents if isinstance(one, Delivery)]
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def facts() -> Facts:
+    return Facts("session-1")
+
+
+# Numbers
+
+
+def test_events_of_a_screening_are_numbered_from_one(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    for event in (facts.created(), facts.paid(), Facts("session-2").created()):
+        office.announce(event)
+
+    assert office.queued() == [("all", 1), ("all", 2), ("all", 1)]
+
+
+def test_each_webhook_is_told_what_it_wants(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.add(a_webhook(PAID, webhook_id="sales"))
+    office.webhooks.add(replace(a_webhook(webhook_id="gone"), disabled="it answered 410 Gone"))
+    for event in (facts.created(), facts.paid()):
+        office.announce(event)
+
+    assert sorted(office.queued()) == [("all", 1), ("all", 2), ("sales", 2)]
+
+
+def test_a_second_delivery_of_an_event_has_the_same_number(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    for event in (facts.created(), facts.paid(), facts.created()):
+        office.announce(event)
+
+    assert office.queued() == [("all", 1), ("all", 2), ("all", 1)]
+
+
+def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    with pytest.raises(Crash):
+        replace(office.announce, outbox=interposed(office.outbox, "send", before=crash))(facts.created())
+
+    office.announce(facts.created())
+
+    assert office.queued() == [("all", 1)]
+
+
+def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook())
+    office.outbox.deaf.add("webhooks")
+
+    with pytest.raises(StoreUnavailable):
+        office.announce(facts.created())
+
+
+def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
+    everything, sales = a_webhook(), a_webhook(PAID)
+    told = [office.notifications.number(event) for event in (facts.paid(), facts.created(), Facts("session-1").paid())]
+
+    assert [notification.previous_for(everything) for notification in told] == [0, 1, 2]
+    assert [notification.previous_for(sales) for notification in (told[0], told[2])] == [0, 1]
+
+
+# Deliveries
+
+
+@pytest.fixture
+def delivery(office: Office, facts: Facts) -> Delivery:
+    webhook = a_webhook()
+    office.webhooks.add(webhook)
+    return Delivery(webhook.id, facts.session_id, office.notifications.number(facts.created()).sequence)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 299])
+def test_a_receiver_accepts_with_any_2xx(office: Office, delivery: Delivery, status: int) -> None:
+    office.courier.answers = [status]
+
+    office.deliver(delivery)
+
+    assert office.courier.posted == [(delivery.webhook_id, 1)]
+
+
+@pytest.mark.parametrize("status", [100, 199, 300, 302, 400, 401, 404, 429, 500, 503])
+def test_anything_else_is_tried_again(office: Office, delivery: Delivery, status: int) -> None:
+    office.courier.answers = [status]
+
+    with pytest.raises(DeliveryFailed, match=str(status)):
+        office.deliver(delivery)
+
+
+def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Delivery) -> None:
+    office.courier.answers = [410]
+
+    office.deliver(delivery)
+    office.deliver(delivery)
+
+    assert len(office.courier.posted) == 1
+    assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
+    office.webhooks.disable(delivery.webhook_id, None)
+    office.deliver(delivery)
+    assert len(office.courier.posted) == 2
+
+
+def test_what_was_for_a_removed_webhook_is_dropped(office: Office, delivery: Delivery) -> None:
+    office.webhooks.remove(delivery.webhook_id)
+
+    office.deliver(delivery)
+
+    assert office.courier.posted == []
+
+
+def test_a_delivery_of_nothing_is_unreadable(office: Office, delivery: Delivery) -> None:
+    with pytest.raises(UnreadableMessage, match="no notification 9"):
+        office.deliver(replace(delivery, sequence=9))
+
+
+def test_a_delivery_has_one_id_for_ever(delivery: Delivery) -> None:
+    assert delivery.id == f"{delivery.webhook_id}.session-1.1"
+
+
+# A batch
+
+
+class Patience:
+    """Puts nothing off and parks nothing."""
+
+    def later(self, record: object) -> None: ...
+
+    def is_last(self, record: object) -> bool:
+        return False
+
+    def park(self, record: object, reason: str) -> None: ...
+
+
+def test_deliveries_of_a_batch_wait_at_the_same_time() -> None:
+    """Each waits until all have begun: one after the other they would wait for ever."""
+    together = Barrier(10, timeout=20)
+    records = [{"messageId": str(number)} for number in range(10)]
+
+    def wait(_: object) -> None:
+        together.wait()
+
+    answer = all_messages_at_once(records, wait, Patience())
+
+    assert answer == {"batchItemFailures": []}
+
+
+def test_of_a_batch_only_what_failed_comes_again() -> None:
+    def fails_on_even(record: object) -> None:
+        if int(record["messageId"]) % 2 == 0:  # type: ignore[index] # a mapping
+            raise DeliveryFailed
+
+    records = [{"messageId": str(number)} for number in range(4)]
+
+    answer = all_messages_at_once(records, fails_on_even, Patience())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
+    assert all_messages_at_once([], fails_on_even, Patience()) == {"batchItemFailures": []}
+
+
+# Replays
+
+BODY = b'{"sessionId": "session-1", "afterSequence": 0}'
+Ask = Callable[..., Replayed]
+
+
+@pytest.fixture
+def ask(office: Office, facts: Facts) -> Ask:
+    """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
+    office.webhooks.add(a_webhook(webhook_id="mine", key="whsec_mine"))
+    for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
+        office.notifications.number(event)
+
+    def asked(after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = "") -> Replayed:
+        header = header or signature(["whsec_mine"], BODY, NOW)
+        return office.replay(ReplayNotifications(webhook_id, session_id, after, BODY, header))
+
+    return asked
+
+
+def test_what_came_after_a_number_is_queued_again(office: Office, ask: Ask) -> None:
+    assert ask(after=2) == Replayed("session-1", queued=3, next_after_sequence=None)
+    assert office.queued() == [("mine", 3), ("mine", 4), ("mine", 5)]
+
+
+def test_one_call_queues_so_many_at_most_and_says_where_to_go_on(office: Office, ask: Ask) -> None:
+    first = ask()
+
+    assert first == Replayed("session-1", queued=3, next_after_sequence=3)
+    assert ask(after=3) == Replayed("session-1", queued=2, next_after_sequence=None)
+    assert [number for _, number in office.queued()] == [1, 2, 3, 4, 5]
+
+
+def test_only_what_the_webhook_wants_is_queued_again(office: Office, ask: Ask) -> None:
+    office.webhooks.add(a_webhook(PAID, webhook_id="mine", key="whsec_mine"))
+
+    assert ask() == Replayed("session-1", queued=2, next_after_sequence=3)
+    assert office.queued() == [("mine", 1), ("mine", 2)]
+
+
+def test_a_screening_of_which_nothing_was_told_has_nothing_to_replay(ask: Ask) -> None:
+    assert ask(session_id="unknown") == Replayed("unknown", queued=0, next_after_sequence=None)
+
+
+def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> None:
+    for wrong in (
+        signature(["whsec_other"], BODY, NOW),
+        signature(["whsec_mine"], BODY + b" ", NOW),
+        signature(["whsec_mine"], BODY, NOW - timedelta(minutes=6)),
+        signature(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
+        "nonsense",
+    ):
+        with pytest.raises(SignatureInvalid):
+            ask(header=wrong)
+
+    assert office.queued() == []
+
+
+def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
+    with pytest.raises(SignatureInvalid):
+        ask(webhook_id="unknown")
+
+
+def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: Ask) -> None:
+    office.webhooks.disable("mine", "why not")
+
+    with pytest.raises(WebhookDisabled):
+        ask()
+    with pytest.raises(SignatureInvalid):
+        ask(header="nonsense")
+
+
+# Secrets
+
+
+def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Office, ask: Ask) -> None:
+    rotated = office.webhooks.known["mine"].rotated("whsec_new", NOW, HOUR)
+    office.webhooks.add(rotated)
+
+    assert rotated.keys(NOW) == ("whsec_new", "whsec_mine")
+    assert ask().queued == 3
+    office.clock.forward(hours=1)
+    assert rotated.keys(office.clock()) == ("whsec_new",)
+    with pytest.raises(SignatureInvalid):
+        ask(header=signature(["whsec_mine"], BODY, office.clock()))
+
+
+def test_without_overlap_the_old_secret_ends_at_once() -> None:
+    assert a_webhook(key="old").rotated("new", NOW, timedelta(0)).secrets == (Secret("new", NOW),)
+
+
+def test_rotating_again_never_prolongs_an_older_secret_and_keeps_three_at_most() -> None:
+    webhook = a_webhook(key="0")
+    for number in range(1, 6):
+        webhook = webhook.rotated(str(number), NOW, number * HOUR)
+
+    assert [secret.key for secret in webhook.secrets] == ["5", "4", "3"]
+    assert len(webhook.secrets) == MOST_SECRETS
+    assert [secret.expires_at for secret in webhook.secrets] == [None, NOW + 5 * HOUR, NOW + 4 * HOUR]
+
+
+def test_neither_secrets_nor_urls_are_in_what_is_logged() -> None:
+    webhook = a_webhook(key="whsec_secret", url="https://example.com/?token=secret")
+
+    assert "secret" not in repr(webhook).replace("secrets=(Secret(", "")
