@@ -297,7 +297,7 @@ class StreamSource:
             shard.iterator = self._renewed_iterator(shard)
             return
         shard.iterator = page.get("NextShardIterator")
-        shard.waiting = shard.unread([self._record(record) for record in page["Records"]])
+        shard.waiting = shard.unread([stream_record(record, self.arn) for record in page["Records"]])
 
     def _renewed_iterator(self, shard: Shard) -> str:
         """Iterators live 15 minutes: a laptop that slept comes back to the record after the last it read."""
@@ -316,13 +316,15 @@ class StreamSource:
             return self._iterator(shard.id)
         return answer["ShardIterator"]
 
-    def _record(self, record: Mapping[str, Any]) -> Record:
-        change = dict(record["dynamodb"])
-        change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
-        for image in ("Keys", "NewImage", "OldImage"):
-            if image in change:
-                change[image] = {name: _as_json(value) for name, value in change[image].items()}
-        return {**record, "eventSource": "aws:dynamodb", "eventSourceARN": self.arn, "dynamodb": change}
+
+def stream_record(record: Mapping[str, Any], arn: str) -> Record:
+    """As Lambda gives it to a handler."""
+    change = dict(record["dynamodb"])
+    change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
+    for image in ("Keys", "NewImage", "OldImage"):
+        if image in change:
+            change[image] = {name: _as_json(value) for name, value in change[image].items()}
+    return {**record, "eventSource": "aws:dynamodb", "eventSourceARN": arn, "dynamodb": change}
 
 
 def _as_json(value: Any) -> Any:

@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 the command found something to repair, 2 it could 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from infra.ops.text import Answer
 REFUSED = 2
 INTERRUPTED = 130
 MOST_SECONDS = 3600
+MOST_OVERLAP_HOURS = 30 * 24
+TYPES_HELP = "only these types, with commas: PaymentConfirmed,SeatReleased (all)"
 
 Command = Callable[[Connection, argparse.Namespace], Answer]
 
@@ -66,6 +69,63 @@ def _rebuild(connection: Connection, options: argparse.Namespace) -> Answer:
     return rebuild(connection, options.session, options.wait, report_progress, projections=options.projections)
 
 
+def _replay_stream_failures(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import replay
+    from infra.ops.rebuild import report_progress
+
+    return replay.stream_failures(connection, options.limit, report_progress)
+
+
+def _replay_events(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import replay
+    from infra.ops.rebuild import report_progress
+
+    wanted = replay.Wanted(frozenset(options.types), options.from_, options.until)
+    return replay.events(connection, options.session, options.to, wanted, report_progress, sure=options.yes)
+
+
+def _webhooks_add(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.add(connection, options.url, options.events)
+
+
+def _webhooks_list(connection: Connection, _: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.list_all(connection)
+
+
+def _webhooks_rotate(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.rotate(connection, options.id, options.overlap)
+
+
+def _webhooks_enable(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.enable(connection, options.id)
+
+
+def _webhooks_remove(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.remove(connection, options.id)
+
+
+def _webhooks_test(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import webhooks
+
+    return webhooks.test(connection, options.id)
+
+
+def _webhooks_listen(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops.listen import listen
+
+    return listen(connection, options.port)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m infra.ops",
@@ -77,6 +137,10 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
     _add_rebuild(commands)
     _add_mail(commands)
+    replays = commands.add_parser("replay", help="send again: stream-failures, events")
+    _add_replay_commands(replays.add_subparsers(required=True, metavar="COMMAND"))
+    webhooks = commands.add_parser("webhooks", help="subscriptions: add, list, rotate, enable, remove, test, listen")
+    _add_webhook_commands(webhooks.add_subparsers(required=True, metavar="COMMAND"))
     letters = commands.add_parser("dlq", help="dead letters: list, show, redrive, purge")
     _add_dead_letter_commands(letters.add_subparsers(required=True, metavar="COMMAND"))
     return top
@@ -101,6 +165,41 @@ def _add_mail(commands: Any) -> None:
     made.add_argument("--limit", type=_at_least_one, default=10, metavar="N", help="the N newest (10)")
     made.add_argument("--to", metavar="ADDRESS", help="those to this address only")
     made.add_argument("--html", type=Path, metavar="FILE", help="save the newest one's HTML there")
+
+
+def _add_replay_commands(commands: Any) -> None:
+    about = "relay again what a stream handler gave up on, and delete what went through"
+    failures = _add(commands, "stream-failures", _replay_stream_failures, about, "replay stream-failures --limit 1")
+    failures.add_argument("--limit", type=_at_least_one, metavar="N", help="at most N batches (all there are now)")
+    about = "send a screening's events from the audit log to one consumer again"
+    events = _add(commands, "events", _replay_events, about, "replay events 550e8400-… --to analytics --yes")
+    events.add_argument("session", metavar="SESSION", help="the screening's id")
+    events.add_argument("--to", required=True, metavar="CONSUMER", help="its queue's short name, such as analytics")
+    events.add_argument("--types", type=_event_types, default=[], metavar="TYPES", help=TYPES_HELP)
+    events.add_argument(
+        "--from", dest="from_", type=_moment, metavar="MOMENT", help="that happened then or later: 2026-11-23T18:00:00Z"
+    )
+    events.add_argument("--until", type=_moment, metavar="MOMENT", help="that happened before")
+    events.add_argument("--yes", action="store_true", help="send them; without it, only say how many")
+
+
+def _add_webhook_commands(commands: Any) -> None:
+    about = "subscribe a URL to events; its secret is shown once"
+    added = _add(commands, "add", _webhooks_add, about, "webhooks add https://example.com/cinema --stage prod")
+    added.add_argument("url", metavar="URL", help="https://…; on a laptop also http:// to this machine")
+    added.add_argument("--events", type=_event_types, default=[], metavar="TYPES", help=TYPES_HELP)
+    _add(commands, "list", _webhooks_list, "ids, URLs, how secrets end", "webhooks list --json")
+    about = "a new secret; the one before it stays valid for a while"
+    rotated = _add(commands, "rotate", _webhooks_rotate, about, "webhooks rotate wh-… --overlap 48")
+    rotated.add_argument("--overlap", type=_hours, default=24.0, metavar="HOURS", help="for so long (24)")
+    enabled = _add(commands, "enable", _webhooks_enable, "call it again", "webhooks enable wh-…")
+    removed = _add(commands, "remove", _webhooks_remove, "end a subscription", "webhooks remove wh-…")
+    tested = _add(commands, "test", _webhooks_test, "post a signed test from this machine", "webhooks test wh-…")
+    for command in (rotated, enabled, removed, tested):
+        command.add_argument("id", metavar="ID", help="the webhook's id: see `webhooks list`")
+    about = "receive webhooks on this machine, verify and print them"
+    listened = _add(commands, "listen", _webhooks_listen, about, "webhooks listen --port 9000")
+    listened.add_argument("--port", type=_port, default=9000, metavar="PORT", help="on 127.0.0.1 (9000)")
 
 
 def _add_rebuild(commands: Any) -> None:
@@ -139,6 +238,42 @@ def _at_least_one(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return number
+
+
+def _event_types(text: str) -> list[str]:
+    from chalicelib.domain.events import EventType
+
+    names = [name.strip() for name in text.split(",")]
+    if unknown := sorted(set(names) - set(EventType)):
+        raise argparse.ArgumentTypeError(f"no event is named {unknown[0]!r}: there are {', '.join(EventType)}")
+    return names
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a moment such as 2026-11-23T18:00:00Z")
+    return moment
+
+
+def _hours(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_OVERLAP_HOURS:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of hours from 0 to {MOST_OVERLAP_HOURS}")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a port from 1 to 65535")
     return number
 
 

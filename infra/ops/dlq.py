@@ -72,14 +72,14 @@ def _look(sqs: "SQSClient", queue: Queue, limit: int) -> list["MessageTypeDef"]:
     seen: list[MessageTypeDef] = []
     wanted = min(limit, queue.visible)
     try:
-        while len(seen) < wanted and (batch := _receive(sqs, queue, wanted - len(seen))):
+        while len(seen) < wanted and (batch := receive(sqs, queue, wanted - len(seen))):
             seen += batch
     finally:
-        _give_back(sqs, queue, seen)
+        give_back(sqs, queue, seen)
     return seen
 
 
-def _receive(sqs: "SQSClient", queue: Queue, most: int) -> list["MessageTypeDef"]:
+def receive(sqs: "SQSClient", queue: Queue, most: int) -> list["MessageTypeDef"]:
     answer = sqs.receive_message(
         QueueUrl=queue.url,
         MaxNumberOfMessages=min(most, SQS_BATCH),
@@ -91,7 +91,7 @@ def _receive(sqs: "SQSClient", queue: Queue, most: int) -> list["MessageTypeDef"
     return answer.get("Messages", [])
 
 
-def _give_back(sqs: "SQSClient", queue: Queue, messages: Sequence["MessageTypeDef"]) -> None:
+def give_back(sqs: "SQSClient", queue: Queue, messages: Sequence["MessageTypeDef"]) -> None:
     """What can't be given back comes back by itself after HIDDEN_SECONDS."""
     with suppress(BotoCoreError, ClientError):
         for message in messages:
@@ -163,12 +163,12 @@ def redrive(sqs: "SQSClient", letters: Queue, source: Queue, limit: int | None, 
     """
     most = letters.visible if limit is None else min(limit, letters.visible)
     moved = 0
-    while moved < most and (batch := _receive(sqs, letters, most - moved)):
+    while moved < most and (batch := receive(sqs, letters, most - moved)):
         for position, message in enumerate(batch):
             try:
                 _move(sqs, message, letters, source)
             except (BotoCoreError, ClientError) as error:
-                _give_back(sqs, letters, batch[position:])
+                give_back(sqs, letters, batch[position:])
                 raise OpsError(_interrupted(moved, most, letters, source, error)) from error
             moved += 1
         progress(moved, most)

@@ -76,9 +76,10 @@ class Queues:
             names = ", ".join(queue.short_name for queue in sources)
             raise OpsError(f"{dead_letters.name} serves {names}: its messages can't be told apart, move them by hand.")
         look = self.connection.command("dlq", "show", dead_letters.short_name)
+        replay = self.connection.command("replay", dead_letters.short_name)
         raise OpsError(
             f"{dead_letters.name} has no source queue to give its messages back to: they tell what failed elsewhere; "
-            f"look at them with `{look}`, and once that is repaired `dlq purge` them."
+            f"look at them with `{look}`, and once that is repaired `{replay}`."
         )
 
 

@@ -1,0 +1,163 @@
+"""Subscriptions: added, listed, rotated, removed, tried out. A secret is shown once, to whom made it."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.addresses import UrlRefused
+from chalicelib.domain.times import to_iso
+from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.courier import HttpCourier
+from chalicelib.infrastructure.envelopes import VERSION
+from chalicelib.infrastructure.webhooks import DynamoWebhooks
+from chalicelib.settings import LOCAL_STAGES
+from infra.ops.connection import Connection, OpsError
+from infra.ops.text import Answer, aligned
+
+HEADINGS = ("ID", "URL", "EVENTS", "SECRETS", "STATE")
+SHOWN_CHARACTERS = 4
+MOST_WEBHOOKS = 50
+"""An event is one message for each of them, queued in one handler's time."""
+
+TEST_TYPE = "WebhookTest"
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """The webhooks of a stage."""
+
+    connection: Connection
+    store: DynamoWebhooks
+    courier: HttpCourier
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Subscriptions":
+        store = DynamoWebhooks(connection.client("dynamodb"), f"{connection.prefix}webhooks")
+        return cls(connection, store, HttpCourier(local=connection.stage in LOCAL_STAGES))
+
+    def get(self, webhook_id: str) -> Webhook:
+        webhook = self.store.find(webhook_id)
+        if webhook is None:
+            raise self.unknown(webhook_id)
+        return webhook
+
+    def unknown(self, webhook_id: str) -> OpsError:
+        look = self.connection.command("webhooks", "list")
+        return OpsError(
+            f"There is no webhook {webhook_id!r} in stage {self.connection.stage!r}: `{look}` says which there are."
+        )
+
+
+def add(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
+    subscriptions = Subscriptions.of(connection)
+    _check(subscriptions.courier, url)
+    if len(subscriptions.store.all()) >= MOST_WEBHOOKS:
+        raise OpsError(f"There are {MOST_WEBHOOKS} webhooks already, which is the most: remove one first.")
+    key, now = _new_key(), utc_now()
+    webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
+    subscriptions.store.add(webhook)
+    text = f"Added {webhook.id}.\n{_shown_once(key)}"
+    return Answer({**_data(webhook, now), "secret": key}, text)
+
+
+def list_all(connection: Connection) -> Answer:
+    now = utc_now()
+    webhooks = [_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
+    rows = [
+        [one["id"], one["url"], ", ".join(one["events"]) or "all", _secrets_text(one["secrets"]), _state_text(one)]
+        for one in webhooks
+    ]
+    return Answer(webhooks, aligned(HEADINGS, rows) if rows else "There are no webhooks.")
+
+
+def rotate(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
+    subscriptions = Subscriptions.of(connection)
+    key, now = _new_key(), utc_now()
+    rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
+    if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
+        raise subscriptions.unknown(webhook_id)
+    both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
+    return Answer({**_data(rotated, now), "secret": key}, f"{_shown_once(key)}\n{both}")
+
+
+def enable(connection: Connection, webhook_id: str) -> Answer:
+    subscriptions = Subscriptions.of(connection)
+    if not subscriptions.store.disable(webhook_id, None):
+        raise subscriptions.unknown(webhook_id)
+    return Answer(
+        {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."
+    )
+
+
+def remove(connection: Connection, webhook_id: str) -> Answer:
+    subscriptions = Subscriptions.of(connection)
+    if not subscriptions.store.remove(webhook_id):
+        raise subscriptions.unknown(webhook_id)
+    return Answer({"id": webhook_id, "removed": True}, "Removed. Deliveries that are still queued for it are dropped.")
+
+
+def test(connection: Connection, webhook_id: str) -> Answer:
+    """Exit status 1 unless the receiver accepts it. It goes from this machine, through the code of the function."""
+    subscriptions = Subscriptions.of(connection)
+    webhook, now = subscriptions.get(webhook_id), utc_now()
+    event_id = f"{TEST_TYPE}:{secrets.token_urlsafe(8)}"
+    content = {"version": VERSION, "id": event_id, "type": TEST_TYPE, "occurredAt": to_iso(now)}
+    started = time.perf_counter()
+    try:
+        status = subscriptions.courier.post(webhook, f"{webhook.id}.{event_id}", content, now)
+    except DeliveryFailed as failure:
+        return Answer({"id": webhook.id, "accepted": False, "reason": str(failure)}, f"{failure}.", status=1)
+    milliseconds = round((time.perf_counter() - started) * 1000)
+    accepted = 200 <= status < 300
+    data = {"id": webhook.id, "accepted": accepted, "status": status, "ms": milliseconds}
+    verdict = "accepted it" if accepted else "did not accept it"
+    return Answer(data, f"The receiver {verdict}: {status} after {milliseconds} ms.", status=0 if accepted else 1)
+
+
+def _check(courier: HttpCourier, url: str) -> None:
+    try:
+        courier.check(url)
+    except UrlRefused as refusal:
+        raise OpsError(f"This URL can't be a webhook's: {refusal}.") from refusal
+    except OSError as error:
+        raise OpsError(f"The host of this URL can't be resolved ({error}): correct it.") from error
+
+
+def _new_key() -> str:
+    return f"whsec_{secrets.token_urlsafe(32)}"
+
+
+def _shown_once(key: str) -> str:
+    return f"Its secret, which is shown this once: {key}"
+
+
+def _data(webhook: Webhook, now: datetime) -> dict[str, Any]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": sorted(webhook.event_types),
+        "created_at": to_iso(webhook.created_at),
+        "disabled": webhook.disabled,
+        "secrets": [_secret_data(secret) for secret in webhook.secrets if secret.is_live(now)],
+    }
+
+
+def _secret_data(secret: Secret) -> dict[str, Any]:
+    return {
+        "ends_in": secret.key[-SHOWN_CHARACTERS:],
+        "created_at": to_iso(secret.created_at),
+        "expires_at": to_iso(secret.expires_at) if secret.expires_at else None,
+    }
+
+
+def _secrets_text(live: Sequence[dict[str, Any]]) -> str:
+    ends = [f"…{one['ends_in']}" + (f" until {one['expires_at']}" if one["expires_at"] else "") for one in live]
+    return ", ".join(ends) or "none"
+
+
+def _state_text(one: dict[str, Any]) -> str:
+    return f"disabled: {one['disabled']}" if one["disabled"] else "enabled"
