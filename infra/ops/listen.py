@@ -39,7 +39,9 @@ class Listener:
         try:
             content = json.loads(body)
         except ValueError:
-            self.say(f"REFUSED {delivery}: not JSON")
+            content = None
+        if not isinstance(content, dict):
+            self.say(f"REFUSED {delivery}: no JSON object")
             return 400
         self.say(f"{self._line(content)}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
         return 204

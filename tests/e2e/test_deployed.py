@@ -1,8 +1,10 @@
 """The whole booking flow through API Gateway and Lambda, with the event handlers and roles that are deployed."""
 
+import json
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -11,6 +13,9 @@ import boto3
 import pytest
 import urllib3
 
+from chalicelib.domain.signatures import signature
+from chalicelib.domain.webhooks import Secret, Webhook
+from chalicelib.infrastructure.webhooks import DynamoWebhooks
 from infra import deploy, mailbox
 
 STAGE = "dev"
@@ -142,6 +147,37 @@ def _stored(table: str, *, id: str) -> Callable[[], dict[str, Any]]:  # noqa: A0
         return dict(found["Items"][0])
 
     return read
+
+
+def test_an_event_is_numbered_queued_for_its_subscriber_and_replayed(api: Api) -> None:
+    """The receiver's name leads nowhere: what is queued for it comes again, and is dropped with the subscription."""
+    now = datetime.now(UTC)
+    webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
+    webhooks = DynamoWebhooks(boto3.client("dynamodb"), f"cinema-{STAGE}-webhooks")
+    webhooks.add(webhook)
+    session_id = _scheduled(api)
+    _hold(api, session_id, "A1")
+    wanted = {"sessionId": session_id, "afterSequence": 0}
+
+    def replayed(key: str = "whsec_1") -> Answer:
+        # as urllib3 writes it, which the deployed API is asked with
+        raw = json.dumps(wanted, separators=(",", ":"), ensure_ascii=False).encode()
+        signed = {"Cinema-Signature": signature([key], raw, datetime.now(UTC))}
+        return api("POST", f"/api/webhooks/{webhook.id}/replay", wanted, **signed)
+
+    _eventually(lambda: replayed().body.get("queued", 0) >= 1, True)
+    assert replayed().status == 202
+    assert replayed("whsec_other").body["error"] == "SIGNATURE_INVALID"
+    webhooks.remove(webhook.id)
+    _eventually(lambda: _depth("webhooks"), 0)
+    assert _depth("webhooks-dlq") == 0
+
+
+def _depth(queue: str) -> int:
+    client = boto3.client("sqs")
+    url = client.get_queue_url(QueueName=f"cinema-{STAGE}-{queue}")["QueueUrl"]
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    return sum(map(int, client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
 
 def test_everything_that_bookings_need_is_ready(api: Api) -> None:

@@ -216,6 +216,26 @@ def test_what_is_no_description_of_a_batch_stays(lost: Lost, replay: Replay, bod
     assert lost.depth() == 1
 
 
+def test_what_fails_again_stays_with_its_message(lost: Lost, replay: Replay) -> None:
+    """A row that says something which this version doesn't understand; the good record before it goes through."""
+    session_id = str(uuid.uuid4())
+    client, table = boto3.client("dynamodb"), lost.arn("rows").split("/")[1]
+    strange = {"M": {"type": {"S": "SeatsPainted"}, "reservation": {"S": "r"}, "seats": {"L": []}, "at": {"N": "1"}}}
+    client.put_item(TableName=table, Item={"id": {"S": f"{session_id}#A"}, "seats": {"M": {}}})
+    client.put_item(TableName=table, Item={"id": {"S": f"{session_id}#A"}, "seats": {"M": {}}, "event": strange})
+    lost.pump.skip()
+    given_up(lost, "rows", session_id)
+
+    said = replay("stream-failures", "--json")
+
+    assert said.status == 1
+    (batch,) = said.data["batches"]
+    assert (batch["records"], batch["replayed"], batch["done"]) == (2, 1, False)
+    assert "failed again" in batch["outcome"]
+    assert lost.depth() == 1
+    assert "repair the cause" in replay("stream-failures").out
+
+
 def test_another_functions_batch_stays(lost: Lost, sold: str, replay: Replay) -> None:
     records = lost.records("rows", sold)
     lost.give_up("rows", records[0]["SequenceNumber"], records[0]["SequenceNumber"], 1, records[0]["shard"])

@@ -1,16 +1,19 @@
 """Webhooks through real queues to a real receiver: signed, tried again, given up with a reason, replayed."""
 
 import json
+import random
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -27,7 +30,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.signatures import is_signed, signature
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
-from chalicelib.infrastructure import dynamodb
+from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.courier import HttpCourier
 from chalicelib.infrastructure.envelopes import delivery_in, event_in
@@ -40,6 +43,7 @@ from infra.pump import Pump, QueueSource, queue_source
 from tests.facts import Facts
 from tests.http_api import Answer, Api
 from tests.receiver import Receiver, receiver
+from tests.wire import Fault, Wire
 
 from .conftest import drain_until
 
@@ -267,6 +271,33 @@ def test_events_that_come_twice_keep_their_numbers(office: Office, theirs: Recei
 
     assert sorted(theirs.numbers()) == sorted([1, 2, 3, 4, 5] * 2)
     assert len({(got.body["id"], got.body["sequence"]) for got in theirs.got}) == 5
+
+
+def test_many_events_with_duplicates_through_several_workers_are_numbered_from_one_to_n(
+    office: Office, theirs: Receiver, facts: Facts
+) -> None:
+    """As many workers as infra/app.yaml lets be."""
+    office.subscribe(theirs.url)
+    events = events_of(facts, 50)
+    deliveries = events + random.sample(events, k=10)
+    random.shuffle(deliveries)
+    office.tell(*deliveries)
+
+    def worked(source: QueueSource) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while office.left(source.url):
+            assert time.monotonic() < deadline, "the queue has not become empty"
+            source.feed()
+
+    with ThreadPoolExecutor(max_workers=5) as workers:
+        list(workers.map(worked, [office.announcing() for _ in range(5)]))
+    office.work()
+
+    assert [one.sequence for one in office.notifications.after(facts.session_id, 0, 99)] == list(range(1, 51))
+    assert len({(got.body["id"], got.body["sequence"]) for got in theirs.got}) == 50
+    assert set(theirs.numbers()) == set(range(1, 51))
+    previous = {got.body["sequence"]: got.body["previousSequence"] for got in theirs.got}
+    assert previous == {number: number - 1 for number in range(1, 51)}
 
 
 def test_gone_disables_the_webhook(office: Office, theirs: Receiver, facts: Facts) -> None:
@@ -578,3 +609,103 @@ def test_a_disabled_webhook_is_told_so(subscriber: Subscriber, office: Office) -
     answer = subscriber.replay({"sessionId": "any", "afterSequence": 0})
 
     assert (answer.status, answer.body["error"]) == (409, "WEBHOOK_DISABLED")
+
+
+# Faults at each call, and costs, on the wire
+
+
+@pytest.fixture(scope="module")
+def wired(wire: Wire) -> Iterator[tuple[Any, Any]]:
+    """Clients of DynamoDB and SQS whose calls go over the wire, of which the queues' addresses are known."""
+    with (
+        closing(boto3.client("dynamodb", endpoint_url=wire.url, config=dynamodb.CONFIG)) as database,
+        closing(boto3.client("sqs", endpoint_url=wire.url, config=queues.CONFIG)) as sqs,
+    ):
+        yield database, sqs
+
+
+@pytest.fixture
+def announce(office: Office, wired: tuple[Any, Any], wire: Wire) -> AnnounceEvent:
+    database, sqs = wired
+    url = office.urls[f"cinema-{office.stage}-webhooks"]
+    on_the_wire = QueueUrls(sqs, {f"cinema-{office.stage}-webhooks": wire.url + urlsplit(url).path})
+    return AnnounceEvent(
+        DynamoNotifications(database, office.notifications.table_name),
+        DynamoWebhooks(database, office.webhooks.table_name),
+        SqsOutbox(sqs, f"cinema-{office.stage}", on_the_wire),
+        utc_now,
+    )
+
+
+ANNOUNCING = ["GetItem", "TransactWriteItems", "Scan", "SendMessageBatch"]
+
+
+def test_announcing_an_event_costs_four_calls(
+    office: Office, announce: AnnounceEvent, theirs: Receiver, wire: Wire, facts: Facts
+) -> None:
+    office.subscribe(theirs.url)
+    with wire.counting() as calls:
+        announce(facts.created())
+
+    assert [call.operation for call in calls] == ANNOUNCING
+
+
+@pytest.mark.parametrize("fault", [Fault.ANSWER_LOST_ONCE, Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
+@pytest.mark.parametrize("call", range(1, len(ANNOUNCING) + 1))
+def test_announcing_survives_any_fault(
+    office: Office, announce: AnnounceEvent, theirs: Receiver, wire: Wire, facts: Facts, fault: Fault, call: int
+) -> None:
+    webhook = office.subscribe(theirs.url)
+    with wire.broken(fault, call), suppress(Exception):
+        announce(facts.created())
+    announce(facts.created())
+    announce(facts.paid())
+
+    office.work()
+
+    assert [one.sequence for one in office.notifications.after(facts.session_id, 0, 9)] == [1, 2]
+    assert {got.delivery for got in theirs.got} == {f"{webhook.id}.{facts.session_id}.{n}" for n in (1, 2)}
+    assert office.dead() == 0
+
+
+@pytest.fixture
+def wired_subscriber(office: Office, theirs: Receiver, wired_api: Api, facts: Facts) -> Subscriber:
+    """Of two events; its API process knows the queue already."""
+    for event in (facts.created(), facts.paid()):
+        office.notifications.number(event)
+    subscriber = Subscriber(wired_api, office.subscribe(theirs.url))
+    subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0})
+    return subscriber
+
+
+def test_a_replay_costs_two_reads_and_a_message_for_each(
+    wired_subscriber: Subscriber, wire: Wire, facts: Facts
+) -> None:
+    with wire.counting() as calls:
+        wired_subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0})
+    with wire.counting() as refused:
+        wired_subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0}, key="whsec_other")
+
+    assert [call.operation for call in calls][:2] == ["GetItem", "Query"]
+    assert {call.operation for call in calls[2:]} <= {"SendMessageBatch"}
+    assert [call.operation for call in refused] == ["GetItem"]
+
+
+@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.ANSWER_LOST_ONCE])
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_replay_survives_any_fault(
+    wired_subscriber: Subscriber, wire: Wire, facts: Facts, fault: Fault, call: int
+) -> None:
+    body = {"sessionId": facts.session_id, "afterSequence": 0}
+    with wire.broken(fault, call):
+        first = wired_subscriber.replay(body)
+
+    assert first.status in (202, 500, 503)
+    assert wired_subscriber.replay(body).body == {"sessionId": facts.session_id, "queued": 2}
+
+
+def test_a_throttled_table_is_503(wired_subscriber: Subscriber, wire: Wire, facts: Facts) -> None:
+    with wire.broken(Fault.THROTTLED, 1):
+        answer = wired_subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0})
+
+    assert (answer.status, answer.body["error"]) == (503, "TEMPORARILY_UNAVAILABLE")
