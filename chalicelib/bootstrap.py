@@ -446,6 +446,7 @@ def expire_held() -> Callable[[Record], None]:
     return handle
 
 
+@cache  # it remembers which receivers hang
 def deliver_to_webhook() -> Callable[[Record], None]:
     from chalicelib.application.webhooks import Deliver
     from chalicelib.infrastructure import envelopes

@@ -241,7 +241,7 @@ class Courier(Protocol):
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         """Posts it, signed with every secret that is valid now; gives the status of the answer.
 
-        Raises DeliveryFailed when there is none in time, and when the URL leads where no webhook may lead.
+        Raises NoAnswerInTime, and DeliveryFailed when nobody is reached or the URL leads where no webhook may lead.
         """
         ...
 

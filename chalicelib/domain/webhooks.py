@@ -81,3 +81,7 @@ class Delivery:
 
 class DeliveryFailed(Exception):
     """A receiver did not accept it; it is worth trying again. The reason shows no more of the URL than its host."""
+
+
+class NoAnswerInTime(DeliveryFailed):
+    """The receiver hangs: it has cost all the time that a delivery may take."""

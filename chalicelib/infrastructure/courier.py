@@ -19,7 +19,7 @@ import urllib3
 
 from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
 from chalicelib.domain.signatures import HEADER, signature
-from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Webhook
+from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
 
 from .envelopes import VERSION, event_to_wire
 
@@ -79,10 +79,8 @@ class HttpCourier:
             return _within(self.seconds, lambda: self._posted(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal
-        except TimeoutError as error:
-            raise DeliveryFailed(f"webhook {webhook.id} did not answer within {self.seconds} s") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise DeliveryFailed(f"webhook {webhook.id} was not reached: {type(error).__name__}") from error
+        except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _failure(webhook, error, self.seconds) from error
 
     def _posted(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
         """The body of the answer is not read: whatever its size, it costs nothing."""
@@ -107,6 +105,14 @@ class HttpCourier:
         for address in addresses:
             check_address(target, address, local=self.local)
         return addresses[0]
+
+
+def _failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
+    """A refused connection is a time-out to urllib3, by its class; it has taken no time."""
+    timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
+    if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
+        return NoAnswerInTime(f"webhook {webhook.id} did not answer within {seconds:g} s")
+    return DeliveryFailed(f"webhook {webhook.id} was not reached: {type(error).__name__}")
 
 
 def body_of(notification: Notification, webhook: Webhook) -> dict[str, Any]:
