@@ -120,6 +120,7 @@ NUMBERS = SessionAnalytics(
     by_day=((date(2024, 2, 10), COUNTED),),
     over_time=((NOW, COUNTED),),
 )
+WEBHOOK = "wh-qZ3mS0t8xX4v0n2bK1yYwA"
 DEPENDENCIES = (
     DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),
     DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="timed out"),
@@ -145,6 +146,8 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
     refusals.ReservationCancelled(PENDING.id),
     refusals.IdempotencyKeyReused(),
+    refusals.SignatureInvalid(),
+    refusals.WebhookDisabled(WEBHOOK),
     refusals.StoreUnavailable("UpdateItem"),
 )
 """Each kind in answers.REFUSALS, raised with the facts of the example."""
@@ -156,11 +159,17 @@ PATH = {
     "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
     "user_id": Parameter("user_id", "The buyer's id, as in the hold.", str, USER),
+    "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK),
 }
 LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=schemas.LARGEST_PAGE)], 20)
 CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
 PAGE = (LIMIT, CURSOR)
 FROM = Parameter("from", "Screenings that start at this moment or later.", datetime, SESSION.starts_at)
+SIGNATURE = Parameter(
+    "Cinema-Signature",
+    "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "
+    "minutes old.",
+)
 LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
@@ -174,11 +183,13 @@ IDEMPOTENCY_KEY = Parameter(
 # Operations.
 
 SCREENINGS, RESERVATIONS, NUMBERS_AND_FACTS, SERVICE = "Screenings", "Reservations", "Numbers and facts", "Service"
+WEBHOOKS = "Webhooks"
 
 TOPICS = {
     SCREENINGS: "What is on, and which seats are free.",
     RESERVATIONS: "Hold seats for 30 seconds, pay for them or give them back; and what was bought.",
     NUMBERS_AND_FACTS: "What has happened to a screening.",
+    WEBHOOKS: "For who is told of events by HTTP: see docs/webhooks.md.",
     SERVICE: "Whether the system is well, and this document.",
 }
 
@@ -289,6 +300,16 @@ OPERATIONS: Mapping[str, Operation] = {
         "A screening in numbers",
         gives=schemas.analytics(NUMBERS),
         refuses=(refusals.SessionNotFound,),
+    ),
+    "POST /api/webhooks/{webhook_id}/replay": Operation(
+        WEBHOOKS,
+        "Deliver again what came after a number",
+        says="Signed by the subscriber, as deliveries are. When more may follow, ask again with `nextAfterSequence`.",
+        headers=(SIGNATURE,),
+        takes=schemas.ReplayRequest(SESSION.id, 11),
+        gives=schemas.ReplayedBody(SESSION.id, 100, 111),
+        status=202,
+        refuses=(refusals.SignatureInvalid, refusals.WebhookDisabled),
     ),
     "GET /health": Operation(
         SERVICE, "Alive; no dependency is touched", gives=schemas.HealthBody("ok"), asks_the_database=False

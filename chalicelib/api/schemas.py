@@ -94,7 +94,7 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
 
 
 class ReplayRequest(msgspec.Struct, rename="camel"):
-    session_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    session_id: SessionId
     after_sequence: Annotated[int, Meta(ge=0, le=999_999_999_999)]
 
 

@@ -33,7 +33,7 @@ DELIVERY_SECONDS = 5.0
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
 
-PRIVATE_DATA = frozenset({"fingerprint", "email"})
+PRIVATE_DATA = frozenset({"fingerprint"})
 """What our own consumers need to know of an event and nobody else."""
 
 

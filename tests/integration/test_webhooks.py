@@ -167,7 +167,7 @@ def events_of(facts: Facts, count: int) -> list[Event]:
 
 def test_a_delivery_says_what_happened_with_its_number_signed(office: Office, theirs: Receiver, facts: Facts) -> None:
     webhook = office.subscribe(theirs.url)
-    private = replace(facts.paid(), data={**facts.paid().data, "fingerprint": "f", "email": "ana@example.com"})
+    private = replace(facts.paid(), data={**facts.paid().data, "fingerprint": "f"})
     office.tell(private)
 
     office.work()
