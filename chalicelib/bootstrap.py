@@ -95,6 +95,13 @@ def reservations() -> ports.Reservations:
 
 
 @cache
+def live_holds() -> ports.LiveHolds:
+    from chalicelib.infrastructure.live_holds import DynamoLiveHolds
+
+    return DynamoLiveHolds(database(), _named("live-holds"))
+
+
+@cache
 def event_log() -> ports.EventLog:
     from chalicelib.infrastructure.event_log import DynamoEventLog
 
@@ -236,9 +243,11 @@ def schedule() -> Schedule:
 @cache
 def place_hold() -> PlaceHold:
     from chalicelib.application.hold import PlaceHold
+    from chalicelib.application.live_holds import LimitHolds
 
+    limit_holds = LimitHolds(live_holds(), reservations(), settings().max_live_holds)
     limits = settings().hold_seconds, settings().max_seats_per_hold
-    return PlaceHold(sessions(), rows(), reservations(), clock(), ids(), *limits)
+    return PlaceHold(sessions(), rows(), limit_holds, reservations(), clock(), ids(), *limits)
 
 
 @cache

@@ -20,6 +20,9 @@ EMULATED_ACCOUNT = "000000000000"
 LOCAL_STAGES = ("local", "test")
 """On a laptop: with a secret that everybody knows, and webhooks on this machine."""
 
+MAX_LIVE_HOLDS = 10
+"""As many are remembered of a user in a screening, in one item of one write unit."""
+
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 
@@ -33,6 +36,7 @@ class Settings:
     table_prefix: str
     hold_seconds: int
     max_seats_per_hold: int
+    max_live_holds: int
     id_secret: str
     redis_url: str
     live_url: str
@@ -58,6 +62,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         table_prefix=prefix,
         hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
         max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
+        max_live_holds=_number(environment, "MAX_LIVE_HOLDS", default=2, least=1, most=MAX_LIVE_HOLDS),
         id_secret=_id_secret(environment, stage),
         redis_url=environment.get("REDIS_URL", ""),
         live_url=environment.get("LIVE_URL", ""),

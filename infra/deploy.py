@@ -4,7 +4,7 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
+MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ DATA_SETTINGS = {"AlarmEmail": "ALARM_EMAIL"}
 APP_SETTINGS = {
     "HoldSeconds": "HOLD_SECONDS",
     "MaxSeatsPerHold": "MAX_SEATS_PER_HOLD",
+    "MaxLiveHolds": "MAX_LIVE_HOLDS",
     "LogLevel": "LOG_LEVEL",
     "RedisUrl": "REDIS_URL",
     "MailFrom": "MAIL_FROM",
@@ -91,7 +92,7 @@ def deploy_data(stage: str) -> None:
     template = (ROOT / "infra" / "stateful.yaml").read_text()
     parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
-    for table in ("reservations", "ledger", "viewers"):
+    for table in ("reservations", "live-holds", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
     _ensure_sender(os.environ.get("MAIL_FROM") or DEFAULT_SENDER)
     if stage == PRODUCTION:

@@ -8,24 +8,26 @@ from typing import Any
 
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.live_holds import LimitHolds
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
 from chalicelib.application.relay import RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.invoices import Bill, bill_for
-from chalicelib.domain.ports import Reservations, Rows
+from chalicelib.domain.ports import LiveHolds, Reservations, Rows
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.ids import SecretIds
 
-from .fakes import FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
+from .fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
 
 NOW = datetime(2024, 2, 15, 18, 0, 0, 123_000, UTC)
 PAID_AT = NOW + timedelta(seconds=1)
 STARTS_AT = NOW + timedelta(hours=1)
 HOLD_SECONDS = 30
 MAX_SEATS = 8
+MAX_LIVE_HOLDS = 2
 
 IDS = SecretIds(b"for tests")
 """Real ids: what DynamoDB stores lies where its id says."""
@@ -132,6 +134,7 @@ class Cinema:
     ids: ReadableIds = field(default_factory=ReadableIds)
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: Rows = field(default_factory=FakeRows)
+    live_holds: LiveHolds = field(default_factory=FakeLiveHolds)
     reservations: Reservations = field(default_factory=FakeReservations)
 
     def __post_init__(self) -> None:
@@ -145,8 +148,9 @@ class Cinema:
         session_id: str = "",
         contact: Contact | None = None,
     ) -> Reservation:
+        limit_holds = LimitHolds(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
         place_hold = PlaceHold(
-            self.sessions, self.rows, self.reservations, self.clock, self.ids, HOLD_SECONDS, MAX_SEATS
+            self.sessions, self.rows, limit_holds, self.reservations, self.clock, self.ids, HOLD_SECONDS, MAX_SEATS
         )
         return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
 

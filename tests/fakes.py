@@ -14,8 +14,10 @@ from chalicelib.domain.mail import MailRefused, Message
 from chalicelib.domain.ports import InvoiceLink, Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
+    CountedHold,
     Held,
     Hold,
+    LimitReached,
     Occupancy,
     Release,
     Reservation,
@@ -161,6 +163,31 @@ class FakeReservations:
         after = from_cursor(cursor, 2) if cursor else None
         wanted = sorted((key for key in bought if after is None or key < tuple(after)), reverse=True)
         return _page(wanted, bought, limit)
+
+
+@dataclass
+class FakeLiveHolds:
+    """`counted` is what counts for each user and screening, newest first."""
+
+    counted: dict[tuple[str, str], list[Hold]] = field(default_factory=lambda: defaultdict(list))
+
+    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        holds = self.counted[user_id, hold.session_id]
+        place = instead_of.age if instead_of else limit - 1
+        standing = holds[place] if place < len(holds) else None
+        if any(counted == _counted(hold, counted.age) for counted in self._counted(holds)):
+            return
+        if instead_of:
+            room = standing is not None and _counted(standing, place) == instead_of
+        else:
+            room = standing is None or standing.expires_at <= now
+        if not room:
+            raise LimitReached(self._counted(holds))
+        del holds[place : place + 1]
+        holds.insert(0, hold)
+
+    def _counted(self, holds: Sequence[Hold]) -> list[CountedHold]:
+        return [_counted(hold, age) for age, hold in enumerate(holds)]
 
 
 @dataclass
@@ -384,6 +411,10 @@ class _With:
 
 def _due(message: Outgoing, now: datetime) -> datetime:
     return max(message.content.expires_at, now) if isinstance(message.content, Hold) else now
+
+
+def _counted(hold: Hold, age: int) -> CountedHold:
+    return CountedHold(hold.reservation_id, hold.expires_at, age)
 
 
 def _held(hold: Hold) -> Held:

@@ -58,6 +58,7 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.SeatsUnavailable: Refused(
         409, "SEAT_ALREADY_RESERVED", lambda e: {"conflictingSeats": e.seats}, lambda e: {"seats": e.seats}
     ),
+    refusals.TooManyHolds: Refused(409, "TOO_MANY_HOLDS", lambda e: {"limit": e.limit, "freeAt": to_iso(e.free_at)}),
     refusals.InvoiceNotReady: Refused(404, "INVOICE_NOT_READY", _reservation, headers={"Retry-After": "2"}),
     refusals.ReservationNotPaid: Refused(409, "RESERVATION_NOT_PAID", _reservation),
     refusals.ReservationConfirmed: Refused(409, "RESERVATION_ALREADY_CONFIRMED", _reservation),

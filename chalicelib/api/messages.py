@@ -45,6 +45,12 @@ MESSAGES: dict[str, dict[str, str]] = {
         ENGLISH: "These seats are already taken: {seats}. None of your request is held.",
         PORTUGUESE: "Estes assentos já estão ocupados: {seats}. Nada do seu pedido foi reservado.",
     },
+    "TOO_MANY_HOLDS": {
+        ENGLISH: "You hold seats of this session {limit} times already. Pay for them, give some back, or wait until"
+        " {freeAt}.",
+        PORTUGUESE: "Você já tem {limit} reservas em aberto nesta sessão. Pague, desista de uma ou espere até"
+        " {freeAt}.",
+    },
     "RESERVATION_ALREADY_CONFIRMED": {
         ENGLISH: "The reservation is paid for and can't be cancelled.",
         PORTUGUESE: "A reserva já foi paga e não pode ser cancelada.",

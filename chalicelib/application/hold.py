@@ -1,13 +1,14 @@
-"""Holding seats: one write decides, one write remembers.
+"""Holding seats: one write decides, one counts the hold against the user's limit, one remembers.
 
-    buyer ──► row: hold A1, A2 if free ──► reservation: remember, if the id is new ──► 201
-                   │ taken                              │ known already
-                   ▼                                    ▼
-              my own id stands there?              the same request? the earlier answer; give back what I took
-              no: SeatsUnavailable                 another request?  IdempotencyKeyReused; give back what I took
+    buyer ──► row: hold A1, A2 if free ──► limit: room for one? ──► reservation: remember, if the id is new ──► 201
+                   │ taken                     │ no                       │ known already
+                   ▼                           ▼                          ▼
+              my own id stands there?     give back what I took      give back what I took
+              no: SeatsUnavailable        TooManyHolds               the same request? the earlier answer
+                                                                     another request?  IdempotencyKeyReused
 
 With an idempotency key the id is derived from user and key, so that a resend meets its own seats. The row is asked
-first all the same: a hold with a key costs the two calls of one without.
+first all the same: a hold with a key costs the calls of one without, and who loses the race for a seat costs only one.
 """
 
 import hashlib
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
-from chalicelib.domain.refusals import IdempotencyKeyReused, SeatsUnavailable, TooManySeats
+from chalicelib.domain.refusals import IdempotencyKeyReused, Refusal, SeatsUnavailable, TooManyHolds, TooManySeats
 from chalicelib.domain.reservations import Contact, Held, Reservation, SeatsTaken, State
+
+from .live_holds import LimitHolds
 
 FINGERPRINT_CHARACTERS = 12
 """48 bits of SHA-256: it only has to tell the few requests apart that one user sends with one key."""
@@ -35,6 +38,7 @@ class HoldSeats:
 class PlaceHold:
     sessions: Sessions
     rows: Rows
+    limit_holds: LimitHolds
     reservations: Reservations
     clock: Clock
     ids: Ids
@@ -42,13 +46,13 @@ class PlaceHold:
     max_seats: int
 
     def __call__(self, command: HoldSeats) -> Reservation:
-        """Raises SessionNotFound, SeatsNotFound, TooManySeats, SeatsUnavailable, IdempotencyKeyReused."""
+        """Raises SessionNotFound, SeatsNotFound, TooManySeats, SeatsUnavailable, TooManyHolds, IdempotencyKeyReused."""
         reservation = self._drafted(command)
         try:
             self.rows.hold(reservation.hold, reservation.created_at)
         except SeatsTaken as taken:
             return self._when_taken(reservation, taken)
-        return self._remembered(reservation)
+        return self._made(reservation)
 
     def _drafted(self, command: HoldSeats) -> Reservation:
         session = self.sessions.get(command.session_id)
@@ -69,6 +73,44 @@ class PlaceHold:
             contact=command.contact,
         )
 
+    def _made(self, reservation: Reservation) -> Reservation:
+        """The seats are held: what is left to do."""
+        try:
+            self.limit_holds(reservation)
+        except (TooManyHolds, IdempotencyKeyReused) as refusal:
+            return self._given_back(reservation, refusal)
+        return self._remembered(reservation)
+
+    def _given_back(self, reservation: Reservation, refusal: Refusal) -> Reservation:
+        self.rows.release(reservation.hold, self.clock())
+        stored = self.reservations.find(reservation.id) if reservation.fingerprint else None
+        if stored is None:
+            raise refusal
+        return self._kept(_same_request(stored, reservation), reservation)
+
+    def _finished(self, earlier: Reservation) -> Reservation:
+        """What a twin began. Refused, we leave its seats alone: it gives them back itself, or was let in meanwhile."""
+        self.limit_holds(earlier)
+        return self._kept(self._remembered(earlier), earlier)
+
+    def _kept(self, stored: Reservation, ours: Reservation) -> Reservation:
+        """Of twins, one may be refused and the other let in, if there was room only when the second asked.
+
+            refused:  release ──► find                 Whoever comes second sees what the first did, and both make sure
+            let in:   add ──────► hold again           that the seats are held: already so, in almost every case.
+
+        Raises SeatsUnavailable when someone else took one in between; then the reservation is closed.
+        """
+        if not _is_live(stored, ours):
+            return stored
+        try:
+            self.rows.hold(stored.hold, self.clock())
+        except SeatsTaken as taken:
+            if lost := taken.seats_of_others(stored.id):
+                self.reservations.close(stored.hold, State.CANCELLED)
+                raise SeatsUnavailable(seats=lost) from taken
+        return stored
+
     def _remembered(self, reservation: Reservation) -> Reservation:
         return self._settled(self.reservations.add(reservation), reservation)
 
@@ -78,14 +120,14 @@ class PlaceHold:
         if stored:
             return self._settled(stored, earlier) if earlier else _same_request(stored, reservation)
         if earlier:
-            return self._remembered(earlier)
+            return self._finished(earlier) if earlier.fingerprint else self._made(earlier)
         if taken.entries_of(reservation.id):
             raise IdempotencyKeyReused
         raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or reservation.seats)
 
     def _settled(self, stored: Reservation, held: Reservation) -> Reservation:
         """What is stored under the id decides. If it is not what we hold seats for, or ended already, they go back."""
-        if stored.hold != held.hold or stored.state is not State.PENDING:
+        if not _is_live(stored, held):
             self.rows.release(held.hold, self.clock())
         return _same_request(stored, held)
 
@@ -102,6 +144,10 @@ def _earlier_attempt(reservation: Reservation, taken: SeatsTaken) -> Reservation
     earlier = reservation.until(entry.expires_at)
     mine = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.is_of(earlier.hold)]
     return earlier if len(mine) == len(reservation.seats) else None
+
+
+def _is_live(stored: Reservation, held: Reservation) -> bool:
+    return stored.hold == held.hold and stored.state is State.PENDING
 
 
 def _same_request(stored: Reservation, reservation: Reservation) -> Reservation:

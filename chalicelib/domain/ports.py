@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .events import Event
-from .reservations import Hold, Occupancy, Release, Reservation, Sale, State
+from .reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
 
 if TYPE_CHECKING:
@@ -99,6 +99,18 @@ class Reservations(Protocol):
 
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         """The user's confirmed reservations, newest first; consistent. Raises CursorInvalid."""
+        ...
+
+
+class LiveHolds(Protocol):
+    """Which holds of a user count against the limit in a screening. Knows when they lapse, not how they ended."""
+
+    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        """Counts this very hold; once, however often it is asked. Raises LimitReached.
+
+        There must be room: fewer than `limit` that have not lapsed, or the one that it is to be counted `instead_of`,
+        still as it was read. Holds all last equally long, so the oldest of the last `limit` is the first to lapse.
+        """
         ...
 
 

@@ -38,6 +38,14 @@ class SeatsUnavailable(Refusal):
 
 
 @dataclass(eq=False)
+class TooManyHolds(Refusal):
+    """The user has as many live holds in this screening as allowed; the first of them lapses at `free_at`."""
+
+    limit: int
+    free_at: datetime
+
+
+@dataclass(eq=False)
 class IdempotencyKeyReused(Refusal):
     """The key came before, with another request."""
 

@@ -1,6 +1,6 @@
 """Reservations and sales: what is remembered of a buyer's hold, and what stands in the rows of seats meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -121,6 +121,29 @@ class SeatsTaken(Exception):
         """The id of the sale by which the reservation owns seats here, if it does."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedHold:
+    """A hold that counts against its user's limit in one screening until `expires_at`, or until it has ended.
+
+    `age` is how many of the user's holds in the screening were counted after it.
+    """
+
+    reservation_id: str
+    expires_at: datetime
+    age: int
+
+    def is_of(self, hold: Hold) -> bool:
+        return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
+
+
+class LimitReached(Exception):
+    """No hold could be counted in addition, or in place of the one named. `counted`, newest first, is what stands."""
+
+    def __init__(self, counted: Sequence[CountedHold]) -> None:
+        super().__init__()
+        self.counted = tuple(counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,20 @@ class ReservationItem(Model):
     purchases = Purchases()
 
 
+class LiveHoldsItem(Model):
+    """The last holds of a user in a screening: `age0` the newest, `age1` the one before, up to `age9`.
+
+    Each is {r: reservation, x: expiry in ms}; x is 0 where there was none. See live_holds.py, which writes them.
+    """
+
+    class Meta(SessionItem.Meta):
+        table_name = "live-holds"
+
+    buyer = UnicodeAttribute(hash_key=True)
+    session_id = UnicodeAttribute(range_key=True)
+    ttl = NumberAttribute()
+
+
 class EventItem(Model):
     """An event of the audit log. `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON."""
 
@@ -211,6 +225,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (SessionItem, "sessions"),
     (RowItem, "rows"),
     (ReservationItem, "reservations"),
+    (LiveHoldsItem, "live-holds"),
     (EventItem, "events"),
     (AnalyticsItem, "analytics"),
     (LedgerItem, "ledger"),

@@ -15,6 +15,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from infra import server
@@ -70,9 +71,16 @@ class KeyBlindIds(SecretIds):
         return super().reservation(user_id, None)
 
 
-def _or_anyway(condition: str) -> str:
-    """Always true, since the row exists. The condition stays in: DynamoDB refuses values that no expression names."""
-    return f"(attribute_exists(id) OR {condition})"
+class NoLiveHoldsLimit(DynamoLiveHolds):
+    """Counts holds, but finds room for any number of them."""
+
+    def free_or_lapsed(self, place: int) -> str:
+        return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
+
+
+def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
+    """Always true: a row exists. The condition stays in: DynamoDB refuses values that no expression names."""
+    return f"({always} OR {condition})"
 
 
 def _rows(kind: type[DynamoRows]) -> Parts:
@@ -89,6 +97,9 @@ WITHOUT: Mapping[str, Parts] = {
     "sell-condition": _rows(NoSellCondition),
     "both-conditions": _rows(NoConditions),
     "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
+    "live-holds-limit": {
+        "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")
+    },
     "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().id_secret.encode())},
 }
 

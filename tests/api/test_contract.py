@@ -136,6 +136,23 @@ def test_a_refused_hold_names_the_seats_and_holds_none(api: Api, session_id: str
     assert api.seats(session_id)["A2"] == "available"
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "give some back"), ("pt-BR", "desista")])
+def test_a_third_live_hold_of_a_user_is_refused_until_the_first_lapses_or_ends(
+    api: Api, session_id: str, user: str, language: str, words: str
+) -> None:
+    first = api.hold(session_id, "A1", user=user).body
+    api.hold(session_id, "A2", user=user)
+
+    refused = api.hold(session_id, "A3", user=user, Accept_Language=language)
+
+    assert refused.status == 409
+    assert words in refused.body.pop("message")
+    assert refused.body == {"error": "TOO_MANY_HOLDS", "limit": 2, "freeAt": first["expiresAt"]}
+    assert api.seats(session_id)["A3"] == "available"
+    api.confirm(first["reservationId"])
+    assert api.hold(session_id, "A3", user=user).status == 201
+
+
 def test_the_same_seat_twice_in_one_request_is_one_seat(api: Api, session_id: str) -> None:
     answer = api.hold(session_id, "A1", "A1", "A1")
 

@@ -9,16 +9,17 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.domain.events import RowEvent
-from chalicelib.domain.ports import Reservations, Rows, Sessions
+from chalicelib.domain.ports import LiveHolds, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure import dynamodb, tables
+from chalicelib.infrastructure.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from chalicelib.infrastructure.streams import row_event
 from chalicelib.infrastructure.tables import MODELS, row_id
 from tests.builders import a_session
-from tests.fakes import FakeReservations, FakeRows, FakeSessions
+from tests.fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions
 
 from . import template
 
@@ -33,6 +34,7 @@ class Backend:
     sessions: Sessions
     rows: Rows
     reservations: Reservations
+    live_holds: LiveHolds
     last_event: Callable[[str, str], RowEvent | None]
 
 
@@ -88,7 +90,9 @@ def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager
 @contextmanager
 def fake_backend() -> Iterator[Backend]:
     rows = FakeRows()
-    yield Backend(FakeSessions(), rows, FakeReservations(), lambda session, row: rows.events[session, row][-1])
+    yield Backend(
+        FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), lambda session, row: rows.events[session, row][-1]
+    )
 
 
 @contextmanager
@@ -121,6 +125,7 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
             DynamoSessions(client, f"{prefix}-sessions"),
             rows,
             DynamoReservations(client, f"{prefix}-reservations"),
+            DynamoLiveHolds(client, f"{prefix}-live-holds"),
             last_event,
             client,
             prefix,

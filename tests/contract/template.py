@@ -36,7 +36,7 @@ def tables(stage: str) -> dict[str, dict[str, Any]]:
     template = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 - a safe loader that knows CloudFormation's tags
     found = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::DynamoDB::Table"]
     named = [table | {"TableName": table["TableName"].replace("${Stage}", stage)} for table in found]
-    return {table["TableName"].rpartition("-")[2]: table for table in named}
+    return {table["TableName"].removeprefix(f"cinema-{stage}-"): table for table in named}
 
 
 def create_table_request(table: dict[str, Any]) -> dict[str, Any]:

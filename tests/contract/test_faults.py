@@ -9,12 +9,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.live_holds import LimitHolds
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Held, Hold, Release, SeatsTaken
+from chalicelib.domain.reservations import Held, Hold, LimitReached, Release, SeatsTaken
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.rows import DynamoRows
-from tests.builders import HOLD_SECONDS, IDS, MAX_SEATS, NOW, a_hold, a_reservation, a_sale, a_session
+from tests.builders import HOLD_SECONDS, IDS, MAX_LIVE_HOLDS, MAX_SEATS, NOW, a_hold, a_reservation, a_sale, a_session
 from tests.fakes import MovableClock
 
 from .conftest import Dynamo
@@ -210,6 +211,11 @@ def test_an_overloaded_table_is_unavailable(
         rows.hold(a_hold(*seats, session=session), NOW)
 
 
+def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
+    with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(StoreUnavailable):
+        moto.live_holds.count("ana", a_hold(), 2, NOW)
+
+
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
     def silent(**_: Any) -> None:
         raise ConnectTimeoutError(endpoint_url="there")
@@ -283,6 +289,18 @@ def test_there_a_sale_and_what_is_left_of_a_hold_are_found_too(rows: DynamoRows,
 
 
 @pytest.mark.usefixtures("old_endpoint")
+def test_there_the_holds_that_count_are_found_too(moto: Dynamo) -> None:
+    first, second = a_hold(), a_hold()
+    moto.live_holds.count("ana", first, 1, NOW)
+    moto.live_holds.count("ana", first, 1, NOW)
+
+    with pytest.raises(LimitReached) as reached:
+        moto.live_holds.count("ana", replace(second, session_id=first.session_id), 1, NOW)
+
+    assert [hold.is_of(first) for hold in reached.value.counted] == [True]
+
+
+@pytest.mark.usefixtures("old_endpoint")
 def test_there_an_earlier_reservation_is_found_too(moto: Dynamo) -> None:
     earlier = moto.reservations.add(a_reservation())
 
@@ -311,15 +329,29 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    place_hold = PlaceHold(moto.sessions, rows, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS)
+    limit_holds = LimitHolds(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    place_hold = PlaceHold(
+        moto.sessions, rows, limit_holds, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
+    )
     losing = LosingTheFirstAnswer()
 
     with hooked(moto, f"needs-retry.dynamodb.{operation}", losing):
         reservation = place_hold(HoldSeats(session.id, session.id, seats, key))
 
-    assert losing.lost == 2
+    assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
     assert rows.occupancy(session) == dict.fromkeys(seats, entry(reservation.hold))
+
+
+def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
+    first, second = a_hold(), a_hold()
+    losing = LosingTheFirstAnswer()
+
+    with hooked(moto, "needs-retry.dynamodb.UpdateItem", losing):
+        moto.live_holds.count("ana", first, 2, NOW)
+    moto.live_holds.count("ana", replace(second, session_id=first.session_id), 2, NOW)
+
+    assert losing.lost == 2
 
 
 def test_a_release_whose_answer_was_lost_leaves_the_seats_free(

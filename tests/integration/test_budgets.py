@@ -28,25 +28,25 @@ def write_units(calls: list[Call]) -> float:
 
 
 @pytest.mark.parametrize("email", [None, f"{'a' * 64}@{'b.' * 90}example"], ids=["no address", "a long address"])
-def test_a_hold_in_one_row_costs_two_calls_and_three_write_units_at_most(
+def test_a_hold_in_one_row_costs_three_calls_and_four_write_units_at_most(
     wired_api: Api, wire: Wire, known_session: str, email: str | None
 ) -> None:
     with wire.counting() as calls:
         wired_api.hold(known_session, "A1", "A2", "A3", email=email, Idempotency_Key=uuid.uuid4().hex)
 
-    assert operations(calls) == ["UpdateItem", "PutItem"]
-    assert 0 < write_units(calls) <= 3
+    assert operations(calls) == ["UpdateItem", "UpdateItem", "PutItem"]
+    assert 0 < write_units(calls) <= 4
 
 
-def test_the_last_hold_of_a_full_row_still_costs_three_write_units_at_most(wired_api: Api, wire: Wire) -> None:
+def test_the_last_hold_of_a_full_row_still_costs_four_write_units_at_most(wired_api: Api, wire: Wire) -> None:
     session_id = wired_api.schedule()
     for seat in range(1, 9):
-        wired_api.hold(session_id, f"A{seat}", Idempotency_Key=uuid.uuid4().hex)
+        wired_api.hold(session_id, f"A{seat}", user=f"buyer-{seat}", Idempotency_Key=uuid.uuid4().hex)
     with wire.counting() as calls:
         wired_api.hold(session_id, "A9", "A10", Idempotency_Key=uuid.uuid4().hex)
 
-    assert operations(calls) == ["UpdateItem", "PutItem"]
-    assert 0 < write_units(calls) <= 3
+    assert operations(calls) == ["UpdateItem", "UpdateItem", "PutItem"]
+    assert 0 < write_units(calls) <= 4
 
 
 def test_a_refused_hold_costs_one_call(wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool) -> None:
@@ -68,11 +68,41 @@ def test_a_refused_hold_with_a_key_also_asks_whether_the_key_is_known(
     assert len(calls) == (2 if returns_old_item else 3)
 
 
-def test_a_hold_in_two_rows_is_one_transaction_and_one_put(wired_api: Api, wire: Wire, known_session: str) -> None:
+def test_a_hold_in_two_rows_is_one_transaction_one_count_and_one_put(
+    wired_api: Api, wire: Wire, known_session: str
+) -> None:
     with wire.counting() as calls:
         wired_api.hold(known_session, "A10", "B1")
 
-    assert operations(calls) == ["TransactWriteItems", "PutItem"]
+    assert operations(calls) == ["TransactWriteItems", "UpdateItem", "PutItem"]
+
+
+def test_a_hold_beyond_the_limit_asks_what_became_of_the_others_and_gives_its_seats_back(
+    wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool
+) -> None:
+    user = uuid.uuid4().hex
+    for seat in ("A1", "A2"):
+        wired_api.hold(known_session, seat, user=user)
+    with wire.counting() as calls:
+        assert wired_api.hold(known_session, "A3", user=user).status == 409
+
+    asked_again = [] if returns_old_item else ["GetItem"]
+    assert operations(calls) == ["UpdateItem", "UpdateItem", *asked_again, "GetItem", "GetItem", "UpdateItem"]
+
+
+def test_a_hold_after_a_purchase_takes_its_place_with_one_write_more(
+    wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool
+) -> None:
+    user = uuid.uuid4().hex
+    for seat in ("A1", "A2"):
+        paid = wired_api.hold(known_session, seat, user=user).body["reservationId"]
+        wired_api.confirm(paid)
+    with wire.counting() as calls:
+        assert wired_api.hold(known_session, "A3", user=user).status == 201
+
+    asked_again = [] if returns_old_item else ["GetItem"]
+    reads = [*asked_again, "GetItem", "GetItem"]
+    assert operations(calls) == ["UpdateItem", "UpdateItem", *reads, "UpdateItem", "PutItem"]
 
 
 def test_a_confirmation_costs_three_calls_and_four_write_units_at_most(

@@ -12,7 +12,7 @@ from tests.http_api import SCREENING, Answer, Api
 from tests.wire import Fault, Wire
 
 SEATS = {"one row": ("A1", "A2"), "two rows": ("A10", "B1")}
-HOLD_CALLS, CONFIRM_CALLS = 2, 3
+HOLD_CALLS, CONFIRM_CALLS = 3, 3
 CANCEL_CALLS = {"one row": 3, "two rows": 4}
 FAULTS = (Fault.ANSWER_LOST_ONCE, Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
 
@@ -57,7 +57,8 @@ def test_a_hold_survives_any_fault(
     assert wired_api.confirm(again.body["reservationId"]).status == 200
 
 
-@pytest.mark.parametrize(("rows", "call"), [("one row", 1), ("one row", 2), ("two rows", 1), ("two rows", 2)])
+@pytest.mark.parametrize("call", range(1, HOLD_CALLS + 1))
+@pytest.mark.parametrize("rows", SEATS)
 def test_a_lost_answer_is_no_conflict_for_a_hold_without_a_key(
     wired_api: Api, wire: Wire, known_session: str, rows: str, call: int
 ) -> None:
@@ -103,12 +104,26 @@ def test_a_key_reused_while_its_refusal_crashes_frees_the_seats_when_sent_again(
     wired_api: Api, wire: Wire, known_session: str
 ) -> None:
     wired_api.hold(known_session, "A1", Idempotency_Key="crash")
-    with wire.broken(Fault.CRASH_BEFORE, at_call=3):
+    with wire.broken(Fault.CRASH_BEFORE, at_call=4):
         assert wired_api.hold(known_session, "A2", Idempotency_Key="crash").status == 500
 
     assert wired_api.seats(known_session)["A2"] == "reserved", "until it lapses, or:"
     assert wired_api.hold(known_session, "A2", Idempotency_Key="crash").status == 422
     assert wired_api.seats(known_session)["A2"] == "available"
+
+
+@pytest.mark.parametrize(("fault", "call"), [(fault, call) for fault in FAULTS for call in (1, 2)])
+def test_a_hold_survives_any_fault_without_taking_more_than_its_place(
+    wired_api: Api, wire: Wire, known_session: str, fault: Fault, call: int
+) -> None:
+    user, key = uuid.uuid4().hex, uuid.uuid4().hex
+    with wire.broken(fault, call):
+        wired_api.hold(known_session, "A1", user=user, Idempotency_Key=key)
+    wired_api.hold(known_session, "A1", user=user, Idempotency_Key=key)
+
+    assert wired_api.hold(known_session, "A2", user=user).status == 201
+    assert wired_api.hold(known_session, "A3", user=user).body["error"] == "TOO_MANY_HOLDS"
+    assert_held_once(wired_api, known_session, ("A1", "A2"), "reserved")
 
 
 def test_a_throttled_table_is_503_and_nothing_is_held(wired_api: Api, wire: Wire, known_session: str) -> None:

@@ -256,6 +256,7 @@ def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template
         "Sessions",
         "Rows",
         "Reservations",
+        "LiveHolds",
         "EventLog",
         "Analytics",
         "Ledger",

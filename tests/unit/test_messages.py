@@ -25,6 +25,7 @@ EXAMPLES: list[Exception] = [
     refusals.ReservationNotFound("res-1"),
     refusals.SeatsNotFound(("A1", "C9")),
     refusals.SeatsUnavailable(("A1", "C9")),
+    refusals.TooManyHolds(2, NOW),
     refusals.ReservationConfirmed("res-1"),
     refusals.AlreadyPaid("res-1", "sale-1", "tx-2"),
     refusals.ReservationExpired("res-1", NOW),

@@ -13,6 +13,7 @@ def test_nothing_need_be_set_on_ones_own_machine() -> None:
         table_prefix="cinema-local",
         hold_seconds=30,
         max_seats_per_hold=8,
+        max_live_holds=2,
         id_secret=settings.id_secret,
         redis_url="",
         live_url="",
@@ -32,6 +33,7 @@ def test_what_is_set_is_taken() -> None:
         "TABLE_PREFIX": "mine",
         "HOLD_SECONDS": "900",
         "MAX_SEATS_PER_HOLD": "1",
+        "MAX_LIVE_HOLDS": "10",
         "ID_SECRET": "s",
         "REDIS_URL": "redis://cache",
         "LIVE_URL": "wss://live",
@@ -48,6 +50,7 @@ def test_what_is_set_is_taken() -> None:
         table_prefix="mine",
         hold_seconds=900,
         max_seats_per_hold=1,
+        max_live_holds=10,
         id_secret="s",
         redis_url="redis://cache",
         live_url="wss://live",
@@ -78,7 +81,7 @@ def test_tables_are_named_after_the_stage() -> None:
     assert load({"STAGE": "dev", "ID_SECRET": "s"}).table_prefix == "cinema-dev"
 
 
-@pytest.mark.parametrize("name", ["HOLD_SECONDS", "MAX_SEATS_PER_HOLD"])
+@pytest.mark.parametrize("name", ["HOLD_SECONDS", "MAX_SEATS_PER_HOLD", "MAX_LIVE_HOLDS"])
 @pytest.mark.parametrize("value", ["0", "-1", "thirty", "1.5", "901", "1e2", "NaN"])
 def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingInvalid, match=f"{name} must be a whole number .*'{value}'"):

@@ -1,0 +1,83 @@
+"""One user, twenty holds of different seats at the same moment and on all instances: as many as allowed are made."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from infra.race.crowd import Answer, Crowd, buyers, cancel, confirm, hold
+from infra.race.ledger import Ledger
+from tests.concurrency.conftest import Crowds, ReadLedger
+
+ROUNDS = 5
+SEATS = [f"{row}{number}" for row in "AB" for number in range(1, 11)]
+LIMIT = 2
+HOLD_SECONDS = 2
+
+
+def grab(crowd: Crowd, session: str, user: str, seats: Sequence[str] = SEATS) -> list[Answer]:
+    return crowd.at_once([hold(session, user, [seat]) for seat in seats])
+
+
+def made(answers: Sequence[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.status == 201]
+
+
+def held_in(ledger: Ledger, session: str) -> set[str]:
+    return {seat.number for seat in ledger.entries if seat.session == session}
+
+
+def test_of_twenty_holds_at_once_two_are_made_and_the_others_hold_nothing(
+    crowd: Crowd, read_ledger: ReadLedger
+) -> None:
+    for user in buyers(ROUNDS):
+        session = crowd.new_session(len(SEATS))
+        answers = grab(crowd, session, user)
+        ledger = read_ledger({session})
+
+        codes = Counter(answer.body.get("error", answer.body.get("status")) for answer in answers)
+        assert codes == {"pending": LIMIT, "TOO_MANY_HOLDS": len(SEATS) - LIMIT}
+        assert held_in(ledger, session) == {seat for answer in made(answers) for seat in answer.body["seats"]}
+        assert len(ledger.of_session(session)) == LIMIT
+        assert ledger.contradictions() == []
+
+
+def test_without_the_limit_in_the_write_one_user_gets_more(crowds: Crowds, read_ledger: ReadLedger) -> None:
+    unguarded = crowds(without="live-holds-limit")
+    session = unguarded.new_session(len(SEATS))
+    (user,) = buyers(1)
+
+    grab(unguarded, session, user)
+
+    assert len(read_ledger({session}).of_session(session)) > LIMIT, "the control proves nothing"
+
+
+@pytest.mark.parametrize("ended", ["paid", "cancelled"])
+def test_each_hold_that_has_ended_makes_room_for_one_of_many_at_once(
+    crowd: Crowd, read_ledger: ReadLedger, ended: str
+) -> None:
+    session = crowd.new_session(len(SEATS))
+    (user,) = buyers(1)
+    first, second = (crowd.expect(hold(session, user, [seat]))["reservationId"] for seat in SEATS[:2])
+    ends = {"paid": (confirm(first, "tx"), 200), "cancelled": (cancel(first), 200)}
+    crowd.expect(*ends[ended])
+
+    (third,) = made(grab(crowd, session, user, SEATS[2:]))
+
+    kept = [booking.id for booking in read_ledger({session}).of_session(session) if booking.state == "pending"]
+    assert sorted(kept) == sorted([second, third.body["reservationId"]])
+
+
+def test_lapsed_holds_make_room_from_the_very_second_that_the_refusal_names(crowds: Crowds) -> None:
+    crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
+    session = crowd.new_session(len(SEATS))
+    (user,) = buyers(1)
+    lapses = [crowd.expect(hold(session, user, [seat]))["expiresAt"] for seat in SEATS[:2]]
+    refusal = crowd.expect(hold(session, user, [SEATS[2]]), 409)
+    assert refusal["freeAt"] == lapses[0]
+
+    deadline = time.monotonic() + 5 * HOLD_SECONDS
+    while not made(answers := crowd.at_once([hold(session, user, [SEATS[2]])])):
+        assert time.monotonic() < deadline, answers
+    assert answers[0].body["expiresAt"] > lapses[1]
