@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.invoices import Invoice
     from chalicelib.domain.live import RowState
+    from chalicelib.infrastructure.breakers import Breaker
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
+    from chalicelib.infrastructure.redis_connection import RedisConnection
 
     Record = Mapping[str, Any]
 
@@ -71,6 +73,23 @@ def sqs() -> SQSClient:
     from chalicelib.infrastructure import queues
 
     return queues.client()
+
+
+@cache
+def breaker(name: str) -> Breaker:
+    """This process's circuit breaker for that dependency, one of breakers.PATIENCE."""
+    from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+    from chalicelib.infrastructure.metrics import Metrics
+
+    return Breaker(name, PATIENCE[name], Metrics(settings().stage).breaker_changed)
+
+
+@cache
+def redis() -> RedisConnection | None:
+    """None where no Redis is configured."""
+    from chalicelib.infrastructure.redis_connection import RedisConnection
+
+    return RedisConnection(settings().redis_url, breaker("redis")) if settings().redis_url else None
 
 
 @cache
@@ -343,8 +362,8 @@ def check_readiness() -> CheckReadiness:
     from chalicelib.infrastructure import probes
 
     asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
-    redis = [probes.redis(settings().redis_url)] if settings().redis_url else []
-    return CheckReadiness([*asked, *redis])
+    connection = redis()
+    return CheckReadiness([*asked, probes.redis(connection)] if connection else asked)
 
 
 # Live seat maps.

@@ -339,6 +339,8 @@ class DependencyBody(Answer):
     required: bool
     latency_ms: float
     reason: str | None = None
+    breaker: str | None = None
+    trips: int | None = None
 
 
 class ReadinessBody(Answer):
@@ -562,7 +564,8 @@ def _event(event: Event) -> EventBody:
 
 def _dependency(state: DependencyState) -> DependencyBody:
     word = "up" if state.up else "down"
-    return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None)
+    breaker, trips = (state.breaker, state.trips) if state.breaker else (None, None)
+    return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None, breaker, trips)
 
 
 def _totals(tally: "Tally") -> TotalsBody:

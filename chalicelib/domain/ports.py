@@ -140,11 +140,15 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
+    """`breaker` is the state of its circuit breaker in this process, if it has one, and `trips` how often it opened."""
+
     name: str
     required: bool
     up: bool
     latency_ms: float
     reason: str = ""
+    breaker: str = ""
+    trips: int = 0
 
 
 class Probe(Protocol):

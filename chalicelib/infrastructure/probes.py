@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.ports import DependencyState
 
+from .breakers import Breaker
+from .redis_connection import RedisConnection
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
-
-REDIS_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class TimedProbe:
     name: str
     required: bool
     ask: Callable[[], object]
+    breaker: Breaker | None = None
 
     def __call__(self) -> DependencyState:
         started = perf_counter()
@@ -31,7 +33,9 @@ class TimedProbe:
         return self._state(started, up=True, reason="")
 
     def _state(self, started: float, *, up: bool, reason: str) -> DependencyState:
-        return DependencyState(self.name, self.required, up, round((perf_counter() - started) * 1000, 1), reason)
+        latency_ms = round((perf_counter() - started) * 1000, 1)
+        state, trips = (self.breaker.state, self.breaker.trips) if self.breaker else ("", 0)
+        return DependencyState(self.name, self.required, up, latency_ms, reason, state, trips)
 
 
 def dynamodb(client: "DynamoDBClient", table_name: str) -> TimedProbe:
@@ -42,12 +46,5 @@ def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
     return TimedProbe("sqs", False, lambda: client.get_queue_url(QueueName=queue_name))
 
 
-def redis(url: str) -> TimedProbe:
-    return TimedProbe("redis", False, lambda: _ping(url))
-
-
-def _ping(url: str) -> None:
-    import redis as driver  # imported where it is used: it is half as heavy as boto3
-
-    with driver.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS) as connection:
-        connection.ping()
+def redis(connection: RedisConnection) -> TimedProbe:
+    return TimedProbe("redis", False, connection.ping, connection.breaker)

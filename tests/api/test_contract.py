@@ -343,6 +343,8 @@ def test_health_touches_nothing_and_ready_names_each_dependency(api: Api) -> Non
     states = {item["name"]: (item["state"], item["required"]) for item in ready.body["dependencies"]}
     assert states == {"dynamodb": ("up", True), "sqs": ("up", False), "redis": ("up", False)}
     assert all(item["latencyMs"] >= 0 for item in ready.body["dependencies"])
+    assert [item.get("breaker") for item in ready.body["dependencies"]] == [None, None, "closed"]
+    assert ready.body["dependencies"][-1]["trips"] == 0
 
 
 def test_ready_is_503_only_when_bookings_are_impossible(api_servers: ApiServers) -> None:

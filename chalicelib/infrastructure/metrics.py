@@ -1,0 +1,34 @@
+"""Numbers for CloudWatch, as log lines in its embedded metric format: no call is made, and nothing is imported for it.
+
+aws-lambda-powertools' Metrics writes the same lines, and takes a quarter of the time of importing boto3 to be there: a
+breaker would pay that in the very request that has just waited for a dead dependency.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from time import time
+from typing import TextIO
+
+from .breakers import State
+
+NAMESPACE = "CinemaTickets"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    stage: str
+    out: TextIO | None = None
+    """Standard output, when it is None: Lambda's log."""
+
+    def breaker_changed(self, name: str, state: State, trips: int) -> None:
+        """BreakerOpen is 1 each time that it opens or a probe has failed, and 0 when it closes."""
+        self._write({"Stage": self.stage, "Dependency": name}, {"BreakerOpen": int(state is State.OPEN)}, trips=trips)
+
+    def _write(self, dimensions: dict[str, str], values: dict[str, int], **facts: int) -> None:
+        metrics = [{"Name": metric, "Unit": "Count"} for metric in values]
+        directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
+        described = {"Timestamp": round(time() * 1000), "CloudWatchMetrics": [directive]}
+        out = self.out or sys.stdout
+        out.write(json.dumps({"_aws": described, **dimensions, **values, **facts}) + "\n")
+        out.flush()

@@ -1,0 +1,103 @@
+"""The connection to Redis: what it costs when nobody answers, and how it comes back."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.infrastructure.breakers import Breaker, Patience, State
+from chalicelib.infrastructure.redis_connection import TIMEOUT_SECONDS, RedisConnection, RedisUnavailable
+
+PATIENCE = Patience(failures=1, pause_seconds=60, longest_pause_seconds=60)
+SLACK_SECONDS = 0.1
+"""What a busy machine may add."""
+
+
+def connected(url: str) -> RedisConnection:
+    return RedisConnection(url, Breaker("redis", PATIENCE))
+
+
+@pytest.fixture
+def silent_url() -> Iterator[str]:
+    """A server that accepts and never answers, as a frozen Redis does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+@pytest.fixture
+def refusing_url() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def seconds_to_give_up(connection: RedisConnection) -> float:
+    started = time.perf_counter()
+    with pytest.raises(RedisUnavailable):
+        connection.ask(lambda redis: redis.get("key"))
+    return time.perf_counter() - started
+
+
+def warmed_up(url: str) -> RedisConnection:
+    """The driver is imported."""
+    connection = connected(url)
+    assert connection._driver_and_client
+    return connection
+
+
+def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
+    connection = connected(redis_url)
+    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000))
+
+    assert connection.ask(lambda redis: redis.get("test:key")) == b"value"
+
+
+def test_a_silent_redis_is_waited_for_once(silent_url: str) -> None:
+    connection = warmed_up(silent_url)
+
+    assert TIMEOUT_SECONDS <= seconds_to_give_up(connection) < 2 * TIMEOUT_SECONDS + SLACK_SECONDS
+    assert connection.breaker.state is State.OPEN
+    assert sum(seconds_to_give_up(connection) for _ in range(100)) < TIMEOUT_SECONDS
+
+
+def test_a_redis_that_refuses_connections_costs_nothing_worth_counting(refusing_url: str) -> None:
+    connection = warmed_up(refusing_url)
+
+    assert seconds_to_give_up(connection) < SLACK_SECONDS
+    assert connection.breaker.state is State.OPEN
+
+
+def test_a_refused_command_is_an_answer(redis_url: str) -> None:
+    connection = connected(redis_url)
+    connection.ask(lambda redis: redis.set("test:text", "text", px=1000))
+
+    with pytest.raises(RedisUnavailable, match="ResponseError"):
+        connection.ask(lambda redis: redis.lpush("test:text", "x"))
+
+    assert connection.breaker.state is State.CLOSED
+
+
+def test_many_threads_share_it(redis_url: str) -> None:
+    connection = connected(redis_url)
+
+    def count(_: int) -> object:
+        return connection.ask(lambda redis: redis.incr("test:count"))
+
+    with ThreadPoolExecutor(16) as threads:
+        counts = list(threads.map(count, range(200)))
+
+    connection.ask(lambda redis: redis.delete("test:count"))
+    assert sorted(counts) == list(range(1, 201))  # type: ignore[type-var] # numbers
+
+
+def test_the_driver_is_not_there_before_the_first_question() -> None:
+    script = (
+        "import sys; from tests.integration.test_redis_connection import connected; connected('redis://x');"
+        "print('redis' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
