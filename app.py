@@ -12,6 +12,7 @@ from chalicelib.api import (
     batches,
     health,
     invoices,
+    limits,
     live,
     methods,
     openapi,
@@ -41,6 +42,7 @@ app.register_blueprint(openapi.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
 methods.refuse_other_methods(app)
+limits.refuse_unknown_routes(app)
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.

@@ -249,6 +249,14 @@ def clock() -> ports.Clock:
     return utc_now
 
 
+@cache
+def rate_limiter() -> ports.RateLimiter:
+    from chalicelib.infrastructure.rate_limits import ProcessRateLimiter, SharedRateLimiter
+
+    connection, alone = redis(), ProcessRateLimiter()
+    return SharedRateLimiter(connection, alone) if connection else alone
+
+
 # Commands.
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.domain.rate_limits import NO_LIMITS, RateLimits
+
 MAX_HOLD_SECONDS = 900
 """The longest delay of an SQS message: a hold's expiry message waits that long at most."""
 
@@ -23,6 +25,24 @@ LOCAL_STAGES = ("local", "test")
 MAX_LIVE_HOLDS = 10
 """As many are remembered of a user in a screening, in one item of one write unit."""
 
+RATE_LIMITS = """
+    *=100/10s per address,
+    hold_seats=10/10s per user, hold_seats=60/10s per address,
+    confirm_reservation=30/10s per address, cancel_reservation=30/10s per address,
+    show_seats=300/10s per address, show_asset=300/10s per address,
+    list_purchases=20/10s per user, list_purchases=60/10s per address,
+    schedule_session=60/10s per address
+"""
+"""By the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
+
+A person who is after a seat in a rush clicks every second or two, so that ten at once and one a second are never felt.
+An address is a family, an office or a street behind one NAT: six people holding as fast as one may, thirty who look at
+the seats each second. A script wants hundreds.
+"""
+
+LOCAL_RATE_LIMITS = "*=off per address"
+"""On one's own machine everybody has the same address: demos and load tests measure the system, not the limit."""
+
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 
@@ -37,6 +57,7 @@ class Settings:
     hold_seconds: int
     max_seats_per_hold: int
     max_live_holds: int
+    rate_limits: RateLimits
     id_secret: str
     redis_url: str
     live_url: str
@@ -63,6 +84,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
         max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
         max_live_holds=_number(environment, "MAX_LIVE_HOLDS", default=2, least=1, most=MAX_LIVE_HOLDS),
+        rate_limits=_rate_limits(environment, stage),
         id_secret=_id_secret(environment, stage),
         redis_url=environment.get("REDIS_URL", ""),
         live_url=environment.get("LIVE_URL", ""),
@@ -94,6 +116,17 @@ def _emulated_bucket(environment: Mapping[str, str], name: str) -> str:
     """As infra/stateful.yaml names it on an emulator. On AWS the functions are told its name."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     return f"{name}-{EMULATED_ACCOUNT}-{region}"
+
+
+def _rate_limits(environment: Mapping[str, str], stage: str) -> RateLimits:
+    defaults = NO_LIMITS.changed(RATE_LIMITS)
+    if stage in LOCAL_STAGES:
+        defaults = defaults.changed(LOCAL_RATE_LIMITS)
+    try:
+        return defaults.changed(environment.get("RATE_LIMITS", ""))
+    except ValueError as error:
+        example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
+        raise SettingInvalid(f"RATE_LIMITS must be `off`, or entries such as {example}, not {str(error)!r}.") from error
 
 
 def _id_secret(environment: Mapping[str, str], stage: str) -> str:

@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from infra import deploy
@@ -69,13 +70,13 @@ def serving(client: crowd.Crowd) -> None:
     print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
     session = client.new_session(total_seats=2000)
     free = (f"{row}{number}" for row in rows() for number in range(1, 11))
-    user = crowd.buyers(1)[0]
+    users = (user for _ in count() for user in crowd.buyers(100))
     health = milliseconds(client, lambda: crowd.Call("GET", "/health"))
     print(f"  {'GET /health':32} {1:6.1f}   ({health:.2f} ms)")
     paths: dict[str, Callable[[], crowd.Call]] = {
-        "hold": lambda: crowd.hold(session, user, [next(free)]),
-        "hold with an idempotency key": lambda: crowd.hold(session, user, [seat := next(free)], key=seat),
-        "refused hold": lambda: crowd.hold(session, user, ["A1"]),
+        "hold": lambda: crowd.hold(session, next(users), [next(free)]),
+        "hold with an idempotency key": lambda: crowd.hold(session, next(users), [seat := next(free)], key=seat),
+        "refused hold": lambda: crowd.hold(session, next(users), ["A1"]),
         "seat map of 200 rows": lambda: crowd.seat_map(session),
     }
     for path, call in paths.items():

@@ -4,7 +4,8 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
+MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE,
+SELLER.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ APP_SETTINGS = {
     "HoldSeconds": "HOLD_SECONDS",
     "MaxSeatsPerHold": "MAX_SEATS_PER_HOLD",
     "MaxLiveHolds": "MAX_LIVE_HOLDS",
+    "RateLimits": "RATE_LIMITS",
     "LogLevel": "LOG_LEVEL",
     "RedisUrl": "REDIS_URL",
     "MailFrom": "MAIL_FROM",

@@ -78,8 +78,12 @@ class GatewayRefusal(LocalGatewayException):
 class Gateway(LocalGateway):
     """Finds the route as Chalice does, but what it doesn't find is a 404 and not "Missing Authentication Token".
 
-    Path parameters are decoded, as API Gateway does it and Chalice's own server doesn't.
+    Path parameters are decoded and the client's address is told, as API Gateway does it and Chalice's server doesn't.
     """
+
+    def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:
+        super().__init__(app_object, config)
+        self.client_address = client_address
 
     def _generate_lambda_event(self, method: str, path: str, headers: dict[str, Any], body: bytes | None) -> Any:
         if BAD_PERCENT_ESCAPE.search(path):
@@ -88,6 +92,7 @@ class Gateway(LocalGateway):
             event = super()._generate_lambda_event(method, path, headers, body)
         except ValueError as error:
             raise GatewayRefusal(404) from error
+        event["requestContext"]["identity"]["sourceIp"] = self.client_address
         event["pathParameters"] = {name: _decoded(value) for name, value in event["pathParameters"].items()}
         return event
 
@@ -107,7 +112,7 @@ class Handler(ChaliceRequestHandler):
     sys_version = ""
 
     def __init__(self, request: Any, client_address: Any, server: HTTPServer, app_object: Chalice, config: Config):
-        self.local_gateway = Gateway(app_object, config)
+        self.local_gateway = Gateway(app_object, config, client_address[0])
         super(ChaliceRequestHandler, self).__init__(request, client_address, server)
 
     def _generic_handle(self) -> None:

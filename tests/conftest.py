@@ -21,7 +21,15 @@ from infra.race import instances
 from tests.http_api import Api
 
 STAGE = "test"
-SETTINGS = {"STAGE": STAGE, "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "30", "MAX_SEATS_PER_HOLD": "8"}
+SETTINGS = {
+    "STAGE": STAGE,
+    "TABLE_PREFIX": f"cinema-{STAGE}",
+    "HOLD_SECONDS": "30",
+    "MAX_SEATS_PER_HOLD": "8",
+    "MAX_LIVE_HOLDS": "2",
+    "RATE_LIMITS": "off",
+}
+"""Tests hammer as no user does: only the tests of the rate limits have any."""
 
 
 class ApiServers(Protocol):

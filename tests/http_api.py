@@ -1,7 +1,7 @@
 """An HTTP client that speaks the contract's requests, and the screening that tests book."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import HTTPConnection
 from typing import Any
@@ -30,10 +30,12 @@ class Answer:
 @dataclass(frozen=True)
 class Api:
     base_url: str
+    address: str = field(default="127.0.0.1", kw_only=True)
+    """Where its requests come from: every address of the form 127.x.x.x is this machine's own."""
 
     def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """One request as it is; underscores in header names stand for hyphens."""
-        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=30)
+        connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=30, source_address=(self.address, 0))
         try:
             raw = body.encode() if isinstance(body, str) else body
             connection.request(method, path, raw, {name.replace("_", "-"): value for name, value in headers.items()})

@@ -12,7 +12,7 @@ from chalice.app import Blueprint, NotFoundError, Request, Response
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
 
-from . import schemas
+from . import limits, schemas
 from .messages import ENGLISH, language, message
 
 log = Logger(service="cinema-tickets", location=None)
@@ -24,13 +24,14 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Refused:
-    """`hidden` facts only fill in the message; the others are fields of the body too."""
+    """`hidden` facts only fill in the message; the others are fields of the body too. `told` are headers with facts."""
 
     status: int
     code: str
     facts: Callable[[Any], Facts] = lambda _: {}
     hidden: Callable[[Any], Facts] = lambda _: {}
     headers: Mapping[str, str] | None = None
+    told: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
 def _expired(refusal: refusals.ReservationExpired) -> Facts:
@@ -68,6 +69,12 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
     refusals.SignatureInvalid: Refused(401, "SIGNATURE_INVALID", headers={"WWW-Authenticate": "Cinema-Signature"}),
     refusals.WebhookDisabled: Refused(409, "WEBHOOK_DISABLED"),
+    refusals.RateLimited: Refused(
+        429,
+        "RATE_LIMITED",
+        lambda e: {"retryAfterSeconds": e.standing.next_in_seconds},
+        told=limits.headers_of_refusal,
+    ),
     refusals.StoreUnavailable: Refused(503, "TEMPORARILY_UNAVAILABLE", headers={"Retry-After": "1"}),
 }
 
@@ -82,18 +89,24 @@ View = Callable[..., Response]
 
 
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
-    """Hands the view its request, turns what it raises into the contract's errors, and logs one line on the outcome."""
+    """Hands the view its request, turns what it raises into the contract's errors, and logs one line on the outcome.
+
+    A request that comes too often is refused before anything else is done.
+    """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def answer(**path: str) -> Response:
             request: Request = blueprint.current_request
             started = perf_counter()
+            standing: dict[str, str] = {}
             try:
+                standing = limits.take(view.__name__, request, path)
                 response = view(request, **path)
             except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
                 response = _refusal(error, request, path)
             _log_outcome(view.__name__, request, path, response, started)
+            response.headers.update(standing)
             response.headers["X-Request-Id"] = _request_id(request)
             return response
 
@@ -158,7 +171,13 @@ def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Res
         log.error("a payment bought nothing and must be returned", refusal=repr(error), path=path)
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    return _error(refused, refused.facts(error), refused.hidden(error), request, refused.headers or {})
+    return _error(
+        refused,
+        refused.facts(error),
+        refused.hidden(error),
+        request,
+        {**(refused.headers or {}), **refused.told(error)},
+    )
 
 
 def _error(

@@ -30,16 +30,18 @@ number of simultaneous requests there is exactly one winner, and everybody else 
 All times are ISO 8601 in UTC with `Z`. Money is a number with two decimals. Every error is
 `{"error": "CODE", "message": "…"}` with the facts of the case beside them; messages are in English, or in Portuguese
 where `Accept-Language` asks for it. A method that a path does not have is a 405, an unknown path a 404.
+
+Who asks too often is told when to come again (429). Where there is a limit, each answer says what is left of it in
+`RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy`.
 """
 
 GATEWAY_ERRORS: Mapping[str, tuple[int, str, Facts]] = {
     "MALFORMED_REQUEST": (400, "The request can not be understood.", {}),
-    "THROTTLED": (429, "Too many requests at once; try again in a second.", {}),
     "FORBIDDEN": (403, "You may not do this.", {}),
 }
 """What API Gateway answers without asking us, by infra/app.yaml: code → status, message, facts. In English only."""
 
-ANYWHERE = ("MALFORMED_REQUEST", "THROTTLED", "INTERNAL_ERROR")
+ANYWHERE = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
 """What every operation may answer."""
 OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
@@ -47,6 +49,10 @@ HEADERS_OF_ANSWERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Tell us this one when something went wrong.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The language of the message.", "schema": {"enum": ["en", "pt-BR"]}},
     "Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}},
+    "RateLimit-Limit": {"description": "Requests at once.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "How many of them are left.", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
+    "RateLimit-Policy": {"description": "Requests, and their window: `10;w=60`.", "schema": {"type": "string"}},
     "Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri"}},
     "ETag": {"description": "Changes with the content: send it as `If-None-Match`.", "schema": {"type": "string"}},
 }
@@ -277,7 +283,8 @@ def _problems() -> Iterator[Problem]:
     told: dict[str, Problem] = {}
     for raised in EXAMPLES:
         refused = REFUSALS[type(raised)]
-        one = _ours(refused, refused.facts(raised), refused.hidden(raised))
+        headers = {**(refused.headers or {}), **refused.told(raised)}
+        one = _ours(refused, refused.facts(raised), refused.hidden(raised), headers)
         before = told.get(one.code)
         told[one.code] = (
             Problem(one.code, one.status, (*before.examples, *one.examples), one.headers) if before else one
@@ -286,7 +293,7 @@ def _problems() -> Iterator[Problem]:
     yield from (_ours(refused, *_chalice_facts(name)) for name, refused in CHALICE_CODES.items())
     for code, (status, text, facts) in GATEWAY_ERRORS.items():
         body = {"error": code, "message": text, **facts}
-        yield Problem(code, status, ((ENGLISH, body),), frozenset({"Retry-After"} if status == 429 else ()))
+        yield Problem(code, status, ((ENGLISH, body),))
 
 
 def _chalice_facts(name: str) -> tuple[Facts, Facts]:
@@ -296,12 +303,12 @@ def _chalice_facts(name: str) -> tuple[Facts, Facts]:
     return {}, {"method": "PUT"}
 
 
-def _ours(refused: Refused, facts: Facts, hidden: Facts) -> Problem:
+def _ours(refused: Refused, facts: Facts, hidden: Facts, headers: Iterable[str] = ()) -> Problem:
     bodies = (
         (spoken, {"error": refused.code, "message": message(refused.code, facts | hidden, spoken), **facts})
         for spoken in MESSAGES[refused.code]
     )
-    return Problem(refused.code, refused.status, tuple(bodies), frozenset(refused.headers or {}))
+    return Problem(refused.code, refused.status, tuple(bodies), frozenset(headers))
 
 
 def _schema_name(problem: Problem) -> str:

@@ -87,6 +87,10 @@ MESSAGES: dict[str, dict[str, str]] = {
         ENGLISH: "This webhook is disabled: ask an operator to enable it, then ask for the replay again.",
         PORTUGUESE: "Este webhook está desativado: peça a um operador que o ative e depois peça o reenvio de novo.",
     },
+    "RATE_LIMITED": {
+        ENGLISH: "Too many requests: try again in {retryAfterSeconds} s.",
+        PORTUGUESE: "Requisições demais: tente de novo em {retryAfterSeconds} s.",
+    },
     "TEMPORARILY_UNAVAILABLE": {
         ENGLISH: "We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
         PORTUGUESE: "Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",

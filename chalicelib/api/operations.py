@@ -20,6 +20,7 @@ from chalicelib.domain import refusals
 from chalicelib.domain.analytics import Tally
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
+from chalicelib.domain.rate_limits import Quota, Standing
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 
@@ -149,6 +150,7 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled(WEBHOOK),
+    refusals.RateLimited(Standing(Quota(10, 10), 10_000_000)),
     refusals.StoreUnavailable("UpdateItem"),
 )
 """Each kind in answers.REFUSALS, raised with the facts of the example."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .analytics import Tally
     from .invoices import Bill, Invoice
     from .mail import Letter, Message
+    from .rate_limits import Quota, Verdict
     from .webhooks import Delivery, Notification, Secret, Webhook
 
 T = TypeVar("T")
@@ -110,6 +111,15 @@ class LiveHolds(Protocol):
 
         There must be room: fewer than `limit` that have not lapsed, or the one that it is to be counted `instead_of`,
         still as it was read. Holds all last equally long, so the oldest of the last `limit` is the first to lapse.
+        """
+        ...
+
+
+class RateLimiter(Protocol):
+    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+        """One request, against the quota of each who asks by it, at least one: it takes from all of them or from none.
+
+        Never raises: without its store it counts as well as it can.
         """
         ...
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from .rate_limits import Standing
+
 
 class Refusal(Exception):
     """The request was understood and is refused. Nothing has changed for it."""
@@ -100,6 +102,13 @@ class AlreadyPaid(Refusal):
     reservation_id: str
     sale_id: str
     transaction_id: str
+
+
+@dataclass(eq=False)
+class RateLimited(Refusal):
+    """Asked too often. `standing` is the quota that admits again last."""
+
+    standing: Standing
 
 
 @dataclass(eq=False)

@@ -91,6 +91,12 @@ def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Ap
     assert _seats(api, session_id)["A2"] == "available"
 
 
+def test_users_and_addresses_are_limited(api: Api) -> None:
+    by_user, by_address = _hold(api, _scheduled(api), "A1"), api("GET", "/api/sessions")
+    assert (by_user.headers["RateLimit-Policy"], by_user.headers["RateLimit-Remaining"]) == ("10;w=10", "9")
+    assert by_address.headers["RateLimit-Policy"] == "100;w=10"
+
+
 def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
     session_id, user, key = _scheduled(api), f"user-{uuid4()}", {"Idempotency-Key": str(uuid4())}
     first = _hold(api, session_id, "A1", user=user, **key)

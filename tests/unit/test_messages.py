@@ -11,6 +11,7 @@ from chalicelib.api import schemas
 from chalicelib.api.answers import CHALICE_CODES, REFUSALS, Refused
 from chalicelib.api.messages import ENGLISH, MESSAGES, PORTUGUESE, language, message
 from chalicelib.domain import refusals
+from chalicelib.domain.rate_limits import Quota, Standing
 from tests.builders import NOW
 
 EXAMPLES: list[Exception] = [
@@ -37,6 +38,7 @@ EXAMPLES: list[Exception] = [
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled("wh-1"),
+    refusals.RateLimited(Standing(Quota(10, 10), 10_000_000)),
     refusals.StoreUnavailable("UpdateItem"),
 ]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.domain.rate_limits import NO_LIMITS, Asker, Quota
 from chalicelib.settings import SettingInvalid, Settings, load
 
 
@@ -14,6 +15,7 @@ def test_nothing_need_be_set_on_ones_own_machine() -> None:
         hold_seconds=30,
         max_seats_per_hold=8,
         max_live_holds=2,
+        rate_limits=settings.rate_limits,
         id_secret=settings.id_secret,
         redis_url="",
         live_url="",
@@ -34,6 +36,7 @@ def test_what_is_set_is_taken() -> None:
         "HOLD_SECONDS": "900",
         "MAX_SEATS_PER_HOLD": "1",
         "MAX_LIVE_HOLDS": "10",
+        "RATE_LIMITS": "off",
         "ID_SECRET": "s",
         "REDIS_URL": "redis://cache",
         "LIVE_URL": "wss://live",
@@ -51,6 +54,7 @@ def test_what_is_set_is_taken() -> None:
         hold_seconds=900,
         max_seats_per_hold=1,
         max_live_holds=10,
+        rate_limits=NO_LIMITS.changed("off"),
         id_secret="s",
         redis_url="redis://cache",
         live_url="wss://live",
@@ -104,3 +108,51 @@ def test_a_time_zone_that_nobody_knows_is_refused(zone: str) -> None:
 def test_a_sender_is_a_bare_address(sender: str) -> None:
     with pytest.raises(SettingInvalid, match="MAIL_FROM must be"):
         load({"MAIL_FROM": sender})
+
+
+# Rate limits.
+
+
+def test_on_ones_own_machine_addresses_are_not_limited_and_users_are() -> None:
+    limits = load({}).rate_limits
+
+    assert limits.of(Asker.ADDRESS, "hold_seats") is None
+    assert limits.of(Asker.ADDRESS, "anything") is None
+    assert limits.of(Asker.USER, "hold_seats") == Quota(10, 10)
+
+
+def test_a_shared_stage_limits_every_route_by_address() -> None:
+    limits = load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits
+
+    assert limits.of(Asker.ADDRESS, "anything") == Quota(100, 10)
+    assert limits.of(Asker.ADDRESS, "hold_seats") == Quota(60, 10)
+    assert limits.of(Asker.USER, "anything") is None
+
+
+def test_what_is_configured_goes_before_the_defaults_also_on_ones_own_machine() -> None:
+    limits = load({"RATE_LIMITS": "hold_seats=3/60s per user, show_seats=7/1s per address"}).rate_limits
+
+    assert limits.of(Asker.USER, "hold_seats") == Quota(3, 60)
+    assert limits.of(Asker.USER, "list_purchases") == Quota(20, 10)
+    assert limits.of(Asker.ADDRESS, "show_seats") == Quota(7, 1)
+    assert limits.of(Asker.ADDRESS, "hold_seats") is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("hold_seats=10", "hold_seats=10"),
+        ("hold_seats=10/10s per user, show_seats=5/1s", "show_seats=5/1s"),
+        ("hold_seats=10/10s per cinema", "hold_seats=10/10s per cinema"),
+        ("hold_seats=0/10s per user", "hold_seats=0/10s per user"),
+        ("hold_seats=1/0s per user", "hold_seats=1/0s per user"),
+        ("hold_seats=-1/10s per user", "hold_seats=-1/10s per user"),
+        ("hold_seats=1/86401s per user", "hold_seats=1/86401s per user"),
+        ("off, hold_seats=1/1s per user", "off"),
+        ("none", "none"),
+    ],
+)
+def test_a_rate_limit_that_makes_no_sense_is_refused_by_its_own_words(setting: str, named: str) -> None:
+    with pytest.raises(SettingInvalid, match=r"RATE_LIMITS must be") as refused:
+        load({"RATE_LIMITS": setting})
+    assert repr(named) in str(refused.value)

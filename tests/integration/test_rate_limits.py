@@ -1,0 +1,280 @@
+"""Rate limits over HTTP: on real servers that share a Redis, and on those whose Redis is gone."""
+
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+from chalice.app import Chalice
+
+from chalicelib import bootstrap
+from chalicelib.api import limits
+from chalicelib.settings import SettingInvalid, load
+from tests.conftest import ApiServers
+from tests.http_api import Answer, Api
+from tests.wire import Wire
+
+T = TypeVar("T")
+
+LIMITS = "*=off per address, *=off per user, hold_seats=3/60s per user, list_purchases=2/60s per user"
+BY_ADDRESS = "*=off per user, *=5/60s per address, hold_seats=3/60s per address"
+TRIES = 5
+HOME, OFFICE = "127.0.0.7", "127.0.0.8"
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user-{uuid.uuid4()}"
+
+
+@pytest.fixture(scope="module")
+def limited(api_servers: ApiServers) -> list[Api]:
+    """Three instances that limit users."""
+    return [Api(url) for url in api_servers(3, RATE_LIMITS=LIMITS)]
+
+
+def hold(api: Api, user: str, seat: str = "Z9", **headers: str) -> Answer:
+    """Of a screening that does not exist: 404 when it is let in."""
+    return api.hold("550e8400-e29b-41d4-a716-446655440000", seat, user=user, **headers)
+
+
+def rate_limit_headers(answer: Answer) -> dict[str, str]:
+    return {
+        name: value for name, value in answer.headers.items() if name.startswith("ratelimit") or name == "retry-after"
+    }
+
+
+def with_redis_all_the_time(instances: list[Api], play: Callable[[], T]) -> T:
+    """What it came to in a try in which no instance missed Redis: on a busy machine 50 ms may be too short."""
+
+    def trips() -> list[int]:
+        states = [state for instance in instances for state in instance.get("/ready").body["dependencies"]]
+        return [state["trips"] for state in states if state["name"] == "redis" and state["breaker"] == "closed"]
+
+    for _ in range(TRIES):
+        before, outcome, after = trips(), play(), trips()
+        if before == after and len(before) == len(instances):
+            return outcome
+    pytest.fail(f"Redis could not be reached in each of {TRIES} tries")
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(limited: list[Api], user: str) -> None:
+    session_id = limited[0].schedule()
+    held = limited[0].hold(session_id, "A1", user=user)
+    others = [hold(limited[0], user).status for _ in range(2)]
+    refused = limited[0].hold(session_id, "A2", user=user)
+
+    assert (held.status, others) == (201, [404, 404])
+    assert rate_limit_headers(held) == {
+        "ratelimit-limit": "3",
+        "ratelimit-remaining": "2",
+        "ratelimit-reset": "20",
+        "ratelimit-policy": "3;w=60",
+    }
+    assert refused.status == 429
+    seconds = refused.body.pop("retryAfterSeconds")
+    assert 15 <= seconds <= 20
+    assert refused.body == {"error": "RATE_LIMITED", "message": f"Too many requests: try again in {seconds} s."}
+    assert rate_limit_headers(refused).pop("retry-after") == str(seconds)
+    assert (refused.headers["ratelimit-remaining"], refused.headers["ratelimit-policy"]) == ("0", "3;w=60")
+    assert limited[0].seats(session_id)["A2"] == "available"
+
+
+def test_it_is_told_in_portuguese_too(limited: list[Api], user: str) -> None:
+    told = [hold(limited[0], user, Accept_Language="pt-BR") for _ in range(4)][-1]
+
+    assert told.body["message"].startswith("Requisições demais: tente de novo em ")
+
+
+def test_all_instances_count_together(limited: list[Api]) -> None:
+    def ask_each_in_turn() -> list[int]:
+        user = f"user-{uuid.uuid4()}"
+        return [hold(limited[number % 3], user).status for number in range(9)]
+
+    assert with_redis_all_the_time(limited, ask_each_in_turn) == [404] * 3 + [429] * 6
+
+
+def test_each_user_and_each_route_is_counted_for_itself(limited: list[Api], user: str) -> None:
+    for _ in range(4):
+        hold(limited[0], user)
+
+    assert hold(limited[0], f"{user}-other").status == 404
+    assert [limited[0].get(f"/api/users/{user}/purchases").status for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_resend_counts_as_any_request(limited: list[Api], user: str) -> None:
+    session_id = limited[0].schedule()
+    statuses = [limited[0].hold(session_id, "A1", user=user, Idempotency_Key="k").status for _ in range(4)]
+
+    assert statuses == [201, 201, 201, 429]
+
+
+def test_requests_that_name_no_user_are_counted_for_nobody(limited: list[Api]) -> None:
+    bodies = [
+        "",
+        "{}",
+        "not json",
+        '{"userId": 1}',
+        '{"userId": ""}',
+        "[" * 100_000,
+        '"\\ud800"',
+        '{"userId":"\\ud800"}',
+    ]
+    for body in bodies:
+        for _ in range(4):
+            answer = limited[0].send("POST", "/api/reservations", body, Content_Type="application/json")
+            assert answer.status in (400, 413), body
+            assert not rate_limit_headers(answer)
+
+
+def test_routes_without_a_limit_say_nothing_of_limits(limited: list[Api]) -> None:
+    assert not rate_limit_headers(limited[0].get("/api/sessions"))
+
+
+# Addresses.
+
+
+@pytest.fixture(scope="module")
+def by_address(api_servers: ApiServers) -> str:
+    return api_servers(1, RATE_LIMITS=BY_ADDRESS)[0]
+
+
+def test_an_address_is_counted_whatever_user_it_names_and_whatever_it_says_of_itself(by_address: str) -> None:
+    home = Api(by_address, address=HOME)
+    forged = [hold(home, f"user-{uuid.uuid4()}", X_Forwarded_For=f"10.0.0.{number}").status for number in range(5)]
+
+    assert forged == [404] * 3 + [429] * 2
+    assert hold(Api(by_address, address=OFFICE), "anybody").status == 404
+
+
+def test_every_route_and_every_method_is_limited_but_health_and_readiness(by_address: str) -> None:
+    visitor = Api(by_address, address="127.0.0.9")
+    for _ in range(5):
+        visitor.get("/api/sessions/unknown")
+        visitor.send("PUT", "/api/sessions")
+
+    assert visitor.get("/api/sessions/unknown").status == 429
+    assert visitor.send("PUT", "/api/sessions").status == 429
+    for path in ("/health", "/ready"):
+        answers = [visitor.get(path) for _ in range(20)]
+        assert {answer.status for answer in answers} == {200}
+        assert not any(map(rate_limit_headers, answers))
+
+
+def test_on_ones_own_machine_nobody_is_limited_by_address_unless_configured(api_servers: ApiServers) -> None:
+    """With what ships: RATE_LIMITS is empty, the stage is a local one."""
+    (url,) = api_servers(1, RATE_LIMITS="")
+    users = [f"user-{uuid.uuid4()}" for _ in range(80)]
+
+    assert {hold(Api(url), user).status for user in users} == {404}
+    assert [hold(Api(url), users[0]).status for _ in range(12)][-1] == 429
+
+
+# What a refusal costs.
+
+
+def test_a_refused_request_asks_no_database(api_servers: ApiServers, wire: Wire, user: str) -> None:
+    api = Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, RATE_LIMITS=LIMITS)[0])
+    session_id = api.schedule()
+    for _ in range(3):
+        api.hold(session_id, "A1", user=user)
+    with wire.counting() as calls:
+        assert api.hold(session_id, "A2", user=user).status == 429
+
+    assert calls == []
+
+
+@dataclass
+class RedisWire:
+    """Between an API process and Redis: counts what is asked, each question with its answer one round trip."""
+
+    url: str
+    trips: int = 0
+
+
+@pytest.fixture
+def redis_wire(redis_url: str) -> Iterator[RedisWire]:
+    server = socket.create_server(("127.0.0.1", 0))
+    wire = RedisWire(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
+    target = urlsplit(redis_url)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = server.accept()
+                far = socket.create_connection((target.hostname or "", target.port or 6379))
+                threading.Thread(target=forward, args=(near, far, 1), daemon=True).start()
+                threading.Thread(target=forward, args=(far, near, 0), daemon=True).start()
+
+    def forward(source: socket.socket, sink: socket.socket, trip: int) -> None:
+        with closing(source), closing(sink), suppress(OSError):
+            while data := source.recv(65_536):
+                wire.trips += trip
+                sink.sendall(data)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with closing(server):
+        yield wire
+
+
+def test_both_limits_of_a_request_cost_one_round_trip_to_redis(api_servers: ApiServers, redis_wire: RedisWire) -> None:
+    both = "*=off per user, *=off per address, hold_seats=3/60s per user, hold_seats=100/60s per address"
+    api = Api(api_servers(1, RATE_LIMITS=both, REDIS_URL=redis_wire.url)[0], address="127.0.0.10")
+
+    def ask() -> list[tuple[int, int]]:
+        user, answers = f"user-{uuid.uuid4()}", []
+        for _ in range(4):
+            before = redis_wire.trips
+            answers.append((hold(api, user).status, redis_wire.trips - before))
+        return answers
+
+    assert with_redis_all_the_time([api], ask) == [(404, 1), (404, 1), (404, 1), (429, 1)]
+
+
+# Without Redis.
+
+
+def test_without_redis_each_process_limits_alone_and_bookings_go_on(api_servers: ApiServers, user: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
+    first, second = (Api(base) for base in api_servers(2, RATE_LIMITS=LIMITS, REDIS_URL=url))
+    session_id = first.schedule()
+    held = first.hold(session_id, "A1", user=user)
+
+    assert held.status == 201
+    assert first.confirm(held.body["reservationId"]).status == 200
+    assert [hold(first, user).status for _ in range(3)] == [404, 404, 429]
+    assert hold(second, user).status == 404
+
+
+# Configuration.
+
+
+@pytest.fixture
+def application(data_stack: str) -> Chalice:
+    """Imported when the environment says which stack it is about, and not before."""
+    from app import app
+
+    return app
+
+
+def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(
+    application: Chalice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load({"RATE_LIMITS": "hold_seat=10/10s per user"})
+    monkeypatch.setattr(bootstrap, "settings", lambda: settings)
+
+    with pytest.raises(SettingInvalid, match=r"RATE_LIMITS names no route of ours: hold_seat\. Routes: .*hold_seats"):
+        limits.refuse_unknown_routes(application)
+
+
+def test_what_ships_names_only_routes_that_exist(application: Chalice, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load({"STAGE": "dev", "ID_SECRET": "s"})
+    monkeypatch.setattr(bootstrap, "settings", lambda: settings)
+
+    limits.refuse_unknown_routes(application)
