@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.infrastructure.breakers import Breaker
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
     from chalicelib.infrastructure.redis_connection import RedisConnection
+    from chalicelib.infrastructure.seat_cache import SeatCache
 
     Record = Mapping[str, Any]
 
@@ -104,6 +105,25 @@ def rows() -> ports.Rows:
     from chalicelib.infrastructure.rows import DynamoRows
 
     return DynamoRows(database(), _named("rows"))
+
+
+@cache
+def seat_cache() -> SeatCache | None:
+    """None where no Redis is configured."""
+    from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
+
+    connection = redis()
+    secret = secret_from(settings().id_secret)
+    return SeatCache(connection, settings().table_prefix, secret) if connection else None
+
+
+@cache
+def gated_rows() -> ports.Rows:
+    """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
+    from chalicelib.infrastructure.gated_rows import GatedRows
+
+    known = seat_cache()
+    return GatedRows(rows(), sessions(), known, clock()) if known else rows()
 
 
 @cache
@@ -274,21 +294,21 @@ def place_hold() -> PlaceHold:
 
     limit_holds = LimitHolds(live_holds(), reservations(), settings().max_live_holds)
     limits = settings().hold_seconds, settings().max_seats_per_hold
-    return PlaceHold(sessions(), rows(), limit_holds, reservations(), clock(), ids(), *limits)
+    return PlaceHold(sessions(), gated_rows(), limit_holds, reservations(), clock(), ids(), *limits)
 
 
 @cache
 def confirm() -> Confirm:
     from chalicelib.application.confirm import Confirm
 
-    return Confirm(rows(), reservations(), clock(), ids())
+    return Confirm(gated_rows(), reservations(), clock(), ids())
 
 
 @cache
 def cancel() -> Cancel:
     from chalicelib.application.release import Cancel
 
-    return Cancel(rows(), reservations(), clock())
+    return Cancel(gated_rows(), reservations(), clock())
 
 
 @cache
@@ -326,7 +346,7 @@ def list_sessions() -> ListSessions:
 def show_seats() -> ShowSeats:
     from chalicelib.application.queries import ShowSeats
 
-    return ShowSeats(sessions(), rows(), clock())
+    return ShowSeats(sessions(), gated_rows(), clock())
 
 
 @cache
@@ -443,6 +463,13 @@ def announce_event() -> AnnounceEvent:
     from chalicelib.application.webhooks import AnnounceEvent
 
     return AnnounceEvent(notifications(), webhooks(), outbox(), clock())
+
+
+def refresh_seat_cache() -> Callable[[Event], None]:
+    from chalicelib.application.seat_cache import RefreshSeatCache, without_cache
+
+    known = seat_cache()
+    return RefreshSeatCache(known) if known else without_cache
 
 
 # What a stream or queue record sets off.

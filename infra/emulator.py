@@ -39,6 +39,8 @@ VENV = ROOT / ".venv-emulator"
 COMPOSE_FILE = ROOT / "localstack-compose.yml"
 FUNCTIONS_REDIS_URL = f"redis://redis:{REDIS_PORT}/0"
 """As functions in LocalStack's containers reach the Redis of localstack-compose.yml."""
+REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
+"""Nothing is kept: what is old would be wrong. Nothing is dropped when it is full: see seat_cache.py, `kept-since`."""
 HEALTH_PATH = "/_localstack/health"
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -246,16 +248,16 @@ def redis_server(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
         return
     port = port or free_port()
     url = f"redis://{HOST}:{port}/0"
-    with child("redis", _redis_command(port), os.environ, run_dir=run_dir) as started:
+    with child("redis", redis_command(port), os.environ, run_dir=run_dir) as started:
         wait_until(lambda: redis_answers(url), started, "Redis")
         record_url("redis", url, run_dir)
         yield url
 
 
-def _redis_command(port: int) -> list[str]:
+def redis_command(port: int) -> list[str]:
     server = shutil.which("redis-server")
     if server:
-        return [server, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
+        return [server, "--bind", HOST, "--port", str(port), *REDIS_SETTINGS]
     return [sys.executable, "-m", "infra.emulator", "redis", str(port)]
 
 

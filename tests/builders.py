@@ -18,7 +18,10 @@ from chalicelib.domain.ports import LiveHolds, Reservations, Rows
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
+from chalicelib.infrastructure.breakers import Breaker, Patience
 from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.redis_connection import RedisConnection
+from chalicelib.infrastructure.seat_cache import SeatCache
 
 from .fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
 
@@ -92,6 +95,13 @@ def later_hold_of(hold: Hold) -> Hold:
 def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: datetime = PAID_AT) -> Sale:
     reservation_id = hold.reservation_id if hold else "res-1"
     return Sale(IDS.sale(reservation_id, transaction_id), transaction_id, "credit_card", paid_at)
+
+
+def a_seat_cache(redis_url: str) -> SeatCache:
+    """With keys that nobody else uses, on a connection that is not given up at once: the machine may be busy."""
+    patience = Patience(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1)
+    connection = RedisConnection(redis_url, Breaker("redis", patience))
+    return SeatCache(connection, f"test-{uuid.uuid4()}", b"for tests")
 
 
 def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "session-1") -> Event:

@@ -116,7 +116,8 @@ class PlaceHold:
 
     def _when_taken(self, reservation: Reservation, taken: SeatsTaken) -> Reservation:
         earlier = _earlier_attempt(reservation, taken)
-        stored = self.reservations.find(reservation.id) if reservation.fingerprint else None
+        may_be_stored = reservation.fingerprint and not taken.id_is_new
+        stored = self.reservations.find(reservation.id) if may_be_stored else None
         if stored:
             return self._settled(stored, earlier) if earlier else _same_request(stored, reservation)
         if earlier:

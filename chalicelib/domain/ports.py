@@ -81,6 +81,18 @@ class Rows(Protocol):
         ...
 
 
+class SeatCache(Protocol):
+    """What is known of the seats beside the rows, to be put right after the fact."""
+
+    def forget(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+        """The reservation no longer has the seats; who has them by now is not forgotten. Raises StoreUnavailable."""
+        ...
+
+    def remember_id(self, reservation_id: str) -> None:
+        """A reservation has been made under this id, which came from an idempotency key. Raises StoreUnavailable."""
+        ...
+
+
 class Reservations(Protocol):
     def add(self, reservation: Reservation) -> Reservation:
         """Remembers the reservation unless its id is known. Gives what is stored: this one, or the earlier one."""

@@ -105,11 +105,14 @@ def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occ
 
 
 class SeatsTaken(Exception):
-    """A row refused a write. `occupancy` is what stands there for the seats asked for; a free seat is not in it."""
+    """A row refused a write. `occupancy` is what stands there for the seats asked for; a free seat is not in it.
 
-    def __init__(self, occupancy: Mapping[str, Occupancy]) -> None:
+    `id_is_new`: who refused knows for sure that no reservation is stored under the id that asked.
+    """
+
+    def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:
         super().__init__(", ".join(occupancy))
-        self.occupancy = dict(occupancy)
+        self.occupancy, self.id_is_new = dict(occupancy), id_is_new
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
         return tuple(seat for seat, entry in self.occupancy.items() if entry.reservation_id != reservation_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from moto import mock_aws
@@ -12,13 +12,15 @@ from chalicelib.domain.events import RowEvent
 from chalicelib.domain.ports import LiveHolds, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure import dynamodb, tables
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.gated_rows import GatedRows
 from chalicelib.infrastructure.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from chalicelib.infrastructure.streams import row_event
 from chalicelib.infrastructure.tables import MODELS, row_id
-from tests.builders import a_session
+from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions
 
 from . import template
@@ -52,7 +54,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "gated", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -84,6 +86,8 @@ def session(backend: Backend) -> Session:
 def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
     if name == "emulator":
         return dynamo_backend(request.getfixturevalue("data_stack"))
+    if name == "gated":
+        return gated_backend(request.getfixturevalue("redis_url"))
     return moto_backend() if name == "moto" else fake_backend()
 
 
@@ -93,6 +97,14 @@ def fake_backend() -> Iterator[Backend]:
     yield Backend(
         FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), lambda session, row: rows.events[session, row][-1]
     )
+
+
+@contextmanager
+def gated_backend(redis_url: str) -> Iterator[Backend]:
+    """The fakes behind the gate, with a real Redis."""
+    with fake_backend() as fakes:
+        gated = GatedRows(fakes.rows, fakes.sessions, a_seat_cache(redis_url), utc_now)
+        yield replace(fakes, rows=gated)
 
 
 @contextmanager

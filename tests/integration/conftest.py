@@ -12,6 +12,8 @@ from localstack_client.session import Session
 from infra.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Api
+from tests.redis_machine import RedisWire
+from tests.redis_machine import wire_to as wire_to_redis
 from tests.wire import Wire, wire_to
 
 DEADLINE_SECONDS = 30
@@ -25,8 +27,20 @@ def wire(emulator: str) -> Iterator[Wire]:
 
 @pytest.fixture(scope="session")
 def wired_api(api_servers: ApiServers, wire: Wire) -> Api:
-    """An API process whose every AWS call goes over the wire."""
-    return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url)[0])
+    """An API process whose every AWS call goes over the wire, and that has no Redis: what the database's paths cost."""
+    return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, REDIS_URL="")[0])
+
+
+@pytest.fixture(scope="session")
+def redis_wire(redis_url: str) -> Iterator[RedisWire]:
+    with wire_to_redis(redis_url) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api:
+    """An API process whose every AWS call and every question to Redis goes over a wire."""
+    return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, REDIS_URL=redis_wire.url)[0])
 
 
 @pytest.fixture

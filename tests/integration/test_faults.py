@@ -17,6 +17,11 @@ CANCEL_CALLS = {"one row": 3, "two rows": 4}
 FAULTS = (Fault.ANSWER_LOST_ONCE, Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
 
 
+@pytest.fixture(params=["without Redis", "with Redis"])
+def wired_api(request: pytest.FixtureRequest, wired_api: Api, gated_api: Api) -> Api:
+    return wired_api if request.param == "without Redis" else gated_api
+
+
 def cases(calls: Callable[[str], int]) -> list[object]:
     return [
         pytest.param(rows, fault, call, id=f"{rows}-{fault.name.lower()}-call {call}")
