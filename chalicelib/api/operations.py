@@ -124,7 +124,7 @@ NUMBERS = SessionAnalytics(
 WEBHOOK = "wh-qZ3mS0t8xX4v0n2bK1yYwA"
 DEPENDENCIES = (
     DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),
-    DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="timed out"),
+    DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="TimeoutError", breaker="open", trips=1),
 )
 IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), DEPENDENCIES[1])
 
@@ -221,8 +221,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions/{session_id}/seats": Operation(
         SCREENINGS,
         "Its seats, as they are now",
-        says="A hold that has lapsed is shown as available from its very second.",
+        says="A hold that has lapsed is shown as available from its very second. Who polls sends the `ETag`.",
         gives=schemas.seat_map(SEATS),
+        has_etag=True,
         refuses=(refusals.SessionNotFound,),
     ),
     "GET /api/live": Operation(

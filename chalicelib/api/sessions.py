@@ -6,6 +6,7 @@ from chalicelib import bootstrap
 
 from . import schemas
 from .answers import answered, created, ok
+from .static import ASK_FIRST, as_text, unless_known
 
 routes = Blueprint(__name__)
 
@@ -37,4 +38,4 @@ def show_session(request: Request, session_id: str) -> Response:
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
     seats = bootstrap.show_seats()(session_id)
-    return ok(schemas.seat_map(seats))
+    return unless_known(request, as_text(schemas.seat_map(seats)), ASK_FIRST)

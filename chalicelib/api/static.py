@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import aws_lambda_powertools
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
+from . import schemas
 from .answers import answered
 
 routes = Blueprint(__name__)
@@ -85,6 +87,11 @@ def page(request: Request, part: str, **security: str) -> Response:
     response = unless_known(request, _page(part), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
+
+
+def as_text(answer: Any) -> Text:
+    """An answer in JSON, as something to be kept."""
+    return Text(schemas.encoded(answer), TYPES[".json"])
 
 
 def unless_known(request: Request, text: Text, cache_control: str) -> Response:
