@@ -113,3 +113,9 @@ def on_event_to_notification(event: Any) -> batches.BatchAnswer:
 def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
     deliver = bootstrap.deliver_to_webhook()
     return batches.all_messages_at_once(event.to_dict()["Records"], deliver, bootstrap.redelivery())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
+def on_event_to_cache(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.refresh_seat_cache())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())

@@ -61,6 +61,7 @@ EVENT_HANDLERS = (
     "OnSaleToInvoice",
     "OnEventToNotification",
     "OnDeliveryToWebhook",
+    "OnEventToCache",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"

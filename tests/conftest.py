@@ -123,10 +123,13 @@ def quick(api_servers: ApiServers) -> Api:
 
 
 @pytest.fixture(scope="session")
-def every_event_handler(data_stack: str) -> Pump:
-    from app import app
+def every_event_handler(data_stack: str, redis_url: str) -> Iterator[Pump]:
+    """The handlers run in this process, so here is where they find Redis."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REDIS_URL", redis_url)
+        from app import app
 
-    return Pump(app, data_stack)
+        yield Pump(app, data_stack)
 
 
 @pytest.fixture

@@ -25,13 +25,14 @@ ANALYTICS = "analytics"
 EMAIL = "email"
 INVOICES = "invoices"
 NOTIFICATION = "notification"
+CACHE = "cache"
 
 ROUTES: Mapping[EventType, tuple[str, ...]] = {
-    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION),
+    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION, CACHE),
     EventType.PAYMENT_CONFIRMED: (AUDIT, ANALYTICS, EMAIL, INVOICES, NOTIFICATION),
     EventType.RESERVATION_EXPIRED: (AUDIT, ANALYTICS, NOTIFICATION),
     EventType.RESERVATION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
-    EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION),
+    EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
 }
 """Who is told what: the queue of each consumer. infra/stateful.yaml makes the queues."""
 

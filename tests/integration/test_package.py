@@ -28,6 +28,7 @@ QUEUE_HANDLERS = {
     "OnSaleToInvoice",
     "OnEventToNotification",
     "OnDeliveryToWebhook",
+    "OnEventToCache",
 }
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
