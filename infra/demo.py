@@ -183,7 +183,7 @@ def run(rounds: int, run_dir: Path) -> bool:
         guarded = play_part(environment, run_dir, rounds)
         show(guarded, guarded=True)
         heading("THE CONTROL: the conditions left out of the writes, all else the same")
-        control = play_part(environment, run_dir, rounds, without="both-conditions")
+        control = play_part({**environment, "REDIS_URL": ""}, run_dir, rounds, without="both-conditions")
         show(control, guarded=False)
         if control.double_bookings_by_session:
             show_example(control)

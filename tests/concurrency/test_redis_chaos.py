@@ -1,0 +1,254 @@
+"""Redis dies, freezes, slows down, fills up, forgets or lies in the middle of the race for the last seats.
+
+Whatever it does, the rounds must come out as they do without it: both seats sold, each once, everybody else refused,
+no other answer. And nobody may wait for it for longer than the circuit breaker allows.
+"""
+
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import redis
+
+from chalicelib.infrastructure.breakers import PATIENCE
+from chalicelib.infrastructure.redis_connection import TIMEOUT_SECONDS
+from infra.race import instances, last_seats
+from infra.race.crowd import Crowd
+from tests.concurrency.conftest import ReadLedger
+from tests.http_api import Api
+from tests.redis_machine import NO_SERVER, OwnRedis, RedisWire, is_real, own_redis, wire_to
+
+ROUNDS = 4
+INSTANCES = 3
+DEADLINE_SECONDS = 30
+
+ONE_TIMEOUT_SECONDS = 2 * TIMEOUT_SECONDS
+"""To connect, and to read the answer."""
+SLACK_SECONDS = 0.25
+"""What a busy machine may add to one answer."""
+REQUESTS = 60
+
+
+@dataclass
+class Stage:
+    """Three instances on a Redis of their own, on a wire to it."""
+
+    machine: OwnRedis
+    wire: RedisWire
+    urls: list[str]
+    crowd: Crowd
+
+    def recovers(self) -> None:
+        """Each instance's breaker closes by itself, once Redis is well and somebody asks it."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        for url in self.urls:
+            api = Api(url)
+            session_id = api.schedule()
+            while breaker(api) != "closed":
+                assert time.monotonic() < deadline, "the breaker stays open"
+                api.seats(session_id)
+
+
+def breaker(api: Api) -> str:
+    states = {each["name"]: each for each in api.get("/ready").body["dependencies"]}
+    return str(states["redis"]["breaker"])
+
+
+@pytest.fixture(scope="module")
+def stage(data_stack: str, run_dir: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        machine = stack.enter_context(own_redis(run_dir))
+        wire = stack.enter_context(wire_to(machine.url))
+        environment = {**os.environ, "REDIS_URL": wire.url}
+        urls = stack.enter_context(instances.running(INSTANCES, environment, run_dir=run_dir))
+        yield Stage(machine, wire, urls, stack.enter_context(Crowd(urls, 12)))
+
+
+# What may happen to it.
+
+
+@contextmanager
+def killed(stage: Stage) -> Iterator[None]:
+    stage.machine.kill()
+    yield
+    stage.machine.start()
+
+
+@contextmanager
+def frozen(stage: Stage) -> Iterator[None]:
+    stage.machine.freeze()
+    try:
+        yield
+    finally:
+        stage.machine.thaw()
+
+
+@contextmanager
+def slower_than_anybody_waits(stage: Stage) -> Iterator[None]:
+    stage.wire.delay_seconds = 4 * TIMEOUT_SECONDS
+    yield
+    stage.wire.delay_seconds = 0
+
+
+@contextmanager
+def just_fast_enough(stage: Stage) -> Iterator[None]:
+    stage.wire.delay_seconds = TIMEOUT_SECONDS / 2
+    yield
+    stage.wire.delay_seconds = 0
+
+
+@contextmanager
+def full(stage: Stage) -> Iterator[None]:
+    before = str(stage.machine.client.config_get("maxmemory")["maxmemory"])
+    stage.machine.client.config_set("maxmemory", 1)
+    yield
+    stage.machine.client.config_set("maxmemory", before)
+
+
+@contextmanager
+def restarted_empty(stage: Stage) -> Iterator[None]:
+    stage.machine.kill()
+    stage.machine.start()
+    yield
+
+
+@contextmanager
+def full_of_lies(stage: Stage) -> Iterator[None]:
+    over = threading.Event()
+    liar = threading.Thread(target=lie_until, args=(over, stage.machine.client))
+    liar.start()
+    try:
+        yield
+    finally:
+        over.set()
+        liar.join()
+
+
+def lie_until(over: threading.Event, client: "redis.Redis") -> None:
+    """All at once: garbage, other types, forged and swapped entries, old ones written again, others taken away."""
+    chance, seen = random.Random(7), dict[bytes, bytes]()
+    while not over.is_set():
+        for key in list(client.scan_iter(count=1000)):
+            with suppress(redis.ResponseError):
+                seen.setdefault(key, bytes(client.get(key) or b""))  # type: ignore[arg-type] # it gives bytes
+                lie_about(key, seen, client, chance)
+            room = key.rpartition(b":")[0]
+            if b":seat:" in key:
+                for seat in last_seats.LEFT:
+                    lie_about(room + b":" + seat.encode(), seen, client, chance)
+
+
+def lie_about(key: bytes, seen: dict[bytes, bytes], client: "redis.Redis", chance: random.Random) -> None:
+    far = 99_999_999_999_999
+    lies: list[bytes | str | None] = [
+        chance.randbytes(40),
+        f"res-evil|h|{far}|f|{'A' * 12}",
+        f"res-evil|s|{far}|sale-evil|{'A' * 12}",
+        str(far),
+        chance.choice(list(seen.values()) or [b""]),
+        seen.get(key, b""),
+        None,
+    ]
+    client.delete(key)
+    lie = chance.choice(lies)
+    if lie is None:
+        client.rpush(key, "x")
+    else:
+        client.set(key, lie)
+
+
+Trouble = Callable[[Stage], Any]
+TROUBLES: list[Trouble] = [
+    killed,
+    frozen,
+    slower_than_anybody_waits,
+    just_fast_enough,
+    full,
+    restarted_empty,
+    full_of_lies,
+]
+
+whatever_happens = pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
+
+
+def skip_if_impossible(trouble: Trouble) -> None:
+    if trouble is full and not is_real():
+        pytest.skip(NO_SERVER)
+
+
+@whatever_happens
+def test_no_booking_fails_and_no_seat_is_sold_twice(stage: Stage, read_ledger: ReadLedger, trouble: Trouble) -> None:
+    skip_if_impossible(trouble)
+    played = [last_seats.play(stage.crowd)]
+    with ThreadPoolExecutor(1) as race:
+        under_way = race.submit(last_seats.play, stage.crowd)
+        time.sleep(random.uniform(0, 0.05))  # somewhere in the middle of that round
+        with trouble(stage):
+            played += [under_way.result(), *(last_seats.play(stage.crowd) for _ in range(ROUNDS))]
+            under_way = race.submit(last_seats.play, stage.crowd)
+        played.append(under_way.result())
+
+    ledger = read_ledger({each.session for each in played})
+    assert last_seats.broken_rules(played, ledger) == []
+    stage.recovers()
+
+
+@whatever_happens
+def test_nobody_waits_for_it_for_longer_than_the_breaker_allows(stage: Stage, trouble: Trouble) -> None:
+    """One client of one instance, so that nothing else makes an answer late."""
+    skip_if_impossible(trouble)
+    stage.recovers()
+    api = Api(stage.urls[0])
+    usual = median(seconds_of_holds(api, 20))
+
+    with trouble(stage):
+        started = time.monotonic()
+        taken = seconds_of_holds(api, REQUESTS)
+        lasted = time.monotonic() - started
+
+    round_trips = 2 if trouble is just_fast_enough else 1
+    assert max(taken) < usual + round_trips * ONE_TIMEOUT_SECONDS + SLACK_SECONDS
+    waited = [each for each in taken if each > usual + TIMEOUT_SECONDS * 0.9]
+    if trouble in (killed, frozen, slower_than_anybody_waits):
+        assert len(waited) <= 1 + probes_within(lasted) + REQUESTS // 20, "who pays is the breaker's probe"
+    stage.recovers()
+
+
+def test_a_frozen_redis_opens_the_breaker_and_ready_says_so(stage: Stage) -> None:
+    stage.recovers()
+    api = Api(stage.urls[1])
+    with frozen(stage):
+        seconds_of_holds(api, 5)
+        assert breaker(api) in ("open", "half-open")
+    stage.recovers()
+
+
+def probes_within(seconds: float) -> int:
+    patience, probes, pause = PATIENCE["redis"], 0, PATIENCE["redis"].pause_seconds
+    while seconds > pause:
+        seconds, probes = seconds - pause, probes + 1
+        pause = min(2 * pause, patience.longest_pause_seconds)
+    return probes
+
+
+def seconds_of_holds(api: Api, count: int) -> list[float]:
+    """Each on a free seat of its own; it must be given to it."""
+    session_id = api.schedule(totalSeats=count)
+    seats = list(api.seats(session_id))
+    taken = []
+    for seat in seats:
+        started = time.perf_counter()
+        answer = api.hold(session_id, seat, user=f"user-{uuid.uuid4()}", Idempotency_Key=uuid.uuid4().hex)
+        taken.append(time.perf_counter() - started)
+        assert answer.status == 201, answer.text
+    return taken
