@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack screenshots browser check lint benchmark api-docs deploy deploy-local stop clean
+.PHONY: help run demo test test-localstack screenshots browser check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
 
 PYTHON ?= python3.11
 STAGE ?= dev
@@ -38,6 +38,9 @@ screenshots: $(installed) $(emulator) browser ## the pictures of the seat-map pa
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m infra.benchmark
+
+benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening that has sold out
+	@exec $(venv_python) -m infra.benchmark_gate
 
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
 	@$(venv_python) -m infra.api_docs

@@ -90,7 +90,7 @@ def buyers(count: int) -> list[str]:
 # Who asks.
 
 
-class _Client:
+class Client:
     """One keep-alive connection. It opens again by itself if the server has closed it meanwhile."""
 
     def __init__(self, instance: str) -> None:
@@ -153,13 +153,13 @@ class Crowd:
             client.ask(seat_map(session))
         return session
 
-    def _client(self, instance: str) -> _Client:
-        client = _Client(instance)
+    def _client(self, instance: str) -> Client:
+        client = Client(instance)
         self._stack.callback(client.connection.close)
         return client
 
 
-def _ask(client: _Client, call: Call, start: threading.Barrier) -> Answer:
+def _ask(client: Client, call: Call, start: threading.Barrier) -> Answer:
     start.wait(LONGEST_ANSWER_SECONDS)
     while (left := call.not_before - time.time()) > 0:
         time.sleep(min(left, POLL_SECONDS))
