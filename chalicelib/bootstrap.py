@@ -166,7 +166,7 @@ def letters() -> ports.Letters:
 def mail() -> ports.Mail:
     from chalicelib.infrastructure import ses
 
-    return ses.SesMail(ses.client(), settings().mail_from)
+    return ses.GuardedMail(ses.SesMail(ses.client(), settings().mail_from), breaker("ses"))
 
 
 @cache

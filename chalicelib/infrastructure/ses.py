@@ -15,6 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.mail import MailRefused, MailUnavailable, Message, masked
+from chalicelib.domain.ports import Mail
+
+from .breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
@@ -58,6 +61,20 @@ class SesMail:
         except (BotoCoreError, ResponseParserError) as error:
             raise MailUnavailable(masked(str(error))) from None
         log.info("letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=masked(message.to))
+
+
+@dataclass(frozen=True)
+class GuardedMail:
+    """While SES does not answer, most letters come again later without having waited for it."""
+
+    mail: Mail
+    breaker: Breaker
+
+    def send(self, message: Message) -> None:
+        try:
+            self.breaker.call(lambda: self.mail.send(message), (MailUnavailable,))
+        except BreakerOpen as error:
+            raise MailUnavailable("SES was not asked: it has just failed") from error
 
 
 def mime(message: Message, sender: str) -> MIMEMultipart:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.mail import MailRefused, MailUnavailable, Message
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Patience, State
 from chalicelib.infrastructure.metrics import Metrics
+from chalicelib.infrastructure.ses import GuardedMail
 
 
 class Dead(Exception):
@@ -189,6 +191,36 @@ def test_whatever_happens_it_opens_on_failures_only_and_always_probes_in_the_end
     assert breaker.trips <= sum(ask is failing for ask in story)
     ticks.now += PATIENCE["redis"].longest_pause_seconds
     assert tried(breaker, fine) == "fine"
+
+
+class MailOf:
+    """A mail service that fails as it is told to, or takes every letter."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.asked = list(failures), 0
+
+    def send(self, message: Message) -> None:
+        self.asked += 1
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_do_not(ticks: Ticks) -> None:
+    patience = PATIENCE["ses"]
+    mail = MailOf(*[MailRefused("bad address")] * 20, *[MailUnavailable("timed out")] * patience.failures)
+    guarded = GuardedMail(mail, Breaker("ses", patience, monotonic=ticks))
+    letter = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
+    for _ in range(20):
+        with pytest.raises(MailRefused):
+            guarded.send(letter)
+    for _ in range(patience.failures + 3):
+        with pytest.raises(MailUnavailable):
+            guarded.send(letter)
+    assert mail.asked == 20 + patience.failures
+
+    ticks.now = patience.pause_seconds
+    guarded.send(letter)
+    assert guarded.breaker.state is State.CLOSED
 
 
 def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ticks) -> None:
