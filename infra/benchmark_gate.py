@@ -21,6 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.live_holds import LimitHolds
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure import dynamodb
@@ -28,6 +29,7 @@ from chalicelib.infrastructure.breakers import PATIENCE, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.gated_rows import GatedRows
 from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.redis_connection import RedisConnection
 from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
@@ -118,7 +120,8 @@ def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     if redis_url:
         rows = GatedRows(rows, sessions, seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
-    place_hold = PlaceHold(sessions, rows, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8)
+    limit_holds = LimitHolds(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
+    place_hold = PlaceHold(sessions, rows, limit_holds, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8)
     sessions.get(session)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))
     for number in range(SAMPLE):
