@@ -56,6 +56,11 @@ def on_reservation_changed(event: Any) -> batches.BatchAnswer:
     return batches.each_change(event.to_dict()["Records"], bootstrap.relay_reservation(), bootstrap.send())
 
 
+@app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
+def on_payment_changed(event: Any) -> batches.BatchAnswer:
+    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_payment(), bootstrap.send())
+
+
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
 def on_row_changed_show(event: Any) -> None:
     live.show_rows(event.to_dict()["Records"])
@@ -118,4 +123,11 @@ def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
     consume = bootstrap.told(bootstrap.refresh_seat_cache())
+    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+# As for letters: five refunds by a gateway that hangs fit into the 30 seconds.
+@app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
+def on_refund_requested(event: Any) -> batches.BatchAnswer:
+    consume = bootstrap.told(bootstrap.settle_refund())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())

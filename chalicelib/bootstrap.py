@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ShowSeats,
         ShowSession,
     )
+    from chalicelib.application.refunds import RefundSales, SettleRefund
     from chalicelib.application.release import Cancel, Expire
     from chalicelib.application.schedule import Schedule
     from chalicelib.application.webhooks import AnnounceEvent, Replay
@@ -138,6 +139,20 @@ def live_holds() -> ports.LiveHolds:
     from chalicelib.infrastructure.live_holds import DynamoLiveHolds
 
     return DynamoLiveHolds(database(), _named("live-holds"))
+
+
+@cache
+def payments() -> ports.Payments:
+    from chalicelib.infrastructure.payments import DynamoPayments
+
+    return DynamoPayments(database(), _named("payments"))
+
+
+@cache
+def payment_gateway() -> ports.PaymentGateway:
+    from chalicelib.infrastructure.gateway import HttpGateway
+
+    return HttpGateway(settings().payments_url)
 
 
 @cache
@@ -301,7 +316,7 @@ def place_hold() -> PlaceHold:
 def confirm() -> Confirm:
     from chalicelib.application.confirm import Confirm
 
-    return Confirm(gated_rows(), reservations(), clock(), ids())
+    return Confirm(gated_rows(), reservations(), payments(), clock(), ids())
 
 
 @cache
@@ -472,14 +487,28 @@ def refresh_seat_cache() -> Callable[[Event], None]:
     return RefreshSeatCache(known) if known else without_cache
 
 
+@cache
+def settle_refund() -> SettleRefund:
+    from chalicelib.application.refunds import SettleRefund
+
+    return SettleRefund(payments(), payment_gateway(), clock())
+
+
 # What a stream or queue record sets off.
+
+
+@cache
+def refund_sales() -> RefundSales:
+    from chalicelib.application.refunds import RefundSales
+
+    return RefundSales(reservations(), payments(), clock())
 
 
 def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
     from chalicelib.application.relay import RelayRow
     from chalicelib.infrastructure import streams
 
-    relay = RelayRow(reservations())
+    relay = RelayRow(reservations(), refund_sales())
 
     def relay_record(record: Record) -> list[ports.Outgoing]:
         event = streams.row_event(record)
@@ -489,11 +518,20 @@ def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
 
 
 def relay_reservation() -> Callable[[Record], list[ports.Outgoing]]:
+    from chalicelib.application.refunds import RegisterSale
     from chalicelib.application.relay import RelayReservation
     from chalicelib.infrastructure import streams
 
-    relay = RelayReservation(expire())
+    relay = RelayReservation(expire(), RegisterSale(payments()))
     return lambda record: relay(streams.reservation_change(record))
+
+
+def relay_payment() -> Callable[[Record], list[ports.Outgoing]]:
+    from chalicelib.application.relay import RelayPayment
+    from chalicelib.infrastructure import streams
+
+    relay = RelayPayment(reservations())
+    return lambda record: relay(streams.payment_change(record))
 
 
 def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:

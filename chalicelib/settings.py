@@ -64,6 +64,8 @@ class Settings:
     """Where browsers open their WebSocket; empty where there is none."""
     connections_url: str
     """Where we post to these connections."""
+    payments_url: str
+    """Where the payment gateway answers; empty where payments can't be returned from here."""
     log_level: str
     mail_from: str
     time_zone: str
@@ -89,6 +91,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         redis_url=environment.get("REDIS_URL", ""),
         live_url=environment.get("LIVE_URL", ""),
         connections_url=environment.get("CONNECTIONS_URL", ""),
+        payments_url=environment.get("PAYMENTS_URL", ""),
         log_level=environment.get("LOG_LEVEL") or "INFO",
         mail_from=_mail_from(environment),
         time_zone=_time_zone(environment),

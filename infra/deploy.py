@@ -4,7 +4,7 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE,
+MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE,
 SELLER.
 """
 
@@ -46,6 +46,7 @@ APP_SETTINGS = {
     "MailFrom": "MAIL_FROM",
     "TimeZone": "TIME_ZONE",
     "Seller": "SELLER",
+    "PaymentsUrl": "PAYMENTS_URL",
 }
 """Stack parameters, and the variables they are taken from."""
 
@@ -54,6 +55,7 @@ EVENT_HANDLERS = (
     "OnRowChanged",
     "OnRowChangedShow",
     "OnReservationChanged",
+    "OnPaymentChanged",
     "OnHoldLapsed",
     "OnEventToAudit",
     "OnEventToAnalytics",
@@ -62,6 +64,7 @@ EVENT_HANDLERS = (
     "OnEventToNotification",
     "OnDeliveryToWebhook",
     "OnEventToCache",
+    "OnRefundRequested",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
@@ -95,7 +98,7 @@ def deploy_data(stage: str) -> None:
     template = (ROOT / "infra" / "stateful.yaml").read_text()
     parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
-    for table in ("reservations", "live-holds", "ledger", "viewers"):
+    for table in ("reservations", "live-holds", "payments", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
     _ensure_sender(os.environ.get("MAIL_FROM") or DEFAULT_SENDER)
     if stage == PRODUCTION:

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from chalicelib.application.cancel_session import CancelSession, SessionCancellation
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import LimitHolds
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
-from chalicelib.application.relay import RelayReservation, RelayRow
+from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
+from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.invoices import Bill, bill_for
-from chalicelib.domain.ports import LiveHolds, Reservations, Rows
+from chalicelib.domain.ports import LiveHolds, PaymentGateway, Payments, Reservations, Rows
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -23,7 +25,16 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis_connection import RedisConnection
 from chalicelib.infrastructure.seat_cache import SeatCache
 
-from .fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions, MovableClock, ReadableIds
+from .fakes import (
+    FakeGateway,
+    FakeLiveHolds,
+    FakePayments,
+    FakeReservations,
+    FakeRows,
+    FakeSessions,
+    MovableClock,
+    ReadableIds,
+)
 
 NOW = datetime(2024, 2, 15, 18, 0, 0, 123_000, UTC)
 PAID_AT = NOW + timedelta(seconds=1)
@@ -114,7 +125,8 @@ def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
-    relayed = RelayReservation(Expire(FakeRows(), FakeReservations(), MovableClock(paid_at)))(change)
+    expire = Expire(FakeRows(), FakeReservations(), MovableClock(paid_at))
+    relayed = RelayReservation(expire, RegisterSale(FakePayments()))(change)
     return next(message.content for message in relayed if isinstance(message.content, Event))
 
 
@@ -146,6 +158,8 @@ class Cinema:
     rows: Rows = field(default_factory=FakeRows)
     live_holds: LiveHolds = field(default_factory=FakeLiveHolds)
     reservations: Reservations = field(default_factory=FakeReservations)
+    payments: Payments = field(default_factory=FakePayments)
+    gateway: PaymentGateway = field(default_factory=FakeGateway)
 
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
@@ -165,7 +179,7 @@ class Cinema:
         return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
-        confirm = Confirm(self.rows, self.reservations, self.clock, self.ids)
+        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids)
         return confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
 
     def cancel(self, reservation_id: str) -> Reservation:
@@ -177,11 +191,26 @@ class Cinema:
 
     @property
     def relay_row(self) -> RelayRow:
-        return RelayRow(self.reservations)
+        return RelayRow(self.reservations, self.refund_sales)
 
     @property
     def relay_reservation(self) -> RelayReservation:
-        return RelayReservation(self.expire)
+        return RelayReservation(self.expire, RegisterSale(self.payments))
+
+    @property
+    def relay_payment(self) -> RelayPayment:
+        return RelayPayment(self.reservations)
+
+    @property
+    def refund_sales(self) -> RefundSales:
+        return RefundSales(self.reservations, self.payments, self.clock)
+
+    @property
+    def settle_refund(self) -> SettleRefund:
+        return SettleRefund(self.payments, self.gateway, self.clock)
+
+    def cancel_session(self) -> SessionCancellation:
+        return CancelSession(self.sessions, self.rows, self.refund_sales, self.clock)(self.session.id)
 
     @property
     def show_reservation(self) -> ShowReservation:

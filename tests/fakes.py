@@ -8,9 +8,10 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally
-from chalicelib.domain.events import Event, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.mail import MailRefused, Message
+from chalicelib.domain.payments import Fate, Payment, PaymentUnknown, RefundRefused
 from chalicelib.domain.ports import InvoiceLink, Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
@@ -21,12 +22,13 @@ from chalicelib.domain.reservations import (
     Occupancy,
     Release,
     Reservation,
+    RowsClosed,
     Sale,
     SeatsTaken,
     Sold,
     State,
 )
-from chalicelib.domain.sessions import Session, by_row
+from chalicelib.domain.sessions import Session, by_row, row_of
 from chalicelib.domain.times import to_iso
 from chalicelib.domain.webhooks import Delivery, Notification, Secret, Webhook
 from chalicelib.infrastructure.cursors import from_cursor, to_cursor
@@ -57,6 +59,9 @@ class ReadableIds:
     def reservation(self, user_id: str, key: str | None) -> str:
         return f"res-{user_id}-{key or next(self.numbers)}"
 
+    def may_be_reservation(self, text: str) -> bool:
+        return text.startswith("res-")
+
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{reservation_id}-{transaction_id}"
 
@@ -82,6 +87,11 @@ class FakeSessions:
         wanted = sorted(key for key in by_start if key[0] >= least and (after is None or key > tuple(after)))
         return _page(wanted, by_start, limit)
 
+    def cancel(self, session_id: str, now: datetime) -> Session:
+        session = self.get(session_id)
+        self.known[session_id] = replace(session, cancelled_at=session.cancelled_at or now)
+        return self.known[session_id]
+
 
 @dataclass
 class FakeRows:
@@ -89,6 +99,7 @@ class FakeRows:
 
     taken: dict[str, dict[str, Occupancy]] = field(default_factory=lambda: defaultdict(dict))
     events: dict[tuple[str, str], list[RowEvent]] = field(default_factory=lambda: defaultdict(list))
+    closed: set[tuple[str, str]] = field(default_factory=set)
 
     def hold(self, hold: Hold, now: datetime) -> None:
         self._refuse_unless(hold, now, lambda entry: entry is None or (isinstance(entry, Held) and _lapsed(entry, now)))
@@ -110,13 +121,24 @@ class FakeRows:
         return Release(freed, SeatsTaken(self._standing(hold)).sale_of(hold.reservation_id))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+        if any((session.id, row) in self.closed for row in session.rows):
+            raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
+
+    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of(seat) == row}
+        if (session_id, row) not in self.closed:
+            self.closed.add((session_id, row))
+            sold = sorted({entry.reservation_id for entry in standing.values() if isinstance(entry, Sold)})
+            self.events[session_id, row].append(RowClosed(session_id, row, tuple(sold), now))
+        return standing
 
     def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[Occupancy | None], bool]) -> None:
         standing = self._standing(hold)
-        if all(allowed(standing.get(seat)) for seat in hold.seats):
+        closed = any((hold.session_id, row) in self.closed for row in by_row(hold.seats))
+        if not closed and all(allowed(standing.get(seat)) for seat in hold.seats):
             return
-        raise SeatsTaken(
+        raise (RowsClosed if closed else SeatsTaken)(
             {seat: entry for seat, entry in standing.items() if isinstance(entry, Sold) or not _lapsed(entry, now)}
         )
 
@@ -154,6 +176,11 @@ class FakeReservations:
             self.stored[stored.id] = replace(stored, state=state)
         return self.find(hold.reservation_id)
 
+    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+        stored = self.find(reservation_id)
+        if stored and stored.sale and stored.sale.id == sale_id:
+            self.stored[reservation_id] = replace(stored, refunded_at=refunded_at)
+
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         bought = {
             (to_iso(stored.sale.paid_at), stored.id): stored
@@ -188,6 +215,55 @@ class FakeLiveHolds:
 
     def _counted(self, holds: Sequence[Hold]) -> list[CountedHold]:
         return [_counted(hold, age) for age, hold in enumerate(holds)]
+
+
+@dataclass
+class FakePayments:
+    known: dict[str, Payment] = field(default_factory=dict)
+
+    def find(self, transaction_id: str) -> Payment | None:
+        return self.known.get(transaction_id)
+
+    def register_sale(self, payment: Payment) -> Payment:
+        return self._put(payment, lambda found: found.fate is Fate.REFUND_REQUESTED and not found.sale_id)
+
+    def request_refund(self, payment: Payment) -> Payment:
+        return self._put(payment, lambda found: found.fate is Fate.SOLD and found.sale_id == payment.sale_id != "")
+
+    def settle(self, payment: Payment) -> Payment:
+        return self._end(payment, lambda _: replace(payment, fate=Fate.REFUNDED))
+
+    def void(self, payment: Payment, now: datetime) -> Payment:
+        return self._end(payment, lambda found: replace(found, fate=Fate.VOID))
+
+    def _put(self, payment: Payment, may_go: Callable[[Payment], bool]) -> Payment:
+        found = self.find(payment.transaction_id)
+        if found is None or may_go(found):
+            self.known[payment.transaction_id] = payment
+        return self.known[payment.transaction_id]
+
+    def _end(self, payment: Payment, ended: Callable[[Payment], Payment]) -> Payment:
+        found = self.known[payment.transaction_id]
+        if found.fate is Fate.REFUND_REQUESTED:
+            self.known[payment.transaction_id] = ended(found)
+        return self.known[payment.transaction_id]
+
+
+@dataclass
+class FakeGateway:
+    """`returned` is what each key has brought back. It declines `declined` and knows nothing of `unknown` payments."""
+
+    returned: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    declined: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        if transaction_id in self.declined:
+            raise RefundRefused("declined")
+        if transaction_id in self.unknown:
+            raise PaymentUnknown("unknown")
+        self.returned.setdefault(idempotency_key, (transaction_id, amount_cents))
+        return f"re-{idempotency_key}"
 
 
 @dataclass

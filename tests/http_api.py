@@ -63,8 +63,9 @@ class Api:
         body = {"sessionId": session_id, "userId": user, "seatNumbers": list(seats)}
         return self.post("/api/reservations", body | ({"email": email} if email else {}), **headers)
 
-    def confirm(self, reservation_id: str, transaction: str = "tx-456") -> Answer:
-        payment = {"paymentMethod": "credit_card", "transactionId": transaction}
+    def confirm(self, reservation_id: str, transaction: str = "") -> Answer:
+        """By a payment of its own: one can buy only one sale."""
+        payment = {"paymentMethod": "credit_card", "transactionId": transaction or f"tx-of-{reservation_id}"[:100]}
         return self.post(f"/api/reservations/{reservation_id}/confirm", payment)
 
     def seats(self, session_id: str) -> dict[str, Any]:

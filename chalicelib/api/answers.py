@@ -66,6 +66,7 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.AlreadyPaid: Refused(409, "RESERVATION_ALREADY_PAID", _reservation),
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
     refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
+    refusals.SessionCancelled: Refused(410, "SESSION_CANCELLED", lambda e: {"sessionId": e.session_id}),
     refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
     refusals.SignatureInvalid: Refused(401, "SIGNATURE_INVALID", headers={"WWW-Authenticate": "Cinema-Signature"}),
     refusals.WebhookDisabled: Refused(409, "WEBHOOK_DISABLED"),
@@ -167,8 +168,8 @@ def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Res
     if refused is None:
         log.exception("unexpected", path=path, request_id=_request_id(request))
         return _error(CHALICE_CODES["InternalServerError"], {"requestId": _request_id(request)}, {}, request)
-    if getattr(error, "money_at_stake", False):
-        log.error("a payment bought nothing and must be returned", refusal=repr(error), path=path)
+    if isinstance(error, refusals.Refusal) and error.refund_reason:
+        log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
     return _error(

@@ -56,8 +56,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         PORTUGUESE: "A reserva já foi paga e não pode ser cancelada.",
     },
     "RESERVATION_ALREADY_PAID": {
-        ENGLISH: "Another payment has already bought these seats: this one must be returned.",
-        PORTUGUESE: "Outro pagamento já comprou estes assentos: este precisa ser devolvido.",
+        ENGLISH: "Another payment has already bought these seats: this one is returned.",
+        PORTUGUESE: "Outro pagamento já comprou estes assentos: este será devolvido.",
     },
     "RESERVATION_EXPIRED": {
         ENGLISH: "The reservation expired at {expiredAt}: its seats are free again.",
@@ -66,6 +66,10 @@ MESSAGES: dict[str, dict[str, str]] = {
     "RESERVATION_CANCELLED": {
         ENGLISH: "The reservation was cancelled: its seats are free again.",
         PORTUGUESE: "A reserva foi cancelada: os assentos estão livres de novo.",
+    },
+    "SESSION_CANCELLED": {
+        ENGLISH: "This session was cancelled. What was paid for it is returned.",
+        PORTUGUESE: "Esta sessão foi cancelada. O que foi pago por ela será devolvido.",
     },
     "PAYLOAD_TOO_LARGE": {
         ENGLISH: "The body is longer than {limitBytes} bytes.",

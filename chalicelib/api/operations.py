@@ -147,6 +147,7 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.AlreadyPaid(PENDING.id, SALE.id, "tx-789"),
     refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
     refusals.ReservationCancelled(PENDING.id),
+    refusals.SessionCancelled(SESSION.id),
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled(WEBHOOK),
@@ -224,7 +225,7 @@ OPERATIONS: Mapping[str, Operation] = {
         says="A hold that has lapsed is shown as available from its very second. Who polls sends the `ETag`.",
         gives=schemas.seat_map(SEATS),
         has_etag=True,
-        refuses=(refusals.SessionNotFound,),
+        refuses=(refusals.SessionNotFound, refusals.SessionCancelled),
     ),
     "GET /api/live": Operation(
         SCREENINGS,
@@ -248,6 +249,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.SeatsNotFound,
             refusals.SeatsUnavailable,
             refusals.TooManyHolds,
+            refusals.SessionCancelled,
             refusals.IdempotencyKeyReused,
         ),
     ),
@@ -260,7 +262,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/reservations/{reservation_id}/confirm": Operation(
         RESERVATIONS,
         "The payment arrived: the seats are sold",
-        says="Confirming again with the same transaction gives the same sale.",
+        says="Confirming again with the same transaction gives the same sale. A payment that buys nothing is returned: "
+        "one that is late, that comes second, or is for a reservation or a screening that was cancelled.",
         takes=schemas.PaymentRequest(SALE.payment_method, SALE.transaction_id),
         gives=schemas.sale(SOLD),
         refuses=(
@@ -268,6 +271,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.AlreadyPaid,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,
+            refusals.SessionCancelled,
         ),
     ),
     "DELETE /api/reservations/{reservation_id}": Operation(
@@ -288,7 +292,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/users/{user_id}/purchases": Operation(
         RESERVATIONS,
         "What a user bought, newest first",
-        says="A sale is in it as soon as its confirmation has been answered.",
+        says="A sale is in it as soon as its confirmation has been answered. One whose screening was cancelled stays, "
+        "as refunded once the money went back.",
         query=PAGE,
         gives=schemas.purchases(USER, Page([SOLD], None)),
         refuses=(refusals.CursorInvalid,),

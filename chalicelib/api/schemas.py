@@ -240,6 +240,7 @@ class SessionBody(Answer):
     seats_per_row: int
     ticket_price: Money
     created_at: Moment
+    status: Literal["cancelled"] | None = None
 
 
 class ProgrammeBody(Answer):
@@ -278,6 +279,7 @@ class ReservationBody(Answer):
     total_amount: Money
     sale_id: str | None = None
     paid_at: Moment | None = None
+    refunded_at: Moment | None = None
 
 
 class SaleBody(Answer):
@@ -305,6 +307,9 @@ class PurchaseBody(Answer):
     total_amount: Money
     purchased_at: Moment
     invoice_url: str
+    status: Literal["refunded"] | None = None
+    """Once the money went back, because the screening was cancelled."""
+    refunded_at: Moment | None = None
 
 
 class PurchasesBody(Answer):
@@ -360,6 +365,9 @@ class DocumentBody(Answer):
 
 
 class TotalsBody(Answer):
+    """`revenue` is of all sales, also those that were returned later; `refunded` is all that was returned, also
+    payments that had bought nothing; `net_revenue` is what is left of the revenue."""
+
     holds: int
     seats_in_holds: int
     sales: int
@@ -367,6 +375,9 @@ class TotalsBody(Answer):
     expiries: int
     cancellations: int
     revenue: Money
+    refunds: int
+    refunded: Money
+    net_revenue: Money
 
 
 class DayBody(Answer):
@@ -376,6 +387,8 @@ class DayBody(Answer):
     expiries: int
     cancellations: int
     revenue: Money
+    refunds: int
+    refunded: Money
 
 
 class MomentBody(Answer):
@@ -444,6 +457,7 @@ def session(session: Session) -> SessionBody:
         session.seats_per_row,
         _money(session.ticket_price),
         _time(session.created_at),
+        "cancelled" if session.cancelled_at else None,
     )
 
 
@@ -478,6 +492,7 @@ def reservation(reservation: Reservation, state: State) -> ReservationBody:
         _money(reservation.amount),
         sale.id if sale else None,
         _time(sale.paid_at) if sale else None,
+        _time_if_any(reservation.refunded_at),
     )
 
 
@@ -547,6 +562,8 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
         _money(reservation.amount),
         bought.paid_at,
         f"/api/reservations/{reservation.id}/invoice",
+        "refunded" if reservation.refunded_at else None,
+        _time_if_any(reservation.refunded_at),
     )
 
 
@@ -577,17 +594,31 @@ def _totals(tally: "Tally") -> TotalsBody:
         tally.expiries,
         tally.cancellations,
         _money(tally.revenue),
+        tally.refunds,
+        _money(tally.refunded),
+        _money(tally.net_revenue),
     )
 
 
 def _day(day: date, tally: "Tally") -> DayBody:
     return DayBody(
-        day.isoformat(), tally.holds, tally.sales, tally.expiries, tally.cancellations, _money(tally.revenue)
+        day.isoformat(),
+        tally.holds,
+        tally.sales,
+        tally.expiries,
+        tally.cancellations,
+        _money(tally.revenue),
+        tally.refunds,
+        _money(tally.refunded),
     )
 
 
 def _time(moment: datetime) -> str:
     return to_iso(moment).replace(".000Z", "Z")
+
+
+def _time_if_any(moment: datetime | None) -> str | None:
+    return _time(moment) if moment else None
 
 
 def _money(amount: Decimal) -> msgspec.Raw:

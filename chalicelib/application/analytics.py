@@ -22,7 +22,7 @@ class CountEvent:
     analytics: Analytics
 
     def __call__(self, event: Event) -> None:
-        """Raises StoreUnavailable, and UnreadableMessage for a sale without its amount."""
+        """Raises StoreUnavailable, and UnreadableMessage for a sale or refund without its amount."""
         tally = tally_of(event)
         if tally != NOTHING:
             self.analytics.add(event.id, event.session_id, bucket_of(event.occurred_at), tally)

@@ -2,13 +2,28 @@
 
 payment ──► reservation: read ──► row: sell, if it is this very hold and live ──► reservation: confirmed ──► 200
                                         ▲ the commit point: from here on the seats are sold, whatever happens next
+refused ──► payment: to be returned ──► 404, 409, 410
+
+That a payment has bought a sale is registered after the fact, from the reservations' stream: see relay.py.
 """
 
+import logging
 from dataclasses import dataclass
 
-from chalicelib.domain.ports import Clock, Ids, Reservations, Rows
-from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelled, ReservationNotFound
-from chalicelib.domain.reservations import Reservation, Sale, SeatsTaken, State
+from chalicelib.domain.payments import Payment, payment_for_nothing, payment_for_unknown
+from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
+from chalicelib.domain.refusals import (
+    AlreadyPaid,
+    LatePayment,
+    PaymentForCancelled,
+    PaymentForCancelledSession,
+    PaymentForUnknown,
+    Refusal,
+    ReservationNotFound,
+)
+from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsTaken, State
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +37,42 @@ class ConfirmReservation:
 class Confirm:
     rows: Rows
     reservations: Reservations
+    payments: Payments
     clock: Clock
     ids: Ids
 
     def __call__(self, command: ConfirmReservation) -> Reservation:
         """Gives the confirmed reservation. The same transaction again gives the same sale.
 
-        Raises ReservationNotFound, LatePayment, PaymentForCancelled, AlreadyPaid.
+        Raises ReservationNotFound, LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid; before
+        that, the payment's return was requested.
         """
         reservation = self.reservations.find(command.reservation_id)
         if reservation is None:
-            raise ReservationNotFound(command.reservation_id)
-        sale = self._sale(command)
+            raise self._unknown(command)
+        try:
+            return self._confirmed(reservation, self._sale(command))
+        except Refusal as refusal:
+            if refusal.refund_reason:
+                reason, now = refusal.refund_reason, self.clock()
+                self._request_refund(payment_for_nothing(command.transaction_id, reservation, reason, now))
+            raise
+
+    def _unknown(self, command: ConfirmReservation) -> Refusal:
+        """What is no id of ours can't have been paid for, and leaves no trace."""
+        if not self.ids.may_be_reservation(command.reservation_id):
+            return ReservationNotFound(command.reservation_id)
+        payment = payment_for_unknown(command.transaction_id, command.reservation_id, self.clock())
+        self._request_refund(payment)
+        return PaymentForUnknown(command.reservation_id, command.transaction_id)
+
+    def _request_refund(self, payment: Payment) -> None:
+        """Money that has bought a sale stays where it is, whoever sends its transaction again for something else."""
+        stands = self.payments.request_refund(payment)
+        if stands.sale_id:
+            log.warning("not returned: %s; its transaction has bought %s", payment.facts, stands.facts)
+
+    def _confirmed(self, reservation: Reservation, sale: Sale) -> Reservation:
         if reservation.state is State.PENDING:
             self._sell(reservation, sale)
             reservation = self.reservations.confirm(reservation.id, sale) or reservation.confirmed(sale)
@@ -52,6 +91,8 @@ class Confirm:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
         except SeatsTaken as taken:
             sold_by = taken.sale_of(reservation.id)
+            if sold_by is None and isinstance(taken, RowsClosed):
+                raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
             if sold_by is None:
                 raise _not_for_sale(reservation, sale) from taken
             if sold_by != sale.id:

@@ -16,8 +16,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
-from chalicelib.domain.refusals import IdempotencyKeyReused, Refusal, SeatsUnavailable, TooManyHolds, TooManySeats
-from chalicelib.domain.reservations import Contact, Held, Reservation, SeatsTaken, State
+from chalicelib.domain.refusals import (
+    IdempotencyKeyReused,
+    Refusal,
+    SeatsUnavailable,
+    SessionCancelled,
+    TooManyHolds,
+    TooManySeats,
+)
+from chalicelib.domain.reservations import Contact, Held, Reservation, RowsClosed, SeatsTaken, State
 
 from .live_holds import LimitHolds
 
@@ -46,16 +53,22 @@ class PlaceHold:
     max_seats: int
 
     def __call__(self, command: HoldSeats) -> Reservation:
-        """Raises SessionNotFound, SeatsNotFound, TooManySeats, SeatsUnavailable, TooManyHolds, IdempotencyKeyReused."""
+        """Raises SessionNotFound, SessionCancelled, SeatsNotFound, TooManySeats, SeatsUnavailable, TooManyHolds,
+        IdempotencyKeyReused.
+        """
         reservation = self._drafted(command)
         try:
             self.rows.hold(reservation.hold, reservation.created_at)
+        except RowsClosed as closed:
+            raise SessionCancelled(reservation.session_id) from closed
         except SeatsTaken as taken:
             return self._when_taken(reservation, taken)
         return self._made(reservation)
 
     def _drafted(self, command: HoldSeats) -> Reservation:
         session = self.sessions.get(command.session_id)
+        if session.cancelled_at:
+            raise SessionCancelled(session.id)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.max_seats:
             raise TooManySeats(asked=len(seats), limit=self.max_seats)

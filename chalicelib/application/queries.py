@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
-from chalicelib.domain.refusals import ReservationNotFound
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State, in_force
+from chalicelib.domain.refusals import ReservationNotFound, SessionCancelled
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, in_force
 from chalicelib.domain.sessions import Session
 
 
@@ -34,9 +34,12 @@ class ShowSeats:
     clock: Clock
 
     def __call__(self, session_id: str) -> SeatMap:
-        """Raises SessionNotFound."""
+        """Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
-        occupancy = self.rows.occupancy(session)
+        try:
+            occupancy = self.rows.occupancy(session)
+        except RowsClosed as closed:
+            raise SessionCancelled(session.id) from closed
         now = self.clock()
         taken = in_force(occupancy, now)
         return SeatMap(session.id, tuple(seen(seat, taken.get(seat)) for seat in session.seats))

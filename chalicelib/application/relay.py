@@ -2,8 +2,11 @@
 
     row ──────────► hold: to the expiry queue, which keeps it until it lapses
         ├─────────► sale: finished here, if its request could not
-        └─────────► release: SeatReleased ─┐
-    reservation ──► its one change of state ┴─► ROUTES ─► a queue for each consumer
+        ├─────────► closed: every sale in it is to be returned; with the last row, SessionCancelled ─┐
+        └─────────► release: SeatReleased ───────────────────────────────────────────────────────────┤
+    reservation ──► its one change of state; a sale's payment is registered ─────────────────────────┤
+    payment ──────► to be returned, returned ────────────────────────────────────────────────────────┴─► ROUTES ─►
+                                                                                      a queue for each consumer
 
 A record that comes twice gives the same events with the same ids, and each consumer tolerates them twice.
 """
@@ -12,11 +15,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import (
+    Event,
+    EventType,
+    ReservationChange,
+    RowClosed,
+    RowEvent,
+    SeatsHeld,
+    SeatsReleased,
+    SeatsSold,
+)
+from chalicelib.domain.payments import Fate, Payment, PaymentChange
 from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 
+from .cancel_session import LAST_CLOSED
+from .refunds import RefundSales, RegisterSale
 from .release import Expire
 
 EXPIRY = "expiry"
@@ -26,6 +41,7 @@ EMAIL = "email"
 INVOICES = "invoices"
 NOTIFICATION = "notification"
 CACHE = "cache"
+REFUNDS = "refunds"
 
 ROUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION, CACHE),
@@ -33,6 +49,9 @@ ROUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.RESERVATION_EXPIRED: (AUDIT, ANALYTICS, NOTIFICATION),
     EventType.RESERVATION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
     EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
+    EventType.SESSION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
+    EventType.REFUND_REQUESTED: (AUDIT, ANALYTICS, NOTIFICATION, REFUNDS),
+    EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, NOTIFICATION),
 }
 """Who is told what: the queue of each consumer. infra/stateful.yaml makes the queues."""
 
@@ -46,6 +65,7 @@ ENDS = {
 @dataclass(frozen=True)
 class RelayRow:
     reservations: Reservations
+    refund_sales: RefundSales
 
     def __call__(self, event: RowEvent) -> list[Outgoing]:
         """What to send. Harmless twice: a second expiry message finds nothing to do, a finished sale is left alone."""
@@ -57,6 +77,9 @@ class RelayRow:
                 return []
             case SeatsReleased():
                 return _routed(_seat_released(event))
+            case RowClosed():
+                self.refund_sales(event.sold)
+                return _routed(_session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         reservation = self.reservations.find(event.reservation_id)
@@ -67,6 +90,7 @@ class RelayRow:
 @dataclass(frozen=True)
 class RelayReservation:
     expire: Expire
+    register_sale: RegisterSale
 
     def __call__(self, change: ReservationChange) -> list[Outgoing]:
         """What to send. A pending reservation that TTL has deleted is expired here: its expiry message was lost."""
@@ -76,12 +100,40 @@ class RelayReservation:
         if change.after and change.before is None:
             return _routed(_created(change.after))
         if change.after and change.before and change.before.state is not change.after.state:
+            self.register_sale(change.after)
             return _routed(_ended(change.after, change.after.state, change.occurred_at))
         return []
 
 
+@dataclass(frozen=True)
+class RelayPayment:
+    reservations: Reservations
+
+    def __call__(self, change: PaymentChange) -> list[Outgoing]:
+        """What to send. A sale's return is written beside its reservation: the purchase shows it."""
+        payment = change.after
+        if payment is None or (change.before and change.before.fate is payment.fate):
+            return []
+        if payment.fate is Fate.REFUND_REQUESTED:
+            return _routed(refund_requested(payment))
+        if payment.fate is Fate.REFUNDED and payment.refunded_at:
+            if payment.sale_id:
+                self.reservations.refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
+            return _routed(_of_payment(payment, EventType.REFUND_COMPLETED, payment.refunded_at))
+        return []
+
+
+def refund_requested(payment: Payment) -> Event:
+    assert payment.requested_at, "what is to be returned says since when"  # noqa: S101 - tells the type checker
+    return _of_payment(payment, EventType.REFUND_REQUESTED, payment.requested_at)
+
+
 def _routed(event: Event) -> list[Outgoing]:
-    return [Outgoing(consumer, event) for consumer in ROUTES[event.type]]
+    """What concerns no screening (a payment for a reservation that nobody knows) has no place in one's log, nor in its
+    numbers: only what must act on it is told."""
+    consumers = ROUTES[event.type]
+    told = consumers if event.session_id else [consumer for consumer in consumers if consumer == REFUNDS]
+    return [Outgoing(consumer, event) for consumer in told]
 
 
 def _created(reservation: Reservation) -> Event:
@@ -126,6 +178,40 @@ def _seat_released(event: SeatsReleased) -> Event:
         user_id="",
         seats=event.seats,
         data={},
+    )
+
+
+def _session_cancelled(event: RowClosed) -> Event:
+    return Event(
+        id=f"{EventType.SESSION_CANCELLED}:{event.session_id}",
+        type=EventType.SESSION_CANCELLED,
+        occurred_at=event.occurred_at,
+        session_id=event.session_id,
+        reservation_id="",
+        user_id="",
+        seats=(),
+        data={},
+    )
+
+
+def _of_payment(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
+    """The moment is in the id because a request may be overtaken by the payment's own sale, and come again later."""
+    known = {
+        "transactionId": payment.transaction_id,
+        "reason": payment.reason,
+        "amountCents": payment.amount_cents,
+        "saleId": payment.sale_id or None,
+        "refundId": payment.refund_id or None,
+    }
+    return Event(
+        id=f"{kind}:{payment.transaction_id}:{to_ms(occurred_at)}",
+        type=kind,
+        occurred_at=occurred_at,
+        session_id=payment.session_id,
+        reservation_id=payment.reservation_id,
+        user_id=payment.user_id,
+        seats=payment.seats,
+        data={name: value for name, value in known.items() if value is not None},
     )
 
 

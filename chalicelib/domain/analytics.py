@@ -25,6 +25,11 @@ class Tally:
     cancellations: int = 0
     seats_given_back: int = 0
     """By expiry or cancellation."""
+    refunds: int = 0
+    """Payments returned, those included that had bought nothing: they never were in the revenue."""
+    refunded_cents: int = 0
+    refunded_revenue_cents: int = 0
+    """Of it, what sales had brought in."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, name) + getattr(other, name) for name in COUNTERS))
@@ -39,6 +44,15 @@ class Tally:
         return Decimal(self.revenue_cents) / 100
 
     @property
+    def refunded(self) -> Decimal:
+        return Decimal(self.refunded_cents) / 100
+
+    @property
+    def net_revenue(self) -> Decimal:
+        """What is left of the revenue, which counts every sale, also one that was returned later."""
+        return Decimal(self.revenue_cents - self.refunded_revenue_cents) / 100
+
+    @property
     def conversion(self) -> Decimal | None:
         """Sales ÷ holds; None as long as there is no hold to convert."""
         return Decimal(self.sales) / self.holds if self.holds else None
@@ -49,7 +63,7 @@ NOTHING = Tally()
 
 
 def tally_of(event: Event) -> Tally:
-    """What the event adds to the numbers. Raises UnreadableMessage for a sale without its amount."""
+    """What the event adds to the numbers. Raises UnreadableMessage for a sale or refund without its amount."""
     seats = len(event.seats)
     match event.type:
         case EventType.RESERVATION_CREATED:
@@ -60,6 +74,11 @@ def tally_of(event: Event) -> Tally:
             return Tally(expiries=1, seats_given_back=seats)
         case EventType.RESERVATION_CANCELLED:
             return Tally(cancellations=1, seats_given_back=seats)
+        case EventType.REFUND_COMPLETED:
+            cents = _amount_cents(event)
+            return Tally(refunds=1, refunded_cents=cents, refunded_revenue_cents=cents if "saleId" in event.data else 0)
+        case EventType.REFUND_REQUESTED | EventType.SESSION_CANCELLED:
+            return NOTHING
         case EventType.SEAT_RELEASED:
             return NOTHING  # its expiry or cancellation has counted the seats
 
@@ -67,7 +86,7 @@ def tally_of(event: Event) -> Tally:
 def _amount_cents(event: Event) -> int:
     amount = event.data.get("amountCents")
     if not isinstance(amount, int):
-        raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {amount!r}")
+        raise UnreadableMessage(f"{event.type} needs its amountCents, a whole number, not {amount!r}")
     return amount
 
 

@@ -34,7 +34,17 @@ class SeatsReleased:
     occurred_at: datetime
 
 
-RowEvent = SeatsHeld | SeatsSold | SeatsReleased
+@dataclass(frozen=True, slots=True)
+class RowClosed:
+    """From here on no seat of the row is held or sold. `sold` is every reservation that owns seats in it."""
+
+    session_id: str
+    row: str
+    sold: tuple[str, ...]
+    occurred_at: datetime
+
+
+RowEvent = SeatsHeld | SeatsSold | SeatsReleased | RowClosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,12 @@ class EventType(StrEnum):
     RESERVATION_CANCELLED = "ReservationCancelled"
     SEAT_RELEASED = "SeatReleased"
     """Seats of one row are free again. The user is not known to a row: user_id is empty."""
+    SESSION_CANCELLED = "SessionCancelled"
+    """Of the screening alone: no reservation, user or seats."""
+    REFUND_REQUESTED = "RefundRequested"
+    """A payment is to be returned. data: transactionId, reason; amountCents if known; saleId if it had bought one."""
+    REFUND_COMPLETED = "RefundCompleted"
+    """It was returned. data: as RefundRequested, and refundId."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .events import Event
+from .payments import Payment
 from .reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
 
@@ -42,6 +43,10 @@ class Ids(Protocol):
         """Unguessable. The same user and key give the same id on every instance; without a key each call is new."""
         ...
 
+    def may_be_reservation(self, text: str) -> bool:
+        """Whether the text has the form of a reservation's id. That there ever was one is not said."""
+        ...
+
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         """The same reservation and transaction always give the same id."""
         ...
@@ -60,16 +65,29 @@ class Sessions(Protocol):
         """By start time. Raises CursorInvalid."""
         ...
 
+    def cancel(self, session_id: str, now: datetime) -> Session:
+        """Writes down that it was cancelled; the first moment stays. For display: the rows decide what can be booked.
+
+        Raises SessionNotFound.
+        """
+        ...
+
 
 class Rows(Protocol):
     """The seats themselves."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        """Takes the seats, all or none: each must be free, or its earlier hold lapsed. Raises SeatsTaken."""
+        """Takes the seats, all or none: each must be free, or its earlier hold lapsed.
+
+        Raises SeatsTaken, and RowsClosed once the screening is cancelled.
+        """
         ...
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        """Turns this very hold, still live, into a sale: the commit point of a purchase. Raises SeatsTaken."""
+        """Turns this very hold, still live, into a sale: the commit point of a purchase.
+
+        Raises SeatsTaken, and RowsClosed once the screening is cancelled.
+        """
         ...
 
     def release(self, hold: Hold, now: datetime) -> Release:
@@ -77,7 +95,15 @@ class Rows(Protocol):
         ...
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        """Consistent. Lapsed holds may be among the entries: the reader compares with its clock."""
+        """Consistent. Lapsed holds may be among the entries: the reader compares with its clock.
+
+        Raises RowsClosed, with the same entries, once the screening is cancelled.
+        """
+        ...
+
+    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        """For good: no seat of the row is held or sold after it. Gives what stands there; once closed, that is final
+        but for holds, which still lapse or are given back. The second time it changes nothing."""
         ...
 
 
@@ -110,6 +136,10 @@ class Reservations(Protocol):
         """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then."""
         ...
 
+    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+        """Writes down that what this sale cost was returned; nothing where the reservation has no such sale."""
+        ...
+
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         """The user's confirmed reservations, newest first; consistent. Raises CursorInvalid."""
         ...
@@ -132,6 +162,39 @@ class RateLimiter(Protocol):
         """One request, against the quota of each who asks by it, at least one: it takes from all of them or from none.
 
         Never raises: without its store it counts as well as it can.
+        """
+        ...
+
+
+class Payments(Protocol):
+    """What became of each transaction's money. Every write gives what stands for the transaction after it."""
+
+    def find(self, transaction_id: str) -> Payment | None:
+        """Consistent."""
+        ...
+
+    def register_sale(self, payment: Payment) -> Payment:
+        """The payment has bought this sale. It takes the place of a request to return it which nobody has settled."""
+        ...
+
+    def request_refund(self, payment: Payment) -> Payment:
+        """To be returned, if nothing is known of the transaction yet, or if it had bought this very sale."""
+        ...
+
+    def settle(self, payment: Payment) -> Payment:
+        """It was returned, if that was requested. Raises LookupError when nothing is known of it."""
+        ...
+
+    def void(self, payment: Payment, now: datetime) -> Payment:
+        """There is no such payment, if its return was requested. It is forgotten after some time."""
+        ...
+
+
+class PaymentGateway(Protocol):
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        """Returns the amount, or all that was charged, once for each key. Gives the gateway's id of the refund.
+
+        Raises RefundRefused when that is declined, or when it is not known what happened; PaymentUnknown.
         """
         ...
 

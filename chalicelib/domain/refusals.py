@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from .payments import RefundReason
 from .rate_limits import Standing
 
 
 class Refusal(Exception):
     """The request was understood and is refused. Nothing has changed for it."""
 
-    money_at_stake = False
-    """True where the client says that a payment was taken which bought nothing: somebody must return it."""
+    refund_reason: RefundReason | None = None
+    """Set where the client says that a payment was taken which bought nothing: it is returned, for this reason."""
 
 
 @dataclass(eq=False)
@@ -83,14 +84,37 @@ class InvoiceNotReady(Refusal):
 
 
 @dataclass(eq=False)
+class SessionCancelled(Refusal):
+    """The screening will not take place."""
+
+    session_id: str
+
+
+# Payments that bought nothing. A dataclass takes only what is annotated for a field.
+
+
+@dataclass(eq=False)
+class PaymentForUnknown(ReservationNotFound):
+    refund_reason = RefundReason.RESERVATION_UNKNOWN
+    transaction_id: str
+
+
+@dataclass(eq=False)
 class LatePayment(ReservationExpired):
-    money_at_stake = True
+    refund_reason = RefundReason.LATE
     transaction_id: str
 
 
 @dataclass(eq=False)
 class PaymentForCancelled(ReservationCancelled):
-    money_at_stake = True
+    refund_reason = RefundReason.RESERVATION_CANCELLED
+    transaction_id: str
+
+
+@dataclass(eq=False)
+class PaymentForCancelledSession(SessionCancelled):
+    refund_reason = RefundReason.SCREENING_CANCELLED
+    reservation_id: str
     transaction_id: str
 
 
@@ -98,7 +122,7 @@ class PaymentForCancelled(ReservationCancelled):
 class AlreadyPaid(Refusal):
     """Another transaction has paid for this reservation."""
 
-    money_at_stake = True
+    refund_reason = RefundReason.TWICE
     reservation_id: str
     sale_id: str
     transaction_id: str

@@ -61,6 +61,8 @@ class Reservation:
     state: State = State.PENDING
     sale: Sale | None = None
     contact: Contact | None = None
+    refunded_at: datetime | None = None
+    """When what was paid for it went back: its screening was cancelled. It stays confirmed, and in the history."""
 
     def state_at(self, now: datetime) -> State:
         """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""
@@ -124,6 +126,10 @@ class SeatsTaken(Exception):
         """The id of the sale by which the reservation owns seats here, if it does."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
+
+
+class RowsClosed(SeatsTaken):
+    """The screening was cancelled: a row refused a write, or a view of its seats."""
 
 
 @dataclass(frozen=True, slots=True)

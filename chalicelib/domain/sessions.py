@@ -16,7 +16,8 @@ _SEAT = re.compile(SEAT_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A screening. Immutable once scheduled, so that any instance may keep it in memory for good."""
+    """A screening. Once scheduled it is at most cancelled, for good: any instance may keep it in memory for a while,
+    because the rows of seats decide what can still be booked."""
 
     id: str
     movie_title: str
@@ -26,6 +27,7 @@ class Session:
     seats_per_row: int
     ticket_price: Decimal
     created_at: datetime
+    cancelled_at: datetime | None = None
 
     @property
     def rows(self) -> tuple[str, ...]:

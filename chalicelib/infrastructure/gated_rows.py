@@ -64,6 +64,11 @@ class GatedRows:
         except RedisUnavailable:
             return self.rows.occupancy(session)
 
+    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        standing = self.rows.close(session_id, row, now)
+        self._tell(lambda: self.cache.learn(session_id, {}, now, changed=True))
+        return standing
+
     def _rebuilt_by_one(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """While writes go on, a map is old as soon as it is there. One that shows the writes before this request is
         as good as one read for it alone, so all who wait can have the same."""
@@ -79,7 +84,13 @@ class GatedRows:
         return self.rows.occupancy(session)
 
     def _rebuilt(self, session: Session, version: int) -> Mapping[str, Occupancy]:
-        built = Map(version, self.clock(), self.rows.occupancy(session))
+        read_at = self.clock()
+        try:
+            occupancy = self.rows.occupancy(session)
+        except Exception:
+            self._tell(lambda: self.cache.give_back_rebuild(session.id))
+            raise
+        built = Map(version, read_at, occupancy)
         lives_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
         self._tell(lambda: self.cache.keep_map(session.id, built, lives_ms))
         return built.occupancy

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import uuid
 from base64 import urlsafe_b64encode
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 BUYER_CHARACTERS = 11
 _PREFIX = "res-"
+_RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class SecretIds:
     def reservation(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derived("reservation", user_id, key)
         return f"{_PREFIX}{buyer_of_user(user_id)}{_text(own)}"
+
+    def may_be_reservation(self, text: str) -> bool:
+        return _looks_right(text)
 
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_text(self._derived('sale', reservation_id, transaction_id))}"
@@ -47,7 +52,7 @@ def buyer_of_reservation(reservation_id: str) -> str:
 
 
 def _looks_right(reservation_id: str) -> bool:
-    return reservation_id.startswith(_PREFIX) and len(reservation_id) == len(_PREFIX) + BUYER_CHARACTERS + 22
+    return _RESERVATION.fullmatch(reservation_id) is not None
 
 
 def _text(data: bytes) -> str:

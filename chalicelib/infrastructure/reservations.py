@@ -1,8 +1,9 @@
 """Reservations in DynamoDB, each beside its buyer's others, so that purchases are read consistently."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,15 @@ class DynamoReservations:
             names={},
             values={":state": {"S": state}, ":expires": {"N": str(to_ms(hold.expires_at))}},
         )
+
+    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+        with suppress(ConditionFailed):
+            self._table.update(
+                _key(reservation_id),
+                UpdateExpression="SET refunded_at = :at",
+                ConditionExpression="sale_id = :sale",
+                ExpressionAttributeValues={":at": {"S": to_iso(refunded_at)}, ":sale": {"S": sale_id}},
+            )
 
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         buyer = buyer_of_user(user_id)
@@ -140,6 +150,7 @@ def _reservation(item: ReservationItem) -> Reservation:
         state=State(item.state),
         sale=_sale(item),
         contact=Contact(item.email, item.language or "") if item.email else None,
+        refunded_at=from_iso(item.refunded_at) if item.refunded_at else None,
     )
 
 

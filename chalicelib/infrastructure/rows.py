@@ -7,6 +7,7 @@ A seat's entry in the row's `seats` through time:
       └─ cancel, expire ─┘     Once x has come, the entry counts as none, in every condition and every view.
 
 Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems, rows in the order of their ids.
+A closed row refuses hold and sell; cancel and expire still give back.
 """
 
 import time
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.events import RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.live import RowState
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold, in_force
+from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms, to_ms
 
@@ -53,6 +54,7 @@ class DynamoRows:
                     seats,
                     self.free_or_lapsed,
                     {**values, ":event": event_attribute(SeatsHeld(_part(hold, seats), now))},
+                    self.row_is_open(),
                 )
                 for row, seats in by_row(hold.seats).items()
             ],
@@ -69,6 +71,7 @@ class DynamoRows:
                     seats,
                     self.this_hold_and_live,
                     {**values, ":event": event_attribute(_sold(hold, seats, sale, now))},
+                    self.row_is_open(),
                 )
                 for row, seats in by_row(hold.seats).items()
             ],
@@ -81,10 +84,25 @@ class DynamoRows:
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
         keys = [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
-        items = consistent_items(self.client, self.table_name, keys)
-        return {seat: entry for row in items for seat, entry in entries_in(row).items()}
+        items = list(consistent_items(self.client, self.table_name, keys))
+        occupancy = {seat: entry for row in items for seat, entry in entries_in(row).items()}
+        if any("closed" in item for item in items):
+            raise RowsClosed(occupancy)
+        return occupancy
 
-    # The conditions, for one seat each. The control of the race tests leaves them out; that is why they stand apart.
+    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        event = event_attribute(RowClosed(session_id, row, (), now))
+        try:
+            item = when_free_of_conflict(lambda: self._close(row_id(session_id, row), now, event), self.sleep)
+        except ConditionFailed as failed:
+            item = failed.item or {}
+        return entries_in(item)
+
+    # The conditions, for the row and for one seat each. The controls of the race tests leave them out; that is why they
+    # stand apart.
+
+    def row_is_open(self) -> str:
+        return "attribute_not_exists(#closed)"
 
     def free_or_lapsed(self, seat: str) -> str:
         seat_is_free = f"attribute_not_exists({seat})"
@@ -98,6 +116,17 @@ class DynamoRows:
 
     # One row, or several.
 
+    def _close(self, id_: str, now: datetime, event: Item) -> Item:
+        """Raises ConditionFailed where it is closed already."""
+        return Table(self.client, self.table_name).update(
+            {"id": {"S": id_}},
+            UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
+            ConditionExpression=f"attribute_exists(id) AND {self.row_is_open()}",
+            ExpressionAttributeNames={"#closed": "closed", "#event": "event"},
+            ExpressionAttributeValues={":now": _number(now), ":event": event, ":one": {"N": "1"}},
+            ReturnValues="ALL_NEW",
+        )
+
     def _write(self, now: datetime, writes: list["_SeatsWrite"]) -> None:
         try:
             if len(writes) == 1:
@@ -106,7 +135,8 @@ class DynamoRows:
                 when_free_of_conflict(lambda: self._transact(writes), self.sleep)
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
-            raise SeatsTaken(_in_force(refused.items, seats, now)) from refused
+            closed = any("closed" in item for item in refused.items)
+            raise (RowsClosed if closed else SeatsTaken)(_in_force(refused.items, seats, now)) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:
         try:
@@ -132,7 +162,6 @@ class DynamoRows:
             hold.seats,
             lambda seat: f"{seat} = :hold",
             {":hold": _held_entry(hold), ":event": event_attribute(_released(hold, now))},
-            change="REMOVE",
         )
         try:
             when_free_of_conflict(lambda: self._update(write), self.sleep)
@@ -158,7 +187,8 @@ class _SeatsWrite:
     seats: tuple[str, ...]
     condition: Callable[[str], str]
     values: dict[str, Any]
-    change: str = "SET"
+    row_condition: str = ""
+    """Empty: seats are given back, also in a closed row."""
 
     @property
     def key(self) -> Item:
@@ -167,15 +197,16 @@ class _SeatsWrite:
     def request(self) -> dict[str, Any]:
         names = {f"#s{number}": seat for number, seat in enumerate(self.seats)}
         paths = [f"seats.{name}" for name in names]
+        row, row_names = ([self.row_condition], {"#closed": "closed"}) if self.row_condition else ([], {})
         return {
             "UpdateExpression": self._expression(paths),
-            "ConditionExpression": " AND ".join(map(self.condition, paths)),
-            "ExpressionAttributeNames": {**names, "#event": "event"},
+            "ConditionExpression": " AND ".join([*row, *map(self.condition, paths)]),
+            "ExpressionAttributeNames": {**names, **row_names, "#event": "event"},
             "ExpressionAttributeValues": {**self.values, ":one": {"N": "1"}},
         }
 
     def _expression(self, paths: Iterable[str]) -> str:
-        if self.change == "REMOVE":
+        if not self.row_condition:
             return f"REMOVE {', '.join(paths)} SET #event = :event ADD version :one"
         return f"SET {', '.join(f'{path} = :new' for path in paths)}, #event = :event ADD version :one"
 

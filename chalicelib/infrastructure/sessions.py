@@ -1,5 +1,7 @@
-"""Screenings in DynamoDB. They never change, so each is read once and kept."""
+"""Screenings in DynamoDB. At most one is cancelled, and then its rows say so first: so each is kept for a while."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,13 +13,16 @@ from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso
 
 from .cursors import from_cursor, to_cursor
-from .dynamodb import Table, outages_as_refusals
+from .dynamodb import ConditionFailed, Table, outages_as_refusals
 from .tables import PROGRAMME, RowItem, SessionItem, row_id
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SESSIONS = 1024
+KEPT_SECONDS = 60.0
+"""For so long at most an instance shows a cancelled screening as if it were not."""
+
 ID_CHARACTERS = 36
 
 
@@ -25,7 +30,9 @@ ID_CHARACTERS = 36
 class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
-    kept: dict[str, Session] = field(default_factory=dict)
+    kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
+    """With the moment until which each may be shown, by `seconds`."""
+    seconds: Callable[[], float] = time.monotonic
 
     def add(self, session: Session) -> None:
         with outages_as_refusals("BatchWriteItem"), RowItem.batch_write() as batch:
@@ -35,7 +42,8 @@ class DynamoSessions:
             _item(session).save()
 
     def get(self, session_id: str) -> Session:
-        return self.kept.get(session_id) or self._read(session_id)
+        until, session = self.kept.get(session_id, (0.0, None))
+        return session if session and self.seconds() < until else self._read(session_id)
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         """Reads the index, which follows a new screening by some milliseconds on AWS."""
@@ -54,16 +62,31 @@ class DynamoSessions:
         last = sessions[limit - 1] if len(sessions) > limit else None
         return Page(sessions[:limit], to_cursor((to_iso(last.starts_at), last.id)) if last else None)
 
+    def cancel(self, session_id: str, now: datetime) -> Session:
+        try:
+            item = Table(self.client, self.table_name).update(
+                _keys(id=session_id),
+                UpdateExpression="SET cancelled_at = if_not_exists(cancelled_at, :now)",
+                ConditionExpression="attribute_exists(id)",
+                ExpressionAttributeValues={":now": {"S": to_iso(now)}},
+                ReturnValues="ALL_NEW",
+            )
+        except ConditionFailed as failed:
+            raise SessionNotFound(session_id) from failed
+        return self._kept(_session(SessionItem.from_raw_data(item)))
+
     def _read(self, session_id: str) -> Session:
         item = None
         if len(session_id) == ID_CHARACTERS:
-            item = Table(self.client, self.table_name).get({"id": {"S": session_id}})
+            item = Table(self.client, self.table_name).get(_keys(id=session_id))
         if item is None:
             raise SessionNotFound(session_id)
-        session = _session(SessionItem.from_raw_data(item))
-        if len(self.kept) >= KEPT_SESSIONS:
+        return self._kept(_session(SessionItem.from_raw_data(item)))
+
+    def _kept(self, session: Session) -> Session:
+        if session.id not in self.kept and len(self.kept) >= KEPT_SESSIONS:
             self.kept.pop(next(iter(self.kept)), None)
-        self.kept[session_id] = session
+        self.kept[session.id] = self.seconds() + KEPT_SECONDS, session
         return session
 
 
@@ -77,6 +100,7 @@ def _item(session: Session) -> SessionItem:
         seats_per_row=session.seats_per_row,
         price_cents=int(session.ticket_price * 100),
         created_at=to_iso(session.created_at),
+        cancelled_at=to_iso(session.cancelled_at) if session.cancelled_at else None,
     )
 
 
@@ -90,6 +114,7 @@ def _session(item: SessionItem) -> Session:
         seats_per_row=int(item.seats_per_row),
         ticket_price=Decimal(int(item.price_cents)) / 100,
         created_at=from_iso(item.created_at),
+        cancelled_at=from_iso(item.cancelled_at) if item.cancelled_at else None,
     )
 
 

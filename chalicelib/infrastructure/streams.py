@@ -1,19 +1,21 @@
-"""What the streams tell: a row's `event` attribute, written with the fact, and a reservation before and after."""
+"""What the streams tell: a row's `event`, written with the fact; a reservation or a payment, before and after."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.events import ReservationChange, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import ReservationChange, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms, to_ms
 
+from .payments import payment_of
 from .reservations import reservation_of
 
 Attribute = dict[str, Any]
 
 
 def event_attribute(event: RowEvent) -> Attribute:
-    """The session is not in it: the row's id begins with it."""
+    """The session is not in it: the row's id begins with it. Nor is what a closed row has sold: it stands beside it."""
     match event:
         case SeatsHeld(hold=hold):
             fingerprint = {"fingerprint": _text(hold.fingerprint)} if hold.fingerprint else {}
@@ -24,6 +26,8 @@ def event_attribute(event: RowEvent) -> Attribute:
             return _attribute(event, event.reservation_id, event.seats, {"sale": _text(sale.id), **payment})
         case SeatsReleased():
             return _attribute(event, event.reservation_id, event.seats, {})
+        case RowClosed():
+            return {"M": _type_and_moment(event)}
 
 
 def row_event(record: Mapping[str, Any]) -> RowEvent | None:
@@ -32,10 +36,12 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
     if "event" not in image:
         return None
     event = image["event"]["M"]
-    session_id = image["id"]["S"].rpartition("#")[0]
+    session_id, _, row = image["id"]["S"].rpartition("#")
+    occurred_at = from_ms(int(event["at"]["N"]))
+    if event["type"]["S"] == RowClosed.__name__:
+        return RowClosed(session_id, row, _sold_in(image), occurred_at)
     reservation_id = event["reservation"]["S"]
     seats = tuple(seat["S"] for seat in event["seats"]["L"])
-    occurred_at = from_ms(int(event["at"]["N"]))
     match event["type"]["S"]:
         case "SeatsHeld":
             expires_at = from_ms(int(event["expires"]["N"]))
@@ -60,14 +66,28 @@ def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
     )
 
 
+def payment_change(record: Mapping[str, Any]) -> PaymentChange:
+    """A record of the payments' stream."""
+    change = record["dynamodb"]
+    return PaymentChange(
+        before=payment_of(change["OldImage"]) if "OldImage" in change else None,
+        after=payment_of(change["NewImage"]) if "NewImage" in change else None,
+    )
+
+
+def _sold_in(image: Attribute) -> tuple[str, ...]:
+    """The reservations that own seats of the row, each once."""
+    entries = (entry["M"] for entry in image.get("seats", {}).get("M", {}).values())
+    return tuple(sorted({entry["r"]["S"] for entry in entries if "s" in entry}))
+
+
 def _attribute(event: RowEvent, reservation_id: str, seats: tuple[str, ...], own: Attribute) -> Attribute:
-    common = {
-        "type": _text(type(event).__name__),
-        "reservation": _text(reservation_id),
-        "seats": {"L": [_text(seat) for seat in seats]},
-        "at": _number(to_ms(event.occurred_at)),
-    }
-    return {"M": {**common, **own}}
+    common = {"reservation": _text(reservation_id), "seats": {"L": [_text(seat) for seat in seats]}}
+    return {"M": {**_type_and_moment(event), **common, **own}}
+
+
+def _type_and_moment(event: RowEvent) -> Attribute:
+    return {"type": _text(type(event).__name__), "at": _number(to_ms(event.occurred_at))}
 
 
 def _text(text: str) -> Attribute:

@@ -46,6 +46,7 @@ class SessionItem(Model):
     seats_per_row = NumberAttribute()
     price_cents = NumberAttribute()
     created_at = UnicodeAttribute()
+    cancelled_at = UnicodeAttribute(null=True)
 
     by_start = Programme()
 
@@ -55,7 +56,8 @@ class RowItem(Model):
 
     `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
     are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry.
-    `event` is what the last write did: rows.py writes it, streams.py reads it. `version` counts the writes.
+    `event` is what the last write did: rows.py writes it, streams.py reads it. `version` counts the writes. Where
+    `closed` stands (when, in ms), the screening is cancelled, and no seat of the row is held or sold any more.
     """
 
     class Meta(SessionItem.Meta):
@@ -65,6 +67,7 @@ class RowItem(Model):
     seats: MapAttribute[str, Any] = MapAttribute(default=dict)
     event: MapAttribute[str, Any] = MapAttribute(null=True)
     version = NumberAttribute(null=True)
+    closed = NumberAttribute(null=True)
 
 
 class ReservationItem(Model):
@@ -91,6 +94,7 @@ class ReservationItem(Model):
     paid_at = UnicodeAttribute(null=True)
     email = UnicodeAttribute(null=True)
     language = UnicodeAttribute(null=True)
+    refunded_at = UnicodeAttribute(null=True)
 
     purchases = Purchases()
 
@@ -107,6 +111,42 @@ class LiveHoldsItem(Model):
     buyer = UnicodeAttribute(hash_key=True)
     session_id = UnicodeAttribute(range_key=True)
     ttl = NumberAttribute()
+
+
+class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
+    """Sparse: only payments that are still to be returned have `outstanding`."""
+
+    class Meta:
+        index_name = "outstanding"
+        projection = AllProjection()
+
+    outstanding = UnicodeAttribute(hash_key=True)
+    requested_at = UnicodeAttribute(range_key=True)
+
+
+class PaymentItem(Model):
+    """What became of one transaction's money: see payments.py. `ttl` is there only where there was no such payment."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "payments"
+
+    transaction_id = UnicodeAttribute(hash_key=True)
+    reservation_id = UnicodeAttribute()
+    fate = UnicodeAttribute()
+    session_id = UnicodeAttribute(null=True)
+    user_id = UnicodeAttribute(null=True)
+    seats: ListAttribute[str] = ListAttribute(default=list)
+    amount_cents = NumberAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    sold_at = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    requested_at = UnicodeAttribute(null=True)
+    outstanding = UnicodeAttribute(null=True)
+    refund_id = UnicodeAttribute(null=True)
+    refunded_at = UnicodeAttribute(null=True)
+    ttl = NumberAttribute(null=True)
+
+    by_request = Outstanding()
 
 
 class EventItem(Model):
@@ -136,6 +176,9 @@ class AnalyticsItem(Model):
     expiries = NumberAttribute(null=True)
     cancellations = NumberAttribute(null=True)
     seats_given_back = NumberAttribute(null=True)
+    refunds = NumberAttribute(null=True)
+    refunded_cents = NumberAttribute(null=True)
+    refunded_revenue_cents = NumberAttribute(null=True)
 
 
 class LedgerItem(Model):
@@ -226,6 +269,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (RowItem, "rows"),
     (ReservationItem, "reservations"),
     (LiveHoldsItem, "live-holds"),
+    (PaymentItem, "payments"),
     (EventItem, "events"),
     (AnalyticsItem, "analytics"),
     (LedgerItem, "ledger"),

@@ -17,7 +17,7 @@ from chalicelib.application.relay import ANALYTICS, AUDIT
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tally_of, total
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
 from chalicelib.infrastructure.clock import utc_now
@@ -110,8 +110,12 @@ class Screening:
             if not (cursor := page.cursor):
                 return events
 
-    def seats(self) -> Mapping[str, Occupancy]:
-        return DynamoRows(self.client, self.table("rows")).occupancy(self.session)
+    def seats(self) -> tuple[Mapping[str, Occupancy], bool]:
+        """What stands in the rows, and whether one of them is closed."""
+        try:
+            return DynamoRows(self.client, self.table("rows")).occupancy(self.session), False
+        except RowsClosed as closed:
+            return closed.occupancy, True
 
     def reservation_ids(self) -> set[str]:
         """Those that neither log nor rows may know: there is no index by screening, so the whole table is read."""
@@ -155,7 +159,7 @@ class _Look:
 
 def _looked(screening: Screening, scanned: set[str]) -> _Look:
     """The log is read after the tables: it follows them, and has the more time to catch up."""
-    seats = screening.seats()
+    seats, closed = screening.seats()
     known = scanned | {entry.reservation_id for entry in seats.values()}
     first = screening.reservations(filter(buyer_of_reservation, known))
     events = screening.events()
@@ -163,7 +167,7 @@ def _looked(screening: Screening, scanned: set[str]) -> _Look:
     told_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_of_reservation(id_)]
     stored = first | screening.reservations(told_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
-    found = differences(story, Tables(seats, ours), utc_now(), REMEMBERED)
+    found = differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)
     return _Look(len(events), len(story.reservations), found)
 
 

@@ -41,6 +41,7 @@ class Told:
     expires_at: datetime | None
     fingerprint: str
     sale: Sale | None
+    refunded_at: datetime | None
 
     def entry_at(self, now: datetime) -> Occupancy | None:
         """What must stand for each of its seats."""
@@ -61,6 +62,7 @@ class Story:
 
     reservations: Mapping[str, Told]
     given_back: Mapping[str, frozenset[str]]
+    cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
         """What must stand for each seat that is not free: more than one thing where the log contradicts itself."""
@@ -75,10 +77,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What really stands there. Lapsed holds may be among the seats."""
+    """What really stands there. Lapsed holds may be among the seats. `closed`: a row or more refuses to be booked."""
 
     seats: Mapping[str, Occupancy]
     reservations: Mapping[str, Reservation]
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,15 @@ class Difference:
 def folded(events: Iterable[Event]) -> Story:
     """The events of one screening, in any order, each as often as it likes."""
     of_reservation: dict[str, list[Event]] = defaultdict(list)
+    cancelled = False
     for event in events:
+        cancelled = cancelled or event.type is EventType.SESSION_CANCELLED
         of_reservation[event.reservation_id].append(event)
     reservations = [told for known in of_reservation.values() if (told := _told(known))]
     return Story(
         {told.id: told for told in reservations},
         {told.id: _given_back(told, of_reservation[told.id]) for told in reservations},
+        cancelled,
     )
 
 
@@ -109,6 +115,7 @@ def _told(events: list[Event]) -> Told | None:
     if first is None:
         return None
     expires_ms = first.data.get("expiresAtMs")
+    sale = _sale(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None
     return Told(
         id=first.reservation_id,
         state=STATES[end.type] if end else State.PENDING,
@@ -118,7 +125,8 @@ def _told(events: list[Event]) -> Told | None:
         created_at=created.occurred_at if created else None,
         expires_at=from_ms(expires_ms) if isinstance(expires_ms, int) else None,
         fingerprint=str(first.data.get("fingerprint", "")),
-        sale=_sale(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None,
+        sale=sale,
+        refunded_at=_refunded_at(sale, events) if sale else None,
     )
 
 
@@ -129,6 +137,12 @@ def _ends(events: list[Event], created: Event | None) -> list[Event]:
     if created is None or len(creations) == 1:
         return ends
     return [end for end in ends if end.occurred_at >= created.occurred_at - CLOCKS_DIFFER]
+
+
+def _refunded_at(sale: Sale, events: list[Event]) -> datetime | None:
+    """Another payment for the same reservation may have been returned too: it had bought nothing."""
+    refunds = _of_type(events, EventType.REFUND_COMPLETED)
+    return next((refund.occurred_at for refund in refunds if refund.data.get("saleId") == sale.id), None)
 
 
 def _given_back(told: Told, events: list[Event]) -> frozenset[str]:
@@ -155,7 +169,18 @@ def _sale(payment: Event) -> Sale:
 
 def differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
     """Empty when the tables say what the log says. What was not bought stays for `remembered` after its expiry."""
-    return [*_of_seats(story, tables, now), *_of_reservations(story, tables, now, remembered)]
+    return [
+        *_of_screening(story, tables),
+        *_of_seats(story, tables, now),
+        *_of_reservations(story, tables, now, remembered),
+    ]
+
+
+def _of_screening(story: Story, tables: Tables) -> Iterator[Difference]:
+    if story.cancelled == tables.closed:
+        return
+    remark = "its cancellation was interrupted: `cancel` it again, that finishes it" if tables.closed else ""
+    yield Difference("screening", _screening_text(story.cancelled), _screening_text(tables.closed), remark)
 
 
 def _of_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
@@ -217,6 +242,10 @@ def _entry_text(entry: Occupancy) -> str:
         return f"sold by {entry.sale_id} to {entry.reservation_id}"
     request = f", request {entry.fingerprint}" if entry.fingerprint else ""
     return f"held for {entry.reservation_id} until {to_iso(entry.expires_at)}{request}"
+
+
+def _screening_text(cancelled: bool) -> str:
+    return "cancelled" if cancelled else "open"
 
 
 def _reservation_text(told: Told | None) -> str:

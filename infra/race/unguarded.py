@@ -42,6 +42,13 @@ class NoConditions(NoHoldCondition, NoSellCondition):
     """Neither of the two."""
 
 
+class NoClosedCondition(DynamoRows):
+    """Holds and sells seats of cancelled screenings."""
+
+    def row_is_open(self) -> str:
+        return _or_anyway(super().row_is_open())
+
+
 class SeatBySeat(DynamoRows):
     """Holds one seat after the other, each with its condition: no longer all or nothing."""
 
@@ -96,6 +103,7 @@ WITHOUT: Mapping[str, Parts] = {
     "hold-condition": _rows(NoHoldCondition),
     "sell-condition": _rows(NoSellCondition),
     "both-conditions": _rows(NoConditions),
+    "closed-condition": _rows(NoClosedCondition),
     "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
     "live-holds-limit": {
         "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")

@@ -10,7 +10,7 @@ from infra.pump import Pump
 from tests.http_api import Answer, Api
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d[05]:00Z")
-COUNTS = ("holds", "sales", "expiries", "cancellations", "revenue")
+COUNTS = ("holds", "sales", "expiries", "cancellations", "revenue", "refunds", "refunded")
 
 
 def analytics(api: Api, session_id: str) -> Answer:
@@ -44,6 +44,9 @@ def test_a_screening_of_which_nothing_is_known_yet_shows_zeros(api: Api, session
             "expiries": 0,
             "cancellations": 0,
             "revenue": 0,
+            "refunds": 0,
+            "refunded": 0,
+            "netRevenue": 0,
         },
         "occupancy": 0,
         "byDay": [],
@@ -63,6 +66,9 @@ def test_totals_tell_what_happened(counted: Answer) -> None:
         "expiries": 0,
         "cancellations": 1,
         "revenue": 50.0,
+        "refunds": 0,
+        "refunded": 0.0,
+        "netRevenue": 50.0,
     }
 
 

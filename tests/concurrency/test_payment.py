@@ -30,8 +30,8 @@ def play(crowd: Crowd, seats: Sequence[str], rounds: int, *, against: str) -> tu
     faults: list[str] = []
     for session, user in zip(sessions, buyers(rounds), strict=True):
         reservation = crowd.expect(hold(session, user, seats))["reservationId"]
-        rival = cancel(reservation) if against == "cancellation" else confirm(reservation, "tx-second")
-        payments, rivals = against_each_other(crowd, confirm(reservation, "tx-first"), rival)
+        rival = cancel(reservation) if against == "cancellation" else confirm(reservation, f"tx-second-{reservation}")
+        payments, rivals = against_each_other(crowd, confirm(reservation, f"tx-first-{reservation}"), rival)
         faults += not_one_outcome(payments, rivals, LOST_PAYMENT[against])
     return sessions, faults
 

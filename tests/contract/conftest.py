@@ -9,19 +9,20 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.domain.events import RowEvent
-from chalicelib.domain.ports import LiveHolds, Reservations, Rows, Sessions
+from chalicelib.domain.ports import LiveHolds, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure import dynamodb, tables
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.gated_rows import GatedRows
 from chalicelib.infrastructure.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.reservations import DynamoReservations
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from chalicelib.infrastructure.streams import row_event
 from chalicelib.infrastructure.tables import MODELS, row_id
 from tests.builders import a_seat_cache, a_session
-from tests.fakes import FakeLiveHolds, FakeReservations, FakeRows, FakeSessions
+from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
 
 from . import template
 
@@ -37,6 +38,7 @@ class Backend:
     rows: Rows
     reservations: Reservations
     live_holds: LiveHolds
+    payments: Payments
     last_event: Callable[[str, str], RowEvent | None]
 
 
@@ -94,9 +96,8 @@ def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager
 @contextmanager
 def fake_backend() -> Iterator[Backend]:
     rows = FakeRows()
-    yield Backend(
-        FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), lambda session, row: rows.events[session, row][-1]
-    )
+    parts = FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), FakePayments()
+    yield Backend(*parts, lambda session, row: rows.events[session, row][-1])
 
 
 @contextmanager
@@ -138,6 +139,7 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
             rows,
             DynamoReservations(client, f"{prefix}-reservations"),
             DynamoLiveHolds(client, f"{prefix}-live-holds"),
+            DynamoPayments(client, f"{prefix}-payments"),
             last_event,
             client,
             prefix,

@@ -46,6 +46,18 @@ def test_an_expiry_and_a_cancellation_give_the_seats_back() -> None:
     assert tally_of(a_reservation("A1").cancelled()) == Tally(cancellations=1, seats_given_back=1)
 
 
+def test_a_refund_counts_with_its_amount_and_takes_from_the_revenue_only_what_was_in_it() -> None:
+    facts = a_reservation("A1", "A2")
+    of_a_sale = facts.event(EventType.REFUND_COMPLETED, NOW, {"amountCents": 5000, "saleId": "sale-1"})
+    for_nothing = facts.event(EventType.REFUND_COMPLETED, NOW, {"amountCents": 5000})
+
+    assert tally_of(of_a_sale) == Tally(refunds=1, refunded_cents=5000, refunded_revenue_cents=5000)
+    assert tally_of(for_nothing) == Tally(refunds=1, refunded_cents=5000)
+    assert (tally_of(facts.paid()) + tally_of(of_a_sale)).net_revenue == 0
+    assert (tally_of(facts.paid()) + tally_of(for_nothing)).net_revenue == 50
+    assert (tally_of(facts.paid()) + tally_of(of_a_sale)).revenue == 50, "revenue is what was sold"
+
+
 def test_released_seats_are_accepted_and_change_no_number() -> None:
     analytics = FakeAnalytics()
 

@@ -58,7 +58,7 @@ def test_another_payment_for_a_paid_reservation_is_refused_loudly(cinema: Cinema
     with pytest.raises(AlreadyPaid) as refused:
         cinema.confirm(held.id, "tx-2")
 
-    assert refused.value.money_at_stake
+    assert refused.value.refund_reason
     assert refused.value.transaction_id == "tx-2"
     assert cinema.reservations.find(held.id) == first
 
@@ -82,7 +82,7 @@ def test_a_payment_at_the_very_moment_of_the_lapse_is_late(cinema: Cinema) -> No
     with pytest.raises(LatePayment) as refused:
         cinema.confirm(held.id, "tx-1")
 
-    assert refused.value.money_at_stake
+    assert refused.value.refund_reason
     assert (refused.value.expired_at, refused.value.transaction_id) == (held.expires_at, "tx-1")
     assert cinema.seats() == {}
 
@@ -114,7 +114,7 @@ def test_a_payment_for_a_cancelled_reservation_is_refused_loudly(cinema: Cinema)
     with pytest.raises(PaymentForCancelled) as refused:
         cinema.confirm(held.id, "tx-1")
 
-    assert refused.value.money_at_stake
+    assert refused.value.refund_reason
     assert refused.value.transaction_id == "tx-1"
     assert cinema.seats() == {}
 

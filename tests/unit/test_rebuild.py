@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.relay import AUDIT
+from chalicelib.application.relay import AUDIT, REFUNDS
 from chalicelib.domain.events import Event, EventType, ReservationChange
+from chalicelib.domain.payments import Payment, PaymentChange
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.times import from_ms, to_ms
 from infra.ops.story import Difference, Tables, differences, folded
 from tests.builders import HOLD_SECONDS, NOW, Cinema
-from tests.fakes import Crash, FakeReservations, FakeRows, MovableClock, crash, interposed
+from tests.fakes import Crash, FakePayments, FakeReservations, FakeRows, MovableClock, crash, interposed
 
 REMEMBERED = timedelta(hours=24)
 SEATS = ("A1", "A2", "A10", "B1")
@@ -57,6 +58,28 @@ class TellingReservations(FakeReservations):
 
 
 @dataclass
+class TellingPayments(FakePayments):
+    """With a stream."""
+
+    changes: list[PaymentChange] = field(default_factory=list)
+
+    def _put(self, payment: Payment, may_go: Callable[[Payment], bool]) -> Payment:
+        change = super()._put
+        return self._told(payment.transaction_id, lambda: change(payment, may_go))
+
+    def _end(self, payment: Payment, ended: Callable[[Payment], Payment]) -> Payment:
+        change = super()._end
+        return self._told(payment.transaction_id, lambda: change(payment, ended))
+
+    def _told(self, transaction_id: str, change: Callable[[], Payment]) -> Payment:
+        before = self.find(transaction_id)
+        after = change()
+        if before != after:
+            self.changes.append(PaymentChange(before, after))
+        return after
+
+
+@dataclass
 class Stage:
     """A cinema whose tables tell, so that its story can be held against them."""
 
@@ -67,7 +90,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.reservations = TellingReservations(clock=self.clock)
-        self.cinema = Cinema(clock=self.clock, rows=self.rows, reservations=self.reservations)
+        self.payments = TellingPayments()
+        self.cinema = Cinema(clock=self.clock, rows=self.rows, reservations=self.reservations, payments=self.payments)
 
     def request(self, method: str, *arguments: Any, dying_at: str = "", **named: Any) -> Reservation | None:
         """None when it is refused or dies. Requests are a millisecond apart at least."""
@@ -86,22 +110,29 @@ class Stage:
                 self.cinema.expire(hold)
 
     def events(self) -> list[Event]:
-        """What the relay makes of the streams. A sale that its request could not finish is finished by it."""
-        relayed = [sent for told in self.rows.events.values() for one in told for sent in self.cinema.relay_row(one)]
-        relayed += [sent for change in self.reservations.changes for sent in self.cinema.relay_reservation(change)]
-        return list(_to_audit(relayed))
+        """What the relay makes of the streams. A sale that its request could not finish is finished by it, and what is
+        to be returned is returned."""
+        relayed = [sent for row in self.rows.events.values() for one in row for sent in self.cinema.relay_row(one)]
+        relayed += [sent for one in self.reservations.changes for sent in self.cinema.relay_reservation(one)]
+        for change in self.payments.changes:  # it grows while payments are settled
+            told = self.cinema.relay_payment(change)
+            for event in _to(REFUNDS, told):
+                self.cinema.settle_refund(event)
+            relayed += told
+        return list(_to(AUDIT, relayed))
 
     def tables(self) -> Tables:
-        return Tables(self.rows.occupancy(self.cinema.session), dict(self.reservations.stored))
+        seats, stored = dict(self.rows.taken[self.cinema.session.id]), dict(self.reservations.stored)
+        return Tables(seats, stored, bool(self.rows.closed))
 
     def differences(self, *, tables: Tables | None = None, events: list[Event] | None = None) -> list[Difference]:
         story = folded(self.events() if events is None else events)
         return differences(story, tables or self.tables(), self.clock(), REMEMBERED)
 
 
-def _to_audit(messages: Iterable[Outgoing]) -> Iterable[Event]:
+def _to(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:
     for message in messages:
-        if message.queue == AUDIT and isinstance(message.content, Event):
+        if message.queue == queue and isinstance(message.content, Event):
             yield message.content
 
 
@@ -124,7 +155,8 @@ follow_ups = some.tuples(
 passing_time = some.tuples(
     some.just("time"), some.sampled_from((0, 500, 1_000, 29_990, 30_000, 45_000)), some.booleans()
 )
-histories = some.lists(some.one_of(holds, follow_ups, passing_time), max_size=25)
+rarely = some.tuples(some.just("cancel the screening"), some.integers(0, 4))
+histories = some.lists(some.one_of(holds, follow_ups, passing_time, rarely), max_size=25)
 
 
 def lived_through(stage: Stage, history: list[Any]) -> None:
@@ -136,6 +168,8 @@ def lived_through(stage: Stage, history: list[Any]) -> None:
                 stage.clock.forward(milliseconds=milliseconds)
                 if expiry_works:
                     stage.expire_all()
+            case ("cancel the screening", 0):
+                stage.cinema.cancel_session()
             case ((method, dying_at), number) if known := list(stage.reservations.stored):
                 stage.request(method, known[number % len(known)], dying_at=dying_at)
 

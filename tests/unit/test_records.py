@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from chalicelib.api.batches import each_change, each_message
 from chalicelib.domain.events import (
     Event,
     EventType,
+    RowClosed,
     RowEvent,
     SeatsHeld,
     SeatsReleased,
@@ -52,6 +54,20 @@ messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions
 def record_of(event: RowEvent) -> dict[str, Any]:
     session_id = event.hold.session_id if isinstance(event, SeatsHeld) else event.session_id
     return {"dynamodb": {"NewImage": {"id": {"S": f"{session_id}#A"}, "event": event_attribute(event)}}}
+
+
+@given(sessions, st.sampled_from(("A", "AB")), moments)
+def test_a_closed_row_tells_who_owns_seats_in_it(session_id: str, row: str, moment: datetime) -> None:
+    seats = {
+        "A1": {"M": {"r": {"S": "res-2"}, "s": {"S": "sale-2"}}},
+        "A2": {"M": {"r": {"S": "res-1"}, "s": {"S": "sale-1"}}},
+        "A3": {"M": {"r": {"S": "res-1"}, "s": {"S": "sale-1"}}},
+        "A4": {"M": {"r": {"S": "res-3"}, "x": {"N": "1"}}},
+    }
+    event = RowClosed(session_id, row, ("res-1", "res-2"), moment)
+    image = {"id": {"S": f"{session_id}#{row}"}, "event": event_attribute(event), "seats": {"M": seats}}
+
+    assert row_event({"dynamodb": {"NewImage": image}}) == event
 
 
 @given(events)

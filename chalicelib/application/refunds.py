@@ -1,0 +1,102 @@
+"""Money back: a payment that bought nothing, or whose screening was cancelled, is returned, once.
+
+confirmation refused ─┐
+row closed ───────────┴► payment: refund_requested ──stream──► RefundRequested ──queue──► gateway: return it
+                                                                                                │
+                         RefundCompleted ◄──stream── payment: refunded ◄────────────────────────┘
+
+sale ──stream──► payment: sold
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.domain.events import Event, UnreadableMessage
+from chalicelib.domain.payments import Fate, Payment, PaymentUnknown, RefundReason, payment_of_sale
+from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations
+from chalicelib.domain.reservations import Reservation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RegisterSale:
+    """Harmless twice: the second time finds the sale registered."""
+
+    payments: Payments
+
+    def __call__(self, reservation: Reservation) -> None:
+        """Does nothing for a reservation that is no sale. Raises StoreUnavailable."""
+        payment = payment_of_sale(reservation)
+        if payment is None:
+            return
+        stands = self.payments.register_sale(payment)
+        if stands.sale_id != payment.sale_id:
+            log.error("sale without its money: %s; its transaction stands for %s", payment.facts, stands.facts)
+
+
+@dataclass(frozen=True)
+class RefundSales:
+    """Requests the return of what these reservations cost, because their screening was cancelled.
+
+    Harmless twice, and together with itself: the second request finds the first.
+    """
+
+    reservations: Reservations
+    payments: Payments
+    clock: Clock
+
+    def __call__(self, reservation_ids: Iterable[str]) -> list[Payment]:
+        """What stands for each sale's payment. Raises StoreUnavailable."""
+        found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
+        bought = [payment for reservation in found if reservation and (payment := payment_of_sale(reservation))]
+        return [self._requested(payment) for payment in bought]
+
+    def _requested(self, payment: Payment) -> Payment:
+        request = payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock())
+        stands = self.payments.request_refund(request)
+        if stands.sale_id != payment.sale_id:
+            log.error("sale without its money, nothing to return: %s; but %s", payment.facts, stands.facts)
+        return stands
+
+
+@dataclass(frozen=True)
+class SettleRefund:
+    """Has the gateway return a payment and writes that down.
+
+    Harmless twice: what is settled is left alone, and the gateway returns money once for each key, which is the
+    transaction's own. So a crash between the gateway and the record is mended by the next delivery.
+    """
+
+    payments: Payments
+    gateway: PaymentGateway
+    clock: Clock
+
+    def __call__(self, event: Event) -> None:
+        """Raises RefundRefused, StoreUnavailable, LookupError; UnreadableMessage for an event that names no payment."""
+        payment = self.payments.find(_transaction_in(event))
+        if payment is None:
+            raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
+        if payment.fate is Fate.REFUND_REQUESTED:
+            self._settle(payment)
+
+    def _settle(self, payment: Payment) -> None:
+        key = f"refund-{payment.transaction_id}"
+        try:
+            refund_id = self.gateway.refund(payment.transaction_id, payment.amount_cents, key)
+        except PaymentUnknown:
+            if not payment.may_be_made_up:
+                raise
+            self.payments.void(payment, self.clock())
+            return
+        stands = self.payments.settle(payment.returned(refund_id, self.clock()))
+        if stands.fate is not Fate.REFUNDED:
+            log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
+
+
+def _transaction_in(event: Event) -> str:
+    transaction_id = event.data.get("transactionId")
+    if not (isinstance(transaction_id, str) and transaction_id):
+        raise UnreadableMessage(f"{event.type} needs its transactionId, a text, not {transaction_id!r}")
+    return transaction_id

@@ -1,0 +1,91 @@
+"""The payment gateway over HTTP: asks it to give money back.
+
+    POST {PAYMENTS_URL}/refunds   Idempotency-Key: …   {"transactionId": "…", "amountCents": 5000}
+      201  {"refundId": "…"}                              returned
+      409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, whoever asked for it
+      404  {"error": "UNKNOWN_TRANSACTION"}               there is no such payment
+      402  {"error": "DECLINED", "message": "…"}          and anything else: not returned, or nobody knows
+
+Without an amount all that was charged is returned. infra/gateway.py is such a gateway, simulated.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chalicelib.domain.payments import PaymentUnknown, RefundRefused
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
+MOST_TEXT = 200
+RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
+UNKNOWN = (404, "UNKNOWN_TRANSACTION")
+
+
+@dataclass(frozen=True)
+class HttpGateway:
+    """One try for each call: the queue tries again, later each time. `url` is empty where no gateway is set up."""
+
+    url: str
+    read_seconds: float = READ_SECONDS
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        if not self.url:
+            raise RefundRefused("no payment gateway is set up: set PAYMENTS_URL, deploy, and redrive the message")
+        amount = {} if amount_cents is None else {"amountCents": amount_cents}
+        answer = self._asked({"transactionId": transaction_id, **amount}, idempotency_key)
+        return _refund_id(answer.status, _body(answer))
+
+    def _asked(self, body: dict[str, Any], key: str) -> "BaseHTTPResponse":
+        from urllib3.exceptions import HTTPError, LocationValueError
+
+        headers = {"Content-Type": "application/json", "Idempotency-Key": quote(key, safe="")}
+        try:
+            return _pool().request(
+                "POST",
+                f"{self.url.rstrip('/')}/refunds",
+                body=json.dumps(body),
+                headers=headers,
+                timeout=_timeout(self.read_seconds),
+                retries=False,
+                redirect=False,
+            )
+        except (HTTPError, LocationValueError, OSError) as error:
+            raise RefundRefused(f"the payment gateway gave no answer: {error!r}") from error
+
+
+def _refund_id(status: int, body: dict[str, Any]) -> str:
+    """Whatever is not known to mean "returned" is taken to mean "not returned": asking again does no harm."""
+    said = status, body.get("error")
+    refund_id = body.get("refundId")
+    if said in RETURNED and isinstance(refund_id, str) and refund_id:
+        return refund_id
+    reason = f"the payment gateway answered {status} {str(body.get('error', ''))[:MOST_TEXT]}"
+    details = str(body.get("message", ""))[:MOST_TEXT]
+    raise (PaymentUnknown if said == UNKNOWN else RefundRefused)(f"{reason}: {details}" if details else reason)
+
+
+def _body(answer: "BaseHTTPResponse") -> dict[str, Any]:
+    try:
+        body = json.loads(answer.data)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+@cache
+def _pool() -> "PoolManager":
+    """urllib3 comes with botocore; it is imported where it is used."""
+    import urllib3
+
+    return urllib3.PoolManager(maxsize=4)
+
+
+def _timeout(read_seconds: float) -> Any:
+    from urllib3 import Timeout
+
+    return Timeout(connect=CONNECT_SECONDS, read=read_seconds)
