@@ -1,4 +1,5 @@
-"""Starts what the application needs on this machine, an AWS emulator and a Redis: on loopback, ended with their parent.
+"""Starts what the application needs on this machine: an AWS emulator, a Redis, a payment gateway. On loopback, and
+ended with their parent.
 
 Which emulator: one that answers at AWS_ENDPOINT_URL is used as it is; otherwise EMULATOR says `ministack` (the default:
 embedded, no Docker, data in memory) or `localstack` (Docker). `python -m infra.emulator install | stop | redis PORT`.
@@ -34,11 +35,13 @@ from infra.processes import (
 
 AWS_PORT = 4566
 REDIS_PORT = 6379
+PAYMENTS_PORT = 8090
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
 VENV = ROOT / ".venv-emulator"
 COMPOSE_FILE = ROOT / "localstack-compose.yml"
 FUNCTIONS_REDIS_URL = f"redis://redis:{REDIS_PORT}/0"
 """As functions in LocalStack's containers reach the Redis of localstack-compose.yml."""
+FUNCTIONS_PAYMENTS_URL = f"http://payments:{PAYMENTS_PORT}"
 REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
 """Nothing is kept: what is old would be wrong. Nothing is dropped when it is full: see seat_cache.py, `kept-since`."""
 HEALTH_PATH = "/_localstack/health"
@@ -62,6 +65,8 @@ class Machine:
     redis_url: str
     functions_redis_url: str
     """The same Redis as functions on the emulator see it."""
+    payments_url: str
+    functions_payments_url: str
 
 
 # The AWS emulator
@@ -72,10 +77,20 @@ def machine(aws_port: int, redis_port: int) -> Iterator[Machine]:
     """An AWS emulator and a Redis, on these ports where they are ours to choose."""
     if wants_localstack():
         with localstack() as endpoint:
-            yield Machine(Emulator(endpoint), f"redis://{HOST}:{REDIS_PORT}/0", FUNCTIONS_REDIS_URL)
+            yield _in_docker(endpoint)
     else:
-        with redis_server(redis_port) as redis_url, aws(aws_port) as emulator:
-            yield Machine(emulator, redis_url, redis_url)
+        with redis_server(redis_port) as redis_url, payment_gateway() as payments_url, aws(aws_port) as emulator:
+            yield Machine(emulator, redis_url, redis_url, payments_url, payments_url)
+
+
+def _in_docker(endpoint: str) -> Machine:
+    return Machine(
+        Emulator(endpoint),
+        f"redis://{HOST}:{REDIS_PORT}/0",
+        FUNCTIONS_REDIS_URL,
+        f"http://{HOST}:{PAYMENTS_PORT}",
+        FUNCTIONS_PAYMENTS_URL,
+    )
 
 
 @contextlib.contextmanager
@@ -125,11 +140,13 @@ def ministack(port: int, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
 def machine_up() -> Machine:
     """What runs already, or an emulator that stays after us until `make stop`; Redis only where one runs."""
     if wants_localstack():
-        return Machine(Emulator(_compose_up()), f"redis://{HOST}:{REDIS_PORT}/0", FUNCTIONS_REDIS_URL)
+        return _in_docker(_compose_up())
     redis_url = os.environ.get("REDIS_URL") or recorded_url("redis", RUN_DIR) or ""
+    payments_url = os.environ.get("PAYMENTS_URL") or recorded_url("payments", RUN_DIR) or ""
     given = os.environ.get("AWS_ENDPOINT_URL")
     running = _answering(given) if given else recorded_url("emulator", RUN_DIR)
-    return Machine(Emulator(running or _ministack_up(), kept=bool(running)), redis_url, redis_url)
+    emulator = Emulator(running or _ministack_up(), kept=bool(running))
+    return Machine(emulator, redis_url, redis_url, payments_url, payments_url)
 
 
 def _ministack_up() -> str:
@@ -185,7 +202,7 @@ def _pip_install() -> None:
 
 @contextlib.contextmanager
 def localstack() -> Iterator[str]:
-    """LocalStack and its Redis in Docker; stopped at the end."""
+    """LocalStack, its Redis and its payment gateway in Docker; stopped at the end."""
     endpoint = _compose_up()
     try:
         yield endpoint
@@ -266,6 +283,25 @@ def _serve_fake_redis(port: int) -> None:
 
     with TcpFakeServer((HOST, port), server_type="redis") as server:
         server.serve_forever()
+
+
+# Payments
+
+
+@contextlib.contextmanager
+def payment_gateway(*, run_dir: Path = RUN_DIR) -> Iterator[str]:
+    """The URL of a payment gateway: the one at PAYMENTS_URL, else one that runs here, else a simulated one."""
+    known = os.environ.get("PAYMENTS_URL") or recorded_url("payments", run_dir)
+    if known:
+        yield known
+        return
+    port = free_port(PAYMENTS_PORT)
+    url = f"http://{HOST}:{port}"
+    command = [sys.executable, "-m", "infra.gateway", "--port", str(port)]
+    with child("payments", command, os.environ, run_dir=run_dir) as started:
+        wait_for_http(f"{url}/health", started, "The payment gateway")
+        record_url("payments", url, run_dir)
+        yield url
 
 
 def main(arguments: Sequence[str]) -> int:

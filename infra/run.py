@@ -1,9 +1,10 @@
 """`make run`: everything on this machine, from nothing to a seeded programme, stopped by Ctrl-C or SIGTERM.
 
-    Redis ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
+    Redis ─► payment gateway ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
 
-PORT, EVENTS=pump, EMULATOR=localstack, AWS_ENDPOINT_URL, REDIS_URL and the settings of the application are taken from
-the environment. `--deploy-only` deploys to the emulator that runs (else to one it starts and leaves running).
+PORT, EVENTS=pump, EMULATOR=localstack, AWS_ENDPOINT_URL, REDIS_URL, PAYMENTS_URL and the settings of the application
+are taken from the environment. `--deploy-only` deploys to the emulator that runs (else to one it starts and leaves
+running).
 """
 
 import argparse
@@ -38,6 +39,7 @@ class Running:
     gateway_url: str | None
     """None where the emulator can't run functions."""
     events: str
+    payments_url: str
 
 
 @contextlib.contextmanager
@@ -76,11 +78,16 @@ def running(port: int) -> Iterator[Running]:
         )
         api_url = f"http://{HOST}:{port}"
         processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
-        yield Running(children, api_url, gateway_url, events)
+        yield Running(children, api_url, gateway_url, events, machine.payments_url)
 
 
 def _announce(machine: Machine) -> None:
-    environment = {"AWS_ENDPOINT_URL": machine.aws.endpoint, "REDIS_URL": machine.redis_url, "STAGE": STAGE}
+    environment = {
+        "AWS_ENDPOINT_URL": machine.aws.endpoint,
+        "REDIS_URL": machine.redis_url,
+        "PAYMENTS_URL": machine.payments_url,
+        "STAGE": STAGE,
+    }
     for name, value in machines.CREDENTIALS.items():
         os.environ.setdefault(name, value)
     os.environ.update(environment)
@@ -97,14 +104,15 @@ def _deploy(machine: Machine) -> str:
         deploy.deploy_data(STAGE)
     os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
     with step("Packaging and deploying the functions (the first time it downloads their packages)"):
-        os.environ["REDIS_URL"] = machine.functions_redis_url
+        here = {"REDIS_URL": machine.redis_url, "PAYMENTS_URL": machine.payments_url}
+        os.environ.update(REDIS_URL=machine.functions_redis_url, PAYMENTS_URL=machine.functions_payments_url)
         try:
             deployed = deploy.deploy_app(STAGE)
             os.environ["LIVE_URL"] = deployed.live_url
             os.environ["CONNECTIONS_URL"] = deployed.live_url.replace("ws", "http", 1)
             return deployed.url
         finally:
-            os.environ["REDIS_URL"] = machine.redis_url
+            os.environ.update(here)
 
 
 def _deploy_if_functions_run(machine: Machine) -> str | None:
@@ -144,6 +152,7 @@ def _greet(system: Running, session_id: str) -> None:
   On Lambda    {on_lambda}
   Events       {system.events}
   Letters      {_where_letters_are()}
+  Payments     {system.payments_url}/refunds   (simulated: what was returned)
 
 Hold two seats, and get a letter:
   curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\

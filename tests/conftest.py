@@ -15,7 +15,7 @@ import pytest
 from chalice.app import Chalice
 
 from infra import emulator as machine
-from infra import processes
+from infra import gateway, processes
 from infra.pump import Pump
 from infra.race import instances
 from tests.http_api import Api
@@ -31,6 +31,9 @@ SETTINGS = {
 }
 """Tests hammer as no user does: only the tests of the rate limits have any."""
 
+SLOW_SECONDS = 1.0
+"""How long the simulated payment gateway keeps back an answer that comes too late."""
+
 
 class ApiServers(Protocol):
     def __call__(self, count: int, **settings: str) -> list[str]:
@@ -44,7 +47,16 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def emulator(run_dir: Path) -> Iterator[str]:
+def payment_gateway() -> Iterator[gateway.Gateway]:
+    """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
+    with pytest.MonkeyPatch.context() as environment, gateway.serving(gateway=gateway.Gateway(SLOW_SECONDS)) as served:
+        url, simulated = served
+        environment.setenv("PAYMENTS_URL", url)
+        yield simulated
+
+
+@pytest.fixture(scope="session")
+def emulator(run_dir: Path, payment_gateway: gateway.Gateway) -> Iterator[str]:
     """The endpoint URL of an AWS emulator; boto3 of this process and its children talk to it from now on."""
     with ExitStack() as stack:
         try:

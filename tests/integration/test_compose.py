@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.emulator import AWS_PORT, COMPOSE_FILE, FUNCTIONS_REDIS_URL, REDIS_PORT
+from infra.emulator import (
+    AWS_PORT,
+    COMPOSE_FILE,
+    FUNCTIONS_PAYMENTS_URL,
+    FUNCTIONS_REDIS_URL,
+    PAYMENTS_PORT,
+    REDIS_PORT,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,7 @@ def test_the_images_are_the_ones_that_work_without_an_account(compose: dict[str,
 def test_every_port_is_open_on_loopback_only(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service["ports"]]
 
-    assert sorted(ports) == [f"127.0.0.1:{AWS_PORT}:{AWS_PORT}", f"127.0.0.1:{REDIS_PORT}:{REDIS_PORT}"]
+    assert sorted(ports) == sorted(f"127.0.0.1:{port}:{port}" for port in (AWS_PORT, REDIS_PORT, PAYMENTS_PORT))
 
 
 def test_every_service_says_when_it_is_ready(compose: dict[str, Any]) -> None:
@@ -40,6 +47,7 @@ def test_every_service_says_when_it_is_ready(compose: dict[str, Any]) -> None:
 
     assert checks["localstack"].endswith("/_localstack/health")
     assert checks["redis"].endswith("redis-cli ping")
+    assert f":{PAYMENTS_PORT}/health" in checks["payments"]
     assert all(service["healthcheck"]["retries"] for service in compose["services"].values())
 
 
@@ -47,13 +55,17 @@ def test_localstack_can_start_the_functions_containers(localstack: dict[str, Any
     assert any(volume.startswith("/var/run/docker.sock:") for volume in localstack["volumes"])
 
 
-def test_functions_reach_redis_by_its_name(compose: dict[str, Any], localstack: dict[str, Any]) -> None:
+def test_functions_reach_redis_and_the_payment_gateway_by_their_names(
+    compose: dict[str, Any], localstack: dict[str, Any]
+) -> None:
     network = localstack["environment"]["LAMBDA_DOCKER_NETWORK"]
     names = {settings["name"] for settings in compose["networks"].values()}
 
     assert network in names
     assert all(service["networks"] == [network] for service in compose["services"].values())
     assert f"redis://redis:{REDIS_PORT}/0" == FUNCTIONS_REDIS_URL
+    assert f"http://payments:{PAYMENTS_PORT}" == FUNCTIONS_PAYMENTS_URL
+    assert compose["services"].keys() >= {"redis", "payments"}
 
 
 def test_localstack_behaves_as_the_application_expects(localstack: dict[str, Any]) -> None:
@@ -67,7 +79,7 @@ def test_localstack_behaves_as_the_application_expects(localstack: dict[str, Any
 def test_every_named_volume_is_declared(compose: dict[str, Any]) -> None:
     used = {volume.split(":")[0] for service in compose["services"].values() for volume in service["volumes"]}
 
-    assert {name for name in used if not name.startswith("/")} == set(compose["volumes"])
+    assert {name for name in used if not name.startswith(("/", "."))} == set(compose["volumes"])
 
 
 def test_compose_takes_the_file() -> None:
