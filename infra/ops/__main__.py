@@ -25,6 +25,8 @@ INTERRUPTED = 130
 MOST_SECONDS = 3600
 MOST_OVERLAP_HOURS = 30 * 24
 TYPES_HELP = "only these types, with commas: PaymentConfirmed,SeatReleased (all)"
+SETTLED_SECONDS = 600.0
+"""Five tries of a refund take six minutes at most: what is older was given up, and lies in the DLQ of `refunds`."""
 
 Command = Callable[[Connection, argparse.Namespace], Answer]
 
@@ -126,6 +128,18 @@ def _webhooks_listen(connection: Connection, options: argparse.Namespace) -> Ans
     return listen(connection, options.port)
 
 
+def _payments(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops.payments import payments
+
+    return payments(connection, options.older_than, again=options.again)
+
+
+def _cancel(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops.cancel import cancel
+
+    return cancel(connection, options.session, sure=options.yes)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m infra.ops",
@@ -137,6 +151,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
     _add_rebuild(commands)
     _add_mail(commands)
+    _add_money_commands(commands)
     replays = commands.add_parser("replay", help="send again: stream-failures, events")
     _add_replay_commands(replays.add_subparsers(required=True, metavar="COMMAND"))
     webhooks = commands.add_parser("webhooks", help="subscriptions: add, list, rotate, enable, remove, test, listen")
@@ -218,6 +233,27 @@ def _add_rebuild(commands: Any) -> None:
         action="store_true",
         help="if they are equal, count its analytics anew from the log: counter by counter, so that readers miss the "
         "few events of one at most at a time. Safe to interrupt and to run again.",
+    )
+
+
+def _add_money_commands(commands: Any) -> None:
+    about = "payments that have bought nothing and were not returned yet"
+    listed = _add(commands, "payments", _payments, about, "payments --older-than 60 --json")
+    listed.add_argument(
+        "--older-than",
+        type=_seconds,
+        default=SETTLED_SECONDS,
+        metavar="SECONDS",
+        help="exit status 1 if one waits longer (600)",
+    )
+    listed.add_argument(
+        "--again", action="store_true", help="request those that wait longer once more: nothing is returned twice"
+    )
+    about = "cancel a screening for good and return what was paid for it"
+    made = _add(commands, "cancel", _cancel, about, "cancel 550e8400-e29b-41d4-a716-446655440000 --yes")
+    made.add_argument("session", metavar="SESSION", help="the screening's id")
+    made.add_argument(
+        "--yes", action="store_true", help="I am sure. It may be run again, to finish what was interrupted"
     )
 
 

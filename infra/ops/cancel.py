@@ -1,0 +1,95 @@
+"""Cancelling a screening: nothing of it is held or sold any more, and what was paid for it goes back.
+
+The operator's IAM permissions are what controls access to it; there is no address for it in the API.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.application.cancel_session import CancelSession, SessionCancellation
+from chalicelib.application.refunds import RefundSales
+from chalicelib.domain.payments import Fate
+from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
+from chalicelib.domain.reservations import RowsClosed, Sold
+from chalicelib.domain.sessions import Session
+from chalicelib.domain.times import to_iso
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.payments import DynamoPayments
+from chalicelib.infrastructure.reservations import DynamoReservations
+from chalicelib.infrastructure.rows import DynamoRows
+from chalicelib.infrastructure.sessions import DynamoSessions
+from infra.ops.connection import Connection, OpsError
+from infra.ops.text import Answer, counted
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def cancel(connection: Connection, session_id: str, *, sure: bool) -> Answer:
+    """Raises OpsError, also unless `sure`: then it says what would be cancelled."""
+    stage = Stage.of(connection)
+    try:
+        if not sure:
+            raise _unsure(stage.sessions.get(session_id), stage.sold(session_id))
+        return _done(stage.cancel(session_id))
+    except SessionNotFound as refusal:
+        look = f"or name another stage than {connection.stage!r} with --stage"
+        raise OpsError(
+            f"There is no screening {session_id!r} at {connection.where}: correct its id, {look}."
+        ) from refusal
+    except StoreUnavailable as refusal:
+        raise OpsError(
+            f"{connection.where} did not answer ({refusal.operation}): nothing is lost; run the command again once it "
+            "does, it goes on where it stopped."
+        ) from refusal
+
+
+@dataclass(frozen=True)
+class Stage:
+    sessions: DynamoSessions
+    rows: DynamoRows
+    cancel: CancelSession
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Stage":
+        client: DynamoDBClient = connection.client("dynamodb")
+        sessions = DynamoSessions(client, f"{connection.prefix}sessions")
+        rows = DynamoRows(client, f"{connection.prefix}rows")
+        reservations = DynamoReservations(client, f"{connection.prefix}reservations")
+        refund_sales = RefundSales(reservations, DynamoPayments(client, f"{connection.prefix}payments"), utc_now)
+        return cls(sessions, rows, CancelSession(sessions, rows, refund_sales, utc_now))
+
+    def sold(self, session_id: str) -> int:
+        """How many reservations own seats of it."""
+        try:
+            occupancy = self.rows.occupancy(self.sessions.get(session_id))
+        except RowsClosed as closed:
+            occupancy = closed.occupancy
+        return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
+
+
+def _unsure(session: Session, sold: int) -> OpsError:
+    title = f"{session.movie_title!r} at {to_iso(session.starts_at)} in {session.room}"
+    return OpsError(
+        f"This would cancel {title} for good and return {counted(sold, 'sale')}: say --yes if that is what you want."
+    )
+
+
+def _done(cancellation: SessionCancellation) -> Answer:
+    session, payments = cancellation.session, cancellation.payments
+    returned = sum(payment.fate is Fate.REFUNDED for payment in payments)
+    requested = sum(payment.fate is Fate.REFUND_REQUESTED for payment in payments)
+    sales = len(payments) + len(cancellation.unfinished)
+    data = {
+        "session": session.id,
+        "cancelled_at": to_iso(session.cancelled_at) if session.cancelled_at else None,
+        "sales": sales,
+        "returned": returned,
+        "requested": requested,
+        "unfinished": list(cancellation.unfinished),
+    }
+    lines = [f"{session.id} is cancelled: {counted(sales, 'sale')}, {returned} returned, {requested} on its way."]
+    if cancellation.unfinished:
+        being_finished = counted(len(cancellation.unfinished), "sale")
+        lines.append(f"{being_finished} still being finished by on_row_changed, which requests its return then.")
+    return Answer(data, "\n".join(lines))
