@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from infra import deploy, processes
+from infra import deploy, gateway, processes
 from infra import emulator as machine
 
 STAGE = "dev"
@@ -54,12 +54,20 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture(scope="package")
-def deployed(emulator_with_iam: str) -> Iterator[deploy.AppDeployment]:
+def returned() -> Iterator[tuple[str, gateway.Gateway]]:
+    """The simulated payment gateway and its address."""
+    with gateway.serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="package")
+def deployed(emulator_with_iam: str, returned: tuple[str, gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
     with pytest.MonkeyPatch.context() as environment:
         for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
+        environment.setenv("PAYMENTS_URL", returned[0])
         for name, value in machine.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)

@@ -17,6 +17,8 @@ from chalicelib.domain.signatures import signature
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.webhooks import DynamoWebhooks
 from infra import deploy, mailbox
+from infra.gateway import Gateway
+from infra.ops.__main__ import main
 
 STAGE = "dev"
 HANDLERS_SECONDS = 30
@@ -66,7 +68,7 @@ def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
     path = f"/api/reservations/{held.body['reservationId']}"
     assert api("GET", path).body["status"] == "pending"
 
-    sale = api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": "tx-456"})
+    sale = api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": f"tx-{uuid4()}"})
     assert (sale.status, sale.body["status"], sale.body["seats"]) == (200, "confirmed", ["A1", "B2"])
     (purchase,) = api("GET", f"/api/users/{user}/purchases").body["purchases"]
     assert purchase["saleId"] == sale.body["saleId"]
@@ -75,7 +77,7 @@ def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
 
 def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -> None:
     path = f"/api/reservations/{_hold(api, _scheduled(api), 'A1').body['reservationId']}"
-    api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": "tx-456"})
+    api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": f"tx-{uuid4()}"})
     _eventually(lambda: api("GET", f"{path}/invoice").status, 303)
 
     pdf = urllib3.request("GET", api("GET", f"{path}/invoice").headers["Location"])
@@ -110,7 +112,7 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
     address = f"{uuid4()}@example.com"
     request = {"sessionId": _scheduled(api), "userId": "ana", "seatNumbers": ["A1"], "email": address}
     held = api("POST", "/api/reservations", request, **{"Accept-Language": "pt-BR"})
-    payment = {"paymentMethod": "credit_card", "transactionId": "tx-456"}
+    payment = {"paymentMethod": "credit_card", "transactionId": f"tx-{uuid4()}"}
     assert api("POST", f"/api/reservations/{held.body['reservationId']}/confirm", payment).status == 200
 
     def told() -> bool:
@@ -118,6 +120,39 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
         return "Seus assentos para Oppenheimer" in " ".join(letter.subject for letter in letters)
 
     _eventually(told, True)
+
+
+def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned(
+    api: Api, returned: tuple[str, Gateway]
+) -> None:
+    """By the deployed handlers in their own roles: API, three streams, the refund queue."""
+    session_id, user, sold, second = _scheduled(api), f"user-{uuid4()}", f"tx-{uuid4()}", f"tx-{uuid4()}"
+    path = f"/api/reservations/{_hold(api, session_id, 'A10', 'B1', user=user).body['reservationId']}/confirm"
+    assert api("POST", path, {"paymentMethod": "credit_card", "transactionId": sold}).status == 200
+    assert api("POST", path, {"paymentMethod": "credit_card", "transactionId": second}).status == 409
+    _eventually(lambda: [one["amountCents"] for one in returned[1].listed(second)], [5000])
+
+    assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
+
+    _eventually(lambda: [one["amountCents"] for one in returned[1].listed(sold)], [5000])
+    _eventually(lambda: api("GET", f"/api/users/{user}/purchases").body["purchases"][0].get("status"), "refunded")
+    _eventually(
+        lambda: api("GET", f"/api/sessions/{session_id}/analytics").body["totals"],
+        {
+            "holds": 1,
+            "seatsInHolds": 2,
+            "sales": 1,
+            "seatsInSales": 2,
+            "expiries": 0,
+            "cancellations": 0,
+            "revenue": 50,
+            "refunds": 2,
+            "refunded": 100,
+            "netRevenue": 0,
+        },
+    )
+    assert api("GET", f"/api/sessions/{session_id}/seats").body["error"] == "SESSION_CANCELLED"
+    assert main(["payments", "--stage", STAGE]) == 0
 
 
 def test_cancelled_seats_are_free_again(api: Api) -> None:

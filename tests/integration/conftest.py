@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from localstack_client.session import Session
 
+from infra.ops.connection import Connection
 from infra.pump import Pump
-from tests.conftest import ApiServers
+from tests.conftest import STAGE, ApiServers
 from tests.http_api import Api
 from tests.redis_machine import RedisWire
 from tests.redis_machine import wire_to as wire_to_redis
@@ -95,6 +96,12 @@ def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
     while not come():
         assert time.monotonic() < deadline, "it has not come"
         pump.drain()
+
+
+def connection_over(wire: Wire) -> Connection:
+    """An operator's, whose calls go over the wire."""
+    known = Connection.to(STAGE)
+    return Connection(known.stage, wire.url, known.session)
 
 
 @pytest.fixture

@@ -1,11 +1,17 @@
 """What each path may cost, counted on the wire: DynamoDB calls, write units, and no call to anything else."""
 
 import uuid
+from collections import Counter
 
 import pytest
 
+from infra.ops.__main__ import main
+from infra.ops.cancel import Stage
+from tests.conftest import STAGE
 from tests.http_api import Api
 from tests.wire import Call, Wire
+
+from .conftest import connection_over
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +129,46 @@ def test_confirming_again_costs_one_read(wired_api: Api, wire: Wire, known_sessi
         wired_api.confirm(reservation)
 
     assert operations(calls) == ["GetItem"]
+
+
+def test_a_refused_payment_costs_one_call_more(wired_api: Api, wire: Wire, known_session: str) -> None:
+    """It writes one item, of 1 kB at most, and its entry in the sparse index of what is to be returned."""
+    paid = wired_api.hold(known_session, "A1").body["reservationId"]
+    wired_api.confirm(paid)
+    with wire.counting() as twice:
+        assert wired_api.confirm(paid, f"tx-{uuid.uuid4()}").status == 409
+    with wire.counting() as unknown:
+        assert wired_api.confirm("res-" + "y" * 33, f"tx-{uuid.uuid4()}").status == 404
+    with wire.counting() as no_id:
+        assert wired_api.confirm("no-id-of-ours").status == 404
+
+    assert operations(twice) == operations(unknown) == ["GetItem", "PutItem"]
+    assert write_units(twice) <= 2
+    assert no_id == []
+
+
+def test_a_payment_for_a_cancelled_screening_costs_three_calls(
+    wired_api: Api, wire: Wire, known_session: str, returns_old_item: bool
+) -> None:
+    reservation = wired_api.hold(known_session, "A1").body["reservationId"]
+    main(["cancel", known_session, "--yes", "--stage", STAGE])
+    with wire.counting() as calls:
+        assert wired_api.confirm(reservation).status == 410
+
+    read_again = [] if returns_old_item else ["GetItem"]
+    assert operations(calls) == ["GetItem", "UpdateItem", *read_again, "PutItem"]
+
+
+def test_cancelling_a_screening_costs_one_write_for_each_row_and_two_calls_for_each_sale(
+    wired_api: Api, wire: Wire, known_session: str
+) -> None:
+    for seats in (("A1", "A2"), ("A10", "B1")):
+        wired_api.confirm(wired_api.hold(known_session, *seats).body["reservationId"])
+    stage = Stage.of(connection_over(wire))
+    with wire.counting() as calls:
+        stage.cancel(known_session)
+
+    assert Counter(operations(calls)) == {"GetItem": 1 + 2, "UpdateItem": 2 + 1, "PutItem": 2}
 
 
 def test_cancelling_costs_three_calls(wired_api: Api, wire: Wire, known_session: str) -> None:

@@ -19,7 +19,7 @@ from chalicelib.application.relay import ROUTES
 from chalicelib.settings import load
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
 
-STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations"}
+STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations", "OnPaymentChanged": "payments"}
 QUEUE_HANDLERS = {
     "OnHoldLapsed",
     "OnEventToAudit",
@@ -29,6 +29,7 @@ QUEUE_HANDLERS = {
     "OnEventToNotification",
     "OnDeliveryToWebhook",
     "OnEventToCache",
+    "OnRefundRequested",
 }
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
@@ -258,6 +259,7 @@ def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template
         "Rows",
         "Reservations",
         "LiveHolds",
+        "Payments",
         "EventLog",
         "Analytics",
         "Ledger",

@@ -1,0 +1,89 @@
+"""A box office whose money is followed to the end: real tables, streams and queues, and the simulated gateway."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.api.batches import each_message
+from chalicelib.application.refunds import SettleRefund
+from chalicelib.domain.payments import Fate, Payment
+from chalicelib.infrastructure import dynamodb, queues
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.envelopes import event_in
+from chalicelib.infrastructure.gateway import HttpGateway
+from chalicelib.infrastructure.payments import DynamoPayments
+from chalicelib.infrastructure.queues import QueueUrls, Redelivery
+from infra.gateway import Gateway
+from infra.ops import dlq
+from infra.ops.connection import Connection
+from infra.ops.queues import queues_of
+from infra.pump import Pump, queue_source
+from tests.conftest import STAGE
+from tests.http_api import Api
+
+PATIENCE_SECONDS = 0.3
+
+
+@dataclass
+class Till:
+    """Feeds all handlers; failed refunds come again at once instead of after a pause. `settle` may be another one."""
+
+    app: Chalice
+    api: Api
+    prefix: str
+    gateway: Gateway
+    url: str
+    client: Any = field(default_factory=dynamodb.client)
+    sqs: Any = field(default_factory=queues.client)
+
+    def __post_init__(self) -> None:
+        self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
+        self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
+        self.pump = Pump(self.app, self.prefix)
+        name = "on_refund_requested"
+        redelivery = Redelivery(self.sqs, QueueUrls(self.sqs), pause=lambda _: 0)
+
+        def handle(event: Any, _: Any) -> Any:
+            return each_message(event["Records"], lambda record: self.settle(event_in(record)), redelivery)
+
+        ours = queue_source(name, handle, self.sqs, f"{self.prefix}-refunds", 10)
+        self.pump.sources = [ours if getattr(one, "name", "") == name else one for one in self.pump.sources]
+
+    def settling(self, gateway: Any, payments: Any = None) -> SettleRefund:
+        return SettleRefund(payments or self.payments, gateway, utc_now)
+
+    def payment(self, transaction_id: str) -> Payment:
+        found = self.payments.find(transaction_id)
+        assert found, f"nothing is known of {transaction_id}"
+        return found
+
+    def fate(self, transaction_id: str) -> tuple[str, str | None]:
+        payment = self.payment(transaction_id)
+        return payment.fate, payment.reason
+
+    def returned(self, transaction_id: str) -> list[dict[str, Any]]:
+        """What the gateway has given back of it."""
+        return self.gateway.listed(transaction_id)
+
+    def parked(self) -> dict[str, str]:
+        """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
+        letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
+        shown = dlq.show(self.sqs, letters, 1000).data["messages"]
+        return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
+
+    def assert_settled(self, transactions: Iterable[str]) -> None:
+        """The invariant: each is sold or returned, and the gateway has returned exactly those, once each."""
+        wanted = set(transactions)
+        fates = {transaction: self.payment(transaction).fate for transaction in wanted}
+        returned = Counter(one["transactionId"] for one in self.gateway.listed(None) if one["transactionId"] in wanted)
+        assert set(fates.values()) <= {Fate.SOLD, Fate.REFUNDED}, fates
+        assert returned == {transaction: 1 for transaction, fate in fates.items() if fate is Fate.REFUNDED}
+
+
+def a_transaction(behaviour: str = "") -> str:
+    """`behaviour` is what the simulated gateway is to do with it: -decline-3, -timeout, …"""
+    return f"tx-{uuid.uuid4().hex}{behaviour}"
