@@ -150,9 +150,9 @@ def payments() -> ports.Payments:
 
 @cache
 def payment_gateway() -> ports.PaymentGateway:
-    from chalicelib.infrastructure.gateway import HttpGateway
+    from chalicelib.infrastructure.gateway import GuardedGateway, HttpGateway
 
-    return HttpGateway(settings().payments_url)
+    return GuardedGateway(HttpGateway(settings().payments_url), breaker("payments"))
 
 
 @cache

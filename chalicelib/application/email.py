@@ -27,6 +27,10 @@ def _is_paid(event: Event, reservation: Reservation, now: datetime) -> bool:
     return reservation.state is State.CONFIRMED
 
 
+def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One sort of letter: the name of its templates, and whether its news still is one when it comes to be sent."""
@@ -38,6 +42,7 @@ class Kind:
 LETTERS: Mapping[EventType, Kind] = {
     EventType.RESERVATION_CREATED: Kind("held", _this_hold_is_live),
     EventType.PAYMENT_CONFIRMED: Kind("paid", _is_paid),
+    EventType.REFUND_COMPLETED: Kind("refunded", _always),
 }
 """Which event is written about. Another letter is an entry here and, for each language, two templates of its name in
 infrastructure/letters. A hold that lapsed or was given back is no news to the buyer who let it go."""

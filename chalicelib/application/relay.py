@@ -51,7 +51,7 @@ ROUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
     EventType.SESSION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
     EventType.REFUND_REQUESTED: (AUDIT, ANALYTICS, NOTIFICATION, REFUNDS),
-    EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, NOTIFICATION),
+    EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION),
 }
 """Who is told what: the queue of each consumer. infra/stateful.yaml makes the queues."""
 

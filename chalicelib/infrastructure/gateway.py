@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chalicelib.domain.payments import PaymentUnknown, RefundRefused
+from chalicelib.domain.ports import PaymentGateway
+
+from .breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -24,6 +27,10 @@ CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 MOST_TEXT = 200
 RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
 UNKNOWN = (404, "UNKNOWN_TRANSACTION")
+
+
+class GatewaySilent(RefundRefused):
+    """It did not answer, or not in time: whether the money was returned is unknown."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,23 @@ class HttpGateway:
                 redirect=False,
             )
         except (HTTPError, LocationValueError, OSError) as error:
-            raise RefundRefused(f"the payment gateway gave no answer: {error!r}") from error
+            raise GatewaySilent(f"the payment gateway gave no answer: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class GuardedGateway:
+    """While the gateway does not answer, most refunds come again later without having waited for it."""
+
+    gateway: PaymentGateway
+    breaker: Breaker
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        try:
+            return self.breaker.call(
+                lambda: self.gateway.refund(transaction_id, amount_cents, idempotency_key), (GatewaySilent,)
+            )
+        except BreakerOpen as error:
+            raise RefundRefused("the payment gateway was not asked: it has just failed") from error
 
 
 def _refund_id(status: int, body: dict[str, Any]) -> str:

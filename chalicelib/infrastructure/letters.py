@@ -122,6 +122,7 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "expires_at": reservation.expires_at,
         "reservation_id": reservation.id,
         "event": letter.event,
+        "returned": Decimal(letter.event.data.get("amountCents", 0)) / 100,
         **({"sale_id": sale.id, "paid_at": sale.paid_at} if sale else {}),
     }
 

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.mail import MailRefused, MailUnavailable, Message
+from chalicelib.domain.payments import RefundRefused
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Patience, State
+from chalicelib.infrastructure.gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.metrics import Metrics
 from chalicelib.infrastructure.ses import GuardedMail
 
@@ -245,3 +247,23 @@ def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ti
             "Metrics": [{"Name": "BreakerOpen", "Unit": "Count"}],
         }
     ]
+
+
+@dataclass
+class SilentGateway:
+    asked: int = 0
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        self.asked += 1
+        raise GatewaySilent("no answer") if transaction_id == "tx-1" else RefundRefused("declined")
+
+
+def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_declines_is_not() -> None:
+    gateway, patience = SilentGateway(), Patience(failures=2, pause_seconds=5, longest_pause_seconds=60)
+    guarded = GuardedGateway(gateway, Breaker("payments", patience, monotonic=lambda: 0.0))
+
+    for transaction_id in ("tx-2", "tx-2", "tx-2", "tx-1", "tx-1", "tx-1"):
+        with pytest.raises(RefundRefused):
+            guarded.refund(transaction_id, 100, "key")
+
+    assert gateway.asked == 5

@@ -33,13 +33,29 @@ def a_letter(kind: str, language: str = "en", zone: str = "UTC", **changes: str)
     return TemplateLetters(zone)(to_be_said(kind, language, session))
 
 
-def to_be_said(kind: str, language: str, session: Session) -> Letter:
+def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> Letter:
     reservation = replace(
         a_reservation("A1", "A2", session=session), id="res-1", amount=Decimal("1250.50"), expires_at=EXPIRES_AT
     )
     sold = reservation.confirmed(replace(a_sale(), id="sale-1"))
-    about: Reservation = sold if kind == "paid" else reservation
-    return Letter(kind, Contact("ana@example.com", language), an_event("event-1"), about, session)
+    about: Reservation = reservation if kind == "held" else sold
+    event = replace(an_event("event-1"), data={"amountCents": 125050, "transactionId": "tx-1", "reason": reason})
+    return Letter(kind, Contact("ana@example.com", language), event, about, session)
+
+
+def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
+    texts = {
+        (reason, language): TemplateLetters("UTC")(to_be_said("refunded", language, a_session(), reason))
+        for reason in ("screening_cancelled", "late", "twice", "reservation_cancelled")
+        for language in TONGUES
+    }
+
+    assert all("R$\xa01,250.50" in message.text for (_, language), message in texts.items() if language == "en")
+    assert all("R$\xa01.250,50" in message.html for (_, language), message in texts.items() if language == "pt-BR")
+    assert len({message.text for message in texts.values()}) == len({m.html for m in texts.values()}) == len(texts)
+    assert "The screening is cancelled" in texts["screening_cancelled", "en"].text
+    assert "They are yours" in texts["twice", "en"].html
+    assert "chegou depois" in texts["late", "pt-BR"].text
 
 
 EVERY_LETTER = [(kind.name, language) for kind in LETTERS.values() for language in TONGUES]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.relay import ANALYTICS, AUDIT, REFUNDS
+from chalicelib.application.relay import ANALYTICS, AUDIT, NOTIFICATION, REFUNDS
 from chalicelib.domain.events import Event, EventType, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import Fate, Payment, PaymentChange, PaymentUnknown, RefundReason, RefundRefused
 from chalicelib.domain.ports import Outgoing
@@ -238,7 +238,7 @@ def test_a_request_is_told_to_who_settles_it(till: Till) -> None:
 
     messages = till.requested("tx-2")
 
-    assert [message.queue for message in messages] == [AUDIT, ANALYTICS, REFUNDS]
+    assert {message.queue for message in messages} == {AUDIT, ANALYTICS, NOTIFICATION, REFUNDS}
     event = told(messages)
     assert (event.type, event.occurred_at, event.seats) == (EventType.REFUND_REQUESTED, NOW, ("A1",))
     assert event.data == {"transactionId": "tx-2", "reason": "twice", "amountCents": 2500}
