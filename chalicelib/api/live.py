@@ -3,8 +3,8 @@
     {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
                                                ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
 
-A row's message names all seats of it that are not free. The version counts the writes of the row, as in the seat map:
-keep what is newer. Whoever sees the version jump, or was away, asks for the seat map once.
+A row's message names all seats of it that are not free. The version counts the writes of the row: keep what is newer.
+What the version has jumped over, the row shows. Whoever has just come, or was away, asks for the seat map once.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,10 @@
 """The seat-map page: /. Below a stage its address ends with a slash, as in /dev/: its references are relative."""
 
+from urllib.parse import urlsplit
+
 from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
 
 from .answers import answered
 from .static import page
@@ -11,4 +15,10 @@ routes = Blueprint(__name__)
 @routes.route("/", methods=["GET"])
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
-    return page(request, "seats")
+    return page(request, "seats", connect_src=f"'self' {_origin(bootstrap.settings().live_url)}".strip())
+
+
+def _origin(url: str) -> str:
+    """wss://host:port of a WebSocket's address; empty where there is none."""
+    found = urlsplit(url)
+    return f"{found.scheme}://{found.netloc}" if found.netloc else ""

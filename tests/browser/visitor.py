@@ -48,6 +48,10 @@ class Visitor:
         if not request.url.startswith((f"{self.base_url}/", "data:")):
             self.faults.append(f"request to elsewhere: {request.url}")
 
+    def asked_for(self, path: str) -> int:
+        """How many requests went there."""
+        return sum(request.url.endswith(path) for request in self.requests)
+
     # Where they go
 
     def opens(self, path: str = "") -> Visitor:

@@ -1,10 +1,17 @@
-"""The seat-map page behind API Gateway, below the path of its stage."""
+"""The seat-map page behind API Gateway, below the path of its stage; and what its WebSocket brings."""
 
 import re
+import time
+from collections.abc import Callable
+from typing import Any
 
 import urllib3
+from playwright.sync_api import Browser
 
 from infra.deploy import AppDeployment
+from tests.browser.visitor import Visitor
+
+PATIENCE_SECONDS = 20
 
 
 def test_the_page_and_all_it_refers_to_are_found_below_the_stage(deployed: AppDeployment) -> None:
@@ -16,3 +23,31 @@ def test_the_page_and_all_it_refers_to_are_found_below_the_stage(deployed: AppDe
     assert len(references) == 4
     for reference in references:
         assert urllib3.request("GET", f"{deployed.url}/{reference}", retries=False).status == 200
+
+
+def test_what_others_do_is_on_the_screen_without_being_asked_for(
+    deployed: AppDeployment, api: Callable[..., Any], browser: Browser
+) -> None:
+    screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
+    scheduled = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
+    session_id = scheduled.body["sessionId"]
+    visitor = Visitor.with_own_profile(browser, deployed.url)
+    frames: list[str] = []
+    visitor.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
+    visitor.opens_screening(session_id)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not frames:
+        assert time.monotonic() < deadline, "the page was not subscribed"
+        visitor.page.wait_for_timeout(50)
+    assert "subscribed" in frames[0]
+    visitor.sees("A1", "free")
+    maps = visitor.asked_for(f"/{session_id}/seats")
+
+    held = api("POST", "/api/reservations", {"sessionId": session_id, "userId": "another", "seatNumbers": ["A1"]})
+
+    visitor.sees("A1", "held")
+    api("DELETE", f"/api/reservations/{held.body['reservationId']}")
+    visitor.sees("A1", "free")
+    assert visitor.asked_for(f"/{session_id}/seats") - maps <= 1, "the page asks seldom while it is told"
+    visitor.page.context.close()
+    assert visitor.faults == []

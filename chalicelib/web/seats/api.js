@@ -42,6 +42,11 @@ export const purchases = (userId, cursor) =>
 export const seats = (sessionId, signal) =>
   ask("GET", `api/sessions/${encodeURIComponent(sessionId)}/seats`, { signal });
 
+let live;
+
+/** Where the WebSocket is, asked for once; null where there is none, or where nobody could say. */
+export const liveUrl = () => (live ??= ask("GET", "api/live").then(({ url }) => url ?? null, () => (live = null)));
+
 /** `hold` is what the store remembers: its key goes with every try. */
 export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, waiting) =>
   insist(() => ask("POST", "api/reservations", { key, body: { sessionId, userId, seatNumbers, email } }), waiting);

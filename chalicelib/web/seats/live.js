@@ -1,14 +1,19 @@
 /**
- * A screening's seats as they change: today by asking again and again, behind an interface that a socket could serve.
+ * A screening's seats as they change: told by a WebSocket where there is one, else by asking again and again.
  *
- * Often while somebody looks, seldom while the page is hidden, never without a connection.
+ *   socket ──subscribed──► ask for the map once ──► rows as they change, each as it stands; the map again now and then
+ *   no socket, or it is gone ──► the map every second or two; never without a connection
  */
 
 import * as api from "./api.js";
+import * as clock from "./clock.js";
 
-const WATCHED_MS = 1500;
+const ALONE_MS = 1500;
+const TOLD_MS = 20_000; // heals what a message that got lost would have said
 const HIDDEN_MS = 20_000;
 const LONGEST_PAUSE_MS = 10_000;
+const CLOCKS_DIFFER_MS = 1000; // as far as we know: see clock.js
+const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 
 /**
  * Calls `arrived(seatMap)` for each map and `failed(failure)` for each try without one, until `stop()`.
@@ -16,7 +21,9 @@ const LONGEST_PAUSE_MS = 10_000;
  */
 export function follow(sessionId, { arrived, failed }) {
   const leaving = new AbortController();
+  const seen = new Seen();
   let timer;
+  let lapse;
   let asking = false;
   let again = false;
   let failures = 0;
@@ -28,16 +35,27 @@ export function follow(sessionId, { arrived, failed }) {
       return;
     }
     asking = true;
+    const began = seen.messages;
     try {
-      const seatMap = await api.seats(sessionId, leaving.signal);
+      seen.read(await api.seats(sessionId, leaving.signal), began);
       failures = 0;
-      if (!leaving.signal.aborted) arrived(seatMap);
+      show();
     } catch (failure) {
       failures += 1;
       if (!leaving.signal.aborted) failed(failure);
     }
     asking = false;
     schedule();
+  }
+
+  /** Also when the next hold lapses: that is no change that anybody would be told of. */
+  function show() {
+    if (leaving.signal.aborted || !seen.map) return;
+    clearTimeout(lapse);
+    const map = seen.now();
+    const next = Math.min(...map.seats.filter((seat) => seat.expiresAt).map(untilLapsed));
+    if (next < LONGEST_SLEEP_MS) lapse = setTimeout(show, next + 1);
+    arrived(map);
   }
 
   function schedule() {
@@ -49,9 +67,14 @@ export function follow(sessionId, { arrived, failed }) {
   function pause() {
     if (document.hidden) return HIDDEN_MS;
     const spread = 0.8 + Math.random() * 0.4; // thousands of pages must not ask in step
-    return Math.min(LONGEST_PAUSE_MS, WATCHED_MS * 2 ** failures) * spread;
+    const usual = socket.isOpen ? TOLD_MS : Math.min(LONGEST_PAUSE_MS, ALONE_MS * 2 ** failures);
+    return usual * spread;
   }
 
+  const socket = new Socket(sessionId, leaving.signal, {
+    changed: ask,
+    told: (rows) => seen.tell(rows) && show(),
+  });
   const here = () => !document.hidden && ask();
   document.addEventListener("visibilitychange", here, { signal: leaving.signal });
   addEventListener("online", ask, { signal: leaving.signal });
@@ -62,6 +85,82 @@ export function follow(sessionId, { arrived, failed }) {
     stop() {
       leaving.abort();
       clearTimeout(timer);
+      clearTimeout(lapse);
     },
   };
+}
+
+/** Milliseconds until a hold has surely lapsed. A seat must not be offered while it may be held. */
+const untilLapsed = ({ expiresAt }) => clock.left(expiresAt, Date.now() - CLOCKS_DIFFER_MS);
+
+/** The last map that was read, and the rows that were told since. */
+class Seen {
+  map = null;
+  messages = 0;
+  rows = new Map();
+
+  /** `began`: how many messages there were when the map was asked for. It knows all that they said. */
+  read(map, began) {
+    this.map = map;
+    for (const told of this.rows.values()) told.isNews &&= told.message > began;
+  }
+
+  /** Whether there is anything new in it: a row's higher version. */
+  tell(rows) {
+    this.messages += 1;
+    const news = rows.filter(({ row, version }) => !(this.rows.get(row)?.version >= version));
+    for (const row of news) this.rows.set(row.row, { ...row, message: this.messages, isNews: true });
+    return news.length > 0;
+  }
+
+  now() {
+    const told = new Map();
+    for (const { isNews, row, seats } of this.rows.values()) {
+      if (isNews) told.set(row, new Map(seats.map((seat) => [seat.number, seat])));
+    }
+    const seats = this.map.seats.map((seat) => {
+      const row = told.get(seat.number.replace(/\d+$/, ""));
+      const known = row ? (row.get(seat.number) ?? { number: seat.number, status: "available" }) : seat;
+      return known.expiresAt && untilLapsed(known) === 0 ? { number: known.number, status: "available" } : known;
+    });
+    const availableSeats = seats.filter((seat) => seat.status === "available").length;
+    return { ...this.map, seats, availableSeats };
+  }
+}
+
+/** Says `changed()` when it opens and when it closes; opens again, later each time, until it is aborted. */
+class Socket {
+  isOpen = false;
+  failures = 0;
+
+  constructor(sessionId, leaving, { changed, told }) {
+    Object.assign(this, { sessionId, leaving, changed, told });
+    leaving.addEventListener("abort", () => this.socket?.close());
+    this.open();
+  }
+
+  async open() {
+    const url = await api.liveUrl();
+    if (!url || this.leaving.aborted) return;
+    this.socket = new WebSocket(url);
+    this.socket.onopen = () => this.socket.send(JSON.stringify({ action: "subscribe", sessionId: this.sessionId }));
+    this.socket.onmessage = ({ data }) => this.heard(JSON.parse(data));
+    this.socket.onclose = () => this.closed();
+  }
+
+  heard(message) {
+    if (message.type === "rows") this.told(message.rows);
+    if (message.type !== "subscribed") return;
+    this.isOpen = true;
+    this.failures = 0;
+    this.changed();
+  }
+
+  closed() {
+    if (this.isOpen) this.changed();
+    this.isOpen = false;
+    this.failures += 1;
+    const pause = Math.min(60_000, 1000 * 2 ** this.failures) * (0.5 + Math.random() / 2);
+    if (!this.leaving.aborted) setTimeout(() => this.open(), pause);
+  }
 }
