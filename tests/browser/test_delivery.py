@@ -12,10 +12,6 @@ from tests.browser.visitor import PHONE
 from tests.http_api import Api
 
 SEATS_OF_THE_LARGEST_HALL = 2000
-SLOWER_THAN_THIS_MACHINE = 4
-"""As a phone of the middle range is to a laptop."""
-FRAMES_MS = 100
-"""What feels immediate."""
 
 
 def test_it_works_below_the_path_of_a_stage(visitor: Visitors, api: Api) -> None:
@@ -84,19 +80,21 @@ def test_every_file_of_the_page_is_asked_for_and_none_that_is_not_there(visitor:
     assert statuses == {200}
 
 
-def test_two_thousand_seats_stay_fluid_on_a_phone(visitor: Visitors, api: Api) -> None:
+def test_a_tap_redraws_one_seat_of_two_thousand(visitor: Visitors, api: Api) -> None:
+    """What makes it fluid on a phone; how fluid, `docs/architecture.md` says."""
     session_id = api.schedule(totalSeats=SEATS_OF_THE_LARGEST_HALL, seatsPerRow=50)
     reader = visitor(**PHONE)
-    processor = reader.page.context.new_cdp_session(reader.page)
-    processor.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER_THAN_THIS_MACHINE})
     reader.opens_screening(session_id)
     expect(reader.page.locator("[role=gridcell]")).to_have_count(SEATS_OF_THE_LARGEST_HALL)
 
-    until_painted = """seat => new Promise((painted) => {
-      const started = performance.now();
+    redrawn_by_a_tap_on = """seat => new Promise((redrawn) => {
+      const seats = new Set();
+      const note = ({ target }) => seats.add(target.closest("[role=gridcell]")?.dataset.seat ?? target.nodeName);
+      const everything = { subtree: true, childList: true, attributes: true };
+      const grid = document.querySelector("[role=grid]");
+      new MutationObserver((changes) => changes.forEach(note)).observe(grid, everything);
       document.querySelector(`[role=gridcell][data-seat=${seat}]`).click();
-      requestAnimationFrame(() => setTimeout(() => painted(performance.now() - started)));
+      requestAnimationFrame(() => setTimeout(() => redrawn([...seats])));
     })"""
-    times = [reader.page.evaluate(until_painted, f"T{place}") for place in range(20, 27)]
-
-    assert min(times) < FRAMES_MS  # the others tell what else this machine has to do
+    reader.page.evaluate(redrawn_by_a_tap_on, "T20")
+    assert set(reader.page.evaluate(redrawn_by_a_tap_on, "T21")) <= {"T20", "T21"}
