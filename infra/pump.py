@@ -447,7 +447,7 @@ class Pump:
             skipped = [stream.skip() for stream in streams]
             quiet_rounds = 0 if any(skipped) else quiet_rounds + 1
 
-    def drain(self, deadline_seconds: float = 10.0) -> int:
+    def drain(self, deadline_seconds: float = 60.0) -> int:
         """Feeds until streams are read and no message is visible; returns how many records were handled.
 
         What is delayed or hidden is not waited for. Raises PumpError when there is still work after the deadline.

@@ -8,7 +8,8 @@ from chalicelib.domain.ports import SeatCache
 
 @dataclass(frozen=True)
 class RefreshSeatCache:
-    """Makes the cache forget seats that are free again, and remember ids that came from idempotency keys.
+    """Makes the cache forget seats that are free again, and the map of a cancelled screening; and remember ids that
+    came from idempotency keys.
 
     Harmless twice: what is forgotten is gone, what is remembered is there. Harmless late and in any order: only entries
     of the very reservation that gave the seats back are forgotten, never of who has them by now; an entry too many or
@@ -21,6 +22,8 @@ class RefreshSeatCache:
         """Raises StoreUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
             self.cache.forget(event.session_id, event.reservation_id, event.seats)
+        if event.type is EventType.SESSION_CANCELLED:
+            self.cache.changed(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
             self.cache.remember_id(event.reservation_id)
 

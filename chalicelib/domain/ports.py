@@ -114,6 +114,10 @@ class SeatCache(Protocol):
         """The reservation no longer has the seats; who has them by now is not forgotten. Raises StoreUnavailable."""
         ...
 
+    def changed(self, session_id: str) -> None:
+        """A map of the screening's seats that was read before is out of date. Raises StoreUnavailable."""
+        ...
+
     def remember_id(self, reservation_id: str) -> None:
         """A reservation has been made under this id, which came from an idempotency key. Raises StoreUnavailable."""
         ...

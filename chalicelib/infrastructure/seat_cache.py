@@ -153,6 +153,11 @@ class SeatCache:
         with _as_refusal():
             self.connection.ask(lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED))
 
+    def changed(self, session_id: str) -> None:
+        """Raises StoreUnavailable."""
+        with _as_refusal():
+            self._tell(lambda _: None, session_id)
+
     # The seat map.
 
     def seat_map(self, session_id: str) -> tuple[int, Map | None]:

@@ -86,7 +86,7 @@ def test_a_hold_asks_redis_before_and_tells_it_after(gated_api: Api, meter: Mete
     with meter.reading() as cost:
         assert gated_api.hold(gated_session, "A2", "A3", Idempotency_Key=uuid.uuid4().hex).status == 201
 
-    assert cost == Cost(["UpdateItem", "PutItem"], 2)
+    assert cost == Cost(["UpdateItem", "UpdateItem", "PutItem"], 2)
 
 
 def test_a_confirmation_tells_redis_once(gated_api: Api, meter: Meter, gated_session: str) -> None:

@@ -551,7 +551,7 @@ def test_one_call_replays_a_hundred_numbers_and_says_where_to_go_on(
 
     assert first.body == {"sessionId": facts.session_id, "queued": 100, "nextAfterSequence": 101}
     assert second.body == {"sessionId": facts.session_id, "queued": 2}
-    pump.drain(deadline_seconds=60)
+    pump.drain(deadline_seconds=240)
 
 
 def test_an_unsigned_late_or_wrongly_signed_replay_is_401_as_is_an_unknown_webhook(subscriber: Subscriber) -> None:

@@ -177,8 +177,7 @@ export class Booking {
   async standsAt(hold, { status, saleId, expiresAt }) {
     if (status === "confirmed") return this.soldTo(hold, saleId);
     if (status !== "pending") return this.ended(hold, { code: `RESERVATION_${status.toUpperCase()}`, facts: {} });
-    const nearlyOver = clock.left(expiresAt) === 0;
-    if (nearlyOver) setTimeout(() => this.phase === "held" && this.check(), ASK_AGAIN_MS);
+    setTimeout(() => this.phase === "held" && this.check(), clock.left(expiresAt) + ASK_AGAIN_MS);
     return undefined;
   }
 
