@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from chalice.app import Chalice
@@ -19,6 +19,9 @@ from infra import gateway, processes
 from infra.pump import Pump
 from infra.race import instances
 from tests.http_api import Api
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 STAGE = "test"
 SETTINGS = {
@@ -33,6 +36,10 @@ SETTINGS = {
 
 SLOW_SECONDS = 1.0
 """How long the simulated payment gateway keeps back an answer that comes too late."""
+
+
+BROWSER_PATIENCE_MS = 20_000
+"""The machine may have other things to do; a test that passes waits for none of it."""
 
 
 class ApiServers(Protocol):
@@ -132,6 +139,22 @@ def server(api_servers: ApiServers) -> str:
 def quick(api_servers: ApiServers) -> Api:
     """An API process whose holds last one second."""
     return Api(api_servers(1, HOLD_SECONDS="1")[0])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One Chromium for all tests: Playwright allows no second one in a process."""
+    from playwright.sync_api import expect
+
+    from infra import browser as chromium
+
+    expect.set_options(timeout=BROWSER_PATIENCE_MS)
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(chromium.running())
+        except processes.CannotRunError as reason:
+            pytest.skip(str(reason))
+        yield running
 
 
 @pytest.fixture(scope="session")

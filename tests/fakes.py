@@ -225,10 +225,17 @@ class FakePayments:
         return self.known.get(transaction_id)
 
     def register_sale(self, payment: Payment) -> Payment:
-        return self._put(payment, lambda found: found.fate is Fate.REFUND_REQUESTED and not found.sale_id)
+        return self._put(payment, _to_be_returned_for_nothing)
 
     def request_refund(self, payment: Payment) -> Payment:
-        return self._put(payment, lambda found: found.fate is Fate.SOLD and found.sale_id == payment.sale_id != "")
+        if not payment.sale_id:
+            return self._put(payment, lambda _: False)
+        return self._put(
+            payment,
+            lambda found: (
+                _to_be_returned_for_nothing(found) or (found.fate is Fate.SOLD and found.sale_id == payment.sale_id)
+            ),
+        )
 
     def settle(self, payment: Payment) -> Payment:
         return self._end(payment, lambda _: replace(payment, fate=Fate.REFUNDED))
@@ -247,6 +254,10 @@ class FakePayments:
         if found.fate is Fate.REFUND_REQUESTED:
             self.known[payment.transaction_id] = ended(found)
         return self.known[payment.transaction_id]
+
+
+def _to_be_returned_for_nothing(payment: Payment) -> bool:
+    return payment.fate is Fate.REFUND_REQUESTED and not payment.sale_id
 
 
 @dataclass

@@ -182,7 +182,8 @@ class Payments(Protocol):
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """To be returned, if nothing is known of the transaction yet, or if it had bought this very sale."""
+        """To be returned, if nothing is known of the transaction yet. What has bought a sale also if it stands for this
+        very sale, or is to be returned for nothing: its sale was not told of yet."""
         ...
 
     def settle(self, payment: Payment) -> Payment:

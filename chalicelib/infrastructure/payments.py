@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 OUTSTANDING = "refund"
 """The one partition of the index. Refunds are rare; 1,000 requests a second would be its limit."""
 
+NOTHING_IS_KNOWN = "attribute_not_exists(transaction_id)"
+TO_BE_RETURNED_FOR_NOTHING = "(#fate = :requested AND attribute_not_exists(sale_id))"
+"""Its sale may be told of later than a request to return it: see relay.py."""
+
 REMEMBERED = timedelta(days=30)
 """How long it is known that there was no such payment: no message about it comes again after that."""
 
@@ -34,23 +38,24 @@ class DynamoPayments:
         return payment_of(item) if item else None
 
     def register_sale(self, payment: Payment) -> Payment:
-        nothing_is_known = "attribute_not_exists(transaction_id)"
-        to_be_returned_for_nothing = "(#fate = :requested AND attribute_not_exists(sale_id))"
         return self._put(
             payment,
-            f"{nothing_is_known} OR {to_be_returned_for_nothing}",
+            f"{NOTHING_IS_KNOWN} OR {TO_BE_RETURNED_FOR_NOTHING}",
             {":requested": {"S": Fate.REFUND_REQUESTED}},
         )
 
     def request_refund(self, payment: Payment) -> Payment:
-        nothing_is_known = "attribute_not_exists(transaction_id)"
         if not payment.sale_id:
-            return self._put(payment, nothing_is_known, {})
+            return self._put(payment, NOTHING_IS_KNOWN, {})
         has_bought_this_sale = "(#fate = :sold AND sale_id = :sale)"
         return self._put(
             payment,
-            f"{nothing_is_known} OR {has_bought_this_sale}",
-            {":sold": {"S": Fate.SOLD}, ":sale": {"S": payment.sale_id}},
+            f"{NOTHING_IS_KNOWN} OR {TO_BE_RETURNED_FOR_NOTHING} OR {has_bought_this_sale}",
+            {
+                ":requested": {"S": Fate.REFUND_REQUESTED},
+                ":sold": {"S": Fate.SOLD},
+                ":sale": {"S": payment.sale_id},
+            },
         )
 
     def settle(self, payment: Payment) -> Payment:

@@ -1,20 +1,14 @@
 """Browsers in front of the real page and the real API: one browser for all tests, a context for each visitor."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
-from infra import browser as chromium
-from infra.processes import CannotRunError
 from tests.browser.visitor import Visitor
 from tests.conftest import ApiServers
 from tests.http_api import Api
-
-PATIENCE_MS = 20_000
-"""The machine may have other things to do; a test that passes waits for none of it."""
 
 SHORT_HOLD_SECONDS = 4
 
@@ -22,17 +16,6 @@ SHORT_HOLD_SECONDS = 4
 class Visitors(Protocol):
     def __call__(self, base_url: str = "", **context: Any) -> Visitor:
         """Somebody with a browser profile of their own, in front of that API (default: the tests' own)."""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with ExitStack() as stack:
-        try:
-            running = stack.enter_context(chromium.running())
-        except CannotRunError as reason:
-            pytest.skip(str(reason))
-        yield running
 
 
 @pytest.fixture

@@ -113,6 +113,15 @@ def test_a_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sal
     assert payments.settle(request.returned("re-1", LATER)) == sale, "and is not returned any more"
 
 
+def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
+    """Its screening may be cancelled before the sale is told of."""
+    payments.request_refund(payment_for_unknown(sale.transaction_id, "res-made-up", NOW))
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+
+    assert payments.request_refund(request) == request
+    assert payments.register_sale(sale) == request
+
+
 def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -> None:
     payments.register_sale(sale)
 

@@ -13,7 +13,6 @@ import urllib3
 
 from infra import deploy, gateway, processes
 from infra import emulator as machine
-from tests.browser.conftest import browser as browser
 
 STAGE = "dev"
 HOLD_SECONDS = 3

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.domain.events import Event
+from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import to_body
@@ -110,13 +111,14 @@ def lapse(till: Till, reservation_id: str) -> None:
         ExpressionAttributeValues={":past": expired},
     )
     seats = {f"#s{number}": seat["S"] for number, seat in enumerate(item["seats"]["L"])}
-    till.client.update_item(
-        TableName=f"{till.prefix}-rows",
-        Key={"id": {"S": f"{item['session_id']['S']}#A"}},
-        UpdateExpression="SET " + ", ".join(f"seats.{name}.x = :past" for name in seats),
-        ExpressionAttributeNames=seats,
-        ExpressionAttributeValues={":past": expired},
-    )
+    for name, seat in seats.items():
+        till.client.update_item(
+            TableName=f"{till.prefix}-rows",
+            Key={"id": {"S": f"{item['session_id']['S']}#{row_of(seat)}"}},
+            UpdateExpression=f"SET seats.{name}.x = :past",
+            ExpressionAttributeNames={name: seat},
+            ExpressionAttributeValues={":past": expired},
+        )
 
 
 KINDS: dict[str, tuple[Callable[[Till, str, str], Answer], int, str]] = {

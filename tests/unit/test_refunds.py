@@ -26,6 +26,8 @@ from chalicelib.domain.reservations import Reservation
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import Crash, FakeGateway, FakePayments, crash, interposed
 
+from .test_rebuild import Stage
+
 
 @dataclass
 class Till:
@@ -385,8 +387,6 @@ steps = some.lists(
 
 @given(steps)
 def test_every_payment_ends_as_a_sale_or_a_refund_and_none_is_returned_twice(history: list[tuple[str, Any]]) -> None:
-    from .test_rebuild import Stage
-
     stage, sent = Stage(), set[str]()
     for step in history:
         known = ["res-made-up", *stage.reservations.stored]
