@@ -20,9 +20,9 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dead_letters import give_back, receive
 from chalicelib.infrastructure.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
-from infra.ops.dlq import give_back, receive
 from infra.ops.queues import Queue, queues_of
 from infra.ops.rebuild import Screening
 from infra.ops.text import Answer, aligned, counted
@@ -105,13 +105,13 @@ def stream_failures(connection: Connection, limit: int | None, progress: Progres
     outcomes: list[Outcome] = []
     messages: list[Any] = []
     try:
-        while len(outcomes) < most and (batch := receive(replay.sqs, queue, most - len(outcomes))):
+        while len(outcomes) < most and (batch := receive(replay.sqs, queue.url, most - len(outcomes))):
             messages += batch
             for message in batch:
                 outcomes.append(replay(message))
                 progress(f"replayed {len(outcomes)} of {counted(most, 'batch').replace('batchs', 'batches')}")
     finally:
-        give_back(replay.sqs, queue, [m for m in messages if m["MessageId"] not in _done(outcomes)])
+        give_back(replay.sqs, queue.url, [m for m in messages if m["MessageId"] not in _done(outcomes)])
     return _told(connection, outcomes)
 
 
