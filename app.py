@@ -10,6 +10,7 @@ from chalicelib.api import (
     answers,
     audit,
     batches,
+    board,
     health,
     invoices,
     limits,
@@ -38,6 +39,7 @@ app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
 app.register_blueprint(webhooks.routes)
 app.register_blueprint(health.routes)
+app.register_blueprint(board.routes)
 app.register_blueprint(openapi.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.application.hold import PlaceHold
     from chalicelib.application.invoices import IssueInvoice, LinkInvoice
     from chalicelib.application.live import ShowChanges, StopWatching, Watch
+    from chalicelib.application.operations import LookAtLetters, Redrive, ShowRecentBoard
     from chalicelib.application.queries import (
         CheckReadiness,
         ListPurchases,
@@ -257,6 +258,22 @@ def redelivery() -> Redelivery:
 
 
 @cache
+def queue_board() -> ports.QueueBoard:
+    from chalicelib.application.operations import QUEUES
+    from chalicelib.infrastructure.queue_board import SqsQueueBoard
+
+    return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, ("stream-failures",))
+
+
+@cache
+def refusals() -> ports.Refusals:
+    from chalicelib.infrastructure.refusal_counts import NotCounted, RedisRefusals
+
+    connection = redis()
+    return RedisRefusals(connection, settings().table_prefix, clock()) if connection else NotCounted()
+
+
+@cache
 def viewers() -> ports.Viewers:
     from chalicelib.infrastructure.viewers import DynamoViewers
 
@@ -407,6 +424,31 @@ def check_readiness() -> CheckReadiness:
     asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
     connection = redis()
     return CheckReadiness([*asked, probes.redis(connection)] if connection else asked)
+
+
+# The operator's board.
+
+
+@cache
+def show_board() -> ShowRecentBoard:
+    from chalicelib.application.operations import ShowBoard, ShowRecentBoard
+
+    show = ShowBoard(sessions(), analytics(), queue_board(), refusals(), check_readiness(), clock())
+    return ShowRecentBoard(show, clock())
+
+
+@cache
+def look_at_letters() -> LookAtLetters:
+    from chalicelib.application.operations import LookAtLetters
+
+    return LookAtLetters(queue_board())
+
+
+@cache
+def redrive() -> Redrive:
+    from chalicelib.application.operations import Redrive
+
+    return Redrive(queue_board(), show_board())
 
 
 # Live seat maps.

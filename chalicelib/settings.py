@@ -71,6 +71,8 @@ class Settings:
     time_zone: str
     seller: tuple[str, ...]
     invoices_bucket: str
+    operations_board: bool
+    """Whether the operator's board and its API are there. They have no access control of their own yet."""
 
     @property
     def is_local(self) -> bool:
@@ -97,6 +99,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         time_zone=_time_zone(environment),
         seller=_lines(environment.get("SELLER", "")) or _lines(SELLER),
         invoices_bucket=environment.get("INVOICES_BUCKET") or _emulated_bucket(environment, f"{prefix}-invoices"),
+        operations_board=_switch(environment, "OPERATIONS_BOARD", default=stage in LOCAL_STAGES),
     )
 
 
@@ -130,6 +133,13 @@ def _rate_limits(environment: Mapping[str, str], stage: str) -> RateLimits:
     except ValueError as error:
         example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
         raise SettingInvalid(f"RATE_LIMITS must be `off`, or entries such as {example}, not {str(error)!r}.") from error
+
+
+def _switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environment.get(name) or ("on" if default else "off")
+    if text not in ("on", "off"):
+        raise SettingInvalid(f"{name} must be on or off, not {text!r}.")
+    return text == "on"
 
 
 def _id_secret(environment: Mapping[str, str], stage: str) -> str:

@@ -27,7 +27,7 @@ BASE_URL = "http://127.0.0.1:8000"
 BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservation", "list_purchases")
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 """What of an answer the requests after it are about."""
-SUPPLIED = {"userId": "user-123", "webhookId": "yours"}
+SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
 """Only who has its secret can sign for a webhook: the request for a replay is refused as it stands there."""
 FRESH = {"Idempotency-Key": "{{$guid}}"}
 """Made anew for each request, by the tools themselves."""

@@ -1,19 +1,20 @@
 """The ports in memory. They pass the contract tests that DynamoDB and SQS pass, so that a use case may trust them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
-from chalicelib.domain.analytics import NOTHING, Tally
+from chalicelib.domain.analytics import NOTHING, Tally, bucket_of
 from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.mail import MailRefused, Message
+from chalicelib.domain.operations import DeadLetter, QueueState, Redriven, RefusalCounts
 from chalicelib.domain.payments import Fate, Payment, PaymentUnknown, RefundRefused
 from chalicelib.domain.ports import InvoiceLink, Outgoing, Page
-from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
+from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, SessionNotFound
 from chalicelib.domain.reservations import (
     CountedHold,
     Held,
@@ -443,6 +444,58 @@ class FakeCourier:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+@dataclass
+class FakeRefusals:
+    """`there` is False where nothing counts."""
+
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    there: bool = True
+    answered: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def add(self, code: str) -> None:
+        if self.there:
+            self.answered.append((bucket_of(self.clock()), code))
+
+    def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+        if not self.there:
+            return None
+        by_bucket = {bucket: Counter(code for at, code in self.answered if at == bucket) for bucket in buckets}
+        return {bucket: dict(counts) for bucket, counts in by_bucket.items() if counts}
+
+
+@dataclass
+class FakeQueueBoard:
+    """`waiting` and `parked` are bodies, by queue. A queue of failures has no source."""
+
+    consumers: tuple[str, ...] = ("email", "expiry")
+    failures: tuple[str, ...] = ("stream-failures",)
+    waiting: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    parked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def park(self, name: str, *bodies: str) -> None:
+        self.parked[name] += bodies
+
+    def states(self) -> Sequence[QueueState]:
+        return [
+            QueueState(name, len(self.waiting[name]), 0, 0, len(self.parked[name]), name in self.consumers)
+            for name in (*self.consumers, *self.failures)
+        ]
+
+    def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+        if name not in (*self.consumers, *self.failures):
+            raise QueueNotFound(name)
+        moment = datetime.now(UTC)
+        return [DeadLetter(body, moment, None, None, 1, {}, body) for body in self.parked[name][:most]]
+
+    def redrive(self, name: str, most: int) -> Redriven:
+        if name not in self.consumers:
+            raise QueueNotFound(name)
+        letters = self.parked[name]
+        moved, self.parked[name] = letters[:most], letters[most:]
+        self.waiting[name] += moved
+        return Redriven(len(moved), len(self.parked[name]))
 
 
 class Crash(Exception):

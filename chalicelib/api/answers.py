@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
+from chalicelib import bootstrap
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
 
@@ -67,6 +68,9 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
     refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
     refusals.SessionCancelled: Refused(410, "SESSION_CANCELLED", lambda e: {"sessionId": e.session_id}),
+    schemas.UnnamedMediaType: Refused(415, "UNSUPPORTED_MEDIA_TYPE"),
+    refusals.QueueNotFound: Refused(404, "QUEUE_NOT_FOUND", lambda e: {"queue": e.queue}),
+    refusals.QueueOutOfReach: Refused(403, "QUEUE_OUT_OF_REACH"),
     refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
     refusals.SignatureInvalid: Refused(401, "SIGNATURE_INVALID", headers={"WWW-Authenticate": "Cinema-Signature"}),
     refusals.WebhookDisabled: Refused(409, "WEBHOOK_DISABLED"),
@@ -167,11 +171,13 @@ def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Res
     refused = _refused(error)
     if refused is None:
         log.exception("unexpected", path=path, request_id=_request_id(request))
+        bootstrap.refusals().add(CHALICE_CODES["InternalServerError"].code)
         return _error(CHALICE_CODES["InternalServerError"], {"requestId": _request_id(request)}, {}, request)
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
+    bootstrap.refusals().add(refused.code)
     return _error(
         refused,
         refused.facts(error),

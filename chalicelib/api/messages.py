@@ -37,6 +37,15 @@ MESSAGES: dict[str, dict[str, str]] = {
         ENGLISH: "This room has no seats {seats}.",
         PORTUGUESE: "Esta sala não tem os assentos {seats}.",
     },
+    "QUEUE_NOT_FOUND": {
+        ENGLISH: "No queue {queue} has dead letters here.",
+        PORTUGUESE: "Nenhuma fila {queue} tem mensagens mortas aqui.",
+    },
+    "QUEUE_OUT_OF_REACH": {
+        ENGLISH: "This deployment has no right to its dead letters: use the command line, with your own credentials.",
+        PORTUGUESE: "Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas "
+        "credenciais.",
+    },
     "METHOD_NOT_ALLOWED": {
         ENGLISH: "This address does not know the method {method}.",
         PORTUGUESE: "Este endereço não aceita o método {method}.",

@@ -15,16 +15,18 @@ from chalice.app import NotFoundError
 from msgspec import Meta
 
 from chalicelib.application.analytics import SessionAnalytics
+from chalicelib.application.operations import Board
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.domain import refusals
-from chalicelib.domain.analytics import Tally
+from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.operations import DeadLetter, QueueState, Redriven, ScreeningNumbers
 from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
 from chalicelib.domain.rate_limits import Quota, Standing
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 
-from . import schemas
+from . import board_wire, schemas
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,16 @@ DEPENDENCIES = (
     DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),
     DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="TimeoutError", breaker="open", trips=1),
 )
+BOARD = Board(
+    as_of=NOW,
+    screenings=Page([ScreeningNumbers(SESSION, {bucket_of(NOW): COUNTED}, COUNTED)], None),
+    queues=(QueueState("email", 3, 1, 0, 2, True), QueueState("stream-failures", 0, 0, 0, 0, False)),
+    refusals={bucket_of(NOW): {"SEAT_ALREADY_RESERVED": 41, "RESERVATION_EXPIRED": 2}},
+    dependencies=DEPENDENCIES,
+)
+LETTER = DeadLetter(
+    "219f8380-5770-4cc2-8c3e-5c715e145f5e", NOW, "MailUnavailable('SES: Throttling')", 5, 1, {}, '{"version": 1}'
+)
 IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), DEPENDENCIES[1])
 
 REFUSALS: tuple[Exception, ...] = (
@@ -139,6 +151,9 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.SessionNotFound(SESSION.id),
     refusals.ReservationNotFound(PENDING.id),
     refusals.SeatsNotFound(("C9",)),
+    refusals.QueueNotFound("letters"),
+    refusals.QueueOutOfReach(),
+    schemas.UnnamedMediaType(),
     refusals.SeatsUnavailable(("A1",)),
     refusals.TooManyHolds(2, PENDING.expires_at),
     refusals.InvoiceNotReady(SOLD.id),
@@ -164,6 +179,7 @@ PATH = {
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
     "user_id": Parameter("user_id", "The buyer's id, as in the hold.", str, USER),
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK),
+    "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
 }
 LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=schemas.LARGEST_PAGE)], 20)
 CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
@@ -188,16 +204,18 @@ IDEMPOTENCY_KEY = Parameter(
 
 SCREENINGS, RESERVATIONS, NUMBERS_AND_FACTS, SERVICE = "Screenings", "Reservations", "Numbers and facts", "Service"
 WEBHOOKS = "Webhooks"
+OPERATING = "Operations"
 
 TOPICS = {
     SCREENINGS: "What is on, and which seats are free.",
     RESERVATIONS: "Hold seats for 30 seconds, pay for them or give them back; and what was bought.",
     NUMBERS_AND_FACTS: "What has happened to a screening.",
     WEBHOOKS: "For who is told of events by HTTP: see docs/webhooks.md.",
+    OPERATING: "For operators: how sales go, what waits and what was refused. Only there where it is switched on.",
     SERVICE: "Whether the system is well, and this document.",
 }
 
-FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /assets/{part}/{file}"})
+FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /operations", "GET /assets/{part}/{file}"})
 """Pages and files: no part of the contract."""
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -320,6 +338,30 @@ OPERATIONS: Mapping[str, Operation] = {
         gives=schemas.ReplayedBody(SESSION.id, 100, 111),
         status=202,
         refuses=(refusals.SignatureInvalid, refusals.WebhookDisabled),
+    ),
+    "GET /api/operations": Operation(
+        OPERATING,
+        "The operator's board",
+        says="The screenings that run or come next, three hours of five minutes each, queues, refusals, dependencies. "
+        "Up to two seconds old.",
+        query=(CURSOR,),
+        gives=board_wire.board(BOARD),
+        refuses=(NotFoundError, refusals.CursorInvalid),
+    ),
+    "GET /api/operations/queues/{queue}/letters": Operation(
+        OPERATING,
+        "Some dead letters of a queue",
+        says="They stay where they are.",
+        gives=board_wire.letters("email", [LETTER]),
+        refuses=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
+    ),
+    "POST /api/operations/queues/{queue}/redrive": Operation(
+        OPERATING,
+        "Give dead letters back to their queue",
+        says="At most as many as there are when it begins.",
+        takes=board_wire.RedriveRequest(),
+        gives=board_wire.redriven("email", Redriven(2, 0)),
+        refuses=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
     ),
     "GET /health": Operation(
         SERVICE, "Alive; no dependency is touched", gives=schemas.HealthBody("ok"), asks_the_database=False

@@ -64,6 +64,10 @@ class BodyTooLarge(Exception):
     """The body is longer than any request of the contract can be."""
 
 
+class UnnamedMediaType(Exception):
+    """A body that does not say what it is, where that matters: Chalice takes it for JSON."""
+
+
 # Requests.
 
 
@@ -140,7 +144,12 @@ def page_wanted(request: Request) -> tuple[int, str | None]:
     limit = query.get("limit", "20")
     if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
         raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
-    return int(limit), query.get("cursor") or None
+    return int(limit), cursor_wanted(request)
+
+
+def cursor_wanted(request: Request) -> str | None:
+    query: Mapping[str, str] = request.query_params or {}
+    return query.get("cursor") or None
 
 
 def starting_from(request: Request) -> datetime | None:

@@ -44,8 +44,7 @@ class SessionAnalytics:
 
     @property
     def occupancy(self) -> Decimal:
-        """Sold seats ÷ all seats."""
-        return Decimal(self.total.seats_in_sales) / self.total_seats
+        return self.total.occupancy_of(self.total_seats)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class Tally:
     def revenue(self) -> Decimal:
         return Decimal(self.revenue_cents) / 100
 
+    def occupancy_of(self, total_seats: int) -> Decimal:
+        """Sold seats ÷ all seats."""
+        return Decimal(self.seats_in_sales) / total_seats
+
     @property
     def refunded(self) -> Decimal:
         return Decimal(self.refunded_cents) / 100

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .analytics import Tally
     from .invoices import Bill, Invoice
     from .mail import Letter, Message
+    from .operations import DeadLetter, QueueState, Redriven, RefusalCounts
     from .rate_limits import Quota, Verdict
     from .webhooks import Delivery, Notification, Secret, Webhook
 
@@ -384,3 +385,29 @@ class InvoiceFiles(Protocol):
         ...
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink: ...
+
+
+class Refusals(Protocol):
+    """Counts what was refused, for operators; where it can't be counted, it is not."""
+
+    def add(self, code: str) -> None:
+        """One more answer with this code of the contract, at this moment. Never raises, hardly ever waits."""
+        ...
+
+    def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+        """What was counted in each of these five minutes; None where nothing counts, or it can't be read now."""
+        ...
+
+
+class QueueBoard(Protocol):
+    """The stage's queues, as its operators see them. Everything raises StoreUnavailable or QueueOutOfReach."""
+
+    def states(self) -> Sequence[QueueState]: ...
+
+    def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+        """Some dead letters of that queue, which stay where they are. Raises QueueNotFound."""
+        ...
+
+    def redrive(self, name: str, most: int) -> Redriven:
+        """Gives dead letters back to that queue, at most as many as there are now. Raises QueueNotFound."""
+        ...

@@ -153,6 +153,17 @@ class WebhookDisabled(Refusal):
 
 
 @dataclass(eq=False)
+class QueueNotFound(Refusal):
+    """No queue of that name has dead letters that could be asked for or given back."""
+
+    queue: str
+
+
+class QueueOutOfReach(Refusal):
+    """We have no right to look into this stage's dead letters or to move them."""
+
+
+@dataclass(eq=False)
 class StoreUnavailable(Refusal):
     """The database did not answer, or asked us to slow down. Whether the request took effect is unknown: ask again."""
 

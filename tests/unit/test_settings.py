@@ -26,6 +26,7 @@ def test_nothing_need_be_set_on_ones_own_machine() -> None:
         time_zone="UTC",
         seller=settings.seller,
         invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
+        operations_board=True,
     )
     assert settings.id_secret
 
@@ -67,6 +68,7 @@ def test_what_is_set_is_taken() -> None:
         time_zone="America/Sao_Paulo",
         seller=("Cine São José", "Rua A, 1"),
         invoices_bucket="ours",
+        operations_board=False,
     )
 
 
@@ -159,3 +161,13 @@ def test_a_rate_limit_that_makes_no_sense_is_refused_by_its_own_words(setting: s
     with pytest.raises(SettingInvalid, match=r"RATE_LIMITS must be") as refused:
         load({"RATE_LIMITS": setting})
     assert repr(named) in str(refused.value)
+
+
+@pytest.mark.parametrize(("stage", "switch", "there"), [("prod", "on", True), ("local", "off", False)])
+def test_the_operators_board_can_be_switched(stage: str, switch: str, there: bool) -> None:
+    assert load({"STAGE": stage, "ID_SECRET": "s", "OPERATIONS_BOARD": switch}).operations_board is there
+
+
+def test_a_switch_is_on_or_off() -> None:
+    with pytest.raises(SettingInvalid, match="OPERATIONS_BOARD must be on or off, not 'yes'"):
+        load({"OPERATIONS_BOARD": "yes"})

@@ -1,0 +1,61 @@
+"""The operator's board: the page /operations, and /api/operations, what it shows and does.
+
+There is no access control yet, so it is there only where the setting OPERATIONS_BOARD says so.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from chalice.app import Blueprint, NotFoundError, Request, Response
+
+from chalicelib import bootstrap
+
+from . import board_wire, schemas, static
+from .answers import answered, ok
+
+routes = Blueprint(__name__)
+
+View = Callable[..., Response]
+
+
+def _where_switched_on(view: View) -> View:
+    """Elsewhere nothing is there."""
+
+    @wraps(view)
+    def shown(request: Request, **path: str) -> Response:
+        if not bootstrap.settings().operations_board:
+            raise NotFoundError
+        return view(request, **path)
+
+    return shown
+
+
+@routes.route("/operations", methods=["GET"])
+@answered(routes)
+@_where_switched_on
+def show_operations_page(request: Request) -> Response:
+    return static.page(request, "operations")
+
+
+@routes.route("/api/operations", methods=["GET"])
+@answered(routes)
+@_where_switched_on
+def show_board(request: Request) -> Response:
+    board = bootstrap.show_board()(schemas.cursor_wanted(request))
+    return ok(board_wire.board(board))
+
+
+@routes.route("/api/operations/queues/{queue}/letters", methods=["GET"])
+@answered(routes)
+@_where_switched_on
+def look_at_letters(request: Request, queue: str) -> Response:
+    letters = bootstrap.look_at_letters()(queue)
+    return ok(board_wire.letters(queue, letters))
+
+
+@routes.route("/api/operations/queues/{queue}/redrive", methods=["POST"])
+@answered(routes)
+@_where_switched_on
+def redrive_queue(request: Request, queue: str) -> Response:
+    redriven = bootstrap.redrive()(queue, board_wire.most_to_redrive(request))
+    return ok(board_wire.redriven(queue, redriven))
