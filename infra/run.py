@@ -148,6 +148,7 @@ def _greet(system: Running, session_id: str) -> None:
         f"""
   The page     {system.api_url}/
   API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
+  Operations   {system.api_url}/operations
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
   Events       {system.events}
