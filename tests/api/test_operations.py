@@ -72,7 +72,7 @@ def dead_letters(data_stack: str) -> Iterator[Callable[..., None]]:
 
     yield park
     for name in ("audit", "audit-dlq"):
-        while found := sqs.receive_message(QueueUrl=url(name), MaxNumberOfMessages=10).get("Messages"):
+        while found := sqs.receive_message(QueueUrl=url(name), MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
             for message in found:
                 sqs.delete_message(QueueUrl=url(name), ReceiptHandle=message["ReceiptHandle"])
 

@@ -188,7 +188,7 @@ function bar(share, kind) {
 
 function screenings() {
   if (!board.screenings) return el("p", { class: "hint" }, say("unreadable"));
-  const columns = ["screening", "occupancy", "heldSeats", "revenue", "holds", "expiries", "conversion"];
+  const columns = ["screening", "occupancy", "heldSeats", "revenue", "holds", "expired", "conversion"];
   return [
     board.screenings.length
       ? el(
@@ -209,13 +209,14 @@ function screenings() {
 }
 
 function screening(each) {
+  const href = `./#/screenings/${encodeURIComponent(each.sessionId)}`;
   return el(
     "tr",
     { role: "row" },
     el(
       "th",
       { scope: "row", role: "rowheader" },
-      el("a", { href: `./#/screenings/${encodeURIComponent(each.sessionId)}`, class: "movie" }, each.movieTitle),
+      el("a", { href, class: "movie", "data-key": `screening-${each.sessionId}` }, each.movieTitle),
       el("span", { class: "hint" }, `${dayAndTime(each.startTime)} · ${say("room", each.roomNumber)}`),
     ),
     cell(
@@ -227,7 +228,7 @@ function screening(each) {
     cell("heldSeats", "count", number(each.heldSeats)),
     cell("revenue", "count", money(each.revenue)),
     cell("holds", "count", number(each.holds)),
-    cell("expiries", "count", number(each.expiries)),
+    cell("expired", "count", number(each.expiries)),
     cell("conversion", "count", percent(each.conversion)),
   );
 }

@@ -84,7 +84,7 @@ function redrive({ name, deadLetters }, changed) {
     go.disabled = true;
     try {
       const { moved, left } = await api.redrive(name);
-      tell(say("moved", number(moved), name, number(left)));
+      tell(say("moved", moved, name, left));
     } catch (failure) {
       tell(failure.message || say("failed"), { urgent: true });
     }
@@ -93,7 +93,7 @@ function redrive({ name, deadLetters }, changed) {
   };
   const go = button("confirm", say("redrive"), undefined, send, "primary");
   const dialog = opened(
-    say("confirmRedrive", number(deadLetters), name),
+    say("confirmRedrive", deadLetters, name),
     el("p", {}, say("confirmHint")),
     el("div", { class: "actions" }, go),
   );

@@ -24,8 +24,8 @@ export const WORDS = {
     offHint: "It is switched off on this deployment (OPERATIONS_BOARD). docs/operations.md says how to run one.",
     unreadable: "This could not be read just now.",
 
-    dependencies: "What we depend on",
-    up: (name, ms) => `${name} answers in ${ms} ms`,
+    dependencies: "What we depend on, and how fast it answers",
+    up: (name, ms) => `${name} ${ms} ms`,
     down: (name) => `${name} does not answer`,
     breaker: (state) => `breaker ${state}`,
 
@@ -66,6 +66,7 @@ export const WORDS = {
     occupancy: "Occupancy",
     soldSeats: (sold, total) => `${sold} of ${total}`,
     heldSeats: "Held",
+    expired: "Expired",
     room: (room) => `room ${room}`,
     nothingOn: "Nothing is on: no screening runs or comes.",
     later: "Later screenings",
@@ -83,13 +84,13 @@ export const WORDS = {
     redrive: "Give back",
     redriveOf: (queue) => `Give dead letters back to ${queue}`,
     confirmRedrive: (count, queue) =>
-      count === 1 ? `Give 1 dead letter back to ${queue}?` : `Give ${count} dead letters back to ${queue}?`,
+      count === 1 ? `Give 1 dead letter back to ${queue}?` : `Give ${number(count)} dead letters back to ${queue}?`,
     confirmHint:
       "Each is delivered again, a hundred at most at a time. Repair the cause first: what fails again comes back here.",
     cancel: "Cancel",
     close: "Close",
     moved: (moved, queue, left) =>
-      `${moved === 1 ? "1 message" : `${moved} messages`} given back to ${queue}, ${left} left.`,
+      `${moved === 1 ? "1 message" : `${number(moved)} messages`} given back to ${queue}, ${number(left)} left.`,
     lettersOf: (queue) => `Dead letters of ${queue}`,
     lettersHint: "The first ones; they stay where they are.",
     noLetters: "None can be seen: they are gone, or in somebody's hands for half a minute.",
@@ -149,8 +150,8 @@ export const WORDS = {
     offHint: "Ele está desligado nesta instalação (OPERATIONS_BOARD). docs/operations.md diz como usar um.",
     unreadable: "Não foi possível ler isto agora.",
 
-    dependencies: "Do que dependemos",
-    up: (name, ms) => `${name} responde em ${ms} ms`,
+    dependencies: "Do que dependemos, e em quanto tempo responde",
+    up: (name, ms) => `${name} ${ms} ms`,
     down: (name) => `${name} não responde`,
     breaker: (state) => `disjuntor ${state}`,
 
@@ -191,6 +192,7 @@ export const WORDS = {
     occupancy: "Ocupação",
     soldSeats: (sold, total) => `${sold} de ${total}`,
     heldSeats: "Retidos",
+    expired: "Expiradas",
     room: (room) => `sala ${room}`,
     nothingOn: "Nada em cartaz: nenhuma sessão acontece ou está por vir.",
     later: "Sessões seguintes",
@@ -199,7 +201,7 @@ export const WORDS = {
     queues: "Filas",
     queue: "Fila",
     waiting: "Esperando",
-    inFlight: "Em trabalho",
+    inFlight: "Em mãos",
     delayed: "Adiadas",
     given: "Mortas",
     actions: "Ações",
@@ -208,13 +210,13 @@ export const WORDS = {
     redrive: "Devolver",
     redriveOf: (queue) => `Devolver as mensagens mortas a ${queue}`,
     confirmRedrive: (count, queue) =>
-      count === 1 ? `Devolver 1 mensagem morta a ${queue}?` : `Devolver ${count} mensagens mortas a ${queue}?`,
+      count === 1 ? `Devolver 1 mensagem morta a ${queue}?` : `Devolver ${number(count)} mensagens mortas a ${queue}?`,
     confirmHint:
       "Cada uma é entregue de novo, cem por vez no máximo. Corrija a causa antes: o que falhar de novo volta para cá.",
     cancel: "Cancelar",
     close: "Fechar",
     moved: (moved, queue, left) =>
-      `${moved === 1 ? "1 mensagem devolvida" : `${moved} mensagens devolvidas`} a ${queue}, restam ${left}.`,
+      `${moved === 1 ? "1 mensagem devolvida" : `${number(moved)} mensagens devolvidas`} a ${queue}, restam ${number(left)}.`,
     lettersOf: (queue) => `Mensagens mortas de ${queue}`,
     lettersHint: "As primeiras; elas ficam onde estão.",
     noLetters: "Nenhuma à vista: já se foram, ou estão em outras mãos por meio minuto.",
