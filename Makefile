@@ -33,7 +33,7 @@ lint: $(installed) ## format, lint, types and import contracts only
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-screenshots: $(installed) $(emulator) browser ## the pictures of the seat-map page in docs/img
+screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
 	@$(venv_python) -m infra.screenshots
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost

@@ -1,4 +1,4 @@
-"""The pictures of the page in docs/img, taken of the real thing: `python -m infra.screenshots`."""
+"""The pictures of the pages in docs/img, taken of the real thing: `python -m infra.screenshots`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra import browser, deploy, emulator
+import boto3
+
+from infra import browser, deploy, emulator, seed
 from infra.processes import ROOT, CannotRunError, say
+from infra.pump import Pump
 from infra.race import instances
 from tests.http_api import Api
 
@@ -29,17 +32,22 @@ HALL: dict[str, Any] = {
     "seatsPerRow": 12,
     "ticketPrice": 28.00,
 }
-DESKTOP = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 SOLD, HELD, TOGETHER = 48, 12, 4
+BUYERS, BUY = 260, 0.7
+"""How many come to the on-sale that the board shows, and how often one who holds a seat pays for it."""
+BOARD_HEIGHT = 1300
+PATIENCE_SECONDS = 120
 
 
 @contextmanager
 def _api() -> Iterator[Api]:
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
-        with emulator.aws(run_dir=run_dir) as aws:
+        with emulator.aws(run_dir=run_dir) as aws, emulator.redis_server(run_dir=run_dir) as redis:
             os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
+            os.environ.update(REDIS_URL=redis, RATE_LIMITS="off")
             deploy.deploy_data(STAGE)
             with instances.running(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
@@ -76,10 +84,35 @@ def _free_neighbours(page: Page, count: int) -> list[str]:
     return names[start : start + count]
 
 
+def _after_an_on_sale(api: Api) -> None:
+    """Every event handled but a message that nobody can read, of which two have come."""
+    from app import app  # reads the environment
+
+    seed.seed(api.base_url)
+    sessions = [session["sessionId"] for session in api.get("/api/sessions?limit=8").body["sessions"]]
+    chance = random.Random(7)
+    for number in range(BUYERS):
+        seat = f"{chance.choice('ABCDEF')}{chance.randint(1, 10)}"
+        held = api.hold(chance.choice(sessions), seat, user=f"buyer-{number}")
+        if held.status == 201 and chance.random() < BUY:
+            api.confirm(held.body["reservationId"], f"tx-{number}-b")
+    sqs = boto3.client("sqs")
+    queue = sqs.get_queue_url(QueueName=f"cinema-{STAGE}-email")["QueueUrl"]
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queue, MessageBody='{"version": 9}')
+    Pump(app, f"cinema-{STAGE}").drain(PATIENCE_SECONDS)
+
+
+def _at_the_board(page: Page, url: str) -> None:
+    page.goto(f"{url}/operations")
+    page.wait_for_selector(".tile")
+    page.wait_for_selector(".plot svg")
+
+
 def take() -> list[Path]:
     """Raises CannotRunError with the remedy when there is no browser."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    desktop, phone = PICTURES / "seats-desktop.png", PICTURES / "seats-phone.png"
+    desktop, phone, board = (PICTURES / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
     with browser.running() as chromium, _api() as api:
         session_id = _hall_with_people_in_it(api)
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
@@ -87,7 +120,11 @@ def take() -> list[Path]:
             _holding(page, api.base_url, session_id, count)
             page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
             page.screenshot(path=path)
-    return [desktop, phone]
+        _after_an_on_sale(api)
+        page = chromium.new_context(timezone_id="America/Sao_Paulo", reduced_motion="reduce", **DESKTOP).new_page()
+        _at_the_board(page, api.base_url)
+        page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
+    return [desktop, phone, board]
 
 
 def main() -> None:

@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.application.operations import MOST_REDRIVEN, Board
 from chalicelib.domain.analytics import Tally
 from chalicelib.domain.operations import (
+    MOST_REDRIVEN,
     DeadLetter,
     QueueState,
     Redriven,
@@ -22,6 +22,9 @@ from chalicelib.domain.operations import (
 
 from . import schemas
 from .schemas import Answer, DependencyBody, Moment, Money, Ratio, _body, _dependency, _money, _ratio, _time
+
+if TYPE_CHECKING:
+    from chalicelib.application.operations import Board
 
 SHOWN_CHARACTERS = 2000
 """Of a dead letter's body: an SQS message may have a quarter of a million, or more."""
@@ -41,19 +44,22 @@ class ScreeningNumbersBody(Answer):
     held_seats: int
     occupancy: Ratio
     revenue: Money
+    net_revenue: Money
     holds: int
     sales: int
     expiries: int
     conversion: Ratio | None = None
+    status: Literal["cancelled"] | None = None
 
 
 class BoardTotalsBody(Answer):
-    """Of the screenings shown."""
+    """Of the screenings shown. The net revenue is what is left of it after refunds."""
 
     total_seats: int
     sold_seats: int
     held_seats: int
     revenue: Money
+    net_revenue: Money
     holds: int
     sales: int
     expiries: int
@@ -140,7 +146,7 @@ def most_to_redrive(request: Request) -> int:
     return _body(request, RedriveRequest).limit
 
 
-def board(board: Board) -> BoardBody:
+def board(board: "Board") -> BoardBody:
     body = BoardBody(_time(board.as_of), [_dependency(state) for state in board.dependencies])
     if board.screenings is not None:
         body.screenings = [_screening(each) for each in board.screenings.items]
@@ -178,10 +184,12 @@ def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
         tally.held_seats,
         _ratio(tally.occupancy_of(session.total_seats)),
         _money(tally.revenue),
+        _money(tally.net_revenue),
         tally.holds,
         tally.sales,
         tally.expiries,
         _conversion(tally),
+        "cancelled" if session.cancelled_at else None,
     )
 
 
@@ -191,6 +199,7 @@ def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
         tally.seats_in_sales,
         tally.held_seats,
         _money(tally.revenue),
+        _money(tally.net_revenue),
         tally.holds,
         tally.sales,
         tally.expiries,

@@ -35,8 +35,6 @@ SCREENINGS = 20
 """On one page of the board."""
 COUNTED_AT_ONCE = 10
 """Screenings whose numbers are read at the same time."""
-MOST_REDRIVEN = 100
-"""Of one request: 3 calls a message must fit into the 29 seconds that API Gateway waits."""
 LETTERS_SHOWN = 5
 
 FRESH = timedelta(seconds=2)

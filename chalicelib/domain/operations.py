@@ -11,6 +11,10 @@ WINDOW = timedelta(hours=3)
 """How far back the board shows what happened over time; and how long after its start a screening is taken to run."""
 
 
+MOST_REDRIVEN = 100
+"""Dead letters of one request: two calls for each must fit into the 29 seconds that API Gateway waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """Counts are SQS's own: right on an emulator, up to a minute old on AWS.

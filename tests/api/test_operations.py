@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from chalicelib.application.operations import QUEUES
+from chalicelib.domain.operations import WINDOW
 from infra.processes import free_port
 from infra.pump import Pump
 from tests.conftest import ApiServers
@@ -25,9 +26,9 @@ Board = dict[str, Any]
 
 
 @pytest.fixture
-def session_id(api: Api) -> str:
-    """The screening that comes next, so that it is on the board whatever else is on."""
-    return api.schedule(startTime=datetime.now(UTC).isoformat())
+def session_on_board(api: Api) -> str:
+    """The oldest screening that is still shown, and not for long: so it is on the first page, whatever else is on."""
+    return api.schedule(startTime=(datetime.now(UTC) - WINDOW + timedelta(minutes=2)).isoformat())
 
 
 def board_when(api: Api, seen: Callable[[Board], bool]) -> Board:
@@ -72,7 +73,9 @@ def dead_letters(data_stack: str) -> Iterator[Callable[..., None]]:
 
     yield park
     for name in ("audit", "audit-dlq"):
-        while found := sqs.receive_message(QueueUrl=url(name), MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
+        while found := sqs.receive_message(QueueUrl=url(name), MaxNumberOfMessages=10, WaitTimeSeconds=0).get(
+            "Messages"
+        ):
             for message in found:
                 sqs.delete_message(QueueUrl=url(name), ReceiptHandle=message["ReceiptHandle"])
 
@@ -80,14 +83,14 @@ def dead_letters(data_stack: str) -> Iterator[Callable[..., None]]:
 # What it shows
 
 
-def test_a_screening_is_shown_with_what_the_consumers_counted(api: Api, session_id: str, pump: Pump) -> None:
-    api.confirm(api.hold(session_id, "A1", "A2").body["reservationId"])
-    api.hold(session_id, "A3")
+def test_a_screening_is_shown_with_what_the_consumers_counted(api: Api, session_on_board: str, pump: Pump) -> None:
+    api.confirm(api.hold(session_on_board, "A1", "A2").body["reservationId"])
+    api.hold(session_on_board, "A3")
     pump.drain()
 
-    board = board_when(api, lambda board: shown(board, session_id).get("holds") == 2)
+    board = board_when(api, lambda board: shown(board, session_on_board).get("holds") == 2)
 
-    numbers = shown(board, session_id)
+    numbers = shown(board, session_on_board)
     assert (numbers["soldSeats"], numbers["heldSeats"], numbers["totalSeats"]) == (2, 1, 16)
     assert (numbers["occupancy"], numbers["revenue"], numbers["conversion"]) == (0.125, 50.0, 0.5)
     assert board["totals"]["holds"] >= 2
@@ -226,7 +229,7 @@ def test_without_redis_bookings_are_refused_as_ever_and_the_board_says_that_nobo
     api_servers: ApiServers, document: Document, redis: str
 ) -> None:
     alone = DocumentedApi(api_servers(1, REDIS_URL=redis)[0], document)
-    session_id = alone.schedule(startTime=datetime.now(UTC).isoformat())
+    session_id = alone.schedule()
     alone.hold(session_id, "A1")
 
     assert alone.hold(session_id, "A1", user=uuid.uuid4().hex).status == 409
@@ -234,4 +237,4 @@ def test_without_redis_bookings_are_refused_as_ever_and_the_board_says_that_nobo
 
     assert "refusals" not in board
     assert board["queues"]
-    assert board["screenings"]
+    assert "totals" in board

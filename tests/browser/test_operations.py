@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from chalicelib.api.static import WEB
+from chalicelib.domain.operations import WINDOW
 from infra.pump import Pump
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
@@ -22,8 +23,9 @@ A_WHILE_MS = 12_000
 
 @pytest.fixture
 def session_id(api: Api) -> str:
-    """The screening that comes next: it is on the board whatever else is on."""
-    return api.schedule(startTime=datetime.now(UTC).isoformat(), totalSeats=40, ticketPrice=25)
+    """The oldest screening that is still shown, and not for long: so it is on the first page, whatever else is on."""
+    starts_at = datetime.now(UTC) - WINDOW + timedelta(minutes=2)
+    return api.schedule(startTime=starts_at.isoformat(), totalSeats=40, ticketPrice=25)
 
 
 @pytest.fixture
@@ -154,8 +156,10 @@ def test_paused_it_asks_no_more(visitor: Visitors) -> None:
     operator.page.clock.install()
     at_the_board(operator)
     operator.page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
+    operator.page.wait_for_load_state("networkidle")
     at_first = len(operator.sent("GET", "/api/operations"))
     operator.page.clock.run_for(A_WHILE_MS)
+    operator.page.wait_for_load_state("networkidle")
     going = len(operator.sent("GET", "/api/operations"))
     operator.button("pause").click()
 
@@ -208,6 +212,7 @@ def test_what_could_not_be_read_is_said_in_its_place(visitor: Visitors) -> None:
     at_the_board(operator)
 
     expect(operator.page.get_by_text("This could not be read just now.")).to_have_count(4)
+    operator.page.unroute_all(behavior="wait")
 
 
 def test_it_works_below_the_path_of_a_stage(visitor: Visitors, api: Api, park: Park) -> None:
@@ -226,6 +231,7 @@ def test_it_works_below_the_path_of_a_stage(visitor: Visitors, api: Api, park: P
     operator.button("confirm").click()
 
     operator.hears("1 message given back to audit, 0 left.")
+    operator.page.unroute_all(behavior="wait")
 
 
 SIZES = {

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import urllib3
 from playwright.sync_api import Browser
 
@@ -51,3 +52,10 @@ def test_what_others_do_is_on_the_screen_without_being_asked_for(
     assert visitor.asked_for(f"/{session_id}/seats") - maps <= 1, "the page asks seldom while it is told"
     visitor.page.context.close()
     assert visitor.faults == []
+
+
+@pytest.mark.parametrize("path", ["/operations", "/api/operations", "/api/operations/queues/email/letters"])
+def test_the_operators_board_is_not_there_as_long_as_anybody_could_open_it(deployed: AppDeployment, path: str) -> None:
+    answer = urllib3.request("GET", f"{deployed.url}{path}", retries=False)
+
+    assert (answer.status, answer.json()["error"]) == (404, "NOT_FOUND")

@@ -162,6 +162,18 @@ def test_the_wire_shows_shares_money_and_reasons_the_most_frequent_first(stage: 
     assert [each.count for each in body.refusals.over_time] == [0] * 35 + [3]
 
 
+def test_a_cancelled_screening_says_so_and_what_is_left_of_its_revenue(stage: Stage) -> None:
+    session = replace(a_session(starts_at=NOW), cancelled_at=NOW)
+    stage.sessions.add(session)
+    stage.counts(session, sales=2, revenue_cents=5000, refunds=2, refunded_cents=5000, refunded_revenue_cents=5000)
+
+    body = board_wire.board(stage.board())
+
+    assert body.screenings
+    (shown,) = body.screenings
+    assert (shown.status, bytes(shown.revenue), bytes(shown.net_revenue)) == ("cancelled", b"50.00", b"0.00")
+
+
 def test_an_empty_programme_makes_a_board_without_shares(stage: Stage) -> None:
     body = board_wire.board(stage.board())
 

@@ -102,7 +102,11 @@ function tiles() {
     { class: "tile-row" },
     totals && [
       tile("sold", number(totals.soldSeats), `${say("soldOf", number(totals.totalSeats))} · ${percent(totals.occupancy)}`),
-      tile("revenue", money(totals.revenue)),
+      tile(
+        "revenue",
+        money(totals.netRevenue),
+        totals.revenue > totals.netRevenue && say("revenueHint", money(totals.revenue)),
+      ),
       tile("held", number(totals.heldSeats), say("heldHint")),
       tile("conversion", percent(totals.conversion), say("conversionHint", number(totals.sales), number(totals.holds))),
     ],
@@ -217,7 +221,8 @@ function screening(each) {
       "th",
       { scope: "row", role: "rowheader" },
       el("a", { href, class: "movie", "data-key": `screening-${each.sessionId}` }, each.movieTitle),
-      el("span", { class: "hint" }, `${dayAndTime(each.startTime)} · ${say("room", each.roomNumber)}`),
+      el("span", { class: "hint" }, [dayAndTime(each.startTime), say("room", each.roomNumber)].join(" · ")),
+      each.status && el("span", { class: "cancelled" }, say("screeningStatus")[each.status]),
     ),
     cell(
       "occupancy",
@@ -226,7 +231,7 @@ function screening(each) {
       el("span", {}, `${percent(each.occupancy)} · ${say("soldSeats", number(each.soldSeats), number(each.totalSeats))}`),
     ),
     cell("heldSeats", "count", number(each.heldSeats)),
-    cell("revenue", "count", money(each.revenue)),
+    cell("revenue", "count", money(each.netRevenue)),
     cell("holds", "count", number(each.holds)),
     cell("expired", "count", number(each.expiries)),
     cell("conversion", "count", percent(each.conversion)),
