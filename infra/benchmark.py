@@ -3,6 +3,7 @@
 The numbers are one process's on one emulator on this machine: compare them with each other, not with AWS.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from websockets.sync.client import ClientConnection, connect
+
 from infra import deploy
 from infra import emulator as machine
 from infra.package import package
@@ -22,6 +25,8 @@ from infra.race import crowd, instances
 STAGE = "bench"
 ROUNDS = 12
 REQUESTS = 300
+LIVE_HOLDS = 60
+LIVE_PATIENCE_SECONDS = 20
 
 BASELINE = "import boto3; boto3.client('dynamodb')"
 TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
@@ -35,6 +40,7 @@ def main() -> int:
         deploy.deploy_data(STAGE)
         with instances.running(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
             serving(client)
+        watching(Path(scratch))
     return 0
 
 
@@ -82,6 +88,39 @@ def serving(client: crowd.Crowd) -> None:
     for path, call in paths.items():
         taken = milliseconds(client, call)
         print(f"  {path:32} {taken / health:6.1f}   ({taken:.2f} ms)")
+
+
+def watching(run_dir: Path) -> None:
+    """From the answer of a hold to the message on another viewer's WebSocket: stream, function, API Gateway, socket."""
+    os.environ |= {"STAGE": "local", "TABLE_PREFIX": "cinema-local"}
+    deploy.deploy_data("local")
+    live_url = deploy.deploy_app("local").live_url
+    with (
+        instances.running(1, os.environ, run_dir=run_dir) as urls,
+        crowd.Crowd(urls, 1) as client,
+        connect(live_url, proxy=None) as socket,
+    ):
+        session = client.new_session(total_seats=2000)
+        socket.send(json.dumps({"action": "subscribe", "sessionId": session}))
+        socket.recv(timeout=LIVE_PATIENCE_SECONDS)
+        user = crowd.buyers(1)[0]
+        health = milliseconds(client, lambda: crowd.Call("GET", "/health"))
+        taken = sorted(_shown_after(client, socket, crowd.hold(session, user, [f"{row}1"])) for row in first_rows())
+    median, slow = taken[len(taken) // 2], taken[len(taken) * 95 // 100]
+    print(f"\nLive, {len(taken)} holds: from a hold's answer to another viewer's screen, × GET /health")
+    in_ratios = f"{median / health:6.1f} {slow / health:6.1f}"
+    print(f"  {'median and 95th of 100':32} {in_ratios}   ({median:.0f} and {slow:.0f} ms)")
+
+
+def _shown_after(client: crowd.Crowd, socket: ClientConnection, hold: crowd.Call) -> float:
+    client.at_once([hold])
+    answered = time.perf_counter()
+    socket.recv(timeout=LIVE_PATIENCE_SECONDS)
+    return (time.perf_counter() - answered) * 1000
+
+
+def first_rows() -> list[str]:
+    return list(rows())[:LIVE_HOLDS]
 
 
 def milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call]) -> float:
