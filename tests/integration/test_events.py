@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,17 +15,37 @@ import pytest
 from chalicelib.api.batches import each_message
 from chalicelib.application.analytics import CountEvent
 from chalicelib.application.audit import RecordEvent
+from chalicelib.application.email import WriteToBuyer
+from chalicelib.application.invoices import IssueInvoice
+from chalicelib.application.refunds import SettleRefund
+from chalicelib.application.webhooks import AnnounceEvent
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.mail import Letter, Message
+from chalicelib.domain.payments import Fate, payment_for_unknown
 from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.reservations import Contact
 from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.analytics import DynamoAnalytics
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import event_in, to_body
 from chalicelib.infrastructure.event_log import DynamoEventLog
+from chalicelib.infrastructure.invoices import DynamoInvoices
 from chalicelib.infrastructure.ledger import Ledger
+from chalicelib.infrastructure.notifications import DynamoNotifications
+from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox
 from infra.pump import Pump, QueueSource, queue_source
-from tests.builders import NOW
+from tests.builders import NOW, a_reservation, a_sale, a_session
+from tests.fakes import (
+    FakeGateway,
+    FakeInvoiceFiles,
+    FakeMail,
+    FakeOutbox,
+    FakeReservations,
+    FakeSessions,
+    FakeWebhooks,
+    MovableClock,
+)
 from tests.http_api import Api
 
 from .conftest import drain_until
@@ -196,6 +217,69 @@ def test_a_thousand_sales_are_counted_once_each(database: Any, data_stack: str, 
     counted = list(analytics.by_bucket(sales[0].session_id).values())
     assert sum(tally.sales for tally in counted) == SALES
     assert sum(tally.revenue_cents for tally in counted) == SALES * 2500
+
+
+def test_a_thousand_sales_are_numbered_for_webhooks_once_each(
+    database: Any, data_stack: str, sales: list[Event]
+) -> None:
+    chance = random.Random(4)
+    notifications = DynamoNotifications(database, f"{data_stack}-notifications")
+    announce = AnnounceEvent(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
+
+    worked_through(Consumer(announce, chance), sales, chance)
+
+    session_id = sales[0].session_id
+    told = [notifications.find(session_id, sequence) for sequence in range(1, SALES + 2)]
+    assert {one.event.id for one in told if one} == {sale.id for sale in sales}
+    assert told[-1] is None
+
+
+def test_a_thousand_sales_get_an_invoice_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(5)
+    session = replace(a_session(), id=sales[0].session_id)
+    own = [replace(sale, reservation_id=a_reservation(session=session).id) for sale in sales]
+    invoices, files = DynamoInvoices(database, f"{data_stack}-invoices"), FakeInvoiceFiles()
+    known = FakeReservations(), FakeSessions({session.id: session}), invoices
+    issue = IssueInvoice(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
+
+    worked_through(Consumer(issue, chance), own, chance)
+
+    issued = [invoice for sale in own if (invoice := invoices.find(sale.reservation_id))]
+    places = sorted(invoice.place for invoice in issued)
+    assert places == list(range(places[0], places[0] + SALES))
+    assert sorted(files.puts) == sorted((invoice.number, invoice.number.encode()) for invoice in issued)
+
+
+def test_a_thousand_buyers_get_their_letter_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(6)
+    session, mail = replace(a_session(), id=sales[0].session_id), FakeMail()
+    ana = Contact("ana@example.com", "en")
+    bought = (replace(a_reservation(session=session), id=sale.reservation_id, contact=ana) for sale in sales)
+    reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
+    ledger = Ledger(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    write = WriteToBuyer(reservations, FakeSessions({session.id: session}), _in_short, mail, ledger, MovableClock(NOW))
+
+    worked_through(Consumer(write, chance), sales, chance)
+
+    assert sorted(message.reference for message in mail.sent) == sorted(sale.id for sale in sales)
+
+
+def _in_short(letter: Letter) -> Message:
+    return Message(letter.contact.email, letter.contact.language, letter.kind, "", "", letter.event.id)
+
+
+def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(7)
+    payments, gateway, run = DynamoPayments(database, f"{data_stack}-payments"), FakeGateway(), uuid.uuid4()
+    requests = [replace(sale, data={"transactionId": f"{sale.id}-{run}"}) for sale in sales]
+    transactions = [str(request.data["transactionId"]) for request in requests]
+    for transaction in transactions:
+        payments.request_refund(payment_for_unknown(transaction, "res-late", NOW))
+
+    worked_through(Consumer(SettleRefund(payments, gateway, utc_now), chance), requests, chance)
+
+    assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)
+    assert {payment.fate for each in transactions if (payment := payments.find(each))} == {Fate.REFUNDED}
 
 
 def test_a_redriven_message_takes_effect(database: Any, data_stack: str, sales: list[Event]) -> None:
