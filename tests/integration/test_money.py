@@ -385,6 +385,7 @@ def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
     assert (said.status, said.data["sales"], said.data["unfinished"]) == (0, 3, [])
     till.assert_settled(sales)
     assert {till.fate(transaction) for transaction in sales} == {("refunded", "screening_cancelled")}
+    drain_until(till.pump, lambda: till.api.get(f"/api/sessions/{session_id}/seats").status == 410)  # a second at most
     for answer in (till.api.get(f"/api/sessions/{session_id}/seats"), till.api.hold(session_id, "B5")):
         assert (answer.status, answer.body["error"]) == (410, "SESSION_CANCELLED")
         assert answer.body["sessionId"] == session_id
