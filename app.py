@@ -44,7 +44,7 @@ app.register_blueprint(openapi.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
 methods.refuse_other_methods(app)
-limits.refuse_unknown_routes(app)
+limits.refuse_unknown_routes(app, bootstrap.settings().rate_limits)
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.

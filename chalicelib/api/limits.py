@@ -6,7 +6,7 @@ import msgspec
 from chalice.app import Chalice, Request
 
 from chalicelib import bootstrap
-from chalicelib.domain.rate_limits import Asker, Quota, Standing
+from chalicelib.domain.rate_limits import Asker, Quota, RateLimits, Standing
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
@@ -49,10 +49,10 @@ def headers_of_refusal(refusal: RateLimited) -> dict[str, str]:
     return {"Retry-After": str(refusal.standing.next_in_seconds), **headers(refusal.standing)}
 
 
-def refuse_unknown_routes(app: Chalice) -> None:
+def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
     """Raises SettingInvalid: a limit for a route that is misspelt would limit nothing, and nobody would know."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
-    if unknown := sorted(bootstrap.settings().rate_limits.routes - known):
+    if unknown := sorted(limits.routes - known):
         raise SettingInvalid(
             f"RATE_LIMITS names no route of ours: {', '.join(unknown)}. Routes: {', '.join(sorted(known))}."
         )

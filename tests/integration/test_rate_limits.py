@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
 from chalicelib.api import limits
 from chalicelib.settings import SettingInvalid, load
 from tests.conftest import ApiServers
@@ -265,18 +264,12 @@ def application(data_stack: str) -> Chalice:
     return app
 
 
-def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(
-    application: Chalice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = load({"RATE_LIMITS": "hold_seat=10/10s per user"})
-    monkeypatch.setattr(bootstrap, "settings", lambda: settings)
+def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(application: Chalice) -> None:
+    misspelt = load({"RATE_LIMITS": "hold_seat=10/10s per user"}).rate_limits
 
     with pytest.raises(SettingInvalid, match=r"RATE_LIMITS names no route of ours: hold_seat\. Routes: .*hold_seats"):
-        limits.refuse_unknown_routes(application)
+        limits.refuse_unknown_routes(application, misspelt)
 
 
-def test_what_ships_names_only_routes_that_exist(application: Chalice, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load({"STAGE": "dev", "ID_SECRET": "s"})
-    monkeypatch.setattr(bootstrap, "settings", lambda: settings)
-
-    limits.refuse_unknown_routes(application)
+def test_what_ships_names_only_routes_that_exist(application: Chalice) -> None:
+    limits.refuse_unknown_routes(application, load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits)
