@@ -1,6 +1,6 @@
 /** The board's own requests. They are not repeated: who watches asks again anyway. */
 
-import { language } from "./words.js";
+import { language } from "../seats/language.js";
 
 // From this module's own address, so that a stage's path (/dev/assets/operations/api.js) stays in front.
 const ROOT = new URL("../../", import.meta.url);

@@ -1,16 +1,17 @@
 /** The operator's board: asks for the numbers every few seconds, and draws them. */
 
-import { announce, el, fill } from "../seats/dom.js";
-import * as store from "../seats/store.js";
+import { el, fill } from "../seats/dom.js";
+import { language, otherLanguage, speak } from "../seats/language.js";
+import { nextTheme, renderTheme } from "../seats/theme.js";
 import * as api from "./api.js";
 import { chart, svg } from "./chart.js";
 import { button, cell, heading, queues } from "./queues.js";
-import { clock, dayAndTime, language, money, number, otherLanguage, percent, say, speak } from "./words.js";
+import { clock, dayAndTime, money, number, percent, say } from "./words.js";
 
 const EVERY_MS = 5000;
-const THEMES = ["auto", "light", "dark"];
 
 const main = document.getElementById("main");
+const themes = () => say("theme");
 
 let board;
 let failure;
@@ -44,7 +45,7 @@ function render() {
   const switcher = document.getElementById("language");
   switcher.textContent = say("otherLanguage");
   switcher.lang = otherLanguage();
-  renderTheme();
+  renderTheme(themes);
   document.title = `${say("operations")} · Cinema Tickets`;
   fill(main, shown());
 }
@@ -249,23 +250,8 @@ function pause() {
   if (!paused) refresh();
 }
 
-function renderTheme() {
-  const theme = store.preference("theme") ?? "auto";
-  document.documentElement.dataset.theme = theme;
-  const switcher = document.getElementById("theme");
-  switcher.setAttribute("aria-label", say("theme")[theme]);
-  switcher.title = say("theme")[theme];
-}
-
-function nextTheme() {
-  const now = THEMES.indexOf(store.preference("theme") ?? "auto");
-  store.prefer("theme", THEMES[(now + 1) % THEMES.length]);
-  renderTheme();
-  announce(say("theme")[store.preference("theme")]);
-}
-
 document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
-document.getElementById("theme").addEventListener("click", nextTheme);
+document.getElementById("theme").addEventListener("click", () => nextTheme(themes));
 document.querySelector(".skip").addEventListener("click", () => main.focus());
 document.addEventListener("visibilitychange", () => document.hidden || paused || refresh());
 setInterval(() => document.hidden || paused || refresh(), EVERY_MS);

@@ -1,6 +1,6 @@
 /** Every word of the board, in the languages we speak, and how they write numbers, money and times. */
 
-import * as store from "../seats/store.js";
+import { language } from "../seats/language.js";
 
 const CURRENCY = "BRL"; // as on the page for buyers
 
@@ -263,28 +263,9 @@ export const WORDS = {
   },
 };
 
-const LANGUAGES = Object.keys(WORDS);
-
-let spoken = preferred();
-
-function preferred() {
-  const liked = [store.preference("language"), ...navigator.languages].filter(Boolean);
-  const known = liked.map((tag) => LANGUAGES.find((ours) => ours.slice(0, 2) === tag.slice(0, 2).toLowerCase()));
-  return known.find(Boolean) ?? "en";
-}
-
-export const language = () => spoken;
-export const otherLanguage = () => LANGUAGES.find((known) => known !== spoken);
-
-/** Speaks that language from now on, and after the next reload. */
-export function speak(wanted) {
-  spoken = wanted;
-  store.prefer("language", wanted);
-}
-
 /** The words of that name; where they depend on something, with it. */
 export function say(name, ...facts) {
-  const words = WORDS[spoken][name];
+  const words = WORDS[language()][name];
   return typeof words === "function" ? words(...facts) : words;
 }
 
@@ -294,7 +275,7 @@ export const percent = (share) =>
     ? "–"
     : new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 1 }).format(share);
 export const money = (amount) =>
-  new Intl.NumberFormat(spoken, { style: "currency", currency: CURRENCY }).format(amount);
+  new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
 export const clock = (moment, seconds) =>
   written(moment, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
 export const dayAndTime = (moment) =>
@@ -306,5 +287,5 @@ function written(moment, form) {
 
 /** The browser's own variety of the language (en-GB writes 19:00 where en-US writes 07:00 PM). */
 function locale() {
-  return navigator.languages.find((tag) => tag.toLowerCase().startsWith(spoken.slice(0, 2))) ?? spoken;
+  return navigator.languages.find((tag) => tag.toLowerCase().startsWith(language().slice(0, 2))) ?? language();
 }

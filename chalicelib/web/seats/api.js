@@ -1,7 +1,7 @@
 /** The HTTP contract: one function for each request, refusals as exceptions, and resending that never acts twice. */
 
 import * as clock from "./clock.js";
-import { language } from "./words.js";
+import { language } from "./language.js";
 
 // From this module's own address, so that a stage's path (/dev/assets/seats/api.js) stays in front.
 const ROOT = new URL("../../", import.meta.url);

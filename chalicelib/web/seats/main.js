@@ -2,12 +2,14 @@
 
 import * as clock from "./clock.js";
 import { announce, el, fill } from "./dom.js";
+import { language, otherLanguage, speak } from "./language.js";
 import { button } from "./panel.js";
 import { empty, programme } from "./programme.js";
 import { screening } from "./screening.js";
 import * as store from "./store.js";
+import { nextTheme, renderTheme } from "./theme.js";
 import { ticket, tickets } from "./tickets.js";
-import { language, otherLanguage, refused, say, speak } from "./words.js";
+import { refused, say } from "./words.js";
 
 const ROUTES = [
   [/^#?\/?$/, programme, "programme"],
@@ -15,10 +17,10 @@ const ROUTES = [
   [/^#\/tickets$/, tickets, "tickets"],
   [/^#\/tickets\/(?<id>[^/]+)$/, ticket, "tickets"],
 ];
-const THEMES = ["auto", "light", "dark"];
 const SLOW_MS = 250;
 
 const main = document.getElementById("main");
+const themes = () => say("theme");
 let view;
 let visit = 0;
 
@@ -85,25 +87,10 @@ function render() {
   const switcher = document.getElementById("language");
   switcher.textContent = say("otherLanguage");
   switcher.lang = otherLanguage();
-  renderTheme();
+  renderTheme(themes);
   renderConnection();
   view?.render();
   document.title = [view?.title, "Cinema Tickets"].filter(Boolean).join(" · ");
-}
-
-function renderTheme() {
-  const theme = store.preference("theme") ?? "auto";
-  document.documentElement.dataset.theme = theme;
-  const switcher = document.getElementById("theme");
-  switcher.setAttribute("aria-label", say("theme")[theme]);
-  switcher.title = say("theme")[theme];
-}
-
-function nextTheme() {
-  const now = THEMES.indexOf(store.preference("theme") ?? "auto");
-  store.prefer("theme", THEMES[(now + 1) % THEMES.length]);
-  renderTheme();
-  announce(say("theme")[store.preference("theme")]);
 }
 
 function renderConnection() {
@@ -132,7 +119,7 @@ function remindOfHolds() {
 }
 
 document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
-document.getElementById("theme").addEventListener("click", nextTheme);
+document.getElementById("theme").addEventListener("click", () => nextTheme(themes));
 document.querySelector(".skip").addEventListener("click", () => main.focus());
 addEventListener("hashchange", open);
 for (const change of ["online", "offline"]) {

@@ -1,6 +1,6 @@
 /** Every word of the page, in the languages we speak, and how they write dates, times and money. */
 
-import * as store from "./store.js";
+import { language } from "./language.js";
 
 const CURRENCY = "BRL"; // prices are numbers in the contract; this is the money they are meant in
 
@@ -266,25 +266,6 @@ export const WORDS = {
     waitingOffline: "Sem conexão. Enviamos de novo assim que ela voltar; nada acontece duas vezes.",
   },
 };
-
-export const LANGUAGES = Object.keys(WORDS);
-
-let spoken = preferred();
-
-function preferred() {
-  const liked = [store.preference("language"), ...navigator.languages].filter(Boolean);
-  const known = liked.map((tag) => LANGUAGES.find((ours) => ours.slice(0, 2) === tag.slice(0, 2).toLowerCase()));
-  return known.find(Boolean) ?? "en";
-}
-
-export const language = () => spoken;
-export const otherLanguage = () => LANGUAGES.find((known) => known !== spoken);
-
-/** Speaks that language from now on, and after the next reload. */
-export function speak(wanted) {
-  spoken = wanted;
-  store.prefer("language", wanted);
-}
 
 /** The words of that name; where they depend on something, with it. */
 export function say(name, ...facts) {

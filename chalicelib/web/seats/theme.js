@@ -1,0 +1,22 @@
+/** Light, dark, or as the device has it: the button that turns to the next, on every page. */
+
+import { announce } from "./dom.js";
+import * as store from "./store.js";
+
+const THEMES = ["auto", "light", "dark"];
+
+const chosen = () => store.preference("theme") ?? "auto";
+
+/** `words()` names each theme in the language that is spoken by now. */
+export function renderTheme(words) {
+  document.documentElement.dataset.theme = chosen();
+  const switcher = document.getElementById("theme");
+  switcher.setAttribute("aria-label", words()[chosen()]);
+  switcher.title = words()[chosen()];
+}
+
+export function nextTheme(words) {
+  store.prefer("theme", THEMES[(THEMES.indexOf(chosen()) + 1) % THEMES.length]);
+  renderTheme(words);
+  announce(words()[chosen()]);
+}
