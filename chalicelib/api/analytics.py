@@ -4,7 +4,6 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
 from .answers import answered, ok
 
 routes = Blueprint(__name__)
@@ -13,5 +12,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/sessions/{session_id}/analytics", methods=["GET"])
 @answered(routes)
 def show_analytics(request: Request, session_id: str) -> Response:
+    from . import analytics_wire  # here, and not at every cold start
+
     numbers = bootstrap.show_analytics()(session_id)
-    return ok(schemas.analytics(numbers))
+    return ok(analytics_wire.analytics(numbers))

@@ -13,7 +13,7 @@ from chalicelib import bootstrap
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
 
-from . import limits, schemas
+from . import limits, wire
 from .messages import ENGLISH, language, message
 
 log = Logger(service="cinema-tickets", location=None)
@@ -44,11 +44,11 @@ def _reservation(refusal: Any) -> Facts:
 
 
 REFUSALS: dict[type[Exception], Refused] = {
-    schemas.MalformedJson: Refused(400, "MALFORMED_JSON", hidden=lambda e: {"detail": e.detail}),
-    schemas.MalformedRequest: Refused(
+    wire.MalformedJson: Refused(400, "MALFORMED_JSON", hidden=lambda e: {"detail": e.detail}),
+    wire.MalformedRequest: Refused(
         400, "VALIDATION_ERROR", lambda e: {"field": e.field} if e.field else {}, lambda e: {"detail": e.detail}
     ),
-    schemas.BodyTooLarge: Refused(413, "PAYLOAD_TOO_LARGE", lambda _: {"limitBytes": schemas.LARGEST_BODY_BYTES}),
+    wire.BodyTooLarge: Refused(413, "PAYLOAD_TOO_LARGE", lambda _: {"limitBytes": wire.LARGEST_BODY_BYTES}),
     refusals.CursorInvalid: Refused(400, "CURSOR_INVALID"),
     refusals.TooManySeats: Refused(400, "TOO_MANY_SEATS", lambda e: {"requested": e.asked, "limit": e.limit}),
     NotFoundError: Refused(404, "NOT_FOUND"),
@@ -68,7 +68,7 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
     refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
     refusals.SessionCancelled: Refused(410, "SESSION_CANCELLED", lambda e: {"sessionId": e.session_id}),
-    schemas.UnnamedMediaType: Refused(415, "UNSUPPORTED_MEDIA_TYPE"),
+    wire.UnnamedMediaType: Refused(415, "UNSUPPORTED_MEDIA_TYPE"),
     refusals.QueueNotFound: Refused(404, "QUEUE_NOT_FOUND", lambda e: {"queue": e.queue}),
     refusals.QueueOutOfReach: Refused(403, "QUEUE_OUT_OF_REACH"),
     refusals.IdempotencyKeyReused: Refused(422, "IDEMPOTENCY_KEY_REUSED"),
@@ -121,7 +121,7 @@ def answered(blueprint: Blueprint) -> Callable[[View], View]:
 
 
 def ok(answer: Any, status: int = 200) -> Response:
-    return Response(schemas.encoded(answer), status_code=status, headers=dict(HEADERS))
+    return Response(wire.encoded(answer), status_code=status, headers=dict(HEADERS))
 
 
 def created(answer: Any) -> Response:
@@ -156,7 +156,7 @@ def error_text(error: Exception, view: str) -> str:
         refused, facts, hidden = CHALICE_CODES["InternalServerError"], {}, {}
     else:
         facts, hidden = refused.facts(error), refused.hidden(error)
-    return schemas.encoded(_error_body(refused, facts, hidden, ENGLISH))
+    return wire.encoded(_error_body(refused, facts, hidden, ENGLISH))
 
 
 def _refused(error: Exception) -> Refused | None:
@@ -192,7 +192,7 @@ def _error(
 ) -> Response:
     spoken = language(request.headers.get("accept-language", ""))
     return Response(
-        schemas.encoded(_error_body(refused, facts, hidden, spoken)),
+        wire.encoded(_error_body(refused, facts, hidden, spoken)),
         status_code=refused.status,
         headers={**HEADERS, "Content-Language": spoken, **(headers or {})},
     )

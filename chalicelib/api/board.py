@@ -1,6 +1,7 @@
 """The operator's board: the page /operations, and /api/operations, what it shows and does.
 
-There is no access control yet, so it is there only where the setting OPERATIONS_BOARD says so.
+There is no access control yet, so it is there only where the setting OPERATIONS_BOARD says so. What it is made of is
+imported when it is asked for: a function that sells seats has no use for it at its cold start.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from chalice.app import Blueprint, NotFoundError, Request, Response
 
 from chalicelib import bootstrap
 
-from . import board_wire, schemas, static
+from . import static, wire
 from .answers import answered, ok
 
 routes = Blueprint(__name__)
@@ -41,7 +42,9 @@ def show_operations_page(request: Request) -> Response:
 @answered(routes)
 @_where_switched_on
 def show_board(request: Request) -> Response:
-    board = bootstrap.show_board()(schemas.cursor_wanted(request))
+    from . import board_wire
+
+    board = bootstrap.show_board()(wire.cursor_wanted(request))
     return ok(board_wire.board(board))
 
 
@@ -49,6 +52,8 @@ def show_board(request: Request) -> Response:
 @answered(routes)
 @_where_switched_on
 def look_at_letters(request: Request, queue: str) -> Response:
+    from . import board_wire
+
     letters = bootstrap.look_at_letters()(queue)
     return ok(board_wire.letters(queue, letters))
 
@@ -57,5 +62,7 @@ def look_at_letters(request: Request, queue: str) -> Response:
 @answered(routes)
 @_where_switched_on
 def redrive_queue(request: Request, queue: str) -> Response:
+    from . import board_wire
+
     redriven = bootstrap.redrive()(queue, board_wire.most_to_redrive(request))
     return ok(board_wire.redriven(queue, redriven))

@@ -20,8 +20,8 @@ from chalicelib.domain.operations import (
     shown_buckets,
 )
 
-from . import schemas
-from .schemas import Answer, DependencyBody, Moment, Money, Ratio, _body, _dependency, _money, _ratio, _time
+from .health_wire import DependencyBody, dependency
+from .wire import Answer, Moment, Money, Ratio, UnnamedMediaType, body_of, moment, money, ratio
 
 if TYPE_CHECKING:
     from chalicelib.application.operations import Board
@@ -142,12 +142,12 @@ class RedrivenBody(Answer):
 def most_to_redrive(request: Request) -> int:
     """The body must say that it is JSON: no page of another site can send that without being asked first."""
     if "content-type" not in request.headers:
-        raise schemas.UnnamedMediaType
-    return _body(request, RedriveRequest).limit
+        raise UnnamedMediaType
+    return body_of(request, RedriveRequest).limit
 
 
 def board(board: "Board") -> BoardBody:
-    body = BoardBody(_time(board.as_of), [_dependency(state) for state in board.dependencies])
+    body = BoardBody(moment(board.as_of), [dependency(state) for state in board.dependencies])
     if board.screenings is not None:
         body.screenings = [_screening(each) for each in board.screenings.items]
         body.next_cursor = board.screenings.cursor
@@ -177,14 +177,14 @@ def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
     return ScreeningNumbersBody(
         session.id,
         session.movie_title,
-        _time(session.starts_at),
+        moment(session.starts_at),
         session.room,
         session.total_seats,
         tally.seats_in_sales,
         tally.held_seats,
-        _ratio(tally.occupancy_of(session.total_seats)),
-        _money(tally.revenue),
-        _money(tally.net_revenue),
+        ratio(tally.occupancy_of(session.total_seats)),
+        money(tally.revenue),
+        money(tally.net_revenue),
         tally.holds,
         tally.sales,
         tally.expiries,
@@ -198,19 +198,21 @@ def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
         total_seats,
         tally.seats_in_sales,
         tally.held_seats,
-        _money(tally.revenue),
-        _money(tally.net_revenue),
+        money(tally.revenue),
+        money(tally.net_revenue),
         tally.holds,
         tally.sales,
         tally.expiries,
         tally.cancellations,
-        _ratio(tally.occupancy_of(total_seats)) if total_seats else None,
+        ratio(tally.occupancy_of(total_seats)) if total_seats else None,
         _conversion(tally),
     )
 
 
 def _five_minutes(at: datetime, tally: Tally) -> FiveMinutesBody:
-    return FiveMinutesBody(_time(at), tally.holds, tally.sales, tally.expiries, tally.cancellations, _conversion(tally))
+    return FiveMinutesBody(
+        moment(at), tally.holds, tally.sales, tally.expiries, tally.cancellations, _conversion(tally)
+    )
 
 
 def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBody:
@@ -219,14 +221,14 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
     nothing: Mapping[str, int] = {}
     return RefusalsBody(
         [ReasonBody(code, count) for code, count in most_first],
-        [RefusedBody(_time(at), sum(counts.get(at, nothing).values())) for at in buckets],
+        [RefusedBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
     )
 
 
 def _letter(letter: DeadLetter) -> LetterBody:
     text = letter.body[:SHOWN_CHARACTERS]
-    return LetterBody(letter.id, _time(letter.sent_at), text, letter.reason, letter.receives)
+    return LetterBody(letter.id, moment(letter.sent_at), text, letter.reason, letter.receives)
 
 
 def _conversion(tally: Tally) -> msgspec.Raw | None:
-    return None if tally.conversion is None else _ratio(tally.conversion)
+    return None if tally.conversion is None else ratio(tally.conversion)

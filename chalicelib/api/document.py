@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 JSON = HEADERS["Content-Type"]
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-"""What a text of a request must be: not blank, and without control characters (schemas looks for those by itself)."""
+"""What a text of a request must be: not blank, and without control characters (wire.parsed looks for those)."""
 
 ABOUT = """\
 Sells cinema seats under extreme contention. Hold seats for 30 seconds, pay, or let them go: for one seat and any
@@ -119,14 +119,14 @@ def _views(app: Chalice) -> dict[str, str]:
         for method, entry in entries.items()
         if not is_refusal(entry.view_function)
     }
-    _demand(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS")
+    demand(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS")
     gone = OPERATIONS.keys() - registered.keys()
     if gone:
         raise NotDescribed(f"No route is {', '.join(sorted(gone))}: remove it from chalicelib/api/operations.py.")
     return registered
 
 
-def _demand(names: Iterable[str], described: Container[str], table: str) -> None:
+def demand(names: Iterable[str], described: Container[str], table: str) -> None:
     missing = sorted(name for name in names if name not in described)
     if missing:
         raise NotDescribed(f"Describe {', '.join(missing)} in {table} of chalicelib/api/operations.py.")
@@ -134,7 +134,7 @@ def _demand(names: Iterable[str], described: Container[str], table: str) -> None
 
 def _operation(path: str, said: Operation, of_types: Mapping[type, Json]) -> Json:
     names = re.findall(r"{(\w+)}", path)
-    _demand(names, PATH, "PATH")
+    demand(names, PATH, "PATH")
     in_path = [_parameter(PATH[name], "path") for name in names]
     in_query = [_parameter(parameter, "query") for parameter in said.query]
     asked = (*said.headers, IF_NONE_MATCH) if said.has_etag else said.headers
@@ -253,7 +253,7 @@ def _types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
 
 
 def _of_request(schema: Json) -> Json:
-    """With the rule for texts that schemas.py keeps apart from the types, for the sake of its words."""
+    """With the rule for texts that wire.py keeps apart from the types, for the sake of its words."""
     if "properties" in schema:
         return {**schema, "properties": {name: _of_request(one) for name, one in schema["properties"].items()}}
     is_free_text = schema.get("type") == "string" and not {"format", "enum"} & schema.keys()
@@ -279,7 +279,7 @@ def _without_null(schema: Json) -> Json:
 
 def _problems() -> Iterator[Problem]:
     """Each code once: ours by the examples in operations.py, Chalice's, and the gateway's."""
-    _demand((kind.__name__ for kind in REFUSALS), [type(raised).__name__ for raised in EXAMPLES], "REFUSALS")
+    demand((kind.__name__ for kind in REFUSALS), [type(raised).__name__ for raised in EXAMPLES], "REFUSALS")
     told: dict[str, Problem] = {}
     for raised in EXAMPLES:
         refused = REFUSALS[type(raised)]

@@ -10,7 +10,7 @@ from chalicelib.domain.rate_limits import Asker, Quota, RateLimits, Standing
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
-from .schemas import LARGEST_BODY_BYTES
+from .wire import LARGEST_BODY_BYTES
 
 NEVER_LIMITED = {"health", "ready"}
 """Who asks these is a load balancer or an operator, and wants to know most when most is going on."""

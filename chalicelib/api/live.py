@@ -14,7 +14,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
+from . import live_wire, wire
 from .answers import answered, error_text, log, ok
 
 routes = Blueprint(__name__)
@@ -23,15 +23,15 @@ routes = Blueprint(__name__)
 @routes.route("/api/live", methods=["GET"])
 @answered(routes)
 def show_live_address(request: Request) -> Response:
-    return ok(schemas.LiveBody(bootstrap.settings().live_url or None))
+    return ok(live_wire.LiveBody(bootstrap.settings().live_url or None))
 
 
 def subscribe(viewer_id: str, body: str) -> None:
     """Answers on the viewer's own connection, also with a refusal in the contract's form."""
     try:
-        session_id = schemas.subscription(body)
+        session_id = live_wire.subscription(body)
         bootstrap.watch()(viewer_id, session_id)
-        answer = schemas.encoded(schemas.SubscribedBody(session_id))
+        answer = wire.encoded(live_wire.SubscribedBody(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
         answer = error_text(error, "subscribe")
     bootstrap.screens().show([viewer_id], answer)
@@ -41,6 +41,6 @@ def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
     """Shows rows as they are now. Nothing is sent again when it fails: a viewer who misses it asks again by itself."""
     try:
         states = [state for record in records if (state := bootstrap.row_state(record))]
-        bootstrap.show_changes()(states, lambda rows: schemas.encoded(schemas.changed_rows(rows)))
+        bootstrap.show_changes()(states, lambda rows: wire.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - a screen that is late must not hold back the stream
         log.exception("viewers were not told")

@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import bootstrap
 from chalicelib.application.release import CancelReservation
 
-from . import schemas
+from . import schemas, wire
 from .answers import answered, created, ok
 
 routes = Blueprint(__name__)
@@ -44,6 +44,6 @@ def cancel_reservation(request: Request, reservation_id: str) -> Response:
 @routes.route("/api/users/{user_id}/purchases", methods=["GET"])
 @answered(routes)
 def list_purchases(request: Request, user_id: str) -> Response:
-    limit, cursor = schemas.page_wanted(request)
+    limit, cursor = wire.page_wanted(request)
     page = bootstrap.list_purchases()(user_id, limit, cursor)
     return ok(schemas.purchases(user_id, page))

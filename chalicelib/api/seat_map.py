@@ -1,4 +1,4 @@
-"""The seat-map page: /. Below a stage its address ends with a slash, as in /dev/: its references are relative."""
+"""The seat-map page: /, and below a stage /dev/."""
 
 from urllib.parse import urlsplit
 
@@ -15,7 +15,9 @@ routes = Blueprint(__name__)
 @routes.route("/", methods=["GET"])
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
-    return page(request, "seats", connect_src=f"'self' {_origin(bootstrap.settings().live_url)}".strip())
+    settings = bootstrap.settings()
+    told = {"time_zone": settings.time_zone}
+    return page(request, "seats", told, connect_src=f"'self' {_origin(settings.live_url)}".strip())
 
 
 def _origin(url: str) -> str:

@@ -4,7 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
+from . import schemas, wire
 from .answers import answered, created, ok
 from .static import ASK_FIRST, as_text, unless_known
 
@@ -22,7 +22,7 @@ def schedule_session(request: Request) -> Response:
 @routes.route("/api/sessions", methods=["GET"])
 @answered(routes)
 def list_sessions(request: Request) -> Response:
-    limit, cursor = schemas.page_wanted(request)
+    limit, cursor = wire.page_wanted(request)
     page = bootstrap.list_sessions()(schemas.starting_from(request), limit, cursor)
     return ok(schemas.programme(page))
 

@@ -4,7 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
+from . import webhooks_wire
 from .answers import answered, ok
 
 routes = Blueprint(__name__)
@@ -13,6 +13,6 @@ routes = Blueprint(__name__)
 @routes.route("/api/webhooks/{webhook_id}/replay", methods=["POST"])
 @answered(routes)
 def replay_notifications(request: Request, webhook_id: str) -> Response:
-    command = schemas.replay_notifications(request, webhook_id)
+    command = webhooks_wire.replay_notifications(request, webhook_id)
     replayed = bootstrap.replay_notifications()(command)
-    return ok(schemas.replayed(replayed), status=202)
+    return ok(webhooks_wire.replayed(replayed), status=202)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import Quota, Verdict
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker
-from chalicelib.infrastructure.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, _digest
+from chalicelib.infrastructure.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, digest
 from chalicelib.infrastructure.redis_connection import RedisConnection, RedisUnavailable
 from tests.builders import NOW
 
@@ -225,15 +225,15 @@ def test_what_redis_remembers_goes_when_the_quota_is_whole_and_tells_nobodys_nam
     with driver.Redis.from_url(redis_url) as redis:
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
-        assert 0 < int(redis.pttl(f"limit:{_digest(ana)}")) <= 1000
-        assert ana not in _digest(ana)
+        assert 0 < int(redis.pttl(f"limit:{digest(ana)}")) <= 1000
+        assert ana not in digest(ana)
 
 
 @pytest.mark.parametrize("lie", [b"nonsense", b"", b"1e308", b"-1", b"nan", b"99999999999999999999999"])
 def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str, lie: bytes) -> None:
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.set(f"limit:{_digest(ana)}", lie)
+        redis.set(f"limit:{digest(ana)}", lie)
 
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
@@ -245,7 +245,7 @@ def test_another_kind_of_value_in_redis_is_as_no_redis(redis_url: str) -> None:
     limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"])), alone)
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.lpush(f"limit:{_digest(ana)}", "x")
+        redis.lpush(f"limit:{digest(ana)}", "x")
 
     assert admitted(limiter, ana, 12) == 10
 
@@ -266,8 +266,8 @@ def test_a_process_remembers_no_more_than_so_many_and_forgets_the_longest_idle()
             assert admitted(limiter, "busy", 1, later(1)) == 1
 
     assert len(limiter.due) == MOST_REMEMBERED
-    assert _digest("idle") not in limiter.due
-    assert _digest("busy") in limiter.due
+    assert digest("idle") not in limiter.due
+    assert digest("busy") in limiter.due
 
 
 def test_a_process_remembers_as_little_of_a_long_name_as_of_a_short_one() -> None:

@@ -7,7 +7,7 @@ from chalice.app import NotFoundError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api import schemas
+from chalicelib.api import wire
 from chalicelib.api.answers import CHALICE_CODES, REFUSALS, Refused
 from chalicelib.api.messages import ENGLISH, MESSAGES, PORTUGUESE, language, message
 from chalicelib.domain import refusals
@@ -15,10 +15,10 @@ from chalicelib.domain.rate_limits import Quota, Standing
 from tests.builders import NOW
 
 EXAMPLES: list[Exception] = [
-    schemas.MalformedJson("trailing characters"),
-    schemas.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
-    schemas.MalformedRequest("Expected 1 to 255 characters"),
-    schemas.BodyTooLarge(),
+    wire.MalformedJson("trailing characters"),
+    wire.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
+    wire.MalformedRequest("Expected 1 to 255 characters"),
+    wire.BodyTooLarge(),
     refusals.CursorInvalid(),
     refusals.TooManySeats(asked=9, limit=8),
     NotFoundError(),
@@ -30,7 +30,7 @@ EXAMPLES: list[Exception] = [
     refusals.SeatsNotFound(("A1", "C9")),
     refusals.QueueNotFound("letters"),
     refusals.QueueOutOfReach(),
-    schemas.UnnamedMediaType(),
+    wire.UnnamedMediaType(),
     refusals.SeatsUnavailable(("A1", "C9")),
     refusals.TooManyHolds(2, NOW),
     refusals.ReservationConfirmed("res-1"),

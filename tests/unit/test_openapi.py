@@ -1,10 +1,7 @@
 """The API's document: it says what the code does, completely, and validly."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +12,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.api import answers, audit, methods
-from chalicelib.api.document import GATEWAY_ERRORS, NotDescribed, _demand, document, encoded
+from chalicelib.api.document import GATEWAY_ERRORS, NotDescribed, demand, document, encoded
 from chalicelib.api.messages import ENGLISH, MESSAGES, PORTUGUESE
 from chalicelib.api.operations import FOR_BROWSERS, PATH, REFUSALS
 from infra import api_docs, server
@@ -117,7 +114,7 @@ def test_a_route_that_is_not_described_is_refused_with_the_remedy(app: Chalice) 
 
 def test_each_refusal_and_path_parameter_of_the_future_is_asked_for_by_name() -> None:
     with pytest.raises(NotDescribed, match=r"Describe thing in PATH of chalicelib/api/operations.py"):
-        _demand(["session_id", "thing"], PATH, "PATH")
+        demand(["session_id", "thing"], PATH, "PATH")
 
 
 def test_an_operation_without_a_route_is_refused_with_the_remedy() -> None:
@@ -192,13 +189,3 @@ def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> N
 
 def test_the_files_in_docs_are_what_the_code_makes_of_them(app: Chalice) -> None:
     assert not api_docs.outdated(app), "run `make api-docs` and commit docs/api"
-
-
-def test_a_function_that_nobody_asks_for_the_document_does_not_load_what_it_is_made_of() -> None:
-    script = (
-        "import sys, app; print([name for name in sys.modules if name.endswith(('api.document', 'api.operations'))])"
-    )
-    environment = {**os.environ, "STAGE": "local", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-
-    assert done.stdout == "[]\n"

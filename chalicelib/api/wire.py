@@ -1,0 +1,114 @@
+"""What every request and answer has in common on the wire: how a body is read and written; moments, money, shares."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from chalicelib.domain.times import to_iso
+
+LARGEST_BODY_BYTES = 65_536
+LARGEST_PAGE = 100
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
+Money = Annotated[
+    msgspec.Raw, Meta(description="With two decimals: 50.00.", extra_json_schema={"type": "number", "minimum": 0})
+]
+Ratio = Annotated[
+    msgspec.Raw, Meta(description="With four decimals: 0.1250.", extra_json_schema={"type": "number", "minimum": 0})
+]
+
+
+class MalformedRequest(Exception):
+    """The request is not of the contract's form. `field` is where, as a JSON path, if that is known."""
+
+    def __init__(self, detail: str, field: str = "") -> None:
+        super().__init__(detail)
+        self.detail, self.field = detail, field
+
+
+class MalformedJson(MalformedRequest):
+    """The body is not JSON at all."""
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than any request of the contract can be."""
+
+
+class UnnamedMediaType(Exception):
+    """A body that does not say what it is, where that matters: Chalice takes it for JSON."""
+
+
+class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What is None is left out."""
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def body_of(request: Request, shape: type[T]) -> T:
+    """As parsed."""
+    return parsed(request.raw_body, shape)
+
+
+def parsed(raw: bytes | str, shape: type[T]) -> T:
+    """Raises MalformedRequest, BodyTooLarge."""
+    if len(raw) > LARGEST_BODY_BYTES:
+        raise BodyTooLarge
+    try:
+        body = msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        detail, _, field = str(error).partition(" - at `")
+        raise MalformedRequest(detail, field.rstrip("`")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJson(str(error)) from error
+    for known in msgspec.structs.fields(shape):
+        value = getattr(body, known.name)
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise MalformedRequest("Control characters are not allowed", f"$.{known.encode_name}")
+    return body
+
+
+def page_wanted(request: Request) -> tuple[int, str | None]:
+    """The query's `limit` (20 when absent) and `cursor`."""
+    query: Mapping[str, str] = request.query_params or {}
+    limit = query.get("limit", "20")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
+        raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
+    return int(limit), cursor_wanted(request)
+
+
+def cursor_wanted(request: Request) -> str | None:
+    query: Mapping[str, str] = request.query_params or {}
+    return query.get("cursor") or None
+
+
+def encoded(answer: Any) -> str:
+    return msgspec.json.encode(answer).decode()
+
+
+def moment(at: datetime) -> str:
+    return to_iso(at).replace(".000Z", "Z")
+
+
+def moment_if_any(at: datetime | None) -> str | None:
+    return moment(at) if at else None
+
+
+def money(amount: Decimal) -> msgspec.Raw:
+    """A JSON number with two decimals, 50.00, which no float could be."""
+    return msgspec.Raw(f"{amount:.2f}".encode())
+
+
+def ratio(share: Decimal) -> msgspec.Raw:
+    """With four decimals: 0.1250."""
+    return msgspec.Raw(f"{share:.4f}".encode())
