@@ -20,6 +20,7 @@ from pathlib import Path
 
 from infra import deploy
 from infra import emulator as machine
+from infra.command import as_command
 from infra.processes import CannotRunError, say
 from infra.race import instances, last_seats, ledger
 from infra.race.crowd import Answer, Crowd
@@ -211,9 +212,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (CannotRunError, deploy.DeploymentError) as refusal:
-        sys.exit(str(refusal))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    as_command(main, CannotRunError, deploy.DeploymentError)

@@ -4,8 +4,8 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE,
-SELLER.
+MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, REDIS_SUBNETS, REDIS_SECURITY_GROUPS,
+PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -43,6 +43,8 @@ APP_SETTINGS = {
     "RateLimits": "RATE_LIMITS",
     "LogLevel": "LOG_LEVEL",
     "RedisUrl": "REDIS_URL",
+    "RedisSubnets": "REDIS_SUBNETS",
+    "RedisSecurityGroups": "REDIS_SECURITY_GROUPS",
     "MailFrom": "MAIL_FROM",
     "TimeZone": "TIME_ZONE",
     "Seller": "SELLER",
@@ -96,7 +98,7 @@ class AppDeployment:
 def deploy_data(stage: str) -> None:
     """Create or update the tables, queues and alarms of `stage`, and ask for its sender. Raises DeploymentError."""
     template = (ROOT / "infra" / "stateful.yaml").read_text()
-    parameters = {"Stage": stage, **_from_environment(DATA_SETTINGS)}
+    parameters = {"Stage": stage, **_chosen(DATA_SETTINGS, os.environ)}
     _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
     for table in ("reservations", "live-holds", "payments", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
@@ -112,6 +114,7 @@ def deploy_app(stage: str) -> AppDeployment:
 
     The data stack must be there: the functions' triggers are imported from it.
     """
+    settings = app_settings(os.environ)
     made = package(stage, BUILD / stage)
     bucket = _artifacts_bucket()
     archive = _upload(bucket, stage, made.archive)
@@ -128,7 +131,7 @@ def deploy_app(stage: str) -> AppDeployment:
         "Stage": stage,
         "IdSecret": id_secret(stage),
         "EmulatorHost": _emulator_host(),
-        **_from_environment(APP_SETTINGS),
+        **settings,
     }
     _deploy_stack(app_stack(stage), parameters, TemplateURL=_url_of(bucket, _upload(bucket, stage, ready)))
 
@@ -190,8 +193,16 @@ def app_stack(stage: str) -> str:
     return f"cinema-{stage}-app"
 
 
-def _from_environment(names: dict[str, str]) -> dict[str, str]:
-    return {parameter: os.environ[name] for parameter, name in names.items() if os.environ.get(name)}
+def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Parameters of the stack of functions. Raises DeploymentError."""
+    settings = _chosen(APP_SETTINGS, environment)
+    if ("RedisSubnets" in settings) != ("RedisSecurityGroups" in settings):
+        raise DeploymentError("REDIS_SUBNETS and REDIS_SECURITY_GROUPS go together: set both, or neither.")
+    return settings
+
+
+def _chosen(names: dict[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    return {parameter: environment[name] for parameter, name in names.items() if environment.get(name)}
 
 
 # Stacks

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.command import as_command
 from infra.processes import (
     HOST,
     ROOT,
@@ -322,9 +323,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except CannotRunError as refusal:
-        sys.exit(str(refusal))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    as_command(lambda: main(sys.argv[1:]), CannotRunError)

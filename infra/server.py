@@ -38,6 +38,7 @@ from chalice.local import (
 from chalice.utils import OSUtils
 
 from infra.processes import HOST, ROOT, port_is_free
+from infra.serving import served
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit for a REST API."""
@@ -277,14 +278,8 @@ def serve(app: Chalice, port: int = 0) -> Iterator[str]:
     """Serves `app` from a thread of this process; gives its base URL."""
     config = Config.create(chalice_app=app, app_name=app.app_name, project_dir=str(ROOT))
     server = create_server(app, config, port)
-    thread = threading.Thread(target=server.server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server.server_port}"
-    finally:
-        server.shutdown()
-        server.server.server_close()
-        thread.join()
+    with served(server.server) as url:
+        yield url
 
 
 def load(port: int) -> LocalDevServer:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from infra.serving import served
+
 
 @dataclass(frozen=True)
 class Received:
@@ -51,15 +53,11 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     found = Receiver(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/hooks?of=cinema")
     server.receiver = found  # type: ignore[attr-defined] # how http.server hands things to its handlers
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        found.ended.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(server):
+        try:
+            yield found
+        finally:
+            found.ended.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

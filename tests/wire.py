@@ -7,7 +7,6 @@ Counting here sees every call of every client in the process, and the client lib
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from infra.serving import served
 
 
 class Fault(Enum):
@@ -41,6 +42,15 @@ class Call:
         entries = consumed if isinstance(consumed, list) else [consumed]
         writes = self.operation in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
         return sum(entry["CapacityUnits"] for entry in entries) if writes else 0
+
+
+def operations(calls: list[Call]) -> list[str]:
+    assert all(call.service.startswith("DynamoDB") for call in calls), "only DynamoDB is asked in a request's path"
+    return [call.operation for call in calls]
+
+
+def write_units(calls: list[Call]) -> float:
+    return sum(call.write_units for call in calls)
 
 
 @dataclass
@@ -79,16 +89,10 @@ class Wire:
 def wire_to(endpoint: str) -> Iterator[Wire]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    wire = Wire(url=f"http://127.0.0.1:{server.server_port}", target=urlsplit(endpoint).netloc)
-    server.wire = wire  # type: ignore[attr-defined] # how http.server hands things to its handlers
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with served(server) as url:
+        wire = Wire(url, target=urlsplit(endpoint).netloc)
+        server.wire = wire  # type: ignore[attr-defined] # how http.server hands things to its handlers
         yield wire
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,7 @@
 """The operator's command line: `python -m infra.ops COMMAND --help`.
 
 Exit status: 0 all is well, 1 the command found something to repair, 2 it could not do what was asked.
+(Others than these: see infra/command.py.)
 """
 
 import argparse
@@ -12,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
+from infra.command import as_command
 from infra.ops import dlq
 from infra.ops.connection import Connection, OpsError
 from infra.ops.doctor import doctor
@@ -21,7 +23,6 @@ from infra.ops.status import status
 from infra.ops.text import Answer
 
 REFUSED = 2
-INTERRUPTED = 130
 MOST_SECONDS = 3600
 MOST_OVERLAP_HOURS = 30 * 24
 TYPES_HELP = "only these types, with commas: PaymentConfirmed,SeatReleased (all)"
@@ -296,16 +297,6 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _hours(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= MOST_OVERLAP_HOURS:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of hours from 0 to {MOST_OVERLAP_HOURS}")
-    return number
-
-
 def _port(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if not 1 <= number <= 65535:
@@ -313,13 +304,21 @@ def _port(text: str) -> int:
     return number
 
 
+def _hours(text: str) -> float:
+    return _number(text, "hours", MOST_OVERLAP_HOURS)
+
+
 def _seconds(text: str) -> float:
+    return _number(text, "seconds", MOST_SECONDS)
+
+
+def _number(text: str, unit: str, most: float) -> float:
     try:
         number = float(text)
     except ValueError:
         number = -1
-    if not 0 <= number <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 0 to {MOST_SECONDS}")
+    if not 0 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of {unit} from 0 to {most}")
     return number
 
 
@@ -355,7 +354,4 @@ def _in_a_sentence(error: Exception, connection: Connection | None) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    as_command(main)

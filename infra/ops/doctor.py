@@ -17,11 +17,11 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import emulator as machine
 from infra import run
+from infra.data_stack import resources
 from infra.deploy import app_stack, data_stack
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of
@@ -30,7 +30,6 @@ from infra.ops.text import Answer, counted
 from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded_url
 
 VENV = ROOT / ".venv"
-TEMPLATE = ROOT / "infra" / "stateful.yaml"
 API_PORT = 8000
 READY_TIMEOUT_SECONDS = 10
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?(?:==(?P<version>\S+))?")
@@ -247,7 +246,7 @@ def _tables(connection: Connection) -> Iterator[Finding]:
     """Each as infra/stateful.yaml wants it: emulators leave properties out."""
     present = {f"{connection.prefix}{table.name}": table for table in tables_of(connection)}
     remedy = f"Deploy the stage again with `{connection.deploy_command}`."
-    for wanted in _in_template("AWS::DynamoDB::Table", connection.stage):
+    for wanted in resources("AWS::DynamoDB::Table", connection.stage):
         name = wanted["TableName"]
         table = present.get(name)
         lacking = [
@@ -268,7 +267,7 @@ def _tables(connection: Connection) -> Iterator[Finding]:
 
 def _queues(connection: Connection) -> Iterator[Finding]:
     queues = queues_of(connection)
-    wanted = [queue["QueueName"] for queue in _in_template("AWS::SQS::Queue", connection.stage)]
+    wanted = [queue["QueueName"] for queue in resources("AWS::SQS::Queue", connection.stage)]
     missing = [name for name in wanted if name not in queues.by_name]
     if missing:
         remedy = f"Deploy the stage again with `{connection.deploy_command}`."
@@ -279,26 +278,6 @@ def _queues(connection: Connection) -> Iterator[Finding]:
     if full:
         look = connection.command("dlq", "show", full[0])
         yield Finding("dead letters", State.REMARK, f"in {', '.join(full)}", f"Look at them with `{look}`.")
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads `!Sub text` as the text, and what another function is given as that."""
-
-
-def _argument(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    return loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else None
-
-
-_Loader.add_multi_constructor("!", _argument)
-
-
-def _in_template(kind: str, stage: str) -> list[dict[str, Any]]:
-    """Properties of the data stack's resources of that type."""
-    text = TEMPLATE.read_text().replace("${Stage}", stage)
-    template = yaml.load(text, _Loader)  # noqa: S506 - a safe loader that knows CloudFormation's tags
-    return [one["Properties"] for one in template["Resources"].values() if one["Type"] == kind]
 
 
 def _events(connection: Connection) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.analytics import CountEvent
@@ -21,7 +22,7 @@ from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb import consistent_items
+from chalicelib.infrastructure.dynamodb import WriteConflict, consistent_items, when_free_of_conflict
 from chalicelib.infrastructure.event_log import DynamoEventLog
 from chalicelib.infrastructure.ids import buyer_of_reservation
 from chalicelib.infrastructure.ledger import Ledger
@@ -41,8 +42,8 @@ TRANSACTION_WRITES = 10
 """AWS takes 100; the DynamoDB Local of LocalStack's free edition takes 10, and a rebuild is in no hurry."""
 
 LOOK_AGAIN_SECONDS = 0.25
-CONFLICT_ATTEMPTS = 8
-CONFLICT_FIRST_PAUSE_SECONDS = 0.02
+DELETE_ATTEMPTS = 36
+"""Five seconds of pauses on average: consumers count the same screening's events at the same time."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")
@@ -224,6 +225,7 @@ class Numbers:
     ledger: Ledger
     count: CountEvent
     transaction_writes: int = TRANSACTION_WRITES
+    sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
@@ -289,22 +291,19 @@ class Numbers:
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table("analytics"), "Key": item}}
         for some in _in_parts(event_ids, self.transaction_writes - 1) or [[]]:
-            self._transact([counter, *map(self._without_entry, some)])
+            deletes = [counter, *map(self._without_entry, some)]
+            when_free_of_conflict(partial(self._delete, deletes), self.sleep, DELETE_ATTEMPTS)
 
     def _without_entry(self, event_id: str) -> Any:
         key = {"id": {"S": self.ledger.entry_id(event_id)}}
         return {"Delete": {"TableName": self.screening.table("ledger"), "Key": key}}
 
-    def _transact(self, writes: list[Any]) -> None:
-        """Deletes without conditions: only another transaction can stand in the way, and not for long."""
-        for attempt in range(CONFLICT_ATTEMPTS):
-            try:
-                self.screening.client.transact_write_items(TransactItems=writes)
-            except self.screening.client.exceptions.TransactionCanceledException:
-                time.sleep(CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt)
-            else:
-                return
-        raise StoreUnavailable("TransactWriteItems")
+    def _delete(self, deletes: list[Any]) -> None:
+        """None has a condition, so whatever cancels them, a conflict or too many writes, passes. May be repeated."""
+        try:
+            self.screening.client.transact_write_items(TransactItems=deletes)
+        except self.screening.client.exceptions.TransactionCanceledException as error:
+            raise WriteConflict from error
 
 
 def _audit_queue(connection: Connection) -> Queue:

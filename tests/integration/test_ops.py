@@ -14,6 +14,7 @@ import boto3
 import pytest
 from mypy_boto3_sqs import SQSClient
 
+from infra.command import UNHEARD
 from infra.ops.__main__ import REFUSED, main
 from infra.processes import ROOT, free_port
 
@@ -283,3 +284,13 @@ def test_it_runs_as_a_command(stage: Stage) -> None:
     ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True, timeout=60)
 
     assert [one["name"] for one in json.loads(ended.stdout)] == ["stream-failures", "work-dlq"]
+
+
+def test_a_status_whose_reader_has_gone_ends_quietly(stage: Stage) -> None:
+    command = [sys.executable, "-m", "infra.ops", "status", "--stage", stage.name]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as unread:
+        ended = subprocess.run(command, cwd=ROOT, env=os.environ, stdout=unread, stderr=subprocess.PIPE, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (UNHEARD, b"")
