@@ -7,7 +7,7 @@ database is every path's: it is imported here, in Lambda's init phase, which has
 from __future__ import annotations
 
 import warnings
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import settings as configuration
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.invoices import Invoice
     from chalicelib.domain.live import RowState
-    from chalicelib.infrastructure.breakers import Breaker
+    from chalicelib.infrastructure.breaker_board import BreakerBoard
+    from chalicelib.infrastructure.breakers import Breaker, Told
+    from chalicelib.infrastructure.gateway import HttpGateway
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
     from chalicelib.infrastructure.redis_connection import RedisConnection
     from chalicelib.infrastructure.seat_cache import SeatCache
@@ -79,12 +81,18 @@ def sqs() -> SQSClient:
 
 
 @cache
-def breaker(name: str) -> Breaker:
-    """This process's circuit breaker for that dependency, one of breakers.PATIENCE."""
+def breaker_board() -> BreakerBoard:
+    from chalicelib.infrastructure.breaker_board import BreakerBoard
+
+    return BreakerBoard(database(), _named("breakers"), clock())
+
+
+def breaker(name: str, *told: Told) -> Breaker:
+    """A circuit breaker of this process for that dependency, one of breakers.PATIENCE. The metrics are told, too."""
     from chalicelib.infrastructure.breakers import PATIENCE, Breaker
     from chalicelib.infrastructure.metrics import Metrics
 
-    return Breaker(name, PATIENCE[name], Metrics(settings().stage).breaker_changed)
+    return Breaker(name, PATIENCE[name], (Metrics(settings().stage).breaker_changed, *told))
 
 
 @cache
@@ -149,11 +157,17 @@ def payments() -> ports.Payments:
     return DynamoPayments(database(), _named("payments"))
 
 
+def http_gateway() -> HttpGateway:
+    from chalicelib.infrastructure.gateway import HttpGateway
+
+    return HttpGateway(settings().payments_url)
+
+
 @cache
 def payment_gateway() -> ports.PaymentGateway:
-    from chalicelib.infrastructure.gateway import GuardedGateway, HttpGateway
+    from chalicelib.infrastructure.gateway import GuardedGateway
 
-    return GuardedGateway(HttpGateway(settings().payments_url), breaker("payments"))
+    return GuardedGateway(http_gateway(), breaker("payments", breaker_board().write))
 
 
 @cache
@@ -182,7 +196,7 @@ def letters() -> ports.Letters:
 def mail() -> ports.Mail:
     from chalicelib.infrastructure import ses
 
-    return ses.GuardedMail(ses.SesMail(ses.client(), settings().mail_from), breaker("ses"))
+    return ses.GuardedMail(ses.SesMail(ses.client(), settings().mail_from), breaker("ses", breaker_board().write))
 
 
 @cache
@@ -231,9 +245,10 @@ def notifications() -> ports.Notifications:
 
 @cache
 def courier() -> ports.Courier:
-    from chalicelib.infrastructure.courier import HttpCourier
+    from chalicelib.infrastructure.courier import GuardedCourier, HttpCourier
 
-    return HttpCourier(local=settings().is_local)
+    new_breaker = partial(breaker, "webhooks")  # all by one name: each name would be a metric
+    return GuardedCourier(HttpCourier(local=settings().is_local), new_breaker)
 
 
 @cache
@@ -419,11 +434,15 @@ def link_invoice() -> LinkInvoice:
 @cache
 def check_readiness() -> CheckReadiness:
     from chalicelib.application.queries import CheckReadiness
-    from chalicelib.infrastructure import probes
+    from chalicelib.infrastructure import probes, ses
 
     asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
-    connection = redis()
-    return CheckReadiness([*asked, probes.redis(connection)] if connection else asked)
+    if connection := redis():
+        asked.append(probes.redis(connection))
+    asked.append(probes.ses(ses.client(), breaker_board()))
+    if settings().payments_url:
+        asked.append(probes.payments(http_gateway(), breaker_board()))
+    return CheckReadiness(asked)
 
 
 # The operator's board.
@@ -589,7 +608,7 @@ def expire_held() -> Callable[[Record], None]:
     return handle
 
 
-@cache  # it remembers which receivers hang
+@cache
 def deliver_to_webhook() -> Callable[[Record], None]:
     from chalicelib.application.webhooks import Deliver
     from chalicelib.infrastructure import envelopes

@@ -49,6 +49,16 @@ class MovableClock:
 
 
 @dataclass
+class Ticks:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
 class ReadableIds:
     """Ids that say what they are derived from."""
 

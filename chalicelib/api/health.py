@@ -4,7 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
+from . import health_wire
 from .answers import answered, ok
 
 routes = Blueprint(__name__)
@@ -13,11 +13,11 @@ routes = Blueprint(__name__)
 @routes.route("/health", methods=["GET"])
 @answered(routes)
 def health(request: Request) -> Response:
-    return ok(schemas.HealthBody("ok"))
+    return ok(health_wire.HealthBody("ok"))
 
 
 @routes.route("/ready", methods=["GET"])
 @answered(routes)
 def ready(request: Request) -> Response:
-    readiness = schemas.readiness(bootstrap.check_readiness()())
+    readiness = health_wire.readiness(bootstrap.check_readiness()())
     return ok(readiness, status=200 if readiness.status == "ready" else 503)

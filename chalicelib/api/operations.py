@@ -4,7 +4,7 @@ Adding a route takes an entry in OPERATIONS (or in FOR_BROWSERS), adding a refus
 in PATH. A test fails until they are there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ from chalicelib.domain.rate_limits import Quota, Standing
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 
-from . import board_wire, schemas
+from . import analytics_wire, board_wire, health_wire, live_wire, schemas, webhooks_wire, wire
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,17 @@ class Operation:
     also: Mapping[int, msgspec.Struct] = field(default_factory=dict)
     asks_the_database: bool = True
     has_etag: bool = False
+
+
+class DocumentBody(wire.Answer):
+    """OpenAPI 3.1."""
+
+    openapi: str
+    info: Mapping[str, Any]
+    servers: Sequence[Any]
+    tags: Sequence[Any]
+    paths: Mapping[str, Any]
+    components: Mapping[str, Any]
 
 
 # The examples: one screening, one buyer and one reservation, through all operations.
@@ -127,6 +138,7 @@ WEBHOOK = "wh-qZ3mS0t8xX4v0n2bK1yYwA"
 DEPENDENCIES = (
     DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),
     DependencyState("redis", required=False, up=False, latency_ms=50.2, reason="TimeoutError", breaker="open", trips=1),
+    DependencyState("ses", required=False, up=True, latency_ms=11.8, breaker="half-open", trips=3),
 )
 BOARD = Board(
     as_of=NOW,
@@ -138,13 +150,13 @@ BOARD = Board(
 LETTER = DeadLetter(
     "219f8380-5770-4cc2-8c3e-5c715e145f5e", NOW, "MailUnavailable('SES: Throttling')", 5, 1, {}, '{"version": 1}'
 )
-IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), DEPENDENCIES[1])
+IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), *DEPENDENCIES[1:])
 
 REFUSALS: tuple[Exception, ...] = (
-    schemas.MalformedJson("JSON is malformed: expected ',' (byte 17)"),
-    schemas.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
-    schemas.MalformedRequest("Expected 1 to 255 characters"),
-    schemas.BodyTooLarge(),
+    wire.MalformedJson("JSON is malformed: expected ',' (byte 17)"),
+    wire.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
+    wire.MalformedRequest("Expected 1 to 255 characters"),
+    wire.BodyTooLarge(),
     NotFoundError(),
     refusals.CursorInvalid(),
     refusals.TooManySeats(asked=9, limit=8),
@@ -153,7 +165,7 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.SeatsNotFound(("C9",)),
     refusals.QueueNotFound("letters"),
     refusals.QueueOutOfReach(),
-    schemas.UnnamedMediaType(),
+    wire.UnnamedMediaType(),
     refusals.SeatsUnavailable(("A1",)),
     refusals.TooManyHolds(2, PENDING.expires_at),
     refusals.InvoiceNotReady(SOLD.id),
@@ -181,7 +193,7 @@ PATH = {
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK),
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
 }
-LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=schemas.LARGEST_PAGE)], 20)
+LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=wire.LARGEST_PAGE)], 20)
 CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
 PAGE = (LIMIT, CURSOR)
 FROM = Parameter("from", "Screenings that start at this moment or later.", datetime, SESSION.starts_at)
@@ -250,7 +262,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Where to open a WebSocket for live seat maps",
         says='Send `{"action": "subscribe", "sessionId": "…"}` there; each change then comes as '
         '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url` there is none: poll the seats.',
-        gives=schemas.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
+        gives=live_wire.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
         asks_the_database=False,
     ),
     "POST /api/reservations": Operation(
@@ -326,7 +338,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions/{session_id}/analytics": Operation(
         NUMBERS_AND_FACTS,
         "A screening in numbers",
-        gives=schemas.analytics(NUMBERS),
+        gives=analytics_wire.analytics(NUMBERS),
         refuses=(refusals.SessionNotFound,),
     ),
     "POST /api/webhooks/{webhook_id}/replay": Operation(
@@ -334,8 +346,8 @@ OPERATIONS: Mapping[str, Operation] = {
         "Deliver again what came after a number",
         says="Signed by the subscriber, as deliveries are. When more may follow, ask again with `nextAfterSequence`.",
         headers=(SIGNATURE,),
-        takes=schemas.ReplayRequest(SESSION.id, 11),
-        gives=schemas.ReplayedBody(SESSION.id, 100, 111),
+        takes=webhooks_wire.ReplayRequest(SESSION.id, 11),
+        gives=webhooks_wire.ReplayedBody(SESSION.id, 100, 111),
         status=202,
         refuses=(refusals.SignatureInvalid, refusals.WebhookDisabled),
     ),
@@ -364,20 +376,21 @@ OPERATIONS: Mapping[str, Operation] = {
         refuses=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
     ),
     "GET /health": Operation(
-        SERVICE, "Alive; no dependency is touched", gives=schemas.HealthBody("ok"), asks_the_database=False
+        SERVICE, "Alive; no dependency is touched", gives=health_wire.HealthBody("ok"), asks_the_database=False
     ),
     "GET /ready": Operation(
         SERVICE,
         "Each dependency, with its state and latency",
-        says="503 only when one is down that bookings need.",
-        gives=schemas.readiness(DEPENDENCIES),
-        also={503: schemas.readiness(IMPOSSIBLE)},
+        says="503 only when one is down that bookings need. `breaker` is the state of its circuit breaker, and `trips` "
+        "how often it has opened: Redis's in the process that answers; of others, as their functions said last.",
+        gives=health_wire.readiness(DEPENDENCIES),
+        also={503: health_wire.readiness(IMPOSSIBLE)},
         asks_the_database=False,
     ),
     "GET /openapi.json": Operation(
         SERVICE,
         "This document",
-        gives=schemas.DocumentBody("3.1.0", {}, [], [], {}, {}),
+        gives=DocumentBody("3.1.0", {}, [], [], {}, {}),
         has_etag=True,
         asks_the_database=False,
     ),

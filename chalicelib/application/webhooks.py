@@ -6,23 +6,19 @@ POST …/replay      ──► Replay: deliveries queued again, for who saw a ga
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from itertools import chain
 
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.ports import Clock, Courier, Notifications, Outbox, Outgoing, Webhooks
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
-from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
+from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Webhook
 
 WEBHOOKS = "webhooks"
 """The queue of deliveries."""
 
 GONE = 410
-MOST_TIMEOUTS = 3
-REST = timedelta(seconds=30)
-"""After so many deliveries in a row that nobody answered in time, a webhook is left alone for so long."""
 
 MOST_REPLAYED = 100
 """Numbers looked at in one call of the replay endpoint: ten batches of messages, well within a request's time."""
@@ -48,31 +44,6 @@ class AnnounceEvent:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """What this process knows of receivers that hang, so that they don't take the time of the others' deliveries.
-
-    Only time-outs count: who refuses at once costs nothing. What is put off meanwhile comes again by the queue, as what
-    failed does. Nothing is lost when a process forgets it, and nothing shared: each finds out for itself.
-    """
-
-    timeouts: dict[str, int] = field(default_factory=dict)
-    rests_until: dict[str, datetime] = field(default_factory=dict)
-
-    def check(self, webhook_id: str, now: datetime) -> None:
-        """Raises DeliveryFailed while the webhook rests."""
-        if now < self.rests_until.get(webhook_id, now):
-            raise DeliveryFailed(f"webhook {webhook_id} did not answer in time and is left alone for {REST.seconds} s")
-
-    def answered(self, webhook_id: str) -> None:
-        self.timeouts.pop(webhook_id, None)
-
-    def timed_out(self, webhook_id: str, now: datetime) -> None:
-        self.timeouts[webhook_id] = self.timeouts.get(webhook_id, 0) + 1
-        if self.timeouts[webhook_id] >= MOST_TIMEOUTS:
-            self.rests_until[webhook_id] = now + REST
-
-
-@dataclass(frozen=True)
 class Deliver:
     """Harmless twice: the receiver gets the same delivery id again, and the number tells what it has seen."""
 
@@ -80,27 +51,16 @@ class Deliver:
     webhooks: Webhooks
     courier: Courier
     clock: Clock
-    patience: Patience = field(default_factory=Patience)
 
     def __call__(self, delivery: Delivery) -> None:
         """Raises DeliveryFailed unless the receiver accepts it. What was for a webhook removed since is dropped."""
         webhook = self.webhooks.find(delivery.webhook_id)
         if webhook is None or webhook.disabled:
             return
-        self.patience.check(webhook.id, self.clock())
         notification = self.notifications.find(delivery.session_id, delivery.sequence)
         if notification is None:
             raise UnreadableMessage(f"no notification {delivery.sequence} of {delivery.session_id}")
-        self._settle(webhook, self._delivered(webhook, notification))
-
-    def _delivered(self, webhook: Webhook, notification: Notification) -> int:
-        try:
-            status = self.courier.deliver(webhook, notification, self.clock())
-        except NoAnswerInTime:
-            self.patience.timed_out(webhook.id, self.clock())
-            raise
-        self.patience.answered(webhook.id)
-        return status
+        self._settle(webhook, self.courier.deliver(webhook, notification, self.clock()))
 
     def _settle(self, webhook: Webhook, status: int) -> None:
         if status == GONE:

@@ -231,7 +231,11 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """`breaker` is the state of its circuit breaker in this process, if it has one, and `trips` how often it opened."""
+    """`breaker` is the state of its circuit breaker, if it has one that is known, and `trips` how often it opened.
+
+    Redis's are of the process that answers. SES's and the payment gateway's are what the functions that use them said
+    last, and the trips of all of these.
+    """
 
     name: str
     required: bool

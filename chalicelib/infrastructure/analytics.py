@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally
 from chalicelib.domain.times import from_ms, to_ms
 
-from .dynamodb import Item, outages_as_refusals
+from .dynamodb import Item, queried
 from .ledger import Ledger
 
 if TYPE_CHECKING:
@@ -60,20 +60,13 @@ class DynamoAnalytics:
 
     def _items(self, session_id: str) -> Iterator[Item]:
         request: dict[str, Any] = {
-            "TableName": self.table_name,
             "KeyConditionExpression": "session_id = :session",
             "ExpressionAttributeValues": {":session": {"S": session_id}},
             "ConsistentRead": True,
         }
         if self.page_items:
             request["Limit"] = self.page_items
-        while True:
-            with outages_as_refusals("Query"):
-                page = self.client.query(**request)
-            yield from page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return queried(self.client, self.table_name, **request)
 
 
 def shard_of(event_id: str) -> int:

@@ -5,11 +5,12 @@
        │                            └────────────────────────────┘                                │
        └──────────────────────────────────────────────────────────────────────────────────────────┘
 
-Each process has its own: there is no state to share that could be wrong or unreachable itself.
+Each process has its own, and decides by it alone: no shared state could be wrong or unreachable itself. Others may be
+told what it does: the metrics (metrics.py) and, for GET /ready, breaker_board.py.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
@@ -43,16 +44,35 @@ PATIENCE: Mapping[str, Patience] = {
     "redis": Patience(failures=1, pause_seconds=0.25, longest_pause_seconds=4),
     "payments": Patience(failures=5, pause_seconds=5, longest_pause_seconds=60),
     "ses": Patience(failures=5, pause_seconds=5, longest_pause_seconds=60),
+    # For each of them. Who hangs takes one place of a function's ten for 5 of 35 seconds. No longer pause: a delivery
+    # that is put off has used one of its five tries, which end within six minutes (queues.full_jitter).
+    "webhooks": Patience(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
 """By dependency."""
 
 
-Told = Callable[[str, State, int], None]
-"""Is told the breaker's name, its new state and how often it has opened from closed."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`trips` is how often it has opened from closed."""
+
+    state: State
+    trips: int
 
 
-def nobody(name: str, state: State, trips: int) -> None:
-    """Is told of changes where nobody wants to know."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """It closed; or opened, for `open_seconds`: from closed, which is a trip, or anew because its probe failed."""
+
+    name: str
+    state: State
+    is_trip: bool
+    trips: int
+    """In this process, in all."""
+    open_seconds: float
+
+
+Told = Callable[[Change], None]
+"""Must not raise: it is called on the way of a request."""
 
 
 class Breaker:
@@ -62,7 +82,7 @@ class Breaker:
         self,
         name: str,
         patience: Patience,
-        told: Told = nobody,
+        told: Sequence[Told] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -78,6 +98,9 @@ class Breaker:
     def state(self) -> State:
         with self._lock:
             return self._state()
+
+    def standing(self) -> Standing:
+        return Standing(self.state, self.trips)
 
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """What `ask` gives or raises; what is `failing` counts against the dependency. Raises BreakerOpen."""
@@ -117,7 +140,7 @@ class Breaker:
                 return
             self._failures, self._open_until, self._pause = 0, None, self._patience.pause_seconds
             self._probing = False
-        self._told(self.name, State.CLOSED, self.trips)
+        self._tell(State.CLOSED, is_trip=False, open_seconds=0)
 
     def _failed(self, probe: bool) -> None:
         with self._lock:
@@ -127,7 +150,11 @@ class Breaker:
             elif not self._trips_now():
                 return
             self._open_until = self._monotonic() + self._pause
-        self._told(self.name, State.OPEN, self.trips)
+        self._tell(State.OPEN, is_trip=not probe, open_seconds=self._pause)
+
+    def _tell(self, state: State, *, is_trip: bool, open_seconds: float) -> None:
+        for told in self._told:
+            told(Change(self.name, state, is_trip, self.trips, open_seconds))
 
     def _trips_now(self) -> bool:
         self._failures += 1

@@ -7,20 +7,23 @@ elsewhere a moment later leads nowhere. The certificate must be the name's all t
 import json
 import logging
 import socket
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 import urllib3
 
 from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
+from chalicelib.domain.ports import Courier
 from chalicelib.domain.signatures import HEADER, signature
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
 
+from .breakers import Breaker, BreakerOpen
 from .envelopes import VERSION, event_to_wire
 
 T = TypeVar("T")
@@ -29,6 +32,9 @@ log = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 5.0
 """In all: name, connection, TLS, answer. A batch is delivered at the same time, so that it takes no longer."""
+
+MOST_BREAKERS = 1000
+"""As many as one page of webhooks, which is all that an event is told to (DynamoWebhooks.all)."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
@@ -105,6 +111,38 @@ class HttpCourier:
         for address in addresses:
             check_address(target, address, local=self.local)
         return addresses[0]
+
+
+@dataclass(frozen=True)
+class GuardedCourier:
+    """Who hangs is left alone for a while, so that it does not take the time of the others' deliveries.
+
+    Only time-outs count: who refuses at once, or is not reached, costs nothing. What is put off meanwhile comes again
+    by the queue, as what failed does. A webhook whose breaker was forgotten, because `most` others were called since,
+    is found out anew.
+    """
+
+    courier: Courier
+    new_breaker: Callable[[], Breaker]
+    most: int = MOST_BREAKERS
+    _breakers: OrderedDict[str, Breaker] = field(default_factory=OrderedDict, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        breaker = self._breaker_of(webhook.id)
+        try:
+            return breaker.call(lambda: self.courier.deliver(webhook, notification, now), (NoAnswerInTime,))
+        except BreakerOpen as error:
+            raise DeliveryFailed(f"webhook {webhook.id} is left alone: it did not answer in time") from error
+
+    def _breaker_of(self, webhook_id: str) -> Breaker:
+        """One for all threads: the deliveries of a batch are made at the same time."""
+        with self._lock:
+            breaker = self._breakers.pop(webhook_id, None) or self.new_breaker()
+            self._breakers[webhook_id] = breaker
+            while len(self._breakers) > self.most:
+                self._breakers.popitem(last=False)
+            return breaker
 
 
 def _failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:

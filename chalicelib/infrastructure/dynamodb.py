@@ -159,5 +159,17 @@ def consistent_items(client: "DynamoDBClient", table_name: str, keys: Sequence[I
             wanted = answer.get("UnprocessedKeys")
 
 
+def queried(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:
+    """What the whole query finds, page by page; `request` as for Query. Raises StoreUnavailable."""
+    request["TableName"] = table_name
+    while True:
+        with outages_as_refusals("Query"):
+            page = client.query(**request)
+        yield from page["Items"]
+        if not page.get("LastEvaluatedKey"):
+            return
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
 def _is_outage(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in OUTAGES

@@ -6,6 +6,8 @@
       404  {"error": "UNKNOWN_TRANSACTION"}               there is no such payment
       402  {"error": "DECLINED", "message": "…"}          and anything else: not returned, or nobody knows
 
+    GET {PAYMENTS_URL}/health      below 500: it is alive
+
 Without an amount all that was charged is returned. infra/gateway.py is such a gateway, simulated.
 """
 
@@ -47,20 +49,22 @@ class HttpGateway:
         answer = self._asked({"transactionId": transaction_id, **amount}, idempotency_key)
         return _refund_id(answer.status, _body(answer))
 
+    def ping(self) -> None:
+        """Raises GatewaySilent. Whoever answers is alive, whether it knows the address or not."""
+        answer = self._answer("GET", "/health")
+        if answer.status >= 500:
+            raise GatewaySilent(f"the payment gateway answered {answer.status}")
+
     def _asked(self, body: dict[str, Any], key: str) -> "BaseHTTPResponse":
+        headers = {"Content-Type": "application/json", "Idempotency-Key": quote(key, safe="")}
+        return self._answer("POST", "/refunds", body=json.dumps(body), headers=headers)
+
+    def _answer(self, method: str, path: str, **request: Any) -> "BaseHTTPResponse":
         from urllib3.exceptions import HTTPError, LocationValueError
 
-        headers = {"Content-Type": "application/json", "Idempotency-Key": quote(key, safe="")}
+        timeout, url = _timeout(self.read_seconds), f"{self.url.rstrip('/')}{path}"
         try:
-            return _pool().request(
-                "POST",
-                f"{self.url.rstrip('/')}/refunds",
-                body=json.dumps(body),
-                headers=headers,
-                timeout=_timeout(self.read_seconds),
-                retries=False,
-                redirect=False,
-            )
+            return _pool().request(method, url, timeout=timeout, retries=False, redirect=False, **request)
         except (HTTPError, LocationValueError, OSError) as error:
             raise GatewaySilent(f"the payment gateway gave no answer: {error!r}") from error
 

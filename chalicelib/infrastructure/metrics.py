@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TextIO
 
-from .breakers import State
+from .breakers import Change, State
 
 NAMESPACE = "CinemaTickets"
 
@@ -21,9 +21,10 @@ class Metrics:
     out: TextIO | None = None
     """Standard output, when it is None: Lambda's log."""
 
-    def breaker_changed(self, name: str, state: State, trips: int) -> None:
+    def breaker_changed(self, change: Change) -> None:
         """BreakerOpen is 1 each time that it opens or a probe has failed, and 0 when it closes."""
-        self._write({"Stage": self.stage, "Dependency": name}, {"BreakerOpen": int(state is State.OPEN)}, trips=trips)
+        opened = int(change.state is State.OPEN)
+        self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
     def _write(self, dimensions: dict[str, str], values: dict[str, int], **facts: int) -> None:
         metrics = [{"Name": metric, "Unit": "Count"} for metric in values]

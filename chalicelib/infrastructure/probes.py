@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import DependencyState
+from botocore.exceptions import ClientError
 
-from .breakers import Breaker
+from chalicelib.domain.ports import DependencyState
+from chalicelib.domain.refusals import StoreUnavailable
+
+from .breaker_board import BreakerBoard
+from .breakers import Standing
 from .redis_connection import RedisConnection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ses import SESClient
     from mypy_boto3_sqs import SQSClient
+
+    from .gateway import HttpGateway
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class TimedProbe:
     name: str
     required: bool
     ask: Callable[[], object]
-    breaker: Breaker | None = None
+    breaker: Callable[[], Standing | None] = lambda: None
 
     def __call__(self) -> DependencyState:
         started = perf_counter()
@@ -34,7 +41,8 @@ class TimedProbe:
 
     def _state(self, started: float, *, up: bool, reason: str) -> DependencyState:
         latency_ms = round((perf_counter() - started) * 1000, 1)
-        state, trips = (self.breaker.state, self.breaker.trips) if self.breaker else ("", 0)
+        breaker = self.breaker()
+        state, trips = (breaker.state, breaker.trips) if breaker else ("", 0)
         return DependencyState(self.name, self.required, up, latency_ms, reason, state, trips)
 
 
@@ -47,4 +55,33 @@ def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
 
 
 def redis(connection: RedisConnection) -> TimedProbe:
-    return TimedProbe("redis", False, connection.ping, connection.breaker)
+    return TimedProbe("redis", False, connection.ping, connection.breaker.standing)
+
+
+def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
+    return TimedProbe("ses", False, lambda: _asked_for_quota(client), _told(breakers, "ses"))
+
+
+def payments(gateway: "HttpGateway", breakers: BreakerBoard) -> TimedProbe:
+    return TimedProbe("payments", False, gateway.ping, _told(breakers, "payments"))
+
+
+def _asked_for_quota(client: "SESClient") -> None:
+    """SES answers that once a second; that it won't is an answer, too."""
+    try:
+        client.get_send_quota()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "Throttling":
+            raise
+
+
+def _told(breakers: BreakerBoard, name: str) -> Callable[[], Standing | None]:
+    """Of the breakers of other processes. Without the database nobody knows."""
+
+    def read() -> Standing | None:
+        try:
+            return breakers.read(name)
+        except StoreUnavailable:
+            return None
+
+    return read

@@ -212,6 +212,18 @@ class ViewerItem(Model):
     by_viewer = ByViewer()
 
 
+class BreakerItem(Model):
+    """What was last said of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "breakers"
+
+    name = UnicodeAttribute(hash_key=True)
+    state = UnicodeAttribute()
+    half_open_at = NumberAttribute()
+    trips = NumberAttribute()
+
+
 class InvoiceItem(Model):
     """`id` is the sale's reservation, or <series>#counter: `place` is the last one given then. See invoices.py."""
 
@@ -274,6 +286,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (AnalyticsItem, "analytics"),
     (LedgerItem, "ledger"),
     (ViewerItem, "viewers"),
+    (BreakerItem, "breakers"),
     (InvoiceItem, "invoices"),
     (WebhookItem, "webhooks"),
     (NotificationItem, "notifications"),

@@ -1,13 +1,13 @@
 """Who looks at which screening, in DynamoDB: an item for each connection, found by screening and by connection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.ports import Clock
 
-from .dynamodb import Item, outages_as_refusals
+from .dynamodb import outages_as_refusals, queried
 from .tables import ViewerItem
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class DynamoViewers:
             "ExpressionAttributeValues": {":session": {"S": session_id}},
             "ConsistentRead": True,
         }
-        return [item["viewer_id"]["S"] for item in self._query(wanted)]
+        return [item["viewer_id"]["S"] for item in queried(self.client, self.table_name, **wanted)]
 
     def _watched_by(self, viewer_id: str) -> list[str]:
         """The index follows the table by some milliseconds. What is missed here is found gone when it is sent to."""
@@ -50,7 +50,7 @@ class DynamoViewers:
             "KeyConditionExpression": "viewer_id = :viewer",
             "ExpressionAttributeValues": {":viewer": {"S": viewer_id}},
         }
-        return [item["session_id"]["S"] for item in self._query(wanted)]
+        return [item["session_id"]["S"] for item in queried(self.client, self.table_name, **wanted)]
 
     def _delete(self, viewer_id: str, session_ids: Sequence[str]) -> None:
         for session_id in session_ids:
@@ -58,13 +58,3 @@ class DynamoViewers:
                 self.client.delete_item(
                     TableName=self.table_name, Key={"session_id": {"S": session_id}, "viewer_id": {"S": viewer_id}}
                 )
-
-    def _query(self, wanted: dict[str, Any]) -> Iterator[Item]:
-        request = {"TableName": self.table_name, **wanted}
-        while True:
-            with outages_as_refusals("Query"):
-                page = self.client.query(**request)
-            yield from page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

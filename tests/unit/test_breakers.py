@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.mail import MailRefused, MailUnavailable, Message
 from chalicelib.domain.payments import RefundRefused
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Patience, State
+from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, Patience, State
 from chalicelib.infrastructure.gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.metrics import Metrics
 from chalicelib.infrastructure.ses import GuardedMail
+from tests.fakes import Ticks
 
 
 class Dead(Exception):
@@ -25,14 +26,6 @@ class Dead(Exception):
 
 class Refused(Exception):
     """The dependency answered no."""
-
-
-@dataclass
-class Ticks:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def failing() -> None:
@@ -225,10 +218,27 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
     assert guarded.breaker.state is State.CLOSED
 
 
+def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ticks) -> None:
+    told: list[Change] = []
+    breaker = Breaker("redis", Patience(failures=2, pause_seconds=1, longest_pause_seconds=4), [told.append], ticks)
+    for ask in (failing, failing, failing):
+        tried(breaker, ask)
+    ticks.now = 1
+    tried(breaker, failing)
+    ticks.now = 3
+    tried(breaker, refusing)
+
+    assert told == [
+        Change("redis", State.OPEN, is_trip=True, trips=1, open_seconds=1),
+        Change("redis", State.OPEN, is_trip=False, trips=1, open_seconds=2),
+        Change("redis", State.CLOSED, is_trip=False, trips=1, open_seconds=0),
+    ]
+
+
 def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ticks) -> None:
     out = io.StringIO()
     patience = Patience(failures=1, pause_seconds=1, longest_pause_seconds=4)
-    breaker = Breaker("redis", patience, Metrics("dev", out).breaker_changed, ticks)
+    breaker = Breaker("redis", patience, [Metrics("dev", out).breaker_changed], ticks)
     for ask in (fine, failing, failing):
         tried(breaker, ask)
     ticks.now = 1

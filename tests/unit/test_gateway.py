@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.domain.payments import PaymentUnknown, RefundRefused
-from chalicelib.infrastructure.gateway import HttpGateway
+from chalicelib.infrastructure.gateway import GatewaySilent, HttpGateway
 from infra import gateway as simulated
+from infra import serving
 
 
 @contextmanager
@@ -21,6 +21,9 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
@@ -29,15 +32,8 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]
 
         def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield HttpGateway(f"http://127.0.0.1:{server.server_port}/")
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving.served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield HttpGateway(f"{url}/")
 
 
 @pytest.mark.parametrize(
@@ -135,3 +131,20 @@ def test_a_malformed_request_is_400_and_returns_nothing(served: tuple[str, simul
     assert (answer.status, json.loads(answer.read())) == (400, {"error": "MALFORMED"})
     connection.close()
     assert gateway.listed(None) == []
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_gateway_that_answers_anything_is_alive(status: int) -> None:
+    with answering(status, b"") as gateway:
+        gateway.ping()
+
+
+def test_a_gateway_that_says_that_it_is_out_of_order_is_not() -> None:
+    with answering(503, b"") as gateway, pytest.raises(GatewaySilent, match="503"):
+        gateway.ping()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not a URL"])
+def test_a_gateway_that_nobody_reaches_is_not(url: str) -> None:
+    with pytest.raises(GatewaySilent):
+        HttpGateway(url).ping()

@@ -171,73 +171,14 @@ def test_a_delivery_has_one_id_for_ever(delivery: Delivery) -> None:
     assert delivery.id == f"{delivery.webhook_id}.session-1.1"
 
 
-# Receivers that hang
-
-
-@pytest.fixture
-def hanging(office: Office, delivery: Delivery) -> Deliver:
-    """A handler that has waited for the webhook in vain three times, with one receiver more."""
-    office.courier.answers = [NoAnswerInTime("hangs")]
-    deliver = office.deliver
-    for _ in range(3):
-        with pytest.raises(NoAnswerInTime):
-            deliver(delivery)
-    office.courier.posted.clear()
-    return deliver
-
-
-def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
-    office: Office, hanging: Deliver, delivery: Delivery
-) -> None:
-    office.courier.answers = [204]
-    with pytest.raises(DeliveryFailed, match="left alone"):
-        hanging(delivery)
-    assert office.courier.posted == []
-
-    office.clock.forward(seconds=30)
-    hanging(delivery)
-
-    assert len(office.courier.posted) == 1
-
-
-def test_who_still_hangs_then_is_left_alone_at_once(office: Office, hanging: Deliver, delivery: Delivery) -> None:
-    office.clock.forward(seconds=30)
+def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: Delivery) -> None:
+    office.courier.answers = [NoAnswerInTime("hangs"), 204]
     with pytest.raises(NoAnswerInTime):
-        hanging(delivery)
+        office.deliver(delivery)
 
-    with pytest.raises(DeliveryFailed, match="left alone"):
-        hanging(delivery)
+    office.deliver(delivery)
 
-
-def test_others_are_called_meanwhile(office: Office, hanging: Deliver, facts: Facts) -> None:
-    office.courier.answers = [204]
-    other = a_webhook()
-    office.webhooks.add(other)
-
-    hanging(Delivery(other.id, facts.session_id, 1))
-
-    assert office.courier.posted == [(other.id, 1)]
-
-
-def test_an_answer_ends_the_row_and_a_refusal_is_one(office: Office, delivery: Delivery) -> None:
-    deliver, hangs = office.deliver, NoAnswerInTime("hangs")
-    office.courier.answers = [hangs, hangs, 500, hangs, hangs, 204]
-
-    for _ in range(5):
-        with pytest.raises(DeliveryFailed):
-            deliver(delivery)
-    deliver(delivery)
-
-    assert len(office.courier.posted) == 6
-
-
-def test_who_is_not_reached_at_all_costs_no_time_and_is_tried_each_time(office: Office, delivery: Delivery) -> None:
-    deliver = office.deliver
-    office.courier.answers = [DeliveryFailed("connection refused")]
-
-    for _ in range(5):
-        with pytest.raises(DeliveryFailed, match="refused"):
-            deliver(delivery)
+    assert len(office.courier.posted) == 2
 
 
 # A batch
