@@ -161,7 +161,7 @@ def _mail_from(environment: Mapping[str, str]) -> str:
 
 
 def _time_zone(environment: Mapping[str, str]) -> str:
-    """The cinema's, in which letters tell times."""
+    """The cinema's, in which the page, letters and invoices tell times."""
     name = environment.get("TIME_ZONE") or "UTC"
     if name == "UTC":
         return name

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "docs" / "img"
 STAGE = "local"
+CINEMA = "America/Sao_Paulo"
 HALL: dict[str, Any] = {
     "movieTitle": "Central do Brasil",
     "startTime": "2027-02-20T22:30:00Z",
@@ -47,7 +48,7 @@ def _api() -> Iterator[Api]:
         run_dir = Path(scratch)
         with emulator.aws(run_dir=run_dir) as aws, emulator.redis_server(run_dir=run_dir) as redis:
             os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
-            os.environ.update(REDIS_URL=redis, RATE_LIMITS="off")
+            os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
             deploy.deploy_data(STAGE)
             with instances.running(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
@@ -116,12 +117,12 @@ def take() -> list[Path]:
     with browser.running() as chromium, _api() as api:
         session_id = _hall_with_people_in_it(api)
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
-            page = chromium.new_context(timezone_id="America/Sao_Paulo", reduced_motion="reduce", **size).new_page()
+            page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
             _holding(page, api.base_url, session_id, count)
             page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
             page.screenshot(path=path)
         _after_an_on_sale(api)
-        page = chromium.new_context(timezone_id="America/Sao_Paulo", reduced_motion="reduce", **DESKTOP).new_page()
+        page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **DESKTOP).new_page()
         _at_the_board(page, api.base_url)
         page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
     return [desktop, phone, board]

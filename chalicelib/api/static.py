@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aws_lambda_powertools
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
-from . import schemas
+from . import wire
 from .answers import answered
 
 routes = Blueprint(__name__)
@@ -51,6 +52,8 @@ CONTENT_SECURITY = {
 }
 SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 Headers = dict[str, str | list[str]]
 
 _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
@@ -76,22 +79,23 @@ def show_asset(request: Request, part: str, file: str) -> Response:
     return unless_known(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
 
 
-def page(request: Request, part: str, **security: str) -> Response:
+def page(request: Request, part: str, told: Mapping[str, str] = NOTHING, **security: str) -> Response:
     """The part's index.html. It refers to files as assets/<part>/<file>: relative, so that a stage's path stays before.
 
-    `security` changes directives of the Content-Security-Policy: style_src="'self' 'unsafe-inline'".
+    `told` are settings, which stand in it as {name}; `security` changes directives of the Content-Security-Policy:
+    style_src="'self' 'unsafe-inline'".
     """
-    if request.context.get("path", "").endswith("/") and request.context.get("resourcePath") != "/":
-        return _without_slash(request)
+    if (elsewhere := _where_references_hit(request)) is not None:
+        return _moved(elsewhere)
     policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
-    response = unless_known(request, _page(part), ASK_FIRST)
+    response = unless_known(request, _page(part, **told), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
 
 def as_text(answer: Any) -> Text:
     """An answer in JSON, as something to be kept."""
-    return Text(schemas.encoded(answer), TYPES[".json"])
+    return Text(wire.encoded(answer), TYPES[".json"])
 
 
 def unless_known(request: Request, text: Text, cache_control: str) -> Response:
@@ -126,15 +130,28 @@ def _asset(part: str, file: str) -> Text:
 
 
 @cache
-def _page(part: str) -> Text:
+def _page(part: str, **told: str) -> Text:
     """With the version in each reference, so that browsers keep the files and still get new ones at once."""
     html = (WEB / part / "index.html").read_text(encoding="utf-8")
+    for name, value in told.items():
+        html = html.replace(f"{{{name}}}", value)
     versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", html)
     return Text(versioned, "text/html; charset=utf-8")
 
 
-def _without_slash(request: Request) -> Response:
-    """Relative references of /docs/ would miss: the page is at /docs."""
-    name = str(request.context["path"]).rstrip("/").rpartition("/")[2]
-    headers: Headers = {"Location": f"../{name}", "Cache-Control": ASK_FIRST, "Content-Type": TYPES[".txt"]}
+def _where_references_hit(request: Request) -> str | None:
+    """The page's own address, relative to the one that was asked for: /docs for /docs/, and /prod/ for /prod.
+
+    None when it was asked for there. The path of the context is the whole one, with a stage or the mapping of a domain;
+    only AWS leaves out there the slash that a browser has left out: an emulator writes /prod/ for both.
+    """
+    path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
+    if not path or path.endswith("/") == is_root:
+        return None
+    name = path.rstrip("/").rpartition("/")[2]
+    return f"./{name}/" if is_root else f"../{name}"
+
+
+def _moved(location: str) -> Response:
+    headers: Headers = {"Location": location, "Cache-Control": ASK_FIRST, "Content-Type": TYPES[".txt"]}
     return Response("", status_code=308, headers=headers)

@@ -1,6 +1,8 @@
 """Everybody can use it: by keyboard, by ear, on a phone, in either language, in the light and in the dark."""
 
+import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -62,7 +64,13 @@ def tickets(reader: Visitor, api: Api) -> None:
     expect(reader.page.locator(".card-ticket")).to_be_visible()
 
 
-STATES = [programme, no_tickets, choosing, held, refused, offline, ticket, tickets]
+def invoice(reader: Visitor, api: Api) -> None:
+    ticket(reader, api)
+    reader.opens(f"#{urlsplit(reader.page.url).fragment}/invoice")
+    reader.hears(re.compile("being made|sendo emitida"))
+
+
+STATES = [programme, no_tickets, choosing, held, refused, offline, ticket, tickets, invoice]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

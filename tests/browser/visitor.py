@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,7 +110,7 @@ class Visitor:
         for seat in seats:
             self.sees(seat, "mine")
 
-    def hears(self, text: str) -> None:
+    def hears(self, text: str | re.Pattern[str]) -> None:
         """From one of the two regions that screen readers read out."""
         expect(self.page.locator("[role=status], [role=alert]").filter(has_text=text)).to_have_count(1)
 

@@ -225,7 +225,9 @@ def test_everything_that_bookings_need_is_ready(api: Api) -> None:
     assert api("GET", "/health").status == 200
     ready = api("GET", "/ready")
     assert ready.status == 200
-    assert {one["name"]: one["state"] for one in ready.body["dependencies"]} == {"dynamodb": "up", "sqs": "up"}
+    names = "dynamodb", "sqs", "ses", "payments"
+    assert {one["name"]: one["state"] for one in ready.body["dependencies"]} == dict.fromkeys(names, "up")
+    assert [one.get("breaker") for one in ready.body["dependencies"]] == [None, None, "closed", "closed"]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
 """The seat-map page behind API Gateway, below the path of its stage; and what its WebSocket brings."""
 
+import json
 import re
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
+import boto3
 import pytest
 import urllib3
 from playwright.sync_api import Browser
 
+from infra import deploy
 from infra.deploy import AppDeployment
 from tests.browser.visitor import Visitor
 
+STAGE = "dev"
 PATIENCE_SECONDS = 20
 
 
@@ -20,10 +25,36 @@ def test_the_page_and_all_it_refers_to_are_found_below_the_stage(deployed: AppDe
     references = re.findall(r'(?:href|src)="(assets/[^"]+)"', page.data.decode())
 
     assert page.headers["Content-Type"].startswith("text/html")
+    assert b'data-time-zone="UTC"' in page.data
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert len(references) == 4
     for reference in references:
         assert urllib3.request("GET", f"{deployed.url}/{reference}", retries=False).status == 200
+
+
+def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) -> None:
+    """The function is asked as AWS asks it: an emulator puts the slash in, and nobody behind it can tell."""
+    without_slash = f"/{deployed.url.rpartition('/')[2]}"
+    event = {
+        "requestContext": {"resourcePath": "/", "path": without_slash, "httpMethod": "GET", "identity": {}},
+        "headers": {},
+        **dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")),
+    }
+
+    invoked = boto3.client("lambda").invoke(FunctionName=_function(), Payload=json.dumps(event).encode())
+    answer = json.load(invoked["Payload"])
+
+    assert answer["statusCode"] == 308, answer
+    assert urljoin(deployed.url, answer["headers"]["Location"]) == f"{deployed.url}/"
+    assert urllib3.request("GET", f"{deployed.url}/", redirect=False).status == 200
+
+
+def _function() -> str:
+    """The deployed function that answers over HTTP."""
+    resources = boto3.client("cloudformation").describe_stack_resource(
+        StackName=deploy.app_stack(STAGE), LogicalResourceId="APIHandler"
+    )
+    return str(resources["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def test_what_others_do_is_on_the_screen_without_being_asked_for(

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from chalice.app import Chalice
@@ -44,6 +46,45 @@ def test_every_file_of_a_part_is_of_a_kind_that_is_served() -> None:
     unserved = {path for path in static.WEB.rglob("*") if path.is_file() and path.suffix not in static.TYPES}
 
     assert unserved == pages
+
+
+def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:
+    """As API Gateway asks: `path` is all of it, with the stage or the mapping of a domain."""
+    context = {"resourcePath": resource, "path": path, "httpMethod": "GET", "identity": {"sourceIp": "127.0.0.1"}}
+    nothing = dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"))
+    return app({"requestContext": context, "headers": {}, "isBase64Encoded": False, **nothing}, None)
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "shown_at"),
+    [
+        ("/", "/prod", "/prod/"),
+        ("/", "/tickets/prod", "/tickets/prod/"),  # a domain may map a path of several parts
+        ("/docs", "/docs/", "/docs"),
+        ("/docs", "/prod/docs/", "/prod/docs"),
+        ("/operations", "/prod/operations/", "/prod/operations"),
+    ],
+)
+def test_a_page_is_led_to_the_address_that_its_references_are_relative_to(
+    app: Chalice, resource: str, path: str, shown_at: str
+) -> None:
+    answer = asked_of_lambda(app, resource, path)
+
+    assert (answer["statusCode"], answer["headers"]["Cache-Control"]) == (308, "no-cache")
+    assert (
+        urljoin(f"https://cinema.example{path}", answer["headers"]["Location"]) == f"https://cinema.example{shown_at}"
+    )
+    assert asked_of_lambda(app, resource, shown_at)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"),
+    [("/", "/"), ("/", "/prod/"), ("/", ""), ("/docs", "/docs"), ("/docs", "/prod/docs"), ("/docs", "")],
+)
+def test_a_page_is_shown_where_its_references_hit_and_where_nobody_says_where_it_is(
+    app: Chalice, resource: str, path: str
+) -> None:
+    assert asked_of_lambda(app, resource, path)["statusCode"] == 200
 
 
 @pytest.mark.parametrize("part", [path.parent.name for path in static.WEB.glob("*/index.html")])

@@ -38,6 +38,12 @@ export const reservation = (id) => read(`api/reservations/${encodeURIComponent(i
 export const purchases = (userId, cursor) =>
   read(`api/users/${encodeURIComponent(userId)}/purchases`, { cursor, limit: 100 });
 
+/** Where a path is that the API has named: it starts with a slash and knows no stage. */
+export const addressOf = (path) => new URL(path.replace(/^\/+/, ""), ROOT).href;
+
+/** Returns when there is a PDF to be sent to, and does not go there: another host has it. */
+export const invoice = (url) => insist(() => ask("GET", addressOf(url), { redirect: "manual" }));
+
 /** One try, no more: who follows a screening asks again anyway. */
 export const seats = (sessionId, signal) =>
   ask("GET", `api/sessions/${encodeURIComponent(sessionId)}/seats`, { signal });
@@ -69,7 +75,7 @@ function read(path, query = {}) {
   return insist(() => ask("GET", `${path}?${new URLSearchParams(wanted)}`));
 }
 
-async function ask(method, path, { body, key, signal } = {}) {
+async function ask(method, path, { body, key, signal, redirect } = {}) {
   const headers = { "Accept-Language": language() };
   if (body) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
@@ -80,13 +86,15 @@ async function ask(method, path, { body, key, signal } = {}) {
       method,
       headers,
       body: body && JSON.stringify(body),
+      redirect,
       cache: "no-cache", // asks with If-None-Match where there was an ETag
       credentials: "same-origin",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
     if (!response.headers.has("Age")) clock.learn(sentAt, Date.now(), Date.parse(response.headers.get("Date")));
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
+    if (response.type === "opaqueredirect") return undefined;
+    if (response.ok) return await response.json();
+    const answer = await response.json().catch(() => ({})); // a gateway may have its own form
     throw new Refusal(response.status, answer, 1000 * Number(response.headers.get("Retry-After") ?? 0));
   } catch (failure) {
     if (failure instanceof Refusal || signal?.aborted) throw failure;

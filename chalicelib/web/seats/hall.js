@@ -51,10 +51,6 @@ export class Hall {
     scroll.scrollLeft = (scroll.scrollWidth - scroll.clientWidth) / 2;
   }
 
-  focus() {
-    this.reachable.focus();
-  }
-
   drawn() {
     const grid = el("div", {
       class: "seats",

@@ -2,9 +2,10 @@
 
 import * as clock from "./clock.js";
 import { announce, el, fill } from "./dom.js";
+import { invoice } from "./invoice.js";
 import { language, otherLanguage, speak } from "./language.js";
-import { button } from "./panel.js";
-import { empty, programme } from "./programme.js";
+import { button, empty } from "./parts.js";
+import { programme } from "./programme.js";
 import { screening } from "./screening.js";
 import * as store from "./store.js";
 import { nextTheme, renderTheme } from "./theme.js";
@@ -16,6 +17,7 @@ const ROUTES = [
   [/^#\/screenings\/(?<id>[^/]+)$/, screening, "programme"],
   [/^#\/tickets$/, tickets, "tickets"],
   [/^#\/tickets\/(?<id>[^/]+)$/, ticket, "tickets"],
+  [/^#\/tickets\/(?<id>[^/]+)\/invoice$/, invoice, "tickets"],
 ];
 const SLOW_MS = 250;
 
@@ -74,8 +76,7 @@ class Failed {
     const way = this.failure?.mayPass
       ? button("again", say("tryAgain"), open, "primary")
       : el("a", { class: "button", href: "#/" }, say("toProgramme"));
-    const page = empty(this.failure ? "failed" : "notFound", undefined, el("p", {}, hint), way);
-    fill(this.element, page);
+    fill(this.element, empty(this.failure ? "failed" : "notFound", hint, way));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import * as clock from "./clock.js";
 import { el, fill } from "./dom.js";
+import { button } from "./parts.js";
 import { list, money, refused, say } from "./words.js";
 
 const TICK_MS = 200;
@@ -206,10 +207,6 @@ export class Panel {
     }
     this.booking.hold(this.email.value.trim());
   }
-}
-
-export function button(key, text, pressed, kind = "", attributes = {}) {
-  return el("button", { type: "button", class: kind, "data-key": key, onclick: pressed, ...attributes }, text);
 }
 
 const title = (word) => el("h2", { id: "panel-title", tabindex: "-1", "data-key": "panel-title" }, say(word));

@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { el, fill } from "./dom.js";
-import { day, money, say, time } from "./words.js";
-import { button } from "./panel.js";
+import { button, empty } from "./parts.js";
+import { day, dayOf, foreignZone, time } from "./times.js";
+import { money, say } from "./words.js";
 
 export async function programme() {
   const from = new Date().toISOString();
@@ -21,23 +22,25 @@ class Programme {
   }
 
   render() {
-    fill(this.element, this.sessions.length ? this.whatIsOn() : empty("nothingOn", "nothingOnHint"));
+    fill(this.element, this.sessions.length ? this.whatIsOn() : empty("nothingOn", say("nothingOnHint")));
   }
 
   whatIsOn() {
+    const zone = foreignZone(this.sessions.map(({ startTime }) => startTime));
     return [
       el("h1", { tabindex: "-1" }, say("onNow")),
       el("p", { class: "lead" }, say("lead")),
+      zone && el("p", { class: "zone" }, say("cinemaTime", zone)),
       ...this.days().map(drawnDay),
       this.nextCursor && button("more", say("more"), () => this.more()),
     ];
   }
 
-  /** [[date, screenings], …] in the order of the programme. */
+  /** The screenings of each day, in the order of the programme. */
   days() {
     const days = new Map();
     for (const session of this.sessions) {
-      const date = new Date(session.startTime).toDateString();
+      const date = dayOf(session.startTime);
       days.set(date, [...(days.get(date) ?? []), session]);
     }
     return [...days.values()];
@@ -73,17 +76,5 @@ function card({ sessionId, movieTitle, startTime, roomNumber, totalSeats, ticket
       el("span", { class: "facts" }, `${say("room", roomNumber)} · ${say("seatCount", totalSeats)}`),
       el("span", { class: "price" }, money(ticketPrice)),
     ),
-  );
-}
-
-/** A page with nothing to show says so, and what to do about it. */
-export function empty(heading, hint, ...ways) {
-  return el(
-    "div",
-    { class: "empty" },
-    el("span", { class: "empty-mark", "aria-hidden": "true" }),
-    el("h1", { tabindex: "-1" }, say(heading)),
-    el("p", {}, hint && (say(hint) ?? hint)),
-    ...ways,
   );
 }

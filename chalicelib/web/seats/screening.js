@@ -7,7 +7,8 @@ import { Hall } from "./hall.js";
 import { follow } from "./live.js";
 import { Panel } from "./panel.js";
 import * as store from "./store.js";
-import { dayAndTime, list, money, say } from "./words.js";
+import { dayAndTime } from "./times.js";
+import { list, money, say } from "./words.js";
 
 const LEGEND = ["free", "chosen", "mine", "held", "sold"];
 const STALE_AFTER_FAILURES = 2;

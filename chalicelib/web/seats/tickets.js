@@ -1,11 +1,11 @@
 /** What this browser has bought: all of it, and one ticket to show at the door. */
 
 import * as api from "./api.js";
-import { el, fill } from "./dom.js";
-import { button } from "./panel.js";
-import { empty } from "./programme.js";
+import { announce, el, fill } from "./dom.js";
+import { button, empty } from "./parts.js";
 import * as store from "./store.js";
-import { dayAndTime, list, money, say } from "./words.js";
+import { dayAndTime } from "./times.js";
+import { list, money, say } from "./words.js";
 
 export async function tickets() {
   return new Tickets(await api.purchases(store.userId()));
@@ -18,7 +18,7 @@ export async function ticket({ id }) {
 }
 
 /** The purchase of that sale, however many were made since. */
-async function find(saleId) {
+export async function find(saleId) {
   let cursor;
   do {
     const page = await api.purchases(store.userId(), cursor);
@@ -40,7 +40,7 @@ class Tickets {
   }
 
   render() {
-    fill(this.element, this.purchases.length ? this.bought() : empty("noTickets", "noTicketsHint", home()));
+    fill(this.element, this.purchases.length ? this.bought() : empty("noTickets", say("noTicketsHint"), home()));
   }
 
   bought() {
@@ -71,7 +71,7 @@ class Ticket {
   }
 
   render() {
-    fill(this.element, this.purchase ? this.drawn() : empty("noSuchTicket", "notFoundHint", allTickets()));
+    fill(this.element, this.purchase ? this.drawn() : empty("noSuchTicket", say("notFoundHint"), allTickets()));
   }
 
   drawn() {
@@ -101,13 +101,15 @@ class Ticket {
         "p",
         { class: "actions" },
         button("print", say("print"), () => print(), "primary"),
+        invoiceLink(this.purchase, "button"),
         allTickets(),
       ),
     ];
   }
 }
 
-function stub({ saleId, movieTitle, seats, totalAmount, purchasedAt }) {
+function stub(purchase) {
+  const { saleId, movieTitle, seats, totalAmount, purchasedAt } = purchase;
   return el(
     "li",
     {},
@@ -119,6 +121,27 @@ function stub({ saleId, movieTitle, seats, totalAmount, purchasedAt }) {
       el("span", { class: "facts" }, say("bought", dayAndTime(purchasedAt))),
       el("span", { class: "price" }, money(totalAmount)),
     ),
+    invoiceLink(purchase, "to-invoice"),
+  );
+}
+
+/** To a tab of its own: see invoice.js. Without a connection there would be nothing in it. */
+function invoiceLink({ saleId, movieTitle, seats, invoiceUrl }, kind) {
+  const stay = (event) => (event.preventDefault(), announce(say("offline"), { urgent: true }));
+  return (
+    invoiceUrl &&
+    el(
+      "a",
+      {
+        class: kind,
+        href: `#/tickets/${encodeURIComponent(saleId)}/invoice`,
+        target: "_blank",
+        rel: "noopener",
+        "aria-label": say("invoiceOf", movieTitle, list(seats)),
+        onclick: (event) => navigator.onLine || stay(event),
+      },
+      say("invoice"),
+    )
   );
 }
 

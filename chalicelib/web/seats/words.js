@@ -1,4 +1,4 @@
-/** Every word of the page, in the languages we speak, and how they write dates, times and money. */
+/** Every word of the page, in the languages we speak, and how they write lists and money. */
 
 import { language } from "./language.js";
 
@@ -19,6 +19,7 @@ export const WORDS = {
 
     onNow: "What is on",
     lead: "Choose a screening, then your seats. They are yours alone while you pay.",
+    cinemaTime: (zone) => `Times are the cinema's: ${zone}.`,
     today: "Today",
     tomorrow: "Tomorrow",
     room: (room) => `Room ${room}`,
@@ -95,7 +96,15 @@ export const WORDS = {
     sale: "Sale",
     bought: (date) => `Bought ${date}`,
     print: "Print",
-    open: "Open the ticket",
+    invoice: "Invoice (PDF)",
+    invoiceOf: (movie, seats) => `Invoice (PDF) for ${movie}, ${seats}: opens in a new tab`,
+    invoiceStates: {
+      none: "This ticket is not among yours.",
+      asking: "One moment …",
+      coming: "Your invoice is being made, which takes some seconds. It opens here by itself.",
+      ready: "Your invoice is ready. If it did not open, this is where it is:",
+      late: "Your invoice takes longer than usual. It will come: try again in some minutes.",
+    },
     allTickets: "All my tickets",
     noSuchTicket: "This ticket is not among yours",
 
@@ -147,6 +156,7 @@ export const WORDS = {
 
     onNow: "Em cartaz",
     lead: "Escolha uma sessão e depois os assentos. Eles são só seus enquanto você paga.",
+    cinemaTime: (zone) => `Os horários são os do cinema: ${zone}.`,
     today: "Hoje",
     tomorrow: "Amanhã",
     room: (room) => `Sala ${room}`,
@@ -223,7 +233,15 @@ export const WORDS = {
     sale: "Venda",
     bought: (date) => `Comprado em ${date}`,
     print: "Imprimir",
-    open: "Abrir o ingresso",
+    invoice: "Fatura (PDF)",
+    invoiceOf: (movie, seats) => `Fatura (PDF) de ${movie}, ${seats}: abre em outra aba`,
+    invoiceStates: {
+      none: "Este ingresso não está entre os seus.",
+      asking: "Um momento …",
+      coming: "Sua fatura está sendo emitida, o que leva alguns segundos. Ela abre aqui sozinha.",
+      ready: "Sua fatura está pronta. Se ela não abriu, está aqui:",
+      late: "Sua fatura está demorando mais que o normal. Ela virá: tente de novo em alguns minutos.",
+    },
     allTickets: "Todos os meus ingressos",
     noSuchTicket: "Este ingresso não está entre os seus",
 
@@ -282,25 +300,8 @@ export function refused({ code, facts, message }, ...more) {
 export const list = (seats) => new Intl.ListFormat(locale()).format(seats);
 export const money = (amount) =>
   new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
-export const time = (moment) => written(moment, { hour: "2-digit", minute: "2-digit" });
-export const dayAndTime = (moment) =>
-  written(moment, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-
-/** Today, Tomorrow or the date, as seen from this browser's time zone. */
-export function day(moment, now = new Date()) {
-  const date = capital(written(moment, { weekday: "long", day: "numeric", month: "long" }));
-  const tomorrow = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
-  const near = { [now.toDateString()]: say("today"), [tomorrow.toDateString()]: say("tomorrow") };
-  return { near: near[new Date(moment).toDateString()], date };
-}
-
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
-
-function written(moment, form) {
-  return new Intl.DateTimeFormat(locale(), form).format(new Date(moment));
-}
 
 /** The browser's own variety of the language (en-GB writes 19:00 where en-US writes 07:00 PM). */
-function locale() {
+export function locale() {
   return navigator.languages.find((tag) => tag.toLowerCase().startsWith(language().slice(0, 2))) ?? language();
 }

@@ -1,0 +1,90 @@
+/**
+ * The way to an invoice, in a tab of its own: this view goes there as soon as there is one.
+ *
+ *   asking ──404, being made──► coming ──asked again──► … ──303──► ready: the PDF takes this view's place
+ *
+ * A browser that saves PDFs stays here, and finds the link once more.
+ */
+
+import * as api from "./api.js";
+import { announce, el, fill } from "./dom.js";
+import { button, empty } from "./parts.js";
+import { find } from "./tickets.js";
+import { refused, say } from "./words.js";
+
+const MOST_TRIES = 15; // half a minute, as the server asks for two seconds between them
+const PAUSE_MS = 2000;
+
+export async function invoice({ id }) {
+  return new Invoice(await find(id));
+}
+
+class Invoice {
+  constructor(purchase) {
+    this.purchase = purchase;
+    this.state = purchase ? "asking" : "none";
+    this.element = el("div");
+  }
+
+  get title() {
+    return say("invoice");
+  }
+
+  get address() {
+    return api.addressOf(this.purchase.invoiceUrl);
+  }
+
+  entered() {
+    if (this.purchase) this.ask();
+  }
+
+  leave() {
+    this.left = true;
+    clearTimeout(this.timer);
+  }
+
+  async ask(tries = 1) {
+    try {
+      await api.invoice(this.purchase.invoiceUrl);
+      this.enter("ready");
+    } catch (failure) {
+      if (failure.code !== "INVOICE_NOT_READY") this.enter("failed", failure);
+      else if (tries === MOST_TRIES) this.enter("late");
+      else this.come(tries, failure.retryAfterMs || PAUSE_MS);
+    }
+  }
+
+  come(tries, pause) {
+    if (this.left) return;
+    this.timer = setTimeout(() => this.ask(tries + 1), pause);
+    if (this.state !== "coming") this.enter("coming");
+  }
+
+  enter(state, failure) {
+    if (this.left) return;
+    Object.assign(this, { state, failure });
+    this.render();
+    announce(this.sentence());
+    if (state === "ready") location.replace(this.address);
+  }
+
+  render() {
+    fill(this.element, empty("invoice", this.sentence(), this.way()));
+  }
+
+  sentence() {
+    return this.failure ? refused(this.failure) : say("invoiceStates")[this.state];
+  }
+
+  way() {
+    const again = () => button("again", say("tryAgain"), () => this.again(), "primary");
+    if (this.state === "ready") return el("a", { class: "button", href: this.address }, say("invoice"));
+    if (this.state === "late" || this.failure?.mayPass) return again();
+    return el("a", { class: "button", href: "#/tickets" }, say("allTickets"));
+  }
+
+  again() {
+    this.enter("asking");
+    this.ask();
+  }
+}
