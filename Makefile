@@ -4,6 +4,8 @@
 
 PYTHON ?= python3.11
 STAGE ?= dev
+# Each worker starts an emulator of its own: one that is given is not to be shared.
+TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 AWS_ENDPOINT_URL_OR_DEFAULT = $${AWS_ENDPOINT_URL:-http://localhost:4566}
 
 venv_python := .venv/bin/python
@@ -20,7 +22,9 @@ demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 i
 	@exec $(venv_python) -m infra.demo
 
 test: $(installed) $(emulator) browser ## all tests this machine can run; says what it left out
-	@$(venv_python) -m pytest -q tests
+	@$(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder tests --ignore=tests/concurrency; rest=$$?; \
+	  echo "And the races, with the machine to themselves:"; \
+	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
 	@AWS_ENDPOINT_URL=$(AWS_ENDPOINT_URL_OR_DEFAULT) $(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency

@@ -35,7 +35,8 @@ Handler = Callable[[Any, Any], Any]
 IDLE_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 QUIET_ROUNDS = 5
-"""So many turns without a record mean that there is none: LocalStack shows a change some 30 ms after its write."""
+"""So many turns without a record mean that there is none: LocalStack shows a change some 30 ms after its write.
+Where a change is on its stream as soon as its write is answered, one is enough."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
 STREAM_RETRIES = 5
@@ -409,8 +410,11 @@ def schedule_source(name: str, handler: Handler, expression: object) -> Schedule
 class Pump:
     """Feeds every event handler that `app` declares, streams from their oldest record on."""
 
-    def __init__(self, app: Chalice, table_prefix: str, found: Clients | None = None):
+    def __init__(
+        self, app: Chalice, table_prefix: str, found: Clients | None = None, *, quiet_rounds: int = QUIET_ROUNDS
+    ):
         self._app = app
+        self._quiet_rounds = quiet_rounds
         self._table_prefix = table_prefix
         self._clients = found or clients()
         self.sources: list[Source] = [self._source(config) for config in app.event_sources]
@@ -443,7 +447,7 @@ class Pump:
         """Leaves out all that is on the streams: only what happens from now on is fed."""
         streams = [source for source in self.sources if isinstance(source, StreamSource)]
         quiet_rounds = 0
-        while quiet_rounds < QUIET_ROUNDS:
+        while quiet_rounds < self._quiet_rounds:
             skipped = [stream.skip() for stream in streams]
             quiet_rounds = 0 if any(skipped) else quiet_rounds + 1
 
@@ -454,7 +458,7 @@ class Pump:
         """
         deadline = time.monotonic() + deadline_seconds
         handled = quiet_rounds = 0
-        while quiet_rounds < QUIET_ROUNDS:
+        while quiet_rounds < self._quiet_rounds:
             fed = self.feed()
             handled += fed.handled
             quiet_rounds = 0 if fed.delivered else quiet_rounds + 1

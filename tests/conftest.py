@@ -6,17 +6,19 @@ needs what this machine can't run is skipped with the reason.
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from chalice.app import Chalice
+from xdist.scheduler import LoadFileScheduling
 
 from infra import emulator as machine
 from infra import gateway, processes
-from infra.pump import Pump
+from infra.pump import QUIET_ROUNDS, Pump
 from infra.race import instances
 from tests.http_api import Api
 
@@ -38,6 +40,10 @@ SLOW_SECONDS = 1.0
 """How long the simulated payment gateway keeps back an answer that comes too late."""
 
 
+EMBEDDED = not os.environ.get("AWS_ENDPOINT_URL") and not machine.wants_localstack()
+"""Each session starts a ministack of its own, whose streams have a record as soon as its write is answered."""
+
+
 BROWSER_PATIENCE_MS = 20_000
 """The machine may have other things to do; a test that passes waits for none of it."""
 
@@ -45,6 +51,22 @@ BROWSER_PATIENCE_MS = 20_000
 class ApiServers(Protocol):
     def __call__(self, count: int, **settings: str) -> list[str]:
         """Base URLs of `count` API processes with these settings on top of the tests' own."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not EMBEDDED and (config.getoption("numprocesses", None) or 0) > 1:
+        raise pytest.UsageError("Workers need an emulator each, and one is given: leave out -n.")
+
+
+class OneWorkerPerFile(LoadFileScheduling):  # type: ignore[misc] # xdist's schedulers have no types
+    """With `-n`. What is deployed for tests/e2e is deployed once: all of it is one worker's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/e2e" if nodeid.startswith("tests/e2e/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerFile:
+    return OneWorkerPerFile(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -96,10 +118,13 @@ def redis_url(run_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def app() -> Chalice:
-    """app.py with the tests' names, whoever loads it first. It connects to nothing."""
+def app(redis_url: str, payment_gateway: gateway.Gateway) -> Chalice:
+    """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
+
+    It connects to nothing.
+    """
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, "REDIS_URL": redis_url}.items():
             environment.setenv(name, value)
         from app import app
 
@@ -110,23 +135,33 @@ def app() -> Chalice:
 class RunningServers:
     """One group of API processes per set of settings, which grows when more are asked for."""
 
-    stack: ExitStack
     run_dir: Path
     environment: Mapping[str, str]
     groups: dict[frozenset[tuple[str, str]], list[str]] = field(default_factory=dict)
+    started: list[ExitStack] = field(default_factory=list)
 
     def __call__(self, count: int, **settings: str) -> list[str]:
         group = self.groups.setdefault(frozenset(settings.items()), [])
-        environment = {**self.environment, **settings}
-        group += self.stack.enter_context(instances.running(count - len(group), environment, run_dir=self.run_dir))
+        if missing := max(count - len(group), 0):
+            self.started.append(ExitStack())
+            more = instances.running(missing, {**self.environment, **settings}, run_dir=self.run_dir)
+            group += self.started[-1].enter_context(more)
         return group[:count]
+
+    def stop(self) -> None:
+        """All at once: each takes half a second to end."""
+        with ThreadPoolExecutor(max(len(self.started), 1)) as threads:
+            list(threads.map(ExitStack.close, self.started))
 
 
 @pytest.fixture(scope="session")
 def api_servers(data_stack: str, redis_url: str, run_dir: Path) -> Iterator[ApiServers]:
     """Starts API processes; they live until the end of the session and are shared by tests with the same settings."""
-    with ExitStack() as stack:
-        yield RunningServers(stack, run_dir, {**os.environ, "REDIS_URL": redis_url})
+    servers = RunningServers(run_dir, {**os.environ, "REDIS_URL": redis_url})
+    try:
+        yield servers
+    finally:
+        servers.stop()
 
 
 @pytest.fixture(scope="session")
@@ -158,13 +193,9 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session")
-def every_event_handler(data_stack: str, redis_url: str) -> Iterator[Pump]:
-    """The handlers run in this process, so here is where they find Redis."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("REDIS_URL", redis_url)
-        from app import app
-
-        yield Pump(app, data_stack)
+def every_event_handler(app: Chalice, data_stack: str) -> Pump:
+    """The handlers run in this process."""
+    return Pump(app, data_stack, quiet_rounds=2 if EMBEDDED else QUIET_ROUNDS)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -32,10 +32,6 @@ ROUNDS = 4
 INSTANCES = 3
 DEADLINE_SECONDS = 30
 
-ONE_TIMEOUT_SECONDS = 2 * TIMEOUT_SECONDS
-"""To connect, and to read the answer."""
-SLACK_SECONDS = 1.0
-"""What a busy machine may add to one answer."""
 REQUESTS = 60
 
 
@@ -47,6 +43,13 @@ class Stage:
     wire: RedisWire
     urls: list[str]
     crowd: Crowd
+    run_dir: Path
+
+    def failures(self, instance: int) -> int:
+        """How often a request of this instance has waited for Redis in vain: each opens the breaker, or keeps it open,
+        and that is in the instance's log."""
+        log = self.run_dir / f"api-{urlsplit(self.urls[instance]).port}.log"
+        return log.read_text().count('"BreakerOpen": 1')
 
     def recovers(self) -> None:
         """Each instance's breaker closes by itself, once Redis is well and somebody asks it."""
@@ -71,7 +74,7 @@ def stage(data_stack: str, run_dir: Path) -> Iterator[Stage]:
         wire = stack.enter_context(wire_to(machine.url))
         environment = {**os.environ, "REDIS_URL": wire.url}
         urls = stack.enter_context(instances.running(INSTANCES, environment, run_dir=run_dir))
-        yield Stage(machine, wire, urls, stack.enter_context(Crowd(urls, 12)))
+        yield Stage(machine, wire, urls, stack.enter_context(Crowd(urls, 12)), run_dir)
 
 
 # What may happen to it.
@@ -205,23 +208,22 @@ def test_no_booking_fails_and_no_seat_is_sold_twice(stage: Stage, read_ledger: R
 
 
 @whatever_happens
-def test_nobody_waits_for_it_for_longer_than_the_breaker_allows(stage: Stage, trouble: Trouble) -> None:
-    """One client of one instance, so that nothing else makes an answer late."""
+def test_nobody_waits_for_it_in_vain_but_the_breakers_probes(stage: Stage, trouble: Trouble) -> None:
+    """One client of one instance. That one who waits does so for 50 ms at most: see test_redis_connection.py."""
     skip_if_impossible(trouble)
     stage.recovers()
-    api = Api(stage.urls[0])
-    usual = median(seconds_of_holds(api, 20))
+    before = stage.failures(0)
 
     with trouble(stage):
         started = time.monotonic()
-        taken = seconds_of_holds(api, REQUESTS)
+        hold_seats(Api(stage.urls[0]), REQUESTS)
         lasted = time.monotonic() - started
+        failures = stage.failures(0) - before
 
-    round_trips = 2 if trouble is just_fast_enough else 1
-    assert max(taken) < usual + round_trips * ONE_TIMEOUT_SECONDS + SLACK_SECONDS
-    waited = [each for each in taken if each > usual + TIMEOUT_SECONDS * 0.9]
     if trouble in (killed, frozen, slower_than_anybody_waits):
-        assert len(waited) <= 1 + probes_within(lasted) + REQUESTS // 4, "who pays is the breaker's probe"
+        assert 1 <= failures <= 1 + probes_within(lasted)
+    else:  # whatever a busy machine makes of it
+        assert failures <= 1 + lasted / PATIENCE["redis"].pause_seconds
     stage.recovers()
 
 
@@ -229,7 +231,7 @@ def test_a_frozen_redis_opens_the_breaker_and_ready_says_so(stage: Stage) -> Non
     stage.recovers()
     api = Api(stage.urls[1])
     with frozen(stage):
-        seconds_of_holds(api, 5)
+        hold_seats(api, 5)
         assert breaker(api) in ("open", "half-open")
     stage.recovers()
 
@@ -242,14 +244,9 @@ def probes_within(seconds: float) -> int:
     return probes
 
 
-def seconds_of_holds(api: Api, count: int) -> list[float]:
-    """Each on a free seat of its own; it must be given to it."""
+def hold_seats(api: Api, count: int) -> None:
+    """One after the other, each free; it must be given to who asks."""
     session_id = api.schedule(totalSeats=count)
-    seats = list(api.seats(session_id))
-    taken = []
-    for seat in seats:
-        started = time.perf_counter()
+    for seat in api.seats(session_id):
         answer = api.hold(session_id, seat, user=f"user-{uuid.uuid4()}", Idempotency_Key=uuid.uuid4().hex)
-        taken.append(time.perf_counter() - started)
         assert answer.status == 201, answer.text
-    return taken

@@ -71,6 +71,13 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
 
 
 @pytest.fixture(scope="module")
+def emulated(data_stack: str) -> Iterator[Dynamo]:
+    """For races and costs: the emulator only."""
+    with dynamo_backend(data_stack) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
 def moto() -> Iterator[Dynamo]:
     """For faults that are injected into the client: nothing leaves the process."""
     with moto_backend() as backend:

@@ -2,13 +2,12 @@
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.application.analytics import CountEvent
 from chalicelib.domain.analytics import BUCKET, COUNTERS, Tally, bucket_of, tally_of, total
@@ -22,9 +21,9 @@ from chalicelib.infrastructure.tables import AnalyticsItem
 from tests.builders import NOW
 from tests.facts import Facts
 from tests.fakes import Crash, FakeAnalytics, MovableClock, crash, interposed, sent_twice
+from tests.injected import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled, counting, error, hooked, unreachable
 
-from .conftest import Backend, Dynamo, dynamo_backend
-from .test_faults import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled, error, hooked
+from .conftest import Backend, Dynamo
 
 ALREADY_THERE = {"Code": "ConditionalCheckFailed"}
 THROTTLED = {"Code": "ThrottlingError"}
@@ -189,12 +188,6 @@ def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts)
 # Races, and costs, on an emulator that takes and reckons writes as DynamoDB does.
 
 
-@pytest.fixture(scope="module")
-def emulated(data_stack: str) -> Iterator[Dynamo]:
-    with dynamo_backend(data_stack) as backend:
-        yield backend
-
-
 def test_two_hundred_events_with_duplicates_from_eight_threads_sum_up_exactly(
     emulated: Dynamo, session_id: str
 ) -> None:
@@ -221,21 +214,10 @@ def test_the_same_event_from_eight_threads_counts_once(emulated: Dynamo, reserva
 
 
 def test_an_event_costs_four_write_units_the_first_time(emulated: Dynamo, reservation: Facts) -> None:
-    units: list[float] = []
-
-    def ask(model: Any, params: dict[str, Any], **_: Any) -> None:
-        body = params["body"].decode() if isinstance(params["body"], bytes) else params["body"]
-        params["body"] = (body[:-1] + ', "ReturnConsumedCapacity": "TOTAL"}').encode()
-
-    def add_up(parsed: dict[str, Any], **_: Any) -> None:
-        units.append(sum(table["CapacityUnits"] for table in parsed["ConsumedCapacity"]))
-
-    with (
-        hooked(emulated, "before-call.dynamodb.TransactWriteItems", ask),
-        hooked(emulated, "after-call.dynamodb.TransactWriteItems", add_up),
-    ):
+    with counting(emulated) as calls:
         CountEvent(dynamo_analytics(emulated))(reservation.paid())
 
+    units = [call.write_units for call in calls]
     if units == [8]:
         pytest.skip("this endpoint reckons transactions wrongly: the DynamoDB Local of 2020 counts twice what AWS does")
     assert units == [4]
@@ -307,10 +289,6 @@ def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, reservation: Fac
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
     with pytest.raises(moto.client.exceptions.ClientError):
         dynamo_analytics(moto).add("", session_id, bucket_of(NOW), Tally())
-
-
-def unreachable(**_: Any) -> None:
-    raise ConnectTimeoutError(endpoint_url="injected")
 
 
 def test_an_unreachable_table_is_left_to_the_queue(moto: Dynamo, reservation: Facts) -> None:

@@ -7,28 +7,15 @@ import pytest
 
 from chalicelib.domain.events import RowClosed
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import Held, Hold, Release, RowsClosed, Sale, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import Held, Release, RowsClosed, SeatsTaken, Sold, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.sessions import KEPT_SECONDS, DynamoSessions
 from tests.builders import NOW, a_hold, a_reservation, a_sale, a_session, a_user, seconds
 
 from .conftest import Backend, Dynamo
+from .seats import held, in_one_row_and_in_two, sold
 
 LATER = NOW + timedelta(minutes=1)
-in_one_row_and_in_two = pytest.mark.parametrize("seats", [("A1", "A2"), ("A10", "B1")], ids=["one row", "two rows"])
-
-
-def held(backend: Backend, session: Session, *seats: str) -> Hold:
-    hold = a_hold(*seats, session=session)
-    backend.rows.hold(hold, NOW)
-    return hold
-
-
-def sold(backend: Backend, session: Session, *seats: str) -> tuple[Hold, Sale]:
-    hold = held(backend, session, *seats)
-    sale = a_sale(hold)
-    backend.rows.sell(hold, sale, NOW)
-    return hold, sale
 
 
 # Rows.

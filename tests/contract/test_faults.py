@@ -1,12 +1,11 @@
 """What no emulator does by itself, injected into the client: conflicts, throttling, lost answers, old endpoints."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import LimitHolds
@@ -17,64 +16,10 @@ from chalicelib.infrastructure.dynamodb import CONFLICT_ATTEMPTS, CONFLICT_FIRST
 from chalicelib.infrastructure.rows import DynamoRows
 from tests.builders import HOLD_SECONDS, IDS, MAX_LIVE_HOLDS, MAX_SEATS, NOW, a_hold, a_reservation, a_sale, a_session
 from tests.fakes import MovableClock
+from tests.injected import CONFLICT, NOTHING_WRONG, HttpStatus, Pauses, answering, cancelled, error, hooked, unreachable
 
 from .conftest import Dynamo
-
-ONE_ROW, TWO_ROWS = ("A1", "A2"), ("A10", "B1")
-CONFLICT = {"Code": "TransactionConflict"}
-NOTHING_WRONG = {"Code": "None"}
-
-
-@dataclass(frozen=True)
-class HttpStatus:
-    status_code: int
-
-
-Answer = tuple[HttpStatus, dict[str, Any]]
-
-
-def error(code: str, **facts: Any) -> Answer:
-    return HttpStatus(400), {"Error": {"Code": code, "Message": "injected"}, "ResponseMetadata": {}, **facts}
-
-
-def cancelled(*reasons: dict[str, Any]) -> Answer:
-    return error("TransactionCanceledException", CancellationReasons=list(reasons))
-
-
-@dataclass
-class Answers:
-    """Answers these instead of the endpoint, in turn; when they are used up, the endpoint answers. None lets one by."""
-
-    answers: list[Answer | None]
-    calls: int = 0
-
-    def __call__(self, **_: Any) -> Answer | None:
-        self.calls += 1
-        return self.answers[self.calls - 1] if self.calls <= len(self.answers) else None
-
-
-@contextmanager
-def hooked(dynamo: Dynamo, event: str, handler: Callable[..., Any]) -> Iterator[None]:
-    dynamo.client.meta.events.register(event, handler)
-    try:
-        yield
-    finally:
-        dynamo.client.meta.events.unregister(event, handler)
-
-
-@contextmanager
-def answering(dynamo: Dynamo, operation: str, *answers: Answer | None) -> Iterator[Answers]:
-    scripted = Answers(list(answers))
-    with hooked(dynamo, f"before-call.dynamodb.{operation}", scripted):
-        yield scripted
-
-
-@dataclass
-class Pauses:
-    seconds: list[float] = field(default_factory=list)
-
-    def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
+from .seats import ONE_ROW, TWO_ROWS
 
 
 @pytest.fixture
@@ -217,10 +162,7 @@ def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
 
 
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
-    def silent(**_: Any) -> None:
-        raise ConnectTimeoutError(endpoint_url="there")
-
-    with hooked(moto, "before-call.dynamodb.GetItem", silent), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(StoreUnavailable):
         moto.reservations.find(a_reservation().id)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.invoices import Invoice
 from chalicelib.domain.refusals import StoreUnavailable
@@ -15,9 +15,9 @@ from chalicelib.infrastructure import invoice_files
 from chalicelib.infrastructure.invoice_files import S3InvoiceFiles, key_of
 from chalicelib.settings import load
 from tests.builders import NOW, a_bill
+from tests.injected import HttpStatus, hooked, unreachable
 
 from .conftest import moto_environment
-from .test_faults import HttpStatus
 
 
 @pytest.fixture(scope="module", params=["moto", "emulator"])
@@ -95,21 +95,11 @@ def test_a_link_on_aws_is_https_to_the_region() -> None:
 # Faults, injected into the client.
 
 
-@contextmanager
-def hooked(files: S3InvoiceFiles, handler: Any) -> Iterator[None]:
-    files.client.meta.events.register("before-call.s3.PutObject", handler)
-    try:
-        yield
-    finally:
-        files.client.meta.events.unregister("before-call.s3.PutObject", handler)
-
-
-def unreachable(**_: Any) -> None:
-    raise ConnectTimeoutError(endpoint_url="injected")
+PUT = "before-call.s3.PutObject"
 
 
 def test_unreachable_files_are_an_outage(moto: S3InvoiceFiles, invoice: Invoice) -> None:
-    with hooked(moto, unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, PUT, unreachable), pytest.raises(StoreUnavailable):
         moto.put(invoice, b"%PDF")
 
 
@@ -123,5 +113,5 @@ def test_an_overload_is_an_outage_and_a_mistake_of_ours_stays_loud(
         metadata = {"HTTPStatusCode": status}
         return HttpStatus(status), {"Error": {"Code": code, "Message": "injected"}, "ResponseMetadata": metadata}
 
-    with hooked(moto, answer), pytest.raises(raised):
+    with hooked(moto, PUT, answer), pytest.raises(raised):
         moto.put(invoice, b"%PDF")

@@ -1,7 +1,7 @@
 """Numbers of invoices: 1, 2, 3, … and each sale has one of them, whoever asks at the same moment, however often."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +10,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import Invoices
@@ -19,9 +18,9 @@ from chalicelib.infrastructure.dynamodb import CONFLICT_ATTEMPTS
 from chalicelib.infrastructure.invoices import DynamoInvoices
 from tests.builders import PAID_AT, a_bill
 from tests.fakes import FakeInvoices, sent_twice
+from tests.injected import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled, counting, error, hooked, unreachable
 
-from .conftest import Backend, Dynamo, dynamo_backend
-from .test_faults import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled, error, hooked
+from .conftest import Backend, Dynamo
 
 REFUSED = {"Code": "ConditionalCheckFailed"}
 THROTTLED = {"Code": "ThrottlingError"}
@@ -132,12 +131,6 @@ def test_a_write_that_is_sent_twice_gives_one_number(invoices: Invoices, year: d
 SALES, DUPLICATES, WORKERS = 60, 30, 8
 
 
-@pytest.fixture(scope="module")
-def emulated(data_stack: str) -> Iterator[Dynamo]:
-    with dynamo_backend(data_stack) as backend:
-        yield backend
-
-
 def insistent(invoices: Invoices) -> Callable[[Bill], Invoice]:
     """As the queue does, which delivers again what could not be numbered."""
 
@@ -208,27 +201,15 @@ def test_without_the_counters_condition_numbers_do_repeat(emulated: Dynamo, year
 def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_filed(
     emulated: Dynamo, year: datetime
 ) -> None:
-    invoices, calls, units = dynamo_invoices(emulated), list[str](), list[float]()
+    invoices = dynamo_invoices(emulated)
 
-    def ask(model: Any, params: dict[str, Any], **_: Any) -> None:
-        body = params["body"].decode() if isinstance(params["body"], bytes) else params["body"]
-        params["body"] = (body[:-1] + ', "ReturnConsumedCapacity": "TOTAL"}').encode()
-        calls.append(model.name)
-
-    def add_up(parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        consumed = parsed.get("ConsumedCapacity", [])
-        tables = consumed if isinstance(consumed, list) else [consumed]
-        units.append(sum(table["CapacityUnits"] for table in tables) if model.name != "BatchGetItem" else 0)
-
-    with (
-        hooked(emulated, "before-call.dynamodb", ask),
-        hooked(emulated, "after-call.dynamodb", add_up),
-    ):
+    with counting(emulated) as calls:
         given = invoices.number(a_bill(paid_at=year))
         invoices.mark_filed(given)
         invoices.number(given.bill)
 
-    assert calls == ["BatchGetItem", "TransactWriteItems", "UpdateItem", "BatchGetItem"]
+    assert [call.operation for call in calls] == ["BatchGetItem", "TransactWriteItems", "UpdateItem", "BatchGetItem"]
+    units = [call.write_units for call in calls]
     if units[1] == 8:
         pytest.skip("this endpoint reckons transactions wrongly: the DynamoDB Local of 2020 counts twice what AWS does")
     assert units == [0, 4, 1, 0]
@@ -268,10 +249,6 @@ def test_an_overloaded_table_is_left_to_the_queue_and_leaves_no_gap(moto: Dynamo
         dynamo_invoices(moto).number(a_bill(paid_at=year))
 
     assert dynamo_invoices(moto).number(a_bill(paid_at=year)).place == 1
-
-
-def unreachable(**_: Any) -> None:
-    raise ConnectTimeoutError(endpoint_url="injected")
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])

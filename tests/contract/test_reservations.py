@@ -61,7 +61,16 @@ def test_a_reservation_added_again_after_its_sale_gives_the_sale(backend: Backen
     assert backend.reservations.add(reservation) == sold
 
 
-@pytest.mark.parametrize("reservation_id", ["", "res-", "res-1", "x" * 3000, IDS.reservation("nobody", None)])
+NOBODYS = {
+    "empty": "",
+    "prefix": "res-",
+    "short": "res-1",
+    "long": "x" * 3000,
+    "well-formed": IDS.reservation("nobody", None),
+}
+
+
+@pytest.mark.parametrize("reservation_id", NOBODYS.values(), ids=NOBODYS)
 def test_an_unknown_reservation_is_not_found(backend: Backend, reservation_id: str) -> None:
     assert backend.reservations.find(reservation_id) is None
 

@@ -6,29 +6,14 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Sale, SeatsTaken, Sold
+from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_hold, a_sale, a_session, later_hold_of
 
 from .conftest import Backend
+from .seats import held, in_one_row_and_in_two, sold
 
 A_MILLISECOND = timedelta(milliseconds=1)
-ONE_ROW, TWO_ROWS = ("A1", "A2"), ("A10", "B1")
-
-in_one_row_and_in_two = pytest.mark.parametrize("seats", [ONE_ROW, TWO_ROWS], ids=["one row", "two rows"])
-
-
-def held(backend: Backend, session: Session, *seats: str, expires_in: float = 30, fingerprint: str = "") -> Hold:
-    hold = a_hold(*seats, session=session, expires_in=expires_in, fingerprint=fingerprint)
-    backend.rows.hold(hold, NOW)
-    return hold
-
-
-def sold(backend: Backend, session: Session, *seats: str) -> tuple[Hold, Sale]:
-    hold = held(backend, session, *seats)
-    sale = a_sale(hold)
-    backend.rows.sell(hold, sale, NOW)
-    return hold, sale
 
 
 def entry(hold: Hold) -> Held:

@@ -2,14 +2,13 @@
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Notifications, Webhooks
@@ -20,9 +19,20 @@ from chalicelib.infrastructure.webhooks import DynamoWebhooks
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
 from tests.fakes import Crash, FakeNotifications, FakeWebhooks, crash, interposed, sent_twice
+from tests.injected import (
+    CONFLICT,
+    NOTHING_WRONG,
+    Answer,
+    Pauses,
+    answering,
+    cancelled,
+    counting,
+    error,
+    hooked,
+    unreachable,
+)
 
-from .conftest import Backend, Dynamo, dynamo_backend
-from .test_faults import CONFLICT, NOTHING_WRONG, Answer, Pauses, answering, cancelled, error, hooked
+from .conftest import Backend, Dynamo
 
 FAILED = {"Code": "ConditionalCheckFailed"}
 
@@ -196,12 +206,6 @@ def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, s
 # Races and costs, on an emulator that takes and reckons writes as DynamoDB does.
 
 
-@pytest.fixture(scope="module")
-def emulated(data_stack: str) -> Iterator[Dynamo]:
-    with dynamo_backend(data_stack) as backend:
-        yield backend
-
-
 def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_one_to_n(
     emulated: Dynamo, session_id: str
 ) -> None:
@@ -244,27 +248,14 @@ def test_the_same_event_from_eight_workers_has_one_number(emulated: Dynamo, sess
 
 
 def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_id: str) -> None:
-    units: list[float] = []
-    reads: list[str] = []
-
-    def ask(model: Any, params: dict[str, Any], **_: Any) -> None:
-        body = params["body"].decode() if isinstance(params["body"], bytes) else params["body"]
-        params["body"] = (body[:-1] + ', "ReturnConsumedCapacity": "TOTAL"}').encode()
-
-    def add_up(parsed: dict[str, Any], **_: Any) -> None:
-        units.append(sum(table["CapacityUnits"] for table in parsed["ConsumedCapacity"]))
-
-    with (
-        hooked(emulated, "before-call.dynamodb.TransactWriteItems", ask),
-        hooked(emulated, "after-call.dynamodb.TransactWriteItems", add_up),
-        hooked(emulated, "before-call.dynamodb.GetItem", lambda **_: reads.append("GetItem")),
-    ):
+    with counting(emulated) as calls:
         dynamo_notifications(emulated).number(Facts(session_id).paid())
 
-    assert reads == ["GetItem"]
-    if units == [4]:
+    assert [call.operation for call in calls] == ["GetItem", "TransactWriteItems"]
+    units = [call.write_units for call in calls]
+    if units == [0, 4]:
         pytest.skip("this endpoint reckons transactions wrongly: the DynamoDB Local of 2020 counts tables, not items")
-    assert units == [6]
+    assert units == [0, 6]
 
 
 # Faults, injected into the client.
@@ -330,9 +321,6 @@ def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
 
 @pytest.mark.parametrize("operation", ["GetItem", "TransactWriteItems", "Query", "Scan", "DeleteItem", "UpdateItem"])
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: str, operation: str) -> None:
-    def silent(**_: Any) -> None:
-        raise ConnectTimeoutError(endpoint_url="there")
-
     calls: dict[str, Callable[[], object]] = {
         "GetItem": lambda: dynamo_webhooks(moto).find("wh-1"),
         "TransactWriteItems": lambda: dynamo_notifications(moto).number(Facts(session_id).paid()),
@@ -341,5 +329,5 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
         "UpdateItem": lambda: dynamo_webhooks(moto).disable("wh-1", None),
     }
-    with hooked(moto, f"before-call.dynamodb.{operation}", silent), pytest.raises(StoreUnavailable):
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
         calls[operation]()

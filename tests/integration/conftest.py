@@ -4,13 +4,20 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from localstack_client.session import Session
 
+from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.redis_connection import RedisConnection
+from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
+from chalicelib.settings import LOCAL_SECRET
 from infra.ops.connection import Connection
 from infra.pump import Pump
+from tests.builders import a_hold
 from tests.conftest import STAGE, ApiServers
 from tests.http_api import Api
 from tests.redis_machine import RedisWire
@@ -42,6 +49,17 @@ def redis_wire(redis_url: str) -> Iterator[RedisWire]:
 def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api:
     """An API process whose every AWS call and every question to Redis goes over a wire."""
     return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, REDIS_URL=redis_wire.url)[0])
+
+
+@pytest.fixture(scope="session")
+def redis_has_run_for_an_hour(data_stack: str, redis_url: str) -> None:
+    """So it has seen every idempotency key that can matter."""
+    connection = RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"]))
+    cache = SeatCache(connection, data_stack, secret_from(LOCAL_SECRET))
+    cache.keep_ids_from(utc_now() - timedelta(hours=1))
+    asked = a_hold("A1", fingerprint="f")
+    if cache.known(asked, utc_now()).kept_since is None:
+        pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
 
 
 @pytest.fixture
@@ -77,6 +95,9 @@ class Tables:
 
     def reservation(self, reservation_id: str) -> Any:
         return self._item("reservations", _reservation_key(reservation_id))
+
+    def state(self, reservation_id: str) -> str:
+        return str(self.reservation(reservation_id)["state"]["S"])
 
     def delete_reservation(self, reservation_id: str) -> None:
         """As TTL does, in its own time."""

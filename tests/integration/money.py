@@ -3,13 +3,14 @@
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalice.app import Chalice
-
+from chalicelib import bootstrap
 from chalicelib.api.batches import each_message
 from chalicelib.application.refunds import SettleRefund
+from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Fate, Payment
 from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
@@ -21,7 +22,7 @@ from infra.gateway import Gateway
 from infra.ops import dlq
 from infra.ops.connection import Connection
 from infra.ops.queues import queues_of
-from infra.pump import Pump, queue_source
+from infra.pump import Pump, QueueSource, queue_source
 from tests.conftest import STAGE
 from tests.http_api import Api
 
@@ -30,9 +31,12 @@ PATIENCE_SECONDS = 0.3
 
 @dataclass
 class Till:
-    """Feeds all handlers; failed refunds come again at once instead of after a pause. `settle` may be another one."""
+    """Feeds all handlers; failed refunds come again at once instead of after a pause. `settle` may be another one.
 
-    app: Chalice
+    An invoice is its number and nothing else: printing a hundred of them would take longer than all the rest.
+    """
+
+    every_event_handler: Pump
     api: Api
     prefix: str
     gateway: Gateway
@@ -43,15 +47,21 @@ class Till:
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
         self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
-        self.pump = Pump(self.app, self.prefix)
-        name = "on_refund_requested"
+        plain = replace(bootstrap.issue_invoice(), printed=lambda invoice: invoice.number.encode())
+        ours = {
+            "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),
+            "on_sale_to_invoice": self._source("invoices", plain),
+        }
+        self.pump = copy(self.every_event_handler)
+        self.pump.sources = [ours.get(getattr(one, "name", ""), one) for one in self.pump.sources]
+
+    def _source(self, queue: str, consume: Callable[[Event], None]) -> QueueSource:
         redelivery = Redelivery(self.sqs, QueueUrls(self.sqs), pause=lambda _: 0)
 
         def handle(event: Any, _: Any) -> Any:
-            return each_message(event["Records"], lambda record: self.settle(event_in(record)), redelivery)
+            return each_message(event["Records"], lambda record: consume(event_in(record)), redelivery)
 
-        ours = queue_source(name, handle, self.sqs, f"{self.prefix}-refunds", 10)
-        self.pump.sources = [ours if getattr(one, "name", "") == name else one for one in self.pump.sources]
+        return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
     def settling(self, gateway: Any, payments: Any = None) -> SettleRefund:
         return SettleRefund(payments or self.payments, gateway, utc_now)

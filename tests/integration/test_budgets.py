@@ -9,7 +9,7 @@ from infra.ops.__main__ import main
 from infra.ops.cancel import Stage
 from tests.conftest import STAGE
 from tests.http_api import Api
-from tests.wire import Call, Wire
+from tests.wire import Wire, operations, write_units
 
 from .conftest import connection_over
 
@@ -22,15 +22,6 @@ def returns_old_item(wired_api: Api, wire: Wire) -> bool:
     with wire.counting() as calls:
         wired_api.hold(session_id, "A1")
     return "Item" in calls[0].answer
-
-
-def operations(calls: list[Call]) -> list[str]:
-    assert all(call.service.startswith("DynamoDB") for call in calls), "only DynamoDB is asked in a request's path"
-    return [call.operation for call in calls]
-
-
-def write_units(calls: list[Call]) -> float:
-    return sum(call.write_units for call in calls)
 
 
 @pytest.mark.parametrize("email", [None, f"{'a' * 64}@{'b.' * 90}example"], ids=["no address", "a long address"])

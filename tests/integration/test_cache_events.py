@@ -2,6 +2,8 @@
 
 import pytest
 
+from chalicelib.domain.times import from_iso
+from chalicelib.infrastructure.clock import utc_now
 from infra.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Api
@@ -24,24 +26,27 @@ def test_seats_given_back_through_an_instance_without_redis_are_free_once_their_
     gated: Api, deaf: Api, pump: Pump
 ) -> None:
     session_id = gated.schedule()
-    reservation = gated.hold(session_id, "A1", "A10", "B1").body["reservationId"]
-    assert deaf.delete(f"/api/reservations/{reservation}").status == 200
+    held = gated.hold(session_id, "A1", "A10", "B1").body
+    assert deaf.delete(f"/api/reservations/{held['reservationId']}").status == 200
     refused = gated.hold(session_id, "A1", user="next")
     assert (refused.status, refused.body["conflictingSeats"]) == (409, ["A1"])
 
     drain_until(pump, lambda: gated.hold(session_id, "A1", "B1", user="next").status == 201)
 
     assert gated.seats(session_id)["A10"] == "available"
+    assert utc_now() < from_iso(held["expiresAt"]), "by then Redis would have let go of them by itself"
 
 
+@pytest.mark.usefixtures("redis_has_run_for_an_hour")
 def test_a_key_that_was_used_through_an_instance_without_redis_keeps_its_answer(
     gated: Api, deaf: Api, pump: Pump
 ) -> None:
     session_id = gated.schedule()
     first = deaf.hold(session_id, "A1", Idempotency_Key=session_id)
     deaf.delete(f"/api/reservations/{first.body['reservationId']}")
-    gated.hold(session_id, "A1", user="next")
+    taken = gated.hold(session_id, "A1", user="next").body
 
     drain_until(pump, lambda: gated.hold(session_id, "A1", Idempotency_Key=session_id).status == 201)
 
     assert gated.hold(session_id, "A1", Idempotency_Key=session_id).body == first.body
+    assert utc_now() < from_iso(taken["expiresAt"]), "by then the seat would have been free for the key"

@@ -40,7 +40,7 @@ from infra.pump import Pump, queue_source
 from tests.builders import IDS, a_user, seconds
 from tests.conftest import STAGE
 from tests.http_api import Api
-from tests.wire import Fault, Wire
+from tests.wire import Fault, Wire, write_units
 
 from .conftest import DEADLINE_SECONDS, Said, drain_until
 
@@ -320,7 +320,7 @@ def test_a_letter_costs_two_reads_one_sending_and_one_write(consumer: Consumers,
     assert [call.operation for call in cold] == COLD
     assert [call.operation for call in warm] == WARM
     assert [call.operation for call in told_before] == ["GetItem", "GetItem"]
-    assert sum(call.write_units for call in warm) == 1
+    assert write_units(warm) == 1
 
 
 def test_an_event_of_a_buyer_without_an_address_costs_one_read(

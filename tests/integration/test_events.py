@@ -1,10 +1,9 @@
 """Every event reaches every consumer and takes effect once: through the real streams, queues and handlers."""
 
 import random
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api.batches import each_message
 from chalicelib.application.analytics import CountEvent
 from chalicelib.application.audit import RecordEvent
 from chalicelib.application.email import WriteToBuyer
@@ -22,19 +20,17 @@ from chalicelib.application.webhooks import AnnounceEvent
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mail import Letter, Message
 from chalicelib.domain.payments import Fate, payment_for_unknown
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Contact
-from chalicelib.infrastructure import dynamodb, queues
+from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.analytics import DynamoAnalytics
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.envelopes import event_in, to_body
+from chalicelib.infrastructure.envelopes import to_body
 from chalicelib.infrastructure.event_log import DynamoEventLog
 from chalicelib.infrastructure.invoices import DynamoInvoices
 from chalicelib.infrastructure.ledger import Ledger
 from chalicelib.infrastructure.notifications import DynamoNotifications
 from chalicelib.infrastructure.payments import DynamoPayments
-from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox
-from infra.pump import Pump, QueueSource, queue_source
+from infra.pump import Pump
 from tests.builders import NOW, a_reservation, a_sale, a_session
 from tests.fakes import (
     FakeGateway,
@@ -49,6 +45,7 @@ from tests.fakes import (
 from tests.http_api import Api
 
 from .conftest import drain_until
+from .crashing import Consumer
 
 
 def listed(api: Api, session_id: str) -> list[Any]:
@@ -105,63 +102,6 @@ def test_the_events_of_an_unknown_screening_are_404(quick: Api) -> None:
 # Many events, delivered twice, to consumers that crash.
 
 SALES, DUPLICATES, POISON = 1000, 200, 10
-CRASH_SHARE = 0.05
-LONGEST_WORK_SECONDS = 240
-"""ministack takes 3 s for it, LocalStack more than half a minute on two busy cores."""
-
-
-class Consumer:
-    """One consumer on a queue of its own, which crashes before or after its effect; and its dead-letter queue."""
-
-    def __init__(self, consume: Callable[[Event], None], chance: random.Random) -> None:
-        self.sqs = queues.client()
-        self.name = f"crashing-{uuid.uuid4()}"
-        urls = QueueUrls(self.sqs)
-        self.dead = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]
-        self.sqs.create_queue(QueueName=self.name)
-        self.outbox = SqsOutbox(self.sqs, "crashing", urls)
-        self.redelivery = Redelivery(self.sqs, urls, pause=lambda receives: 0)
-        self.consume, self.chance = consume, chance
-        self.queue: QueueSource = queue_source(self.name, self.handle, self.sqs, self.name, 10)
-
-    def handle(self, event: Any, _: Any) -> Any:
-        return each_message(event["Records"], self.crash_sometimes, self.redelivery)
-
-    def crash_sometimes(self, record: Any) -> None:
-        fate = self.chance.random()
-        if fate < CRASH_SHARE / 2:
-            raise RuntimeError("crashed before its effect")
-        self.consume(event_in(record))
-        if fate > 1 - CRASH_SHARE / 2:
-            raise RuntimeError("crashed after its effect")
-
-    def send(self, events: list[Event]) -> None:
-        queue = self.name.removeprefix("crashing-")
-        assert self.outbox.send([Outgoing(queue, event) for event in events], NOW) == set()
-
-    def poison(self, count: int) -> None:
-        for number in range(count):
-            body = '{"version": 9}' if number % 2 else "not even JSON"
-            self.sqs.send_message(QueueUrl=self.queue.url, MessageBody=body)
-
-    def work(self) -> None:
-        deadline = time.monotonic() + LONGEST_WORK_SECONDS
-        while self.left():
-            assert time.monotonic() < deadline, "the queue has not become empty"
-            self.queue.feed()
-
-    def left(self) -> int:
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        numbers = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=names)["Attributes"]
-        return sum(int(number) for number in numbers.values())
-
-    def parked(self) -> list[Any]:
-        found: list[Any] = []
-        while more := self.sqs.receive_message(
-            QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        ).get("Messages"):
-            found += more
-        return found
 
 
 @pytest.fixture

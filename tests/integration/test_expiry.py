@@ -20,7 +20,7 @@ def test_the_expiry_message_frees_the_seats_and_marks_the_reservation(quick: Api
     session_id = quick.schedule()
     reservation_id = quick.hold(session_id, "A1", "A2").body["reservationId"]
 
-    drain_until(pump, lambda: tables.reservation(reservation_id)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.state(reservation_id) == "expired")
 
     item = tables.row(session_id, "A")
     assert item["seats"]["M"] == {}
@@ -33,7 +33,7 @@ def test_a_hold_of_two_rows_lapses_in_both(quick: Api, pump: Pump, tables: Table
 
     drain_until(pump, lambda: not any(tables.row(session_id, letter)["seats"]["M"] for letter in ("A", "B")))
 
-    assert tables.reservation(reservation_id)["state"]["S"] == "expired"
+    assert tables.state(reservation_id) == "expired"
 
 
 def test_a_sold_reservation_is_left_alone_by_its_expiry_message(quick: Api, pump: Pump, tables: Tables) -> None:
@@ -42,11 +42,11 @@ def test_a_sold_reservation_is_left_alone_by_its_expiry_message(quick: Api, pump
     sold = quick.hold(session_id, "A1").body["reservationId"]
     sale = quick.confirm(sold).body["saleId"]
 
-    drain_until(pump, lambda: tables.reservation(lapsing)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.state(lapsing) == "expired")
     pump.drain()
 
     assert tables.row(session_id, "A")["seats"]["M"] == {"A1": {"M": {"r": {"S": sold}, "s": {"S": sale}}}}
-    assert tables.reservation(sold)["state"]["S"] == "confirmed"
+    assert tables.state(sold) == "confirmed"
 
 
 def test_a_seat_taken_anew_after_the_lapse_stays_with_its_new_holder(
@@ -58,7 +58,7 @@ def test_a_seat_taken_anew_after_the_lapse_stays_with_its_new_holder(
     while (taken := api.hold(session_id, "A1", user="next")).status == 409:
         assert time.monotonic() < deadline
 
-    drain_until(pump, lambda: tables.reservation(lapsed)["state"]["S"] == "expired")
+    drain_until(pump, lambda: tables.state(lapsed) == "expired")
 
     assert tables.row(session_id, "A")["seats"]["M"]["A1"]["M"]["r"]["S"] == taken.body["reservationId"]
 
@@ -84,9 +84,9 @@ def test_a_sale_whose_request_died_after_the_commit_point_is_finished_from_the_s
     reservation_id = wired_api.hold(session_id, "A1", user="buyer").body["reservationId"]
     with wire.broken(Fault.CRASH_BEFORE, at_call=3):
         assert wired_api.confirm(reservation_id, "tx-9").status == 500
-    assert tables.reservation(reservation_id)["state"]["S"] == "pending"
+    assert tables.state(reservation_id) == "pending"
 
-    drain_until(pump, lambda: tables.reservation(reservation_id)["state"]["S"] == "confirmed")
+    drain_until(pump, lambda: tables.state(reservation_id) == "confirmed")
 
     item = tables.reservation(reservation_id)
     assert item["sale_id"] == tables.row(session_id, "A")["seats"]["M"]["A1"]["M"]["s"]

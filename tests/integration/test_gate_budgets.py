@@ -5,16 +5,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pytest
 
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
-from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.redis_connection import RedisConnection
-from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
-from chalicelib.settings import LOCAL_SECRET
-from tests.builders import a_hold
 from tests.http_api import Api
 from tests.redis_machine import RedisWire
 from tests.wire import Wire
@@ -51,16 +44,6 @@ def gated_session(gated_api: Api) -> str:
     session_id = gated_api.schedule()
     gated_api.get(f"/api/sessions/{session_id}")
     return session_id
-
-
-@pytest.fixture(scope="session")
-def redis_has_run_for_an_hour(data_stack: str, redis_url: str) -> None:
-    connection = RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"]))
-    cache = SeatCache(connection, data_stack, secret_from(LOCAL_SECRET))
-    cache.keep_ids_from(utc_now() - timedelta(hours=1))
-    asked = a_hold("A1", fingerprint="f")
-    if cache.known(asked, utc_now()).kept_since is None:
-        pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
 
 
 def test_a_refused_hold_asks_redis_is_counted_there_and_asks_nobody_else(

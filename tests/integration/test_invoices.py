@@ -28,11 +28,10 @@ from infra.pump import Pump
 from tests.builders import NOW, SELLER, a_paid_event, a_reservation, a_session
 from tests.fakes import Crash, FakeReservations, FakeSessions, crash, interposed
 from tests.http_api import Answer, Api
-from tests.wire import Wire
+from tests.wire import Wire, operations
 
 from .conftest import drain_until
-from .test_budgets import operations
-from .test_events import Consumer
+from .crashing import Consumer
 
 
 def invoice_of(api: Api, reservation_id: str) -> Answer:

@@ -23,6 +23,7 @@ from infra.gateway import Gateway
 from infra.ops.__main__ import main
 from infra.ops.cancel import Stage
 from infra.ops.connection import Connection
+from infra.pump import Pump
 from infra.race import instances
 from infra.race.crowd import Crowd
 from infra.race.crowd import confirm as confirm_call
@@ -38,10 +39,8 @@ UNKNOWN_RESERVATION = "res-" + "x" * 33
 
 
 @pytest.fixture(scope="module")
-def everything(server: str, data_stack: str, payment_gateway: Gateway) -> Till:
-    from app import app  # imported late: it reads the environment
-
-    return Till(app, Api(server), data_stack, payment_gateway, os.environ["PAYMENTS_URL"])
+def everything(every_event_handler: Pump, server: str, data_stack: str, payment_gateway: Gateway) -> Till:
+    return Till(every_event_handler, Api(server), data_stack, payment_gateway, os.environ["PAYMENTS_URL"])
 
 
 @pytest.fixture

@@ -256,20 +256,12 @@ def test_without_redis_each_process_limits_alone_and_bookings_go_on(api_servers:
 # Configuration.
 
 
-@pytest.fixture
-def application(data_stack: str) -> Chalice:
-    """Imported when the environment says which stack it is about, and not before."""
-    from app import app
-
-    return app
-
-
-def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(application: Chalice) -> None:
+def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(app: Chalice) -> None:
     misspelt = load({"RATE_LIMITS": "hold_seat=10/10s per user"}).rate_limits
 
     with pytest.raises(SettingInvalid, match=r"RATE_LIMITS names no route of ours: hold_seat\. Routes: .*hold_seats"):
-        limits.refuse_unknown_routes(application, misspelt)
+        limits.refuse_unknown_routes(app, misspelt)
 
 
-def test_what_ships_names_only_routes_that_exist(application: Chalice) -> None:
-    limits.refuse_unknown_routes(application, load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits)
+def test_what_ships_names_only_routes_that_exist(app: Chalice) -> None:
+    limits.refuse_unknown_routes(app, load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits)

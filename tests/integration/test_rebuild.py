@@ -12,6 +12,7 @@ import pytest
 from chalicelib.application.analytics import CountEvent
 from chalicelib.application.audit import RecordEvent
 from chalicelib.domain.events import Event
+from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.analytics import DynamoAnalytics, shard_of
 from chalicelib.infrastructure.clock import utc_now
@@ -21,13 +22,13 @@ from infra.ops import rebuild as rebuilding
 from infra.ops.__main__ import REFUSED, main
 from infra.ops.connection import Connection
 from infra.pump import Pump
-from tests.conftest import STAGE, ApiServers
+from tests.conftest import SETTINGS, STAGE
 from tests.facts import Facts
 from tests.http_api import Api
+from tests.injected import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled
 
-from .conftest import Said, Tables
+from .conftest import DEADLINE_SECONDS, Said, Tables, drain_until
 
-DEADLINE_SECONDS = 30
 COUNTED = {"holds": 4, "seats_in_holds": 6, "sales": 2, "seats_in_sales": 3, "revenue_cents": 7500}
 GIVEN_BACK = {"expiries": 1, "cancellations": 1, "seats_given_back": 3}
 RETURNED = {"refunds": 0, "refunded_cents": 0, "refunded_revenue_cents": 0}
@@ -84,9 +85,27 @@ class Screening:
             self.tables.client.put_item(TableName=f"{self.tables.prefix}-analytics", Item=doubled)
 
 
+@pytest.fixture(scope="module")
+def screenings(request: pytest.FixtureRequest, server: str, quick: Api, every_event_handler: Pump) -> list[Screening]:
+    """One for each test that wants one, so that the lapse of a hold is waited for once."""
+    here = [item for item in request.session.items if item.path == request.path]
+    wanted = sum("screening" in getattr(item, "fixturenames", ()) for item in here)
+    tables = Tables(dynamodb.client(), SETTINGS["TABLE_PREFIX"])
+    every_event_handler.skip()
+    told = [booked(Api(server), quick) for _ in range(wanted)]
+    lapsing = [lapsing for _, _, lapsing in told]
+    drain_until(every_event_handler, lambda: {tables.state(each) for each in lapsing} == {"expired"})
+    every_event_handler.drain()
+    return [Screening(session_id, sold, tables) for session_id, sold, _ in told]
+
+
 @pytest.fixture
-def screening(api_servers: ApiServers, server: str, pump: Pump, tables: Tables) -> Screening:
-    api, quick = Api(server), Api(api_servers(1, HOLD_SECONDS="1")[0])
+def screening(screenings: list[Screening], pump: Pump) -> Screening:
+    return screenings.pop()
+
+
+def booked(api: Api, quick: Api) -> tuple[str, str, str]:
+    """The screening, the first reservation that was sold, and the one that lapses."""
     session_id = api.schedule()
     sent = {"user": "ana", "idempotency_key": session_id}
     sold = api.hold(session_id, "A1", "A10", **sent).body["reservationId"]
@@ -96,17 +115,7 @@ def screening(api_servers: ApiServers, server: str, pump: Pump, tables: Tables) 
     assert api.confirm(api.hold(session_id, "B1", user="bia").body["reservationId"]).status == 200
     cancelled = api.hold(session_id, "A2", "B2", user="caio").body["reservationId"]
     assert api.delete(f"/api/reservations/{cancelled}").status < 300
-    lapsed = quick.hold(session_id, "A3", user="davi").body["reservationId"]
-    drain_until(pump, lambda: tables.reservation(lapsed)["state"]["S"] == "expired")
-    pump.drain()
-    return Screening(session_id, sold, tables)
-
-
-def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not come():
-        assert time.monotonic() < deadline, "it has not come"
-        pump.drain()
+    return session_id, sold, quick.hold(session_id, "A3", user="davi").body["reservationId"]
 
 
 def test_a_screening_is_proved_to_be_what_its_log_says(screening: Screening, rebuild: Rebuild) -> None:
@@ -320,6 +329,33 @@ def test_a_counter_of_more_events_than_one_transaction_takes(numbers: rebuilding
     assert settled(numbers)
     assert len(numbers.counters()) == 2
     assert sums(numbers) == (len(events), 0)
+
+
+def test_who_writes_the_same_counter_or_too_much_is_waited_for(
+    numbers: rebuilding.Numbers, consumers: Consumers
+) -> None:
+    event, pauses = facts(numbers).paid(), Pauses()
+    consumers.record(event)
+    consumers.count(event)
+    in_the_way = cancelled(CONFLICT, NOTHING_WRONG), cancelled(NOTHING_WRONG, {"Code": "ThrottlingError"})
+
+    with answering(numbers.screening, "TransactWriteItems", *in_the_way):
+        replace(numbers, sleep=pauses).count_all(silent)
+
+    assert len(pauses.seconds) == 2
+    assert settled(numbers)
+    assert sums(numbers) == (0, 1)
+
+
+def test_what_stays_in_the_way_for_seconds_is_an_outage(numbers: rebuilding.Numbers, consumers: Consumers) -> None:
+    consumers.count(facts(numbers).paid())
+    pauses, always = Pauses(), [cancelled(CONFLICT)] * rebuilding.DELETE_ATTEMPTS
+
+    with answering(numbers.screening, "TransactWriteItems", *always) as scripted, pytest.raises(StoreUnavailable):
+        replace(numbers, sleep=pauses).count_all(silent)
+
+    assert scripted.calls == rebuilding.DELETE_ATTEMPTS
+    assert 1 < sum(pauses.seconds) < 10
 
 
 def test_an_unknown_screening_and_a_wrong_wait_are_refused(rebuild: Rebuild) -> None:

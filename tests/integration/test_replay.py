@@ -2,8 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -40,31 +40,39 @@ class Lost:
     streams: Any
     url: str
     pump: Pump
-    sent: list[str] = field(default_factory=list)
+    read_to: Mapping[tuple[str, str], str]
+    """An iterator for each stream's shards, behind all that other tests have done."""
 
     def records(self, table: str, session_id: str) -> list[dict[str, Any]]:
         """Of this screening, with their shards, in the order in which they happened."""
-        return [{**record, "shard": shard} for shard, record in self._read(table) if session_id in str(record)]
+        read = self._read(table, self.read_to)
+        return [{**record, "shard": shard} for shard, record in read if session_id in str(record)]
 
     def first_record(self, table: str) -> dict[str, Any]:
         """The oldest that the stream has, with its shard."""
-        shard, record = next(self._read(table))
+        shard, record = next(self._read(table, {}, Limit=1))
         return {**record, "shard": shard}
 
-    def _read(self, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        for shard in self.streams.describe_stream(StreamArn=self.arn(table))["StreamDescription"]["Shards"]:
-            place = {"StreamArn": self.arn(table), "ShardId": shard["ShardId"]}
-            iterator = self.streams.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-            empty = 0
+    def _read(
+        self, table: str, places: Mapping[tuple[str, str], str], **limit: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """From these iterators on; shards without one from their beginning."""
+        arn = self.arn(table)
+        for shard in self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            shard_id, empty = shard["ShardId"], 0
+            iterator: str | None = places.get((arn, shard_id)) or self._beginning(arn, shard_id)
             while iterator and empty < 20:
-                page = self.streams.get_records(ShardIterator=iterator)
-                yield from ((shard["ShardId"], record["dynamodb"]) for record in page["Records"])
+                page = self.streams.get_records(ShardIterator=iterator, **limit)
+                yield from ((shard_id, record["dynamodb"]) for record in page["Records"])
                 empty = 0 if page["Records"] else empty + 1
                 iterator = page.get("NextShardIterator")
 
+    def _beginning(self, arn: str, shard_id: str) -> str:
+        answer = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")
+        return str(answer["ShardIterator"])
+
     def arn(self, table: str) -> str:
-        sources = {source.arn for source in self.pump.sources if isinstance(source, StreamSource)}
-        return next(arn for arn in sources if f"-{table}/" in arn)
+        return next(source.arn for source in streams_of(self.pump) if f"-{table}/" in source.arn)
 
     def give_up(self, table: str, first: str, last: str, size: int, shard: str) -> None:
         """As Lambda tells it."""
@@ -106,11 +114,17 @@ class Lost:
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
 
+def streams_of(pump: Pump) -> list[StreamSource]:
+    return [source for source in pump.sources if isinstance(source, StreamSource)]
+
+
 @pytest.fixture
 def lost(data_stack: str, pump: Pump) -> Iterator[Lost]:
     sqs, streams = boto3.client("sqs"), boto3.client("dynamodbstreams")
     url = sqs.get_queue_url(QueueName=f"{data_stack}-stream-failures")["QueueUrl"]
-    found = Lost(sqs, streams, url, pump)
+    read = [(source.arn, shard) for source in streams_of(pump) for shard in source.shards.values()]
+    read_to = {(arn, shard.id): shard.iterator for arn, shard in read if shard.iterator}
+    found = Lost(sqs, streams, url, pump, read_to)
     found.empty()
     yield found
     found.empty()

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.signatures import is_signed, signature
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure import dynamodb, queues
+from chalicelib.infrastructure.breakers import PATIENCE, Breaker
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.courier import HttpCourier
+from chalicelib.infrastructure.courier import GuardedCourier, HttpCourier
 from chalicelib.infrastructure.envelopes import delivery_in, event_in
 from chalicelib.infrastructure.notifications import DynamoNotifications
 from chalicelib.infrastructure.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
@@ -41,6 +43,7 @@ from infra.ops.__main__ import main
 from infra.processes import free_port
 from infra.pump import Pump, QueueSource, queue_source
 from tests.facts import Facts
+from tests.fakes import Ticks
 from tests.http_api import Answer, Api
 from tests.receiver import Receiver, receiver
 from tests.wire import Fault, Wire
@@ -88,7 +91,8 @@ class Office:
         return self._source("notification", handle)
 
     def delivering(self) -> QueueSource:
-        deliver = Deliver(self.notifications, self.webhooks, self.courier, utc_now)
+        courier = GuardedCourier(self.courier, partial(Breaker, "webhooks", PATIENCE["webhooks"]))
+        deliver = Deliver(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
             return all_messages_at_once(event["Records"], lambda r: deliver(delivery_in(r)), self.redelivery)
@@ -406,6 +410,26 @@ def test_who_hangs_does_not_hold_up_the_others_of_its_batch(
 
     assert time.monotonic() - started < 5 * 9 * SHORT_SECONDS / 2
     assert len(theirs.got) == 1
+
+
+def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minute_later(
+    office: Office, theirs: Receiver, others: Receiver, facts: Facts
+) -> None:
+    ticks = Ticks()
+    guarded = GuardedCourier(office.courier, partial(Breaker, "webhooks", PATIENCE["webhooks"], monotonic=ticks))
+    webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)
+    notification = office.notifications.number(facts.created())
+    theirs.answering = hanging
+    for _ in range(5):
+        with pytest.raises(DeliveryFailed):
+            guarded.deliver(webhook, notification, utc_now())
+    assert len(theirs.got) == 3
+    assert guarded.deliver(other, notification, utc_now()) == 204
+
+    theirs.answering = None
+    ticks.now = 30
+
+    assert [guarded.deliver(webhook, notification, utc_now()) for _ in range(2)] == [204, 204]
 
 
 # Where a webhook may lead

@@ -1,8 +1,6 @@
 """From a screening's events back to its rows and reservations; and each way in which the tables may differ."""
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -11,129 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.relay import AUDIT, REFUNDS
-from chalicelib.domain.events import Event, EventType, ReservationChange
-from chalicelib.domain.payments import Payment, PaymentChange
-from chalicelib.domain.ports import Outgoing
-from chalicelib.domain.refusals import Refusal
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
-from chalicelib.domain.times import from_ms, to_ms
-from infra.ops.story import Difference, Tables, differences, folded
-from tests.builders import HOLD_SECONDS, NOW, Cinema
-from tests.fakes import Crash, FakePayments, FakeReservations, FakeRows, MovableClock, crash, interposed
+from chalicelib.domain.events import EventType
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
+from infra.ops.story import Difference, Tables, folded
+from tests.builders import HOLD_SECONDS, NOW
+from tests.telling import Stage
 
-REMEMBERED = timedelta(hours=24)
 SEATS = ("A1", "A2", "A10", "B1")
-
-
-@dataclass
-class TellingReservations(FakeReservations):
-    """With a stream, whose moments are whole seconds."""
-
-    clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
-    changes: list[ReservationChange] = field(default_factory=list)
-
-    def add(self, reservation: Reservation) -> Reservation:
-        change = super().add
-        return self._told(reservation.id, lambda: change(reservation)) or reservation
-
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        change = super().confirm
-        return self._told(reservation_id, lambda: change(reservation_id, sale))
-
-    def close(self, hold: Hold, state: State) -> Reservation | None:
-        change = super().close
-        return self._told(hold.reservation_id, lambda: change(hold, state))
-
-    def forget(self, reservation_id: str) -> None:
-        """As TTL does."""
-        self._told(reservation_id, lambda: self.stored.pop(reservation_id))
-
-    def _told(self, reservation_id: str, change: Callable[[], Reservation | None]) -> Reservation | None:
-        before = self.find(reservation_id)
-        answer, after = change(), self.find(reservation_id)
-        if before != after:
-            self.changes.append(ReservationChange(before, after, from_ms(to_ms(self.clock()) // 1000 * 1000)))
-        return answer
-
-
-@dataclass
-class TellingPayments(FakePayments):
-    """With a stream."""
-
-    changes: list[PaymentChange] = field(default_factory=list)
-
-    def _put(self, payment: Payment, may_go: Callable[[Payment], bool]) -> Payment:
-        change = super()._put
-        return self._told(payment.transaction_id, lambda: change(payment, may_go))
-
-    def _end(self, payment: Payment, ended: Callable[[Payment], Payment]) -> Payment:
-        change = super()._end
-        return self._told(payment.transaction_id, lambda: change(payment, ended))
-
-    def _told(self, transaction_id: str, change: Callable[[], Payment]) -> Payment:
-        before = self.find(transaction_id)
-        after = change()
-        if before != after:
-            self.changes.append(PaymentChange(before, after))
-        return after
-
-
-@dataclass
-class Stage:
-    """A cinema whose tables tell, so that its story can be held against them."""
-
-    clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
-    rows: FakeRows = field(default_factory=FakeRows)
-    dying: str = ""
-    """The reservations' method at which the next request dies, before it takes effect."""
-
-    def __post_init__(self) -> None:
-        self.reservations = TellingReservations(clock=self.clock)
-        self.payments = TellingPayments()
-        self.cinema = Cinema(clock=self.clock, rows=self.rows, reservations=self.reservations, payments=self.payments)
-
-    def request(self, method: str, *arguments: Any, dying_at: str = "", **named: Any) -> Reservation | None:
-        """None when it is refused or dies. Requests are a millisecond apart at least."""
-        self.clock.forward(milliseconds=1)
-        port = interposed(self.reservations, dying_at, before=crash)
-        with suppress(Refusal, Crash):
-            answer: Reservation | None = getattr(replace(self.cinema, reservations=port), method)(*arguments, **named)
-            return answer
-        return None
-
-    def expire_all(self) -> None:
-        """Every expiry message that has come due."""
-        self.clock.forward(milliseconds=1)
-        for hold in {event.hold for told in self.rows.events.values() for event in told if hasattr(event, "hold")}:
-            if hold.expires_at <= self.clock():
-                self.cinema.expire(hold)
-
-    def events(self) -> list[Event]:
-        """What the relay makes of the streams. A sale that its request could not finish is finished by it, and what is
-        to be returned is returned."""
-        relayed = [sent for row in self.rows.events.values() for one in row for sent in self.cinema.relay_row(one)]
-        relayed += [sent for one in self.reservations.changes for sent in self.cinema.relay_reservation(one)]
-        for change in self.payments.changes:  # it grows while payments are settled
-            told = self.cinema.relay_payment(change)
-            for event in _to(REFUNDS, told):
-                self.cinema.settle_refund(event)
-            relayed += told
-        return list(_to(AUDIT, relayed))
-
-    def tables(self) -> Tables:
-        seats, stored = dict(self.rows.taken[self.cinema.session.id]), dict(self.reservations.stored)
-        return Tables(seats, stored, bool(self.rows.closed))
-
-    def differences(self, *, tables: Tables | None = None, events: list[Event] | None = None) -> list[Difference]:
-        story = folded(self.events() if events is None else events)
-        return differences(story, tables or self.tables(), self.clock(), REMEMBERED)
-
-
-def _to(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:
-    for message in messages:
-        if message.queue == queue and isinstance(message.content, Event):
-            yield message.content
 
 
 @pytest.fixture

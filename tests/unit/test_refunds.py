@@ -25,8 +25,7 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Reservation
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import Crash, FakeGateway, FakePayments, crash, interposed
-
-from .test_rebuild import Stage
+from tests.telling import Stage
 
 
 @dataclass
