@@ -53,7 +53,7 @@ def invoice() -> Invoice:
 def test_a_pdf_lies_under_its_series_and_number(files: S3InvoiceFiles, invoice: Invoice) -> None:
     files.put(invoice, b"%PDF")
 
-    found = files.client.get_object(Bucket=files.bucket, Key=f"invoices/2024/{invoice.number}.pdf")
+    found = files.client.get_object(Bucket=files.bucket, Key=f"invoices/2044/{invoice.number}.pdf")
     assert found["Body"].read() == b"%PDF"
     assert found["ContentType"] == "application/pdf"
     assert found["ContentDisposition"] == f'inline; filename="invoice-{invoice.number}.pdf"'
@@ -89,7 +89,7 @@ def test_a_link_on_aws_is_https_to_the_region() -> None:
     with moto_files() as files:
         url = files.link(Invoice(a_bill(), 1), NOW).url
 
-    assert url.startswith("https://s3.us-east-1.amazonaws.com/invoices/invoices/2024/2024-000001.pdf?X-Amz-")
+    assert url.startswith("https://s3.us-east-1.amazonaws.com/invoices/invoices/2044/2044-000001.pdf?X-Amz-")
 
 
 # Faults, injected into the client.

@@ -113,7 +113,7 @@ def test_a_sale_without_an_invoice_has_none(invoices: Invoices) -> None:
     assert invoices.find(a_bill().reservation_id) is None
 
 
-@pytest.mark.parametrize("reservation_id", ["", "unknown", "2024#counter", "x" * 3000])
+@pytest.mark.parametrize("reservation_id", ["", "unknown", "2044#counter", "x" * 3000])
 def test_what_is_no_reservations_id_is_found_nowhere(invoices: Invoices, reservation_id: str) -> None:
     invoices.number(a_bill())
 

@@ -182,7 +182,7 @@ def test_a_delivery_says_what_happened_with_its_number_signed(office: Office, th
         "version": 1,
         "id": facts.paid().id,
         "type": "PaymentConfirmed",
-        "occurredAt": "2024-02-15T18:00:00.123Z",
+        "occurredAt": "2044-02-15T18:00:00.123Z",
         "sessionId": facts.session_id,
         "sequence": 1,
         "previousSequence": 0,

@@ -31,12 +31,12 @@ def text_of(invoice: Invoice) -> str:
 
 
 def test_an_invoice_names_all_that_a_buyer_and_an_accountant_ask_for() -> None:
-    invoice = an_invoice(seats=("A1", "A2"), starts_at=datetime(2024, 2, 15, 19, tzinfo=UTC))
+    invoice = an_invoice(seats=("A1", "A2"), starts_at=datetime(2044, 2, 15, 19, tzinfo=UTC))
     bill, text = invoice.bill, text_of(invoice)
 
     for expected in (
-        *("Invoice", "2024-000041", "2024-02-15", "Page 1 of 1"),
-        *(*bill.seller, bill.user_id[:20], bill.movie_title, "Room A1", "2024-02-15, 19:00 UTC"),
+        *("Invoice", "2044-000041", "2044-02-15", "Page 1 of 1"),
+        *(*bill.seller, bill.user_id[:20], bill.movie_title, "Room A1", "2044-02-15, 19:00 UTC"),
         *("A1", "A2", "R$ 25.00", "Total", "R$ 50.00", "credit card", "tx-1", bill.reservation_id),
     ):
         assert expected in text
@@ -47,7 +47,7 @@ def test_an_invoice_in_portuguese_has_its_words_and_its_numbers() -> None:
 
     for expected in (
         "Fatura",
-        "15/02/2024",
+        "15/02/2044",
         "Início",
         "Transação",
         "R$ 1.234.567,50",
@@ -58,10 +58,10 @@ def test_an_invoice_in_portuguese_has_its_words_and_its_numbers() -> None:
 
 
 def test_a_screening_is_told_in_the_cinemas_time_and_a_payment_in_the_one_of_its_number() -> None:
-    new_year = datetime(2025, 1, 1, 0, 30, tzinfo=UTC)
+    new_year = datetime(2045, 1, 1, 0, 30, tzinfo=UTC)
     text = text_of(an_invoice(paid_at=new_year, starts_at=new_year, time_zone="America/Sao_Paulo"))
 
-    for expected in ("Starts 2024-12-31, 21:30 UTC-03:00", "2025-000041", "2025-01-01, 00:30 UTC\n"):
+    for expected in ("Starts 2044-12-31, 21:30 UTC-03:00", "2045-000041", "2045-01-01, 00:30 UTC\n"):
         assert expected in text
 
 
@@ -77,7 +77,7 @@ def test_the_document_says_what_it_is() -> None:
     about = read(printed(an_invoice())).metadata
 
     assert about
-    assert (about.title, about.author) == ("Invoice 2024-000041", "Cine São José")
+    assert (about.title, about.author) == ("Invoice 2044-000041", "Cine São José")
     assert about.creation_date == an_invoice().bill.paid_at.replace(microsecond=0)
 
 
@@ -131,7 +131,7 @@ def test_the_longest_of_everything_goes_on_other_pages_with_the_captions_again()
     pages = [page.extract_text() for page in read(printed(invoice)).pages]
 
     assert [f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1)] == [True] * len(pages)
-    assert all("2024-000041" in page for page in pages)
+    assert all("2044-000041" in page for page in pages)
     assert all("Seat" in page for page in pages if "AAA" in page)
     words = " ".join(pages).split()
     assert [word for word in words if word in seats] == list(seats)

@@ -58,7 +58,7 @@ def test_an_invoice_says_what_was_sold_to_whom_for_how_much(office: Office) -> N
     invoice = office.invoices.find(reservation.id)
 
     assert invoice
-    assert (invoice.number, invoice.filed) == ("2024-000001", True)
+    assert (invoice.number, invoice.filed) == ("2044-000001", True)
     bill = invoice.bill
     assert (bill.movie_title, bill.room, bill.starts_at) == (session.movie_title, session.room, session.starts_at)
     assert (bill.seats, bill.unit_price, bill.amount) == (("A1", "A2"), session.ticket_price, reservation.amount)
@@ -87,7 +87,7 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
     office.issue(sale)
     office.issue(sale)
 
-    assert office.files.puts == [("2024-000001", b"2024-000001")]
+    assert office.files.puts == [("2044-000001", b"2044-000001")]
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number
     office.issue(a_paid_event(reservation))
     office.issue(a_paid_event(office.sold("A2")))
 
-    assert office.link(reservation.id).number == "2024-000001"
-    assert {number for number, _ in office.files.puts} == {"2024-000001", "2024-000002"}
+    assert office.link(reservation.id).number == "2044-000001"
+    assert {number for number, _ in office.files.puts} == {"2044-000001", "2044-000002"}
 
 
 def test_numbers_begin_again_with_each_year_of_the_sale_in_utc() -> None:
-    last, first = datetime(2024, 12, 31, 23, 59, 59, 999_000, UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    last, first = datetime(2044, 12, 31, 23, 59, 59, 999_000, UTC), datetime(2045, 1, 1, tzinfo=UTC)
     invoices = FakeInvoices()
 
     assert [invoices.number(a_bill(paid_at=at)).number for at in (last, first, first)] == [
-        "2024-000001",
-        "2025-000001",
-        "2025-000002",
+        "2044-000001",
+        "2045-000001",
+        "2045-000002",
     ]
 
 
-@pytest.mark.parametrize(("place", "number"), [(1, "2024-000001"), (999_999, "2024-999999"), (10**6, "2024-1000000")])
+@pytest.mark.parametrize(("place", "number"), [(1, "2044-000001"), (999_999, "2044-999999"), (10**6, "2044-1000000")])
 def test_a_number_has_six_digits_and_more_when_it_needs_them(place: int, number: str) -> None:
     assert Invoice(a_bill(), place).number == number
 

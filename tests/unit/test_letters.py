@@ -22,8 +22,8 @@ from chalicelib.infrastructure.letters import TEMPLATES, TONGUES, TemplateLetter
 from chalicelib.infrastructure.ses import mime
 from tests.builders import a_reservation, a_sale, a_session, an_event
 
-STARTS_AT = datetime(2024, 2, 15, 22, 0, tzinfo=UTC)
-EXPIRES_AT = datetime(2024, 2, 15, 18, 0, 30, 123_000, UTC)
+STARTS_AT = datetime(2044, 2, 15, 22, 0, tzinfo=UTC)
+EXPIRES_AT = datetime(2044, 2, 15, 18, 0, 30, 123_000, UTC)
 SENDER = "tickets@example.com"
 
 
@@ -69,7 +69,7 @@ def test_the_letter_of_a_hold_in_english() -> None:
         "Your seats are held\n\n"
         "Pay by 18:00:30\xa0UTC and they are yours. After that anyone can take them.\n\n"
         "Movie   Oppenheimer\n"
-        "Starts  Thursday, 15 February 2024, 22:00\xa0UTC\n"
+        "Starts  Monday, 15 February 2044, 22:00\xa0UTC\n"
         "Room    A1\n"
         "Seats   A1, A2\n"
         "Total   R$\xa01,250.50\n\n"
@@ -88,7 +88,7 @@ def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
         "Pague até 15:00:30\xa0horário local (UTC−3) e eles são seus."
         " Depois disso, ficam livres para qualquer pessoa.\n\n"
         "Filme     Oppenheimer\n"
-        "Início    quinta-feira, 15 de fevereiro de 2024, 19:00\xa0horário local (UTC−3)\n"
+        "Início    segunda-feira, 15 de fevereiro de 2044, 19:00\xa0horário local (UTC−3)\n"
         "Sala      A1\n"
         "Assentos  A1, A2\n"
         "Total     R$\xa01.250,50\n\n"
@@ -101,16 +101,16 @@ def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
 def test_the_letter_of_a_payment_in_english() -> None:
     message = a_letter("paid")
 
-    assert message.subject == "Your seats for Oppenheimer, Thursday, 15 February 2024, 22:00 UTC"
+    assert message.subject == "Your seats for Oppenheimer, Monday, 15 February 2044, 22:00 UTC"
     assert message.text == (
         "The seats are yours\n\n"
         "Your payment has arrived. We look forward to seeing you.\n\n"
         "Movie    Oppenheimer\n"
-        "Starts   Thursday, 15 February 2024, 22:00\xa0UTC\n"
+        "Starts   Monday, 15 February 2044, 22:00\xa0UTC\n"
         "Room     A1\n"
         "Seats    A1, A2\n"
         "Paid     R$\xa01,250.50\n"
-        "Paid on  Thursday, 15 February 2024, 18:00\xa0UTC\n\n"
+        "Paid on  Monday, 15 February 2044, 18:00\xa0UTC\n\n"
         "Sale sale-1\n"
         "Reservation res-1\n\n"
         "Cinema Tickets\n"
@@ -120,7 +120,7 @@ def test_the_letter_of_a_payment_in_english() -> None:
 def test_the_letter_of_a_payment_in_portuguese() -> None:
     message = a_letter("paid", "pt-BR")
 
-    assert message.subject == "Seus assentos para Oppenheimer, quinta-feira, 15 de fevereiro de 2024, 22:00 UTC"
+    assert message.subject == "Seus assentos para Oppenheimer, segunda-feira, 15 de fevereiro de 2044, 22:00 UTC"
     for said in ("Os assentos são seus", "Pago      R$\xa01.250,50", "Venda sale-1", "Reserva res-1"):
         assert said in message.text
 
@@ -128,9 +128,9 @@ def test_the_letter_of_a_payment_in_portuguese() -> None:
 @pytest.mark.parametrize(
     ("zone", "said"),
     [
-        ("Asia/Kolkata", "Friday, 16 February 2024, 03:30\xa0local time (UTC+5:30)"),
-        ("America/St_Johns", "Thursday, 15 February 2024, 18:30\xa0local time (UTC−3:30)"),
-        ("Europe/London", "Thursday, 15 February 2024, 22:00\xa0local time (UTC+0)"),
+        ("Asia/Kolkata", "Tuesday, 16 February 2044, 03:30\xa0local time (UTC+5:30)"),
+        ("America/St_Johns", "Monday, 15 February 2044, 18:30\xa0local time (UTC−3:30)"),
+        ("Europe/London", "Monday, 15 February 2044, 22:00\xa0local time (UTC+0)"),
     ],
 )
 def test_times_are_the_cinemas_and_say_how_far_from_utc(zone: str, said: str) -> None:
