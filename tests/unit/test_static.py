@@ -13,9 +13,7 @@ from chalicelib.api import static
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
-    app = Chalice("static-test", configure_logs=False)
-    app.register_blueprint(static.routes)
+def client(app: Chalice) -> Iterator[Client]:
     with Client(app) as client:
         yield client
 
