@@ -281,8 +281,26 @@ def redis_command(port: int) -> list[str]:
 
 def _serve_fake_redis(port: int) -> None:
     from fakeredis import TcpFakeServer
+    from fakeredis._clients._tcp_server import TCPFakeRequestHandler
+    from redis import ResponseError
+
+    class Handler(TCPFakeRequestHandler):
+        """A refused command is answered and the next one read, as Redis does: fakeredis ends the connection."""
+
+        def setup(self) -> None:
+            super().setup()
+            read = self.current_client.read_response
+
+            def read_response() -> object:
+                try:
+                    return read()
+                except ResponseError as refusal:
+                    return refusal
+
+            self.current_client.read_response = read_response  # type: ignore[method-assign, assignment] # of this one
 
     with TcpFakeServer((HOST, port), server_type="redis") as server:
+        server.RequestHandlerClass = Handler
         server.serve_forever()
 
 

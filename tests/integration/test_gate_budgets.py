@@ -66,6 +66,7 @@ def test_so_does_one_with_an_idempotency_key(gated_api: Api, meter: Meter, gated
     assert cost == Cost([], 2)
 
 
+@pytest.mark.usefixtures("redis_has_run_for_an_hour")
 def test_a_hold_asks_redis_before_and_tells_it_after(gated_api: Api, meter: Meter, gated_session: str) -> None:
     gated_api.hold(gated_session, "A1", Idempotency_Key=uuid.uuid4().hex)
     with meter.reading() as cost:
