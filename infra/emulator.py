@@ -299,7 +299,10 @@ def _serve_fake_redis(port: int) -> None:
 
             self.current_client.read_response = read_response  # type: ignore[method-assign, assignment] # of this one
 
-    with TcpFakeServer((HOST, port), server_type="redis") as server:
+    class Server(TcpFakeServer):
+        request_queue_size = 128  # socketserver's 5 keep a crowd that connects at once waiting for longer than 50 ms
+
+    with Server((HOST, port), server_type="redis") as server:
         server.RequestHandlerClass = Handler
         server.serve_forever()
 
