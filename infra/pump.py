@@ -36,7 +36,7 @@ IDLE_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 QUIET_ROUNDS = 5
 """So many turns without a record mean that there is none: LocalStack shows a change some 30 ms after its write.
-Where a change is on its stream as soon as its write is answered, one is enough."""
+Where a change is on its stream as soon as its write is answered, fewer do."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
 STREAM_RETRIES = 5

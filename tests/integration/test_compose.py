@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +82,16 @@ def test_every_named_volume_is_declared(compose: dict[str, Any]) -> None:
     used = {volume.split(":")[0] for service in compose["services"].values() for volume in service["volumes"]}
 
     assert {name for name in used if not name.startswith(("/", "."))} == set(compose["volumes"])
+
+
+def test_the_payment_gateway_needs_no_other_file_and_no_package(compose: dict[str, Any], tmp_path: Path) -> None:
+    """As in its container, which has Python and that one file."""
+    [volume] = compose["services"]["payments"]["volumes"]
+    alone = shutil.copy(COMPOSE_FILE.parent / volume.split(":")[0], tmp_path)
+
+    done = subprocess.run([sys.executable, "-I", "-S", alone, "--help"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_compose_takes_the_file() -> None:
