@@ -1,4 +1,6 @@
 """What prices are in."""
 
-CURRENCY = "R$"
-"""Prices are in reais: the contract's amounts name no currency."""
+CURRENCY = "BRL"
+"""Prices are in reais (ISO 4217): the contract's amounts name no currency."""
+
+SYMBOL = "R$"

@@ -4,7 +4,7 @@
    └────────────────────▲      └──────► void: the gateway knows of no such payment
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -99,6 +99,38 @@ def _payment(transaction_id: str, reservation: Reservation) -> Payment:
         seats=reservation.seats,
         amount_cents=int(reservation.amount * 100),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the payment gateway says of one payment: the only word on money that counts.
+
+    `reservation_id` is the one that the payment was started for; empty where the gateway knows of none.
+    `amount_cents` was charged, `refunded_cents` of it went back, in `currency` (ISO 4217, upper case).
+    """
+
+    transaction_id: str
+    reservation_id: str
+    amount_cents: int
+    currency: str
+    charged_at: datetime
+    refunded_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntent:
+    """A payment that the gateway waits for. `client_secret` is what the buyer's browser needs to pay, if anything."""
+
+    provider: str
+    id: str
+    """The transaction's id, once it is paid."""
+    client_secret: str = field(default="", repr=False)
+    public_key: str = ""
+    """The provider's key for browsers, where it has one."""
+
+
+class GatewayUnavailable(Exception):
+    """The payment gateway did not answer, or refused; or none is set up. Asking again is safe."""
 
 
 class RefundRefused(Exception):

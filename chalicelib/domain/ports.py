@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .events import Event
-from .payments import Payment
+from .payments import Charge, Payment, PaymentIntent
 from .reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
 
@@ -197,10 +197,42 @@ class Payments(Protocol):
 
 
 class PaymentGateway(Protocol):
+    """Where buyers' money is. One try for each call, some seconds at most."""
+
+    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        """A payment of the reservation's amount, which carries its id; the same one for the same key.
+
+        Raises GatewayUnavailable.
+        """
+        ...
+
+    def charge(self, transaction_id: str) -> Charge | None:
+        """What was paid by this transaction; None when the gateway knows of no such payment, or it is not paid (yet).
+
+        Raises GatewayUnavailable.
+        """
+        ...
+
+    def charges_since(self, moment: datetime) -> Iterable[Charge]:
+        """All payments that were charged at that moment or later, in no order. Raises GatewayUnavailable."""
+        ...
+
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         """Returns the amount, or all that was charged, once for each key. Gives the gateway's id of the refund.
 
         Raises RefundRefused when that is declined, or when it is not known what happened; PaymentUnknown.
+        """
+        ...
+
+
+class GatewayMessages(Protocol):
+    """The payment gateway's signed messages to us."""
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+        """The payment that a message says was charged; None for a message about something else.
+
+        `headers` by lower-case name, `body` as it came. Raises SignatureInvalid unless one of our secrets signed it
+        within five minutes of `now`, UnreadableMessage when what was signed makes no sense.
         """
         ...
 

@@ -17,7 +17,7 @@ from fpdf.bidi import BidiParagraph
 from fpdf.enums import MethodReturnValue, TableBordersLayout, XPos, YPos
 
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Bill, Invoice
-from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.money import SYMBOL
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
@@ -59,7 +59,7 @@ class Words:
 
     def money(self, amount: Decimal) -> str:
         whole, _, cents = f"{amount:,.2f}".partition(".")
-        return f"{CURRENCY} {whole.replace(',', self.thousands)}{self.decimals}{cents}"
+        return f"{SYMBOL} {whole.replace(',', self.thousands)}{self.decimals}{cents}"
 
     def date(self, moment: datetime) -> str:
         return self.day.format(year=moment.year, month=moment.month, day=moment.day)

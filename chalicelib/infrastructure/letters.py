@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.mail import Letter, Message
-from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.money import SYMBOL
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -39,7 +39,7 @@ class Tongue:
         return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
 
     def money(self, amount: Decimal) -> str:
-        return f"{CURRENCY}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
+        return f"{SYMBOL}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
 
 
 ENGLISH = "en"
