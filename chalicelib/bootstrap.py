@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from chalicelib.domain.live import RowState
     from chalicelib.infrastructure.breaker_board import BreakerBoard
     from chalicelib.infrastructure.breakers import Breaker, Told
-    from chalicelib.infrastructure.gateway import HttpGateway
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
     from chalicelib.infrastructure.redis_connection import RedisConnection
     from chalicelib.infrastructure.seat_cache import SeatCache
+    from chalicelib.infrastructure.simulated_gateway import HttpGateway
 
     Record = Mapping[str, Any]
 
@@ -158,14 +158,14 @@ def payments() -> ports.Payments:
 
 
 def http_gateway() -> HttpGateway:
-    from chalicelib.infrastructure.gateway import HttpGateway
+    from chalicelib.infrastructure.simulated_gateway import HttpGateway
 
     return HttpGateway(settings().payments_url)
 
 
 @cache
 def payment_gateway() -> ports.PaymentGateway:
-    from chalicelib.infrastructure.gateway import GuardedGateway
+    from chalicelib.infrastructure.guarded_gateway import GuardedGateway
 
     return GuardedGateway(http_gateway(), breaker("payments", breaker_board().write))
 

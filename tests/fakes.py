@@ -12,7 +12,15 @@ from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, Seat
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.mail import MailRefused, Message
 from chalicelib.domain.operations import DeadLetter, QueueState, Redriven, RefusalCounts
-from chalicelib.domain.payments import Fate, Payment, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import (
+    Charge,
+    Fate,
+    GatewayUnavailable,
+    Payment,
+    PaymentIntent,
+    PaymentUnknown,
+    RefundRefused,
+)
 from chalicelib.domain.ports import InvoiceLink, Outgoing, Page
 from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, SessionNotFound
 from chalicelib.domain.reservations import (
@@ -273,19 +281,57 @@ def _to_be_returned_for_nothing(payment: Payment) -> bool:
 
 @dataclass
 class FakeGateway:
-    """`returned` is what each key has brought back. It declines `declined` and knows nothing of `unknown` payments."""
+    """`returned` is what each key has brought back. It declines `declined` and knows nothing of `unknown` payments.
+
+    `charged` is what was paid, by transaction. While it is empty, it returns whatever it is asked to.
+    """
 
     returned: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     declined: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
+    charged: dict[str, Charge] = field(default_factory=dict)
+    started: dict[str, PaymentIntent] = field(default_factory=dict)
+    """By idempotency key."""
+    is_silent: bool = False
+
+    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        self._listen()
+        return self.started.setdefault(idempotency_key, PaymentIntent("fake", f"tx-{idempotency_key}"))
+
+    def charge(self, transaction_id: str) -> Charge | None:
+        self._listen()
+        return self.charged.get(transaction_id)
+
+    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+        self._listen()
+        return [charge for charge in self.charged.values() if charge.charged_at >= moment]
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        if self.is_silent:
+            raise RefundRefused("no answer")
         if transaction_id in self.declined:
             raise RefundRefused("declined")
-        if transaction_id in self.unknown:
+        if transaction_id in self.unknown or (self.charged and transaction_id not in self.charged):
             raise PaymentUnknown("unknown")
-        self.returned.setdefault(idempotency_key, (transaction_id, amount_cents))
+        if idempotency_key not in self.returned:
+            self.returned[idempotency_key] = transaction_id, amount_cents
+            self._take_back(transaction_id, amount_cents)
         return f"re-{idempotency_key}"
+
+    def pay(self, charge: Charge) -> None:
+        """A buyer has paid."""
+        self.charged[charge.transaction_id] = charge
+
+    def _listen(self) -> None:
+        if self.is_silent:
+            raise GatewayUnavailable("no answer")
+
+    def _take_back(self, transaction_id: str, amount_cents: int | None) -> None:
+        charge = self.charged.get(transaction_id)
+        if charge:
+            left = charge.amount_cents - charge.refunded_cents
+            returned = left if amount_cents is None else amount_cents
+            self.charged[transaction_id] = replace(charge, refunded_cents=charge.refunded_cents + returned)
 
 
 @dataclass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
     from mypy_boto3_sqs import SQSClient
 
-    from .gateway import HttpGateway
+    from .simulated_gateway import HttpGateway
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from chalicelib.domain.payments import Fate, Payment
 from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import event_in
-from chalicelib.infrastructure.gateway import HttpGateway
 from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.queues import QueueUrls, Redelivery
+from chalicelib.infrastructure.simulated_gateway import HttpGateway
 from infra.gateway import Gateway
 from infra.ops import dlq
 from infra.ops.connection import Connection

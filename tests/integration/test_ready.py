@@ -10,7 +10,7 @@ from chalice.app import Chalice
 from chalicelib import bootstrap
 from chalicelib.domain.mail import MailUnavailable
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, State
-from chalicelib.infrastructure.gateway import GatewaySilent, GuardedGateway
+from chalicelib.infrastructure.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.ses import GuardedMail
 from tests.conftest import ApiServers
 from tests.http_api import Api

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from chalicelib.domain.mail import MailRefused, MailUnavailable, Message
 from chalicelib.domain.payments import RefundRefused
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, Patience, State
-from chalicelib.infrastructure.gateway import GatewaySilent, GuardedGateway
+from chalicelib.infrastructure.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.metrics import Metrics
 from chalicelib.infrastructure.ses import GuardedMail
-from tests.fakes import Ticks
+from tests.fakes import FakeGateway, Ticks
 
 
 class Dead(Exception):
@@ -260,7 +260,7 @@ def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ti
 
 
 @dataclass
-class SilentGateway:
+class SilentGateway(FakeGateway):
     asked: int = 0
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
