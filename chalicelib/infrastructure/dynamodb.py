@@ -101,9 +101,13 @@ def when_free_of_conflict(
 
 
 def why_cancelled(reasons: Iterable[Mapping[str, Any]]) -> Exception:
-    """For a transaction whose conditions held: it is tried again only when nothing but conflicts stood in its way."""
-    codes = {reason["Code"] for reason in reasons} - {"None"}
-    return WriteConflict() if codes == {"TransactionConflict"} else StoreUnavailable("TransactWriteItems")
+    """For a transaction of whose conditions nothing is to be told: a conflict is tried again, all else is an outage."""
+    return WriteConflict() if met_a_conflict(reasons) else StoreUnavailable("TransactWriteItems")
+
+
+def met_a_conflict(reasons: Iterable[Mapping[str, Any]]) -> bool:
+    """Then the other reasons say nothing yet: another transaction was at work, perhaps this one's own first try."""
+    return any(reason["Code"] == "TransactionConflict" for reason in reasons)
 
 
 @dataclass(frozen=True)

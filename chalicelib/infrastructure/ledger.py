@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Clock
 
-from .dynamodb import Table, outages_as_refusals, when_free_of_conflict, why_cancelled
+from .dynamodb import Table, met_a_conflict, outages_as_refusals, when_free_of_conflict, why_cancelled
 from .tables import LedgerItem
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ class Ledger:
 
 
 def _entered_before(reasons: Sequence[Mapping[str, Any]]) -> bool:
-    """The ledger's entry is the first of the writes."""
-    return bool(reasons[0]["Code"] == "ConditionalCheckFailed")
+    """The ledger's entry is the first of the writes. After a conflict it is asked again."""
+    return bool(reasons[0]["Code"] == "ConditionalCheckFailed") and not met_a_conflict(reasons)

@@ -24,7 +24,15 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification
 
-from .dynamodb import Item, Table, WriteConflict, outages_as_refusals, when_free_of_conflict, why_cancelled
+from .dynamodb import (
+    Item,
+    Table,
+    WriteConflict,
+    met_a_conflict,
+    outages_as_refusals,
+    when_free_of_conflict,
+    why_cancelled,
+)
 from .envelopes import event_from_wire, event_to_wire
 
 if TYPE_CHECKING:
@@ -84,7 +92,9 @@ class DynamoNotifications:
         return notification
 
     def _standing(self, event: Event, reasons: Sequence[Mapping[str, Any]], error: Exception) -> Notification:
-        """What the event was numbered before. Raises WriteConflict when only another event was faster."""
+        """What the event was numbered before. Raises WriteConflict when another was at work, or was faster."""
+        if met_a_conflict(reasons):
+            raise WriteConflict from error
         known, *others = [reason["Code"] for reason in reasons]
         if known == FAILED:
             return self._known(event)

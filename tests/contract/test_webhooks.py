@@ -266,8 +266,15 @@ def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_
     [
         (cancelled(NOTHING_WRONG, CONFLICT, NOTHING_WRONG),),
         (cancelled(NOTHING_WRONG, FAILED, FAILED), cancelled(CONFLICT, CONFLICT, CONFLICT)),
+        (cancelled(FAILED, CONFLICT, CONFLICT),),
+        (cancelled(CONFLICT, {"Code": "ThrottlingError"}, NOTHING_WRONG),),
     ],
-    ids=["a conflict", "another was faster, then a conflict"],
+    ids=[
+        "a conflict",
+        "another was faster, then a conflict",
+        "its own entry, beside a conflict",
+        "throttled, beside one",
+    ],
 )
 def test_meeting_another_event_is_tried_again(moto: Dynamo, session_id: str, answers: tuple[Answer, ...]) -> None:
     pauses = Pauses()
@@ -295,10 +302,9 @@ def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id:
     "answer",
     [
         cancelled(NOTHING_WRONG, {"Code": "ThrottlingError"}, NOTHING_WRONG),
-        cancelled(CONFLICT, {"Code": "ThrottlingError"}, NOTHING_WRONG),
         error("ThrottlingException"),
     ],
-    ids=["throttled item", "conflict and throttled item", "throttled"],
+    ids=["throttled item", "throttled"],
 )
 def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, session_id: str, answer: Answer) -> None:
     notifications = dynamo_notifications(moto)
