@@ -72,8 +72,8 @@ class ReadableIds:
 
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    def session(self) -> str:
-        return f"session-{next(self.numbers)}"
+    def session(self, key: str | None) -> str:
+        return f"session-{key or next(self.numbers)}"
 
     def reservation(self, user_id: str, key: str | None) -> str:
         return f"res-{user_id}-{key or next(self.numbers)}"
@@ -89,8 +89,8 @@ class ReadableIds:
 class FakeSessions:
     known: dict[str, Session] = field(default_factory=dict)
 
-    def add(self, session: Session) -> None:
-        self.known[session.id] = session
+    def add(self, session: Session) -> Session:
+        return self.known.setdefault(session.id, session)
 
     def get(self, session_id: str) -> Session:
         if session_id not in self.known:

@@ -7,10 +7,11 @@ Counting here sees every call of every client in the process, and the client lib
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +28,8 @@ class Fault(Enum):
     """The request dies after the call has taken effect."""
     THROTTLED = auto()
     """DynamoDB refuses the call and all that follow, until healed."""
+    DELAYED_ONCE = auto()
+    """The call stays on the wire, so that the client library sends it again; `arrive_late` lets it take effect."""
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Wire:
     calls: list[Call] = field(default_factory=list)
     fault: Fault | None = None
     at_call: int = 0
+    delayed: list[Callable[[], object]] = field(default_factory=list)
 
     @contextmanager
     def counting(self) -> Iterator[list[Call]]:
@@ -77,6 +81,11 @@ class Wire:
             yield
         finally:
             self.fault = None
+
+    def arrive_late(self) -> None:
+        """What was delayed takes effect now, after all that was written meanwhile."""
+        while self.delayed:
+            self.delayed.pop(0)()
 
     def strikes(self) -> Fault | None:
         """The fault that the next call meets, if any."""
@@ -108,6 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in (Fault.CRASH_BEFORE, Fault.THROTTLED):
             wire.calls.append(Call(service, operation, {}))
             return self._refuse("SimulatedCrash" if fault is Fault.CRASH_BEFORE else "ThrottlingException")
+        if fault is Fault.DELAYED_ONCE:
+            wire.fault = None
+            wire.calls.append(Call(service, operation, {}))
+            wire.delayed.append(partial(self._forward, wire.target, service, body))
+            self.close_connection = True
+            return None
         status, headers, answer = self._forward(wire.target, service, body)
         wire.calls.append(Call(service, operation, json.loads(answer or b"{}") if service else {}))
         if fault is Fault.ANSWER_LOST_ONCE:

@@ -89,8 +89,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         PORTUGUESE: "Envie o corpo como application/json.",
     },
     "IDEMPOTENCY_KEY_REUSED": {
-        ENGLISH: "This Idempotency-Key came before with another request. Nothing is held by this one.",
-        PORTUGUESE: "Esta Idempotency-Key já veio com outro pedido. Nada foi reservado por este.",
+        ENGLISH: "This Idempotency-Key came before with another request. This one has changed nothing.",
+        PORTUGUESE: "Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
     },
     "SIGNATURE_INVALID": {
         ENGLISH: "The signature is not one of this webhook's secrets over this body within the last five minutes.",

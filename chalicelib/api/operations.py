@@ -205,8 +205,8 @@ SIGNATURE = Parameter(
 LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
-    "Any text of yours that names this request among all of the buyer's. Sent again with it, the request gets the same "
-    "answer and has no second effect.",
+    "Any text of yours that names this request: among all of the buyer's for a hold, among all of the cinema's for a "
+    "screening. Sent again with it, the request gets the same answer and has no second effect.",
     Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS, pattern=schemas.NOT_BLANK)],
 )
 """Without an example: /docs would send it with every request, and the second one would be refused."""
@@ -235,9 +235,11 @@ OPERATIONS: Mapping[str, Operation] = {
         SCREENINGS,
         "Schedule a screening",
         says="Seats are numbered A1, A2, … row by row. The price has two decimals at most.",
+        headers=(IDEMPOTENCY_KEY,),
         takes=schemas.SessionRequest(SESSION.movie_title, SESSION.starts_at, SESSION.room, 16, 25.00),
         gives=schemas.scheduled(replace(SESSION, total_seats=16)),
         status=201,
+        refuses=(refusals.IdempotencyKeyReused,),
     ),
     "GET /api/sessions": Operation(
         SCREENINGS,

@@ -78,6 +78,7 @@ def schedule_session(request: Request) -> ScheduleSession:
         total_seats=body.total_seats,
         seats_per_row=body.seats_per_row,
         ticket_price=_price(body.ticket_price),
+        idempotency_key=_idempotency_key(request),
     )
 
 

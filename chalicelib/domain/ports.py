@@ -38,7 +38,9 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    def session(self) -> str: ...
+    def session(self, key: str | None) -> str:
+        """The same key gives the same id on every instance, which nobody can guess; without a key each call is new."""
+        ...
 
     def reservation(self, user_id: str, key: str | None) -> str:
         """Unguessable. The same user and key give the same id on every instance; without a key each call is new."""
@@ -54,8 +56,11 @@ class Ids(Protocol):
 
 
 class Sessions(Protocol):
-    def add(self, session: Session) -> None:
-        """Makes the rows first and the session last, so that a session that can be found can be booked."""
+    def add(self, session: Session) -> Session:
+        """Makes the rows first and the session last, so that a session that can be found can be booked.
+
+        Makes what is not there yet, and replaces nothing. Gives what is stored under the id: this one, or an earlier.
+        """
         ...
 
     def get(self, session_id: str) -> Session:

@@ -23,8 +23,10 @@ class SecretIds:
 
     secret: bytes
 
-    def session(self) -> str:
-        return str(uuid.uuid4())
+    def session(self, key: str | None) -> str:
+        """A UUID, which says nothing of whether it is random or derived."""
+        own = secrets.token_bytes(16) if key is None else self._derived("session", key)
+        return str(uuid.UUID(bytes=own, version=4))
 
     def reservation(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derived("reservation", user_id, key)

@@ -1,11 +1,16 @@
-"""Screenings in DynamoDB. At most one is cancelled, and then its rows say so first: so each is kept for a while."""
+"""Screenings in DynamoDB. At most one is cancelled, and then its rows say so first: so each is kept for a while.
+
+Rows and screening are put only where there is nothing yet. A client library sends a write again whose answer is late,
+and the first one may take effect minutes afterwards, when the seats of the row have been sold.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
@@ -13,7 +18,7 @@ from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso
 
 from .cursors import from_cursor, to_cursor
-from .dynamodb import ConditionFailed, Table, outages_as_refusals
+from .dynamodb import ConditionFailed, Table, outages_as_refusals, when_free_of_conflict, why_cancelled
 from .tables import PROGRAMME, RowItem, SessionItem, row_id
 
 if TYPE_CHECKING:
@@ -25,6 +30,11 @@ KEPT_SECONDS = 60.0
 
 ID_CHARACTERS = 36
 
+TRANSACTION_ITEMS = 100
+"""The most writes of one TransactWriteItems."""
+
+IS_NEW = "attribute_not_exists(id)"
+
 
 @dataclass(frozen=True)
 class DynamoSessions:
@@ -33,13 +43,18 @@ class DynamoSessions:
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
     """With the moment until which each may be shown, by `seconds`."""
     seconds: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    def add(self, session: Session) -> None:
-        with outages_as_refusals("BatchWriteItem"), RowItem.batch_write() as batch:
-            for row in session.rows:
-                batch.save(RowItem(row_id(session.id, row)))
-        with outages_as_refusals("PutItem"):
-            _item(session).save()
+    def add(self, session: Session) -> Session:
+        rows = [row_id(session.id, row) for row in session.rows]
+        for start in range(0, len(rows), TRANSACTION_ITEMS):
+            self._make_rows(rows[start : start + TRANSACTION_ITEMS])
+        item = _item(session).serialize()
+        try:
+            Table(self.client, self.table_name).put(_keys(id=session.id), Item=item, ConditionExpression=IS_NEW)
+        except ConditionFailed as failed:
+            return _session(SessionItem.from_raw_data(failed.item)) if failed.item else session
+        return session
 
     def get(self, session_id: str) -> Session:
         until, session = self.kept.get(session_id, (0.0, None))
@@ -74,6 +89,30 @@ class DynamoSessions:
         except ConditionFailed as failed:
             raise SessionNotFound(session_id) from failed
         return self._kept(_session(SessionItem.from_raw_data(item)))
+
+    def _make_rows(self, ids: Sequence[str]) -> None:
+        """One that is there already stands in the way of the whole transaction: the others are put without it."""
+        missing = ids
+        while missing:
+            missing = when_free_of_conflict(partial(self._put_rows, missing), self.sleep)
+
+    def _put_rows(self, ids: Sequence[str]) -> Sequence[str]:
+        """Gives those that were not put because of one that is there; fewer than it was given. Raises WriteConflict."""
+        puts = [self._put_of_row(id_) for id_ in ids]
+        try:
+            with outages_as_refusals("TransactWriteItems"):
+                self.client.transact_write_items(TransactItems=puts)
+        except self.client.exceptions.TransactionCanceledException as error:
+            reasons = error.response["CancellationReasons"]
+            missing = [id_ for id_, why in zip(ids, reasons, strict=True) if why["Code"] != "ConditionalCheckFailed"]
+            if len(missing) == len(ids):
+                raise why_cancelled(reasons) from error
+            return missing
+        return ()
+
+    def _put_of_row(self, id_: str) -> Any:
+        item = RowItem(id_).serialize()
+        return {"Put": {"TableName": RowItem.Meta.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _read(self, session_id: str) -> Session:
         item = None

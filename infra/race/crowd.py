@@ -47,7 +47,7 @@ class Answer:
 # What buyers ask for.
 
 
-def schedule(total_seats: int, seats_per_row: int = 10) -> Call:
+def schedule(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
     body = {
         "movieTitle": "Oppenheimer",
         "startTime": "2031-02-15T19:00:00Z",
@@ -56,7 +56,7 @@ def schedule(total_seats: int, seats_per_row: int = 10) -> Call:
         "seatsPerRow": seats_per_row,
         "ticketPrice": 25.00,
     }
-    return Call("POST", "/api/sessions", body)
+    return Call("POST", "/api/sessions", body, {"Idempotency-Key": key} if key else {})
 
 
 def hold(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:

@@ -31,3 +31,9 @@ def session_id(api: Api) -> str:
 @pytest.fixture
 def user() -> str:
     return f"user-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def key() -> str:
+    """An idempotency key that nobody has used."""
+    return uuid.uuid4().hex

@@ -43,6 +43,17 @@ def test_a_session_is_shown_as_it_was_scheduled(api: Api) -> None:
     assert '"ticketPrice":32.50' in answer.text
 
 
+def test_the_same_key_and_screening_give_the_same_answer_and_no_second_screening(api: Api, key: str) -> None:
+    first = api.post("/api/sessions", SCREENING, Idempotency_Key=key)
+    again = api.post("/api/sessions", SCREENING, Idempotency_Key=key)
+    other = api.post("/api/sessions", {**SCREENING, "totalSeats": 17}, Idempotency_Key=key)
+
+    assert (first.status, again.status, again.text) == (201, 201, first.text)
+    assert uuid.UUID(first.body["sessionId"])
+    assert (other.status, other.body["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert api.get(f"/api/sessions/{first.body['sessionId']}").body["totalSeats"] == 16
+
+
 def test_the_programme_is_paged_by_start_time(api: Api) -> None:
     year = 3000 + uuid.uuid4().int % 6000
     starts = [f"{year}-01-01T{hour:02}:00:00Z" for hour in (18, 15, 21)]

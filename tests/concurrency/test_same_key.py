@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from infra.race.crowd import Answer, Crowd, buyers, hold
+from infra.race.crowd import Answer, Crowd, buyers, hold, schedule, seat_map
 from infra.race.ledger import Ledger
 from tests.concurrency.conftest import Crowds, ReadLedger
 
@@ -83,6 +83,32 @@ def test_with_ids_that_ignore_the_key_one_key_makes_several_reservations(
 ) -> None:
     told, ledger = play(key_blind, read_ledger, SEVERAL_APART, CONTROL_ROUNDS)
     assert several_effects(told, ledger), "the control proves nothing: one key was one reservation"
+
+
+def test_the_same_screening_sent_many_times_at_once_is_one_screening_and_one_answer(crowd: Crowd) -> None:
+    for key in buyers(ROUNDS):
+        answers = crowd.at_once([schedule(30, key=key)] * CLIENTS)
+
+        assert {answer.status for answer in answers} == {201}
+        assert all(answer.body == answers[0].body for answer in answers)
+
+
+def test_of_different_screenings_with_one_key_one_is_made_and_can_be_booked(
+    crowd: Crowd, read_ledger: ReadLedger
+) -> None:
+    made: list[str] = []
+    for key in buyers(ROUNDS):
+        answers = crowd.at_once([schedule(20 + number % 3 * 10, key=key) for number in range(CLIENTS)])
+
+        codes = Counter(answer.body.get("error", answer.body.get("availableSeats")) for answer in answers)
+        assert len(codes) == 2, codes
+        assert codes["IDEMPOTENCY_KEY_REUSED"] == CLIENTS * 2 // 3
+        (session,) = {answer.body["sessionId"] for answer in answers if answer.status == 201}
+        (seats,) = {answer.body["availableSeats"] for answer in answers if answer.status == 201}
+        assert len(crowd.expect(seat_map(session), 200)["seats"]) == seats
+        crowd.expect(hold(session, key, ("A1", f"{'ABCD'[seats // 10 - 1]}10")))
+        made.append(session)
+    assert read_ledger(made).contradictions() == []
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,20 @@
 """Screenings: what a use case may rely on, wherever they are kept."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import randrange
+from typing import cast
 
 import pytest
 
-from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
+from chalicelib.domain.refusals import CursorInvalid, SessionNotFound, StoreUnavailable
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.cursors import to_cursor
-from tests.builders import a_session
+from chalicelib.infrastructure.sessions import DynamoSessions
+from tests.builders import NOW, a_hold, a_session
+from tests.injected import CONFLICT, Pauses, answering, cancelled, counting, hooked, unreachable
 
-from .conftest import Backend
+from .conftest import Backend, Dynamo
 
 AN_HOUR = timedelta(hours=1)
 
@@ -41,6 +45,48 @@ def walked(backend: Backend, starting_from: datetime, limit: int) -> list[list[S
 
 def test_an_added_screening_is_found_as_it_is(backend: Backend, session: Session) -> None:
     assert backend.sessions.get(session.id) == session
+
+
+def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend, session: Session) -> None:
+    hold = a_hold("A1", session=session)
+    backend.rows.hold(hold, NOW)
+    cancelled = backend.sessions.cancel(session.id, NOW)
+
+    assert backend.sessions.add(replace(session, created_at=NOW + AN_HOUR)) == cancelled
+    assert backend.rows.occupancy(session).keys() == {"A1"}
+    assert backend.sessions.get(session.id) == cancelled
+
+
+def test_what_died_after_some_rows_is_finished_by_who_comes_again(dynamo: Dynamo) -> None:
+    smaller = a_session(total_seats=30, seats_per_row=10)
+    with hooked(dynamo, "before-call.dynamodb.PutItem", unreachable), pytest.raises(StoreUnavailable):
+        dynamo.sessions.add(smaller)
+    whole = replace(smaller, total_seats=50)
+
+    assert dynamo.sessions.add(whole) == whole
+    dynamo.rows.hold(a_hold("A1", "E10", session=whole), NOW)
+
+
+def test_a_hall_may_have_as_many_rows_as_seats(dynamo: Dynamo) -> None:
+    session = a_session(total_seats=201, seats_per_row=1)
+
+    with counting(dynamo) as calls:
+        dynamo.sessions.add(session)
+
+    assert [call.operation for call in calls] == [*["TransactWriteItems"] * 3, "PutItem"]
+    dynamo.rows.hold(a_hold("A1", "CV1", "GS1", session=session), NOW)
+
+
+def test_a_conflict_with_a_twin_is_tried_again_before_anything_is_concluded(moto: Dynamo) -> None:
+    session, pauses = a_session(), Pauses()
+    there = {"Code": "ConditionalCheckFailed"}
+
+    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, CONFLICT), cancelled(there, CONFLICT), None):
+        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).add(session)
+
+    assert stored == session
+    assert len(pauses.seconds) == 1
+    assert moto.client.get_item(TableName=moto.rows_table, Key={"id": {"S": f"{session.id}#B"}})["Item"]
 
 
 @pytest.mark.parametrize("session_id", ["", "no such session", "550e8400-e29b-41d4-a716-446655440000", "x" * 3000])

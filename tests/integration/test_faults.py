@@ -11,6 +11,8 @@ import pytest
 from tests.http_api import SCREENING, Answer, Api
 from tests.wire import Fault, Wire
 
+from .conftest import Tables
+
 SEATS = {"one row": ("A1", "A2"), "two rows": ("A10", "B1")}
 HOLD_CALLS, CONFIRM_CALLS = 3, 3
 CANCEL_CALLS = {"one row": 3, "two rows": 4}
@@ -139,6 +141,19 @@ def test_a_throttled_table_is_503_and_nothing_is_held(wired_api: Api, wire: Wire
     assert_held_once(wired_api, known_session, (), "reserved")
 
 
+@pytest.mark.parametrize(("fault", "call"), [(fault, call) for fault in FAULTS for call in (1, 2, 3)])
+def test_a_screening_survives_any_fault(wired_api: Api, wire: Wire, fault: Fault, call: int) -> None:
+    key = uuid.uuid4().hex
+    with wire.broken(fault, call):
+        first = wired_api.post("/api/sessions", SCREENING, Idempotency_Key=key)
+    again = sent_again_after(fault, first, wired_api.post("/api/sessions", SCREENING, Idempotency_Key=key))
+
+    assert again.status == 201
+    assert fault is not Fault.ANSWER_LOST_ONCE or again.text == first.text
+    assert_held_once(wired_api, again.body["sessionId"], (), "reserved")
+    assert wired_api.hold(again.body["sessionId"], "A1", "B6").status == 201
+
+
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_screening_half_made_is_no_screening(wired_api: Api, wire: Wire, call: int) -> None:
     start = "7654-03-02T00:00:00Z"
@@ -147,3 +162,20 @@ def test_a_screening_half_made_is_no_screening(wired_api: Api, wire: Wire, call:
         assert wired_api.post("/api/sessions", {**SCREENING, "startTime": start}).status == 500
 
     assert len(wired_api.get(f"/api/sessions?from={start}&limit=100").body["sessions"]) == before
+
+
+@pytest.mark.parametrize("call", [1, 2], ids=["the rows", "the screening"])
+def test_a_write_that_made_a_screening_and_arrives_late_replaces_nothing(
+    wired_api: Api, wire: Wire, tables: Tables, call: int
+) -> None:
+    with wire.broken(Fault.DELAYED_ONCE, call):
+        session_id = wired_api.schedule()
+    sold = wired_api.hold(session_id, "A1").body["reservationId"]
+    assert wired_api.confirm(sold).status == 200
+    row = tables.row(session_id, "A")
+
+    wire.arrive_late()
+
+    assert tables.row(session_id, "A") == row
+    assert_held_once(wired_api, session_id, ("A1",), "sold")
+    assert wired_api.hold(session_id, "A1", user="someone-else").body["error"] == "SEAT_ALREADY_RESERVED"

@@ -1,5 +1,7 @@
 """Ids that nobody can guess, and that a resent request finds again."""
 
+import uuid
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,14 @@ def test_another_user_or_another_key_gives_another_id(one: tuple[str, str], othe
     assert (IDS.reservation(*one) == IDS.reservation(*other)) == (one == other)
 
 
+@given(texts, texts)
+def test_a_screenings_id_is_a_uuid_that_follows_from_its_key(one: str, other: str) -> None:
+    assert IDS.session(one) == SecretIds(b"secret").session(one) != SecretIds(b"another secret").session(one)
+    assert (IDS.session(one) == IDS.session(other)) == (one == other)
+    assert str(uuid.UUID(IDS.session(one))) == IDS.session(one)
+    assert uuid.UUID(IDS.session(one)).version == uuid.UUID(IDS.session(None)).version == 4
+
+
 def test_where_user_and_key_meet_matters() -> None:
     assert IDS.reservation("ab", "c") != IDS.reservation("a", "bc")
     assert IDS.sale("ab", "c") != IDS.sale("a", "bc")
@@ -31,6 +41,7 @@ def test_where_user_and_key_meet_matters() -> None:
 
 def test_without_a_key_each_id_is_new() -> None:
     assert IDS.reservation("ana", None) != IDS.reservation("ana", None)
+    assert IDS.session(None) != IDS.session(None)
 
 
 def test_who_does_not_know_the_secret_can_not_derive_an_id() -> None:
