@@ -16,7 +16,9 @@ from chalicelib.api import (
     limits,
     live,
     methods,
+    money,
     openapi,
+    payments,
     reservations,
     seat_map,
     sessions,
@@ -33,6 +35,7 @@ app.register_middleware(answers.in_contract_form, "http")
 # HTTP: see the routes in each module.
 app.register_blueprint(sessions.routes)
 app.register_blueprint(reservations.routes)
+app.register_blueprint(payments.routes)
 app.register_blueprint(invoices.routes)
 app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
@@ -128,8 +131,20 @@ def on_event_to_cache(event: Any) -> batches.BatchAnswer:
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
 
 
+# What is due of payments, and what the gateway says of them.
+@app.on_sqs_message(queue=f"{PREFIX}-payments", batch_size=10)
+def on_payment_due(event: Any) -> batches.BatchAnswer:
+    return batches.each_message(event.to_dict()["Records"], bootstrap.settle_due(), bootstrap.redelivery())
+
+
 # As for letters: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
     consume = bootstrap.told(bootstrap.settle_refund())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+
+
+# Schedules.
+@app.schedule("rate(5 minutes)")
+def on_reconciliation_due(event: Any) -> None:
+    money.reconcile()

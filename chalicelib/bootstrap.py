@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.application.invoices import IssueInvoice, LinkInvoice
     from chalicelib.application.live import ShowChanges, StopWatching, Watch
     from chalicelib.application.operations import LookAtLetters, Redrive, ShowRecentBoard
+    from chalicelib.application.payments import HearGateway, SettlePayment, StartPayment
     from chalicelib.application.queries import (
         CheckReadiness,
         ListPurchases,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         ShowSeats,
         ShowSession,
     )
+    from chalicelib.application.reconcile import Reconcile
     from chalicelib.application.refunds import RefundSales, SettleRefund
     from chalicelib.application.release import Cancel, Expire
     from chalicelib.application.schedule import Schedule
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.live import RowState
     from chalicelib.infrastructure.breaker_board import BreakerBoard
     from chalicelib.infrastructure.breakers import Breaker, Told
+    from chalicelib.infrastructure.metrics import Metrics
     from chalicelib.infrastructure.queues import QueueUrls, Redelivery
     from chalicelib.infrastructure.redis_connection import RedisConnection
     from chalicelib.infrastructure.seat_cache import SeatCache
@@ -90,9 +93,15 @@ def breaker_board() -> BreakerBoard:
 def breaker(name: str, *told: Told) -> Breaker:
     """A circuit breaker of this process for that dependency, one of breakers.PATIENCE. The metrics are told, too."""
     from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+
+    return Breaker(name, PATIENCE[name], (metrics().breaker_changed, *told))
+
+
+@cache
+def metrics() -> Metrics:
     from chalicelib.infrastructure.metrics import Metrics
 
-    return Breaker(name, PATIENCE[name], (Metrics(settings().stage).breaker_changed, *told))
+    return Metrics(settings().stage)
 
 
 @cache
@@ -168,6 +177,13 @@ def payment_gateway() -> ports.PaymentGateway:
     from chalicelib.infrastructure.guarded_gateway import GuardedGateway
 
     return GuardedGateway(http_gateway(), breaker("payments", breaker_board().write))
+
+
+@cache
+def gateway_messages() -> ports.GatewayMessages:
+    from chalicelib.infrastructure.simulated_gateway import HttpGatewayMessages
+
+    return HttpGatewayMessages(settings().payments_secrets)
 
 
 @cache
@@ -348,7 +364,21 @@ def place_hold() -> PlaceHold:
 def confirm() -> Confirm:
     from chalicelib.application.confirm import Confirm
 
-    return Confirm(gated_rows(), reservations(), payments(), clock(), ids())
+    return Confirm(gated_rows(), reservations(), payments(), clock(), ids(), settings().payments_charged_only)
+
+
+@cache
+def start_payment() -> StartPayment:
+    from chalicelib.application.payments import StartPayment
+
+    return StartPayment(reservations(), payment_gateway(), clock())
+
+
+@cache
+def hear_gateway() -> HearGateway:
+    from chalicelib.application.payments import HearGateway
+
+    return HearGateway(gateway_messages(), outbox(), clock())
 
 
 @cache
@@ -549,10 +579,36 @@ def refresh_seat_cache() -> Callable[[Event], None]:
 
 
 @cache
+def settle_payment() -> SettlePayment:
+    from chalicelib.application.confirm import Confirm
+    from chalicelib.application.payments import SettlePayment
+    from chalicelib.application.refunds import RegisterSale
+
+    confirm = Confirm(rows(), reservations(), payments(), clock(), ids(), charged_only=False)
+    return SettlePayment(payments(), reservations(), rows(), sessions(), confirm, RegisterSale(payments()), clock())
+
+
+@cache
 def settle_refund() -> SettleRefund:
     from chalicelib.application.refunds import SettleRefund
 
-    return SettleRefund(payments(), payment_gateway(), clock())
+    return SettleRefund(payments(), payment_gateway(), settle_payment().settle, clock())
+
+
+@cache
+def reconcile() -> Reconcile:
+    from chalicelib.application.reconcile import Reconcile
+
+    return Reconcile(
+        payments(),
+        reservations(),
+        rows(),
+        sessions(),
+        payment_gateway(),
+        settle_payment(),
+        settle_refund(),
+        clock(),
+    )
 
 
 # What a stream or queue record sets off.
@@ -606,6 +662,12 @@ def expire_held() -> Callable[[Record], None]:
         expire()(envelopes.hold_in(record))
 
     return handle
+
+
+def settle_due() -> Callable[[Record], None]:
+    from chalicelib.infrastructure import envelopes
+
+    return lambda record: settle_payment()(envelopes.payment_in(record))
 
 
 @cache

@@ -43,6 +43,11 @@ the seats each second. A script wants hundreds.
 LOCAL_RATE_LIMITS = "*=off per address"
 """On one's own machine everybody has the same address: demos and load tests measure the system, not the limit."""
 
+PROVIDERS = ("simulated", "stripe")
+
+CONFIRMED_BY = ("client", "gateway")
+"""Whose word a payment is. A client's is enough on one's own machine, where a made-up transaction buys."""
+
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 
@@ -64,8 +69,16 @@ class Settings:
     """Where browsers open their WebSocket; empty where there is none."""
     connections_url: str
     """Where we post to these connections."""
+    payments_provider: str
+    """Which payment gateway there is: one of PROVIDERS."""
     payments_url: str
-    """Where the payment gateway answers; empty where payments can't be returned from here."""
+    """Where the payment gateway answers; empty where payments can't be returned from here, and for Stripe's own."""
+    payments_secrets: tuple[str, ...]
+    """What the gateway signs its messages with; several while one takes another's place."""
+    payments_charged_only: bool
+    """A confirmation counts once the gateway has said that its payment was charged; else a client's word is enough."""
+    stripe_key: str
+    stripe_public_key: str
     log_level: str
     mail_from: str
     time_zone: str
@@ -93,7 +106,12 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         redis_url=environment.get("REDIS_URL", ""),
         live_url=environment.get("LIVE_URL", ""),
         connections_url=environment.get("CONNECTIONS_URL", ""),
+        payments_provider=_one_of(environment, "PAYMENTS_PROVIDER", PROVIDERS, PROVIDERS[0]),
         payments_url=environment.get("PAYMENTS_URL", ""),
+        payments_secrets=_payments_secrets(environment, stage),
+        payments_charged_only=_confirmed_by(environment, stage) == "gateway",
+        stripe_key=environment.get("STRIPE_SECRET_KEY", ""),
+        stripe_public_key=environment.get("STRIPE_PUBLIC_KEY", ""),
         log_level=environment.get("LOG_LEVEL") or "INFO",
         mail_from=_mail_from(environment),
         time_zone=_time_zone(environment),
@@ -140,6 +158,28 @@ def _switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool
     if text not in ("on", "off"):
         raise SettingInvalid(f"{name} must be on or off, not {text!r}.")
     return text == "on"
+
+
+def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
+    choice = environment.get(name) or default
+    if choice not in choices:
+        raise SettingInvalid(f"{name} must be {' or '.join(choices)}, not {choice!r}.")
+    return choice
+
+
+def _confirmed_by(environment: Mapping[str, str], stage: str) -> str:
+    is_local = stage in LOCAL_STAGES
+    choice = _one_of(environment, "PAYMENTS_CONFIRMED_BY", CONFIRMED_BY, "client" if is_local else "gateway")
+    if choice == "client" and not is_local:
+        raise SettingInvalid(f"PAYMENTS_CONFIRMED_BY must be gateway in stage {stage!r}: clients may lie.")
+    return choice
+
+
+def _payments_secrets(environment: Mapping[str, str], stage: str) -> tuple[str, ...]:
+    secrets = tuple(
+        secret.strip() for secret in environment.get("PAYMENTS_WEBHOOK_SECRETS", "").split(",") if secret.strip()
+    )
+    return secrets or ((LOCAL_SECRET,) if stage in LOCAL_STAGES else ())
 
 
 def _id_secret(environment: Mapping[str, str], stage: str) -> str:

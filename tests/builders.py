@@ -10,6 +10,7 @@ from chalicelib.application.cancel_session import CancelSession, SessionCancella
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import LimitHolds
+from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
 from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
 from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
@@ -161,6 +162,7 @@ class Cinema:
     reservations: Reservations = field(default_factory=FakeReservations)
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
+    charged_only: bool = False
 
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
@@ -180,11 +182,22 @@ class Cinema:
         return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
-        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids)
+        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids, self.charged_only)
         return confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
 
+    @property
+    def settle_payment(self) -> SettlePayment:
+        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids, charged_only=False)
+        register_sale = RegisterSale(self.payments)
+        return SettlePayment(
+            self.payments, self.reservations, self.rows, self.sessions, confirm, register_sale, self.clock
+        )
+
     def cancel(self, reservation_id: str) -> Reservation:
-        return Cancel(self.rows, self.reservations, self.clock)(CancelReservation(reservation_id))
+        """What follows comes a millisecond later: a seat's next hold is younger than the one given back."""
+        cancelled = Cancel(self.rows, self.reservations, self.clock)(CancelReservation(reservation_id))
+        self.clock.forward(milliseconds=1)
+        return cancelled
 
     @property
     def expire(self) -> Expire:
@@ -208,7 +221,7 @@ class Cinema:
 
     @property
     def settle_refund(self) -> SettleRefund:
-        return SettleRefund(self.payments, self.gateway, self.clock)
+        return SettleRefund(self.payments, self.gateway, self.settle_payment.settle, self.clock)
 
     def cancel_session(self) -> SessionCancellation:
         return CancelSession(self.sessions, self.rows, self.refund_sales, self.clock)(self.session.id)

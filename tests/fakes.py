@@ -1,5 +1,6 @@
 """The ports in memory. They pass the contract tests that DynamoDB and SQS pass, so that a use case may trust them."""
 
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from chalicelib.domain.payments import (
     Fate,
     GatewayUnavailable,
     Payment,
+    PaymentDue,
     PaymentIntent,
     PaymentUnknown,
     RefundRefused,
@@ -27,6 +29,7 @@ from chalicelib.domain.reservations import (
     CountedHold,
     Held,
     Hold,
+    HoldHasEnded,
     LimitReached,
     Occupancy,
     Release,
@@ -36,6 +39,7 @@ from chalicelib.domain.reservations import (
     SeatsTaken,
     Sold,
     State,
+    in_force,
 )
 from chalicelib.domain.sessions import Session, by_row, row_of
 from chalicelib.domain.times import to_iso
@@ -78,6 +82,9 @@ class ReadableIds:
     def reservation(self, user_id: str, key: str | None) -> str:
         return f"res-{user_id}-{key or next(self.numbers)}"
 
+    def fingerprint(self, *parts: str) -> str:
+        return f"fingerprint-{zlib.crc32('|'.join(parts).encode()):08x}"
+
     def may_be_reservation(self, text: str) -> bool:
         return text.startswith("res-")
 
@@ -119,9 +126,13 @@ class FakeRows:
     taken: dict[str, dict[str, Occupancy]] = field(default_factory=lambda: defaultdict(dict))
     events: dict[tuple[str, str], list[RowEvent]] = field(default_factory=lambda: defaultdict(list))
     closed: set[tuple[str, str]] = field(default_factory=set)
+    given_back: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When the hold of a seat would have lapsed that was the last one to be given back."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
         self._refuse_unless(hold, now, lambda entry: entry is None or (isinstance(entry, Held) and _lapsed(entry, now)))
+        if any(self._was_later(hold, seat) for seat in hold.seats):
+            raise SeatsTaken(in_force(self._standing(hold), now))
         self._put(hold, _held(hold))
         self._tell(hold, lambda part: SeatsHeld(part, now))
 
@@ -135,6 +146,7 @@ class FakeRows:
         freed = tuple(seat for seat in hold.seats if seats.get(seat) == _held(hold))
         for seat in freed:
             del seats[seat]
+            self.given_back[hold.session_id, seat] = hold.expires_at
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
         return Release(freed, SeatsTaken(self._standing(hold)).sale_of(hold.reservation_id))
@@ -143,6 +155,13 @@ class FakeRows:
         if any((session.id, row) in self.closed for row in session.rows):
             raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
+
+    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        return {
+            entry.reservation_id: entry.sale_id
+            for seat, entry in self.taken[session.id].items()
+            if isinstance(entry, Sold) and since <= _moment(self.events[session.id, row_of(seat)][-1]) <= until
+        }
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of(seat) == row}
@@ -157,9 +176,12 @@ class FakeRows:
         closed = any((hold.session_id, row) in self.closed for row in by_row(hold.seats))
         if not closed and all(allowed(standing.get(seat)) for seat in hold.seats):
             return
-        raise (RowsClosed if closed else SeatsTaken)(
-            {seat: entry for seat, entry in standing.items() if isinstance(entry, Sold) or not _lapsed(entry, now)}
-        )
+        raise (RowsClosed if closed else SeatsTaken)(in_force(standing, now))
+
+    def _was_later(self, hold: Hold, seat: str) -> bool:
+        """A seat's holds expire one later than the other: this one, or a later one, was given back before."""
+        last = self.given_back.get((hold.session_id, seat))
+        return seat not in self.taken[hold.session_id] and last is not None and hold.expires_at <= last
 
     def _standing(self, hold: Hold) -> dict[str, Occupancy]:
         seats = self.taken[hold.session_id]
@@ -173,11 +195,30 @@ class FakeRows:
             self.events[hold.session_id, row].append(event(replace(hold, seats=seats)))
 
 
+def _moment(event: RowEvent) -> datetime:
+    return event.occurred_at
+
+
 @dataclass
 class FakeReservations:
     stored: dict[str, Reservation] = field(default_factory=dict)
+    barred: dict[str, datetime] = field(default_factory=dict)
+    """Up to which expiry no hold under the id may be remembered."""
 
     def add(self, reservation: Reservation) -> Reservation:
+        barred = self.barred.get(reservation.id)
+        if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
+            raise HoldHasEnded(reservation.id)
+        return self.stored.setdefault(reservation.id, reservation)
+
+    def bar(self, hold: Hold) -> Reservation | None:
+        if hold.reservation_id not in self.stored:
+            self.barred[hold.reservation_id] = max(
+                self.barred.get(hold.reservation_id, hold.expires_at), hold.expires_at
+            )
+        return self.find(hold.reservation_id)
+
+    def restore(self, reservation: Reservation) -> Reservation:
         return self.stored.setdefault(reservation.id, reservation)
 
     def find(self, reservation_id: str) -> Reservation | None:
@@ -185,14 +226,14 @@ class FakeReservations:
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
-        if stored and stored.state is State.PENDING:
-            self.stored[reservation_id] = stored.confirmed(sale)
+        if stored and stored.sale is None:
+            self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def close(self, hold: Hold, state: State) -> Reservation | None:
+    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
-            self.stored[stored.id] = replace(stored, state=state)
+            self.stored[stored.id] = replace(stored, state=state, ended_at=now)
         return self.find(hold.reservation_id)
 
     def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
@@ -243,40 +284,98 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
+    def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+        found = self.find(payment.transaction_id)
+        if found is None:
+            return None if charged_only else self._write(payment)
+        if found.reservation_id != payment.reservation_id:
+            return found
+        is_charged_for_it = found.fate is Fate.ASSERTED and (found.charged_cents, found.charged_currency) == (
+            payment.amount_cents,
+            payment.currency,
+        )
+        is_claimed_for_it = found.fate is Fate.CLAIMED and (found.is_charged or not charged_only)
+        return self._write(_with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
+
+    def record_charge(self, charge: Charge) -> Payment:
+        said: dict[str, Any] = {
+            "charged_cents": charge.amount_cents,
+            "charged_currency": charge.currency,
+            "charged_at": charge.charged_at,
+        }
+        new = Payment(charge.transaction_id, charge.reservation_id, Fate.ASSERTED, currency=charge.currency, **said)
+        found = self.find(charge.transaction_id)
+        if found is None:
+            return self._write(new)
+        if found.is_charged:
+            return found
+        is_right = charge.reservation_id in ("", found.reservation_id)
+        is_a_claim = found.fate in (Fate.CLAIMED, Fate.REFUND_REQUESTED) and not found.sale_id
+        return self._write(new if is_a_claim and not is_right else replace(found, **said))
+
     def register_sale(self, payment: Payment) -> Payment:
-        return self._put(payment, _to_be_returned_for_nothing)
+        found = self.find(payment.transaction_id)
+        if found is None:
+            return self._write(payment)
+        is_to_be_sold = found.fate in (Fate.ASSERTED, Fate.CLAIMED) or _to_be_returned_for_nothing(found)
+        if found.reservation_id != payment.reservation_id or not is_to_be_sold:
+            return found
+        claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
+        return self._write(_with_charge(claim, found))
 
     def request_refund(self, payment: Payment) -> Payment:
-        if not payment.sale_id:
-            return self._put(payment, lambda _: False)
-        return self._put(
-            payment,
-            lambda found: (
-                _to_be_returned_for_nothing(found) or (found.fate is Fate.SOLD and found.sale_id == payment.sale_id)
-            ),
-        )
+        found = self.find(payment.transaction_id)
+        if found is None:
+            return self._write(payment)
+        is_for_it = found.reservation_id == payment.reservation_id
+        allowed = is_for_it and found.fate in (Fate.ASSERTED, Fate.CLAIMED)
+        if payment.sale_id:
+            has_bought_this = found.fate is Fate.SOLD and found.sale_id == payment.sale_id
+            allowed = allowed or has_bought_this or (is_for_it and _to_be_returned_for_nothing(found))
+        if not allowed:
+            return found
+        claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
+        return self._write(_with_charge(claim, found))
 
     def settle(self, payment: Payment) -> Payment:
-        return self._end(payment, lambda _: replace(payment, fate=Fate.REFUNDED))
+        found = self._known(payment)
+        if found.fate is not Fate.REFUND_REQUESTED:
+            return found
+        settled = found.returned(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
+        return self._write(replace(settled, asked=0, asked_at=None))
 
-    def void(self, payment: Payment, now: datetime) -> Payment:
-        return self._end(payment, lambda found: replace(found, fate=Fate.VOID))
+    def count_unknown(self, payment: Payment, now: datetime) -> Payment:
+        found = self._known(payment)
+        if found.fate is not Fate.REFUND_REQUESTED:
+            return found
+        return self._write(replace(found, asked=payment.asked + 1, asked_at=now))
 
-    def _put(self, payment: Payment, may_go: Callable[[Payment], bool]) -> Payment:
+    def outstanding(self) -> list[Payment]:
+        waiting = [each for each in self.known.values() if each.fate is Fate.REFUND_REQUESTED]
+        return sorted(waiting, key=lambda each: str(each.requested_at))
+
+    def _known(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
-        if found is None or may_go(found):
-            self.known[payment.transaction_id] = payment
-        return self.known[payment.transaction_id]
+        if found is None:
+            raise LookupError(payment.transaction_id)
+        return found
 
-    def _end(self, payment: Payment, ended: Callable[[Payment], Payment]) -> Payment:
-        found = self.known[payment.transaction_id]
-        if found.fate is Fate.REFUND_REQUESTED:
-            self.known[payment.transaction_id] = ended(found)
-        return self.known[payment.transaction_id]
+    def _write(self, payment: Payment) -> Payment:
+        self.known[payment.transaction_id] = payment
+        return payment
 
 
 def _to_be_returned_for_nothing(payment: Payment) -> bool:
     return payment.fate is Fate.REFUND_REQUESTED and not payment.sale_id
+
+
+def _with_charge(payment: Payment, found: Payment) -> Payment:
+    return replace(
+        payment,
+        charged_cents=found.charged_cents,
+        charged_currency=found.charged_currency,
+        charged_at=found.charged_at,
+    )
 
 
 @dataclass
@@ -347,7 +446,7 @@ class FakeOutbox:
         self.sent += [(message, _due(message, now)) for message in accepted]
         return refused
 
-    def due(self, queue: str, now: datetime) -> list[Hold | Event | Delivery]:
+    def due(self, queue: str, now: datetime) -> list[Hold | PaymentDue | Charge | Event | Delivery]:
         return [message.content for message, moment in self.sent if message.queue == queue and moment <= now]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.application.relay import AUDIT, REFUNDS
@@ -36,9 +36,13 @@ class TellingReservations(FakeReservations):
         change = super().confirm
         return self._told(reservation_id, lambda: change(reservation_id, sale))
 
-    def close(self, hold: Hold, state: State) -> Reservation | None:
+    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         change = super().close
-        return self._told(hold.reservation_id, lambda: change(hold, state))
+        return self._told(hold.reservation_id, lambda: change(hold, state, now))
+
+    def restore(self, reservation: Reservation) -> Reservation:
+        change = super().restore
+        return self._told(reservation.id, lambda: change(reservation)) or reservation
 
     def forget(self, reservation_id: str) -> None:
         """As TTL does."""
@@ -58,20 +62,11 @@ class TellingPayments(FakePayments):
 
     changes: list[PaymentChange] = field(default_factory=list)
 
-    def _put(self, payment: Payment, may_go: Callable[[Payment], bool]) -> Payment:
-        change = super()._put
-        return self._told(payment.transaction_id, lambda: change(payment, may_go))
-
-    def _end(self, payment: Payment, ended: Callable[[Payment], Payment]) -> Payment:
-        change = super()._end
-        return self._told(payment.transaction_id, lambda: change(payment, ended))
-
-    def _told(self, transaction_id: str, change: Callable[[], Payment]) -> Payment:
-        before = self.find(transaction_id)
-        after = change()
-        if before != after:
-            self.changes.append(PaymentChange(before, after))
-        return after
+    def _write(self, payment: Payment) -> Payment:
+        before = self.find(payment.transaction_id)
+        if before != payment:
+            self.changes.append(PaymentChange(before, payment))
+        return super()._write(payment)
 
 
 @dataclass

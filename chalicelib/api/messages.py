@@ -65,8 +65,32 @@ MESSAGES: dict[str, dict[str, str]] = {
         PORTUGUESE: "A reserva já foi paga e não pode ser cancelada.",
     },
     "RESERVATION_ALREADY_PAID": {
-        ENGLISH: "Another payment has already bought these seats: this one is returned.",
-        PORTUGUESE: "Outro pagamento já comprou estes assentos: este será devolvido.",
+        ENGLISH: "Another payment has already bought these seats: if this one was charged, it is returned.",
+        PORTUGUESE: "Outro pagamento já comprou estes assentos: se este foi cobrado, será devolvido.",
+    },
+    "TRANSACTION_MISSING": {
+        ENGLISH: "These seats cost something: name the payment's method and transaction.",
+        PORTUGUESE: "Estes assentos têm um preço: informe o meio e a transação do pagamento.",
+    },
+    "NOTHING_TO_PAY": {
+        ENGLISH: "These seats are free of charge: confirm them without a payment.",
+        PORTUGUESE: "Estes assentos são gratuitos: confirme sem pagamento.",
+    },
+    "PAYMENT_NOT_RECEIVED": {
+        ENGLISH: "We have not heard of this payment yet: ask again in some seconds. Nothing is lost by asking.",
+        PORTUGUESE: "Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
+    },
+    "PAYMENT_ALREADY_USED": {
+        ENGLISH: "This payment is for something else: it can't pay for these seats, too.",
+        PORTUGUESE: "Este pagamento é de outra compra: não pode pagar também estes assentos.",
+    },
+    "PAYMENT_RETURNED": {
+        ENGLISH: "This payment went back, or is on its way back: it buys nothing any more.",
+        PORTUGUESE: "Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
+    },
+    "PAYMENTS_UNAVAILABLE": {
+        ENGLISH: "Payments can't be taken at this moment: try again in some seconds.",
+        PORTUGUESE: "Não é possível receber pagamentos neste momento: tente de novo em alguns segundos.",
     },
     "RESERVATION_EXPIRED": {
         ENGLISH: "The reservation expired at {expiredAt}: its seats are free again.",
@@ -93,8 +117,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         PORTUGUESE: "Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
     },
     "SIGNATURE_INVALID": {
-        ENGLISH: "The signature is not one of this webhook's secrets over this body within the last five minutes.",
-        PORTUGUESE: "A assinatura não é de um segredo deste webhook sobre este corpo nos últimos cinco minutos.",
+        ENGLISH: "The signature is not one of the secrets we know, over this body, within the last five minutes.",
+        PORTUGUESE: "A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
     },
     "WEBHOOK_DISABLED": {
         ENGLISH: "This webhook is disabled: ask an operator to enable it, then ask for the replay again.",

@@ -21,6 +21,7 @@ from chalicelib.domain import refusals
 from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.operations import DeadLetter, QueueState, Redriven, ScreeningNumbers
+from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
 from chalicelib.domain.rate_limits import Quota, Standing
 from chalicelib.domain.reservations import Reservation, Sale, State
@@ -100,6 +101,7 @@ PENDING = Reservation(
 )
 SALE = Sale("sale-GQzU3BvY9mbr5cFjCq8HJw", "tx-456", "credit_card", NOW + timedelta(seconds=12))
 SOLD = PENDING.confirmed(SALE)
+INTENT = PaymentIntent("simulated", SALE.transaction_id)
 SEATS = SeatMap(
     SESSION.id,
     (
@@ -172,6 +174,12 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.ReservationNotPaid(PENDING.id),
     refusals.ReservationConfirmed(PENDING.id),
     refusals.AlreadyPaid(PENDING.id, SALE.id, "tx-789"),
+    refusals.TransactionMissing(PENDING.id),
+    refusals.NothingToPay(PENDING.id),
+    refusals.PaymentNotReceived(PENDING.id, "tx-456"),
+    refusals.PaymentAlreadyUsed(PENDING.id, "tx-456"),
+    refusals.PaymentReturned(PENDING.id, "tx-456"),
+    refusals.PaymentsUnavailable(PENDING.id),
     refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
     refusals.ReservationCancelled(PENDING.id),
     refusals.SessionCancelled(SESSION.id),
@@ -201,6 +209,11 @@ SIGNATURE = Parameter(
     "Cinema-Signature",
     "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "
     "minutes old.",
+)
+GATEWAY_SIGNATURE = Parameter(
+    "Payment-Signature",
+    "`t=<unix seconds>,v1=<hex>`, HMAC-SHA-256 of `<unix seconds>.<raw body>`, at most five minutes old. Stripe calls "
+    "its header `Stripe-Signature`.",
 )
 LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
 IDEMPOTENCY_KEY = Parameter(
@@ -282,6 +295,8 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.SeatsUnavailable,
             refusals.TooManyHolds,
             refusals.SessionCancelled,
+            refusals.ReservationExpired,
+            refusals.ReservationCancelled,
             refusals.IdempotencyKeyReused,
         ),
     ),
@@ -291,15 +306,46 @@ OPERATIONS: Mapping[str, Operation] = {
         gives=schemas.reservation(SOLD, SOLD.state),
         refuses=(refusals.ReservationNotFound,),
     ),
+    "POST /api/reservations/{reservation_id}/payment": Operation(
+        RESERVATIONS,
+        "Start its payment at the payment gateway",
+        says="The same payment for the same hold, however often it is asked. Its id is the transaction of the "
+        "confirmation. With the simulated gateway it is paid at once.",
+        gives=schemas.payment(PENDING, INTENT),
+        status=201,
+        refuses=(
+            refusals.ReservationNotFound,
+            refusals.ReservationConfirmed,
+            refusals.ReservationExpired,
+            refusals.ReservationCancelled,
+            refusals.NothingToPay,
+            refusals.PaymentsUnavailable,
+        ),
+    ),
+    "POST /api/payments/webhook": Operation(
+        WEBHOOKS,
+        "The payment gateway says that something was paid",
+        says="In the gateway's own form, signed with its secret over the raw body. What follows from it is done later; "
+        "the same message again changes nothing.",
+        headers=(GATEWAY_SIGNATURE,),
+        takes=schemas.GatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
+        gives=schemas.Heard(),
+        refuses=(refusals.SignatureInvalid,),
+    ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
         RESERVATIONS,
         "The payment arrived: the seats are sold",
-        says="Confirming again with the same transaction gives the same sale. A payment that buys nothing is returned: "
-        "one that is late, that comes second, or is for a reservation or a screening that was cancelled.",
+        says="Confirming again with the same transaction gives the same sale. What is free of charge is confirmed "
+        "without a payment: `{}`. A payment that was charged and buys nothing is returned: one that is late, that "
+        "comes second, or is for a reservation or a screening that was cancelled.",
         takes=schemas.PaymentRequest(SALE.payment_method, SALE.transaction_id),
         gives=schemas.sale(SOLD),
         refuses=(
             refusals.ReservationNotFound,
+            refusals.TransactionMissing,
+            refusals.PaymentNotReceived,
+            refusals.PaymentAlreadyUsed,
+            refusals.PaymentReturned,
             refusals.AlreadyPaid,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,

@@ -26,6 +26,13 @@ def show_reservation(request: Request, reservation_id: str) -> Response:
     return ok(schemas.reservation(reservation, state))
 
 
+@routes.route("/api/reservations/{reservation_id}/payment", methods=["POST"])
+@answered(routes)
+def start_payment(request: Request, reservation_id: str) -> Response:
+    reservation, intent = bootstrap.start_payment()(reservation_id)
+    return created(schemas.payment(reservation, intent))
+
+
 @routes.route("/api/reservations/{reservation_id}/confirm", methods=["POST"])
 @answered(routes)
 def confirm_reservation(request: Request, reservation_id: str) -> Response:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from chalice.app import Request
@@ -18,6 +18,8 @@ from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import InvoiceLink, Page
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
@@ -61,8 +63,10 @@ class HoldRequest(msgspec.Struct, rename="camel"):
 
 
 class PaymentRequest(msgspec.Struct, rename="camel"):
-    payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)]
-    transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
+    """Both are left out where nothing is to be paid."""
+
+    payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)] | None = None
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)] | None = None
 
 
 def schedule_session(request: Request) -> ScheduleSession:
@@ -90,7 +94,9 @@ def hold_seats(request: Request) -> HoldSeats:
 
 def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
     body = body_of(request, PaymentRequest)
-    return ConfirmReservation(reservation_id, body.payment_method, body.transaction_id)
+    if (body.payment_method is None) != (body.transaction_id is None):
+        raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")
+    return ConfirmReservation(reservation_id, body.payment_method or "", body.transaction_id or "")
 
 
 def starting_from(request: Request) -> datetime | None:
@@ -195,6 +201,31 @@ class SaleBody(Answer):
     paid_at: Moment
 
 
+class PaymentBody(Answer):
+    """A payment that the gateway waits for. `client_secret` and `public_key` are for the provider's own page code."""
+
+    provider: str
+    payment_id: str
+    amount: Money
+    currency: str
+    client_secret: str | None = None
+    public_key: str | None = None
+
+
+class GatewayMessage(msgspec.Struct):
+    """As the simulated gateway writes it; Stripe's have its form. Only the gateway's adapter reads it."""
+
+    id: str
+    type: str
+    payment: dict[str, Any]
+
+
+class Heard(Answer):
+    """The message was taken; what it says is worked on."""
+
+    received: bool = True
+
+
 class InvoiceBody(Answer):
     """`url` needs no credentials, until `expires_at`."""
 
@@ -212,7 +243,8 @@ class PurchaseBody(Answer):
     seats: Sequence[str]
     total_amount: Money
     purchased_at: Moment
-    invoice_url: str
+    invoice_url: str | None = None
+    """None where nothing was paid."""
     status: Literal["refunded"] | None = None
     """Once the money went back, because the screening was cancelled."""
     refunded_at: Moment | None = None
@@ -271,10 +303,10 @@ def seat(seat: SeatView) -> SeatBody:
 
 
 def held(reservation: Reservation) -> HeldBody:
-    """The answer of the hold itself: the same for each resend, whatever has become of the reservation since."""
+    """The answer of the hold itself, and of each resend: `confirmed` once it is paid for."""
     return HeldBody(
         reservation.id,
-        State.PENDING,
+        reservation.state,
         moment(reservation.expires_at),
         reservation.seats,
         money(reservation.amount),
@@ -302,6 +334,17 @@ def sale(reservation: Reservation) -> SaleBody:
     return SaleBody(reservation.sale.id, reservation.state, reservation.seats, moment(reservation.sale.paid_at))
 
 
+def payment(reservation: Reservation, intent: PaymentIntent) -> PaymentBody:
+    return PaymentBody(
+        intent.provider,
+        intent.id,
+        money(reservation.amount),
+        CURRENCY,
+        intent.client_secret or None,
+        intent.public_key or None,
+    )
+
+
 def invoice(link: InvoiceLink) -> InvoiceBody:
     return InvoiceBody(link.number, link.url, moment(link.expires_at))
 
@@ -323,7 +366,7 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
         reservation.seats,
         money(reservation.amount),
         bought.paid_at,
-        f"/api/reservations/{reservation.id}/invoice",
+        None if reservation.is_free else f"/api/reservations/{reservation.id}/invoice",
         "refunded" if reservation.refunded_at else None,
         moment_if_any(reservation.refunded_at),
     )

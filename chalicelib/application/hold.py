@@ -11,7 +11,6 @@ With an idempotency key the id is derived from user and key, so that a resend me
 first all the same: a hold with a key costs the calls of one without, and who loses the race for a seat costs only one.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,17 +18,16 @@ from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,
+    ReservationCancelled,
+    ReservationExpired,
     SeatsUnavailable,
     SessionCancelled,
     TooManyHolds,
     TooManySeats,
 )
-from chalicelib.domain.reservations import Contact, Held, Reservation, RowsClosed, SeatsTaken, State
+from chalicelib.domain.reservations import Contact, Held, HoldHasEnded, Reservation, RowsClosed, SeatsTaken, State
 
 from .live_holds import LimitHolds
-
-FINGERPRINT_CHARACTERS = 12
-"""48 bits of SHA-256: it only has to tell the few requests apart that one user sends with one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class PlaceHold:
 
     def __call__(self, command: HoldSeats) -> Reservation:
         """Raises SessionNotFound, SessionCancelled, SeatsNotFound, TooManySeats, SeatsUnavailable, TooManyHolds,
-        IdempotencyKeyReused.
+        IdempotencyKeyReused; ReservationExpired and ReservationCancelled when what it asks for has ended since.
         """
         reservation = self._drafted(command)
         try:
@@ -80,11 +78,15 @@ class PlaceHold:
             user_id=command.user_id,
             seats=seats,
             amount=session.price_of(seats),
-            fingerprint=_fingerprint(command, seats) if command.idempotency_key is not None else "",
+            fingerprint=self._fingerprint(command, seats) if command.idempotency_key is not None else "",
             created_at=now,
             expires_at=now + timedelta(seconds=self.hold_seconds),
             contact=command.contact,
         )
+
+    def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:
+        address = (command.contact.email,) if command.contact else ()
+        return self.ids.fingerprint(command.session_id, command.user_id, *seats, *address)
 
     def _made(self, reservation: Reservation) -> Reservation:
         """The seats are held: what is left to do."""
@@ -95,44 +97,35 @@ class PlaceHold:
         return self._remembered(reservation)
 
     def _given_back(self, reservation: Reservation, refusal: Refusal) -> Reservation:
+        """Of twins, one may be refused and the other let in, if there was room only when the second asked.
+
+        refused:  bar the hold ──► release        One item decides: who comes second to it finds the other. So no
+        let in:   remember the hold ──► 201       twin is promised seats which its twin gives back.
+        """
+        stored = self.reservations.bar(reservation.hold) if reservation.fingerprint else None
+        if stored:
+            return self._settled(stored, reservation)
         self.rows.release(reservation.hold, self.clock())
-        stored = self.reservations.find(reservation.id) if reservation.fingerprint else None
-        if stored is None:
-            raise refusal
-        return self._kept(_same_request(stored, reservation), reservation)
+        raise refusal
 
     def _finished(self, earlier: Reservation) -> Reservation:
         """What a twin began. Refused, we leave its seats alone: it gives them back itself, or was let in meanwhile."""
         self.limit_holds(earlier)
-        return self._kept(self._remembered(earlier), earlier)
-
-    def _kept(self, stored: Reservation, ours: Reservation) -> Reservation:
-        """Of twins, one may be refused and the other let in, if there was room only when the second asked.
-
-            refused:  release ──► find                 Whoever comes second sees what the first did, and both make sure
-            let in:   add ──────► hold again           that the seats are held: already so, in almost every case.
-
-        Raises SeatsUnavailable when someone else took one in between; then the reservation is closed.
-        """
-        if not _is_live(stored, ours):
-            return stored
-        try:
-            self.rows.hold(stored.hold, self.clock())
-        except SeatsTaken as taken:
-            if lost := taken.seats_of_others(stored.id):
-                self.reservations.close(stored.hold, State.CANCELLED)
-                raise SeatsUnavailable(seats=lost) from taken
-        return stored
+        return self._remembered(earlier)
 
     def _remembered(self, reservation: Reservation) -> Reservation:
-        return self._settled(self.reservations.add(reservation), reservation)
+        try:
+            return self._settled(self.reservations.add(reservation), reservation)
+        except HoldHasEnded as ended:
+            self.rows.release(reservation.hold, self.clock())
+            raise self._over(reservation) from ended
 
     def _when_taken(self, reservation: Reservation, taken: SeatsTaken) -> Reservation:
         earlier = _earlier_attempt(reservation, taken)
         may_be_stored = reservation.fingerprint and not taken.id_is_new
         stored = self.reservations.find(reservation.id) if may_be_stored else None
         if stored:
-            return self._settled(stored, earlier) if earlier else _same_request(stored, reservation)
+            return self._settled(stored, earlier) if earlier else self._answered(stored, reservation)
         if earlier:
             return self._finished(earlier) if earlier.fingerprint else self._made(earlier)
         if taken.entries_of(reservation.id):
@@ -141,9 +134,23 @@ class PlaceHold:
 
     def _settled(self, stored: Reservation, held: Reservation) -> Reservation:
         """What is stored under the id decides. If it is not what we hold seats for, or ended already, they go back."""
-        if not _is_live(stored, held):
-            self.rows.release(held.hold, self.clock())
-        return _same_request(stored, held)
+        now = self.clock()
+        if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:
+            self.rows.release(held.hold, now)
+        return self._answered(stored, held)
+
+    def _answered(self, stored: Reservation, asked: Reservation) -> Reservation:
+        if stored.fingerprint != asked.fingerprint:
+            raise IdempotencyKeyReused
+        if stored.state_at(self.clock()) in (State.EXPIRED, State.CANCELLED):
+            raise self._over(stored)
+        return stored
+
+    def _over(self, reservation: Reservation) -> Refusal:
+        """Who asks too late is told what has become of it."""
+        if reservation.state_at(self.clock()) is State.EXPIRED:
+            return ReservationExpired(reservation.id, reservation.expires_at)
+        return ReservationCancelled(reservation.id)
 
 
 def _earlier_attempt(reservation: Reservation, taken: SeatsTaken) -> Reservation | None:
@@ -158,19 +165,3 @@ def _earlier_attempt(reservation: Reservation, taken: SeatsTaken) -> Reservation
     earlier = reservation.until(entry.expires_at)
     mine = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.is_of(earlier.hold)]
     return earlier if len(mine) == len(reservation.seats) else None
-
-
-def _is_live(stored: Reservation, held: Reservation) -> bool:
-    return stored.hold == held.hold and stored.state is State.PENDING
-
-
-def _same_request(stored: Reservation, reservation: Reservation) -> Reservation:
-    if stored.fingerprint != reservation.fingerprint:
-        raise IdempotencyKeyReused
-    return stored
-
-
-def _fingerprint(command: HoldSeats, seats: tuple[str, ...]) -> str:
-    address = (command.contact.email,) if command.contact else ()
-    request = "\0".join((command.session_id, command.user_id, *seats, *address))
-    return hashlib.sha256(request.encode()).hexdigest()[:FINGERPRINT_CHARACTERS]

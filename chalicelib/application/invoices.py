@@ -29,7 +29,9 @@ class IssueInvoice:
     time_zone: str
 
     def __call__(self, sale: Event) -> None:
-        """Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
+        """What was free of charge has no invoice. Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
+        if sale.data.get("amountCents") == 0:
+            return
         invoice = self.invoices.number(self._bill(sale))
         if not invoice.filed:
             self.files.put(invoice, self.printed(invoice))
@@ -61,5 +63,5 @@ class LinkInvoice:
         reservation = self.reservations.find(reservation_id)
         if reservation is None:
             return ReservationNotFound(reservation_id)
-        bought = reservation.state is State.CONFIRMED
+        bought = reservation.state is State.CONFIRMED and not reservation.is_free
         return InvoiceNotReady(reservation_id) if bought else ReservationNotPaid(reservation_id)

@@ -22,13 +22,14 @@ from chalicelib.domain.ports import Analytics, Clock, DependencyState, Page, Que
 from chalicelib.domain.refusals import QueueOutOfReach, StoreUnavailable
 from chalicelib.domain.sessions import Session
 
+from .payments import PAYMENTS
 from .queries import CheckReadiness
 from .relay import EXPIRY, ROUTES
 from .webhooks import WEBHOOKS
 
 T = TypeVar("T")
 
-QUEUES = tuple(sorted({EXPIRY, WEBHOOKS, *(queue for queues in ROUTES.values() for queue in queues)}))
+QUEUES = tuple(sorted({EXPIRY, PAYMENTS, WEBHOOKS, *(queue for queues in ROUTES.values() for queue in queues)}))
 """Every queue with a handler of ours."""
 
 SCREENINGS = 20

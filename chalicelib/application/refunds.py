@@ -1,15 +1,17 @@
 """Money back: a payment that bought nothing, or whose screening was cancelled, is returned, once.
 
-confirmation refused ─┐
-row closed ───────────┴► payment: refund_requested ──stream──► RefundRequested ──queue──► gateway: return it
-                                                                                                │
-                         RefundCompleted ◄──stream── payment: refunded ◄────────────────────────┘
+claim came to nothing ─┐
+row closed ────────────┴► payment: refund_requested ──stream──► RefundRequested ──queue──► gateway: was it charged, for
+                                                                                           this? then return it
+                          RefundCompleted ◄──stream── payment: refunded ◄──────────────────────────┘
 
 sale ──stream──► payment: sold
+
+What the gateway does not know is asked for again, by the sweep (reconcile.py), and stays on the list until then.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chalicelib.domain.events import Event, UnreadableMessage
@@ -71,24 +73,41 @@ class SettleRefund:
 
     payments: Payments
     gateway: PaymentGateway
+    settle_payment: Callable[[Payment], None]
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises RefundRefused, StoreUnavailable, LookupError; UnreadableMessage for an event that names no payment."""
+        """Raises RefundRefused, GatewayUnavailable, StoreUnavailable, LookupError; UnreadableMessage for an event that
+        names no payment."""
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        if payment.fate is Fate.REFUND_REQUESTED:
-            self._settle(payment)
+        self.settle(payment)
 
-    def _settle(self, payment: Payment) -> None:
+    def settle(self, payment: Payment) -> None:
+        """Does nothing for what is not to be returned. Raises as above."""
+        if payment.fate is not Fate.REFUND_REQUESTED:
+            return
+        charged = payment if payment.is_charged else self._charged(payment)
+        if charged is None:
+            self.payments.count_unknown(payment, self.clock())
+        elif charged.fate is Fate.REFUND_REQUESTED:
+            self._return(charged)
+        else:
+            self.settle_payment(charged)
+
+    def _charged(self, payment: Payment) -> Payment | None:
+        """What stands once the gateway was asked what it knows: so far there is a client's word only, and that moves no
+        money. The payment may turn out to be another reservation's. None when the gateway knows of none (yet)."""
+        charge = self.gateway.charge(payment.transaction_id)
+        return self.payments.record_charge(charge) if charge else None
+
+    def _return(self, payment: Payment) -> None:
         key = f"refund-{payment.transaction_id}"
         try:
-            refund_id = self.gateway.refund(payment.transaction_id, payment.amount_cents, key)
+            refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
         except PaymentUnknown:
-            if not payment.may_be_made_up:
-                raise
-            self.payments.void(payment, self.clock())
+            self.payments.count_unknown(payment, self.clock())
             return
         stands = self.payments.settle(payment.returned(refund_id, self.clock()))
         if stands.fate is not Fate.REFUNDED:

@@ -5,12 +5,14 @@
         ├─────────► closed: every sale in it is to be returned; with the last row, SessionCancelled ─┐
         └─────────► release: SeatReleased ───────────────────────────────────────────────────────────┤
     reservation ──► its one change of state; a sale's payment is registered ─────────────────────────┤
-    payment ──────► to be returned, returned ────────────────────────────────────────────────────────┴─► ROUTES ─►
+    payment ──────► claimed: to the payments queue, which keeps it until its hold is over
+        └─────────► to be returned, returned ────────────────────────────────────────────────────────┴─► ROUTES ─►
                                                                                       a queue for each consumer
 
 A record that comes twice gives the same events with the same ids, and each consumer tolerates them twice.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,14 +27,17 @@ from chalicelib.domain.events import (
     SeatsReleased,
     SeatsSold,
 )
-from chalicelib.domain.payments import Fate, Payment, PaymentChange
+from chalicelib.domain.payments import Fate, Payment, PaymentChange, PaymentDue
 from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 
 from .cancel_session import LAST_CLOSED
+from .payments import PAYMENTS
 from .refunds import RefundSales, RegisterSale
 from .release import Expire
+
+log = logging.getLogger(__name__)
 
 EXPIRY = "expiry"
 AUDIT = "audit"
@@ -83,7 +88,7 @@ class RelayRow:
 
     def _finish_sale(self, event: SeatsSold) -> None:
         reservation = self.reservations.find(event.reservation_id)
-        if reservation and reservation.state is State.PENDING:
+        if reservation and reservation.sale is None:
             self.reservations.confirm(event.reservation_id, event.sale)
 
 
@@ -95,13 +100,19 @@ class RelayReservation:
     def __call__(self, change: ReservationChange) -> list[Outgoing]:
         """What to send. A pending reservation that TTL has deleted is expired here: its expiry message was lost."""
         if change.before and change.before.state is State.PENDING and change.after is None:
-            over = self.expire(change.before.hold)
-            return _routed(_ended(change.before, State.EXPIRED, change.occurred_at)) if over else []
-        if change.after and change.before is None:
-            return _routed(_created(change.after))
-        if change.after and change.before and change.before.state is not change.after.state:
-            self.register_sale(change.after)
-            return _routed(_ended(change.after, change.after.state, change.occurred_at))
+            return self._lapsed(change.before)
+        if change.after is None or (change.before and change.before.state is change.after.state):
+            return []
+        made = [] if change.before else _routed(_created(change.after))
+        if change.after.state is State.PENDING:
+            return made
+        self.register_sale(change.after)
+        return made + _routed(_ended(change.after, change.after.state, change.occurred_at))
+
+    def _lapsed(self, reservation: Reservation) -> list[Outgoing]:
+        if self.expire(reservation.hold):
+            return _routed(_ended(reservation, State.EXPIRED, reservation.expires_at))
+        log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
         return []
 
 
@@ -114,6 +125,8 @@ class RelayPayment:
         payment = change.after
         if payment is None or (change.before and change.before.fate is payment.fate):
             return []
+        if payment.fate is Fate.CLAIMED and payment.due_at:
+            return [Outgoing(PAYMENTS, PaymentDue(payment.transaction_id, payment.due_at))]
         if payment.fate is Fate.REFUND_REQUESTED:
             return _routed(refund_requested(payment))
         if payment.fate is Fate.REFUNDED and payment.refunded_at:
@@ -137,18 +150,21 @@ def _routed(event: Event) -> list[Outgoing]:
 
 
 def _created(reservation: Reservation) -> Event:
-    data: dict[str, str | int] = {"amountCents": _cents(reservation), "expiresAtMs": to_ms(reservation.expires_at)}
+    data: dict[str, str | int] = {"amountCents": reservation.amount_cents, "expiresAtMs": to_ms(reservation.expires_at)}
     if reservation.fingerprint:
         data["fingerprint"] = reservation.fingerprint
     return _of_reservation(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
 
 
 def _ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
+    """A stream tells whole seconds: what is written on the reservation itself is exact, and after its beginning."""
     sale = reservation.sale
     if sale is None:
-        return _of_reservation(reservation, ENDS[state], occurred_at, {})
+        ended_at = reservation.not_before(reservation.ended_at or occurred_at)
+        return _of_reservation(reservation, ENDS[state], ended_at, {})
     payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
-    return _of_reservation(reservation, ENDS[state], sale.paid_at, {"amountCents": _cents(reservation), **payment})
+    paid_at = reservation.not_before(sale.paid_at)
+    return _of_reservation(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
 
 
 def _of_reservation(
@@ -199,7 +215,7 @@ def _of_payment(payment: Payment, kind: EventType, occurred_at: datetime) -> Eve
     known = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,
-        "amountCents": payment.amount_cents,
+        "amountCents": payment.refund_cents,
         "saleId": payment.sale_id or None,
         "refundId": payment.refund_id or None,
     }
@@ -213,7 +229,3 @@ def _of_payment(payment: Payment, kind: EventType, occurred_at: datetime) -> Eve
         seats=payment.seats,
         data={name: value for name, value in known.items() if value is not None},
     )
-
-
-def _cents(reservation: Reservation) -> int:
-    return int(reservation.amount * 100)

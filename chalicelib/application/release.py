@@ -1,4 +1,10 @@
-"""Giving seats back: because the buyer cancels, or because the hold has lapsed."""
+"""Giving seats back: because the buyer cancels, or because the hold has lapsed.
+
+    row: release ──► reservation: cancelled or expired
+
+In this order: once the seats were given back, that hold can't be sold any more, nor be made again (see rows.py). So a
+reservation that says that it has ended is never paid for afterwards.
+"""
 
 from dataclasses import dataclass
 
@@ -27,17 +33,15 @@ class Cancel:
         if reservation is None:
             raise ReservationNotFound(command.reservation_id)
         if reservation.state is State.PENDING:
-            reservation = self._given_back(reservation)
+            reservation = self._give_back(reservation)
         return _cancelled(reservation)
 
-    def _given_back(self, reservation: Reservation) -> Reservation:
-        now = self.clock()
-        release = self.rows.release(reservation.hold, now)
-        if release.sale_id:
+    def _give_back(self, reservation: Reservation) -> Reservation:
+        now = reservation.not_before(self.clock())
+        if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
-        if reservation.state_at(now) is State.EXPIRED:
-            raise ReservationExpired(reservation.id, reservation.expires_at)
-        closed = self.reservations.close(reservation.hold, State.CANCELLED)
+        state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
+        closed = self.reservations.close(reservation.hold, state, now)
         if closed is None:
             raise ReservationNotFound(reservation.id)
         return closed
@@ -73,5 +77,6 @@ class Expire:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        self.reservations.close(hold, State.EXPIRED)
+        if self.reservations.close(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+            self.reservations.close(hold, State.EXPIRED, now)  # its request, which was slow, has come just before
         return True

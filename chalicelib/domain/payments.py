@@ -1,21 +1,32 @@
-"""Money: what became of each payment. It has bought a sale, or it is returned.
+"""Money: the whole life of each payment. It buys one sale, or it goes back.
 
-(none) ──► sold ──► refund_requested ──► refunded
-   └────────────────────▲      └──────► void: the gateway knows of no such payment
+              gateway says: charged          for one reservation            the row is sold
+    (none) ──────────────────────► asserted ─────────────────► claimed ─────────────────► sold
+       └───────────────────────────────────────────────────────▲  │                          │ screening cancelled
+          a client says so, where its word is enough              │ came to nothing           ▼
+                                   asserted ─────────────────────┴────────────────► refund_requested ──► refunded
+
+Each step is one conditional write on one item, so of two that meet the second finds the first. A payment is claimed
+before the row is sold, for one reservation, once and for ever; what went back, or is on its way, never buys anything.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
+from .money import CURRENCY
 from .reservations import Reservation
 
 
 class Fate(StrEnum):
+    ASSERTED = "asserted"
+    """The gateway says that it was charged, and nobody has claimed it yet."""
+    CLAIMED = "claimed"
+    """It is to buy one reservation, and nothing else any more."""
     SOLD = "sold"
     REFUND_REQUESTED = "refund_requested"
     REFUNDED = "refunded"
-    VOID = "void"
 
 
 class RefundReason(StrEnum):
@@ -25,80 +36,8 @@ class RefundReason(StrEnum):
     RESERVATION_CANCELLED = "reservation_cancelled"
     RESERVATION_UNKNOWN = "reservation_unknown"
     SCREENING_CANCELLED = "screening_cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One transaction. Without an amount (the reservation is unknown) all that was charged is meant."""
-
-    transaction_id: str
-    reservation_id: str
-    fate: Fate = Fate.SOLD
-    session_id: str = ""
-    user_id: str = ""
-    seats: tuple[str, ...] = ()
-    amount_cents: int | None = None
-    sale_id: str = ""
-    """Of the sale that it has bought, also when it was returned later."""
-    sold_at: datetime | None = None
-    reason: RefundReason | None = None
-    requested_at: datetime | None = None
-    refund_id: str = ""
-    refunded_at: datetime | None = None
-
-    def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
-        return replace(self, fate=Fate.REFUND_REQUESTED, reason=reason, requested_at=now)
-
-    def returned(self, refund_id: str, now: datetime) -> "Payment":
-        return replace(self, fate=Fate.REFUNDED, refund_id=refund_id, refunded_at=now)
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """For a log: ids, and no person."""
-        names = ("transaction_id", "reservation_id", "session_id", "fate", "reason", "sale_id", "refund_id")
-        return {name: value for name in names if (value := getattr(self, name))}
-
-    @property
-    def may_be_made_up(self) -> bool:
-        """Anybody can confirm a reservation that never was, with a transaction that never was."""
-        return self.reason is RefundReason.RESERVATION_UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentChange:
-    """What the payments' stream tells: None before it was known, None after it was deleted."""
-
-    before: Payment | None
-    after: Payment | None
-
-
-def payment_of_sale(reservation: Reservation) -> Payment | None:
-    """The payment that bought a confirmed reservation; None for any other."""
-    sale = reservation.sale
-    if sale is None:
-        return None
-    return replace(_payment(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
-
-
-def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """To be returned: the reservation was not to be had for it."""
-    return _payment(transaction_id, reservation).to_be_returned(reason, now)
-
-
-def payment_for_unknown(transaction_id: str, reservation_id: str, now: datetime) -> Payment:
-    """To be returned: nobody knows what it was to buy, nor what was charged."""
-    return Payment(transaction_id, reservation_id).to_be_returned(RefundReason.RESERVATION_UNKNOWN, now)
-
-
-def _payment(transaction_id: str, reservation: Reservation) -> Payment:
-    return Payment(
-        transaction_id,
-        reservation.id,
-        session_id=reservation.session_id,
-        user_id=reservation.user_id,
-        seats=reservation.seats,
-        amount_cents=int(reservation.amount * 100),
-    )
+    WRONG_AMOUNT = "wrong_amount"
+    """What was charged is not what the reservation costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +54,117 @@ class Charge:
     currency: str
     charged_at: datetime
     refunded_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One transaction. `amount_cents` is what its reservation costs; None while that is not known.
+
+    `charged_cents`, `charged_currency` and `charged_at` are the gateway's word; nothing while it has said nothing.
+    """
+
+    transaction_id: str
+    reservation_id: str
+    fate: Fate = Fate.SOLD
+    session_id: str = ""
+    user_id: str = ""
+    seats: tuple[str, ...] = ()
+    amount_cents: int | None = None
+    currency: str = CURRENCY
+    method: str = ""
+    claimed_at: datetime | None = None
+    due_at: datetime | None = None
+    """When the claimed hold lapses: until then its payment is a sale, or on its way back soon after."""
+    charged_cents: int | None = None
+    charged_currency: str = ""
+    charged_at: datetime | None = None
+    sale_id: str = ""
+    """Of the sale that it has bought, also when it was returned later."""
+    sold_at: datetime | None = None
+    reason: RefundReason | None = None
+    requested_at: datetime | None = None
+    refund_id: str = ""
+    refunded_at: datetime | None = None
+    asked: int = 0
+    """So many times the gateway was asked to return it, and knew of no such payment."""
+    asked_at: datetime | None = None
+
+    def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
+        return replace(self, fate=Fate.REFUND_REQUESTED, reason=reason, requested_at=now)
+
+    def returned(self, refund_id: str, now: datetime) -> "Payment":
+        return replace(self, fate=Fate.REFUNDED, refund_id=refund_id, refunded_at=now)
+
+    @property
+    def amount(self) -> Decimal:
+        """What its reservation costs, in the currency's unit; nothing where that is not known."""
+        return Decimal(self.amount_cents or 0) / 100
+
+    @property
+    def is_charged(self) -> bool:
+        """The gateway has said that it was paid."""
+        return self.charged_at is not None
+
+    @property
+    def refund_cents(self) -> int | None:
+        """What is to go back: what was charged, as far as that is known."""
+        return self.amount_cents if self.charged_cents is None else self.charged_cents
+
+    def pays(self, reservation: Reservation) -> bool:
+        """Whether what was charged is what the reservation costs."""
+        return (self.charged_cents, self.charged_currency) == (reservation.amount_cents, CURRENCY)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For a log: ids, and no person."""
+        names = ("transaction_id", "reservation_id", "session_id", "fate", "reason", "sale_id", "refund_id")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChange:
+    """What the payments' stream tells: None before it was known, None after it was deleted."""
+
+    before: Payment | None
+    after: Payment | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDue:
+    """A claimed payment is to be looked at when its hold is over: has it bought something?"""
+
+    transaction_id: str
+    due_at: datetime
+
+
+def claim_on(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
+    """The payment, as it is to buy the reservation."""
+    payment = _payment(transaction_id, reservation)
+    return replace(payment, fate=Fate.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
+
+
+def payment_of_sale(reservation: Reservation) -> Payment | None:
+    """The payment that bought a confirmed reservation; None for any other, and where nothing was paid."""
+    sale = reservation.sale
+    if sale is None or reservation.is_free:
+        return None
+    return replace(_payment(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
+
+
+def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
+    """To be returned: the reservation was not to be had for it."""
+    return _payment(transaction_id, reservation).to_be_returned(reason, now)
+
+
+def _payment(transaction_id: str, reservation: Reservation) -> Payment:
+    return Payment(
+        transaction_id,
+        reservation.id,
+        session_id=reservation.session_id,
+        user_id=reservation.user_id,
+        seats=reservation.seats,
+        amount_cents=reservation.amount_cents,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +188,4 @@ class RefundRefused(Exception):
 
 
 class PaymentUnknown(RefundRefused):
-    """The gateway knows of no such payment."""
+    """The gateway knows of no such payment. It may know of it later."""

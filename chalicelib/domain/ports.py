@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .events import Event
-from .payments import Charge, Payment, PaymentIntent
+from .payments import Charge, Payment, PaymentDue, PaymentIntent
 from .reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
 from .sessions import Session
 
@@ -46,8 +46,8 @@ class Ids(Protocol):
         """Unguessable. The same user and key give the same id on every instance; without a key each call is new."""
         ...
 
-    def may_be_reservation(self, text: str) -> bool:
-        """Whether the text has the form of a reservation's id. That there ever was one is not said."""
+    def fingerprint(self, *parts: str) -> str:
+        """Tells requests apart that came with one idempotency key. Without our secret nobody can guess the parts."""
         ...
 
     def sale(self, reservation_id: str, transaction_id: str) -> str:
@@ -85,6 +85,9 @@ class Rows(Protocol):
     def hold(self, hold: Hold, now: datetime) -> None:
         """Takes the seats, all or none: each must be free, or its earlier hold lapsed.
 
+        On one seat each hold expires later than the one before it. So a hold that was given back can't be made again,
+        whoever repeats the request, however late.
+
         Raises SeatsTaken, and RowsClosed once the screening is cancelled.
         """
         ...
@@ -105,6 +108,10 @@ class Rows(Protocol):
 
         Raises RowsClosed, with the same entries, once the screening is cancelled.
         """
+        ...
+
+    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        """The sales, by reservation, in the rows that were last written between these moments. Consistent."""
         ...
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
@@ -131,7 +138,20 @@ class SeatCache(Protocol):
 
 class Reservations(Protocol):
     def add(self, reservation: Reservation) -> Reservation:
-        """Remembers the reservation unless its id is known. Gives what is stored: this one, or the earlier one."""
+        """Remembers the reservation unless its id is known. Gives what is stored: this one, or the earlier one.
+
+        Raises HoldHasEnded when this hold was barred.
+        """
+        ...
+
+    def bar(self, hold: Hold) -> Reservation | None:
+        """From now on neither this hold nor an earlier one under its id can be remembered. Gives what is stored under
+        the id, which stays as it is; None when nothing was.
+        """
+        ...
+
+    def restore(self, reservation: Reservation) -> Reservation:
+        """Writes down a sale whose reservation is gone, in a stroke. Gives what is stored: this one, or the other."""
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
@@ -139,11 +159,15 @@ class Reservations(Protocol):
         ...
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        """Moves a pending reservation to confirmed. Gives what is stored then; None when there is none."""
+        """Writes down that the rows have sold its seats; the first sale stays. Whatever else stood there gives way: the
+        row decides. Gives what is stored then; None when there is none."""
         ...
 
-    def close(self, hold: Hold, state: State) -> Reservation | None:
-        """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then."""
+    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then.
+
+        Only once the rows have none of the hold's seats any more, so that none can be sold after it.
+        """
         ...
 
     def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
@@ -177,27 +201,43 @@ class RateLimiter(Protocol):
 
 
 class Payments(Protocol):
-    """What became of each transaction's money. Every write gives what stands for the transaction after it."""
+    """The life of each payment. Every write gives what stands for the transaction after it."""
 
     def find(self, transaction_id: str) -> Payment | None:
         """Consistent."""
         ...
 
+    def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+        """For its reservation and amount, once and for ever. Gives what stands then: this claim, or what is in its way.
+
+        With `charged_only` the gateway must have said that exactly this was charged for it; None when it has said
+        nothing. Claiming again for the same reservation is harmless.
+        """
+        ...
+
+    def record_charge(self, charge: Charge) -> Payment:
+        """The gateway's word, once. It overrules what a client has claimed of it, but not a sale nor a refund."""
+        ...
+
     def register_sale(self, payment: Payment) -> Payment:
-        """The payment has bought this sale. It takes the place of a request to return it which nobody has settled."""
+        """The payment has bought this sale, unless it has bought something else or went back."""
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """To be returned, if nothing is known of the transaction yet. What has bought a sale also if it stands for this
-        very sale, or is to be returned for nothing: its sale was not told of yet."""
+        """To be returned, if it is for this reservation and has bought nothing, or nothing is known of it; what has
+        bought a sale, only if it stands for this very sale."""
         ...
 
     def settle(self, payment: Payment) -> Payment:
         """It was returned, if that was requested. Raises LookupError when nothing is known of it."""
         ...
 
-    def void(self, payment: Payment, now: datetime) -> Payment:
-        """There is no such payment, if its return was requested. It is forgotten after some time."""
+    def count_unknown(self, payment: Payment, now: datetime) -> Payment:
+        """The gateway was asked to return it, and knows of no such payment (yet). Raises LookupError."""
+        ...
+
+    def outstanding(self) -> Iterable[Payment]:
+        """Those that are still to be returned, oldest first. Follows the writes by some milliseconds."""
         ...
 
 
@@ -244,10 +284,11 @@ class GatewayMessages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for a queue: a hold, which waits until it lapses; an event for a consumer; a webhook's delivery."""
+    """A message for a queue: a hold, which waits until it lapses; a claimed payment, which waits for its hold; what the
+    gateway said; an event for a consumer; a webhook's delivery."""
 
     queue: str
-    content: Hold | Event | Delivery
+    content: Hold | PaymentDue | Charge | Event | Delivery
 
 
 class Outbox(Protocol):

@@ -11,7 +11,7 @@ class Refusal(Exception):
     """The request was understood and is refused. Nothing has changed for it."""
 
     refund_reason: RefundReason | None = None
-    """Set where the client says that a payment was taken which bought nothing: it is returned, for this reason."""
+    """Set where a payment buys nothing by it: if it is one, it is returned, for this reason."""
 
 
 @dataclass(eq=False)
@@ -90,13 +90,52 @@ class SessionCancelled(Refusal):
     session_id: str
 
 
-# Payments that bought nothing. A dataclass takes only what is annotated for a field.
+@dataclass(eq=False)
+class TransactionMissing(Refusal):
+    """The reservation costs something, and the confirmation names no payment."""
+
+    reservation_id: str
 
 
 @dataclass(eq=False)
-class PaymentForUnknown(ReservationNotFound):
-    refund_reason = RefundReason.RESERVATION_UNKNOWN
+class NothingToPay(Refusal):
+    """The reservation is free of charge: it is confirmed without a payment."""
+
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class PaymentsUnavailable(Refusal):
+    """The payment gateway did not answer, or none is set up."""
+
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class PaymentNotReceived(Refusal):
+    """The gateway has not said (yet) that it was paid. Nothing has happened: asking again is what to do."""
+
+    reservation_id: str
     transaction_id: str
+
+
+@dataclass(eq=False)
+class PaymentAlreadyUsed(Refusal):
+    """The transaction is for something else, or has bought it already."""
+
+    reservation_id: str
+    transaction_id: str
+
+
+@dataclass(eq=False)
+class PaymentReturned(Refusal):
+    """The transaction's money went back, or is on its way: it buys nothing any more."""
+
+    reservation_id: str
+    transaction_id: str
+
+
+# Payments that bought nothing. A dataclass takes only what is annotated for a field.
 
 
 @dataclass(eq=False)

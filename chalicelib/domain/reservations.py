@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+SHORTEST = timedelta(milliseconds=1)
+"""Moments are whole milliseconds."""
 
 
 class State(StrEnum):
@@ -63,6 +66,21 @@ class Reservation:
     contact: Contact | None = None
     refunded_at: datetime | None = None
     """When what was paid for it went back: its screening was cancelled. It stays confirmed, and in the history."""
+    ended_at: datetime | None = None
+    """When it was cancelled, or found to have expired."""
+
+    @property
+    def is_free(self) -> bool:
+        """Free of charge: there is no payment, no refund and no invoice."""
+        return not self.amount
+
+    @property
+    def amount_cents(self) -> int:
+        return int(self.amount * 100)
+
+    def not_before(self, moment: datetime) -> datetime:
+        """The moment, or the first one after this reservation was made: instances' clocks differ, its story is one."""
+        return max(moment, self.created_at + SHORTEST)
 
     def state_at(self, now: datetime) -> State:
         """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""
@@ -126,6 +144,10 @@ class SeatsTaken(Exception):
         """The id of the sale by which the reservation owns seats here, if it does."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
+
+
+class HoldHasEnded(Exception):
+    """A hold is over before its reservation was remembered: its seats were given back, or are being given back."""
 
 
 class RowsClosed(SeatsTaken):

@@ -1,10 +1,11 @@
-"""What messages look like on the wire between our queues: versioned JSON, for events, holds and deliveries."""
+"""Messages between our queues, as versioned JSON: events, holds, payments and deliveries."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
+from chalicelib.domain.payments import Charge, PaymentDue
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 from chalicelib.domain.webhooks import Delivery
@@ -12,7 +13,7 @@ from chalicelib.domain.webhooks import Delivery
 VERSION = 1
 
 
-def to_body(content: Hold | Event | Delivery) -> str:
+def to_body(content: Hold | PaymentDue | Charge | Event | Delivery) -> str:
     return json.dumps({"version": VERSION, **_to_wire(content)})
 
 
@@ -34,6 +35,15 @@ def hold_in(record: Mapping[str, Any]) -> Hold:
 def event_in(record: Mapping[str, Any]) -> Event:
     """The event in an SQS record. Raises UnreadableMessage."""
     return event_from_wire(_wire_in(record))
+
+
+def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
+    """What is due of a payment, or what the gateway said of it, in an SQS record. Raises UnreadableMessage."""
+    wire = _wire_in(record)
+    try:
+        return _charge_from_wire(wire["charge"]) if "charge" in wire else _due_from_wire(wire["due"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UnreadableMessage(f"no payment: {error!r}") from error
 
 
 def delivery_in(record: Mapping[str, Any]) -> Delivery:
@@ -75,10 +85,14 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
         raise UnreadableMessage(f"no event: {error!r}") from error
 
 
-def _to_wire(content: Hold | Event | Delivery) -> dict[str, Any]:
+def _to_wire(content: Hold | PaymentDue | Charge | Event | Delivery) -> dict[str, Any]:
     match content:
         case Hold():
             return _hold_to_wire(content)
+        case PaymentDue():
+            return {"due": {"transactionId": content.transaction_id, "dueAtMs": to_ms(content.due_at)}}
+        case Charge():
+            return {"charge": _charge_to_wire(content)}
         case Event():
             return event_to_wire(content)
         case Delivery():
@@ -97,6 +111,32 @@ def _hold_to_wire(hold: Hold) -> dict[str, Any]:
         "expiresAtMs": to_ms(hold.expires_at),
         "fingerprint": hold.fingerprint,
     }
+
+
+def _charge_to_wire(charge: Charge) -> dict[str, Any]:
+    return {
+        "transactionId": charge.transaction_id,
+        "reservationId": charge.reservation_id,
+        "amountCents": charge.amount_cents,
+        "currency": charge.currency,
+        "chargedAtMs": to_ms(charge.charged_at),
+        "refundedCents": charge.refunded_cents,
+    }
+
+
+def _charge_from_wire(wire: Mapping[str, Any]) -> Charge:
+    return Charge(
+        transaction_id=str(wire["transactionId"]),
+        reservation_id=str(wire["reservationId"]),
+        amount_cents=int(wire["amountCents"]),
+        currency=str(wire["currency"]),
+        charged_at=from_ms(int(wire["chargedAtMs"])),
+        refunded_cents=int(wire["refundedCents"]),
+    )
+
+
+def _due_from_wire(wire: Mapping[str, Any]) -> PaymentDue:
+    return PaymentDue(str(wire["transactionId"]), from_ms(int(wire["dueAtMs"])))
 
 
 def _wire_in(record: Mapping[str, Any]) -> Mapping[str, Any]:

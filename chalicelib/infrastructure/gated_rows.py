@@ -64,6 +64,9 @@ class GatedRows:
         except RedisUnavailable:
             return self.rows.occupancy(session)
 
+    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        return self.rows.sales_between(session, since, until)
+
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         standing = self.rows.close(session_id, row, now)
         self._tell(lambda: self.cache.learn(session_id, {}, now, changed=True))

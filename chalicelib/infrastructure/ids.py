@@ -9,6 +9,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 BUYER_CHARACTERS = 11
+FINGERPRINT_CHARACTERS = 12
+"""48 bits: it only has to tell the few requests apart that one user sends with one key."""
 _PREFIX = "res-"
 _RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
@@ -32,8 +34,8 @@ class SecretIds:
         own = secrets.token_bytes(16) if key is None else self._derived("reservation", user_id, key)
         return f"{_PREFIX}{buyer_of_user(user_id)}{_text(own)}"
 
-    def may_be_reservation(self, text: str) -> bool:
-        return _looks_right(text)
+    def fingerprint(self, *parts: str) -> str:
+        return self._derived("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
 
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_text(self._derived('sale', reservation_id, transaction_id))}"

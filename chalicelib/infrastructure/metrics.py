@@ -26,6 +26,10 @@ class Metrics:
         opened = int(change.state is State.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
+    def money_to_look_at(self, findings: int) -> None:
+        """MoneyToLookAt is how many payments and sales don't agree, or wait for too long."""
+        self._write({"Stage": self.stage}, {"MoneyToLookAt": findings})
+
     def _write(self, dimensions: dict[str, str], values: dict[str, int], **facts: int) -> None:
         metrics = [{"Name": metric, "Unit": "Count"} for metric in values]
         directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}

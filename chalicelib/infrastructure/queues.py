@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.payments import PaymentDue
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold
 
@@ -129,10 +130,12 @@ def _batches(positions: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _delay(message: Outgoing, now: datetime) -> int:
-    if not isinstance(message.content, Hold):
-        return 0
-    delay = math.ceil((message.content.expires_at - now).total_seconds()) + MARGIN_SECONDS
-    return min(max(delay, 0), LONGEST_DELAY_SECONDS)
+    match message.content:
+        case Hold(expires_at=moment) | PaymentDue(due_at=moment):
+            delay = math.ceil((moment - now).total_seconds()) + MARGIN_SECONDS
+            return min(max(delay, 0), LONGEST_DELAY_SECONDS)
+        case _:
+            return 0
 
 
 def _queue(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,8 @@
-"""Reservations in DynamoDB, each beside its buyer's others, so that purchases are read consistently."""
+"""Reservations in DynamoDB, each beside its buyer's others, so that purchases are read consistently.
+
+Under an id whose hold ended before it was remembered lies a bar: {barred_ms: the hold's expiry}. It counts as nothing,
+but that this hold can't be remembered any more.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Page
-from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
+from chalicelib.domain.reservations import Contact, Hold, HoldHasEnded, Reservation, Sale, State
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 
 from .cursors import from_cursor, to_cursor
@@ -29,9 +33,28 @@ class DynamoReservations:
     table_name: str
 
     def add(self, reservation: Reservation) -> Reservation:
-        item = _item(reservation).serialize()
         try:
-            self._table.put(_key(reservation.id), Item=item, ConditionExpression="attribute_not_exists(id)")
+            self._put(reservation.hold, _item(reservation).serialize())
+        except ConditionFailed as failed:
+            if stored := _stored(failed):
+                return stored
+            raise HoldHasEnded(reservation.id) from failed
+        return reservation
+
+    def bar(self, hold: Hold) -> Reservation | None:
+        forgotten_at = {"N": str(to_ms(hold.expires_at + REMEMBERED) // 1000)}
+        bar = {**_key(hold.reservation_id), "barred_ms": {"N": str(to_ms(hold.expires_at))}, "ttl": forgotten_at}
+        try:
+            self._put(hold, bar)
+        except ConditionFailed as failed:
+            return _stored(failed)
+        return None
+
+    def restore(self, reservation: Reservation) -> Reservation:
+        item = _item(reservation).serialize()
+        nothing_is_remembered = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
+        try:
+            self._table.put(_key(reservation.id), Item=item, ConditionExpression=nothing_is_remembered)
         except ConditionFailed as failed:
             return _stored(failed) or reservation
         return reservation
@@ -46,8 +69,8 @@ class DynamoReservations:
         return self._change(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
-            " paid_at = :paid REMOVE #ttl",
-            "#state = :pending",
+            " paid_at = :paid REMOVE #ttl, ended_at_ms",
+            "attribute_exists(#state) AND attribute_not_exists(sale_id)",
             names={"#ttl": "ttl"},
             values={
                 ":state": {"S": State.CONFIRMED},
@@ -58,13 +81,18 @@ class DynamoReservations:
             },
         )
 
-    def close(self, hold: Hold, state: State) -> Reservation | None:
+    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._change(
             hold.reservation_id,
-            "SET #state = :state",
+            "SET #state = :state, ended_at_ms = :now",
             "#state = :pending AND expires_at_ms = :expires",
             names={},
-            values={":state": {"S": state}, ":expires": {"N": str(to_ms(hold.expires_at))}},
+            values={
+                ":pending": {"S": State.PENDING},
+                ":state": {"S": state},
+                ":expires": {"N": str(to_ms(hold.expires_at))},
+                ":now": {"N": str(to_ms(now))},
+            },
         )
 
     def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
@@ -96,21 +124,30 @@ class DynamoReservations:
                 UpdateExpression=change,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#state": "state", **names},
-                ExpressionAttributeValues={":pending": {"S": State.PENDING}, **values},
+                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
             )
         except ConditionFailed as failed:
             return _stored(failed)
         return reservation_of(item)
 
+    def _put(self, hold: Hold, item: Item) -> None:
+        """Where nothing lies, or a bar of an earlier hold. Raises ConditionFailed."""
+        self._table.put(
+            _key(hold.reservation_id),
+            Item=item,
+            ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",
+            ExpressionAttributeValues={":expires": {"N": str(to_ms(hold.expires_at))}},
+        )
+
     @property
     def _table(self) -> Table:
         return Table(self.client, self.table_name)
 
 
-def reservation_of(item: Mapping[str, Any]) -> Reservation:
-    """The reservation that an item, or a stream record's image of one, stands for."""
-    return _reservation(ReservationItem.from_raw_data(dict(item)))
+def reservation_of(item: Mapping[str, Any]) -> Reservation | None:
+    """The reservation that an item, or a stream record's image of one, stands for; None for a bar."""
+    return None if "barred_ms" in item else _reservation(ReservationItem.from_raw_data(dict(item)))
 
 
 def _stored(failed: ConditionFailed) -> Reservation | None:
@@ -118,6 +155,7 @@ def _stored(failed: ConditionFailed) -> Reservation | None:
 
 
 def _item(reservation: Reservation) -> ReservationItem:
+    sale = reservation.sale
     return ReservationItem(
         buyer_of_reservation(reservation.id),
         reservation.id,
@@ -125,12 +163,16 @@ def _item(reservation: Reservation) -> ReservationItem:
         movie_title=reservation.movie_title,
         user_id=reservation.user_id,
         seats=list(reservation.seats),
-        amount_cents=int(reservation.amount * 100),
+        amount_cents=reservation.amount_cents,
         fingerprint=reservation.fingerprint or None,
         created_at_ms=to_ms(reservation.created_at),
         expires_at_ms=to_ms(reservation.expires_at),
         state=reservation.state,
-        ttl=to_ms(reservation.expires_at + REMEMBERED) // 1000,
+        ttl=None if sale else to_ms(reservation.expires_at + REMEMBERED) // 1000,
+        sale_id=sale.id if sale else None,
+        transaction_id=(sale.transaction_id or None) if sale else None,
+        payment_method=(sale.payment_method or None) if sale else None,
+        paid_at=to_iso(sale.paid_at) if sale else None,
         email=reservation.contact.email if reservation.contact else None,
         language=reservation.contact.language if reservation.contact else None,
     )
@@ -151,6 +193,7 @@ def _reservation(item: ReservationItem) -> Reservation:
         sale=_sale(item),
         contact=Contact(item.email, item.language or "") if item.email else None,
         refunded_at=from_iso(item.refunded_at) if item.refunded_at else None,
+        ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
 

@@ -3,8 +3,13 @@
 A seat's entry in the row's `seats` through time:
 
     (none) ──hold──► {r, x, f} ──sell──► {r, s}        r: reservation; x: expiry in ms; f: fingerprint; s: sale
-      ▲                  │
-      └─ cancel, expire ─┘     Once x has come, the entry counts as none, in every condition and every view.
+                       ▲    │
+                  hold │    │ cancel, expire           Once x has come, the entry counts as none, in every condition
+                       │    ▼                          and every view.
+                        {z}                            z: expiry of the last hold that was given back; a free seat
+
+A seat's x and z only ever grow: a hold needs a later expiry than the one before it. So each hold of a seat is made once
+at most, and a request that the client library repeats minutes later can't bring back what was given back meanwhile.
 
 Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems, rows in the order of their ids.
 A closed row refuses hold and sell; cancel and expire still give back.
@@ -26,6 +31,7 @@ from .dynamodb import (
     ConditionFailed,
     Item,
     Table,
+    WriteConflict,
     consistent_items,
     outages_as_refusals,
     when_free_of_conflict,
@@ -45,7 +51,7 @@ class DynamoRows:
     sleep: Callable[[float], None] = time.sleep
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        values = {":now": _number(now), ":new": _held_entry(hold)}
+        values = {":now": _number(now), ":expires": _number(hold.expires_at), ":new": _held_entry(hold)}
         self._write(
             now,
             [
@@ -83,12 +89,18 @@ class DynamoRows:
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        keys = [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
-        items = list(consistent_items(self.client, self.table_name, keys))
+        items = list(consistent_items(self.client, self.table_name, self._keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in entries_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
+
+    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        items = consistent_items(self.client, self.table_name, self._keys(session))
+        entries = (
+            entry for item in items if since <= _written_at(item) <= until for entry in entries_in(item).values()
+        )
+        return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         event = event_attribute(RowClosed(session_id, row, (), now))
@@ -107,7 +119,11 @@ class DynamoRows:
     def free_or_lapsed(self, seat: str) -> str:
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.given_back_before(seat)} OR {hold_has_lapsed})"
+
+    def given_back_before(self, seat: str) -> str:
+        """An earlier hold was given back, not this one."""
+        return f"{seat}.z < :expires"
 
     def this_hold_and_live(self, seat: str) -> str:
         is_this_hold = f"{seat} = :hold"
@@ -115,6 +131,9 @@ class DynamoRows:
         return f"({is_this_hold} AND {has_not_lapsed})"
 
     # One row, or several.
+
+    def _keys(self, session: Session) -> list[Item]:
+        return [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
 
     def _close(self, id_: str, now: datetime, event: Item) -> Item:
         """Raises ConditionFailed where it is closed already."""
@@ -161,7 +180,11 @@ class DynamoRows:
             row_id(hold.session_id, row),
             hold.seats,
             lambda seat: f"{seat} = :hold",
-            {":hold": _held_entry(hold), ":event": event_attribute(_released(hold, now))},
+            {
+                ":hold": _held_entry(hold),
+                ":new": _free_again_entry(hold),
+                ":event": event_attribute(_released(hold, now)),
+            },
         )
         try:
             when_free_of_conflict(lambda: self._update(write), self.sleep)
@@ -181,7 +204,7 @@ class DynamoRows:
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """One row's share of a write: `change` sets the seats to :new or removes them, if `condition` holds for each."""
+    """One row's share of a write: sets the seats to :new, if `condition` holds for each."""
 
     row_id: str
     seats: tuple[str, ...]
@@ -198,17 +221,13 @@ class _SeatsWrite:
         names = {f"#s{number}": seat for number, seat in enumerate(self.seats)}
         paths = [f"seats.{name}" for name in names]
         row, row_names = ([self.row_condition], {"#closed": "closed"}) if self.row_condition else ([], {})
+        changes = ", ".join([*(f"{path} = :new" for path in paths), "#event = :event"])
         return {
-            "UpdateExpression": self._expression(paths),
+            "UpdateExpression": f"SET {changes} ADD version :one",
             "ConditionExpression": " AND ".join([*row, *map(self.condition, paths)]),
             "ExpressionAttributeNames": {**names, **row_names, "#event": "event"},
             "ExpressionAttributeValues": {**self.values, ":one": {"N": "1"}},
         }
-
-    def _expression(self, paths: Iterable[str]) -> str:
-        if not self.row_condition:
-            return f"REMOVE {', '.join(paths)} SET #event = :event ADD version :one"
-        return f"SET {', '.join(f'{path} = :new' for path in paths)}, #event = :event ADD version :one"
 
 
 class _Refused(Exception):
@@ -220,13 +239,21 @@ class _Refused(Exception):
 
 
 def _why(reasons: Sequence[Mapping[str, Any]]) -> Exception:
+    """A conflict is tried again before anything is concluded: what it is with may change what the others say."""
+    codes = {reason["Code"] for reason in reasons}
     refused = [reason.get("Item", {}) for reason in reasons if reason["Code"] == "ConditionalCheckFailed"]
+    if "TransactionConflict" in codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+        return WriteConflict()
     return _Refused(refused) if refused else why_cancelled(reasons)
 
 
 def _in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
     entries = {seat: entry for item in items for seat, entry in entries_in(item).items() if seat in seats}
     return in_force(entries, now)
+
+
+def _written_at(item: Item) -> datetime:
+    return from_ms(int(item["event"]["M"]["at"]["N"])) if "event" in item else from_ms(0)
 
 
 def row_state(record: Mapping[str, Any]) -> RowState | None:
@@ -241,7 +268,7 @@ def row_state(record: Mapping[str, Any]) -> RowState | None:
 def entries_in(item: Item) -> dict[str, Occupancy]:
     """What stands in a row's item, or in a stream record's image of one. Lapsed holds may be among it."""
     seats: Item = item.get("seats", {}).get("M", {})
-    return {seat: _entry(entry["M"]) for seat, entry in seats.items()}
+    return {seat: _entry(entry["M"]) for seat, entry in seats.items() if "r" in entry["M"]}
 
 
 def _entry(entry: Item) -> Occupancy:
@@ -253,6 +280,10 @@ def _entry(entry: Item) -> Occupancy:
 def _held_entry(hold: Hold) -> Item:
     fingerprint = {"f": {"S": hold.fingerprint}} if hold.fingerprint else {}
     return {"M": {"r": {"S": hold.reservation_id}, "x": _number(hold.expires_at), **fingerprint}}
+
+
+def _free_again_entry(hold: Hold) -> Item:
+    return {"M": {"z": _number(hold.expires_at)}}
 
 
 def _number(moment: datetime) -> Item:

@@ -95,6 +95,7 @@ class ReservationItem(Model):
     email = UnicodeAttribute(null=True)
     language = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
+    ended_at_ms = NumberAttribute(null=True)
 
     purchases = Purchases()
 
@@ -125,18 +126,25 @@ class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """What became of one transaction's money: see payments.py. `ttl` is there only where there was no such payment."""
+    """The life of one transaction: see payments.py. `charged_…` is the gateway's word, all else is ours."""
 
     class Meta(SessionItem.Meta):
         table_name = "payments"
 
     transaction_id = UnicodeAttribute(hash_key=True)
-    reservation_id = UnicodeAttribute()
+    reservation_id = UnicodeAttribute(null=True)
     fate = UnicodeAttribute()
     session_id = UnicodeAttribute(null=True)
     user_id = UnicodeAttribute(null=True)
-    seats: ListAttribute[str] = ListAttribute(default=list)
+    seats: ListAttribute[str] = ListAttribute(null=True)
     amount_cents = NumberAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    method = UnicodeAttribute(null=True)
+    claimed_at = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    charged_cents = NumberAttribute(null=True)
+    charged_currency = UnicodeAttribute(null=True)
+    charged_at = UnicodeAttribute(null=True)
     sale_id = UnicodeAttribute(null=True)
     sold_at = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
@@ -144,7 +152,8 @@ class PaymentItem(Model):
     outstanding = UnicodeAttribute(null=True)
     refund_id = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
-    ttl = NumberAttribute(null=True)
+    asked = NumberAttribute(null=True)
+    asked_at = UnicodeAttribute(null=True)
 
     by_request = Outstanding()
 

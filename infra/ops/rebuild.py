@@ -132,7 +132,7 @@ class Screening:
     def reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = consistent_items(self.client, self.table("reservations"), keys)
-        return {found.id: found for found in map(reservation_of, items)}
+        return {found.id: found for found in map(reservation_of, items) if found}
 
 
 # The proof

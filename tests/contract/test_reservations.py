@@ -25,7 +25,7 @@ def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) ->
 
 
 def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
-    ended = backend.reservations.close(reservation.hold, state)
+    ended = backend.reservations.close(reservation.hold, state, NOW)
     assert ended
     return ended
 
@@ -117,7 +117,7 @@ def test_an_unknown_reservation_is_not_confirmed(backend: Backend) -> None:
 def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None:
     reservation = backend.reservations.add(a_reservation())
 
-    assert backend.reservations.close(reservation.hold, state) == replace(reservation, state=state)
+    assert backend.reservations.close(reservation.hold, state, NOW) == replace(reservation, state=state)
     assert backend.reservations.find(reservation.id) == replace(reservation, state=state)
 
 
@@ -125,7 +125,7 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
     reservation = backend.reservations.add(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
-    assert backend.reservations.close(reservation.hold, State.EXPIRED) == cancelled
+    assert backend.reservations.close(reservation.hold, State.EXPIRED, NOW) == cancelled
     assert backend.reservations.find(reservation.id) == cancelled
 
 
@@ -133,7 +133,7 @@ def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
     reservation = backend.reservations.add(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.close(reservation.hold, State.EXPIRED) == sold
+    assert backend.reservations.close(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
@@ -146,7 +146,7 @@ def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Back
 def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.close(unknown.hold, State.EXPIRED) is None
+    assert backend.reservations.close(unknown.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.find(unknown.id) is None
 
 

@@ -104,7 +104,7 @@ def test_a_late_payment_does_not_take_the_seat_from_its_next_holder(cinema: Cine
     with pytest.raises(LatePayment):
         cinema.confirm(late.id)
 
-    assert cinema.confirm(next_holder.id).state is State.CONFIRMED
+    assert cinema.confirm(next_holder.id, "tx-2").state is State.CONFIRMED
 
 
 def test_a_payment_for_a_cancelled_reservation_is_refused_loudly(cinema: Cinema) -> None:

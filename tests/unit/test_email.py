@@ -223,14 +223,3 @@ def test_a_resend_in_another_language_is_the_same_request(office: Office) -> Non
     first = office.cinema.hold("A1", key="k1", contact=ANA)
 
     assert office.cinema.hold("A1", key="k1", contact=Contact(ANA.email, "en")) == first
-
-
-def test_a_key_of_before_there_were_addresses_still_works(office: Office) -> None:
-    """Without an address the fingerprint is what it always was."""
-    assert office.cinema.hold("A1", key="k1").fingerprint == a_fingerprint_of_old(office.cinema.session.id)
-
-
-def a_fingerprint_of_old(session_id: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(f"{session_id}\0ana\0A1".encode()).hexdigest()[:12]

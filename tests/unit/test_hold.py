@@ -8,12 +8,14 @@ import pytest
 
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
+    ReservationCancelled,
+    ReservationExpired,
     SeatsNotFound,
     SeatsUnavailable,
     SessionNotFound,
     TooManySeats,
 )
-from chalicelib.domain.reservations import State
+from chalicelib.domain.reservations import SeatsTaken, State
 from tests.builders import HOLD_SECONDS, MAX_SEATS, NOW, Cinema, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -132,22 +134,68 @@ def test_a_resend_may_name_the_seats_in_another_order(cinema: Cinema) -> None:
     assert cinema.hold("A2", "A1", "A2", key="k") == first
 
 
-def test_a_resend_after_the_lapse_gets_the_first_answer_and_holds_nothing(cinema: Cinema) -> None:
+def test_a_resend_after_the_lapse_is_told_so_and_holds_nothing(cinema: Cinema) -> None:
     first = cinema.hold("A1", key="k")
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert cinema.hold("A1", key="k") == first
+    with pytest.raises(ReservationExpired) as refused:
+        cinema.hold("A1", key="k")
+
+    assert (refused.value.reservation_id, refused.value.expired_at) == (first.id, first.expires_at)
     assert cinema.seats() == {}
 
 
-@pytest.mark.parametrize("milliseconds", [0, 1])
-def test_a_resend_after_cancelling_holds_nothing(cinema: Cinema, milliseconds: int) -> None:
+def test_a_resend_after_cancelling_is_told_so_and_holds_nothing(cinema: Cinema) -> None:
     first = cinema.hold("A1", key="k")
     cinema.cancel(first.id)
-    cinema.clock.forward(milliseconds=milliseconds)
 
-    assert cinema.hold("A1", key="k").hold == first.hold
+    with pytest.raises(ReservationCancelled):
+        cinema.hold("A1", key="k")
+
     assert cinema.seats() == {}
+
+
+def test_a_released_hold_can_not_be_made_again_bit_for_bit(cinema: Cinema) -> None:
+    """As a request of the client library's does that was thought lost and takes effect after all."""
+    held = cinema.hold("A1")
+    cinema.cancel(held.id)
+
+    for _ in range(2):
+        with pytest.raises(SeatsTaken):
+            cinema.rows.hold(held.hold, held.created_at)
+        theirs = cinema.hold("A1", user="bia")
+        cinema.cancel(theirs.id)
+
+    assert cinema.seats() == {}
+
+
+def test_a_hold_whose_instance_stopped_until_it_had_expired_is_told_so_and_has_ended(cinema: Cinema) -> None:
+    def expire_meanwhile() -> None:
+        cinema.clock.forward(seconds=HOLD_SECONDS + 1)
+        (told,) = cinema.rows.events[cinema.session.id, "A"]  # type: ignore[attr-defined]
+        cinema.expire(told.hold)
+
+    stopped = replace(cinema, reservations=interposed(cinema.reservations, "add", before=expire_meanwhile))
+
+    with pytest.raises(ReservationExpired):
+        stopped.hold("A1")
+
+    assert cinema.reservations.stored == {}  # type: ignore[attr-defined]
+
+
+def test_a_hold_that_is_remembered_after_it_expired_is_told_so_and_ends_with_its_message(cinema: Cinema) -> None:
+    def pass_time() -> None:
+        cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    with pytest.raises(ReservationExpired) as refused:
+        replace(cinema, reservations=interposed(cinema.reservations, "add", before=pass_time)).hold("A1")
+    stored = cinema.reservations.find(refused.value.reservation_id)
+    assert stored
+    cinema.expire(stored.hold)
+
+    ended = cinema.reservations.find(stored.id)
+    assert ended
+    assert ended.state is State.EXPIRED
 
 
 def test_a_resend_after_paying_gets_the_first_answer(cinema: Cinema) -> None:
@@ -158,12 +206,13 @@ def test_a_resend_after_paying_gets_the_first_answer(cinema: Cinema) -> None:
     assert cinema.seats() == {"A1": "sold"}
 
 
-def test_a_resend_gets_the_first_answer_though_the_seat_is_someone_elses_by_now(cinema: Cinema) -> None:
-    first = cinema.hold("A1", user="ana", key="k")
+def test_a_resend_is_told_of_the_lapse_though_the_seat_is_someone_elses_by_now(cinema: Cinema) -> None:
+    cinema.hold("A1", user="ana", key="k")
     cinema.clock.forward(seconds=HOLD_SECONDS)
     theirs = cinema.hold("A1", user="bia")
 
-    assert cinema.hold("A1", user="ana", key="k") == first
+    with pytest.raises(ReservationExpired):
+        cinema.hold("A1", user="ana", key="k")
     assert cinema.confirm(theirs.id).state is State.CONFIRMED
 
 

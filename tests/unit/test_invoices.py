@@ -14,6 +14,9 @@ from chalicelib.domain.reservations import Contact, Reservation
 from tests.builders import NOW, SELLER, Cinema, a_bill, a_paid_event, an_event
 from tests.fakes import Crash, FakeInvoiceFiles, FakeInvoices, FakeReservations, crash, interposed
 
+PAID = NOW + timedelta(milliseconds=1)
+"""Nothing happens to a reservation in the very millisecond in which it was made."""
+
 
 @dataclass
 class Office:
@@ -24,7 +27,8 @@ class Office:
     files: FakeInvoiceFiles = field(default_factory=FakeInvoiceFiles)
 
     def sold(self, *seats: str, user: str = "ana") -> Reservation:
-        return self.cinema.confirm(self.cinema.hold(*seats, user=user).id)
+        held = self.cinema.hold(*seats, user=user)
+        return self.cinema.confirm(held.id, f"tx-of-{held.id}")
 
     def issue(self, sale: Event, invoices: Invoices | None = None, files: InvoiceFiles | None = None) -> None:
         def printed(invoice: Invoice) -> bytes:
@@ -62,8 +66,8 @@ def test_an_invoice_says_what_was_sold_to_whom_for_how_much(office: Office) -> N
     bill = invoice.bill
     assert (bill.movie_title, bill.room, bill.starts_at) == (session.movie_title, session.room, session.starts_at)
     assert (bill.seats, bill.unit_price, bill.amount) == (("A1", "A2"), session.ticket_price, reservation.amount)
-    assert (bill.user_id, bill.seller, bill.paid_at, bill.sale_id) == ("ana", SELLER, NOW, sale.data["saleId"])
-    assert (bill.payment_method, bill.transaction_id) == ("credit_card", "tx-1")
+    assert (bill.user_id, bill.seller, bill.paid_at, bill.sale_id) == ("ana", SELLER, PAID, sale.data["saleId"])
+    assert (bill.payment_method, bill.transaction_id) == ("credit_card", f"tx-of-{reservation.id}")
 
 
 @pytest.mark.parametrize(

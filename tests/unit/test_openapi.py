@@ -183,7 +183,13 @@ def test_what_is_left_out_when_it_is_not_known_is_not_said_to_be_null(made: Json
 def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> None:
     links = made["paths"]["/api/reservations"]["post"]["responses"]["201"]["links"]
 
-    assert links.keys() == {"show_reservation", "confirm_reservation", "cancel_reservation", "show_invoice"}
+    assert links.keys() == {
+        "show_reservation",
+        "start_payment",
+        "confirm_reservation",
+        "cancel_reservation",
+        "show_invoice",
+    }
     assert links["confirm_reservation"]["parameters"] == {"reservation_id": "$response.body#/reservationId"}
 
 
