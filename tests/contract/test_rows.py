@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
-from tests.builders import NOW, a_hold, a_sale, a_session, later_hold_of
+from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, a_session, later_hold_of
 
 from .conftest import Backend
 from .seats import held, in_one_row_and_in_two, sold
@@ -238,7 +238,55 @@ def test_released_seats_are_free(backend: Backend, session: Session, seats: tupl
 
     assert backend.rows.release(hold, NOW) == Release(seats)
     assert backend.rows.occupancy(session) == {}
-    held(backend, session, *seats)
+    held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
+
+
+@in_one_row_and_in_two
+def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    """Not by the very request that made it, which a client library may repeat minutes later, nor by an older one."""
+    hold = held(backend, session, *seats)
+    older = replace(a_hold(*seats, session=session), expires_at=hold.expires_at - A_MILLISECOND)
+    backend.rows.release(hold, NOW)
+
+    for late in (hold, older):
+        with pytest.raises(SeatsTaken) as refused:
+            backend.rows.hold(late, NOW)
+        assert refused.value.occupancy == {}
+    assert backend.rows.occupancy(session) == {}
+
+
+@in_one_row_and_in_two
+def test_a_released_hold_can_not_be_made_again_after_others_had_the_seats(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold = held(backend, session, *seats)
+    backend.rows.release(hold, NOW)
+    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
+    backend.rows.release(theirs, NOW)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.hold(hold, NOW)
+
+
+def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1")
+    backend.rows.release(hold, NOW)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.sell(hold, a_sale(hold), NOW)
+    assert backend.rows.close(session.id, "A", NOW) == {}
+
+
+def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, session: Session) -> None:
+    first, sale = sold(backend, session, "A1")
+    held(backend, session, "B1")
+
+    def between(since: float, until: float) -> dict[str, str]:
+        moments = (NOW + timedelta(seconds=seconds) for seconds in (since, until))
+        return dict(backend.rows.sales_between(session, *moments))
+
+    assert between(-1, 1) == between(0, 0) == {first.reservation_id: sale.id}
+    assert between(1, 2) == between(-2, -1) == {}
 
 
 @in_one_row_and_in_two
@@ -253,7 +301,7 @@ def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats
 def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
     backend.rows.release(hold, NOW)
-    theirs = held(backend, session, *seats)
+    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
 
     assert backend.rows.release(hold, NOW) == Release(())
     assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(theirs))

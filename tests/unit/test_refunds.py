@@ -1,31 +1,48 @@
 """Money back: what a payment that bought nothing sets off, and that it happens once."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from chalicelib.application.payments import PAYMENTS
 from chalicelib.application.relay import ANALYTICS, AUDIT, NOTIFICATION, REFUNDS
 from chalicelib.domain.events import Event, EventType, ReservationChange, UnreadableMessage
-from chalicelib.domain.payments import Fate, Payment, PaymentChange, PaymentUnknown, RefundReason, RefundRefused
+from chalicelib.domain.payments import (
+    Charge,
+    Fate,
+    Payment,
+    PaymentChange,
+    PaymentDue,
+    RefundReason,
+    RefundRefused,
+)
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
+    PaymentAlreadyUsed,
     PaymentForCancelled,
-    PaymentForUnknown,
+    PaymentNotReceived,
+    PaymentReturned,
     Refusal,
     ReservationNotFound,
     StoreUnavailable,
+    TransactionMissing,
 )
-from chalicelib.domain.reservations import Reservation
-from tests.builders import HOLD_SECONDS, NOW, Cinema
+from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.sessions import Session
+from tests.builders import HOLD_SECONDS, NOW, Cinema, a_session
 from tests.fakes import Crash, FakeGateway, FakePayments, crash, interposed
 from tests.telling import Stage
+
+AT_ONCE = NOW + timedelta(milliseconds=1)
+"""Nothing happens to a reservation in the very millisecond in which it was made."""
 
 
 @dataclass
@@ -34,9 +51,10 @@ class Till:
 
     payments: FakePayments = field(default_factory=FakePayments)
     gateway: FakeGateway = field(default_factory=FakeGateway)
+    session: Session = field(default_factory=a_session)
 
     def __post_init__(self) -> None:
-        self.cinema = Cinema(payments=self.payments, gateway=self.gateway)
+        self.cinema = Cinema(payments=self.payments, gateway=self.gateway, session=self.session)
 
     def refused(self, reservation_id: str, transaction_id: str) -> Refusal:
         with pytest.raises(Refusal) as refused:
@@ -62,6 +80,10 @@ class Till:
         before = self.payments.known[transaction_id]
         self.cinema.settle_refund(told(self.requested(transaction_id)))
         return self.cinema.relay_payment(PaymentChange(before, self.payments.known[transaction_id]))
+
+
+def a_charge(transaction_id: str, reservation_id: str, amount_cents: int) -> Charge:
+    return Charge(transaction_id, reservation_id, amount_cents, "BRL", NOW)
 
 
 def told(messages: list[Outgoing]) -> Event:
@@ -92,6 +114,9 @@ def test_a_late_payment_is_to_be_returned(till: Till) -> None:
         user_id="ana",
         seats=("A1", "A2"),
         amount_cents=5000,
+        method="credit_card",
+        claimed_at=NOW + timedelta(seconds=HOLD_SECONDS),
+        due_at=held.expires_at,
         reason=RefundReason.LATE,
         requested_at=NOW + timedelta(seconds=HOLD_SECONDS),
     )
@@ -115,17 +140,105 @@ def test_a_payment_for_a_cancelled_reservation_is_to_be_returned(till: Till) -> 
     assert till.fate("tx-1") == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
 
 
-def test_a_payment_for_a_reservation_that_nobody_knows_is_to_be_returned_whole(till: Till) -> None:
-    assert isinstance(till.refused("res-forgotten", "tx-1"), PaymentForUnknown)
+@pytest.mark.parametrize("charged_only", [False, True])
+@pytest.mark.parametrize("reservation_id", ["res-" + "A" * 33, "no id of ours"])
+def test_what_is_said_of_a_reservation_that_nobody_knows_moves_no_money(
+    till: Till, charged_only: bool, reservation_id: str
+) -> None:
+    till.gateway.pay(a_charge("tx-strangers", "res-of-a-stranger", 2500))
+    till.cinema.charged_only = charged_only
 
-    assert till.fate("tx-1") == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_UNKNOWN)
-    assert till.payments.known["tx-1"].amount_cents is None
-
-
-def test_what_is_no_reservations_id_leaves_no_trace(till: Till) -> None:
-    assert type(till.refused("no id of ours", "tx-1")) is ReservationNotFound
+    assert type(till.refused(reservation_id, "tx-strangers")) is ReservationNotFound
 
     assert till.payments.known == {}
+    assert till.gateway.returned == {}
+
+
+def test_what_only_a_client_says_moves_no_money_where_only_the_gateway_counts(till: Till) -> None:
+    till.cinema.charged_only = True
+    held = till.cinema.hold("A1")
+    till.cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert isinstance(till.refused(held.id, "tx-strangers"), PaymentNotReceived)
+
+    assert till.payments.known == {}
+
+
+# One payment, one sale.
+
+
+def test_a_payment_that_went_back_buys_nothing_any_more(till: Till) -> None:
+    cancelled = till.cinema.hold("A1")
+    till.cinema.cancel(cancelled.id)
+    assert isinstance(till.refused(cancelled.id, "tx-1"), PaymentForCancelled)
+    better = till.cinema.hold("A1", "A2", "A3")
+
+    for _ in range(2):
+        assert isinstance(till.refused(better.id, "tx-1"), PaymentReturned)
+        till.gateway.pay(a_charge("tx-1", cancelled.id, 2500))
+        till.settle("tx-1")
+
+    assert till.fate("tx-1") == (Fate.REFUNDED, RefundReason.RESERVATION_CANCELLED)
+    assert till.cinema.seats() == {"A1": "reserved", "A2": "reserved", "A3": "reserved"}
+
+
+def test_a_payment_buys_one_reservation_whoever_claims_it(till: Till) -> None:
+    holds = [till.cinema.hold(seat, user=user) for seat, user in (("A1", "ana"), ("A2", "bia"), ("A3", "eva"))]
+    sold = till.cinema.confirm(holds[0].id, "tx-1")
+
+    for other in holds[1:]:
+        assert isinstance(till.refused(other.id, "tx-1"), PaymentAlreadyUsed)
+    till.cinema.relay_reservation(ReservationChange(holds[0], sold, NOW))
+
+    assert till.cinema.confirm(holds[0].id, "tx-1") == sold
+    assert till.fate("tx-1") == (Fate.SOLD, None)
+
+
+def test_of_two_who_claim_a_payment_in_the_same_moment_one_gets_it(till: Till) -> None:
+    first, second = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
+    rows = interposed(till.cinema.rows, "sell", before=lambda: till.refused(second.id, "tx-1"))
+
+    assert replace(till.cinema, rows=rows).confirm(first.id, "tx-1").sale
+
+    assert till.cinema.seats() == {"A1": "sold", "A2": "reserved"}
+
+
+def test_a_payment_that_was_charged_for_another_reservation_buys_nothing(till: Till) -> None:
+    theirs, mine = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
+    till.payments.record_charge(a_charge("tx-1", theirs.id, 2500))
+
+    assert isinstance(till.refused(mine.id, "tx-1"), PaymentAlreadyUsed)
+    assert till.cinema.confirm(theirs.id, "tx-1").sale
+
+
+# Free of charge.
+
+
+def test_what_is_free_is_confirmed_without_a_payment_and_nothing_is_returned() -> None:
+    till = Till(session=replace(a_session(), ticket_price=Decimal(0)))
+    held = till.cinema.hold("A1", "A2")
+
+    sold = till.cinema.confirm(held.id, "")
+    till.cinema.relay_reservation(ReservationChange(held, sold, NOW))
+    till.cinema.cancel_session()
+
+    assert sold.sale
+    assert sold.sale.transaction_id == ""
+    assert till.cinema.confirm(held.id, "tx-1") == sold, "a payment that is named all the same is no matter"
+    assert till.payments.known == {}
+
+
+def test_a_late_confirmation_of_what_is_free_asks_for_no_money_back() -> None:
+    till = Till(session=replace(a_session(), ticket_price=Decimal(0)))
+    held = till.cinema.hold("A1")
+    till.cinema.clock.forward(seconds=HOLD_SECONDS)
+
+    assert isinstance(till.refused(held.id, ""), LatePayment)
+    assert till.payments.known == {}
+
+
+def test_what_costs_something_needs_a_payment(till: Till) -> None:
+    assert isinstance(till.refused(till.cinema.hold("A1").id, ""), TransactionMissing)
 
 
 def test_a_payment_that_buys_its_sale_is_not_returned_when_it_is_confirmed_again(till: Till) -> None:
@@ -140,8 +253,10 @@ def test_a_payment_that_has_bought_a_sale_is_not_returned_for_another_reservatio
     till: Till, caplog: pytest.LogCaptureFixture
 ) -> None:
     till.sold("A1", transaction_id="tx-1")
+    cancelled = till.cinema.hold("A2")
+    till.cinema.cancel(cancelled.id)
 
-    till.refused("res-made-up", "tx-1")
+    till.refused(cancelled.id, "tx-1")
 
     assert till.fate("tx-1") == (Fate.SOLD, None)
     assert "not returned" in caplog.text
@@ -188,16 +303,21 @@ def test_a_sale_is_registered_with_all_that_its_return_would_need(till: Till) ->
         user_id="ana",
         seats=("A1", "B1"),
         amount_cents=5000,
+        method="credit_card",
+        claimed_at=AT_ONCE,
+        due_at=sold.expires_at,
         sale_id=sold.sale.id,
         sold_at=sold.sale.paid_at,
     )
 
 
-def test_a_sale_takes_its_money_back_from_a_request_that_nobody_has_settled(till: Till) -> None:
-    """Its transaction was sent for something else too, before the stream told of the sale."""
-    till.refused("res-made-up", "tx-1")
+def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_has_settled(till: Till) -> None:
+    """The row is the commit point: should anything have said otherwise, that gives way."""
+    sold = till.sold("A1", transaction_id="tx-1")
+    payment = till.payments.known["tx-1"]
+    till.payments.known["tx-1"] = replace(payment, sale_id="", sold_at=None).to_be_returned(RefundReason.LATE, NOW)
 
-    till.sold("A1", transaction_id="tx-1")
+    till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
     till.cinema.settle_refund(_request("tx-1"))
 
     assert till.fate("tx-1") == (Fate.SOLD, None)
@@ -205,21 +325,14 @@ def test_a_sale_takes_its_money_back_from_a_request_that_nobody_has_settled(till
 
 
 def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    till.refused("res-made-up", "tx-1")
-    till.settle("tx-1")
+    sold = till.sold("A1", transaction_id="tx-1")
+    payment = till.payments.known["tx-1"].to_be_returned(RefundReason.LATE, NOW).returned("re-1", NOW)
+    till.payments.known["tx-1"] = replace(payment, sale_id="")
 
-    till.sold("A1", transaction_id="tx-1")
+    till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
 
     assert till.fate("tx-1")[0] is Fate.REFUNDED
     assert [r.levelno for r in caplog.records if "sale without its money" in r.message] == [logging.ERROR]
-
-
-def test_two_sales_of_one_payment_are_told_loudly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    first = till.sold("A1", transaction_id="tx-1")
-    till.sold("A2", transaction_id="tx-1")
-
-    assert till.payments.known["tx-1"].reservation_id == first.id
-    assert "sale without its money" in caplog.text
 
 
 def test_a_sale_told_twice_is_registered_once_and_quietly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
@@ -241,21 +354,31 @@ def test_a_request_is_told_to_who_settles_it(till: Till) -> None:
 
     assert {message.queue for message in messages} == {AUDIT, ANALYTICS, NOTIFICATION, REFUNDS}
     event = told(messages)
-    assert (event.type, event.occurred_at, event.seats) == (EventType.REFUND_REQUESTED, NOW, ("A1",))
+    assert (event.type, event.occurred_at, event.seats) == (EventType.REFUND_REQUESTED, AT_ONCE, ("A1",))
     assert event.data == {"transactionId": "tx-2", "reason": "twice", "amountCents": 2500}
     assert event.id == told(till.requested("tx-2")).id
 
 
 def test_what_concerns_no_screening_is_told_only_to_who_settles_it(till: Till) -> None:
-    till.refused("res-forgotten", "tx-1")
+    till.gateway.pay(a_charge("tx-1", "", 2500))
+    till.cinema.settle_payment(a_charge("tx-1", "", 2500))
 
     assert [message.queue for message in till.requested("tx-1")] == [REFUNDS]
     assert till.settle("tx-1") == []
+    assert till.gateway.returned == {"refund-tx-1": ("tx-1", 2500)}
+
+
+def test_a_claim_waits_in_its_queue_until_its_hold_is_over(till: Till) -> None:
+    held = till.cinema.hold("A1")
+    till.cinema.confirm(held.id, "tx-1")
+
+    assert till.requested("tx-1") == [Outgoing(PAYMENTS, PaymentDue("tx-1", held.expires_at))]
 
 
 def test_a_settled_refund_is_told(till: Till) -> None:
     sold = till.sold("A1")
     till.refused(sold.id, "tx-2")
+    till.gateway.pay(a_charge("tx-2", sold.id, 2500))
 
     event = told(till.settle("tx-2"))
 
@@ -287,8 +410,9 @@ def _request(transaction_id: str) -> Event:
 
 @pytest.fixture
 def late(till: Till) -> Till:
-    """With a late payment, tx-1, of 25.00."""
+    """With a late payment, tx-1, of 25.00, that was charged."""
     held = till.cinema.hold("A1")
+    till.gateway.pay(a_charge("tx-1", held.id, 2500))
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
     till.refused(held.id, "tx-1")
     return till
@@ -327,33 +451,47 @@ def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) ->
     assert late.fate("tx-1")[0] is Fate.REFUNDED
 
 
-def test_a_made_up_payment_for_a_made_up_reservation_ends_as_void(till: Till) -> None:
-    till.gateway.unknown.add("tx-1")
-    till.refused("res-made-up", "tx-1")
+def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Till) -> None:
+    held = till.cinema.hold("A1")
+    till.cinema.cancel(held.id)
+    till.refused(held.id, "tx-1")
 
-    assert till.settle("tx-1") == []
+    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.clock.forward(days=40)
+    till.cinema.settle_refund(_request("tx-1"))
+    (waiting,) = till.payments.outstanding()
+    assert (waiting.asked, waiting.asked_at) == (2, till.cinema.clock())
 
-    assert till.fate("tx-1")[0] is Fate.VOID
+    till.gateway.pay(a_charge("tx-1", held.id, 2500))
+    till.cinema.settle_refund(_request("tx-1"))
+
+    assert till.fate("tx-1")[0] is Fate.REFUNDED
+    assert list(till.payments.outstanding()) == []
 
 
-def test_a_payment_for_a_real_reservation_that_the_gateway_does_not_know_is_not_given_up(late: Till) -> None:
-    late.gateway.unknown.add("tx-1")
+def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_but_buys_its_own(till: Till) -> None:
+    """Where a client's word is enough for a sale: it still is not enough for a refund."""
+    theirs = till.cinema.hold("A1", user="ana")
+    till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
+    thiefs = till.cinema.hold("A2", user="bia")
+    till.cinema.cancel(thiefs.id)
+    till.refused(thiefs.id, "tx-1")
 
-    with pytest.raises(PaymentUnknown):
-        late.cinema.settle_refund(_request("tx-1"))
+    till.cinema.settle_refund(_request("tx-1"))
 
-    assert late.fate("tx-1")[0] is Fate.REFUND_REQUESTED
+    assert till.gateway.returned == {}
+    assert till.cinema.seats() == {"A1": "sold"}
+    assert till.fate("tx-1") == (Fate.SOLD, None)
 
 
-def test_a_sale_made_while_its_money_is_being_returned_is_told_loudly(
-    late: Till, caplog: pytest.LogCaptureFixture
-) -> None:
-    late.cinema.gateway = interposed(late.gateway, "refund", after=lambda: late.sold("A2", transaction_id="tx-1"))
+def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
+    held = till.cinema.hold("A1")
+    till.cinema.settle_payment(a_charge("tx-1", held.id, 2499))
 
-    late.cinema.settle_refund(_request("tx-1"))
+    till.cinema.settle_refund(_request("tx-1"))
 
-    assert late.fate("tx-1")[0] is Fate.SOLD
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert till.gateway.returned == {"refund-tx-1": ("tx-1", 2499)}
+    assert till.fate("tx-1") == (Fate.REFUNDED, RefundReason.WRONG_AMOUNT)
 
 
 def test_a_request_without_a_payment_is_not_swallowed(till: Till) -> None:
@@ -386,15 +524,34 @@ steps = some.lists(
 
 @given(steps)
 def test_every_payment_ends_as_a_sale_or_a_refund_and_none_is_returned_twice(history: list[tuple[str, Any]]) -> None:
-    stage, sent = Stage(), set[str]()
+    stage = Stage()
+    charges = played(stage, history)
+    for charge in charges.values():
+        stage.cinema.gateway.pay(charge)  # type: ignore[attr-defined]
+        stage.cinema.settle_payment(charge)
+    stage.events()
+
+    assert stage.payments.known.keys() == charges.keys()
+    assert {payment.fate for payment in stage.payments.known.values()} <= {Fate.SOLD, Fate.REFUNDED}
+    returned = [transaction for transaction, _ in stage.cinema.gateway.returned.values()]  # type: ignore[attr-defined]
+    refunded = [payment.transaction_id for payment in stage.payments.known.values() if payment.fate is Fate.REFUNDED]
+    assert sorted(returned) == sorted(refunded)
+    if stage.rows.closed:
+        assert sorted(returned) == sorted(charges), "nothing was sold that was not returned"
+
+
+def played(stage: Stage, history: list[tuple[str, Any]]) -> dict[str, Charge]:
+    """What was charged meanwhile, each for the reservation that it was first sent for."""
+    charges = dict[str, Charge]()
     for step in history:
         known = ["res-made-up", *stage.reservations.stored]
         match step:
             case ("hold", seat):
                 stage.request("hold", seat)
             case ("pay", (number, transaction)):
-                sent.add(transaction)
-                stage.request("confirm", known[number % len(known)], transaction)
+                reservation_id = known[number % len(known)]
+                charges.setdefault(transaction, a_charge(transaction, reservation_id, 2500))
+                stage.request("confirm", reservation_id, transaction)
             case ("cancel", number):
                 stage.request("cancel", known[number % len(known)])
             case ("wait", seconds):
@@ -403,12 +560,4 @@ def test_every_payment_ends_as_a_sale_or_a_refund_and_none_is_returned_twice(his
                 stage.cinema.cancel_session()
             case _:
                 stage.events()
-    stage.events()
-
-    assert set(stage.payments.known) == sent
-    assert {payment.fate for payment in stage.payments.known.values()} <= {Fate.SOLD, Fate.REFUNDED}
-    returned = [transaction for transaction, _ in stage.cinema.gateway.returned.values()]  # type: ignore[attr-defined]
-    refunded = [payment.transaction_id for payment in stage.payments.known.values() if payment.fate is Fate.REFUNDED]
-    assert sorted(returned) == sorted(refunded)
-    if stage.rows.closed:
-        assert sorted(returned) == sorted(sent), "nothing was sold that was not returned"
+    return charges
