@@ -53,17 +53,20 @@ limits.refuse_unknown_routes(app, bootstrap.settings().rate_limits)
 # Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_row(), bootstrap.send())
+    relay, send, parking = bootstrap.relay_row(), bootstrap.send(), bootstrap.parking()
+    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_reservation(), bootstrap.send())
+    relay, send, parking = bootstrap.relay_reservation(), bootstrap.send(), bootstrap.parking()
+    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return batches.each_change(event.to_dict()["Records"], bootstrap.relay_payment(), bootstrap.send())
+    relay, send, parking = bootstrap.relay_payment(), bootstrap.send(), bootstrap.parking()
+    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from chalicelib.infrastructure.redis_connection import RedisConnection
     from chalicelib.infrastructure.seat_cache import SeatCache
     from chalicelib.infrastructure.simulated_gateway import HttpGateway
+    from chalicelib.infrastructure.stream_failures import Parking, S3StreamFailures
 
     Record = Mapping[str, Any]
 
@@ -293,7 +294,7 @@ def queue_board() -> ports.QueueBoard:
     from chalicelib.application.operations import QUEUES
     from chalicelib.infrastructure.queue_board import SqsQueueBoard
 
-    return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, ("stream-failures",))
+    return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
 
 
 @cache
@@ -653,6 +654,21 @@ def relay_payment() -> Callable[[Record], list[ports.Outgoing]]:
 
 def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:
     return lambda messages: outbox().send(messages, clock()())
+
+
+@cache
+def stream_failures() -> S3StreamFailures:
+    from chalicelib.infrastructure.stream_failures import S3StreamFailures
+
+    return S3StreamFailures(s3, settings().stream_failures_bucket, clock())
+
+
+@cache
+def parking() -> Parking:
+    """One for the process: it counts how often a record was tried."""
+    from chalicelib.infrastructure.stream_failures import Parking
+
+    return Parking(stream_failures())
 
 
 def expire_held() -> Callable[[Record], None]:

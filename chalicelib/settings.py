@@ -84,6 +84,8 @@ class Settings:
     time_zone: str
     seller: tuple[str, ...]
     invoices_bucket: str
+    stream_failures_bucket: str
+    """What the relays could not relay, until it is replayed."""
     operations_board: bool
     """Whether the operator's board and its API are there. They have no access control of their own yet."""
 
@@ -117,6 +119,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         time_zone=_time_zone(environment),
         seller=_lines(environment.get("SELLER", "")) or _lines(SELLER),
         invoices_bucket=environment.get("INVOICES_BUCKET") or _emulated_bucket(environment, f"{prefix}-invoices"),
+        stream_failures_bucket=environment.get("STREAM_FAILURES_BUCKET")
+        or _emulated_bucket(environment, f"{prefix}-failures"),
         operations_board=_switch(environment, "OPERATIONS_BOARD", default=stage in LOCAL_STAGES),
     )
 

@@ -1,7 +1,8 @@
 """Feeds queues, streams and schedules to the event handlers of app.py where no Lambda service does: `-m infra.pump`.
 
 It keeps Lambda's promises: records come at least once; a partial failure (`batchItemFailures`) keeps only what failed;
-a handler that raises fails its whole batch; a stream keeps its order and retries from the first record that failed.
+a handler that raises fails its whole batch; a stream keeps its order and retries from the first record that failed,
+for hours: an outage costs time only. What is given up then lies where Lambda would put it.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 import boto3
@@ -26,6 +27,12 @@ from chalice.local import LambdaContext
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 from mypy_boto3_sqs import SQSClient
+
+from chalicelib import settings
+from chalicelib.domain.ports import Clock
+from chalicelib.infrastructure import invoice_files
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.stream_failures import TOO_OLD, S3StreamFailures, created_at
 
 logger = logging.getLogger("pump")
 
@@ -39,10 +46,12 @@ QUIET_ROUNDS = 5
 Where a change is on its stream as soon as its write is answered, fewer do."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
-STREAM_RETRIES = 5
-"""As the deployed mappings have it (infra/app.yaml)."""
+RETRIED_FOR = timedelta(hours=12)
+"""A record that still fails when it is so old is given up: as the deployed mappings have it (infra/app.yaml)."""
 SQS_BATCH_LIMIT = 10
 HANDLER_SECONDS = 30
+FROM_THE_START = "TRIM_HORIZON"
+"""Where a stream's handler starts of which each record counts. Others are for screens."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 STALE_ITERATOR = {"ExpiredIteratorException", "TrimmedDataAccessException"}
@@ -63,6 +72,12 @@ class Fed(NamedTuple):
 
 
 NOTHING = Fed(0, 0)
+
+
+class Failures(Protocol):
+    """Where the deployed mappings describe what they gave up."""
+
+    def put(self, records: Sequence[Record], condition: str, reason: str) -> None: ...
 
 
 class Source(Protocol):
@@ -212,7 +227,8 @@ class StreamSource:
     """Reads every shard in order, parents before their children.
 
     After a failure the record that failed comes alone, so that one bad record never takes good ones with it: what
-    `BisectBatchOnFunctionError` does in several steps. After STREAM_RETRIES it is logged and passed over.
+    `BisectBatchOnFunctionError` does in several steps. It comes again until it is handled, or too old and put aside.
+    Without `failures` nothing comes again: what could not be shown at once is not worth showing later.
     """
 
     name: str
@@ -220,6 +236,8 @@ class StreamSource:
     streams: DynamoDBStreamsClient
     arn: str
     batch_size: int
+    failures: Failures | None
+    clock: Clock = utc_now
     shards: dict[str, Shard] = field(default_factory=dict)
 
     def feed(self) -> Fed:
@@ -274,18 +292,21 @@ class StreamSource:
         handled = next((i for i, number in enumerate(numbers) if number in failed), len(batch))
         shard.failures = 0 if handled else shard.failures
         del shard.waiting[:handled]
-        if failed:
-            self._note_failure(shard)
+        if failed and self.failures:
+            self._note_failure(shard, self.failures, was_alone=len(batch) == 1)
+        elif failed:
+            del shard.waiting[: len(batch) - handled]
         return Fed(len(batch), handled)
 
-    def _note_failure(self, shard: Shard) -> None:
+    def _note_failure(self, shard: Shard, failures: Failures, *, was_alone: bool) -> None:
+        """If it can't be put aside, it stays."""
         shard.failures += 1
-        if shard.failures > STREAM_RETRIES:
-            lost = shard.waiting.pop(0)
+        record = shard.waiting[0]
+        if was_alone and self.clock() - created_at(record) >= RETRIED_FOR:
+            failures.put([record], TOO_OLD, f"{self.name} failed {shard.failures} times")
+            logger.error("%s is older than %s and PUT ASIDE by %s", record["eventID"], RETRIED_FOR, self.name)
+            del shard.waiting[0]
             shard.failures = 0
-            logger.error(
-                "%s failed %d times and is PASSED OVER by %s: %s", lost["eventID"], STREAM_RETRIES + 1, self.name, lost
-            )
 
     def _read(self, shard: Shard) -> None:
         if shard.iterator is None:
@@ -339,12 +360,14 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-def stream_source(name: str, handler: Handler, found: Clients, table: str, batch_size: int) -> StreamSource:
+def stream_source(
+    name: str, handler: Handler, found: Clients, table: str, batch_size: int, failures: Failures | None, clock: Clock
+) -> StreamSource:
     arn = found.dynamodb.describe_table(TableName=table)["Table"].get("LatestStreamArn")
     if arn is None:
         raise PumpError(f"Table {table} has no stream for {name}: deploy infra/stateful.yaml again.")
     _wait_for_stream(found.streams, arn)
-    return StreamSource(name, handler, found.streams, arn, batch_size)
+    return StreamSource(name, handler, found.streams, arn, batch_size, failures, clock)
 
 
 def _wait_for_stream(streams: DynamoDBStreamsClient, arn: str) -> None:
@@ -407,16 +430,29 @@ def schedule_source(name: str, handler: Handler, expression: object) -> Schedule
 # The pump
 
 
+def stream_failures(clock: Clock) -> Failures:
+    return S3StreamFailures(invoice_files.client, settings.load().stream_failures_bucket, clock)
+
+
 class Pump:
     """Feeds every event handler that `app` declares, streams from their oldest record on."""
 
     def __init__(
-        self, app: Chalice, table_prefix: str, found: Clients | None = None, *, quiet_rounds: int = QUIET_ROUNDS
+        self,
+        app: Chalice,
+        table_prefix: str,
+        found: Clients | None = None,
+        *,
+        failures: Failures | None = None,
+        clock: Clock = utc_now,
+        quiet_rounds: int = QUIET_ROUNDS,
     ):
         self._app = app
         self._quiet_rounds = quiet_rounds
         self._table_prefix = table_prefix
         self._clients = found or clients()
+        self._failures = failures or stream_failures(clock)
+        self._clock = clock
         self.sources: list[Source] = [self._source(config) for config in app.event_sources]
 
     def _source(self, config: object) -> Source:
@@ -428,7 +464,9 @@ class Pump:
             case DynamoDBEventConfig():
                 handler = self._app.handler_map[config.name]
                 table = self._table(config.stream_arn)
-                return stream_source(config.name, handler, self._clients, table, config.batch_size)
+                failures = self._failures if config.starting_position == FROM_THE_START else None
+                size = config.batch_size
+                return stream_source(config.name, handler, self._clients, table, size, failures, self._clock)
             case ScheduledEventConfig():
                 return schedule_source(config.name, self._app.handler_map[config.name], config.schedule_expression)
             case _:
@@ -440,8 +478,16 @@ class Pump:
         return f"{self._table_prefix}-{table}" if scheme == "stream" else stream.split("/")[1]
 
     def feed(self) -> Fed:
-        """One turn of every source."""
-        return sum((source.feed() for source in self.sources), NOTHING)
+        """One turn of every source. Raises what one of them met, once the others had theirs."""
+        fed, trouble = NOTHING, None
+        for source in self.sources:
+            try:
+                fed += source.feed()
+            except (BotoCoreError, ClientError) as error:
+                trouble = trouble or error
+        if trouble:
+            raise trouble
+        return fed
 
     def skip(self) -> None:
         """Leaves out all that is on the streams: only what happens from now on is fed."""
@@ -489,7 +535,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
 
     from app import app  # imported late: it reads the environment
-    from chalicelib import settings
 
     pump = Pump(app, settings.load().table_prefix)
     if options.latest:

@@ -22,6 +22,14 @@ class Redelivery(Protocol):
     def park(self, record: Record, reason: str) -> None: ...
 
 
+class Parking(Protocol):
+    """What becomes of a stream's record that would hold up all that come after it."""
+
+    def is_due(self, record: Record, error: Exception) -> bool: ...
+
+    def park(self, record: Record, reason: str) -> None: ...
+
+
 def each_message(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
     """Queue messages. One that fails comes again by itself, later each time, until it is parked in the DLQ."""
     return _failures(record["messageId"] for record in records if not _is_done(record, handle, redelivery))
@@ -42,22 +50,42 @@ def each_change(
     records: Sequence[Record],
     relay: Callable[[Record], Iterable[Outgoing]],
     send: Callable[[Sequence[Outgoing]], set[int]],
+    parking: Parking,
 ) -> BatchAnswer:
-    """Stream records, relayed together. They keep their order: from the first failure on, they come again."""
+    """Stream records, relayed together. They keep their order: from the first failure on, they come again.
+
+    For hours, if need be: an outage costs time only. A record that no time mends is put aside, and the others go on.
+    """
     messages: list[Outgoing] = []
     origins: list[int] = []
     failed: set[int] = set()
     for position, record in enumerate(records):
         try:
             relayed = list(relay(record))
-        except Exception:  # noqa: BLE001 - whatever it is, what came before it goes out; it comes again
-            log.exception("record failed, to be delivered again", record_id=record["dynamodb"]["SequenceNumber"])
+        except Exception as error:  # noqa: BLE001 - whatever it is, what came before it goes out
+            if _is_put_aside(record, error, parking):
+                continue
             failed.add(position)
             break
         messages += relayed
         origins += [position] * len(relayed)
     failed |= {origins[unsent] for unsent in send(messages)}
     return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
+
+
+def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:
+    """If not, it comes again, and has been logged."""
+    record_id = record["dynamodb"]["SequenceNumber"]
+    try:
+        if not parking.is_due(record, error):
+            log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
+            return False
+        parking.park(record, str(error) if isinstance(error, GivenUp) else repr(error))
+    except Exception:  # noqa: BLE001 - then it is not passed over
+        log.exception("record could not be parked, to be delivered again", record_id=record_id)
+        return False
+    log.error("record put aside among the stream failures", record_id=record_id, exc_info=error)
+    return True
 
 
 def _is_done(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:

@@ -13,6 +13,7 @@ from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnav
 
 from . import dead_letters
 from .queues import QueueUrls
+from .stream_failures import S3StreamFailures
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,31 +29,43 @@ DEPTHS: Any = [
 Depths = tuple[int, int, int]
 """Visible, in flight, delayed."""
 
+STREAM_FAILURES = "stream-failures"
+"""By this name the board shows them."""
+
 FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 
 @dataclass(frozen=True)
 class SqsQueueBoard:
-    """`consumers` are queues with a DLQ; `failures` take what was given up where there is no queue."""
+    """`consumers` are queues with a DLQ; `failures` are what was given up where there is no queue."""
 
     client: "SQSClient"
     urls: QueueUrls
     prefix: str
     consumers: Sequence[str]
-    failures: Sequence[str]
+    failures: S3StreamFailures
 
     def states(self) -> Sequence[QueueState]:
         names = [each for name in self.consumers for each in (name, f"{name}-dlq")]
         with _translated("GetQueueAttributes"), ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
-            depths = dict(
-                zip([*names, *self.failures], threads.map(self._depths, [*names, *self.failures]), strict=True)
-            )
-        return [
-            *(_state(name, depths[name], depths[f"{name}-dlq"]) for name in self.consumers),
-            *(QueueState(name, 0, 0, 0, sum(depths[name]), redrivable=False) for name in self.failures),
-        ]
+            failures = threads.submit(self._failures)
+            depths = dict(zip(names, threads.map(self._depths, names), strict=True))
+            return [
+                *(_state(name, depths[name], depths[f"{name}-dlq"]) for name in self.consumers),
+                *failures.result(),
+            ]
+
+    def _failures(self) -> list[QueueState]:
+        """Not there when they can't be counted: the queues are worth seeing without them."""
+        try:
+            return [QueueState(STREAM_FAILURES, 0, 0, 0, self.failures.count(), redrivable=False)]
+        except (BotoCoreError, ClientError):
+            return []
 
     def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+        if name == STREAM_FAILURES:
+            with _translated("GetObject"):
+                return self.failures.look(most)
         letters = self._dead_letter_queue(name)
         with _translated("ReceiveMessage"):
             visible, _, _ = self._depths(letters)
@@ -68,8 +81,6 @@ class SqsQueueBoard:
         return Redriven(moved, sum(there) - moved)
 
     def _dead_letter_queue(self, name: str) -> str:
-        if name in self.failures:
-            return name
         if name in self.consumers:
             return f"{name}-dlq"
         raise QueueNotFound(name)

@@ -1,9 +1,18 @@
 """What the streams tell: a row's `event`, written with the fact; a reservation or a payment, before and after."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
 
-from chalicelib.domain.events import ReservationChange, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import (
+    ReservationChange,
+    RowClosed,
+    RowEvent,
+    SeatsHeld,
+    SeatsReleased,
+    SeatsSold,
+    UnreadableMessage,
+)
 from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms, to_ms
@@ -11,6 +20,7 @@ from chalicelib.domain.times import from_ms, to_ms
 from .payments import payment_of
 from .reservations import reservation_of
 
+T = TypeVar("T")
 Attribute = dict[str, Any]
 
 
@@ -30,6 +40,20 @@ def event_attribute(event: RowEvent) -> Attribute:
             return {"M": _type_and_moment(event)}
 
 
+def _or_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
+    """Reading asks nothing of anybody: whatever goes wrong there goes wrong each time. Raises UnreadableMessage."""
+
+    @wraps(read)
+    def reads(record: Mapping[str, Any]) -> T:
+        try:
+            return read(record)
+        except Exception as error:
+            raise UnreadableMessage(f"not readable: {error!r}") from error
+
+    return reads
+
+
+@_or_unreadable
 def row_event(record: Mapping[str, Any]) -> RowEvent | None:
     """The event in a record of the rows' stream; None for a record that tells of none (a new, empty row)."""
     image = record["dynamodb"].get("NewImage", {})
@@ -56,6 +80,7 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
             raise ValueError(f"unknown event {unknown!r} in row {image['id']['S']}")
 
 
+@_or_unreadable
 def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
     """A record of the reservations' stream. Its moment is the stream's, in whole seconds."""
     change = record["dynamodb"]
@@ -66,6 +91,7 @@ def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
     )
 
 
+@_or_unreadable
 def payment_change(record: Mapping[str, Any]) -> PaymentChange:
     """A record of the payments' stream."""
     change = record["dynamodb"]

@@ -13,11 +13,13 @@ from chalicelib.domain.analytics import BUCKET, bucket_of
 from chalicelib.domain.operations import QueueState, Redriven, shown_buckets
 from chalicelib.domain.ports import QueueBoard, Refusals
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import invoice_files, queues
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker
-from chalicelib.infrastructure.queue_board import SqsQueueBoard
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.queue_board import STREAM_FAILURES, SqsQueueBoard
 from chalicelib.infrastructure.redis_connection import RedisConnection
 from chalicelib.infrastructure.refusal_counts import KEPT_SECONDS, NotCounted, RedisRefusals
+from chalicelib.infrastructure.stream_failures import S3StreamFailures
 from infra.processes import free_port
 from tests.builders import NOW
 from tests.fakes import FakeQueueBoard, FakeRefusals, MovableClock
@@ -39,11 +41,17 @@ class Stage:
 @pytest.fixture
 def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
     prefix, sqs = f"cinema-{uuid.uuid4().hex[:10]}", queues.client()
-    names = ("email-dlq", "expiry-dlq", "email", "expiry", "stream-failures")
+    names = ("email-dlq", "expiry-dlq", "email", "expiry")
     urls = [sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in names]
-    yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), ("stream-failures",))
+    s3 = invoice_files.client()
+    s3.create_bucket(Bucket=prefix)
+    failures = S3StreamFailures(lambda: s3, prefix, utc_now)
+    yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), failures)
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
+    for letter in failures.look(100):
+        s3.delete_object(Bucket=prefix, Key=letter.id)
+    s3.delete_bucket(Bucket=prefix)
 
 
 @pytest.fixture(params=["fake", "emulator"])
@@ -54,9 +62,13 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     board: SqsQueueBoard = request.getfixturevalue("sqs_board")
 
     def park(name: str, *bodies: str) -> None:
-        letters = name if name in board.failures else f"{name}-dlq"
+        if name == STREAM_FAILURES:
+            s3, bucket = board.failures.client(), board.failures.bucket
+            for body in bodies:
+                s3.put_object(Bucket=bucket, Key=f"parked/{body}", Body=body.encode())
+            return
         for body in bodies:
-            board.client.send_message(QueueUrl=board.urls[f"{board.prefix}-{letters}"], MessageBody=body)
+            board.client.send_message(QueueUrl=board.urls[f"{board.prefix}-{name}-dlq"], MessageBody=body)
 
     return Stage(board, park)
 

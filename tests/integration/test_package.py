@@ -17,8 +17,9 @@ from chalicelib.api.messages import ENGLISH, MESSAGES
 from chalicelib.api.methods import METHODS
 from chalicelib.application.relay import ROUTES
 from chalicelib.settings import load
-from infra.deploy import DeploymentError, app_settings
+from infra.deploy import NOBODY_FROM_OUTSIDE, DeploymentError, app_settings
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
+from infra.pump import RETRIED_FOR
 
 STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations", "OnPaymentChanged": "payments"}
 QUEUE_HANDLERS = {
@@ -123,7 +124,22 @@ def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_wher
         assert {stream, failures} <= exports
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
         assert mapping["BisectBatchOnFunctionError"] is True
-        assert mapping["MaximumRetryAttempts"] == 5
+
+
+def test_an_outage_costs_a_stream_time_only(resources: Template) -> None:
+    """Retries are over in seconds; what counts is a record's age. The pump keeps the same promise."""
+    for name in STREAM_HANDLERS:
+        mapping = _mapping(_functions(resources)[name])
+        assert mapping["MaximumRetryAttempts"] == -1, name
+        assert mapping["MaximumRecordAgeInSeconds"] == RETRIED_FOR.total_seconds() == 12 * 3600, name
+
+
+def test_what_a_stream_gives_up_does_not_go_where_it_could_not_be_sent(resources: Template, data: Template) -> None:
+    (output,) = (one for one in data["Outputs"].values() if "bucket-arn" in one["Export"]["Name"]["Fn::Sub"])
+    assert output["Value"] == {"Fn::GetAtt": "StreamFailuresBucket.Arn"}
+    for name in STREAM_HANDLERS:
+        destination = _mapping(_functions(resources)[name])["DestinationConfig"]["OnFailure"]
+        assert destination == {"Type": "S3", "Destination": {"Fn::ImportValue": output["Export"]["Name"]}}, name
 
 
 def test_functions_have_memory_and_answer_before_api_gateway_gives_up(resources: Template) -> None:
@@ -236,12 +252,14 @@ def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Templ
     assert len(files) == len(roles)
 
 
-def test_stream_handlers_may_send_to_the_queue_that_is_told_of_lost_batches(resources: Template) -> None:
+def test_stream_handlers_may_keep_what_they_can_not_relay(resources: Template, data: Template) -> None:
+    bucket = data["Resources"]["StreamFailuresBucket"]["Properties"]["BucketName"]["Fn::Sub"]
     for name in STREAM_HANDLERS:
         role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
         statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        allowed = {(action, arn.rpartition(":")[2]) for s in statements for action in s["Action"] for arn in _arns(s)}
-        assert ("sqs:SendMessage", "cinema-${Stage}-stream-failures") in allowed
+        allowed = {(action, arn) for s in statements for action in s["Action"] for arn in _arns(s)}
+        ours = f"arn:${{AWS::Partition}}:s3:::{bucket}"
+        assert {("s3:PutObject", f"{ours}/*"), ("s3:ListBucket", ours)} <= allowed, name
 
 
 def test_each_relay_may_send_to_the_queue_of_each_consumer(resources: Template) -> None:
@@ -403,14 +421,39 @@ print(bootstrap.print_invoice()(Invoice(bill, 1))[:8])"""
 
 
 def test_the_bucket_of_invoices_is_nobody_elses_and_keeps_versions_in_production(data: Template) -> None:
-    (bucket,) = _of_type(data, "AWS::S3::Bucket").values()
-    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
-        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-    )
+    bucket = _of_type(data, "AWS::S3::Bucket")["InvoicesBucket"]
+    assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
     assert bucket["VersioningConfiguration"] == {"Status": {"Fn::If": ["IsProduction", "Enabled", "Suspended"]}}
-    named = load({"STAGE": "test"}).invoices_bucket
+    assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).invoices_bucket
+
+
+def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Template) -> None:
+    bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
+    assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
+    policy = data["Resources"]["StreamFailuresBucketPolicy"]["Properties"]["PolicyDocument"]
+    assert [(one["Effect"], one["Condition"]) for one in policy["Statement"]] == [
+        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+    assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).stream_failures_bucket
+
+
+def test_somebody_is_told_when_something_could_not_be_relayed_whoever_kept_it(data: Template) -> None:
+    bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
+    (counted,) = bucket["MetricsConfigurations"]
+    alarm = _of_type(data, "AWS::CloudWatch::Alarm")["StreamGaveUp"]
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/S3", "PutRequests", 0)
+    assert dimensions == {"BucketName": {"Ref": "StreamFailuresBucket"}, "FilterId": counted["Id"]}
+    assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+
+
+def _named_on_an_emulator(bucket: Template) -> str:
     pseudo = {"${Stage}": "test", "${AWS::AccountId}": "000000000000", "${AWS::Region}": "us-east-1"}
-    assert re.sub(r"\$\{[^}]+}", lambda m: pseudo[m[0]], bucket["BucketName"]["Fn::Sub"]) == named
+    return re.sub(r"\$\{[^}]+}", lambda m: pseudo[m[0]], bucket["BucketName"]["Fn::Sub"])
 
 
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:

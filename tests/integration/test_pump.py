@@ -1,15 +1,20 @@
 """The pump keeps Lambda's promises, on a real queue and a real stream of the emulator."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from chalice.app import Chalice, DynamoDBEvent, SQSEvent
 
-from infra.pump import STREAM_RETRIES, Clients, Pump, PumpError, Record, clients
+from chalicelib.domain.ports import Clock
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.stream_failures import TOO_OLD
+from infra.pump import RETRIED_FOR, Clients, Fed, Pump, PumpError, Record, clients
+from tests.fakes import MovableClock
 
 RECEIVES_BEFORE_DLQ = 5
 
@@ -77,15 +82,37 @@ def queue_pump(aws: Clients, queue: Queue, handler: Callable[[list[Record]], Any
     return Pump(app, "unused", found=aws)
 
 
-def stream_pump(aws: Clients, table: str, handler: Callable[[list[Record]], Any], batch_size: int = 100) -> Pump:
+@dataclass
+class Aside:
+    """What was given up, with the condition; broken, it takes nothing."""
+
+    broken: bool = False
+    put_aside: list[tuple[list[str], str]] = field(default_factory=list)
+
+    def put(self, records: Sequence[Record], condition: str, reason: str) -> None:
+        if self.broken:
+            raise EndpointConnectionError(endpoint_url="https://s3")
+        self.put_aside.append((item_ids(list(records)), condition))
+
+
+def stream_pump(
+    aws: Clients,
+    table: str,
+    handler: Callable[[list[Record]], Any],
+    batch_size: int = 100,
+    *,
+    aside: Aside | None = None,
+    clock: Clock = utc_now,
+    start: str = "TRIM_HORIZON",
+) -> Pump:
     app = Chalice("pump-test", configure_logs=False)
     prefix, _, name = table.partition("-")
 
-    @app.on_dynamodb_record(stream_arn=f"stream:{name}", batch_size=batch_size)
+    @app.on_dynamodb_record(stream_arn=f"stream:{name}", batch_size=batch_size, starting_position=start)
     def on_change(event: DynamoDBEvent) -> Any:
         return handler(event.to_dict()["Records"])
 
-    pump = Pump(app, prefix, found=aws)
+    pump = Pump(app, prefix, found=aws, failures=aside, clock=clock)
     pump.skip()
     return pump
 
@@ -247,27 +274,107 @@ def test_a_stream_resumes_at_the_first_record_that_failed(aws: Clients, table: s
     assert batches == [["one", "two", "three"], ["two"], ["three"]]
 
 
-def test_a_record_nobody_can_handle_is_passed_over_alone_and_loudly(
+@dataclass
+class Poisoned:
+    """Raises as long as there is poison in a batch."""
+
+    poison: set[str]
+    handled: list[str] = field(default_factory=list)
+    tries: int = 0
+
+    def __call__(self, records: list[Record]) -> None:
+        if self.poison.intersection(item_ids(records)):
+            self.tries += 1
+            raise RuntimeError("can't")
+        self.handled.extend(item_ids(records))
+
+
+def fed(pump: Pump, times: int) -> None:
+    for _ in range(times):
+        pump.feed()
+
+
+def test_nothing_is_passed_over_during_an_outage_however_often_it_is_tried(aws: Clients, table: str) -> None:
+    clock, aside = MovableClock(utc_now()), Aside()
+    outage = Poisoned({"one", "two", "three"})
+    pump = stream_pump(aws, table, outage, aside=aside, clock=clock)
+    put(aws, table, "one", "two", "three")
+    for _ in range(11):
+        fed(pump, 10)
+        clock.forward(hours=1)
+    assert outage.tries > 100
+
+    outage.poison.clear()
+
+    assert pump.drain() == 3
+    assert outage.handled == ["one", "two", "three"]
+    assert aside.put_aside == []
+
+
+def test_a_record_that_still_fails_after_twelve_hours_is_put_aside_alone_and_loudly(
     aws: Clients, table: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    handled: list[str] = []
-    tries: list[str] = []
-
-    def raise_on_poison(records: list[Record]) -> None:
-        if "poison" in item_ids(records):
-            tries.append("poison")
-            raise RuntimeError("can't")
-        handled.extend(item_ids(records))
-
-    pump = stream_pump(aws, table, raise_on_poison)
+    clock, aside = MovableClock(utc_now()), Aside()
+    poisoned = Poisoned({"poison"})
+    pump = stream_pump(aws, table, poisoned, aside=aside, clock=clock)
     put(aws, table, "one", "poison", "two")
+    fed(pump, 20)
+    assert (poisoned.handled, aside.put_aside) == (["one"], [])
 
-    assert pump.drain() == 2
+    clock.now += RETRIED_FOR
 
-    assert handled == ["one", "two"]
-    assert "PASSED OVER" in caplog.text
-    in_a_batch = 1
-    assert len(tries) == in_a_batch + 1 + STREAM_RETRIES
+    assert pump.drain() == 1
+    assert poisoned.handled == ["one", "two"]
+    assert aside.put_aside == [(["poison"], TOO_OLD)]
+    assert "PUT ASIDE" in caplog.text
+
+
+def test_what_can_not_be_put_aside_is_not_passed_over(aws: Clients, table: str) -> None:
+    clock, aside = MovableClock(utc_now()), Aside(broken=True)
+    poisoned = Poisoned({"poison"})
+    pump = stream_pump(aws, table, poisoned, aside=aside, clock=clock)
+    put(aws, table, "poison", "two")
+    pump.feed()
+    clock.now += RETRIED_FOR
+
+    for _ in range(10):
+        with suppress(EndpointConnectionError):
+            pump.feed()
+    assert poisoned.handled == []
+
+    aside.broken = False
+    pump.drain()
+    assert poisoned.handled == ["two"]
+    assert aside.put_aside == [(["poison"], TOO_OLD)]
+
+
+def test_what_is_only_shown_is_not_shown_late(aws: Clients, table: str) -> None:
+    """A handler that starts at LATEST is for screens: its mapping tries nothing again, and keeps nothing."""
+    aside, poisoned = Aside(), Poisoned({"poison"})
+    pump = stream_pump(aws, table, poisoned, aside=aside, start="LATEST")
+    put(aws, table, "poison")
+    pump.drain()
+    put(aws, table, "two")
+
+    assert pump.drain() == 1
+    assert (poisoned.tries, poisoned.handled, aside.put_aside) == (1, ["two"], [])
+
+
+def test_a_source_that_does_not_answer_keeps_none_of_the_others_waiting(aws: Clients, queue: Queue, table: str) -> None:
+    seen: list[Record] = []
+    pump = queue_pump(aws, queue, lambda records: seen.extend(records))
+    pump.sources = [Silent(), *pump.sources]
+    send(aws, queue, "one")
+
+    with pytest.raises(EndpointConnectionError):
+        pump.feed()
+
+    assert [record["body"] for record in seen] == ["one"]
+
+
+class Silent:
+    def feed(self) -> Fed:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
 
 
 def test_after_skipping_only_what_follows_is_fed(aws: Clients, table: str) -> None:

@@ -1,6 +1,7 @@
 """What is written into rows and messages is what handlers read out of records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,7 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.envelopes import event_in, hold_in, to_body
-from chalicelib.infrastructure.streams import event_attribute, row_event
+from chalicelib.infrastructure.streams import event_attribute, payment_change, reservation_change, row_event
 from tests.builders import NOW, a_hold
 
 moments = st.integers(0, 4_000_000_000_000).map(from_ms)
@@ -84,7 +85,7 @@ def test_an_event_of_an_unknown_kind_is_loud() -> None:
     record = record_of(SeatsHeld(a_hold(), NOW))
     record["dynamodb"]["NewImage"]["event"]["M"]["type"] = {"S": "SeatsPainted"}
 
-    with pytest.raises(ValueError, match="SeatsPainted"):
+    with pytest.raises(UnreadableMessage, match="SeatsPainted"):
         row_event(record)
 
 
@@ -185,10 +186,25 @@ def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad:
     assert each_message(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
 
 
-def changes(count: int, bad: int = 0) -> list[dict[str, Any]]:
-    return [
-        {"dynamodb": {"SequenceNumber": str(n)}, "bad": ValueError() if n == bad else None} for n in range(1, count + 1)
-    ]
+def changes(count: int, bad: Exception | None = None) -> list[dict[str, Any]]:
+    """The second one is bad."""
+    return [{"dynamodb": {"SequenceNumber": str(n)}, "bad": bad if n == 2 else None} for n in range(1, count + 1)]
+
+
+@dataclass
+class Aside:
+    """Parks what is unreadable, and nothing when it is broken."""
+
+    broken: bool = False
+    parked: dict[str, str] = field(default_factory=dict)
+
+    def is_due(self, record: Any, error: Exception) -> bool:
+        return isinstance(error, UnreadableMessage)
+
+    def park(self, record: Any, reason: str) -> None:
+        if self.broken:
+            raise RuntimeError("nor does this")
+        self.parked[record["dynamodb"]["SequenceNumber"]] = reason
 
 
 def relay_two(record: Any) -> list[Outgoing]:
@@ -204,16 +220,67 @@ def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_g
         sent.extend(messages)
         return set()
 
-    assert each_change(changes(3, bad=2), relay_two, send) == failures("2")
+    assert each_change(changes(3, ValueError()), relay_two, send, Aside()) == failures("2")
     assert len(sent) == 2
+
+
+def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None:
+    sent: list[Outgoing] = []
+    aside = Aside()
+
+    def send(messages: Sequence[Outgoing]) -> set[int]:
+        sent.extend(messages)
+        return set()
+
+    assert each_change(changes(3, UnreadableMessage("no event")), relay_two, send, aside) == failures()
+    assert aside.parked == {"2": "no event"}
+    assert len(sent) == 4
+
+
+def test_a_record_that_can_not_be_put_aside_is_not_passed_over() -> None:
+    broken = Aside(broken=True)
+
+    assert each_change(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
 
 
 @pytest.mark.parametrize(("unsent", "again"), [({5}, "3"), ({2, 5}, "2"), ({0}, "1")])
 def test_a_stream_comes_again_from_the_first_record_whose_message_was_not_taken(unsent: set[int], again: str) -> None:
-    assert each_change(changes(3), relay_two, lambda _: unsent) == failures(again)
+    assert each_change(changes(3), relay_two, lambda _: unsent, Aside()) == failures(again)
+
+
+def test_what_comes_after_a_record_put_aside_still_comes_again_when_its_message_was_not_taken() -> None:
+    assert each_change(changes(3, UnreadableMessage("no")), relay_two, lambda _: {3}, Aside()) == failures("3")
 
 
 def test_a_good_batch_reports_no_failure() -> None:
     assert each_message(three_messages(ValueError())[:1], refuse_bad, Redeliveries()) == failures()
-    assert each_change(changes(2), relay_two, lambda _: set()) == failures()
-    assert each_change([], relay_two, lambda _: set()) == failures()
+    assert each_change(changes(2), relay_two, lambda _: set(), Aside()) == failures()
+    assert each_change([], relay_two, lambda _: set(), Aside()) == failures()
+
+
+STRANGE_IMAGES: list[Any] = [
+    {},
+    {"id": {"S": "s#A"}, "event": {"M": {}}},
+    {"id": {"N": "1"}, "event": {"S": "sold"}},
+    {"id": {"S": "s#A"}, "event": {"M": {"type": {"S": "SeatsPainted"}, "at": {"N": "1"}}}},
+    {"id": {"S": "s#A"}, "event": {"M": {"type": {"S": "RowClosed"}, "at": {"N": "1e99"}}}},
+    {"buyer": {"S": "b"}, "id": {"S": "r"}, "state": {"S": "eaten"}, "seats": None},
+    {"transaction_id": {"S": "t"}, "fate": {"S": "spent"}},
+    None,
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize("read", [row_event, reservation_change, payment_change])
+@pytest.mark.parametrize("image", STRANGE_IMAGES)
+def test_whatever_can_not_be_read_of_a_stream_is_unreadable_and_nothing_else(
+    read: Callable[[Any], Any], image: Any
+) -> None:
+    with suppress(UnreadableMessage):
+        read({"dynamodb": {"NewImage": image, "ApproximateCreationDateTime": 1, "SequenceNumber": "1"}})
+
+
+@pytest.mark.parametrize("read", [row_event, reservation_change, payment_change])
+def test_an_image_that_is_none_is_unreadable(read: Callable[[Any], Any]) -> None:
+    with pytest.raises(UnreadableMessage, match="not readable"):
+        read({"dynamodb": {"NewImage": None, "ApproximateCreationDateTime": 1}})

@@ -31,6 +31,7 @@ def test_nothing_need_be_set_on_ones_own_machine() -> None:
         time_zone="UTC",
         seller=settings.seller,
         invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
+        stream_failures_bucket="cinema-local-failures-000000000000-us-east-1",
         operations_board=True,
     )
     assert settings.id_secret
@@ -58,6 +59,7 @@ def test_what_is_set_is_taken() -> None:
         "TIME_ZONE": "America/Sao_Paulo",
         "SELLER": "Cine São José | Rua A, 1|",
         "INVOICES_BUCKET": "ours",
+        "STREAM_FAILURES_BUCKET": "ours too",
     }
 
     assert load(environment) == Settings(
@@ -82,6 +84,7 @@ def test_what_is_set_is_taken() -> None:
         time_zone="America/Sao_Paulo",
         seller=("Cine São José", "Rua A, 1"),
         invoices_bucket="ours",
+        stream_failures_bucket="ours too",
         operations_board=False,
     )
 
