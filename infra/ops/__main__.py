@@ -76,7 +76,7 @@ def _replay_stream_failures(connection: Connection, options: argparse.Namespace)
     from infra.ops import replay
     from infra.ops.rebuild import report_progress
 
-    return replay.stream_failures(connection, options.limit, report_progress)
+    return replay.stream_failures(connection, options.limit, report_progress, look=options.look)
 
 
 def _replay_events(connection: Connection, options: argparse.Namespace) -> Answer:
@@ -184,9 +184,10 @@ def _add_mail(commands: Any) -> None:
 
 
 def _add_replay_commands(commands: Any) -> None:
-    about = "relay again what a stream handler gave up on, and delete what went through"
+    about = "relay again what the streams' handlers could not relay, and delete what went through"
     failures = _add(commands, "stream-failures", _replay_stream_failures, about, "replay stream-failures --limit 1")
-    failures.add_argument("--limit", type=_at_least_one, metavar="N", help="at most N batches (all there are now)")
+    failures.add_argument("--limit", type=_at_least_one, metavar="N", help="the N oldest (all there are now)")
+    failures.add_argument("--look", action="store_true", help="only say what there is")
     about = "send a screening's events from the audit log to one consumer again"
     events = _add(commands, "events", _replay_events, about, "replay events 550e8400-… --to analytics --yes")
     events.add_argument("session", metavar="SESSION", help="the screening's id")

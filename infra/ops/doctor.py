@@ -26,6 +26,7 @@ from infra.deploy import app_stack, data_stack
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of
 from infra.ops.status import tables_of
+from infra.ops.stream_failures import waiting
 from infra.ops.text import Answer, counted
 from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded_url
 
@@ -278,6 +279,9 @@ def _queues(connection: Connection) -> Iterator[Finding]:
     if full:
         look = connection.command("dlq", "show", full[0])
         yield Finding("dead letters", State.REMARK, f"in {', '.join(full)}", f"Look at them with `{look}`.")
+    if lost := waiting(connection):
+        look = connection.command("replay", "stream-failures", "--look")
+        yield Finding("stream failures", State.REMARK, f"{lost} not relayed", f"Look at them with `{look}`.")
 
 
 def _events(connection: Connection) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from infra.ops.connection import Connection, OpsError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-DEAD_LETTER_ENDINGS = ("-dlq", "-failures")
+DEAD_LETTERS_END_IN = "-dlq"
 """How the names of queues end that nobody works on: messages arrive there when somebody gave up."""
 
 
@@ -46,7 +46,7 @@ class Queues:
     @property
     def dead_letter_queues(self) -> list[Queue]:
         targets = {queue.dead_letters for queue in self}
-        return [queue for queue in self if queue.name in targets or queue.name.endswith(DEAD_LETTER_ENDINGS)]
+        return [queue for queue in self if queue.name in targets or queue.name.endswith(DEAD_LETTERS_END_IN)]
 
     def dead_letters_of(self, queue: Queue) -> Queue | None:
         return self.by_name.get(queue.dead_letters or "")
@@ -76,10 +76,8 @@ class Queues:
             names = ", ".join(queue.short_name for queue in sources)
             raise OpsError(f"{dead_letters.name} serves {names}: its messages can't be told apart, move them by hand.")
         look = self.connection.command("dlq", "show", dead_letters.short_name)
-        replay = self.connection.command("replay", dead_letters.short_name)
         raise OpsError(
-            f"{dead_letters.name} has no source queue to give its messages back to: they tell what failed elsewhere; "
-            f"look at them with `{look}`, and once that is repaired `{replay}`."
+            f"{dead_letters.name} has no source queue to give its messages back to: look at them with `{look}`."
         )
 
 

@@ -1,6 +1,6 @@
 """Queues and tables of a stage at one look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ops.connection import Connection
 from infra.ops.queues import Queue, Queues, queues_of, total_depth
+from infra.ops.stream_failures import waiting
 from infra.ops.text import Answer, aligned, counted, duration, size
 
 if TYPE_CHECKING:
@@ -35,20 +36,23 @@ class Table:
 
 
 def status(connection: Connection) -> Answer:
-    """Exit status 1 when a dead-letter queue holds something."""
+    """Exit status 1 when a dead-letter queue holds something, or the streams' handlers could not relay something."""
     queues = queues_of(connection)
     tables = tables_of(connection)
     ages = _oldest_seconds(connection, list(queues))
     dead = total_depth(queues.dead_letter_queues)
+    lost = _stream_failures(connection)
     data = {
         "stage": connection.stage,
         "endpoint": connection.where,
         "queues": [_queue_data(queues, queue, ages) for queue in queues],
         "tables": [asdict(table) for table in tables],
         "dead_letters": dead,
+        "stream_failures": lost,
     }
     parts = [f"Stage {connection.stage} at {connection.where}", _queue_text(data), _table_text(tables)]
-    return Answer(data, "\n\n".join([*parts, _verdict(queues)]), status=1 if dead else 0)
+    told = [*parts, _verdict(queues), *_verdict_of_streams(connection, lost)]
+    return Answer(data, "\n\n".join(told), status=1 if dead or lost else 0)
 
 
 def tables_of(connection: Connection) -> list[Table]:
@@ -93,6 +97,20 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
         "Dimensions": [{"Name": "QueueName", "Value": queue}],
     }
     return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+
+
+def _stream_failures(connection: Connection) -> int | None:
+    """None where they can't be counted: the rest of the status is worth seeing."""
+    try:
+        return waiting(connection)
+    except (BotoCoreError, ClientError):
+        return None
+
+
+def _verdict_of_streams(connection: Connection, lost: int | None) -> Iterator[str]:
+    if lost:
+        look = connection.command("replay", "stream-failures", "--look")
+        yield f"{counted(lost, 'stream failure')}. Look at them:\n  {look}"
 
 
 def _queue_data(queues: Queues, queue: Queue, ages: dict[str, int]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Stage:
     sqs: SQSClient
     source: str
     letters: str
-    failures: str
+    orphans: str
 
     def depth(self, url: str) -> int:
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -69,9 +69,9 @@ def stage(emulator: str) -> Iterator[Stage]:
     arn = sqs.get_queue_attributes(QueueUrl=letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
     source = sqs.create_queue(QueueName=f"cinema-{name}-work", Attributes={"RedrivePolicy": redrive})["QueueUrl"]
-    failures = sqs.create_queue(QueueName=f"cinema-{name}-stream-failures")["QueueUrl"]
-    yield Stage(name, sqs, source, letters, failures)
-    for url in (source, letters, failures):
+    orphans = sqs.create_queue(QueueName=f"cinema-{name}-orphans-dlq")["QueueUrl"]
+    yield Stage(name, sqs, source, letters, orphans)
+    for url in (source, letters, orphans):
         sqs.delete_queue(QueueUrl=url)
 
 
@@ -94,7 +94,7 @@ def test_dead_letters_are_listed_with_their_depth_and_source(stage: Stage, ops: 
     listed = ops("dlq", "list", "--json").data
 
     assert [(one["name"], one["depth"], one["sources"]) for one in listed] == [
-        ("stream-failures", 0, []),
+        ("orphans-dlq", 0, []),
         ("work-dlq", 2, ["work"]),
     ]
     assert "work-dlq" in ops("dlq", "list").out
@@ -171,15 +171,15 @@ def test_purge_wants_to_be_sure(stage: Stage, ops: Ops) -> None:
     assert stage.depth(stage.letters) == 0
 
 
-def test_stream_failures_can_be_shown_but_not_redriven(stage: Stage, ops: Ops) -> None:
-    stage.sqs.send_message(QueueUrl=stage.failures, MessageBody='{"requestContext": {}}')
+def test_dead_letters_without_a_source_can_be_shown_but_not_redriven(stage: Stage, ops: Ops) -> None:
+    stage.sqs.send_message(QueueUrl=stage.orphans, MessageBody='{"requestContext": {}}')
 
-    assert len(ops("dlq", "show", "stream-failures", "--json").data["messages"]) == 1
-    refused = ops("dlq", "redrive", "stream-failures")
+    assert len(ops("dlq", "show", "orphans-dlq", "--json").data["messages"]) == 1
+    refused = ops("dlq", "redrive", "orphans-dlq")
 
     assert refused.status == REFUSED
     assert "no source queue" in refused.err
-    assert stage.depth(stage.failures) == 1
+    assert stage.depth(stage.orphans) == 1
 
 
 def test_an_unknown_queue_is_told_which_there_are(ops: Ops) -> None:
@@ -283,7 +283,7 @@ def test_it_runs_as_a_command(stage: Stage) -> None:
 
     ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True, timeout=60)
 
-    assert [one["name"] for one in json.loads(ended.stdout)] == ["stream-failures", "work-dlq"]
+    assert [one["name"] for one in json.loads(ended.stdout)] == ["orphans-dlq", "work-dlq"]
 
 
 def test_a_status_whose_reader_has_gone_ends_quietly(stage: Stage) -> None:

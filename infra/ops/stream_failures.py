@@ -1,0 +1,95 @@
+"""What the streams' handlers could not relay, in its bucket: Lambda's descriptions of batches, and records parked."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.infrastructure.stream_failures import reason_in
+from infra.ops.connection import Connection, OpsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+OUTPUT = "StreamFailuresBucket"
+"""Of the data stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostBatch:
+    """Records that were passed over, with all that they said."""
+
+    stream: str
+    records: Sequence[dict[str, Any]]
+    since: str
+    """When the first of them happened, as it was told."""
+    reason: str
+
+    @property
+    def table(self) -> str:
+        """…:table/<table>/stream/<label>"""
+        return [*self.stream.split("/"), ""][1]
+
+
+@dataclass(frozen=True)
+class StreamFailures:
+    s3: "S3Client"
+    bucket: str
+
+    @classmethod
+    def of(cls, connection: Connection) -> "StreamFailures":
+        """Raises OpsError when the stage has no such bucket."""
+        if bucket := _bucket_of(connection):
+            return cls(connection.client("s3"), bucket)
+        deploy = f"deploy it again with `{connection.deploy_command}`"
+        raise OpsError(f"Stage {connection.stage!r} has no bucket of stream failures at {connection.where}: {deploy}.")
+
+    def names(self) -> list[str]:
+        """The oldest first."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        found = [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
+        return [key for _, key in sorted(found)]
+
+    def read(self, key: str) -> LostBatch:
+        """Raises ValueError when it describes no batch, or holds no records."""
+        return lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
+
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+
+def waiting(connection: Connection) -> int | None:
+    """How many objects there are; None where the stage has no bucket for them."""
+    return len(StreamFailures.of(connection).names()) if _bucket_of(connection) else None
+
+
+def lost_batch(text: str) -> LostBatch:
+    """Raises ValueError when it is no such description."""
+    try:
+        described = json.loads(text)
+        batch, payload = described["DDBStreamBatchInfo"], described["payload"]
+        held = json.loads(payload) if isinstance(payload, str) else payload
+        records = [record for record in held["Records"] if record["dynamodb"]["SequenceNumber"]]
+        return LostBatch(
+            stream=str(batch["streamArn"]),
+            records=records,
+            since=str(batch.get("approximateArrivalOfFirstRecord", "-")),
+            reason=reason_in(text) or "not given",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"it describes no batch of a stream: {error!r}") from error
+
+
+def _bucket_of(connection: Connection) -> str | None:
+    cloudformation: CloudFormationClient = connection.client("cloudformation")
+    try:
+        stacks = cloudformation.describe_stacks(StackName=f"{connection.prefix}data")["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stacks[0].get("Outputs", [])}
+    return outputs.get(OUTPUT)
