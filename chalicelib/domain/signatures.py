@@ -30,6 +30,11 @@ def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> b
     return any(hmac.compare_digest(one, other) for one in wanted for other in given)
 
 
+def is_recent(header: str, now: datetime) -> bool:
+    """Whether the header's one moment is less than TOLERANCE away from now. By whom it is signed is not looked at."""
+    return _is_about(_parsed(header)[0], now)
+
+
 def _parsed(header: str) -> tuple[str, list[bytes]]:
     """The moment, empty unless there is exactly one, and the signatures."""
     if len(header) > LONGEST_HEADER:

@@ -1,0 +1,258 @@
+"""Stripe as payment gateway, asked through its official package.
+
+A payment is a PaymentIntent that carries the reservation's id in its metadata; what does not carry one is none of ours,
+whatever else the account sells. Our idempotency keys go out as Stripe's, which forgets them after a day or so, and the
+refunds' stand in their metadata as well: a refund that is asked for again a week later is found, and not made twice.
+
+The package costs as much at import as boto3, so only the functions that call it import it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from json import loads
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chalicelib.domain.events import UnreadableMessage
+from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
+from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.reservations import Reservation
+from chalicelib.domain.signatures import is_recent
+from chalicelib.domain.times import from_ms
+
+from .guarded_gateway import GatewaySilent
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
+
+PROVIDER = "stripe"
+SIGNATURE_HEADER = "stripe-signature"
+
+RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
+"""In the metadata of PaymentIntents; of refunds."""
+
+CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
+PAGE = 100
+"""The most that Stripe lists at once."""
+MOST_PAGES = 10_000
+MOST_TEXT = 200
+LAST_SECOND = 32_503_680_000
+"""The year 3000."""
+
+CARD_ONLY = ["card"]
+"""What is paid or declined within the seconds that seats are held. Other methods need days, or never say no."""
+
+NOT_RETURNED = ("failed", "canceled")
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StripeGateway:
+    """One try for each call to Stripe. `api_base` is empty but for tests, which ask another server."""
+
+    secret_key: str = field(repr=False)
+    public_key: str
+    currency: str = CURRENCY
+    api_base: str = ""
+    read_seconds: float = READ_SECONDS
+
+    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        asked: Any = {
+            "amount": int(reservation.amount * 100),
+            "currency": self.currency.lower(),
+            "metadata": {RESERVATION: reservation.id},
+            "payment_method_types": CARD_ONLY,
+        }
+        with _translated(GatewayUnavailable):
+            intent = self._client.v1.payment_intents.create(asked, {"idempotency_key": quote(idempotency_key, safe="")})
+            started = PaymentIntent(PROVIDER, intent.id, intent.client_secret or "", self.public_key)
+            if not (_is_intent_id(started.id) and started.client_secret):
+                raise ValueError("no PaymentIntent")
+            return started
+
+    def charge(self, transaction_id: str) -> Charge | None:
+        with _translated(GatewayUnavailable):
+            intent = self._intent(transaction_id)
+            return _charge_in(intent["latest_charge"], intent) if intent else None
+
+    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+        """Stripe lists charges by when they were made, PaymentIntents only by when the buyer began."""
+        with _translated(GatewayUnavailable):
+            listed = [(charge, charge["payment_intent"]) for charge in self._charges_since(moment)]
+            ours = [(charge, intent) for charge, intent in listed if _is_ours(intent)]
+            return [found for charge, intent in ours if (found := _charge_in(charge, intent))]
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        with _translated(RefundRefused):
+            return self._returned(transaction_id, idempotency_key) or self._return(
+                transaction_id, amount_cents, idempotency_key
+            )
+
+    def ping(self) -> None:
+        """Raises GatewayUnavailable, for a wrong key, too."""
+        with _translated(GatewayUnavailable):
+            self._client.v1.payment_intents.list({"limit": 1})
+
+    def _charges_since(self, moment: datetime) -> Iterator[Object]:
+        """All pages. The package's own iterator takes a page without a list for the last one."""
+        since, expanded = int(moment.timestamp()) - 1, ["data.payment_intent"]
+        asked: Any = {"created": {"gt": since}, "limit": PAGE, "expand": expanded}
+        for _ in range(MOST_PAGES):
+            page = self._client.v1.charges.list(asked).to_dict()
+            yield from page["data"]
+            if page["has_more"] is False:
+                return
+            asked["starting_after"] = page["data"][-1]["id"]
+        raise ValueError("the list of charges does not end")
+
+    def _intent(self, transaction_id: str) -> Object | None:
+        """With its last charge and the refunds of it. None for what is none of ours, or was not paid."""
+        from stripe import InvalidRequestError
+
+        if not _is_intent_id(transaction_id):
+            return None
+        try:
+            intent = self._client.v1.payment_intents.retrieve(
+                transaction_id, {"expand": ["latest_charge.refunds"]}
+            ).to_dict()
+        except InvalidRequestError as error:
+            if error.code == "resource_missing":
+                return None
+            raise
+        return intent if _is_ours(intent) and intent["status"] == "succeeded" else None
+
+    def _returned(self, transaction_id: str, key: str) -> str | None:
+        """The refund that was made for this key, or the last one where nothing is left to be returned."""
+        intent = self._intent(transaction_id)
+        if intent is None:
+            raise PaymentUnknown(f"Stripe knows of no payment of ours {transaction_id[:MOST_TEXT]!r} that was charged")
+        charge = intent["latest_charge"]
+        made = [one for one in charge["refunds"]["data"] if one["status"] not in NOT_RETURNED]
+        for refund in made:
+            if refund["metadata"].get(REFUND_KEY) == key:
+                return _refund_id(refund)
+        return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
+
+    def _return(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
+        from stripe import InvalidRequestError
+
+        asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
+        if amount_cents is not None:
+            asked["amount"] = amount_cents
+        try:
+            refund = self._client.v1.refunds.create(asked, {"idempotency_key": quote(key, safe="")}).to_dict()
+        except InvalidRequestError as error:
+            earlier = error.code == "charge_already_refunded" and self._returned(transaction_id, key)
+            if earlier:
+                return earlier
+            raise
+        if refund["status"] in NOT_RETURNED:
+            raise RefundRefused(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
+        return _refund_id(refund)
+
+    @cached_property
+    def _client(self) -> "StripeClient":
+        from stripe import RequestsClient, StripeClient
+
+        return StripeClient(
+            self.secret_key,
+            max_network_retries=0,
+            http_client=RequestsClient(timeout=(CONNECT_SECONDS, self.read_seconds)),
+            base_addresses={"api": self.api_base} if self.api_base else None,
+        )
+
+
+@dataclass(frozen=True)
+class StripeMessages:
+    """Stripe's webhook. Several secrets while they are rotated; with none nothing is believed."""
+
+    secrets: Sequence[str] = field(repr=False)
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+        header = headers.get(SIGNATURE_HEADER, "")
+        if not (is_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)):
+            raise SignatureInvalid
+        try:
+            return _charge_told(loads(body))
+        except _NONSENSE as error:
+            raise UnreadableMessage(f"no event of Stripe: {error!r}"[:MOST_TEXT]) from error
+
+
+def _is_verified(header: str, body: bytes, secret: str) -> bool:
+    """Whether the secret signed it, whenever that was."""
+    from stripe import SignatureVerificationError, WebhookSignature
+
+    try:
+        return bool(WebhookSignature.verify_header(body, header, secret))
+    except (SignatureVerificationError, UnicodeError):
+        return False
+
+
+def _charge_told(event: Object) -> Charge | None:
+    """At the moment of this event all of the intent's money is there, and none of it went back."""
+    if event["type"] != "payment_intent.succeeded":
+        return None
+    intent = event["data"]["object"]
+    if not _is_ours(intent):
+        return None
+    return _charge(intent, intent["amount_received"], 0, event["created"])
+
+
+def _charge_in(charge: Object, intent: Object) -> Charge | None:
+    """None for what was not charged, or only reserved on the card."""
+    if charge["status"] != "succeeded" or not charge["captured"]:
+        return None
+    return _charge(intent, charge["amount_captured"], charge["amount_refunded"], charge["created"])
+
+
+def _charge(intent: Object, amount: Any, refunded: Any, created: Any) -> Charge:
+    """Raises ValueError for what makes no sense."""
+    numbers = all(type(number) is int for number in (amount, refunded, created))
+    if not (numbers and 0 <= refunded <= amount and 0 <= created <= LAST_SECOND and _is_intent_id(intent["id"])):
+        raise ValueError("no charge")
+    currency = intent["currency"].upper()
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise ValueError("no currency")
+    return Charge(intent["id"], intent["metadata"][RESERVATION], amount, currency, from_ms(created * 1000), refunded)
+
+
+def _is_ours(intent: Any) -> bool:
+    """Charges without a PaymentIntent have None."""
+    return intent is not None and isinstance(intent["metadata"].get(RESERVATION), str)
+
+
+def _is_intent_id(value: object) -> bool:
+    """Of what a client made up Stripe need not be asked."""
+    return isinstance(value, str) and bool(re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", value))
+
+
+def _refund_id(refund: Object) -> str:
+    if not (isinstance(refund["id"], str) and refund["id"]):
+        raise ValueError("no refund")
+    return refund["id"]
+
+
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What comes of reading an answer of another shape. Reading is all that is done within."""
+
+
+@contextmanager
+def _translated(refusal: type[Exception]) -> Iterator[None]:
+    """What Stripe's package raises, and what its answers make of our reading, as the port says it."""
+    from stripe import APIConnectionError, StripeError
+
+    try:
+        yield
+    except APIConnectionError as error:
+        raise GatewaySilent(f"Stripe gave no answer: {error}"[:MOST_TEXT]) from error
+    except StripeError as error:
+        said = f"{type(error).__name__} {error.code or ''} (request {error.request_id}): {error.user_message}"
+        raise refusal(f"Stripe answered {error.http_status} {said}"[: 2 * MOST_TEXT]) from error
+    except _NONSENSE as error:
+        raise refusal(f"Stripe answered what makes no sense: {error!r}"[:MOST_TEXT]) from error
