@@ -32,6 +32,14 @@ LAMBDA_PYTHON = (3, 11)
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
 AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
 
+STRIPES_OTHER_PRODUCTS = (
+    *("apps", "billing", "billing_portal", "checkout", "climate", "entitlements", "events", "financial_connections"),
+    *("forwarding", "identity", "issuing", "product_catalog", "radar", "reporting", "reserve", "sigma", "tax"),
+    *("terminal", "test_helpers", "three_d_secure", "treasury"),
+    *("v2/billing", "v2/commerce", "v2/money_management", "v2/test_helpers"),
+)
+"""Subpackages that are imported when one of their objects is asked for, or is in an answer."""
+
 # Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
 # boto3.session imports them.
 UNUSED = (
@@ -49,8 +57,11 @@ UNUSED = (
     "PIL",  # fpdf2 does without it where there are no images
     "pillow.libs",
     "fontTools/**/*.so",  # each stands beside a Python module that does the same, for work that we don't do
+    "charset_normalizer/*.so",  # as these
     *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
     "share",
+    *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),
+    "stripe/params",  # for type checkers
 )
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
