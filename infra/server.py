@@ -1,8 +1,9 @@
 """Chalice's own local server, without its stall and with our gateway's errors: `python -m infra.server --port N`.
 
 Differences from `chalice local`: answers leave in one segment and at once (the stock server waits 44 ms for a delayed
-ACK on each keep-alive request); the environment given by the caller wins over .chalice/config.json; what the gateway
-itself refuses (unknown path, too large, malformed HTTP) has the contract's form, as the deployed gateway gives it.
+ACK on each keep-alive request); the environment given by the caller wins over .chalice/config.json; the application
+gets the event that AWS sends (lambda_proxy.py); what the gateway itself refuses (unknown path, too large, malformed
+HTTP) has the contract's form, as the deployed gateway gives it.
 """
 
 import argparse
@@ -19,7 +20,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import HTTPServer
 from typing import Any, ClassVar, NoReturn
-from urllib.parse import unquote_to_bytes
 
 from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
@@ -33,10 +33,12 @@ from chalice.local import (
     LocalDevServer,
     LocalGateway,
     LocalGatewayException,
+    RouteMatcher,
     ThreadedHTTPServer,
 )
 from chalice.utils import OSUtils
 
+from infra import lambda_proxy
 from infra.processes import HOST, ROOT, port_is_free
 from infra.serving import served
 
@@ -79,28 +81,25 @@ class GatewayRefusal(LocalGatewayException):
 class Gateway(LocalGateway):
     """Finds the route as Chalice does, but what it doesn't find is a 404 and not "Missing Authentication Token".
 
-    Path parameters are decoded and the client's address is told, as API Gateway does it and Chalice's server doesn't.
+    The application gets the event that AWS sends, which Chalice's own server makes otherwise.
     """
 
     def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:
         super().__init__(app_object, config)
+        self.routes = RouteMatcher(list(app_object.routes))
+        self.binary_types = app_object.api.binary_types
         self.client_address = client_address
 
-    def _generate_lambda_event(self, method: str, path: str, headers: dict[str, Any], body: bytes | None) -> Any:
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
         if BAD_PERCENT_ESCAPE.search(path):
             raise GatewayRefusal(400)
+        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
         try:
-            event = super()._generate_lambda_event(method, path, headers, body)
+            found = self.routes.match_route(asked.address)
+            resource = lambda_proxy.Resource(found.route, found.captured)
+            return lambda_proxy.event(asked, resource, self.binary_types)
         except ValueError as error:
             raise GatewayRefusal(404) from error
-        event["requestContext"]["identity"]["sourceIp"] = self.client_address
-        event["pathParameters"] = {name: _decoded(value) for name, value in event["pathParameters"].items()}
-        return event
-
-
-def _decoded(segment: str) -> str:
-    """http.server reads the request line as Latin-1; what was sent is UTF-8, percent-encoded or not."""
-    return unquote_to_bytes(segment.encode("latin-1")).decode("utf-8", errors="replace")
 
 
 class Handler(ChaliceRequestHandler):
@@ -119,7 +118,7 @@ class Handler(ChaliceRequestHandler):
     def _generic_handle(self) -> None:
         request_id = str(uuid.uuid4())
         try:
-            headers, body = self._parse_payload()
+            headers, body = self._received()
             response = self.local_gateway.handle_request(self.command, self.path, headers, body)
             response = self._handle_binary(response)
             self._send_http_response(
@@ -143,7 +142,8 @@ class Handler(ChaliceRequestHandler):
         self.wfile.flush()
         return bool(go_on)
 
-    def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
+    def _received(self) -> tuple[Any, bytes | None]:
+        """The headers as they came, each a pair: a name may be there more than once."""
         encoding = self.headers.get("transfer-encoding")
         lengths = set(self.headers.get_all("content-length", []))
         if encoding is not None:
@@ -152,7 +152,7 @@ class Handler(ChaliceRequestHandler):
             body = b"".join(self._chunks())
         else:
             body = self._sized_body(lengths)
-        return dict(self.headers.items()), body or None
+        return self.headers.items(), body or None
 
     def _sized_body(self, lengths: set[str]) -> bytes:
         length = lengths.pop().strip() if lengths else "0"

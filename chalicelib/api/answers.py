@@ -13,7 +13,7 @@ from chalicelib import bootstrap
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
 
-from . import limits, wire
+from . import limits, paths, wire
 from .messages import ENGLISH, language, message
 
 log = Logger(service="cinema-tickets", location=None)
@@ -107,8 +107,9 @@ def answered(blueprint: Blueprint) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def answer(**path: str) -> Response:
+        def answer(**raw_path: str) -> Response:
             request: Request = blueprint.current_request
+            path = paths.decoded(request, raw_path)
             started = perf_counter()
             standing: dict[str, str] = {}
             try:

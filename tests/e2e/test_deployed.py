@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 from uuid import uuid4
 
 import boto3
@@ -91,6 +91,19 @@ def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Ap
     assert (refused.status, refused.body["error"]) == (409, "SEAT_ALREADY_RESERVED")
     assert refused.body["conflictingSeats"] == ["A1"]
     assert _seats(api, session_id)["A2"] == "available"
+
+
+@pytest.mark.parametrize("user", ["qa@example.com", "qa%40example.com", "José da Silva 7%", "a+b"])
+def test_purchases_are_found_by_any_name(api: Api, user: str) -> None:
+    user = f"{uuid4()}{user}"
+    held = _hold(api, _scheduled(api), "A1", user=user).body["reservationId"]
+    payment = {"paymentMethod": "credit_card", "transactionId": f"tx-{uuid4()}"}
+    sale = api("POST", f"/api/reservations/{held}/confirm", payment).body
+
+    bought = api("GET", f"/api/users/{quote(user, safe='')}/purchases").body
+
+    assert bought["userId"] == user
+    assert [purchase["saleId"] for purchase in bought["purchases"]] == [sale["saleId"]]
 
 
 def test_users_and_addresses_are_limited(api: Api) -> None:

@@ -27,6 +27,12 @@ def address() -> Iterator[tuple[str, int]]:
         body = request.raw_body
         return {"word": word, "body": body if isinstance(body, str) else body.decode(errors="replace")}
 
+    @app.route("/event")
+    def event() -> dict[str, Any]:
+        assert app.current_request is not None
+        sent: dict[str, Any] = app.current_request.to_original_event()
+        return sent
+
     @app.route("/nothing")
     def nothing() -> Response:
         return Response(body=None, status_code=204)
@@ -124,10 +130,19 @@ def test_a_body_that_is_not_utf8_is_for_the_application_to_refuse(address: tuple
     assert ask(address, post(b"Content-Length: 2\r\n", b"\xff\xfe"))[0] == 200
 
 
-def test_path_parameters_arrive_decoded(address: tuple[str, int]) -> None:
-    answer = ask(address, post(b"Content-Length: 0\r\n", path=b"/echo/Jos%C3%A9%2F7%25"))
+def test_path_parameters_arrive_as_they_were_sent_as_from_aws(address: tuple[str, int]) -> None:
+    answer = ask(address, post(b"Content-Length: 0\r\n", path=b"/echo/Jos%C3%A9%2F7%25+@\xc3\xa9"))
 
-    assert answer[1]["word"] == "José/7%"
+    assert answer[1]["word"] == "Jos%C3%A9%2F7%25+@%C3%A9"
+
+
+def test_the_last_of_several_headers_and_parameters_counts_and_all_are_there(address: tuple[str, int]) -> None:
+    raw = b"GET /event?a=1&b=x+y%2B&a=2&c HTTP/1.1\r\nHost: h\r\nX-Seen: one\r\nX-Seen: two\r\n\r\n"
+    event = ask(address, raw)[1]
+
+    assert event["queryStringParameters"] == {"a": "2", "b": "x y+", "c": ""}
+    assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "b": ["x y+"], "c": [""]}
+    assert (event["headers"]["X-Seen"], event["multiValueHeaders"]["X-Seen"]) == ("two", ["one", "two"])
 
 
 def test_one_connection_carries_many_answers_at_once(address: tuple[str, int]) -> None:
