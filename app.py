@@ -46,7 +46,7 @@ app.register_blueprint(board.routes)
 app.register_blueprint(openapi.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
-methods.refuse_other_methods(app)
+methods.answer_other_methods(app)
 limits.refuse_unknown_routes(app, bootstrap.settings().rate_limits)
 
 

@@ -208,7 +208,7 @@ class Handler(ChaliceRequestHandler):
         fields |= {name.lower(): (name, value) for name, value in headers.items()}
         fields.pop("content-length", None)
         self.send_response(code)
-        if code not in WITHOUT_BODY:
+        if code not in WITHOUT_BODY and not (self.command == "HEAD" and not payload):
             self.send_header("Content-Length", str(len(payload)))
         if self.close_connection:
             self.send_header("Connection", "close")

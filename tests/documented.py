@@ -19,7 +19,12 @@ class Document:
     checks: dict[tuple[str, str], Draft202012Validator] = field(default_factory=dict)
 
     def faults(self, method: str, path: str, answer: Answer) -> list[str]:
-        """In what the answer is not as documented. What is about no operation must say so: 404, 405."""
+        """In what the answer is not as documented. What is about no operation must say so: 404, 405.
+
+        HEAD is as GET is, without a body.
+        """
+        if method == "HEAD":
+            return ["it has a body"] if answer.text else []
         route = next((route for route, form in self._forms if form.fullmatch(urlsplit(path).path)), None)
         if route is None or method.lower() not in self.content["paths"][route]:
             return [] if answer.status in (404, 405) or not _is_json(answer) else ["it is about no operation"]

@@ -13,14 +13,14 @@ from msgspec.json import schema_components
 
 from .answers import CHALICE_CODES, HEADERS, REFUSALS, Facts, Refused
 from .messages import ENGLISH, MESSAGES, message
-from .methods import is_refusal
+from .methods import is_added
 from .operations import FOR_BROWSERS, LANGUAGE, OPERATIONS, PATH, TOPICS, Operation, Parameter
 from .operations import REFUSALS as EXAMPLES
 
 Json = dict[str, Any]
 
 JSON = HEADERS["Content-Type"]
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*[^\s\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 """What a text of a request must be: not blank, and without control characters (wire.parsed looks for those)."""
 
 ABOUT = """\
@@ -29,7 +29,8 @@ number of simultaneous requests there is exactly one winner, and everybody else 
 
 All times are ISO 8601 in UTC with `Z`. Money is a number with two decimals. Every error is
 `{"error": "CODE", "message": "…"}` with the facts of the case beside them; messages are in English, or in Portuguese
-where `Accept-Language` asks for it. A method that a path does not have is a 405, an unknown path a 404.
+where `Accept-Language` asks for it. A method that a path does not have is a 405, an unknown path a 404. `HEAD` is
+answered as `GET`, without the body.
 
 Who asks too often is told when to come again (429). Where there is a limit, each answer says what is left of it in
 `RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy`.
@@ -54,6 +55,7 @@ HEADERS_OF_ANSWERS: Mapping[str, Json] = {
     "RateLimit-Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
     "RateLimit-Policy": {"description": "Requests, and their window: `10;w=60`.", "schema": {"type": "string"}},
     "Location": {"description": "Where it is.", "schema": {"type": "string", "format": "uri"}},
+    "WWW-Authenticate": {"description": "How to prove who asks.", "schema": {"type": "string"}},
     "ETag": {"description": "Changes with the content: send it as `If-None-Match`.", "schema": {"type": "string"}},
 }
 IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 when it is still the same.")
@@ -117,7 +119,7 @@ def _views(app: Chalice) -> dict[str, str]:
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_refusal(entry.view_function)
+        if not is_added(entry.view_function)
     }
     demand(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS")
     gone = OPERATIONS.keys() - registered.keys()
@@ -226,6 +228,9 @@ def _refusal(problems: list[Problem]) -> Json:
 
 
 def _headers(*names: str) -> Json:
+    """Raises NotDescribed."""
+    if missing := sorted(set(names) - HEADERS_OF_ANSWERS.keys()):
+        raise NotDescribed(f"Describe {', '.join(missing)} in HEADERS_OF_ANSWERS of chalicelib/api/document.py.")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
@@ -256,6 +261,8 @@ def _of_request(schema: Json) -> Json:
     """With the rule for texts that wire.py keeps apart from the types, for the sake of its words."""
     if "properties" in schema:
         return {**schema, "properties": {name: _of_request(one) for name, one in schema["properties"].items()}}
+    if schema.get("default", ...) is None:
+        schema = {name: value for name, value in schema.items() if name != "default"}
     is_free_text = schema.get("type") == "string" and not {"format", "enum"} & schema.keys()
     return {**schema, "pattern": PRINTABLE} if is_free_text else schema
 

@@ -1,6 +1,10 @@
-"""405 everywhere: API Gateway only asks us about methods that a path has, and calls the others an unknown path."""
+"""The methods that a path has besides those of its views: HEAD where there is GET, and 405 for all others.
+
+API Gateway only asks us about methods that a path has, and calls the others an unknown path.
+"""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
@@ -10,18 +14,22 @@ from .answers import answered, method_not_allowed
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 
 
-def refuse_other_methods(app: Chalice) -> None:
+def answer_other_methods(app: Chalice) -> None:
     """Gives each path registered so far a view for the methods that it lacks."""
-    refusals = Blueprint(__name__)
+    others = Blueprint(__name__)
     for number, (path, known) in enumerate(app.routes.items()):
-        allowed = ", ".join(known)
-        missing = [method for method in METHODS if method not in known]
-        refusals.route(path, methods=missing, name=f"refuse_method_{number}")(_refusing(refusals, allowed))
-    app.register_blueprint(refusals)
+        if "GET" in known:
+            head = _without_body(known["GET"].view_function)
+            others.route(path, methods=["HEAD"], name=f"head_{number}")(head)
+        allowed = [*known, "HEAD"] if "GET" in known else [*known]
+        missing = [method for method in METHODS if method not in allowed]
+        refusing = _refusing(others, ", ".join(allowed))
+        others.route(path, methods=missing, name=f"refuse_method_{number}")(refusing)
+    app.register_blueprint(others)
 
 
-def is_refusal(view: Callable[..., Any]) -> bool:
-    """True for a view that is there only to say 405."""
+def is_added(view: Callable[..., Any]) -> bool:
+    """True for a view that answers a method which its path has only from here: HEAD, or one that is refused."""
     return view.__module__ == __name__
 
 
@@ -31,3 +39,16 @@ def _refusing(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-de
         return method_not_allowed(request, allowed)
 
     return refuse_method
+
+
+def _without_body(view: Callable[..., Response]) -> Callable[..., Response]:
+    """The view itself, with its limits and headers: who looks with HEAD is told what GET would say."""
+
+    @wraps(view)
+    def head(**path: str) -> Response:
+        response = view(**path)
+        response.body = ""
+        return response
+
+    head.__module__ = __name__
+    return head

@@ -106,4 +106,4 @@ def test_the_numbers_of_an_unknown_screening_are_not_found(api: Api, session_id:
 def test_numbers_are_only_read(api: Api, session_id: str) -> None:
     answer = api.delete(f"/api/sessions/{session_id}/analytics")
 
-    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
