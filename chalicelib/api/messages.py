@@ -7,12 +7,12 @@ ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 MESSAGES: dict[str, dict[str, str]] = {
     "MALFORMED_JSON": {
-        ENGLISH: "The body is not valid JSON: {detail}",
-        PORTUGUESE: "O corpo não é um JSON válido: {detail}",
+        ENGLISH: "The body is not valid JSON{place}.",
+        PORTUGUESE: "O corpo não é um JSON válido{place}.",
     },
     "VALIDATION_ERROR": {
-        ENGLISH: "The request is not valid: {detail}{at}.",
-        PORTUGUESE: "A requisição não é válida: {detail}{at}.",
+        ENGLISH: "The request is not valid: {fault}",
+        PORTUGUESE: "A requisição não é válida: {fault}",
     },
     "CURSOR_INVALID": {
         ENGLISH: "The cursor is not one that this API gave out: start from the first page.",
@@ -138,23 +138,136 @@ MESSAGES: dict[str, dict[str, str]] = {
     },
 }
 
-# The phrases in which a value's fault is told, with their Portuguese.
-_DETAILS = (
-    (r"^Expected `(.+)`, got `(.+)`$", r"esperado `\1`, recebido `\2`"),
-    (r"^Expected `(.+)` of length >= (\d+)$", r"esperado `\1` de tamanho >= \2"),
-    (r"^Expected `(.+)` of length <= (\d+)$", r"esperado `\1` de tamanho <= \2"),
-    (r"^Expected `(.+)` (<=|>=) (.+)$", r"esperado `\1` \2 \3"),
-    (r"^Expected `(.+)` matching regex (.+)$", r"esperado `\1` no formato \2"),
-    (r"^Object missing required field `(.+)`$", r"falta o campo obrigatório `\1`"),
-    (r"^Invalid RFC3339 encoded datetime$", "data e hora inválidas (RFC 3339)"),
-    (r"^Number out of range$", "número fora do intervalo"),
-    (r"^Control characters are not allowed$", "caracteres de controle não são permitidos"),
-    (r"^Expected at most two decimals$", "esperadas no máximo duas casas decimais"),
-    (r"^Expected (\d+) to (\d+) characters$", r"esperados de \1 a \2 caracteres"),
-    (r"^Expected a whole number from (\d+) to (\d+)$", r"esperado um número inteiro de \1 a \2"),
-    (r"^Expected an e-mail address such as (.+)$", r"esperado um endereço de e-mail como \1"),
-    (r"^Expected a moment such as (.+)$", r"esperado um momento como \1"),
+# What is wrong with a value: the words of the parser, or ours, and what people read instead of them. {it} is the field.
+
+FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        r"Object missing required field `.+`",
+        {ENGLISH: "{it} is missing.", PORTUGUESE: "{it} está faltando."},
+    ),
+    (
+        r"Expected `(?:str|array)(?: \| null)?` of length >= 1",
+        {ENGLISH: "{it} must not be empty.", PORTUGUESE: "{it} não pode estar vazio."},
+    ),
+    (
+        r"Expected `str(?: \| null)?` of length <= (?P<most>\d+)",
+        {
+            ENGLISH: "{it} must have {most} characters at most.",
+            PORTUGUESE: "{it} deve ter no máximo {most} caracteres.",
+        },
+    ),
+    (
+        r"Expected `array(?: \| null)?` of length <= (?P<most>\d+)",
+        {ENGLISH: "{it} must have {most} entries at most.", PORTUGUESE: "{it} deve ter no máximo {most} itens."},
+    ),
+    (
+        r"Expected `(?:int|float)(?: \| null)?` >= (?P<least>.+?)(?:\.0)?",
+        {ENGLISH: "{it} must be at least {least}.", PORTUGUESE: "{it} deve ser no mínimo {least}."},
+    ),
+    (
+        r"Expected `(?:int|float)(?: \| null)?` <= (?P<most>.+?)(?:\.0)?",
+        {ENGLISH: "{it} must be {most} at most.", PORTUGUESE: "{it} deve ser no máximo {most}."},
+    ),
+    (
+        r"Expected `str(?: \| null)?` matching regex '\\\\S'",
+        {ENGLISH: "{it} must not be blank.", PORTUGUESE: "{it} não pode estar em branco."},
+    ),
+    (
+        r"Expected `str(?: \| null)?` matching regex '\^\[A-Z\].*",
+        {ENGLISH: "{it} must be a seat such as A1.", PORTUGUESE: "{it} deve ser um assento como A1."},
+    ),
+    (
+        r"Invalid RFC3339 encoded datetime|Expected `datetime(?: \| null)?`.*",
+        {
+            ENGLISH: "{it} must be a moment with its time zone, such as 2024-02-15T19:00:00Z.",
+            PORTUGUESE: "{it} deve ser um momento com fuso horário, como 2024-02-15T19:00:00Z.",
+        },
+    ),
+    (
+        r"Expected `str.*`, got .*",
+        {ENGLISH: "{it} must be a text.", PORTUGUESE: "{it} deve ser um texto."},
+    ),
+    (
+        r"Expected `int.*`, got .*",
+        {ENGLISH: "{it} must be a whole number.", PORTUGUESE: "{it} deve ser um número inteiro."},
+    ),
+    (
+        r"Expected `float.*`, got .*",
+        {ENGLISH: "{it} must be a number.", PORTUGUESE: "{it} deve ser um número."},
+    ),
+    (
+        r"Expected `bool.*`, got .*",
+        {ENGLISH: "{it} must be true or false.", PORTUGUESE: "{it} deve ser true ou false."},
+    ),
+    (
+        r"Expected `array.*`, got .*",
+        {ENGLISH: "{it} must be a list.", PORTUGUESE: "{it} deve ser uma lista."},
+    ),
+    (
+        r"Expected `object.*`, got .*",
+        {
+            ENGLISH: "{it} must be an object with named values.",
+            PORTUGUESE: "{it} deve ser um objeto com nomes e valores.",
+        },
+    ),
+    (
+        r"(?:Number|Integer value) out of range",
+        {ENGLISH: "{it} is beyond any number that we take.", PORTUGUESE: "{it} está fora do intervalo aceito."},
+    ),
+    (
+        r"Invalid enum value .*",
+        {ENGLISH: "{it} has a value that we don't know.", PORTUGUESE: "{it} tem um valor desconhecido."},
+    ),
+    (
+        r"Control characters are not allowed",
+        {
+            ENGLISH: "{it} must not contain characters that can't be shown.",
+            PORTUGUESE: "{it} não pode conter caracteres que não se mostram.",
+        },
+    ),
+    (
+        r"Expected at most two decimals",
+        {
+            ENGLISH: "{it} must have two decimals at most.",
+            PORTUGUESE: "{it} deve ter no máximo duas casas decimais.",
+        },
+    ),
+    (
+        r"Expected (?P<least>\d+) to (?P<most>\d+) characters",
+        {
+            ENGLISH: "{it} must have {least} to {most} characters.",
+            PORTUGUESE: "{it} deve ter de {least} a {most} caracteres.",
+        },
+    ),
+    (
+        r"Expected a whole number from (?P<least>\d+) to (?P<most>\d+)",
+        {
+            ENGLISH: "{it} must be a whole number from {least} to {most}.",
+            PORTUGUESE: "{it} deve ser um número inteiro de {least} a {most}.",
+        },
+    ),
+    (
+        r"Expected a year from (?P<least>\d+) to (?P<most>\d+)",
+        {
+            ENGLISH: "{it} must lie in the years {least} to {most}.",
+            PORTUGUESE: "{it} deve estar entre os anos {least} e {most}.",
+        },
+    ),
+    (
+        r"Expected an e-mail address such as (?P<example>.+)",
+        {
+            ENGLISH: "{it} must be an e-mail address such as {example}.",
+            PORTUGUESE: "{it} deve ser um endereço de e-mail como {example}.",
+        },
+    ),
 )
+"""The first that fits the whole of it is told."""
+
+UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
+
+WHOLE = {ENGLISH: "it", PORTUGUESE: "ela"}
+
+_PLACE = re.compile(r".*\(byte (\d+)\)")
 
 
 def language(accept_language: str) -> str:
@@ -169,9 +282,11 @@ def language(accept_language: str) -> str:
 
 
 def message(code: str, facts: Mapping[str, object], spoken: str) -> str:
-    words = {name: _said(name, value, spoken) for name, value in facts.items()}
-    at = {"at": f" ({facts['field']})" if facts.get("field") else ""}
-    return MESSAGES[code][spoken].format_map(words | at)
+    words = {name: _said(value) for name, value in facts.items()}
+    if "detail" in words:
+        detail = words["detail"]
+        words |= {"fault": _fault(detail, words.get("field", ""), spoken), "place": _place(detail, spoken)}
+    return MESSAGES[code][spoken].format_map(words)
 
 
 def _weight(parameters: str) -> float:
@@ -179,16 +294,22 @@ def _weight(parameters: str) -> float:
     return float(match[1]) if match else 1.0
 
 
-def _said(name: str, value: object, spoken: str) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(str, value))}]"
-    if name == "detail" and spoken == PORTUGUESE:
-        return _in_portuguese(str(value))
-    return str(value)
+def _said(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
-def _in_portuguese(detail: str) -> str:
-    for pattern, translation in _DETAILS:
-        if re.match(pattern, detail):
-            return re.sub(pattern, translation, detail)
-    return detail
+def _fault(detail: str, field: str, spoken: str) -> str:
+    it = f"“{field.removeprefix('$.')}”" if field else WHOLE[spoken]
+    for pattern, told in FAULTS:
+        if found := re.fullmatch(pattern, detail, re.DOTALL):
+            return told[spoken].format(it=it, **found.groupdict())
+    return UNKNOWN_FAULT[spoken].format(it=it)
+
+
+def _place(detail: str, spoken: str) -> str:
+    """Where the parser stumbled over what is no JSON, if it says so."""
+    if found := _PLACE.fullmatch(detail):
+        return {ENGLISH: f" (see byte {found[1]})", PORTUGUESE: f" (veja o byte {found[1]})"}[spoken]
+    if "truncated" in detail:
+        return {ENGLISH: ": it ends too early", PORTUGUESE: ": termina antes do fim"}[spoken]
+    return ""

@@ -68,8 +68,8 @@ class DocumentBody(wire.Answer):
 
     openapi: str
     info: Mapping[str, Any]
-    servers: Sequence[Any]
-    tags: Sequence[Any]
+    servers: Sequence[Mapping[str, Any]]
+    tags: Sequence[Mapping[str, Any]]
     paths: Mapping[str, Any]
     components: Mapping[str, Any]
 
@@ -202,9 +202,13 @@ PATH = {
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
 }
 LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=wire.LARGEST_PAGE)], 20)
-CURSOR = Parameter("cursor", "The `nextCursor` of the page before; absent for the first one.")
+CURSOR = Parameter(
+    "cursor",
+    "The `nextCursor` of the page before; absent for the first one.",
+    Annotated[str, Meta(min_length=1, max_length=500, pattern="^[A-Za-z0-9_-]+={0,2}$")],
+)
 PAGE = (LIMIT, CURSOR)
-FROM = Parameter("from", "Screenings that start at this moment or later.", datetime, SESSION.starts_at)
+FROM = Parameter("from", "Screenings that start at this moment or later.", schemas.Start, SESSION.starts_at)
 SIGNATURE = Parameter(
     "Cinema-Signature",
     "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "
@@ -247,7 +251,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/sessions": Operation(
         SCREENINGS,
         "Schedule a screening",
-        says="Seats are numbered A1, A2, … row by row. The price has two decimals at most.",
+        says="Seats are numbered A1, A2, … row by row. The price has two decimals at most, and the start lies in the "
+        "years 2000 to 2099.",
         headers=(IDEMPOTENCY_KEY,),
         takes=schemas.SessionRequest(SESSION.movie_title, SESSION.starts_at, SESSION.room, 16, 25.00),
         gives=schemas.scheduled(replace(SESSION, total_seats=16)),

@@ -23,12 +23,15 @@ from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import InvoiceLink, Page
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN, Session
-from chalicelib.domain.times import from_iso, whole_ms
+from chalicelib.domain.times import whole_ms
 
 from .messages import language
 from .wire import Answer, MalformedRequest, Moment, Money, SessionId, body_of, moment, moment_if_any, money
 
 LONGEST_KEY_CHARACTERS = 255
+
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""Of a screening's start, in the zone in which it is written: else its end, or its local time, leaves the calendar."""
 
 NOT_BLANK = r"\S"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -40,6 +43,8 @@ Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
+Start = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": "^20[0-9]{2}-"})]
+Price = Annotated[float, Meta(ge=0, le=100_000, extra_json_schema={"multipleOf": 0.01})]
 Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
 
 
@@ -48,10 +53,10 @@ Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"
 
 class SessionRequest(msgspec.Struct, rename="camel"):
     movie_title: Title
-    start_time: Annotated[datetime, Meta(tz=True)]
+    start_time: Start
     room_number: Room
     total_seats: Annotated[int, Meta(ge=1, le=2000)]
-    ticket_price: Annotated[float, Meta(ge=0, le=100_000)]
+    ticket_price: Price
     seats_per_row: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
@@ -71,13 +76,9 @@ class PaymentRequest(msgspec.Struct, rename="camel"):
 
 def schedule_session(request: Request) -> ScheduleSession:
     body = body_of(request, SessionRequest)
-    try:
-        starts_at = whole_ms(body.start_time)
-    except OverflowError as error:
-        raise MalformedRequest("Out of the calendar", "$.startTime") from error
     return ScheduleSession(
         movie_title=body.movie_title,
-        starts_at=starts_at,
+        starts_at=_start(body.start_time, "$.startTime"),
         room=body.room_number,
         total_seats=body.total_seats,
         seats_per_row=body.seats_per_row,
@@ -104,9 +105,15 @@ def starting_from(request: Request) -> datetime | None:
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
-        return from_iso(text) if text else None
-    except (ValueError, OverflowError) as error:
-        raise MalformedRequest("Expected a moment such as 2024-02-15T19:00:00Z", "from") from error
+        return _start(msgspec.convert(text, Start), "from") if text else None
+    except msgspec.ValidationError as error:
+        raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
+
+
+def _start(moment: datetime, field: str) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
+    return whole_ms(moment)
 
 
 def _price(number: float) -> Decimal:

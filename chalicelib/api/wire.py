@@ -15,7 +15,13 @@ from chalicelib.domain.times import to_iso
 LARGEST_BODY_BYTES = 65_536
 LARGEST_PAGE = 100
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
+"""The last one stands where bytes were no UTF-8: API Gateway puts it there, and the text is not what was sent."""
+_MISSING = re.compile("Object missing required field `(.+)`")
+_WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
+
+MOST_EXACT = 2**53
+"""Up to here each whole number is a float of its own."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -65,26 +71,59 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
-        body = msgspec.json.decode(raw, type=shape)
+        body = _decoded(raw, shape)
     except msgspec.ValidationError as error:
-        detail, _, field = str(error).partition(" - at `")
-        raise MalformedRequest(detail, field.rstrip("`")) from error
+        raise _malformed(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson(str(error)) from error
     for known in msgspec.structs.fields(shape):
-        value = getattr(body, known.name)
-        if isinstance(value, str) and _UNPRINTABLE.search(value):
-            raise MalformedRequest("Control characters are not allowed", f"$.{known.encode_name}")
+        _demand_printable(getattr(body, known.name), f"$.{known.encode_name}")
     return body
+
+
+def _decoded(raw: bytes | str, shape: type[T]) -> T:
+    """16.0 is a whole number, as in JSON Schema. To msgspec it is none: what it refuses is looked at again."""
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError:
+        return msgspec.convert(_with_whole_numbers(msgspec.json.decode(raw)), shape)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _with_whole_numbers(each) for name, each in value.items()}
+        case list():
+            return [_with_whole_numbers(each) for each in value]
+        case float() if value.is_integer() and abs(value) <= MOST_EXACT:
+            return int(value)
+    return value
+
+
+def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
+    detail, _, place = str(error).partition(" - at `")
+    field = place.rstrip("`")
+    if missing := _MISSING.fullmatch(detail):
+        field = f"{field or '$'}.{missing[1]}"
+    return MalformedRequest(detail, field)
+
+
+def _demand_printable(value: object, field: str) -> None:
+    """Also within lists. So no pattern is fooled by a line break at the end, which Python's $ lets pass."""
+    if isinstance(value, str) and _UNPRINTABLE.search(value):
+        raise MalformedRequest("Control characters are not allowed", field)
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            _demand_printable(each, f"{field}[{number}]")
 
 
 def page_wanted(request: Request) -> tuple[int, str | None]:
     """The query's `limit` (20 when absent) and `cursor`."""
     query: Mapping[str, str] = request.query_params or {}
-    limit = query.get("limit", "20")
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
+    limit = _WHOLE.fullmatch(query.get("limit", "20"))
+    if not limit or not 1 <= int(limit[1]) <= LARGEST_PAGE:
         raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
-    return int(limit), cursor_wanted(request)
+    return int(limit[1]), cursor_wanted(request)
 
 
 def cursor_wanted(request: Request) -> str | None:

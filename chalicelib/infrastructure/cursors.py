@@ -1,12 +1,16 @@
 """Page cursors: the last key of a page, as text that a client hands back."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 
 from chalicelib.domain.refusals import CursorInvalid
 
 LONGEST = 500
+
+_CURSOR = re.compile("[A-Za-z0-9_-]+={0,2}")
+"""Python's decoder skips what is not of its alphabet; we don't."""
 
 
 def to_cursor(key: Sequence[str]) -> str:
@@ -15,8 +19,10 @@ def to_cursor(key: Sequence[str]) -> str:
 
 def from_cursor(cursor: str, length: int) -> list[str]:
     """The key's parts, all of them ASCII text, as our keys are. Raises CursorInvalid."""
+    if len(cursor) > LONGEST or not _CURSOR.fullmatch(cursor):
+        raise CursorInvalid
     try:
-        key = json.loads(urlsafe_b64decode(cursor.encode())) if len(cursor) <= LONGEST else None
+        key = json.loads(urlsafe_b64decode(cursor.encode()))
     except ValueError as error:
         raise CursorInvalid from error
     if not isinstance(key, list) or len(key) != length or not all(map(_can_be_ours, key)):

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -35,6 +36,12 @@ BAD_SCREENINGS: dict[str, dict[str, Any]] = {
     "no time zone": {"startTime": "2024-02-15T19:00:00"},
     "date as a number": {"startTime": 1708023600},
     "before the calendar": {"startTime": "0001-01-01T00:00:00+14:00"},
+    "the year 1": {"startTime": "0001-01-02T00:00:00Z"},
+    "the year 1999": {"startTime": "1999-12-31T23:59:59Z"},
+    "the year 2100": {"startTime": "2100-01-01T00:00:00Z"},
+    "the year 9999": {"startTime": "9999-12-31T23:59:59Z"},
+    "seats and a bit": {"totalSeats": 16.000001},
+    "a title that arrived damaged": {"movieTitle": "Am\ufffdlie"},
     "rows of 0": {"seatsPerRow": 0},
     "rows of 51": {"seatsPerRow": 51},
     "rows as a boolean": {"seatsPerRow": True},
@@ -118,7 +125,33 @@ def test_a_missing_field_is_named(api: Api, field: str) -> None:
     answer = api.post("/api/sessions", {name: value for name, value in SCREENING.items() if name != field})
 
     assert_refused(answer, 400)
-    assert field in answer.body["message"]
+    assert answer.body["field"] == f"$.{field}"
+    assert answer.body["message"] == f"The request is not valid: “{field}” is missing."
+
+
+@pytest.mark.parametrize("change", [{"totalSeats": 16.0}, {"seatsPerRow": 1e1}, {"ticketPrice": 25}])
+def test_a_whole_number_may_be_written_with_a_point_as_in_json_schema(api: Api, change: dict[str, Any]) -> None:
+    answer = api.post("/api/sessions", {**SCREENING, **change})
+
+    assert (answer.status, answer.body["availableSeats"]) == (201, 16)
+
+
+@pytest.mark.parametrize("start", ["2000-01-01T00:00:00+14:00", "2099-12-31T23:59:59-12:00", "2024-02-15T19:00:00Z"])
+def test_the_first_and_last_moments_are_taken_and_can_be_asked_for(api: Api, start: str) -> None:
+    session_id = api.schedule(startTime=start)
+
+    assert api.get(f"/api/sessions/{session_id}").status == 200
+    assert api.get(f"/api/sessions?limit=1&from={quote(start)}").status == 200
+
+
+@pytest.mark.parametrize("seats", [["A1\n"], ["A1", "A2\n"], ["\nA1"], ["A1\r\n"]])
+def test_a_line_break_in_a_seat_is_malformed_and_not_a_seat_that_is_missing(
+    api: Api, session_id: str, seats: list[str]
+) -> None:
+    answer = api.hold(session_id, *seats)
+
+    assert_refused(answer, 400)
+    assert answer.body["field"].startswith("$.seatNumbers[")
 
 
 @pytest.mark.parametrize("change", BAD_HOLDS.values(), ids=BAD_HOLDS)
@@ -135,8 +168,12 @@ def test_a_bad_address_is_named_in_the_readers_language(api: Api, session_id: st
     portuguese = api.post("/api/reservations", bad, Accept_Language="pt-BR").body
 
     assert english["field"] == portuguese["field"] == "$.email"
-    assert "Expected an e-mail address such as ana@example.com" in english["message"]
-    assert "esperado um endereço de e-mail como ana@example.com" in portuguese["message"]
+    assert english["message"] == (
+        "The request is not valid: “email” must be an e-mail address such as ana@example.com."
+    )
+    assert portuguese["message"] == (
+        "A requisição não é válida: “email” deve ser um endereço de e-mail como ana@example.com."
+    )
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
@@ -219,28 +256,54 @@ def test_an_unknown_path_is_404(api: Api, path: str) -> None:
         ("PATCH", "/api/reservations/res-x"),
         ("GET", "/api/reservations/res-x/confirm"),
         ("POST", "/health"),
+        ("HEAD", "/api/reservations"),
     ],
 )
 def test_a_wrong_method_is_405_and_names_the_right_ones(api: Api, method: str, path: str) -> None:
     answer = api.send(method, path)
 
-    assert_refused(answer, 405)
+    assert answer.status == 405
     assert answer.headers["allow"]
+    if method != "HEAD":
+        assert_refused(answer, 405)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=²", "limit=99999999999"])
+@pytest.mark.parametrize("query", ["limit=1.0", "limit=100.00"])
+def test_a_limit_may_be_written_with_a_point_as_in_json_schema(api: Api, query: str) -> None:
+    assert api.get(f"/api/sessions?{query}").status == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "limit=-1",
+        "limit=²",
+        "limit=99999999999",
+        "limit=1.5",
+        "limit=1.",
+        "limit=5%0A",
+    ],
+)
 def test_a_bad_limit_is_refused(api: Api, query: str) -> None:
     quoted = query.replace("²", "%C2%B2")
     for path in ("/api/sessions", "/api/users/u/purchases"):
         assert_refused(api.get(f"{path}?{quoted}"), 400)
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "W10=", "WzEsMl0=", "A" * 3000, "bnVsbA=="])
+@pytest.mark.parametrize("cursor", ["x", "%00", "W10=", "WzEsMl0=", "A" * 3000, "bnVsbA==", "W10=%0A", "=", "é"])
 def test_a_made_up_cursor_is_refused(api: Api, cursor: str) -> None:
     for path in ("/api/sessions", "/api/users/u/purchases"):
-        answer = api.get(f"{path}?cursor={cursor}")
+        answer = api.get(f"{path}?cursor={quote(cursor, safe='%=')}")
         assert_refused(answer, 400)
         assert answer.body["error"] == "CURSOR_INVALID"
+
+
+@pytest.mark.parametrize("moment", ["1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "2024-02-15T19:00:00Z%0A"])
+def test_a_moment_out_of_range_is_refused(api: Api, moment: str) -> None:
+    assert_refused(api.get(f"/api/sessions?from={moment}"), 400)
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2024-02-30", "2024-02-15T19:00:00", "0001-01-01T00:00:00%2B14:00"])

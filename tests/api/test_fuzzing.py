@@ -1,9 +1,12 @@
 """Schemathesis makes requests from the document, good and bad, and follows its links: answers are as it says."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from infra.processes import ROOT
 
 SECONDS = 60
 EXAMPLES = 25
@@ -22,7 +25,10 @@ def test_answers_to_made_up_requests_are_as_documented_and_never_5xx(server: str
         *(f"--max-examples={EXAMPLES}", f"--max-time={SECONDS // 3}", "--seed=1", "--no-color"),
         *("--checks=all", f"--exclude-checks={','.join(LEFT_OUT)}", "--warnings=off"),
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.api.fuzzing_formats", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     links = re.search(r"API Links:\s+(\d+) covered", done.stdout)

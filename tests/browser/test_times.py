@@ -10,9 +10,9 @@ from tests.conftest import ApiServers
 from tests.http_api import Api
 
 CINEMA = "Asia/Tokyo"
-EVENING = "2226-02-15T10:00:00Z"
+EVENING = "2096-02-15T10:00:00Z"
 """19:00 in Tokyo, 07:00 in São Paulo."""
-AFTER_MIDNIGHT = "2226-02-15T16:00:00Z"
+AFTER_MIDNIGHT = "2096-02-15T16:00:00Z"
 """01:00 of the 16th in Tokyo, 13:00 of the 15th in São Paulo."""
 
 
@@ -54,7 +54,7 @@ def test_the_programme_has_the_cinemas_days_and_names_its_zone_once(
     for number, start in enumerate((EVENING, AFTER_MIDNIGHT)):
         tokyo.schedule(startTime=start, movieTitle=f"{locale} {number}")
     reader = visitor(tokyo.base_url, locale=locale, timezone_id="America/Sao_Paulo")
-    reader.page.clock.set_fixed_time("2226-02-14T20:00:00Z")  # at the cinema it is the 15th already
+    reader.page.clock.set_fixed_time("2096-02-14T20:00:00Z")  # at the cinema it is the 15th already
 
     reader.opens()
 

@@ -1,15 +1,21 @@
 """What people read when the answer is no, and in which language."""
 
-from typing import Any
+import json
+import re
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from chalice.app import NotFoundError
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
 from chalicelib.api import wire
 from chalicelib.api.answers import CHALICE_CODES, REFUSALS, Refused
 from chalicelib.api.messages import ENGLISH, MESSAGES, PORTUGUESE, language, message
+from chalicelib.api.schemas import NOT_BLANK, Email, Seat, Start
+from chalicelib.api.wire import MalformedRequest, parsed
 from chalicelib.domain import refusals
 from chalicelib.domain.rate_limits import Quota, Standing
 from tests.builders import NOW
@@ -106,19 +112,131 @@ def test_taken_seats_are_listed_in_brackets(spoken: str) -> None:
 def test_a_fault_names_its_field_where_that_is_known() -> None:
     fault = {"detail": "Expected `int`, got `str`"}
 
-    assert message("VALIDATION_ERROR", {**fault, "field": "$.totalSeats"}, ENGLISH).endswith(" ($.totalSeats).")
-    assert "(" not in message("VALIDATION_ERROR", fault, ENGLISH)
+    told = message("VALIDATION_ERROR", {**fault, "field": "$.totalSeats"}, ENGLISH)
+    assert told == "The request is not valid: “totalSeats” must be a whole number."
+    assert message("VALIDATION_ERROR", fault, PORTUGUESE).endswith(": ela deve ser um número inteiro.")
 
 
-def test_a_known_fault_is_translated_and_an_unknown_one_left_as_it_is() -> None:
-    assert "esperado `int`, recebido `str`" in message(
-        "VALIDATION_ERROR", {"detail": "Expected `int`, got `str`"}, PORTUGUESE
+class EveryKind(msgspec.Struct, rename="camel"):
+    """Every type that a request of ours has, with every limit."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=3, pattern=NOT_BLANK)]
+    seats: Annotated[list[Seat], Meta(min_length=1, max_length=2)]
+    number: Annotated[int, Meta(ge=1, le=3)]
+    price: Annotated[float, Meta(ge=0, le=10)]
+    start: Start
+    flag: bool
+    word: Literal["subscribe"]
+    address: Email | None = None
+
+
+RIGHT: dict[str, Any] = {
+    "text": "a",
+    "seats": ["A1"],
+    "number": 1,
+    "price": 1,
+    "start": "2030-01-01T00:00:00Z",
+    "flag": True,
+    "word": "subscribe",
+}
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=2), values, max_size=2),
+    max_leaves=4,
+)
+ODD: tuple[Any, ...] = (7, "x", "", [], {}, 1.5, True, "xxxx", " ")
+BEYOND: tuple[Any, ...] = (None, -1, 4.25, 10**9, 10**30, ["1A"], ["A1"] * 3, [""])
+WRONG = [
+    *({name: value for name, value in RIGHT.items() if name != missing} for missing in RIGHT),
+    *(RIGHT | {name: odd} for name in (*RIGHT, "address") for odd in ODD),
+    *(RIGHT | {name: beyond} for name in RIGHT for beyond in BEYOND),
+    *(RIGHT | {"start": moment} for moment in ("2030-01-01T00:00:00", "2030-02-30T00:00:00Z", "yesterday")),
+    *(RIGHT | {"text": text} for text in ("\x00", "a\n", "\u2028\x7f")),
+    *(RIGHT | {"seats": seats} for seats in (["A1\n"], ["A1", "B1\n"])),
+]
+
+
+def refusal_of(body: object) -> MalformedRequest | None:
+    try:
+        parsed(json.dumps(body), EveryKind)
+    except MalformedRequest as refusal:
+        return refusal
+    return None
+
+
+def assert_told_to_people(refusal: MalformedRequest) -> None:
+    refused = refused_as(refusal)
+    facts = refused.facts(refusal) | refused.hidden(refusal)
+    english, portuguese = (message(refused.code, facts, spoken) for spoken in (ENGLISH, PORTUGUESE))
+
+    for told in (english, portuguese):
+        assert not re.search(r"`|Expected|\$|regex|>=|<=|got |float|datetime|str\b", told), told
+        assert told.endswith(".")
+    assert english.partition(": ")[2] != portuguese.partition(": ")[2]
+    assert not re.search(r"\b(must|is|not|the|of|have)\b", portuguese), portuguese
+    assert "right form" not in english, refusal.detail
+    assert refusal.field.removeprefix("$.") in english
+
+
+@pytest.mark.parametrize("body", WRONG, ids=repr)
+def test_every_fault_is_a_sentence_for_people_in_both_languages(body: dict[str, Any]) -> None:
+    refusal = refusal_of(body)
+
+    if refusal is not None:
+        assert_told_to_people(refusal)
+        assert refusal.field
+
+
+def test_most_of_what_is_looked_at_above_is_refused() -> None:
+    assert sum(refusal_of(body) is not None for body in WRONG) > len(WRONG) * 0.8
+
+
+@given(st.sampled_from([*RIGHT, "address"]), JSON_VALUES)
+def test_whatever_is_wrong_with_a_value_is_told_to_people(name: str, value: object) -> None:
+    refusal = refusal_of(RIGHT | {name: value})
+
+    if refusal is not None:
+        assert_told_to_people(refusal)
+
+
+@pytest.mark.parametrize("body", ["[]", "7", "null", '"x"'])
+def test_what_is_no_object_is_told_to_people(body: str) -> None:
+    refusal = refusal_of(json.loads(body))
+
+    assert refusal is not None
+    assert_told_to_people(refusal)
+
+
+@pytest.mark.parametrize(
+    ("body", "english", "portuguese"),
+    [
+        ("x", " (see byte 0).", " (veja o byte 0)."),
+        ('{"a": 1,}', " (see byte 8).", " (veja o byte 8)."),
+        ('{"a":', ": it ends too early.", ": termina antes do fim."),
+        ("", ": it ends too early.", ": termina antes do fim."),
+        (b'{"text": "\xff"}', ".", "."),
+    ],
+)
+def test_what_is_no_json_is_told_with_its_place_and_no_words_of_the_parser(
+    body: str | bytes, english: str, portuguese: str
+) -> None:
+    with pytest.raises(wire.MalformedJson) as refused:
+        parsed(body, EveryKind)
+
+    facts = {"detail": refused.value.detail}
+    assert message("MALFORMED_JSON", facts, ENGLISH) == f"The body is not valid JSON{english}"
+    assert message("MALFORMED_JSON", facts, PORTUGUESE) == f"O corpo não é um JSON válido{portuguese}"
+
+
+def test_a_fault_that_nobody_has_words_for_is_still_told_in_ones_own_language() -> None:
+    assert message("VALIDATION_ERROR", {"detail": "Something new", "field": "$.x"}, ENGLISH).endswith(
+        "“x” is not of the right form."
     )
-    assert "Something new" in message("VALIDATION_ERROR", {"detail": "Something new"}, PORTUGUESE)
+    assert "Something" not in message("VALIDATION_ERROR", {"detail": "Something new"}, PORTUGUESE)
 
 
 def test_braces_in_what_a_client_sent_are_only_text() -> None:
-    assert "{method}" in message("MALFORMED_JSON", {"detail": "{method}"}, ENGLISH)
+    assert "“{method}”" in message("VALIDATION_ERROR", {"detail": "x", "field": "$.{method}"}, ENGLISH)
 
 
 @pytest.mark.parametrize(
