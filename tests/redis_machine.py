@@ -7,15 +7,18 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import redis
 
 from infra import emulator, processes
 from infra.processes import HOST
+
+T = TypeVar("T")
 
 NO_SERVER = "redis-server is not installed: fakeredis has no limit of memory, and so can't be full"
 
@@ -63,6 +66,12 @@ class OwnRedis:
         if self.child and self.frozen:
             self.frozen = False
             os.kill(self.child.process.pid, signal.SIGCONT)
+
+
+def past_the_door(url: str, question: "Callable[[redis.Redis], T]") -> T:
+    """What the question gives when it is put to Redis by a plain client, which believes all and has time."""
+    with redis.Redis.from_url(url, protocol=2, driver_info=None, socket_timeout=5) as client:
+        return question(client)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from in one round trip, or from neither.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, Standing, Verdict
 
+from . import redis_answers
 from .redis_connection import RedisConnection, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -67,10 +68,9 @@ class SharedRateLimiter:
             return redis.eval(TAKE, len(keys), *keys, _us(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
-            admitted, *used = self.redis.ask(evaluate)
+            return self.redis.ask(evaluate, lambda answer: _verdict(answer, list(quotas.values())))
         except RedisUnavailable:
             return self.otherwise.take(quotas, now)
-        return Verdict(bool(admitted), tuple(map(Standing, quotas.values(), used)))
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,19 @@ class ProcessRateLimiter:
         self.due.move_to_end(key)
         while len(self.due) > MOST_REMEMBERED:
             self.due.popitem(last=False)
+
+
+def _verdict(answer: Any, quotas: Sequence[Quota]) -> Verdict:
+    """What the script's answer says, if it can be one: nobody is refused for longer than a window and a minute, nor
+    without a quota that is used up; nobody is let in beyond one. Raises Nonsense."""
+    admitted, *used = redis_answers.numbers(1 + len(quotas))(answer)
+    standings = tuple(map(Standing, quotas, used))
+    within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in standings)
+    refused_by_one = any(each.next_in_seconds for each in standings)
+    within_all = all(each.used_us <= each.quota.window_us for each in standings)
+    if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
+        raise redis_answers.Nonsense("no verdict")
+    return Verdict(admitted == 1, standings)
 
 
 def digest(asker: str) -> str:

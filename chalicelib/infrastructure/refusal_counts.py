@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.analytics import bucket_of
 from chalicelib.domain.operations import WINDOW, RefusalCounts
 from chalicelib.domain.ports import Clock
 
+from . import redis_answers
 from .redis_connection import RedisConnection, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -35,19 +36,15 @@ class RedisRefusals:
     def add(self, code: str) -> None:
         key = self._key(bucket_of(self.clock()))
         with suppress(RedisUnavailable):
-            self.connection.ask(lambda redis: _add(redis, key, code))
+            self.connection.ask(lambda redis: _add(redis, key, code), redis_answers.receipts)
 
     def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
         try:
-            hashes = self.connection.ask(lambda redis: _all(redis, keys))
+            hashes = self.connection.ask(lambda redis: _all(redis, keys), _all_counts)
         except RedisUnavailable:
             return None
-        return {
-            bucket: {code.decode(): int(count) for code, count in counts.items()}
-            for bucket, counts in zip(buckets, hashes, strict=True)
-            if counts
-        }
+        return {bucket: counts for bucket, counts in zip(buckets, hashes, strict=True) if counts}
 
     def _key(self, bucket: datetime) -> str:
         return f"{self.prefix}:refusals:{round(bucket.timestamp())}"
@@ -64,14 +61,18 @@ class NotCounted:
         return None
 
 
-def _add(redis: "Redis", key: str, code: str) -> None:
+def _add(redis: "Redis", key: str, code: str) -> list[Any]:
     with redis.pipeline(transaction=False) as both:
         both.hincrby(key, code, 1)
         both.expire(key, KEPT_SECONDS)
-        both.execute()
+        return list(both.execute())
 
 
-def _all(redis: "Redis", keys: Sequence[str]) -> list[dict[bytes, bytes]]:
+def _all_counts(answer: Sequence[Any]) -> list[dict[str, int]]:
+    return [redis_answers.counts(each) for each in answer]
+
+
+def _all(redis: "Redis", keys: Sequence[str]) -> list[Any]:
     with redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hgetall(key)

@@ -14,6 +14,7 @@ even where its key lives on. So what is wrong here is old at worst, and for no l
 
 import contextlib
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Sold
 from chalicelib.domain.times import from_ms, to_ms
 
+from . import redis_answers
 from .redis_connection import RedisConnection, RedisUnavailable
 from .reservations import REMEMBERED
 
@@ -109,7 +111,7 @@ class SeatCache:
         """What is known of these seats, in one round trip."""
         seats = [self._seat_key(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
-            found: Any = self.connection.ask(lambda redis: redis.mget(seats))
+            found = self.connection.ask(lambda redis: redis.mget(seats), redis_answers.values(len(seats)))
             return Known(self._in_force(hold.session_id, hold.seats, found, now))
         *found, marker, kept = self._asked_about_id(seats, hold.reservation_id)
         kept_since = self._moment(self._kept_key, kept)
@@ -151,7 +153,9 @@ class SeatCache:
     def remember_id(self, reservation_id: str) -> None:
         """Raises StoreUnavailable."""
         with _as_refusal():
-            self.connection.ask(lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED))
+            self.connection.ask(
+                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), redis_answers.done
+            )
 
     def changed(self, session_id: str) -> None:
         """Raises StoreUnavailable."""
@@ -163,8 +167,7 @@ class SeatCache:
     def seat_map(self, session_id: str) -> tuple[int, Map | None]:
         """The version of the seats now, and the map that is kept, in one round trip."""
         keys = [self._key("version", session_id), self._key("map", session_id)]
-        found: Any = self.connection.ask(lambda redis: redis.mget(keys))
-        version, kept = found
+        version, kept = self.connection.ask(lambda redis: redis.mget(keys), redis_answers.values(len(keys)))
         return _number(version), self._map(keys[1], kept)
 
     def claim_rebuild(self, session_id: str) -> tuple[bool, int, Map | None]:
@@ -177,11 +180,15 @@ class SeatCache:
             pipeline.mget(keys)
             return list(pipeline.execute())
 
-        mine, (version, kept) = self.connection.ask(ask)
-        return bool(mine), _number(version), self._map(keys[1], kept)
+        def shape(answer: Any) -> tuple[bool, list[bytes | None]]:
+            mine, found = answer
+            return redis_answers.done(mine), redis_answers.values(len(keys))(found)
+
+        mine, (version, kept) = self.connection.ask(ask, shape)
+        return mine, _number(version), self._map(keys[1], kept)
 
     def give_back_rebuild(self, session_id: str) -> None:
-        self.connection.ask(lambda redis: redis.delete(self._key("rebuild", session_id)))
+        self.connection.ask(lambda redis: redis.delete(self._key("rebuild", session_id)), redis_answers.whole)
 
     def keep_map(self, session_id: str, built: Map, lives_ms: int) -> None:
         """It lives for so long by Redis's clock, whatever the clocks of its readers say."""
@@ -230,14 +237,17 @@ class SeatCache:
     ) -> dict[str, Occupancy]:
         by_seat = dict(zip(seats, found, strict=True))
         texts = {seat: self._genuine(self._seat_key(session_id, seat), value) for seat, value in by_seat.items()}
-        entries = {seat: _entry(text) for seat, text in texts.items() if text}
+        entries = {seat: entry for seat, text in texts.items() if text and (entry := _entry(text))}
         return {seat: entry for seat, (entry, until) in entries.items() if until > now}
 
     def _map(self, key: str, value: bytes | None) -> Map | None:
         text = self._genuine(key, value)
         if text is None:
             return None
-        version, read_at, entries = msgspec.json.decode(text, type=_PlainMap)
+        try:
+            version, read_at, entries = msgspec.json.decode(text, type=_PlainMap)
+        except msgspec.DecodeError:  # of another version of ours
+            return None
         return Map(version, from_ms(read_at), {seat: _occupancy(*entry) for seat, entry in entries.items()})
 
     # How it is told and asked.
@@ -248,7 +258,7 @@ class SeatCache:
         One may be written between the look and the deletion. It is only missed: the next asker goes to the rows.
         """
         keys = [self._seat_key(session_id, seat) for seat in seats]
-        found: Any = self.connection.ask(lambda redis: redis.mget(keys))
+        found = self.connection.ask(lambda redis: redis.mget(keys), redis_answers.values(len(keys)))
         over = [key for key, value in zip(keys, found, strict=True) if value and value.startswith(start.encode())]
 
         def tell(pipeline: "Pipeline") -> None:
@@ -271,15 +281,15 @@ class SeatCache:
             tell(pipeline)
             return list(pipeline.execute(raise_on_error=False))
 
-        results = self.connection.ask(ask)
-        self._settle(owed, results)
-        if changed_session and isinstance(results[len(owed)], Exception):
+        written = self.connection.ask(ask, redis_answers.receipts)
+        self._settle(owed, written)
+        if changed_session and not written[len(owed)]:
             self._forget_map(changed_session)
 
     def _forget_map(self, session_id: str) -> None:
         """The write could not be counted: Redis is full, or something else lies where the count should be."""
         keys = [self._key("map", session_id), self._key("version", session_id)]
-        self.connection.ask(lambda redis: redis.delete(*keys))
+        self.connection.ask(lambda redis: redis.delete(*keys), redis_answers.whole)
 
     # Which ids have been used.
 
@@ -296,24 +306,24 @@ class SeatCache:
             pipeline.mget(keys)
             return list(pipeline.execute(raise_on_error=False))
 
-        *done, found = self.connection.ask(ask)
-        self._settle(owed, done)
-        if isinstance(found, Exception):
-            raise RedisUnavailable(repr(found))
-        if lost:
+        def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
+            return redis_answers.receipts(answer[:-1]), redis_answers.values(len(keys))(answer[-1])
+
+        written, found = self.connection.ask(ask, shape)
+        self._settle(owed, written)
+        if lost and written[-1]:
             self._lost = False
         return found if self._all_marked(owed) else [*found[:-2], b"perhaps", found[-1]]
 
     def keep_ids_from(self, now: datetime) -> None:
         """From now on Redis sees every id, unless it is one that drops keys when it is full."""
         key = self._kept_key
-
-        def ask(redis: "Redis") -> None:
-            if redis.info("memory").get("maxmemory_policy", "noeviction") == "noeviction":
-                redis.set(key, self._signed(key, str(to_ms(now))))
-
         with contextlib.suppress(RedisUnavailable):  # somebody else will
-            self.connection.ask(ask)
+            told = self.connection.ask(lambda redis: redis.info("memory"), redis_answers.text)
+            if _drops_nothing(told):
+                self.connection.ask(
+                    lambda redis: redis.set(key, self._signed(key, str(to_ms(now)))), redis_answers.done
+                )
 
     def _mark(self, pipeline: "Pipeline", ids: Iterable[str]) -> None:
         for reservation_id in ids:
@@ -330,8 +340,8 @@ class SeatCache:
         with self._lock:
             return list(self._owed)
 
-    def _settle(self, owed: Iterable[str], results: Iterable[object]) -> None:
-        paid = {mark for mark, result in zip(owed, results, strict=False) if not isinstance(result, Exception)}
+    def _settle(self, owed: Iterable[str], written: Iterable[bool]) -> None:
+        paid = {mark for mark, was_written in zip(owed, written, strict=False) if was_written}
         with self._lock:
             self._owed -= paid
 
@@ -370,11 +380,20 @@ def _text(entry: Occupancy, until: datetime) -> str:
     return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
 
 
-def _entry(text: str) -> tuple[Occupancy, datetime]:
-    """The entry, and until when it may be believed."""
-    reservation_id, kind, until_ms, rest = text.split("|", 3)
-    until = from_ms(int(until_ms))
+def _entry(text: str) -> tuple[Occupancy, datetime] | None:
+    """The entry, and until when it may be believed; None for what another version of ours has written."""
+    try:
+        reservation_id, kind, until_ms, rest = text.split("|", 3)
+        until = from_ms(int(until_ms))
+    except ValueError:
+        return None
     return (Sold(reservation_id, rest) if kind == "s" else Held(reservation_id, until, rest)), until
+
+
+def _drops_nothing(memory: bytes) -> bool:
+    """Whether Redis, by what it says of its memory, refuses to write when it is full, and drops no key."""
+    policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
+    return policy is None or policy[1] == b"noeviction"
 
 
 def _number(value: bytes | None) -> int:

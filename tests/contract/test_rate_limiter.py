@@ -38,7 +38,7 @@ class Recording:
     client: Any
     asked: list[str] = field(default_factory=list)
 
-    def ask(self, question: Callable[[Any], Any]) -> Any:
+    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         recording = self
 
         class Client:
@@ -46,12 +46,12 @@ class Recording:
                 recording.asked.append(name)
                 return getattr(recording.client, name)
 
-        return question(Client())
+        return shape(question(Client()))
 
 
 @dataclass(frozen=True)
 class Dead:
-    def ask(self, question: Callable[[Any], Any]) -> Any:
+    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         raise RedisUnavailable
 
 

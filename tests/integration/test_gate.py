@@ -22,7 +22,7 @@ from chalicelib.infrastructure.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED,
 from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
 from tests.facts import Facts
 from tests.fakes import FakeReservations, FakeRows, MovableClock, interposed
-from tests.redis_machine import is_real
+from tests.redis_machine import is_real, past_the_door
 
 MS = timedelta(milliseconds=1)
 
@@ -70,15 +70,16 @@ def cinema(cache: SeatCache) -> GatedCinema:
 
 def written(cache: SeatCache, kind: str) -> list[str]:
     """The keys of that kind that are there."""
+    pattern = f"{cache.prefix}:{kind}:*"
     return sorted(
-        key.decode() for key in cache.connection.ask(lambda redis: list(redis.scan_iter(f"{cache.prefix}:{kind}:*")))
+        key.decode() for key in past_the_door(cache.connection.url, lambda redis: list(redis.scan_iter(pattern)))
     )
 
 
 def made_lasting(cache: SeatCache, kind: str) -> None:
     """They outlive the time they were given."""
     for key in written(cache, kind):
-        cache.connection.ask(lambda redis, key=key: redis.persist(key))  # type: ignore[misc]
+        past_the_door(cache.connection.url, lambda redis, key=key: redis.persist(key))  # type: ignore[misc]
 
 
 def keeps_ids_since(cinema: GatedCinema, moment: datetime) -> None:
@@ -177,7 +178,7 @@ def test_redis_drops_what_is_no_longer_believed_by_itself(cinema: GatedCinema) -
     cinema.confirm(cinema.hold("A2", user="bia").id)
 
     keys = written(cinema.cache, "seat")
-    lives = cinema.cache.connection.ask(lambda redis: [redis.pttl(key) for key in keys])
+    lives = past_the_door(cinema.cache.connection.url, lambda redis: [redis.pttl(key) for key in keys])
 
     assert 0 < lives[0] <= 30_000 < lives[1] <= 300_000
 
@@ -251,7 +252,7 @@ def test_a_redis_older_than_what_is_remembered_knows_every_key(cinema: GatedCine
 def test_redis_keeps_ids_from_the_first_question_about_one(cinema: GatedCinema) -> None:
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
-    cinema.cache.connection.ask(lambda redis: redis.delete(cinema.cache._kept_key))
+    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache._kept_key))
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     assert cinema.cache.known(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).kept_since == NOW
@@ -288,7 +289,7 @@ def test_when_too_many_ids_were_missed_none_is_taken_for_new(redis_url: str) -> 
 def test_an_id_that_another_process_died_with_is_told_by_its_event(cinema: GatedCinema) -> None:
     keeps_ids_since(cinema, LONG_AGO)
     first = cinema.hold("A1", key="k")
-    cinema.cache.connection.ask(lambda redis: redis.delete(*written(cinema.cache, "key")))
+    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(*written(cinema.cache, "key")))
     cinema.cancel(first.id)
     cinema.hold("A1", user="next")
 
@@ -357,7 +358,7 @@ SEAT_LIES: dict[str, Callable[[Any, str, "GatedCinema"], object]] = {
 def test_a_lie_about_a_free_seat_refuses_nobody(cinema: GatedCinema, lie: str) -> None:
     cinema.hold("B1", user="real")
     key = cinema.cache._seat_key(cinema.session.id, "A1")
-    cinema.cache.connection.ask(lambda redis: SEAT_LIES[lie](redis, key, cinema))
+    past_the_door(cinema.cache.connection.url, lambda redis: SEAT_LIES[lie](redis, key, cinema))
 
     assert cinema.hold("A1").seats == ("A1",)
     assert cinema.questions(lambda: cinema.refused("A1")) == []
@@ -368,7 +369,7 @@ def test_a_lie_about_a_taken_seat_gives_it_to_nobody(cinema: GatedCinema, lie: s
     cinema.hold("A1", user="first")
     cinema.hold("B1", user="real")
     key = cinema.cache._seat_key(cinema.session.id, "A1")
-    cinema.cache.connection.ask(lambda redis: SEAT_LIES[lie](redis, key, cinema))
+    past_the_door(cinema.cache.connection.url, lambda redis: SEAT_LIES[lie](redis, key, cinema))
 
     assert cinema.refused("A1") == ("A1",)
 
@@ -379,7 +380,7 @@ def test_a_lie_in_place_of_map_version_or_marks_shows_and_refuses_nothing_wrong(
     cinema.hold("B1", user="real")
     cinema.seats()
     for key in [*keys, cinema.cache._kept_key]:
-        cinema.cache.connection.ask(lambda redis, key=key: SEAT_LIES[lie](redis, key, cinema))  # type: ignore[misc]
+        past_the_door(cinema.cache.connection.url, lambda redis, key=key: SEAT_LIES[lie](redis, key, cinema))  # type: ignore[misc]
 
     assert cinema.seats() == {"B1": "reserved"}
     cinema.hold("A1", key="k")
@@ -439,7 +440,7 @@ def test_redis_drops_a_map_after_a_second_by_its_own_clock(cinema: GatedCinema) 
     cinema.seats()
 
     (key,) = written(cinema.cache, "map")
-    assert 0 < cinema.cache.connection.ask(lambda redis: redis.pttl(key)) <= 1000
+    assert 0 < past_the_door(cinema.cache.connection.url, lambda redis: redis.pttl(key)) <= 1000
 
 
 def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: GatedCinema) -> None:
@@ -523,10 +524,10 @@ class FlakyConnection:
     def __post_init__(self) -> None:
         self.real = RedisConnection(self.url, Breaker("redis", Patience(100, 0.1, 0.1)))
 
-    def ask(self, question: Callable[[Any], Any]) -> Any:
+    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         if self.away:
             raise RedisUnavailable("away")
-        return self.real.ask(question)
+        return self.real.ask(question, shape)
 
 
 def test_without_redis_everything_goes_on() -> None:
@@ -583,7 +584,9 @@ def ended(cinema: Cinema, step: tuple[str, str, str, str | None]) -> str:
                 cinema.clock.now += seconds(16)
             case _ if isinstance(cinema, GatedCinema):
                 prefix = cinema.cache.prefix
-                cinema.cache.connection.ask(lambda redis: [redis.delete(k) for k in redis.scan_iter(f"{prefix}:*")])
+                past_the_door(
+                    cinema.cache.connection.url, lambda redis: [redis.delete(k) for k in redis.scan_iter(f"{prefix}:*")]
+                )
     except (Refusal, SeatsTaken) as refused:
         return type(refused).__name__
     return ""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from chalicelib.infrastructure import redis_answers
 from chalicelib.infrastructure.breakers import Breaker, Patience, State
 from chalicelib.infrastructure.redis_connection import TIMEOUT_SECONDS, RedisConnection, RedisUnavailable
 
@@ -50,7 +51,7 @@ def refusing_url() -> str:
 def seconds_to_give_up(connection: RedisConnection) -> float:
     started = time.perf_counter()
     with pytest.raises(RedisUnavailable):
-        connection.ask(lambda redis: redis.get("key"))
+        connection.ask(lambda redis: redis.get("key"), redis_answers.value)
     return time.perf_counter() - started
 
 
@@ -63,9 +64,9 @@ def warmed_up(url: str) -> RedisConnection:
 
 def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
     connection = connected(redis_url)
-    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000))
+    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000), redis_answers.done)
 
-    assert connection.ask(lambda redis: redis.get("test:key")) == b"value"
+    assert connection.ask(lambda redis: redis.get("test:key"), redis_answers.value) == b"value"
 
 
 def test_a_silent_redis_is_waited_for_once(silent: socket.socket) -> None:
@@ -87,10 +88,10 @@ def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: st
 
 def test_a_refused_command_is_an_answer(redis_url: str) -> None:
     connection = connected(redis_url)
-    connection.ask(lambda redis: redis.set("test:text", "text", px=1000))
+    connection.ask(lambda redis: redis.set("test:text", "text", px=1000), redis_answers.done)
 
     with pytest.raises(RedisUnavailable, match="ResponseError"):
-        connection.ask(lambda redis: redis.lpush("test:text", "x"))
+        connection.ask(lambda redis: redis.lpush("test:text", "x"), redis_answers.whole)
 
     assert connection.breaker.state is State.CLOSED
 
@@ -98,14 +99,14 @@ def test_a_refused_command_is_an_answer(redis_url: str) -> None:
 def test_many_threads_share_it(redis_url: str) -> None:
     connection = connected(redis_url)
 
-    def count(_: int) -> object:
-        return connection.ask(lambda redis: redis.incr("test:count"))
+    def count(_: int) -> int:
+        return connection.ask(lambda redis: redis.incr("test:count"), redis_answers.whole)
 
     with ThreadPoolExecutor(16) as threads:
         counts = list(threads.map(count, range(200)))
 
-    connection.ask(lambda redis: redis.delete("test:count"))
-    assert sorted(counts) == list(range(1, 201))  # type: ignore[type-var] # numbers
+    connection.ask(lambda redis: redis.delete("test:count"), redis_answers.whole)
+    assert sorted(counts) == list(range(1, 201))
 
 
 def test_the_driver_is_not_there_before_the_first_question() -> None:

@@ -1,0 +1,190 @@
+"""How an answer of Redis is read from the wire: within one deadline and one bound on its size, or not at all.
+
+The driver's own parser believes the other end: its timeout begins again with each byte, it reads as much as it is
+promised, and it takes whatever number is written. This one knows the few forms that RESP2 has. What is not one of them,
+is too much or comes too late, is a driver's error like a lost connection, and the connection is closed.
+
+Imports the driver: import this where it is used.
+"""
+
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis import Connection, ConnectionPool, SSLConnection
+from redis._parsers.base import BaseParser
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import InvalidResponse, ResponseError
+
+MOST_BYTES = 1_048_576
+"""Of the answers to one question: five times the seat map of a sold hall of 2,000 seats, the longest that is kept."""
+MOST_VALUES = 20_000
+"""In the answers to one question."""
+DEEPEST = 3
+LONGEST_LINE = 4096
+
+READ_BYTES = 65_536
+
+_WHOLE = re.compile(rb"-?[0-9]{1,19}")
+_LENGTH = re.compile(rb"[0-9]{1,9}")
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError)
+
+Answer = Any
+"""None, an int, bytes, a ResponseError, or a list of these."""
+
+
+class BoundedParser(BaseParser):
+    """One connection's. The time for an answer runs from `expect`, when the question leaves."""
+
+    def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self._sock: Any = None
+        self._seconds = 0.0
+        self._unread, self._at = bytearray(), 0
+        self.expect()
+
+    def on_connect(self, connection: Any) -> None:
+        self._sock, self._seconds = connection._sock, connection.socket_timeout
+        self._forget()
+        self.expect()
+
+    def on_disconnect(self) -> None:
+        self._sock = None
+        self._forget()
+
+    def expect(self) -> None:
+        """A question is about to leave: its answers have so much time and may be so long."""
+        if self._sock:
+            self._sock.settimeout(self._seconds)
+        self._deadline = self.monotonic() + self._seconds
+        self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
+
+    def can_read(self, timeout: float = 0) -> bool:
+        """Whether something lies here that nobody asked for. Raises when the other end has hung up."""
+        if self._at < len(self._unread):
+            return True
+        self._sock.settimeout(timeout)
+        try:
+            self._receive()
+        except (TimeoutError, *_NOT_YET):
+            return False
+        return True
+
+    def read_response(self, disable_decoding: bool = False, timeout: object = None) -> Answer:
+        """One answer. Raises TimeoutError, InvalidResponse, and what the socket raises."""
+        answer = self._answer(DEEPEST)
+        del self._unread[: self._at]
+        self._at = 0
+        return answer
+
+    def _forget(self) -> None:
+        self._unread, self._at = bytearray(), 0
+
+    # The forms of RESP2.
+
+    def _answer(self, depth: int) -> Answer:
+        self._values_left -= 1
+        if self._values_left < 0 or not depth:
+            raise InvalidResponse("too many values, or too deep")
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            return _refusal(rest)
+        if kind == b":":
+            return _whole(rest)
+        if kind == b"$":
+            return None if rest == b"-1" else self._bulk(_length(rest))
+        if kind == b"*":
+            return None if rest == b"-1" else [self._answer(depth - 1) for _ in range(_length(rest))]
+        raise InvalidResponse(f"an answer that begins with {kind!r}")
+
+    def _line(self) -> bytes:
+        while (end := self._unread.find(b"\r\n", self._at)) < 0:
+            if len(self._unread) - self._at > LONGEST_LINE:
+                raise InvalidResponse("a line without an end")
+            self._read_more()
+        line = bytes(self._unread[self._at : end])
+        self._at = end + 2
+        return line
+
+    def _bulk(self, length: int) -> bytes:
+        end = self._at + length
+        while len(self._unread) < end + 2:
+            self._read_more()
+        if self._unread[end : end + 2] != b"\r\n":
+            raise InvalidResponse("a value longer than it says")
+        value = bytes(self._unread[self._at : end])
+        self._at = end + 2
+        return value
+
+    # The wire.
+
+    def _read_more(self) -> None:
+        seconds = self._deadline - self.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        self._sock.settimeout(seconds)
+        self._receive()
+
+    def _receive(self) -> None:
+        if self._bytes_left <= 0:
+            raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
+        read = self._sock.recv(READ_BYTES)
+        if not read:
+            raise ConnectionLost("Redis has hung up")
+        self._bytes_left -= len(read)
+        self._unread += read
+
+
+class _Asking:
+    """Over a driver's connection: tells its parser when a question leaves."""
+
+    _sock: Any
+    _parser: BoundedParser
+
+    def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:
+        self._parser.expect()
+        super().send_packed_command(command, check_health)  # type: ignore[misc] # the driver's
+
+
+class Bounded(_Asking, Connection):
+    pass
+
+
+class BoundedTls(_Asking, SSLConnection):
+    pass
+
+
+def pool(url: str, **options: Any) -> ConnectionPool:
+    """Of connections whose answers are bounded; `socket_timeout` is the time for a whole answer."""
+    made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
+    made.connection_class = {Connection: Bounded, SSLConnection: BoundedTls}[made.connection_class]
+    return made
+
+
+def _whole(text: bytes) -> int:
+    if not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise InvalidResponse("a number that is none")
+    return int(text)
+
+
+def _length(text: bytes) -> int:
+    if not _LENGTH.fullmatch(text) or int(text) > MOST_BYTES:
+        raise InvalidResponse("a length that can't be")
+    return int(text)
+
+
+def _refusal(text: bytes) -> Answer:
+    """The driver's exception for it. Raises it when it says that Redis is not there: it is loading its data, say."""
+    words = text.decode(errors="replace")
+    try:
+        error = BaseParser.parse_error(words)  # type: ignore[no-untyped-call] # the driver's
+    except Exception:  # noqa: BLE001 - the driver reads more out of some errors than a lie has
+        error = ResponseError(words)
+    if isinstance(error, ConnectionLost):
+        raise error
+    return error
