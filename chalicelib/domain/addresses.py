@@ -7,8 +7,27 @@ from urllib.parse import urlsplit
 LONGEST_URL = 2000
 PORTS = {"https": 443, "http": 80}
 
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""IPv6 addresses in which an IPv4 address is hidden, of whatever kind: NAT64, 6to4, Teredo."""
+IPV6_INTERNET = ipaddress.ip_network("2000::/3")
+"""All that is given out as global unicast. What lies elsewhere is ours, nobody's, or an IPv4 address in disguise:
+::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48; fc00::/7, fe80::/10, fec0::/10, ff00::/8."""
+
+NOT_FOR_US = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # protocols' own
+            "192.88.99.0/24",  # the nearest relay of 6to4
+            "2001::/23",  # protocols' own, Teredo among them: an IPv4 address and port in disguise
+            "2001:db8::/32",  # for documents
+            "2002::/16",  # 6to4: an IPv4 address in disguise
+            "3fff::/20",  # for documents
+        ),
+    )
+)
+"""Of the internet's addresses. Which of them ipaddress calls global differs between versions of Python."""
+
+ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""In the middle of an IPv6 address of any network: an IPv4 address follows."""
 
 
 class UrlRefused(Exception):
@@ -51,13 +70,19 @@ def target_of(url: str, *, local: bool) -> Target:
 def check_address(target: Target, address: str, *, local: bool) -> None:
     """For what the target's host resolves to. Raises UrlRefused unless it is public, or we are on a laptop."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    found = getattr(found, "ipv4_mapped", None) or found
-    if target.scheme == "http" and not found.is_loopback:
+    inside = getattr(found, "ipv4_mapped", None) or found
+    if target.scheme == "http" and not inside.is_loopback:
         raise UrlRefused(f"{target.host} is not this machine: it must begin with https://")
     if not local and not _is_public(found):
         raise UrlRefused(f"{target.host} is not a public address")
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    translated = any(address in network for network in _TRANSLATED if network.version == address.version)
-    return address.is_global and not address.is_multicast and not translated
+    if isinstance(address, ipaddress.IPv6Address) and not _is_of_the_internet(address):
+        return False
+    kept_apart = any(address in network for network in NOT_FOR_US if network.version == address.version)
+    return address.is_global and not address.is_multicast and not address.is_reserved and not kept_apart
+
+
+def _is_of_the_internet(address: ipaddress.IPv6Address) -> bool:
+    return address in IPV6_INTERNET and (int(address) >> 32) & 0xFFFF_FFFF not in ISATAP

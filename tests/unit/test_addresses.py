@@ -68,41 +68,51 @@ def test_on_a_laptop_https_may_lead_to_a_private_address() -> None:
     check_address(TARGET, "192.168.1.5", local=True)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "::ffff:93.184.215.14"])
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "2a00:1450:4001:80b::200e", "2001:4860::8888"])
 def test_a_public_address_may_be_called(address: str) -> None:
     check_address(TARGET, address, local=False)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "127.8.9.1",
-        "0.0.0.0",  # noqa: S104 - an address to refuse
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.0.1",
-        "100.64.0.1",
-        "169.254.169.254",
-        "169.254.170.2",
-        "224.0.0.1",
-        "255.255.255.255",
-        "::",
-        "::1",
-        "fe80::1",
-        "fe80::1%eth0",
-        "fd00:ec2::254",
-        "ff02::1",
-        "::ffff:127.0.0.1",
-        "::ffff:169.254.169.254",
+REFUSED = {
+    "this machine": ("127.0.0.1", "127.8.9.1", "127.255.255.255", "::1"),
+    "nobody in particular": ("0.0.0.0", "0.1.2.3", "::"),  # noqa: S104 - addresses to refuse
+    "private": ("10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "fc00::1", "fd00:ec2::254"),
+    "a provider's own": ("100.64.0.1", "100.127.255.255"),
+    "this link": ("169.254.169.254", "169.254.170.2", "fe80::1", "fe80::1%eth0", "febf::1"),
+    "this site": ("fec0::1", "feff:ffff::1"),
+    "many at once": ("224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1", "ff0e::1"),
+    "reserved": ("240.0.0.1", "192.0.0.8", "100::1", "5f00::1", "4000::1", "e000::1"),
+    "for documents and benchmarks": (
+        "192.0.2.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "198.18.0.1",
+        "2001:db8::1",
+        "3fff::1",
+    ),
+    "an IPv4 address, mapped": ("::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:93.184.215.14"),
+    "an IPv4 address, compatible": ("::127.0.0.1", "::10.0.0.1", "::93.184.215.14", "::2"),
+    "an IPv4 address, translated": (
+        "::ffff:0:10.0.0.1",
         "64:ff9b::a9fe:a9fe",
-        "2002:a9fe:a9fe::1",
-        "2001:0:a9fe:a9fe::1",
-    ],
-)
-def test_an_address_that_only_our_network_reaches_is_refused(address: str) -> None:
+        "64:ff9b::5db8:d70e",
+        "64:ff9b:1::a00:1",
+    ),
+    "an IPv4 address by 6to4": ("2002:a9fe:a9fe::1", "2002:a00:1::1", "2002:5db8:d70e::1", "192.88.99.1"),
+    "an IPv4 address by Teredo": ("2001:0:a9fe:a9fe::1", "2001:0:5db8:d70e::1"),
+    "an IPv4 address by ISATAP": ("2606:4700::5efe:10.0.0.1", "2606:4700::200:5efe:a9fe:a9fe"),
+    "protocols' own": ("2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff::1"),
+}
+
+
+@pytest.mark.parametrize(("kind", "address"), [(kind, each) for kind, all_of in REFUSED.items() for each in all_of])
+def test_an_address_that_is_not_simply_public_is_refused(kind: str, address: str) -> None:
     with pytest.raises(UrlRefused, match="not a public address"):
         check_address(TARGET, address, local=False)
+
+
+def test_on_a_laptop_this_machine_may_be_written_as_an_ipv6_address_in_disguise() -> None:
+    check_address(target_of("http://localhost:9000/", local=True), "::ffff:127.0.0.1", local=True)
 
 
 @given(some.text())
