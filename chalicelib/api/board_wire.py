@@ -1,5 +1,6 @@
 """The operator's board on the wire: its names and shapes, and nothing else knows them."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from chalice.app import Request
 from msgspec import Meta
 
 from chalicelib.domain.analytics import Tally
+from chalicelib.domain.events import PRIVATE
 from chalicelib.domain.operations import (
     MOST_REDRIVEN,
     DeadLetter,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 SHOWN_CHARACTERS = 2000
 """Of a dead letter's body: an SQS message may have a quarter of a million, or more."""
+
+_PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
 
 
 class RedriveRequest(msgspec.Struct, rename="camel"):
@@ -226,7 +230,7 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
 
 
 def _letter(letter: DeadLetter) -> LetterBody:
-    text = letter.body[:SHOWN_CHARACTERS]
+    text = _PRIVATE.sub(r"\1…", letter.body[:SHOWN_CHARACTERS])
     return LetterBody(letter.id, moment(letter.sent_at), text, letter.reason, letter.receives)
 
 

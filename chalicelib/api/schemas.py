@@ -387,5 +387,5 @@ def _event(event: Event) -> EventBody:
         event.reservation_id,
         event.user_id,
         event.seats,
-        event.data,
+        event.public_data,
     )

@@ -56,9 +56,14 @@ class ReservationChange:
     occurred_at: datetime
 
 
+PRIVATE = frozenset({"fingerprint"})
+"""What our own consumers and tools need to know of an event and nobody else: it says something of the request, with the
+buyer's address, to whoever can guess."""
+
+
 class EventType(StrEnum):
     RESERVATION_CREATED = "ReservationCreated"
-    """data: amountCents, expiresAtMs; fingerprint when it came with an idempotency key."""
+    """data: amountCents, expiresAtMs; fingerprint when it came with an idempotency key, which is PRIVATE."""
     PAYMENT_CONFIRMED = "PaymentConfirmed"
     """data: amountCents, saleId, transactionId, paymentMethod."""
     RESERVATION_EXPIRED = "ReservationExpired"
@@ -85,6 +90,11 @@ class Event:
     user_id: str
     seats: tuple[str, ...]
     data: Mapping[str, str | int]
+
+    @property
+    def public_data(self) -> dict[str, str | int]:
+        """All that leaves us: in answers, and to webhooks."""
+        return {name: value for name, value in self.data.items() if name not in PRIVATE}
 
 
 class GivenUp(Exception):

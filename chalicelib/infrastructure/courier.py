@@ -39,9 +39,6 @@ MOST_BREAKERS = 1000
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
 
-PRIVATE_DATA = frozenset({"fingerprint"})
-"""What our own consumers need to know of an event and nobody else."""
-
 
 def addresses_of(host: str, port: int) -> Sequence[str]:
     """Raises OSError."""
@@ -155,9 +152,8 @@ def _failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFail
 
 def body_of(notification: Notification, webhook: Webhook) -> dict[str, Any]:
     wire = event_to_wire(notification.event)
-    public = {name: value for name, value in wire.pop("data").items() if name not in PRIVATE_DATA}
     numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_for(webhook)}
-    return {"version": VERSION, **wire, **numbers, "data": public}
+    return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
