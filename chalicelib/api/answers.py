@@ -114,6 +114,7 @@ def answered(blueprint: Blueprint) -> Callable[[View], View]:
             standing: dict[str, str] = {}
             try:
                 standing = limits.take(view.__name__, request, path)
+                wire.check_path(path)
                 response = view(request, **path)
             except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
                 response = _refusal(error, request, path)

@@ -11,6 +11,7 @@ import msgspec
 from chalice.app import Chalice
 from msgspec.json import schema_components
 
+from . import names
 from .answers import CHALICE_CODES, HEADERS, REFUSALS, Facts, Refused
 from .messages import ENGLISH, MESSAGES, message
 from .methods import is_added
@@ -20,8 +21,9 @@ from .operations import REFUSALS as EXAMPLES
 Json = dict[str, Any]
 
 JSON = HEADERS["Content-Type"]
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*[^\s\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
-"""What a text of a request must be: not blank, and without control characters (wire.parsed looks for those)."""
+_NEVER = f"{names.CONTROLS}{names.LINES_AND_DIRECTIONS}"
+PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
+"""What a text of a request must be at least, as far as a pattern can say it: see names.py."""
 
 ABOUT = """\
 Sells cinema seats under extreme contention. Hold seats for 30 seconds, pay, or let them go: for one seat and any

@@ -260,6 +260,17 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
             PORTUGUESE: "{it} deve ser um endereço de e-mail como {example}.",
         },
     ),
+    (
+        r"Line separators and changes of direction are not allowed",
+        {
+            ENGLISH: "{it} must not contain line separators nor changes of direction.",
+            PORTUGUESE: "{it} não pode conter separadores de linha nem mudanças de direção.",
+        },
+    ),
+    (
+        r"Expected characters that can be seen",
+        {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
+    ),
 )
 """The first that fits the whole of it is told."""
 

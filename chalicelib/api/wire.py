@@ -1,7 +1,7 @@
 """What every request and answer has in common on the wire: how a body is read and written; moments, money, shares."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -12,11 +12,11 @@ from msgspec import Meta
 
 from chalicelib.domain.times import to_iso
 
+from . import names
+
 LARGEST_BODY_BYTES = 65_536
 LARGEST_PAGE = 100
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
-"""The last one stands where bytes were no UTF-8: API Gateway puts it there, and the text is not what was sent."""
 _MISSING = re.compile("Object missing required field `(.+)`")
 _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 
@@ -76,8 +76,8 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
         raise _malformed(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson(str(error)) from error
-    for known in msgspec.structs.fields(shape):
-        _demand_printable(getattr(body, known.name), f"$.{known.encode_name}")
+    for where, text in _texts(body, "$"):
+        check_name(text, where)
     return body
 
 
@@ -108,13 +108,32 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
     return MalformedRequest(detail, field)
 
 
-def _demand_printable(value: object, field: str) -> None:
-    """Also within lists. So no pattern is fooled by a line break at the end, which Python's $ lets pass."""
-    if isinstance(value, str) and _UNPRINTABLE.search(value):
-        raise MalformedRequest("Control characters are not allowed", field)
-    if isinstance(value, list):
+def check_path(path: Mapping[str, str]) -> None:
+    """A buyer's id is one in an address, too; other ids are ours, and what is none of them is not found."""
+    if "user_id" in path:
+        check_name(path["user_id"], "userId")
+
+
+def check_name(text: str, field: str) -> None:
+    """Raises MalformedRequest for what can't be a name: see names.py."""
+    if fault := names.fault_of(text):
+        raise MalformedRequest(fault, field)
+
+
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Every text in a body, with its place as a JSON path."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, msgspec.Struct):
+        for known in msgspec.structs.fields(value):
+            yield from _texts(getattr(value, known.name), f"{where}.{known.encode_name}")
+    elif isinstance(value, list | tuple):
         for number, each in enumerate(value):
-            _demand_printable(each, f"{field}[{number}]")
+            yield from _texts(each, f"{where}[{number}]")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield where, name
+            yield from _texts(each, f"{where}.{name}")
 
 
 def page_wanted(request: Request) -> tuple[int, str | None]:

@@ -1,0 +1,44 @@
+"""What may be a name: of a film, a room, a buyer, a payment. People must see it, and see it as it was written.
+
+Scripts of all languages are names, and so are emoji; the joiners within them, which can't be seen alone (Persian's
+ZWNJ, the ZWJ of a family), belong to them. What turns the text around it, or ends the line, belongs to no name.
+"""
+
+import re
+import unicodedata
+
+LINES_AND_DIRECTIONS = r"\u2028-\u202e\u2066-\u2069"
+"""Line and paragraph separators; embeddings, overrides and isolates of direction, with what ends them."""
+
+BLANK = (
+    r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+)
+"""Of the first 65,536 characters, those that show nothing, whatever their category says: fillers, blank Braille."""
+
+CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"
+"""The last one stands where bytes were no UTF-8: API Gateway puts it there, and the text is not what was sent."""
+
+_CONTROL = re.compile(f"[{CONTROLS}\ud800-\udfff]")
+_TURNING = re.compile(f"[{LINES_AND_DIRECTIONS}]")
+_BLANK = re.compile(f"[{BLANK}\U000e0000-\U000e0fff]")
+
+UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
+"""Categories: spaces, controls, formats, halves of a pair; and marks, which are seen on a letter only."""
+
+
+def fault_of(name: str) -> str | None:
+    """Why this can't be a name, in the words that messages.py knows in Portuguese; None when it can."""
+    if name.isascii() and name.isprintable() and not name.isspace():
+        return None
+    if _CONTROL.search(name):
+        return "Control characters are not allowed"
+    if _TURNING.search(name):
+        return "Line separators and changes of direction are not allowed"
+    if name and not any(map(_can_be_seen, name)):
+        return "Expected characters that can be seen"
+    return None
+
+
+def _can_be_seen(character: str) -> bool:
+    return unicodedata.category(character) not in UNSEEN and not _BLANK.match(character)
