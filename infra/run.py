@@ -2,24 +2,27 @@
 
     Redis ─► payment gateway ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
 
-PORT, EVENTS=pump, EMULATOR=localstack, AWS_ENDPOINT_URL, REDIS_URL, PAYMENTS_URL and the settings of the application
-are taken from the environment. `--deploy-only` deploys to the emulator that runs (else to one it starts and leaves
-running).
+PORT, EVENTS=pump, EMULATOR=localstack, KEEP=1 (data outlives Ctrl-C), LOG=json (as on AWS), AWS_ENDPOINT_URL,
+REDIS_URL, PAYMENTS_URL and the settings of the application are taken from the environment. `--deploy-only` deploys to
+the emulator that runs (else to one it starts and leaves running).
 """
 
 import argparse
 import contextlib
 import os
+import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, mailbox, processes, seed
+from chalicelib import settings
+from chalicelib.settings import SettingInvalid
+from infra import console, deploy, mailbox, processes, seed
 from infra import emulator as machines
 from infra.deploy import DeploymentError
 from infra.emulator import Machine
@@ -28,6 +31,14 @@ from infra.processes import HOST, CannotRunError, Child, say
 
 STAGE = "local"
 WATCH_SECONDS = 0.5
+BORROWED_SECONDS = 5.0
+"""How often an emulator that is not ours is asked whether it is there."""
+LOST = {
+    "The emulator": "Its data is gone with it. `make run` starts a new one.",
+    "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
+}
+DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
+"""Whose end is said, and nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,9 @@ class Running:
     """What `make run` started and watches."""
 
     children: dict[str, Child]
+    endpoint: str
+    borrowed: bool
+    """The emulator is not a process of ours."""
     api_url: str
     gateway_url: str | None
     """None where the emulator can't run functions."""
@@ -64,24 +78,27 @@ def running(port: int) -> Iterator[Running]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.claimed(f"run-{port}"))
         machine = stack.enter_context(
-            machines.machine(processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT))
+            machines.machine(
+                processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT), keep=keeps()
+            )
         )
-        _announce(machine)
+        _announce(machine, keep=keeps())
         gateway_url = _deploy_if_functions_run(machine)
-        children: dict[str, Child] = {}
+        children: dict[str, Child] = dict(machine.children)
         events = "functions on the emulator"
         if not (gateway_url and _functions_feed_events()):
             children["The pump"] = stack.enter_context(_child("pump", "infra.pump", logged=True))
             events = f"the pump, which logs to {children['The pump'].log}"
         children["The API"] = stack.enter_context(
-            _child(f"api-{port}", "infra.server", "--port", str(port), "--reload")
+            _child(f"api-{port}", "infra.server", "--port", str(port), "--reload", "--log", log_format())
         )
         api_url = f"http://{HOST}:{port}"
         processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
-        yield Running(children, api_url, gateway_url, events, machine.payments_url)
+        borrowed = "The emulator" not in children
+        yield Running(children, machine.aws.endpoint, borrowed, api_url, gateway_url, events, machine.payments_url)
 
 
-def _announce(machine: Machine) -> None:
+def _announce(machine: Machine, *, keep: bool = False) -> None:
     environment = {
         "AWS_ENDPOINT_URL": machine.aws.endpoint,
         "REDIS_URL": machine.redis_url,
@@ -91,12 +108,18 @@ def _announce(machine: Machine) -> None:
     for name, value in machines.CREDENTIALS.items():
         os.environ.setdefault(name, value)
     os.environ.update(environment)
-    say(f"AWS emulator: {machine.aws.endpoint}")
-    say(f"Redis: {machine.redis_url or 'none, bookings work without it'}")
+    say(f"AWS emulator: {machines.emulator_name(machine.aws.endpoint)} at {machine.aws.endpoint}")
+    redis = f"{machines.redis_name(machine.redis_url)} at {machine.redis_url}" if machine.redis_url else ""
+    say(f"Redis: {redis or 'none, bookings work without it'}")
+    say(f"Data: {_fate_of_data(machine, keep=keep)}")
+
+
+def _fate_of_data(machine: Machine, *, keep: bool) -> str:
     if machine.aws.kept:
-        say("Data: kept, the emulator was running already.")
-    else:
-        say("Data: reset. This emulator keeps it in memory, until it stops.")
+        return "kept, the emulator was running already."
+    if keep and machine.aws.child:
+        return f"kept over Ctrl-C, in {(processes.RUN_DIR / machines.STATE).relative_to(processes.ROOT)} (KEEP=1)."
+    return "new, and gone with Ctrl-C: the emulator has it in memory. `KEEP=1 make run` keeps it."
 
 
 def _deploy(machine: Machine) -> str:
@@ -141,11 +164,10 @@ def _child(name: str, module: str, *options: str, logged: bool = False) -> conte
     return processes.child(name, command, os.environ, logged=logged)
 
 
-def _greet(system: Running, session_id: str) -> None:
+def _greeting(system: Running, session_id: str) -> str:
     hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
     on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
-    say(
-        f"""
+    return f"""
   The page     {system.api_url}/
   API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
   Operations   {system.api_url}/operations
@@ -161,8 +183,7 @@ Hold two seats, and get a letter:
 and see them:
   curl -s {system.api_url}/api/sessions/{session_id}/seats
 
-Ctrl-C stops everything."""
-    )
+Enter shows this again, Ctrl-C stops everything."""
 
 
 def _where_letters_are() -> str:
@@ -172,13 +193,42 @@ def _where_letters_are() -> str:
         return "taken by this emulator, which does not show them"
 
 
-def _watch(system: Running) -> NoReturn:
-    """Returns never: ends by a signal, or by an error when something that should run has ended."""
+def _watch(system: Running, greeting: str) -> NoReturn:
+    """Returns never: ends by a signal, or by an error when something that should run has ended.
+
+    Who presses Enter sees the greeting again, which the requests have scrolled away.
+    """
+    looked = time.monotonic()
     while True:
-        for name, child in system.children.items():
-            if child.process.poll() is not None:
-                raise CannotRunError(f"{name} ended with status {child.process.returncode}; see above and in .run/.")
-        time.sleep(WATCH_SECONDS)
+        check(system.children)
+        if system.borrowed and time.monotonic() - looked > BORROWED_SECONDS:
+            looked = time.monotonic()
+            if not processes.answers(system.endpoint + machines.HEALTH_PATH):
+                raise CannotRunError(f"The emulator at {system.endpoint} answers no more. Start it, then `make run`.")
+        if _enter_within(WATCH_SECONDS):
+            say(greeting)
+
+
+def check(children: dict[str, Child]) -> None:
+    """Raises CannotRunError when one has ended that the others need; takes out one that they don't, and says so."""
+    for name, child in list(children.items()):
+        status = child.process.poll()
+        if status is None:
+            continue
+        if name not in DISPENSABLE:
+            log = f" Its last words are in {child.log}." if child.log else " See above."
+            raise CannotRunError(f"{name} ended with status {status}. {LOST.get(name, '')}{log}".replace("  ", " "))
+        say(f"{name} ended with status {status}. {DISPENSABLE[name]}")
+        del children[name]
+
+
+def _enter_within(seconds: float) -> bool:
+    """Whether somebody at the terminal presses Enter; where there is none, or we are in the background, it waits."""
+    if not (sys.stdin and sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()):
+        time.sleep(seconds)
+        return False
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(ready) and bool(sys.stdin.readline())
 
 
 def _stop_on_first_signal() -> None:
@@ -200,13 +250,39 @@ def _port() -> int:
     return int(text)
 
 
+def keeps(environment: Mapping[str, str] = os.environ) -> bool:
+    """Raises CannotRunError for another KEEP than 1, and where it can't be done."""
+    choice = environment.get("KEEP") or "0"
+    if choice not in ("0", "1"):
+        raise CannotRunError(f"KEEP is {choice!r}: it must be 1, or unset for data that is gone with Ctrl-C.")
+    if choice == "1" and (environment.get("AWS_ENDPOINT_URL") or environment.get("EMULATOR") == "localstack"):
+        raise CannotRunError("KEEP=1 is for the embedded emulator: leave out KEEP, or EMULATOR and AWS_ENDPOINT_URL.")
+    return choice == "1"
+
+
+def log_format(environment: Mapping[str, str] = os.environ) -> str:
+    choice = environment.get("LOG") or console.LINES
+    if choice not in console.FORMATS:
+        raise CannotRunError(f"LOG is {choice!r}: it must be json, or unset for a short line for each request.")
+    return choice
+
+
+def _check_settings() -> None:
+    """Before anything is started. Raises CannotRunError or SettingInvalid."""
+    keeps()
+    log_format()
+    settings.load({**os.environ, "STAGE": STAGE})
+
+
 def run() -> None:
     start = time.monotonic()
+    _check_settings()
     with running(_port()) as system:
         programme = seed.seed(system.api_url)
         say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
-        _greet(system, programme.first_session_id)
-        _watch(system)
+        greeting = _greeting(system, programme.first_session_id)
+        say(greeting)
+        _watch(system, greeting)
 
 
 def deploy_only() -> None:
@@ -228,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         deploy_only() if options.deploy_only else run()
     except KeyboardInterrupt:
         say("\nStopped.")
-    except (CannotRunError, DeploymentError, PackagingError, seed.SeedError) as refusal:
+    except (CannotRunError, DeploymentError, PackagingError, SettingInvalid, seed.SeedError) as refusal:
         sys.exit(f"\n{refusal}")
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"\nThe AWS emulator does not do what is asked: {error}")

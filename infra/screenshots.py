@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import sys
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra import browser, deploy, emulator, seed
+from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
-from infra.pump import Pump
+from infra.pump import Pump, PumpError
 from infra.race import instances
 from tests.http_api import Api
 
@@ -39,7 +40,7 @@ SOLD, HELD, TOGETHER = 48, 12, 4
 BUYERS, BUY = 260, 0.7
 """How many come to the on-sale that the board shows, and how often one who holds a seat pays for it."""
 BOARD_HEIGHT = 1300
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 
 
 @contextmanager
@@ -50,6 +51,7 @@ def _api() -> Iterator[Api]:
             os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
             os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
             deploy.deploy_data(STAGE)
+            say(emulator.ran_on(aws.endpoint, redis))
             with instances.running(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
 
@@ -81,7 +83,11 @@ def _free_neighbours(page: Page, count: int) -> list[str]:
     seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
     names, looks = [name for name, _ in seats], [look for _, look in seats]
     middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
-    start = next(start for start in middle if looks[start : start + count] == ["free"] * count)
+    start = next((start for start in middle if looks[start : start + count] == ["free"] * count), None)
+    if start is None:
+        raise CannotRunError(
+            f"No {count} free seats lie together in the middle of the hall: choose other seats to sell."
+        )
     return names[start : start + count]
 
 
@@ -110,13 +116,12 @@ def _at_the_board(page: Page, url: str) -> None:
     page.wait_for_selector(".plot svg")
 
 
-def take() -> list[Path]:
+def take(into: Path) -> list[Path]:
     """Raises CannotRunError with the remedy when there is no browser."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    desktop, phone, board = (PICTURES / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
+    desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
     with browser.running() as chromium, _api() as api:
-        session_id = _hall_with_people_in_it(api)
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
+            session_id = _hall_with_people_in_it(api)  # a new one each time: on a slow machine its holds would lapse
             page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
             _holding(page, api.base_url, session_id, count)
             page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
@@ -128,13 +133,23 @@ def take() -> list[Path]:
     return [desktop, phone, board]
 
 
-def main() -> None:
-    try:
-        for path in take():
-            say(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
-    except CannotRunError as reason:
-        sys.exit(str(reason))
+def main(make: Callable[[Path], list[Path]] = take, into: Path = PICTURES) -> int:
+    """The pictures change together or not at all."""
+    from playwright.sync_api import Error as BrowserError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            made = make(Path(scratch))
+        except (BrowserError, PumpError, TimeoutError) as error:
+            raise CannotRunError(
+                f"The pictures are as they were: {error}. Run it again when this machine has less to do."
+            ) from error
+        into.mkdir(parents=True, exist_ok=True)
+        for path in made:
+            say(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+            shutil.move(path, into / path.name)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main, CannotRunError, deploy.DeploymentError, seed.SeedError)

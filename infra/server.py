@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import HTTPServer
@@ -38,9 +39,10 @@ from chalice.local import (
 )
 from chalice.utils import OSUtils
 
+from infra import console as consoles
 from infra import lambda_proxy
 from infra.processes import HOST, ROOT, port_is_free
-from infra.serving import served
+from infra.serving import is_loopback, served
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit for a REST API."""
@@ -48,6 +50,8 @@ MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """A client that sends more than allowed is read to its end up to here, so that it sees our answer and not a reset."""
 IDLE_SECONDS = 75
 WITHOUT_BODY = (204, 304)
+LOGGERS = ("cinema-tickets", "cinema-tickets-app")
+"""Of the application, and of Chalice for it: each writes by itself."""
 
 BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
@@ -58,6 +62,7 @@ GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
     404: (404, "NOT_FOUND", "There is nothing at this address."),
     408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),
     413: (413, "PAYLOAD_TOO_LARGE", f"The body is longer than {MAX_BODY_BYTES} bytes."),
+    421: (421, "MISDIRECTED_REQUEST", "This server answers to localhost, 127.0.0.1 and [::1] only."),
     500: (500, "INTERNAL_ERROR", "Something went wrong on our side. Tell us the request id if it goes on."),
     501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
 }
@@ -108,6 +113,8 @@ class Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
     timeout = IDLE_SECONDS
+    began = 0.0
+    """When the request that is being answered was read, by `time.perf_counter`."""
     server_version = "cinema-tickets-local"
     sys_version = ""
 
@@ -117,8 +124,10 @@ class Handler(ChaliceRequestHandler):
 
     def _generic_handle(self) -> None:
         request_id = str(uuid.uuid4())
+        self.began = time.perf_counter()
         try:
             headers, body = self._received()
+            self._refuse_other_names()
             response = self.local_gateway.handle_request(self.command, self.path, headers, body)
             response = self._handle_binary(response)
             self._send_http_response(
@@ -153,6 +162,11 @@ class Handler(ChaliceRequestHandler):
         else:
             body = self._sized_body(lengths)
         return self.headers.items(), body or None
+
+    def _refuse_other_names(self) -> None:
+        """A stranger's page whose name was made to lead here (DNS rebinding) would be of our origin, and might ask."""
+        if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
+            raise GatewayRefusal(421)
 
     def _sized_body(self, lengths: set[str]) -> bytes:
         length = lengths.pop().strip() if lengths else "0"
@@ -200,7 +214,8 @@ class Handler(ChaliceRequestHandler):
         ours = refusal if isinstance(refusal, GatewayRefusal) else GatewayRefusal(refusal.CODE)
         self.close_connection |= ours.hang_up
         self._send_http_response(ours.CODE, {}, ours.body)
-        self.log_message("%s %d by the gateway", self.requestline, ours.CODE)
+        if not self._console:
+            self.log_message("%s %d by the gateway", self.requestline, ours.CODE)
 
     def _send_http_response(self, code: int, headers: Mapping[str, Any], body: str | bytes | None) -> None:
         payload = body.encode() if isinstance(body, str) else body or b""
@@ -217,6 +232,15 @@ class Handler(ChaliceRequestHandler):
         self._send_headers(dict(fields.values()))
         if self.command != "HEAD" and code not in WITHOUT_BODY:
             self.wfile.write(payload)
+        if self._console:
+            self._console.request(self.command, getattr(self, "path", ""), code, self._seconds(), payload)
+
+    @property
+    def _console(self) -> consoles.Console | None:
+        return getattr(self.server, "console", None)
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """http.server found the request malformed: where the next one begins is unknown, so the connection ends."""
@@ -242,6 +266,8 @@ class Handler(ChaliceRequestHandler):
 
 
 class Server(ThreadedHTTPServer):
+    console: consoles.Console | None = None
+    """Where each request gets a line."""
     request_queue_size = 1024
     allow_reuse_address = True
 
@@ -282,13 +308,17 @@ def serve(app: Chalice, port: int = 0) -> Iterator[str]:
         yield url
 
 
-def load(port: int) -> LocalDevServer:
+def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
     """The project's app with the settings of Chalice's stage `local`, under the variables that are set already."""
     factory = CLIFactory(str(ROOT))
     config = factory.create_config_obj(chalice_stage_name="local")
     for name, value in config.environment_variables.items():
         os.environ.setdefault(name, value)
-    return create_server(factory.load_chalice_app(), config, port)
+    made = create_server(factory.load_chalice_app(), config, port)
+    if console:
+        made.server.console = console
+        consoles.redirect(console, *LOGGERS)
+    return made
 
 
 # Reloading
@@ -309,10 +339,10 @@ class Worker(StatWorkerProcess):
         StatFileWatcher(SourceFiles()).watch_for_file_changes(project_dir, self._on_file_change)
 
 
-def _serve_reloading(port: int) -> int:
+def _serve_reloading(port: int, console: consoles.Console | None) -> int:
     """Chalice's reloader: this process starts itself again as a worker, and once more when a source file changes."""
     sys.argv = sys.orig_argv
-    return int(run_with_reloader(lambda: load(port), os.environ, str(ROOT), Worker))
+    return int(run_with_reloader(lambda: load(port, console), os.environ, str(ROOT), Worker))
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -328,16 +358,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.server", description="Serves the HTTP routes of app.py.")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--reload", action="store_true", help="start again when app.py or chalicelib changes")
+    parser.add_argument(
+        "--log", choices=consoles.FORMATS, default=consoles.JSON, help="how requests are told of (json)"
+    )
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     signal.signal(signal.SIGTERM, _stop)
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of more threads than connections are kept
     if "CHALICE_WORKER" not in os.environ:
         _refuse_taken_port(options.port)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(consoles.lines()) if options.log == consoles.LINES else None
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         if options.reload:
-            return _serve_reloading(options.port)
-        load(options.port).server.serve_forever()
+            return _serve_reloading(options.port, console)
+        load(options.port, console).server.serve_forever()
     return 0
 
 

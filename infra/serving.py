@@ -5,6 +5,16 @@ from contextlib import contextmanager
 from http.server import HTTPServer
 from threading import Thread
 
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a `Host` header names this machine, with a port or without."""
+    name, colon, port = host.strip().rpartition(":")
+    if not colon or not port.isdecimal():
+        name, port = host.strip(), ""
+    return name.lower().removesuffix(".") in LOOPBACK_NAMES
+
 
 @contextmanager
 def served(server: HTTPServer) -> Iterator[str]:

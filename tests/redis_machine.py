@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -20,11 +19,11 @@ from infra.processes import HOST
 
 T = TypeVar("T")
 
-NO_SERVER = "redis-server is not installed: fakeredis has no limit of memory, and so can't be full"
+NO_SERVER = "there is no redis-server here: fakeredis has no limit of memory, and so can't be full"
 
 
 def is_real() -> bool:
-    return shutil.which("redis-server") is not None
+    return emulator.redis_program() is not None
 
 
 @dataclass

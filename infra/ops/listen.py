@@ -14,6 +14,7 @@ from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer
 from infra.ops.webhooks import Subscriptions
 from infra.processes import HOST
+from infra.serving import is_loopback
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10
@@ -100,6 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = LINE_SECONDS
 
     def do_POST(self) -> None:
+        if not all(is_loopback(name) for name in self.headers.get_all("Host", [])):
+            return self._answer(421)
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 10):
             return self._answer(411)

@@ -61,7 +61,9 @@ def ask(address: tuple[str, int], raw: bytes, method: str = "GET") -> tuple[int,
 
 
 def post(head: bytes, body: bytes = b"", path: bytes = b"/echo/a") -> bytes:
-    return b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + head + b"\r\n" + body
+    return (
+        b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + head + b"\r\n" + body
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,36 @@ def test_what_the_gateway_refuses_has_the_contracts_form(
 
     assert (answered, body["error"], closes) == (status, code, hangs_up)
     assert body["message"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"localhost", b"LOCALHOST:8000", b"localhost.", b"127.0.0.1:8000", b"[::1]:8000", b"[::1]"]
+)
+def test_it_answers_to_the_names_of_this_machine(address: tuple[str, int], name: bytes) -> None:
+    assert ask(address, b"GET /nothing HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")[0] == 204
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param((b"evil.example",), id="rebound by DNS"),
+        pytest.param((b"evil.example:8000",), id="with our port"),
+        pytest.param((b"localhost.evil.example",), id="beginning as ours"),
+        pytest.param((b"evil-localhost",), id="ending as ours"),
+        pytest.param((b"localhost:8000@evil.example",), id="with a user"),
+        pytest.param((b"localhost:evil",), id="port that is none"),
+        pytest.param((b"192.168.1.2",), id="another address"),
+        pytest.param((b"",), id="no name"),
+        pytest.param((b"localhost", b"evil.example"), id="two names"),
+    ],
+)
+def test_a_page_whose_name_was_made_to_lead_here_is_refused(address: tuple[str, int], names: tuple[bytes, ...]) -> None:
+    head = b"".join(b"Host: " + name + b"\r\n" for name in names)
+    asked = b"POST /echo/a HTTP/1.1\r\n" + head + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+    status, body, closes = ask(address, asked)
+
+    assert (status, body["error"], closes) == (421, "MISDIRECTED_REQUEST", False)
 
 
 def test_a_body_may_come_in_chunks(address: tuple[str, int]) -> None:

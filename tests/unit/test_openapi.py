@@ -21,7 +21,7 @@ from tests.documented import closed
 
 Json = dict[str, Any]
 
-LOCAL_ONLY = {"REQUEST_TIMEOUT", "UNAUTHORIZED"}
+LOCAL_ONLY = {"MISDIRECTED_REQUEST", "REQUEST_TIMEOUT", "UNAUTHORIZED"}
 """What only infra/server.py may say; API Gateway is not asked for it."""
 
 

@@ -1,0 +1,134 @@
+"""What a developer sees of the local server: one short line for each request, and warnings as sentences.
+
+    19:02:11  201  POST    /api/reservations  12 ms
+    19:02:12  409  POST    /api/reservations  SEAT_ALREADY_RESERVED  9 ms
+
+Coloured on a terminal that allows it. The JSON lines, as on AWS, come instead with `LOG=json`.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+LINES, JSON = "lines", "json"
+FORMATS = (LINES, JSON)
+
+GREEN, CYAN, YELLOW, RED, DIM, BOLD, PLAIN = "32", "36", "33", "31", "2", "1", "0"
+COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
+LONGEST_PATH = 100
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
+"""What every log record has. The rest are facts of ours."""
+
+
+def may_colour(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """On a terminal, unless NO_COLOR (see no-color.org) or TERM=dumb says otherwise."""
+    return out.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+@dataclass(frozen=True)
+class Console:
+    """Where the lines go."""
+
+    out: TextIO
+    colours: bool
+
+    def request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
+        """One line. Of an error it has the code; of the path not the query, which may say who asks."""
+        code = _error_code(body) if status >= 400 else ""
+        shown = _printable(path.partition("?")[0])
+        place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
+        parts = [self._painted(str(status), COLOUR_OF_HUNDREDS.get(status // 100, PLAIN)), f"{method:<6}", place]
+        self.line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))
+
+    def line(self, text: str) -> None:
+        self.out.write(f"{self._painted(time.strftime('%H:%M:%S'), DIM)}  {text}\n")
+        self.out.flush()
+
+    def warning(self, text: str, *, error: bool = False) -> None:
+        self.line(self._painted(text, RED if error else YELLOW))
+
+    def _painted(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self.colours else text
+
+
+class Records(logging.Handler):
+    """Log records of the application as lines. What a request came to has its line from the server already."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno <= logging.INFO and hasattr(record, "status"):
+            return
+        facts = [
+            f"{name}={value}" for name, value in vars(record).items() if name not in STANDARD and value not in ("", {})
+        ]
+        text = "  ".join([record.getMessage(), *facts])
+        if record.exc_info and record.exc_info[1]:
+            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+        if record.levelno < logging.WARNING:
+            self.console.line(text)
+        else:
+            self.console.warning(text, error=record.levelno >= logging.ERROR)
+
+
+class WithoutMetrics:
+    """Standard output, in which a line in CloudWatch's embedded metric format becomes a sentence."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def write(self, text: str) -> int:
+        if text.startswith('{"_aws"'):
+            self.console.line(_metric_as_sentence(json.loads(text)))
+            return len(text)
+        return self.console.out.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.console.out, name)
+
+
+def _metric_as_sentence(metric: dict[str, Any]) -> str:
+    if "BreakerOpen" in metric:
+        return f"circuit breaker of {metric['Dependency']}: {'open' if metric['BreakerOpen'] else 'closed'}"
+    return "  ".join(f"{name}={value}" for name, value in metric.items() if name != "_aws")
+
+
+@contextlib.contextmanager
+def lines(out: TextIO | None = None) -> Iterator[Console]:
+    """Within, all that this process logs are lines."""
+    target = out or sys.stdout
+    console = Console(target, may_colour(target))
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, [Records(console)]
+    standard, sys.stdout = sys.stdout, WithoutMetrics(console)
+    try:
+        yield console
+    finally:
+        root.handlers, sys.stdout = handlers, standard
+
+
+def redirect(console: Console, *names: str) -> None:
+    """Loggers that have handlers of their own, as aws-lambda-powertools gives each, say it here instead."""
+    for name in names:
+        logging.getLogger(name).handlers = [Records(console)]
+
+
+def _error_code(body: bytes) -> str:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return ""
+    return _printable(str(answer.get("error", ""))) if isinstance(answer, dict) else ""
+
+
+def _printable(text: str) -> str:
+    """Nothing in a request may steer the terminal."""
+    return text.encode("unicode_escape").decode("ascii")
