@@ -21,6 +21,12 @@ def _argument(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _argument)
 
 
+def declared() -> dict[str, Any]:
+    """The parameters of the template, by name."""
+    parameters: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)["Parameters"]  # noqa: S506 - as below
+    return parameters
+
+
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:
     """The properties of the resources of that type, such as AWS::SQS::Queue."""
     text = TEMPLATE.read_text().replace("${Stage}", stage)

@@ -3,20 +3,23 @@
 Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app` (infra/package.py makes its template).
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
-Settings of a deployment come from the environment; the templates have a default for each: HOLD_SECONDS,
-MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS, LOG_LEVEL, REDIS_URL, REDIS_SUBNETS, REDIS_SECURITY_GROUPS,
-PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
+Settings of a deployment come from the environment: HOLD_SECONDS, MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS,
+LOG_LEVEL, REDIS_URL, REDIS_SUBNETS, REDIS_SECURITY_GROUPS, PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
+What is not said stays as it is deployed; what is set to nothing (`SELLER= make deploy`) gets the template's default.
+Each change is printed before anything is done, and in prod it is asked for; `--yes` answers.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -29,7 +32,9 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from chalicelib.settings import DEFAULT_SENDER
+from chalicelib import settings
+from chalicelib.settings import DEFAULT_SENDER, LOCAL_STAGES, SettingInvalid
+from infra import data_stack as data
 from infra.package import BUILD, ROOT, PackagingError, check_stage, package
 
 if TYPE_CHECKING:
@@ -53,6 +58,9 @@ APP_SETTINGS = {
 """Stack parameters, and the variables they are taken from."""
 
 PRODUCTION = "prod"
+HIDDEN = "****"
+"""As CloudFormation shows a parameter that nobody may read back."""
+ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
 EVENT_HANDLERS = (
     "OnRowChanged",
     "OnRowChangedShow",
@@ -97,12 +105,12 @@ class AppDeployment:
 
 def deploy_data(stage: str) -> None:
     """Create or update the tables, queues and alarms of `stage`, and ask for its sender. Raises DeploymentError."""
-    template = (ROOT / "infra" / "stateful.yaml").read_text()
-    parameters = {"Stage": stage, **_chosen(DATA_SETTINGS, os.environ)}
-    _deploy_stack(data_stack(stage), parameters, TemplateBody=template)
+    check_settings(os.environ)
+    said = _chosen(DATA_SETTINGS, data.declared(), os.environ)
+    _deploy_stack(data_stack(stage), {"Stage": stage, **said}, data.declared(), TemplateBody=data.TEMPLATE.read_text())
     for table in ("reservations", "live-holds", "payments", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
-    _ensure_sender(os.environ.get("MAIL_FROM") or DEFAULT_SENDER)
+    _ensure_sender(_sender(stage))
     if stage == PRODUCTION:
         boto3.client("cloudformation").update_termination_protection(
             StackName=data_stack(stage), EnableTerminationProtection=True
@@ -114,7 +122,7 @@ def deploy_app(stage: str) -> AppDeployment:
 
     The data stack must be there: the functions' triggers are imported from it.
     """
-    settings = app_settings(os.environ)
+    said = app_settings(os.environ)
     made = package(stage, BUILD / stage)
     bucket = _artifacts_bucket()
     archive = _upload(bucket, stage, made.archive)
@@ -131,9 +139,10 @@ def deploy_app(stage: str) -> AppDeployment:
         "Stage": stage,
         "IdSecret": id_secret(stage),
         "EmulatorHost": _emulator_host(),
-        **settings,
+        **said,
     }
-    _deploy_stack(app_stack(stage), parameters, TemplateURL=_url_of(bucket, _upload(bucket, stage, ready)))
+    declared = template["Parameters"]
+    _deploy_stack(app_stack(stage), parameters, declared, TemplateURL=_url_of(bucket, _upload(bucket, stage, ready)))
 
     outputs = _outputs(app_stack(stage))
     api_id = outputs["RestAPIId"]
@@ -194,26 +203,110 @@ def app_stack(stage: str) -> str:
 
 
 def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Parameters of the stack of functions. Raises DeploymentError."""
-    settings = _chosen(APP_SETTINGS, environment)
-    if ("RedisSubnets" in settings) != ("RedisSecurityGroups" in settings):
+    """Parameters of the stack of functions that the environment says. Raises DeploymentError."""
+    check_settings(environment)
+    said = _chosen(APP_SETTINGS, _declared_by_app(), environment)
+    if ("RedisSubnets" in said) != ("RedisSecurityGroups" in said):
         raise DeploymentError("REDIS_SUBNETS and REDIS_SECURITY_GROUPS go together: set both, or neither.")
-    return settings
+    return said
 
 
-def _chosen(names: dict[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    return {parameter: environment[name] for parameter, name in names.items() if environment.get(name)}
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Refuses what the application would, before anything is deployed or asked of AWS. Raises DeploymentError."""
+    names = APP_SETTINGS.values()
+    said = {name: environment[name] for name in names if environment.get(name)}
+    try:
+        settings.load({**said, "STAGE": "local"})
+    except SettingInvalid as error:
+        raise DeploymentError(str(error)) from error
+    alarms = environment.get("ALARM_EMAIL", "")
+    if alarms and not ADDRESS.fullmatch(alarms):
+        raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
+
+
+def changes(stage: str, environment: Mapping[str, str]) -> list[str]:
+    """What a deployment would change of the settings that are deployed, a sentence each. Raises DeploymentError."""
+    told = []
+    app = app_settings(environment)
+    data_said = _chosen(DATA_SETTINGS, data.declared(), environment)
+    for stack, said, declared, names in (
+        (data_stack(stage), data_said, data.declared(), DATA_SETTINGS),
+        (app_stack(stage), app, _declared_by_app(), APP_SETTINGS),
+    ):
+        before = _deployed_parameters(stack)
+        if before is not None:
+            told += changed(said, before, declared, names)
+    return told
+
+
+def changed(
+    said: Mapping[str, str], before: Mapping[str, str], declared: Mapping[str, Any], names: Mapping[str, str]
+) -> list[str]:
+    """`HOLD_SECONDS: 60 → 30`. Of what nobody may read back, only that it is said."""
+    told = []
+    for parameter, value in said.items():
+        old = before.get(parameter, str(declared.get(parameter, {}).get("Default", "")))
+        if declared.get(parameter, {}).get("NoEcho"):
+            told.append(f"{names[parameter]}: set anew (it can't be read back)")
+        elif old != value:
+            told.append(f"{names[parameter]}: {old or 'nothing'} → {value or 'nothing'}")
+    return told
+
+
+def parameters_for(
+    said: Mapping[str, str], declared: Mapping[str, Any], before: Mapping[str, str] | None, *, keep: bool
+) -> list[ParameterTypeDef]:
+    """What is not said stays as it is deployed: a parameter that is left out would get the template's default."""
+    values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
+    if before is None or not keep:
+        return values
+    stays = [name for name in declared if name not in said and name in before]
+    values += [{"ParameterKey": name, "UsePreviousValue": True} for name in stays]
+    return values
+
+
+def _chosen(names: dict[str, str], declared: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """By parameter. One that is set to nothing gets the template's default."""
+    said = {parameter: environment[name] for parameter, name in names.items() if name in environment}
+    return {parameter: value or str(declared[parameter].get("Default", "")) for parameter, value in said.items()}
+
+
+def _declared_by_app() -> dict[str, Any]:
+    declared: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "app.yaml").read_text())["Parameters"]
+    return declared
+
+
+def _deployed_parameters(stack: str) -> dict[str, str] | None:
+    """None: it is not deployed."""
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
+
+
+def _sender(stage: str) -> str:
+    """As it will be: said, else deployed, else the template's."""
+    said = os.environ.get("MAIL_FROM")
+    if said is not None or stage in LOCAL_STAGES:
+        return said or DEFAULT_SENDER
+    return (_deployed_parameters(app_stack(stage)) or {}).get("MailFrom") or DEFAULT_SENDER
 
 
 # Stacks
 
 
-def _deploy_stack(name: str, parameters: dict[str, str], **template: str) -> None:
+def _deploy_stack(name: str, said: dict[str, str], declared: Mapping[str, Any], **template: str) -> None:
     client = boto3.client("cloudformation")
-    values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    exists = _exists(name)
+    before = _deployed_parameters(name) if exists else None
+    keep = said["Stage"] not in LOCAL_STAGES  # a laptop's functions have the settings of the `make run` beside them
+    values = parameters_for(said, declared, before, keep=keep)
     arguments: Any = {"StackName": name, "Parameters": values, "Capabilities": CAPABILITIES, **template}
     try:
-        if _exists(name):
+        if exists:
             client.update_stack(**arguments)
             waiter: Any = client.get_waiter("stack_update_complete")
         else:
@@ -377,20 +470,45 @@ def _url_of_api(outputs: dict[str, str]) -> str:
     return f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{stage_name}"
 
 
-def main() -> None:
-    """Deploy both stacks of the stage named by the argument and print where the API answers."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m infra.deploy STAGE")
-    stage = sys.argv[1]
+def _ask(question: str) -> bool:
+    return input(question).strip().lower() in ("y", "yes")
+
+
+def agree(stage: str, told: Sequence[str], *, sure: bool, at_terminal: bool, ask: Callable[[str], bool] = _ask) -> None:
+    """Prints what changes; in prod somebody has to agree. Raises DeploymentError where nobody does."""
+    for one in told:
+        print(f"  {one}")
+    if not told or stage != PRODUCTION or sure:
+        return
+    if not at_terminal:
+        raise DeploymentError("Nothing was deployed: these settings of prod would change. Agree with YES=1 (--yes).")
+    if not ask(f"Change {'this' if len(told) == 1 else 'these'} in {stage}? [y/N] "):
+        raise DeploymentError("Nothing was deployed.")
+
+
+def _where() -> str:
+    return os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Deploy both stacks of a stage and print where the API answers."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploys a stage.")
+    parser.add_argument("stage", metavar="STAGE")
+    parser.add_argument("--yes", action="store_true", help="change the settings of prod without asking")
+    options = parser.parse_args(arguments)
+    stage: str = options.stage
     try:
         check_stage(stage)
+        check_settings(os.environ)
+        print(f"Deploying {stage} to {_where()}")
+        agree(stage, changes(stage, os.environ), sure=options.yes, at_terminal=sys.stdin.isatty())
         deploy_data(stage)
         print(f"{data_stack(stage)}: tables and queues are ready")
         deployment = deploy_app(stage)
     except (DeploymentError, PackagingError) as failure:
         sys.exit(str(failure))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"{os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not do what is asked: {error}")
+        sys.exit(f"{_where()} does not do what is asked: {error}")
     print(f"{app_stack(stage)}: deployed, {deployment.url}")
 
 

@@ -34,7 +34,7 @@ WATCH_SECONDS = 0.5
 BORROWED_SECONDS = 5.0
 """How often an emulator that is not ours is asked whether it is there."""
 LOST = {
-    "The emulator": "Its data is gone with it. `make run` starts a new one.",
+    "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
 }
 DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}

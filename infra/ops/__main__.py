@@ -5,17 +5,20 @@ Exit status: 0 all is well, 1 the command found something to repair, 2 it could 
 """
 
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from infra.command import as_command
 from infra.ops import dlq
-from infra.ops.connection import Connection, OpsError
+from infra.ops.connection import Connection, Given, OpsError
 from infra.ops.doctor import doctor
 from infra.ops.mail import mail
 from infra.ops.queues import queues_of
@@ -144,7 +147,8 @@ def _cancel(connection: Connection, options: argparse.Namespace) -> Answer:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m infra.ops",
-        description="Looks after a stage: at AWS_ENDPOINT_URL if set, else on the emulator of `make run`, else on AWS.",
+        description="Looks after a stage: `local` at AWS_ENDPOINT_URL if set, else on the emulator of `make run`; every"
+        " other one on AWS. --endpoint, --region and --profile say it otherwise.",
         epilog="exit status: 0 all is well, 1 something is to be repaired, 2 the command could not do it",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -267,9 +271,21 @@ def _add(commands: Any, name: str, run: Command, about: str, example: str) -> ar
         epilog=f"example: python -m infra.ops {example}",
     )
     made.add_argument("--stage", default="local", help="which deployment (local)")
+    made.add_argument(
+        "--endpoint", type=_address, metavar="URL", help="an emulator, or another address of AWS's services"
+    )
+    made.add_argument("--region", help="of AWS (as your environment or profile says)")
+    made.add_argument("--profile", help="of your AWS configuration (as your environment says)")
     made.add_argument("--json", action="store_true", help="the answer as JSON")
     made.set_defaults(run=run)
     return made
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a URL such as http://127.0.0.1:4566")
+    return text.rstrip("/")
 
 
 def _at_least_one(text: str) -> int:
@@ -327,14 +343,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     connection: Connection | None = None
     try:
-        connection = Connection.to(options.stage)
-        answer: Answer = options.run(connection, options)
+        connection = Connection.to(options.stage, Given(options.endpoint, options.region, options.profile))
+        with _environment_of(connection):
+            answer: Answer = options.run(connection, options)
     except OpsError as refusal:
         return _refuse(str(refusal))
     except (BotoCoreError, ClientError) as error:
         return _refuse(_in_a_sentence(error, connection))
     print(answer.shown(as_json=options.json))
     return answer.status
+
+
+@contextlib.contextmanager
+def _environment_of(connection: Connection) -> Iterator[None]:
+    """Of this process, within: commands that use the application's own clients read it."""
+    before, wanted = dict(os.environ), connection.changed(os.environ)
+    differing = {name for name in before.keys() | wanted.keys() if before.get(name) != wanted.get(name)}
+    _set(differing, wanted)
+    try:
+        yield
+    finally:
+        _set(differing, before)
+
+
+def _set(names: Iterable[str], values: Mapping[str, str]) -> None:
+    for name in names:
+        os.environ.pop(name, None)
+        if name in values:
+            os.environ[name] = values[name]
 
 
 def _refuse(sentence: str) -> int:
@@ -346,11 +382,11 @@ def _in_a_sentence(error: Exception, connection: Connection | None) -> str:
     where = connection.where if connection else "AWS"
     if isinstance(error, NoCredentialsError | NoRegionError):
         return (
-            "No emulator runs here and AWS is not configured: start one with `make run`, or name one in "
-            "AWS_ENDPOINT_URL, or set the region and credentials of your AWS account."
+            "This stage is on AWS, which is not configured here: set the region and credentials of your AWS account "
+            "(--region, --profile), or name an emulator with --endpoint."
         )
     if isinstance(error, EndpointConnectionError):
-        return f"Nothing answers at {where}: start it (`make run`), or correct AWS_ENDPOINT_URL."
+        return f"Nothing answers at {where}: start it (`make run`), or correct --endpoint or AWS_ENDPOINT_URL."
     return f"{where} does not do what is asked: {error}"
 
 

@@ -1,6 +1,7 @@
 """Which endpoint the operator's commands talk to, and how they refuse."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -8,14 +9,40 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from chalicelib.settings import LOCAL_STAGES
 from infra.emulator import CREDENTIALS
 from infra.processes import RUN_DIR, recorded_url
 
-PATIENCE: Any = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+PATIENCE: Any = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs don't know it
+)
+"""Which endpoint it is, is decided here and nowhere else."""
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class OpsError(Exception):
     """A command can't do what is asked; the message is a sentence with the remedy, ready to be shown."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says of where a stage is."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        options = (("--endpoint", self.endpoint), ("--region", self.region), ("--profile", self.profile))
+        return tuple(word for name, value in options if value for word in (name, value))
+
+
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True)
@@ -24,14 +51,19 @@ class Connection:
 
     stage: str
     endpoint: str | None
-    """None: AWS itself."""
+    """None: AWS itself; of a stage on a laptop, that no emulator runs."""
     session: boto3.Session
+    given: Given = NOTHING_GIVEN
 
     @classmethod
-    def to(cls, stage: str, run_dir: Path = RUN_DIR) -> Self:
-        """AWS_ENDPOINT_URL if it is set, else the emulator that `make run` started here, else AWS."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL") or recorded_url("emulator", run_dir)
-        return cls(stage, endpoint, _emulator_session() if endpoint else boto3.Session())
+    def to(cls, stage: str, given: Given = NOTHING_GIVEN, run_dir: Path = RUN_DIR) -> Self:
+        """The endpoint that is given. Else a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator that
+        `make run` started, and every other stage is on AWS, whatever runs on the laptop.
+        """
+        endpoint = given.endpoint
+        if not endpoint and stage in LOCAL_STAGES:
+            endpoint = os.environ.get("AWS_ENDPOINT_URL") or recorded_url("emulator", run_dir)
+        return cls(stage, endpoint, _emulator_session(given) if endpoint else _aws_session(given), given)
 
     @property
     def prefix(self) -> str:
@@ -40,31 +72,58 @@ class Connection:
 
     @property
     def where(self) -> str:
-        return self.endpoint or "AWS"
+        return self.endpoint or f"AWS in {self.session.region_name or 'no region'}"
 
     @property
     def deploy_command(self) -> str:
-        return "make run" if self.stage == "local" else f"make deploy STAGE={self.stage}"
+        if self.stage == "local":
+            return "make run"
+        there = f"AWS_ENDPOINT_URL={self.endpoint} " if self.endpoint else ""
+        return f"{there}make deploy STAGE={self.stage}"
 
     def client(self, service: str) -> Any:
-        """Typed where it is used: the overloads of boto3's stubs want a literal name."""
+        """Typed where it is used: the overloads of boto3's stubs want a literal name. Raises OpsError."""
+        if not self.endpoint and self.stage in LOCAL_STAGES:
+            raise OpsError(
+                f"No emulator runs here, and stage {self.stage!r} is never on AWS: start one with `make run`, or name "
+                "one with --endpoint or in AWS_ENDPOINT_URL; or name a stage that is on AWS with --stage."
+            )
         make: Any = self.session.client
         return make(service, endpoint_url=self.endpoint, config=PATIENCE)
 
     def command(self, *words: str) -> str:
         """How the operator would type another command about the same stage."""
         stage = () if self.stage == "local" else ("--stage", self.stage)
-        return " ".join(("python -m infra.ops", *words, *stage))
+        return " ".join(("python -m infra.ops", *words, *stage, *self.given.words))
+
+    def changed(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment in which the application's own clients are where this connection is."""
+        changed = dict(environment)
+        changed.pop("AWS_ENDPOINT_URL", None)
+        if self.endpoint:
+            changed["AWS_ENDPOINT_URL"] = self.endpoint
+        else:
+            changed["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+        if self.given.profile:
+            changed = {name: value for name, value in changed.items() if name not in KEYS}
+            changed["AWS_PROFILE"] = self.given.profile
+        if self.given.region:
+            changed |= {"AWS_REGION": self.given.region, "AWS_DEFAULT_REGION": self.given.region}
+        return changed
 
 
-def _emulator_session() -> boto3.Session:
+def _aws_session(given: Given) -> boto3.Session:
+    return boto3.Session(profile_name=given.profile, region_name=given.region)
+
+
+def _emulator_session(given: Given) -> boto3.Session:
     """An emulator takes any credentials; a profile or the variables, where set, choose its account and region."""
-    if os.environ.get("AWS_PROFILE"):
-        return boto3.Session()
-    given = {**CREDENTIALS, **os.environ}
+    if given.profile or os.environ.get("AWS_PROFILE"):
+        return _aws_session(given)
+    known = {**CREDENTIALS, **os.environ}
     return boto3.Session(
-        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=given.get("AWS_SESSION_TOKEN"),
-        region_name=given["AWS_DEFAULT_REGION"],
+        aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=known.get("AWS_SESSION_TOKEN"),
+        region_name=given.region or known["AWS_DEFAULT_REGION"],
     )

@@ -1,7 +1,6 @@
 """Checks everything that bookings on this machine need, and says the remedy of each finding in one sentence."""
 
 import fcntl
-import importlib.util
 import json
 import os
 import re
@@ -33,7 +32,7 @@ from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded
 VENV = ROOT / ".venv"
 API_PORT = 8000
 READY_TIMEOUT_SECONDS = 10
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?(?:==(?P<version>\S+))?")
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?(?:==(?P<version>[^\s;]+))?")
 STACK_IS_UP = re.compile(r"^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$")
 ENABLED = ("Enabled", "Enabling", "Creating", "Updating")
 
@@ -135,9 +134,19 @@ def pins(requirements: Path) -> dict[str, str | None]:
     for line in requirements.read_text().splitlines():
         if line.startswith("-r "):
             wanted |= pins(requirements.parent / line[3:].strip())
-        elif pin := PIN.match(line):
+        elif _is_for_here(line) and (pin := PIN.match(line)):
             wanted[_normalised(pin["name"])] = pin["version"]
     return wanted
+
+
+def _is_for_here(line: str) -> bool:
+    """Whether what stands behind its `;` (PEP 508) wants it on this machine."""
+    marker = line.partition("#")[0].partition(";")[2].strip()
+    if not marker:
+        return True
+    from packaging.markers import Marker  # pytest brings it: what ships has no markers
+
+    return Marker(marker).evaluate()
 
 
 def _normalised(name: str) -> str:
@@ -150,13 +159,12 @@ def _redis(_: Connection) -> Iterator[Finding]:
         remedy = "Start it or unset REDIS_URL; until then bookings work without it, slower."
         yield Finding("Redis", State.REMARK, f"{running} does not answer", remedy)
     elif running:
-        yield Finding("Redis", State.OK, f"answers at {running}")
-    elif server := shutil.which("redis-server"):
+        yield Finding("Redis", State.OK, f"{machine.redis_name(running)} answers at {running}")
+    elif server := machine.redis_program():
         yield Finding("Redis", State.OK, f"{server}, not running")
-    elif importlib.util.find_spec("fakeredis"):
-        yield Finding("Redis", State.OK, "no redis-server; fakeredis stands in for it")
     else:
-        yield Finding("Redis", State.REMARK, "none", "Install redis-server; bookings work without it, slower.")
+        remedy = "Install redis-server, and refusals cost the database nothing; bookings are right without it."
+        yield Finding("Redis", State.REMARK, f"no redis-server; {machine.FAKE_REDIS}", remedy)
 
 
 def _docker(_: Connection) -> Iterator[Finding]:
@@ -170,11 +178,11 @@ def _docker(_: Connection) -> Iterator[Finding]:
 
 def _ports(connection: Connection) -> Iterator[Finding]:
     ours = {_port_of(url) for url in (connection.endpoint, os.environ.get("REDIS_URL"), recorded_url("redis", RUN_DIR))}
-    if _runs(f"api-{_api_port()}"):
-        ours.add(_api_port())
+    ours |= {port for port in api_ports() if _runs(f"api-{port}")}
     elsewhere = "Nothing to do: `make run` takes a free port by itself."
-    another = f"End that program, or run on another port: `PORT={_api_port() + 1} make run`."
-    remedies = {_api_port(): another, machine.AWS_PORT: elsewhere, machine.REDIS_PORT: elsewhere}
+    another = "End that program, or run on another port: `PORT={} make run`."
+    of_the_api = {port: another.format(port + 1) for port in api_ports()}
+    remedies = {**of_the_api, machine.AWS_PORT: elsewhere, machine.REDIS_PORT: elsewhere}
     for port, remedy in remedies.items():
         yield _port(port, remedy, ours=port in ours)
 
@@ -191,15 +199,19 @@ def _port_of(url: str | None) -> int | None:
     return urllib.parse.urlsplit(url).port if url else None
 
 
-def _api_port() -> int:
+def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
+    """Where the API is to be looked for: at PORT, else wherever `make run` runs here, else at its usual place."""
     text = os.environ.get("PORT") or ""
-    return int(text) if text.isdecimal() else API_PORT
+    if text.isdecimal():
+        return [int(text)]
+    claims = [file.stem for file in run_dir.glob("run-*.pid") if _runs(file.stem, run_dir)]
+    return sorted(int(claim.removeprefix("run-")) for claim in claims) or [API_PORT]
 
 
-def _runs(name: str) -> bool:
+def _runs(name: str, run_dir: Path = RUN_DIR) -> bool:
     """Whether a process of that name, started by us, lives: it holds a lock on its pid file."""
     try:
-        with (RUN_DIR / f"{name}.pid").open() as pid_file:
+        with (run_dir / f"{name}.pid").open() as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -219,7 +231,9 @@ def _emulator(connection: Connection) -> Iterator[Finding]:
         remedy = "Start it, or unset AWS_ENDPOINT_URL and let `make run` start one."
         yield Finding("emulator", State.WRONG, f"nothing answers at {connection.endpoint}", remedy)
     else:
-        yield Finding("emulator", State.OK, f"answers at {connection.endpoint}")
+        yield Finding(
+            "emulator", State.OK, f"{machine.emulator_name(connection.endpoint)} answers at {connection.endpoint}"
+        )
         for check in DEPLOYED_CHECKS:
             yield from _tried(check, connection)
 
@@ -318,7 +332,11 @@ def _mapping_states(connection: Connection) -> dict[str, str]:
 
 
 def _api(_: Connection) -> Iterator[Finding]:
-    url = f"http://{HOST}:{_api_port()}/ready"
+    for port in api_ports():
+        yield from _api_at(f"http://{HOST}:{port}/ready")
+
+
+def _api_at(url: str) -> Iterator[Finding]:
     readiness = _readiness(url)
     if readiness is None:
         yield Finding("API", State.WRONG, f"{url} does not answer", "Start it with `make run`.")

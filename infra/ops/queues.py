@@ -91,7 +91,7 @@ def queues_of(connection: Connection) -> Queues:
     if not urls:
         raise OpsError(
             f"Stage {connection.stage!r} has no queues at {connection.where}: deploy it with "
-            f"`{connection.deploy_command}`, or name another one with --stage, or another endpoint in AWS_ENDPOINT_URL."
+            f"`{connection.deploy_command}`, or name another with --stage, or another place with --endpoint."
         )
     found = [_described(sqs, url, connection.prefix) for url in urls]
     return Queues(connection, {queue.name: queue for queue in found})

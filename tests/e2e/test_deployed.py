@@ -281,6 +281,22 @@ def test_deploying_again_what_is_deployed_changes_nothing(deployed: deploy.AppDe
     assert deploy.deploy_app(STAGE) == deployed
 
 
+def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
+    deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOLD_SECONDS")
+    assert deploy.changes(STAGE, {}) == []
+    assert deploy.changes(STAGE, {"HOLD_SECONDS": "5"}) == ["HOLD_SECONDS: 3 → 5"]
+
+    deploy.deploy_app(STAGE)
+
+    functions = boto3.client("lambda").list_functions()["Functions"]
+    held_for = {
+        one["Environment"]["Variables"]["HOLD_SECONDS"] for one in functions if "APIHandler" in one["FunctionName"]
+    }
+    assert held_for == {"3"}
+
+
 def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:
     deploy.set_event_mappings(STAGE, enabled=False)
     reservation_id = _hold(api, _scheduled(api), "A1").body["reservationId"]

@@ -79,9 +79,9 @@ Ops = Callable[..., Said]
 
 
 @pytest.fixture
-def ops(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Ops:
+def ops(stage: Stage, emulator: str, capsys: pytest.CaptureFixture[str]) -> Ops:
     def run(*words: str) -> Said:
-        status = main([*words, "--stage", stage.name])
+        status = main([*words, "--stage", stage.name, "--endpoint", emulator])
         return Said(status, *capsys.readouterr())
 
     return run
@@ -191,10 +191,10 @@ def test_an_unknown_queue_is_told_which_there_are(ops: Ops) -> None:
 
 
 def test_an_unknown_stage_is_told_how_to_deploy_it(emulator: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["status", "--stage", "nowhere"])
+    status = main(["status", "--stage", "nowhere", "--endpoint", emulator])
 
     assert status == REFUSED
-    assert "make deploy STAGE=nowhere" in capsys.readouterr().err
+    assert f"AWS_ENDPOINT_URL={emulator} make deploy STAGE=nowhere" in capsys.readouterr().err
 
 
 def test_an_endpoint_that_does_not_answer_is_said_in_a_sentence(
@@ -278,16 +278,17 @@ def test_doctor_without_an_emulator_ends_with_status_1(
     assert "emulator: nothing answers" in capsys.readouterr().out
 
 
-def test_it_runs_as_a_command(stage: Stage) -> None:
+def test_it_runs_as_a_command(stage: Stage, emulator: str) -> None:
     command = [sys.executable, "-m", "infra.ops", "dlq", "list", "--json", "--stage", stage.name]
+    command += ["--endpoint", emulator]
 
     ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True, timeout=60)
 
     assert [one["name"] for one in json.loads(ended.stdout)] == ["orphans-dlq", "work-dlq"]
 
 
-def test_a_status_whose_reader_has_gone_ends_quietly(stage: Stage) -> None:
-    command = [sys.executable, "-m", "infra.ops", "status", "--stage", stage.name]
+def test_a_status_whose_reader_has_gone_ends_quietly(stage: Stage, emulator: str) -> None:
+    command = [sys.executable, "-m", "infra.ops", "status", "--stage", stage.name, "--endpoint", emulator]
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "wb") as unread:

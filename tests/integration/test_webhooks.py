@@ -230,7 +230,7 @@ def test_what_was_not_accepted_comes_again_as_the_same_delivery(office: Office, 
 
 
 def test_a_dead_receiver_ends_in_the_dead_letters_and_the_others_get_theirs(
-    office: Office, theirs: Receiver, facts: Facts, capsys: pytest.CaptureFixture[str]
+    office: Office, theirs: Receiver, facts: Facts, emulator: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office.subscribe(theirs.url)
     gone = office.subscribe(f"http://127.0.0.1:{free_port()}/")
@@ -239,7 +239,7 @@ def test_a_dead_receiver_ends_in_the_dead_letters_and_the_others_get_theirs(
     office.work()
 
     assert sorted(theirs.numbers()) == [1, 2, 3]
-    assert main(["dlq", "show", "webhooks", "--json", "--stage", office.stage]) == 0
+    assert main(["dlq", "show", "webhooks", "--json", "--stage", office.stage, "--endpoint", emulator]) == 0
     letters = json.loads(capsys.readouterr().out)["messages"]
     assert {letter["body"]["webhookId"] for letter in letters} == {gone.id}
     assert sorted(letter["body"]["sequence"] for letter in letters) == [1, 2, 3]
@@ -248,7 +248,7 @@ def test_a_dead_receiver_ends_in_the_dead_letters_and_the_others_get_theirs(
 
 
 def test_what_was_given_up_is_delivered_once_it_is_redriven(
-    office: Office, theirs: Receiver, facts: Facts, capsys: pytest.CaptureFixture[str]
+    office: Office, theirs: Receiver, facts: Facts, emulator: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office.subscribe(theirs.url)
     theirs.statuses = [503] * MOST_RECEIVES
@@ -256,7 +256,7 @@ def test_what_was_given_up_is_delivered_once_it_is_redriven(
     office.work()
     assert office.dead() == 1
 
-    assert main(["dlq", "redrive", "webhooks", "--stage", office.stage]) == 0
+    assert main(["dlq", "redrive", "webhooks", "--stage", office.stage, "--endpoint", emulator]) == 0
     office.work()
 
     assert len(theirs.got) == MOST_RECEIVES + 1

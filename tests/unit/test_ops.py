@@ -104,6 +104,13 @@ def test_requirements_are_compared_with_what_is_installed(tmp_path: Path) -> Non
     ]
 
 
+def test_a_requirement_for_other_machines_is_not_missed_on_this_one(tmp_path: Path) -> None:
+    wanted = tmp_path / "dev.txt"
+    wanted.write_text('ours==1; python_version >= "3.11"\ntheirs==2; sys_platform == "win32"\n')
+
+    assert pins(wanted) == {"ours": "1"}
+
+
 def test_numbers_stand_to_the_right_and_what_is_unknown_is_a_dash() -> None:
     assert aligned(("NAME", "COUNT"), [["a", 5], ["bcdef", None]]) == "NAME   COUNT\na          5\nbcdef      -"
 
