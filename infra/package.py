@@ -28,7 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 CHALICE = Path(sys.executable).with_name("chalice")
 
-LAMBDA_PYTHON = (3, 11)
+LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
+"""As Lambda has them, and we support them. The functions' is the one that packages: their bytecode is made by it."""
+
+LAMBDA_PYTHON = sys.version_info[:2]
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
 AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
 
@@ -94,8 +97,11 @@ class Package:
 
 def package(stage: str, out: Path) -> Package:
     """Write sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.txt was seen."""
-    if sys.version_info[:2] != LAMBDA_PYTHON:
-        raise PackagingError(f"Lambda runs Python 3.11, so its bytecode must be made by it; this is {sys.version}.")
+    if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
+        known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
+        raise PackagingError(
+            f"The functions run on the Python that packages them, one of {known}; this is {sys.version}."
+        )
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from infra.ops.queues import queues_of
 from infra.ops.status import tables_of
 from infra.ops.stream_failures import waiting
 from infra.ops.text import Answer, counted
+from infra.package import LAMBDA_PYTHONS
 from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded_url
 
 VENV = ROOT / ".venv"
@@ -83,10 +84,11 @@ def _as_text(finding: Finding) -> str:
 
 def _python(_: Connection) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] == (3, 11):
+    if sys.version_info[:2] in LAMBDA_PYTHONS:
         yield Finding("Python", State.OK, version)
     else:
-        remedy = "Install Python 3.11 and run `make PYTHON=/path/to/python3.11 run`: it is Lambda's version too."
+        known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
+        remedy = f"Install one of {known} and run `make PYTHON=/path/to/python run`: Lambda has these, too."
         yield Finding("Python", State.WRONG, version, remedy)
 
 

@@ -1,6 +1,7 @@
 """The whole booking flow through API Gateway and Lambda, with the event handlers and roles that are deployed."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -145,7 +146,7 @@ def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned
     assert api("POST", path, {"paymentMethod": "credit_card", "transactionId": second}).status == 409
     _eventually(lambda: [one["amountCents"] for one in returned[1].listed(second)], [5000])
 
-    assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
+    assert main(["cancel", session_id, "--yes", "--stage", STAGE, "--endpoint", os.environ["AWS_ENDPOINT_URL"]]) == 0
 
     _eventually(lambda: [one["amountCents"] for one in returned[1].listed(sold)], [5000])
     _eventually(lambda: api("GET", f"/api/users/{user}/purchases").body["purchases"][0].get("status"), "refunded")
@@ -165,7 +166,7 @@ def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned
         },
     )
     assert api("GET", f"/api/sessions/{session_id}/seats").body["error"] == "SESSION_CANCELLED"
-    assert main(["payments", "--stage", STAGE]) == 0
+    assert main(["payments", "--stage", STAGE, "--endpoint", os.environ["AWS_ENDPOINT_URL"]]) == 0
 
 
 def test_cancelled_seats_are_free_again(api: Api) -> None:

@@ -148,7 +148,7 @@ def test_what_a_stream_gives_up_does_not_go_where_it_could_not_be_sent(resources
 def test_functions_have_memory_and_answer_before_api_gateway_gives_up(resources: Template) -> None:
     for name, function in _functions(resources).items():
         assert function["MemorySize"] == 1024, name
-        assert function["Runtime"] == "python3.11", name
+        assert function["Runtime"] == f"python{sys.version_info[0]}.{sys.version_info[1]}", name
         assert function["Timeout"] == (29 if name == "APIHandler" else 30), name
 
 
