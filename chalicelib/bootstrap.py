@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from chalicelib.infrastructure.seat_cache import SeatCache
     from chalicelib.infrastructure.simulated_gateway import HttpGateway
     from chalicelib.infrastructure.stream_failures import Parking, S3StreamFailures
+    from chalicelib.infrastructure.stripe_gateway import StripeGateway
 
     Record = Mapping[str, Any]
 
@@ -173,18 +174,26 @@ def http_gateway() -> HttpGateway:
     return HttpGateway(settings().payments_url)
 
 
+def stripe_gateway() -> StripeGateway:
+    from chalicelib.infrastructure.stripe_gateway import StripeGateway
+
+    return StripeGateway(settings().stripe_key, settings().stripe_public_key, api_base=settings().payments_url)
+
+
 @cache
 def payment_gateway() -> ports.PaymentGateway:
     from chalicelib.infrastructure.guarded_gateway import GuardedGateway
 
-    return GuardedGateway(http_gateway(), breaker("payments", breaker_board().write))
+    gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
+    return GuardedGateway(gateway, breaker("payments", breaker_board().write))
 
 
 @cache
 def gateway_messages() -> ports.GatewayMessages:
     from chalicelib.infrastructure.simulated_gateway import HttpGatewayMessages
+    from chalicelib.infrastructure.stripe_gateway import StripeMessages
 
-    return HttpGatewayMessages(settings().payments_secrets)
+    return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(settings().payments_secrets)
 
 
 @cache

@@ -90,6 +90,10 @@ class Settings:
     """Whether the operator's board and its API are there. They have no access control of their own yet."""
 
     @property
+    def pays_by_stripe(self) -> bool:
+        return self.payments_provider == "stripe"
+
+    @property
     def is_local(self) -> bool:
         return self.stage in LOCAL_STAGES
 

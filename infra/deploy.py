@@ -53,7 +53,12 @@ APP_SETTINGS = {
     "MailFrom": "MAIL_FROM",
     "TimeZone": "TIME_ZONE",
     "Seller": "SELLER",
+    "PaymentsProvider": "PAYMENTS_PROVIDER",
     "PaymentsUrl": "PAYMENTS_URL",
+    "PaymentsWebhookSecrets": "PAYMENTS_WEBHOOK_SECRETS",
+    "PaymentsConfirmedBy": "PAYMENTS_CONFIRMED_BY",
+    "StripeSecretKey": "STRIPE_SECRET_KEY",
+    "StripePublicKey": "STRIPE_PUBLIC_KEY",
 }
 """Stack parameters, and the variables they are taken from."""
 
@@ -74,6 +79,7 @@ EVENT_HANDLERS = (
     "OnEventToNotification",
     "OnDeliveryToWebhook",
     "OnEventToCache",
+    "OnPaymentDue",
     "OnRefundRequested",
 )
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -108,7 +114,7 @@ def deploy_data(stage: str) -> None:
     check_settings(os.environ)
     said = _chosen(DATA_SETTINGS, data.declared(), os.environ)
     _deploy_stack(data_stack(stage), {"Stage": stage, **said}, data.declared(), TemplateBody=data.TEMPLATE.read_text())
-    for table in ("reservations", "live-holds", "payments", "ledger", "viewers"):
+    for table in ("reservations", "live-holds", "ledger", "viewers"):
         _ensure_expiry_of_items(f"cinema-{stage}-{table}", "ttl")
     _ensure_sender(_sender(stage))
     if stage == PRODUCTION:

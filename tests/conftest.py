@@ -78,8 +78,8 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def payment_gateway() -> Iterator[gateway.Gateway]:
     """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
-    lavish = gateway.Gateway(SLOW_SECONDS, charge_unknown=True)
-    with pytest.MonkeyPatch.context() as environment, gateway.serving(gateway=lavish) as served:
+    honest = gateway.Gateway(SLOW_SECONDS)
+    with pytest.MonkeyPatch.context() as environment, gateway.serving(gateway=honest) as served:
         url, simulated = served
         environment.setenv("PAYMENTS_URL", url)
         yield simulated

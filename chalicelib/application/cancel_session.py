@@ -23,10 +23,11 @@ LAST_CLOSED = row_letters(0)
 
 @dataclass(frozen=True, slots=True)
 class SessionCancellation:
-    """`unfinished` is the sales whose request died after the commit point: the rows' stream finishes them, and then
-    requests their refund."""
+    """`sales` is how many there were, `payments` what they were paid with. `unfinished` is the reservations of sales
+    whose request died after the commit point: who finishes them requests their refund."""
 
     session: Session
+    sales: int
     payments: tuple[Payment, ...]
     unfinished: tuple[str, ...]
 
@@ -48,6 +49,6 @@ class CancelSession:
             entries = self.rows.close(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, Sold))
         cancelled = self.sessions.cancel(session.id, now)
-        payments = self.refund_sales(sold)
-        unfinished = sold.keys() - {payment.reservation_id for payment in payments}
-        return SessionCancellation(cancelled, tuple(payments), tuple(sorted(unfinished)))
+        finished = self.refund_sales(sold)
+        payments = tuple(payment for payment in finished.values() if payment)
+        return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

@@ -49,17 +49,22 @@ class RefundSales:
     payments: Payments
     clock: Clock
 
-    def __call__(self, reservation_ids: Iterable[str]) -> list[Payment]:
-        """What stands for each sale's payment. Raises StoreUnavailable."""
+    def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
+        """What stands for each sale's payment, by reservation; None where there is none: it was free of charge, or its
+        payment stands for something else. What is no sale (yet) is left out. Raises StoreUnavailable.
+        """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
-        bought = [payment for reservation in found if reservation and (payment := payment_of_sale(reservation))]
-        return [self._requested(payment) for payment in bought]
+        return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
 
-    def _requested(self, payment: Payment) -> Payment:
+    def _request_refund(self, sold: Reservation) -> Payment | None:
+        payment = payment_of_sale(sold)
+        if payment is None:
+            return None
         request = payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock())
         stands = self.payments.request_refund(request)
         if stands.sale_id != payment.sale_id:
             log.error("sale without its money, nothing to return: %s; but %s", payment.facts, stands.facts)
+            return None
         return stands
 
 

@@ -30,7 +30,8 @@ MOST_SECONDS = 3600
 MOST_OVERLAP_HOURS = 30 * 24
 TYPES_HELP = "only these types, with commas: PaymentConfirmed,SeatReleased (all)"
 SETTLED_SECONDS = 600.0
-"""Five tries of a refund take six minutes at most: what is older was given up, and lies in the DLQ of `refunds`."""
+"""As application/reconcile.py: what is older was given up, and lies in the DLQ of `refunds`, or is unknown to the
+gateway."""
 
 Command = Callable[[Connection, argparse.Namespace], Answer]
 
@@ -130,6 +131,12 @@ def _webhooks_listen(connection: Connection, options: argparse.Namespace) -> Ans
     from infra.ops.listen import listen
 
     return listen(connection, options.port)
+
+
+def _reconcile(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops.reconcile import reconcile
+
+    return reconcile(connection, options.hours)
 
 
 def _payments(connection: Connection, options: argparse.Namespace) -> Answer:
@@ -254,6 +261,11 @@ def _add_money_commands(commands: Any) -> None:
     )
     listed.add_argument(
         "--again", action="store_true", help="request those that wait longer once more: nothing is returned twice"
+    )
+    about = "hold the gateway's list of payments against ours, mend what differs, name the rest; it runs by itself, too"
+    made = _add(commands, "reconcile", _reconcile, about, "reconcile --hours 48")
+    made.add_argument(
+        "--hours", type=_hours, default=2.0, metavar="HOURS", help="look at what was charged since so long ago (2)"
     )
     about = "cancel a screening for good and return what was paid for it"
     made = _add(commands, "cancel", _cancel, about, "cancel 550e8400-e29b-41d4-a716-446655440000 --yes")

@@ -79,7 +79,7 @@ def _done(cancellation: SessionCancellation) -> Answer:
     session, payments = cancellation.session, cancellation.payments
     returned = sum(payment.fate is Fate.REFUNDED for payment in payments)
     requested = sum(payment.fate is Fate.REFUND_REQUESTED for payment in payments)
-    sales = len(payments) + len(cancellation.unfinished)
+    sales = cancellation.sales
     data = {
         "session": session.id,
         "cancelled_at": to_iso(session.cancelled_at) if session.cancelled_at else None,

@@ -1,6 +1,5 @@
 """Payments that are neither sold nor returned: requested back, and not settled yet."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments import OUTSTANDING, payment_of
+from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted, duration
@@ -17,14 +16,15 @@ from infra.ops.text import Answer, aligned, counted, duration
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-HEADINGS = ("TRANSACTION", "REASON", "AMOUNT", "RESERVATION", "SINCE", "AGE")
+HEADINGS = ("TRANSACTION", "REASON", "AMOUNT", "RESERVATION", "SINCE", "AGE", "GATEWAY")
 SHOWN = 50
 
 
 def payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
     """Oldest first. Exit status 1 when one has been waiting for longer than that; `again` requests these once more."""
     now = utc_now()
-    waiting = list(_outstanding(connection))
+    client: DynamoDBClient = connection.client("dynamodb")
+    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
     late = [payment for payment in waiting if _age(payment, now) > longest_seconds]
     if again:
         _request_again(connection, late, now)
@@ -42,18 +42,6 @@ def _request_again(connection: Connection, late: list[Payment], now: datetime) -
         raise OpsError(f"{counted(len(unsent), 'request')} not taken by {connection.where}: run the command again.")
 
 
-def _outstanding(connection: Connection) -> Iterator[Payment]:
-    """By when it was requested. The index follows the table by some milliseconds."""
-    client: DynamoDBClient = connection.client("dynamodb")
-    pages = client.get_paginator("query").paginate(
-        TableName=f"{connection.prefix}payments",
-        IndexName="outstanding",
-        KeyConditionExpression="outstanding = :refund",
-        ExpressionAttributeValues={":refund": {"S": OUTSTANDING}},
-    )
-    return (payment_of(item) for page in pages for item in page["Items"])
-
-
 def _age(payment: Payment, now: datetime) -> float:
     return (now - payment.requested_at).total_seconds() if payment.requested_at else 0.0
 
@@ -62,7 +50,9 @@ def _data(payment: Payment, now: datetime) -> dict[str, Any]:
     return {
         "transaction": payment.transaction_id,
         "reason": payment.reason,
-        "amount_cents": payment.amount_cents,
+        "amount_cents": payment.refund_cents,
+        "currency": payment.charged_currency or payment.currency,
+        "asked": payment.asked,
         "reservation": payment.reservation_id,
         "session": payment.session_id or None,
         "requested_at": to_iso(payment.requested_at) if payment.requested_at else None,
@@ -77,10 +67,11 @@ def _text(connection: Connection, waiting: list[Payment], late: int, longest_sec
         (
             payment.transaction_id,
             payment.reason,
-            "all of it" if payment.amount_cents is None else f"{payment.amount_cents / 100:.2f}",
+            "all of it" if payment.refund_cents is None else f"{payment.refund_cents / 100:.2f}",
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
             duration(_age(payment, now)),
+            f"knows of no such payment, asked {payment.asked} times" if payment.asked else "",
         )
         for payment in waiting[:SHOWN]
     ]

@@ -5,9 +5,7 @@ events            audit log ──► one consumer's queue
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +17,7 @@ from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.stream_failures import is_outage
+from infra.ops.application import application_of
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
 from infra.ops.stream_failures import StreamFailures
@@ -122,13 +121,11 @@ class Replay:
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
-        _become(connection)
-        with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
-            from chalicelib import bootstrap
-            from chalicelib.api.batches import each_change
+        os.environ.setdefault("ID_SECRET", "unused: a relay derives no id")
+        bootstrap = application_of(connection)
+        from chalicelib.api.batches import each_change
+
         prefix = bootstrap.settings().table_prefix
-        if f"{prefix}-" != connection.prefix:
-            raise OpsError(f"TABLE_PREFIX says {prefix!r}, which is not stage {connection.stage!r}: unset it.")
         relays = {
             f"{prefix}-rows": bootstrap.relay_row(),
             f"{prefix}-reservations": bootstrap.relay_reservation(),
@@ -164,18 +161,6 @@ class Replay:
         if left.reasons:
             return replace(outcome, replayed=replayed, outcome=f"its relay failed again: {left.reasons[0]}")
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
-
-
-def _become(connection: Connection) -> None:
-    """Sets what the application reads, unless it is set: relaying derives no id, so any secret will do."""
-    os.environ.update({"STAGE": connection.stage, "TABLE_PREFIX": connection.prefix.removesuffix("-")})
-    os.environ.setdefault("ID_SECRET", "unused: a relay derives no id")
-    if connection.endpoint:
-        os.environ["AWS_ENDPOINT_URL"] = connection.endpoint
-        credentials: Any = connection.session.get_credentials()
-        os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key)
-        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
-        os.environ.setdefault("AWS_DEFAULT_REGION", connection.session.region_name or "us-east-1")
 
 
 # Events

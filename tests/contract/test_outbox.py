@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.domain.events import Event
+from chalicelib.domain.payments import Charge, PaymentDue
 from chalicelib.domain.ports import Outbox, Outgoing
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
@@ -32,7 +33,7 @@ class Post:
     """`due` is what can be received from a queue by now; it waits a little for as many messages as are expected."""
 
     outbox: Outbox
-    due: Callable[[str, int], list[Hold | Event | Delivery]]
+    due: Callable[[str, int], list[Hold | PaymentDue | Charge | Event | Delivery]]
 
 
 @pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
@@ -77,7 +78,7 @@ def sqs_post(client: SQSClient) -> Post:
         client.create_queue(QueueName=f"{prefix}-{queue}")
     urls = QueueUrls(client)
 
-    def due(queue: str, expected: int) -> list[Hold | Event | Delivery]:
+    def due(queue: str, expected: int) -> list[Hold | PaymentDue | Charge | Event | Delivery]:
         read = READERS[queue]
         return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
 

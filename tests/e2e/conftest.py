@@ -56,7 +56,7 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 @pytest.fixture(scope="package")
 def returned() -> Iterator[tuple[str, gateway.Gateway]]:
     """The simulated payment gateway and its address."""
-    with gateway.serving(gateway=gateway.Gateway(charge_unknown=True)) as served:
+    with gateway.serving() as served:
         yield served
 
 

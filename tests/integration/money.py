@@ -11,10 +11,10 @@ from chalicelib import bootstrap
 from chalicelib.api.batches import each_message
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
-from chalicelib.domain.payments import Fate, Payment
+from chalicelib.domain.payments import Fate, Payment, PaymentDue
 from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.envelopes import event_in
+from chalicelib.infrastructure.envelopes import event_in, to_body
 from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.queues import QueueUrls, Redelivery
 from chalicelib.infrastructure.simulated_gateway import HttpGateway
@@ -24,9 +24,10 @@ from infra.ops.connection import Connection
 from infra.ops.queues import queues_of
 from infra.pump import Pump, QueueSource, queue_source
 from tests.conftest import STAGE
-from tests.http_api import Api
+from tests.http_api import Answer, Api
 
 PATIENCE_SECONDS = 0.3
+GATEWAY_SECONDS = 20
 
 
 @dataclass
@@ -64,7 +65,30 @@ class Till:
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
     def settling(self, gateway: Any, payments: Any = None) -> SettleRefund:
-        return SettleRefund(payments or self.payments, gateway, utc_now)
+        return SettleRefund(payments or self.payments, gateway, bootstrap.settle_payment().settle, utc_now)
+
+    def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
+        """What the reservation costs, unless another amount is named; once."""
+        if transaction in self.gateway.payments or "-unknown" in transaction:
+            return
+        found = self.api.get(f"/api/reservations/{reservation_id}")
+        costs = round(found.body["totalAmount"] * 100) if found.status == 200 else 2500
+        self.gateway.charge(transaction, reservation_id, costs if cents is None else cents)
+
+    def pay(self, reservation_id: str, transaction: str, api: Api | None = None) -> Answer:
+        """The buyer pays at the gateway, and the browser confirms."""
+        self.charge(reservation_id, transaction)
+        return (api or self.api).confirm(reservation_id, transaction)
+
+    def hurry(self, transaction: str) -> None:
+        """As if its hold were over: the message that waits for that is sent once more, without waiting."""
+        url = self.sqs.get_queue_url(QueueName=f"{self.prefix}-payments")["QueueUrl"]
+        self.sqs.send_message(QueueUrl=url, MessageBody=to_body(PaymentDue(transaction, utc_now())))
+
+    def hear(self) -> None:
+        """Until the gateway has told what there is to tell, and what it told has been worked on."""
+        assert self.gateway.messenger.is_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
+        self.pump.drain()
 
     def payment(self, transaction_id: str) -> Payment:
         found = self.payments.find(transaction_id)

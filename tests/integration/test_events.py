@@ -19,7 +19,7 @@ from chalicelib.application.refunds import SettleRefund
 from chalicelib.application.webhooks import AnnounceEvent
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mail import Letter, Message
-from chalicelib.domain.payments import Fate, payment_for_unknown
+from chalicelib.domain.payments import Charge, Fate, RefundReason
 from chalicelib.domain.reservations import Contact
 from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.analytics import DynamoAnalytics
@@ -214,9 +214,13 @@ def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: s
     requests = [replace(sale, data={"transactionId": f"{sale.id}-{run}"}) for sale in sales]
     transactions = [str(request.data["transactionId"]) for request in requests]
     for transaction in transactions:
-        payments.request_refund(payment_for_unknown(transaction, "res-late", NOW))
+        charge = Charge(transaction, "res-forgotten", 2500, "BRL", NOW)
+        gateway.pay(charge)
+        stands = payments.record_charge(charge)
+        payments.request_refund(stands.to_be_returned(RefundReason.RESERVATION_UNKNOWN, NOW))
 
-    worked_through(Consumer(SettleRefund(payments, gateway, utc_now), chance), requests, chance)
+    settle = SettleRefund(payments, gateway, lambda payment: None, utc_now)
+    worked_through(Consumer(settle, chance), requests, chance)
 
     assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)
     assert {payment.fate for each in transactions if (payment := payments.find(each))} == {Fate.REFUNDED}

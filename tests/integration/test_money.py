@@ -46,6 +46,8 @@ def everything(every_event_handler: Pump, server: str, data_stack: str, payment_
 @pytest.fixture
 def till(everything: Till) -> Till:
     everything.settle = everything.settling(HttpGateway(everything.url, PATIENCE_SECONDS))
+    everything.gateway.messenger.url = f"{everything.api.base_url}/api/payments/webhook"
+    everything.gateway.late_seconds = 1.0
     everything.pump.skip()
     return everything
 
@@ -73,29 +75,32 @@ def paid_twice(till: Till, session_id: str, transaction: str) -> Answer:
     """Another transaction has bought the seats."""
     reservation = held(till, session_id, "A1", "A2")
     till.api.confirm(reservation)
-    return till.api.confirm(reservation, transaction)
+    return till.pay(reservation, transaction)
 
 
 def paid_for_cancelled(till: Till, session_id: str, transaction: str) -> Answer:
     reservation = held(till, session_id, "A1", "A2")
     till.api.delete(f"/api/reservations/{reservation}")
-    return till.api.confirm(reservation, transaction)
+    return till.pay(reservation, transaction)
 
 
 def paid_late(till: Till, session_id: str, transaction: str) -> Answer:
     reservation = held(till, session_id, "A1", "A2")
     lapse(till, reservation)
-    return till.api.confirm(reservation, transaction)
+    return till.pay(reservation, transaction)
 
 
 def paid_for_unknown(till: Till, session_id: str, transaction: str) -> Answer:
+    """The gateway says so: what a client says of an unknown reservation moves no money."""
+    till.charge(UNKNOWN_RESERVATION, transaction)
+    till.hear()
     return till.api.confirm(UNKNOWN_RESERVATION, transaction)
 
 
 def paid_for_cancelled_screening(till: Till, session_id: str, transaction: str) -> Answer:
     reservation = held(till, session_id, "A1", "A2")
     assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
-    return till.api.confirm(reservation, transaction)
+    return till.pay(reservation, transaction)
 
 
 def lapse(till: Till, reservation_id: str) -> None:
@@ -140,7 +145,7 @@ def test_a_payment_that_bought_nothing_is_returned_and_its_story_told(till: Till
     assert (answer.status, answer.body["error"]) == (status, code)
     assert till.fate(transaction) == ("refunded", reason)
     known = reason != "reservation_unknown"
-    assert [one["amountCents"] for one in till.returned(transaction)] == [5000 if known else 1]
+    assert [one["amountCents"] for one in till.returned(transaction)] == [5000 if known else 2500]
     log = till.api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"]
     told = [event["type"] for event in log if event["data"].get("transactionId") == transaction]
     assert told == (["RefundRequested", "RefundCompleted"] if known else [])
@@ -151,7 +156,7 @@ def test_a_payment_that_bought_nothing_is_returned_and_its_story_told(till: Till
 
 def test_a_sale_is_registered_and_not_returned(till: Till, session_id: str) -> None:
     transaction = a_transaction()
-    sale = till.api.confirm(held(till, session_id, "A10", "B1"), transaction).body
+    sale = till.pay(held(till, session_id, "A10", "B1"), transaction).body
     till.pump.drain()
 
     payment = till.payment(transaction)
@@ -161,7 +166,7 @@ def test_a_sale_is_registered_and_not_returned(till: Till, session_id: str) -> N
 
 def test_a_stolen_transaction_of_a_sale_is_not_returned_for_a_made_up_reservation(till: Till, session_id: str) -> None:
     transaction = a_transaction()
-    till.api.confirm(held(till, session_id, "A1"), transaction)
+    till.pay(held(till, session_id, "A1"), transaction)
     till.pump.drain()
 
     assert till.api.confirm(UNKNOWN_RESERVATION, transaction).status == 404
@@ -174,7 +179,7 @@ def test_a_stolen_transaction_of_a_sale_is_not_returned_for_a_made_up_reservatio
 def test_what_is_no_reservations_id_fills_no_table(till: Till) -> None:
     transaction = a_transaction()
     for reservation in ("x", "res-", "res-" + quote("é") * 33, "res-" + "x" * 34, "res-" + "x" * 32 + "."):
-        assert till.api.confirm(reservation, transaction).status == 404
+        assert till.pay(reservation, transaction).status == 404
 
     assert till.payments.find(transaction) is None
 
@@ -235,13 +240,121 @@ def test_a_gateway_that_is_down_for_a_while_returns_the_money_once_it_is_up(till
     assert len(till.returned(transaction)) == 1
 
 
-def test_a_made_up_payment_for_a_made_up_reservation_bothers_nobody(till: Till) -> None:
+def test_a_made_up_payment_for_a_made_up_reservation_leaves_no_trace(till: Till) -> None:
     transaction = a_transaction("-unknown")
     till.api.confirm(UNKNOWN_RESERVATION, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("void", "reservation_unknown")
-    assert transaction not in till.parked()
+    assert till.payments.find(transaction) is None
+
+
+def test_what_the_gateway_does_not_know_is_on_the_list_until_it_does(
+    till: Till, session_id: str, ops: Callable[..., Said]
+) -> None:
+    transaction = a_transaction()
+    reservation = held(till, session_id, "A1")
+    till.api.delete(f"/api/reservations/{reservation}")
+    till.api.confirm(reservation, transaction)
+    till.pump.drain()
+
+    assert till.fate(transaction) == ("refund_requested", "reservation_cancelled")
+    (waiting,) = [one for one in ops("payments", "--json").data["waiting"] if one["transaction"] == transaction]
+    assert waiting["asked"] == 1
+    assert transaction not in till.parked(), "it is no fault of the consumer's"
+
+    till.charge(reservation, transaction, 2500)
+    ops("payments", "--older-than", "0", "--again")
+    till.pump.drain()
+    assert till.fate(transaction) == ("refunded", "reservation_cancelled")
+
+
+@pytest.mark.parametrize("reservation", [UNKNOWN_RESERVATION, "the thief's own, lapsed"])
+def test_a_strangers_transaction_is_not_returned_by_who_knows_it(till: Till, session_id: str, reservation: str) -> None:
+    transaction, theirs = a_transaction("-lost"), held(till, session_id, "A1")
+    till.charge(theirs, transaction)
+    if reservation != UNKNOWN_RESERVATION:
+        reservation = held(till, session_id, "A2")
+        till.api.delete(f"/api/reservations/{reservation}")
+
+    till.api.confirm(reservation, transaction)
+    till.pump.drain()
+
+    assert till.returned(transaction) == []
+    assert till.api.confirm(theirs, transaction).status == 200
+
+
+def test_one_transaction_buys_one_reservation_and_resent_the_same_sale(till: Till, session_id: str) -> None:
+    transaction = a_transaction()
+    first, *others = (held(till, session_id, seat) for seat in ("A1", "A2", "A3"))
+    sale = till.pay(first, transaction)
+
+    for other in others:
+        refused = till.api.confirm(other, transaction)
+        assert (refused.status, refused.body["error"]) == (409, "PAYMENT_ALREADY_USED")
+    till.pump.drain()
+
+    assert till.api.confirm(first, transaction).body == sale.body
+    till.assert_settled([transaction])
+    assert till.fate(transaction) == ("sold", None)
+
+
+def test_money_that_went_back_buys_nothing(till: Till, session_id: str) -> None:
+    transaction = a_transaction()
+    assert paid_for_cancelled(till, session_id, transaction).status == 410
+    better = held(till, session_id, "A3", "A4", "A5")
+
+    for _ in range(2):
+        refused = till.api.confirm(better, transaction)
+        assert (refused.status, refused.body["error"]) == (409, "PAYMENT_RETURNED")
+        till.pump.drain()
+
+    assert till.fate(transaction) == ("refunded", "reservation_cancelled")
+
+
+# The gateway's own messages.
+
+
+@pytest.mark.parametrize("behaviour", ["", "-twice", "-late", "-shuffled", "-lost"])
+def test_a_buyer_who_paid_and_never_came_back_has_the_seats(
+    till: Till, session_id: str, behaviour: str, ops: Callable[..., Said]
+) -> None:
+    transaction, reservation = a_transaction(behaviour), held(till, session_id, "A1")
+    till.charge(reservation, transaction)
+    till.hear()
+    if behaviour == "-lost":
+        assert till.payments.find(transaction) is None
+        assert ops("reconcile", "--json").status in (0, 1)
+        till.pump.drain()
+
+    assert till.api.get(f"/api/reservations/{reservation}").body["status"] == "confirmed"
+    assert till.fate(transaction) == ("sold", None)
+    till.assert_settled([transaction])
+
+
+@pytest.mark.parametrize("cents", [1, 2499, 2501])
+def test_a_payment_of_another_amount_goes_back_whole(till: Till, session_id: str, cents: int) -> None:
+    transaction, reservation = a_transaction(), held(till, session_id, "A1")
+    till.charge(reservation, transaction, cents)
+    till.hear()
+
+    assert till.fate(transaction) == ("refunded", "wrong_amount")
+    assert [one["amountCents"] for one in till.returned(transaction)] == [cents]
+    assert till.api.get(f"/api/reservations/{reservation}").body["status"] == "pending"
+
+
+def test_a_claim_that_nobody_comes_back_to_is_settled_when_its_hold_is_over(
+    till: Till, wired_api: Api, wire: Wire, session_id: str
+) -> None:
+    transaction, reservation = a_transaction("-lost"), held(till, session_id, "A1")
+    with wire.broken(Fault.CRASH_AFTER, at_call=2):
+        assert till.pay(reservation, transaction, wired_api).status == 500
+    assert till.fate(transaction) == ("claimed", None)
+    lapse(till, reservation)
+    till.hurry(transaction)
+    till.pump.drain()
+
+    assert till.fate(transaction) == ("refunded", "late")
+    till.assert_settled([transaction])
 
 
 @pytest.mark.parametrize(
@@ -330,9 +443,9 @@ def test_a_refused_payment_is_returned_once_whatever_fault_its_refusal_meets(
     reservation = held(till, session_id, "A1")
     till.api.confirm(reservation)
     with wire.broken(fault, call):
-        first = wired_api.confirm(reservation, transaction)
+        first = till.pay(reservation, transaction, wired_api)
     assert first.status == (409 if fault is Fault.ANSWER_LOST_ONCE else 500)
-    assert wired_api.confirm(reservation, transaction).status == 409
+    assert till.pay(reservation, transaction, wired_api).status == 409
     till.pump.drain()
 
     assert till.fate(transaction) == ("refunded", "twice")
@@ -344,7 +457,7 @@ def test_a_refusal_that_can_not_be_written_down_is_503(till: Till, wired_api: Ap
     reservation = held(till, session_id, "A1")
     till.api.confirm(reservation)
     with wire.broken(Fault.THROTTLED, at_call=2):
-        answer = wired_api.confirm(reservation, transaction)
+        answer = till.pay(reservation, transaction, wired_api)
 
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert till.payments.find(transaction) is None
@@ -373,7 +486,7 @@ def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
 ) -> None:
     sales = {a_transaction(): ("A1",), a_transaction(): ("A2", "A3"), a_transaction(): ("A10", "B1")}
     for transaction, seats in sales.items():
-        till.api.confirm(held(till, session_id, *seats), transaction)
+        till.pay(held(till, session_id, *seats), transaction)
     given_back = held(till, session_id, "B2")
     assert ops("cancel", session_id).status == 2
     assert till.api.get(f"/api/sessions/{session_id}/seats").status == 200, "not without --yes"
@@ -405,7 +518,7 @@ def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
 def test_a_refunded_purchase_stays_in_the_history_and_says_so(till: Till, session_id: str) -> None:
     user = a_transaction()
     reservation = held(till, session_id, "A1", user=user)
-    sale = till.api.confirm(reservation).body
+    sale = till.pay(reservation, transaction := a_transaction()).body
     main(["cancel", session_id, "--yes", "--stage", STAGE])
     till.pump.drain()
 
@@ -417,7 +530,7 @@ def test_a_refunded_purchase_stays_in_the_history_and_says_so(till: Till, sessio
     )
     shown = till.api.get(f"/api/reservations/{reservation}").body
     assert (shown["status"], shown["refundedAt"]) == ("confirmed", purchase["refundedAt"])
-    assert till.api.confirm(reservation).body == sale, "the same payment again"
+    assert till.api.confirm(reservation, transaction).body == sale, "the same payment again"
 
 
 def test_only_a_cancelled_screening_has_a_status(till: Till) -> None:
@@ -452,8 +565,8 @@ def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
     till: Till, session_id: str, wire: Wire, fault: Fault, call: int
 ) -> None:
     sales = [a_transaction(), a_transaction()]
-    till.api.confirm(held(till, session_id, "A1"), sales[0])
-    till.api.confirm(held(till, session_id, "A10", "B1"), sales[1])
+    till.pay(held(till, session_id, "A1"), sales[0])
+    till.pay(held(till, session_id, "A10", "B1"), sales[1])
     wired = Stage.of(connection_over(wire))
     with wire.broken(fault, call):
         try:
@@ -469,7 +582,7 @@ def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
 
 def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till: Till, session_id: str) -> None:
     transaction = a_transaction()
-    till.api.confirm(held(till, session_id, "A1"), transaction)
+    till.pay(held(till, session_id, "A1"), transaction)
     stage = Stage.of(Connection.to(STAGE))
     for row in ("B", "A"):
         stage.rows.close(session_id, row, utc_now())
@@ -484,8 +597,8 @@ def test_a_sale_that_died_after_its_commit_point_is_finished_and_returned(
 ) -> None:
     transaction = a_transaction()
     reservation = held(till, session_id, "A10", "B1")
-    with wire.broken(Fault.CRASH_BEFORE, at_call=3):
-        assert wired_api.confirm(reservation, transaction).status == 500
+    with wire.broken(Fault.CRASH_BEFORE, at_call=4):
+        assert till.pay(reservation, transaction, wired_api).status == 500
     assert Stage.of(Connection.to(STAGE)).cancel(session_id).unfinished == (reservation,)
     till.pump.drain()
 
@@ -506,6 +619,8 @@ def race(till: Till, urls: list[str]) -> tuple[list[str], list[int]]:
         seats = [(f"{row}{seat}",) for row in "ABCDEF" for seat in range(1, 8)]
         spanning = [(f"{left}10", f"{right}9") for left, right in zip("ABCDE", "BCDEF", strict=True)]
         calls = [(held(till, session_id, *wanted), a_transaction()) for wanted in seats + spanning]
+        for reservation, transaction in calls:
+            till.charge(reservation, transaction)
         with Crowd(urls, len(calls)) as crowd, ThreadPoolExecutor(1) as operator:
             start = time.time() + 0.2
             paying = [confirm_call(reservation, transaction, start) for reservation, transaction in calls]
@@ -575,7 +690,7 @@ def test_whatever_is_paid_however_it_ends_as_a_sale_or_a_refund(till: Till, tabl
                 lapse(till, reservation)
                 tables.delete_reservation(reservation)
         for _ in range(chance.choice((1, 1, 2))):
-            assert till.api.confirm(reservation, transaction).status < 500
+            assert till.pay(reservation, transaction).status < 500
         if chance.random() < 0.1:
             till.api.confirm(UNKNOWN_RESERVATION, transaction)
     Stage.of(Connection.to(STAGE)).cancel(sessions[0])
@@ -588,7 +703,7 @@ def test_a_crash_of_the_relay_loses_no_refund(till: Till, session_id: str, wire:
     """The mark on the purchase is written before the event goes out: a fault there brings the record again."""
     transaction = a_transaction()
     reservation = held(till, session_id, "A1")
-    sale = till.api.confirm(reservation, transaction).body
+    sale = till.pay(reservation, transaction).body
     till.pump.drain()
     wired = DynamoReservations(wired_client(wire), f"{till.prefix}-reservations")
     with wire.broken(Fault.CRASH_BEFORE, 1), pytest.raises(Exception, match="SimulatedCrash"):

@@ -1,0 +1,29 @@
+"""The application itself, in this process, as a stage's functions have it: for commands that do what these do."""
+
+import os
+import sys
+from contextlib import redirect_stdout
+from types import ModuleType
+from typing import Any
+
+from infra.ops.connection import Connection, OpsError
+
+
+def application_of(connection: Connection) -> ModuleType:
+    """chalicelib.bootstrap, of that stage. What the stage's settings are in other respects, the environment says.
+
+    Raises OpsError.
+    """
+    os.environ.update({"STAGE": connection.stage, "TABLE_PREFIX": connection.prefix.removesuffix("-")})
+    if connection.endpoint:
+        os.environ["AWS_ENDPOINT_URL"] = connection.endpoint
+        credentials: Any = connection.session.get_credentials()
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key)
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
+        os.environ.setdefault("AWS_DEFAULT_REGION", connection.session.region_name or "us-east-1")
+    with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
+        from chalicelib import bootstrap
+    prefix = bootstrap.settings().table_prefix
+    if f"{prefix}-" != connection.prefix:
+        raise OpsError(f"TABLE_PREFIX says {prefix!r}, which is not stage {connection.stage!r}: unset it.")
+    return bootstrap
