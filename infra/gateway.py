@@ -78,7 +78,8 @@ TIMES = re.compile(r"-(decline|fail)(?:-(\d{1,3}))?(?=-|$)")
 CURRENCY = "BRL"
 
 SIGNATURE_HEADER = "Payment-Signature"
-SECRET = "not-a-secret: the simulated payment gateway signs with it"  # noqa: S105 - names what it is
+SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
+"""What a stage on a laptop believes: LOCAL_SECRET of chalicelib/settings.py."""
 MESSAGES = ("late", "twice", "lost", "shuffled")
 LATE_SECONDS = 5.0
 PATIENCE_SECONDS = 5.0

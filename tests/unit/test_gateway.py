@@ -22,6 +22,7 @@ from chalicelib.infrastructure.breakers import Breaker, Patience
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.simulated_gateway import SIGNATURE_HEADER, HttpGateway, HttpGatewayMessages
+from chalicelib.settings import load
 from infra import gateway as simulated
 from infra import serving
 from infra.gateway import Gateway, Messenger
@@ -454,6 +455,7 @@ def test_the_gateways_signature_is_the_one_that_we_know() -> None:
     assert simulated.signature(SECRETS, b'{"a": 1}', NOW.timestamp()) == ours
     assert is_signed(ours, b'{"a": 1}', ["old"], NOW)
     assert simulated.SIGNATURE_HEADER.lower() == SIGNATURE_HEADER
+    assert load({}).payments_secrets == (simulated.SECRET,)
 
 
 def test_a_message_comes_again_until_it_is_taken(telling: tuple[Gateway, Receiver]) -> None:
