@@ -13,6 +13,8 @@ USED_BY_SOME = {
     "chalicelib.api.analytics_wire": "a screening's numbers",
     "chalicelib.domain.analytics": "a screening's numbers",
     "redis": "the gate, which is asked first when there is a Redis",
+    "stripe": "payments, where Stripe is the gateway",
+    "requests": "Stripe",
     "jinja2": "letters",
     "fpdf": "invoices",
     "fontTools": "invoices",
