@@ -55,17 +55,17 @@ def main() -> int:
 
 
 def as_benchmark(main: Callable[[], int]) -> NoReturn:
-    """Ends this process with what `main` gives, or with a sentence where the machine could not be measured."""
+    """Ends this process with what `main` gives, or with a sentence where this machine could not be measured."""
+    as_command(lambda: measured(main), CannotRunError, deploy.DeploymentError, PackagingError)
 
-    def measured() -> int:
-        try:
-            return main()
-        except (TimeoutError, HTTPException, crowd.UnexpectedAnswer) as error:
-            raise CannotRunError(
-                f"Not measured: {error or 'an answer stayed away'}. Run it again when this machine has less to do."
-            ) from error
 
-    as_command(measured, CannotRunError, deploy.DeploymentError, PackagingError)
+def measured(main: Callable[[], int]) -> int:
+    """Raises CannotRunError for an answer that stayed away or was another than what is measured."""
+    try:
+        return main()
+    except (TimeoutError, HTTPException, crowd.UnexpectedAnswer) as error:
+        reason = str(error) or "an answer stayed away"
+        raise CannotRunError(f"Not measured: {reason}. Run it again when this machine has less to do.") from error
 
 
 def imports() -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,8 @@ TYPES_HELP = "only these types, with commas: PaymentConfirmed,SeatReleased (all)
 SETTLED_SECONDS = 600.0
 """As application/reconcile.py: what is older was given up, and lies in the DLQ of `refunds`, or is unknown to the
 gateway."""
+
+FOUND_BY = {"sale": "sale-YCIp5…", "buyer": "user-123", "payment": "tx-456", "reservation": "res-…"}
 
 Command = Callable[[Connection, argparse.Namespace], Answer]
 
@@ -151,6 +153,19 @@ def _cancel(connection: Connection, options: argparse.Namespace) -> Answer:
     return cancel(connection, options.session, sure=options.yes)
 
 
+def _find_screenings(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import find
+
+    return find.screenings(connection, options.title, options.day, options.most)
+
+
+def _find_one(connection: Connection, options: argparse.Namespace) -> Answer:
+    from infra.ops import find
+
+    by = {"sale": find.sale, "buyer": find.buyer, "payment": find.payment, "reservation": find.reservation}
+    return by[options.what](connection, options.known, options.most)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m infra.ops",
@@ -161,6 +176,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "status", _status, "queues, dead letters and tables", "status --stage dev")
     _add(commands, "doctor", _doctor, "what is missing or wrong on this machine, and its remedy", "doctor")
+    finds = commands.add_parser("find", help="ids by what is known: screenings, sale, buyer, payment, reservation")
+    _add_find_commands(finds.add_subparsers(required=True, metavar="COMMAND"))
     _add_rebuild(commands)
     _add_mail(commands)
     _add_money_commands(commands)
@@ -185,6 +202,27 @@ def _add_dead_letter_commands(commands: Any) -> None:
     show.add_argument("--limit", type=_at_least_one, default=10, metavar="N", help="at most N messages (10)")
     redrive.add_argument("--limit", type=_at_least_one, metavar="N", help="at most N messages (all there are now)")
     purge.add_argument("--yes", action="store_true", help="I am sure")
+
+
+def _add_find_commands(commands: Any) -> None:
+    about = "what is on, from today or on one day, by the index of the programme"
+    shown = _add(commands, "screenings", _find_screenings, about, "find screenings --title oppen --day 2026-11-27")
+    shown.add_argument("--title", default="", metavar="TEXT", help="part of the film's title, in any case")
+    shown.add_argument("--day", type=_day, metavar="DAY", help="such as 2026-11-27, in UTC (from today on)")
+    made = [shown]
+    for what, known, about in (
+        ("sale", "SALE", "the reservation of a sale; no index leads there, so the table is read, within a bound"),
+        ("buyer", "USER", "what a user has held and bought, by key; an e-mail address by reading, within a bound"),
+        ("payment", "TRANSACTION", "what became of a payment, by key, and of what it was for"),
+        ("reservation", "RESERVATION", "a reservation, by key"),
+    ):
+        one = _add(commands, what, _find_one, about, f"find {what} {FOUND_BY[what]}")
+        one.add_argument("known", metavar=known)
+        one.set_defaults(what=what)
+        made.append(one)
+    for one in made:
+        most = "read at most N items where no index leads (10000)"
+        one.add_argument("--most", type=_at_least_one, default=10_000, metavar="N", help=most)
 
 
 def _add_mail(commands: Any) -> None:
@@ -324,6 +362,13 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} must be a moment such as 2026-11-23T18:00:00Z")
     return moment
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a day such as 2026-11-27") from error
 
 
 def _port(text: str) -> int:
