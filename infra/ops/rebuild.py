@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""AWS takes 100; the DynamoDB Local of LocalStack's free edition takes 10, and a rebuild is in no hurry."""
+"""AWS takes 100. Few at a time seldom meet a consumer that counts meanwhile, and a rebuild is in no hurry."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36

@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib.domain.signatures import signature
 
-WEBHOOKS = Path(__file__).parents[2] / "docs" / "webhooks.md"
+ROOT = Path(__file__).parents[2]
+WEBHOOKS = ROOT / "docs" / "webhooks.md"
 BODY = '{"version": 1, "title": "Amélie"}'.encode()
 
 
@@ -32,3 +33,10 @@ def test_the_receivers_example_verifies_what_we_sign(is_from_the_cinema: Callabl
     assert not is_from_the_cinema("other", header, BODY)
     assert not is_from_the_cinema("new", header, BODY + b" ")
     assert not is_from_the_cinema("new", signature(["new"], BODY, now - timedelta(minutes=6)), BODY)
+
+
+def test_the_first_request_of_the_readme_is_for_a_screening_that_is_still_to_come() -> None:
+    starts = re.findall(r'"startTime": "([^"]+)"', (ROOT / "README.md").read_text())
+
+    assert starts
+    assert all(datetime.fromisoformat(start) > datetime.now(UTC) + timedelta(days=1) for start in starts)
