@@ -117,8 +117,11 @@ def _announce(machine: Machine, *, keep: bool = False) -> None:
 def _fate_of_data(machine: Machine, *, keep: bool) -> str:
     if machine.aws.kept:
         return "kept, the emulator was running already."
-    if keep and machine.aws.child:
-        return f"kept over Ctrl-C, in {(processes.RUN_DIR / machines.STATE).relative_to(processes.ROOT)} (KEEP=1)."
+    if not machine.aws.child:
+        return "new, and gone when the emulator stops."
+    if keep:
+        state = (processes.RUN_DIR / machines.STATE).relative_to(processes.ROOT)
+        return f"kept over Ctrl-C in {state}, as KEEP=1 says; without that folder it begins anew."
     return "new, and gone with Ctrl-C: the emulator has it in memory. `KEEP=1 make run` keeps it."
 
 
@@ -203,8 +206,7 @@ def _watch(system: Running, greeting: str) -> NoReturn:
         check(system.children)
         if system.borrowed and time.monotonic() - looked > BORROWED_SECONDS:
             looked = time.monotonic()
-            if not processes.answers(system.endpoint + machines.HEALTH_PATH):
-                raise CannotRunError(f"The emulator at {system.endpoint} answers no more. Start it, then `make run`.")
+            check_borrowed(system.endpoint)
         if _enter_within(WATCH_SECONDS):
             say(greeting)
 
@@ -220,6 +222,12 @@ def check(children: dict[str, Child]) -> None:
             raise CannotRunError(f"{name} ended with status {status}. {LOST.get(name, '')}{log}".replace("  ", " "))
         say(f"{name} ended with status {status}. {DISPENSABLE[name]}")
         del children[name]
+
+
+def check_borrowed(endpoint: str) -> None:
+    """Raises CannotRunError when an emulator that is no process of ours is gone."""
+    if not processes.answers(endpoint + machines.HEALTH_PATH):
+        raise CannotRunError(f"The emulator at {endpoint} answers no more. Start it, then `make run`.")
 
 
 def _enter_within(seconds: float) -> bool:

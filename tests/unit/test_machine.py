@@ -117,6 +117,14 @@ def test_make_run_goes_on_without_redis_and_says_so_once(capsys: pytest.CaptureF
     assert capsys.readouterr().out.count("Redis ended with status 7. Bookings go on without it") == 1
 
 
+def test_make_run_ends_with_a_sentence_when_an_emulator_that_it_was_given_is_gone() -> None:
+    with answering(LOCALSTACK) as endpoint:
+        run.check_borrowed(endpoint)
+
+    with pytest.raises(CannotRunError, match="answers no more"):
+        run.check_borrowed(endpoint)
+
+
 @pytest.mark.parametrize(
     ("environment", "kept"), [({}, False), ({"KEEP": "0"}, False), ({"KEEP": "1"}, True), ({"KEEP": ""}, False)]
 )
