@@ -238,8 +238,6 @@ class Gateway:
     messages: str = ""
     """How all messages are treated: one of MESSAGES, or as each transaction's id says."""
     late_seconds: float = LATE_SECONDS
-    charge_unknown: bool = False
-    """Charges what it is asked to return and does not know: for tests whose transactions were never charged."""
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: list[dict[str, Any]] = field(default_factory=list)
@@ -330,8 +328,6 @@ class Gateway:
 
     def _decided(self, transaction_id: str, amount_cents: int | None) -> Said:
         self.tries[transaction_id] += 1
-        if self.charge_unknown and transaction_id not in self.payments:
-            self._paid(PaymentAsked("", amount_cents or 1, CURRENCY, transaction_id))
         payment = self.payments.get(transaction_id)
         if payment is None or payment["status"] != "charged":
             return _UNKNOWN

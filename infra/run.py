@@ -77,6 +77,7 @@ def running(port: int) -> Iterator[Running]:
         )
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.claimed(f"run-{port}"))
+        os.environ.setdefault("PAYMENTS_WEBHOOK_URL", f"http://{HOST}:{port}/api/payments/webhook")
         machine = stack.enter_context(
             machines.machine(
                 processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT), keep=keeps()

@@ -37,6 +37,13 @@ class Call:
     service: str
     operation: str
     answer: dict[str, Any]
+    request: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_consistent(self) -> bool:
+        """A read that shows all writes before it."""
+        asked = [self.request, *self.request.get("RequestItems", {}).values()]
+        return any(one.get("ConsistentRead") for one in asked)
 
     @property
     def write_units(self) -> float:
@@ -124,7 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         status, headers, answer = self._forward(wire.target, service, body)
-        wire.calls.append(Call(service, operation, json.loads(answer or b"{}") if service else {}))
+        answered, asked = (json.loads(answer or b"{}"), json.loads(body)) if service else ({}, {})
+        wire.calls.append(Call(service, operation, answered, asked))
         if fault is Fault.ANSWER_LOST_ONCE:
             wire.fault = None
             self.close_connection = True

@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import (
     TooManyHolds,
     TooManySeats,
 )
-from chalicelib.domain.reservations import Contact, Held, HoldHasEnded, Reservation, RowsClosed, SeatsTaken, State
+from chalicelib.domain.reservations import Contact, Held, HoldHasEnded, Reservation, RowsClosed, SeatsTaken, Sold, State
 
 from .live_holds import LimitHolds
 
@@ -128,9 +128,10 @@ class PlaceHold:
             return self._settled(stored, earlier) if earlier else self._answered(stored, reservation)
         if earlier:
             return self._finished(earlier) if earlier.fingerprint else self._made(earlier)
-        if taken.entries_of(reservation.id):
+        own = taken.entries_of(reservation.id)
+        if any(isinstance(entry, Sold) or entry.fingerprint != reservation.fingerprint for entry in own.values()):
             raise IdempotencyKeyReused
-        raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or reservation.seats)
+        raise SeatsUnavailable(seats=taken.seats_of_others(reservation.id) or tuple(own) or reservation.seats)
 
     def _settled(self, stored: Reservation, held: Reservation) -> Reservation:
         """What is stored under the id decides. If it is not what we hold seats for, or ended already, they go back."""

@@ -97,19 +97,22 @@ def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
     assert rows.occupancy(session) == {}
 
 
-def test_a_taken_seat_refuses_at_once_though_another_row_only_had_a_conflict(
-    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+@pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
+def test_nothing_is_concluded_from_one_row_while_another_has_a_conflict(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses, is_mine: bool
 ) -> None:
-    theirs = a_hold("B1", session=session)
-    rows.hold(theirs, NOW)
+    """My own entry in one of two rows means nothing by itself: the conflict is with my own first try."""
+    hold = a_hold(*TWO_ROWS, session=session)
+    standing = hold if is_mine else a_hold(*TWO_ROWS, session=session)
+    rows.hold(standing, NOW)
     item = moto.client.get_item(TableName=moto.rows_table, Key={"id": {"S": f"{session.id}#B"}})["Item"]
-    taken = {"Code": "ConditionalCheckFailed", "Item": item}
+    failed = {"Code": "ConditionalCheckFailed", "Item": item}
 
-    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, taken)), pytest.raises(SeatsTaken) as refused:
-        rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
+    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, failed)), pytest.raises(SeatsTaken) as refused:
+        rows.hold(hold, NOW)
 
-    assert refused.value.occupancy == {"B1": entry(theirs)}
-    assert pauses.seconds == []
+    assert refused.value.occupancy == dict.fromkeys(TWO_ROWS, entry(standing))
+    assert len(pauses.seconds) == 1
 
 
 @pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])

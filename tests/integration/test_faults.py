@@ -14,7 +14,7 @@ from tests.wire import Fault, Wire
 from .conftest import Tables
 
 SEATS = {"one row": ("A1", "A2"), "two rows": ("A10", "B1")}
-HOLD_CALLS, CONFIRM_CALLS = 3, 3
+HOLD_CALLS, CONFIRM_CALLS = 3, 4
 START = "2059-03-02T00:00:00Z"
 """Of no other test's screening: the programme from then on begins with those of this one."""
 CANCEL_CALLS = {"one row": 3, "two rows": 4}

@@ -6,18 +6,29 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from chalicelib import bootstrap
+from chalicelib.application.confirm import Confirm
+from chalicelib.application.payments import SettlePayment
+from chalicelib.application.reconcile import AT_WORK, Reconcile
+from chalicelib.application.refunds import RegisterSale, SettleRefund
 from chalicelib.domain.events import Event
+from chalicelib.domain.payments import PaymentDue
 from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import to_body
 from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.reservations import DynamoReservations
+from chalicelib.infrastructure.rows import DynamoRows
+from chalicelib.infrastructure.sessions import DynamoSessions
 from chalicelib.infrastructure.simulated_gateway import HttpGateway
 from infra.gateway import Gateway
 from infra.ops.__main__ import main
@@ -450,6 +461,97 @@ def test_a_refused_payment_is_returned_once_whatever_fault_its_refusal_meets(
 
     assert till.fate(transaction) == ("refunded", "twice")
     till.assert_settled([transaction])
+
+
+CONFIRM_CALLS = 4
+"""The reservation is read, the payment claimed, the row sold, the reservation confirmed."""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize("call", range(1, CONFIRM_CALLS + 1))
+def test_whatever_a_confirmation_dies_at_its_payment_comes_to_an_end_by_itself(
+    till: Till, wired_api: Api, wire: Wire, session_id: str, fault: Fault, call: int
+) -> None:
+    """The buyer never comes back, and the gateway's message is lost."""
+    transaction, reservation = a_transaction("-lost"), held(till, session_id, "A1", "A2")
+    with wire.broken(fault, call):
+        till.pay(reservation, transaction, wired_api)
+    till.pump.drain()
+    if till.api.seats(session_id)["A1"] == "reserved":
+        lapse(till, reservation)
+    if till.payments.find(transaction):
+        till.hurry(transaction)
+    else:
+        assert main(["reconcile", "--stage", STAGE]) in (0, 1)
+    till.pump.drain()
+
+    till.assert_settled([transaction])
+    is_sold = till.fate(transaction)[0] == "sold"
+    assert till.api.seats(session_id)["A1"] == ("sold" if is_sold else "available")
+    assert (till.api.get(f"/api/reservations/{reservation}").body["status"] == "confirmed") is is_sold
+
+
+SETTLE_CALLS = 6
+"""Of a claim whose hold is over: payment, reservation, claim, row, reservation, payment; some have fewer."""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize("call", range(1, SETTLE_CALLS + 1))
+@pytest.mark.parametrize("was_sold", [False, True], ids=["nothing", "a sale"])
+@pytest.mark.parametrize("by", ["its message", "the sweep"])
+def test_whatever_settling_a_claim_dies_at_the_next_try_ends_it(
+    till: Till, wired_api: Api, wire: Wire, session_id: str, fault: Fault, call: int, was_sold: bool, by: str
+) -> None:
+    transaction, reservation = a_transaction("-lost"), held(till, session_id, "A1")
+    with wire.broken(Fault.CRASH_AFTER, at_call=3 if was_sold else 2):
+        till.pay(reservation, transaction, wired_api)
+    if not was_sold:
+        lapse(till, reservation)
+    till.pump.skip()
+    wired = Payments.over(wire, till)
+    for attempt in (1, 2):
+        with wire.broken(fault, call) if attempt == 1 else nullcontext():
+            wired.settle(transaction) if by == "its message" else wired.sweep()
+    till.pump.drain()
+
+    till.assert_settled([transaction])
+    assert till.fate(transaction)[0] == ("sold" if was_sold else "refunded")
+    assert till.api.seats(session_id)["A1"] == ("sold" if was_sold else "available")
+
+
+def a_while_later() -> datetime:
+    """What is a minute old is no more at work."""
+    return utc_now() + AT_WORK
+
+
+@dataclass(frozen=True)
+class Payments:
+    """What settles payments, with a database whose calls go over the wire."""
+
+    settle_payment: SettlePayment
+    reconcile: Reconcile
+
+    @classmethod
+    def over(cls, wire: Wire, till: Till) -> "Payments":
+        client, prefix = wired_client(wire), till.prefix
+        payments = DynamoPayments(client, f"{prefix}-payments")
+        reservations = DynamoReservations(client, f"{prefix}-reservations")
+        rows, sessions = DynamoRows(client, f"{prefix}-rows"), DynamoSessions(client, f"{prefix}-sessions")
+        confirm = Confirm(rows, reservations, payments, utc_now, bootstrap.ids(), charged_only=False)
+        register_sale = RegisterSale(payments)
+        settle = SettlePayment(payments, reservations, rows, sessions, confirm, register_sale, utc_now)
+        gateway = HttpGateway(till.url, PATIENCE_SECONDS)
+        refund = SettleRefund(payments, gateway, settle.settle, utc_now)
+        sweep = Reconcile(payments, reservations, rows, sessions, gateway, settle, refund, a_while_later)
+        return cls(settle, sweep)
+
+    def settle(self, transaction: str) -> None:
+        with suppress(Exception):  # whatever the fault came to: the message comes again
+            self.settle_payment(PaymentDue(transaction, utc_now()))
+
+    def sweep(self) -> None:
+        with suppress(Exception):
+            self.reconcile(AT_WORK + timedelta(minutes=1))
 
 
 def test_a_refusal_that_can_not_be_written_down_is_503(till: Till, wired_api: Api, wire: Wire, session_id: str) -> None:

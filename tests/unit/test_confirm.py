@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelled, ReservationNotFound
 from chalicelib.domain.reservations import State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
-from tests.fakes import Crash, FakeReservations, crash, interposed, sent_twice
+from tests.fakes import Crash, FakeReservations, MovableClock, crash, interposed, sent_twice
 
 
 @pytest.fixture
@@ -127,6 +127,38 @@ def test_a_payment_while_the_buyer_cancels_buys_nothing(cinema: Cinema) -> None:
         replace(cinema, rows=rows).confirm(held.id)
 
     assert cinema.seats() == {}
+
+
+def test_who_lost_the_seats_to_an_instance_that_is_ahead_is_told_one_story(cinema: Cinema) -> None:
+    held = cinema.hold("A1", "A2", user="ana")
+    ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=HOLD_SECONDS + 4)))
+    theirs = ahead.hold("A1", user="bia")
+    cinema.clock.forward(seconds=HOLD_SECONDS - 2)
+
+    with pytest.raises(LatePayment) as refused:
+        cinema.confirm(held.id, "tx-1")
+
+    assert refused.value.expired_at == cinema.clock()
+    ended = cinema.reservations.find(held.id)
+    assert ended
+    assert (ended.state, ended.ended_at) == (State.EXPIRED, cinema.clock())
+    assert cinema.seats() == {"A1": "reserved"}, "what was left of the hold is given back"
+    assert ahead.confirm(theirs.id, "tx-2").state is State.CONFIRMED
+
+
+def test_after_the_row_is_sold_nothing_says_that_the_payment_bought_nothing(cinema: Cinema) -> None:
+    """Should a reservation ever say that it has ended, whose row was sold all the same: the row is right."""
+    held = cinema.hold("A1")
+
+    def close_wrongly() -> None:
+        cinema.reservations.close(held.hold, State.CANCELLED, NOW)
+
+    rows = interposed(cinema.rows, "sell", after=close_wrongly)
+    paid = replace(cinema, rows=rows).confirm(held.id, "tx-1")
+
+    assert paid.state is State.CONFIRMED
+    assert cinema.reservations.find(held.id) == paid
+    assert cinema.payments.find("tx-1")
 
 
 # Crashes, lost answers, and two at once.

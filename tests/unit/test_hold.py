@@ -275,6 +275,24 @@ def test_a_refused_request_may_be_sent_with_its_key_again_when_the_seat_is_free(
     assert cinema.hold("A1", user="ana", key="k").user_id == "ana"
 
 
+@pytest.mark.parametrize("lost", ["A1", "A2"])
+def test_an_earlier_attempt_that_lost_a_part_of_its_seats_is_none(cinema: Cinema, lost: str) -> None:
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash))
+    with pytest.raises(Crash):
+        dying.hold("A1", "A2", user="ana", key="k")
+    (told,) = cinema.rows.events[cinema.session.id, "A"]  # type: ignore[attr-defined]
+    cinema.rows.release(replace(told.hold, seats=(lost,)), cinema.clock())
+    cinema.clock.forward(milliseconds=1)
+    theirs = cinema.hold(lost, user="bia")
+
+    with pytest.raises(SeatsUnavailable) as refused:
+        cinema.hold("A1", "A2", user="ana", key="k")
+
+    assert refused.value.seats == (lost,)
+    assert cinema.reservations.find(told.hold.reservation_id) is None
+    assert cinema.confirm(theirs.id).state is State.CONFIRMED
+
+
 # Crashes and lost answers.
 
 

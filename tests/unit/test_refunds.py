@@ -391,6 +391,15 @@ def test_a_settled_refund_is_told(till: Till) -> None:
     }
 
 
+def test_a_purchase_is_not_marked_when_another_payment_for_it_went_back(till: Till) -> None:
+    sold = till.sold("A1")
+    till.refused(sold.id, "tx-2")
+    till.gateway.pay(a_charge("tx-2", sold.id, 2500))
+    till.settle("tx-2")
+
+    assert till.cinema.reservations.find(sold.id) == sold
+
+
 def test_neither_a_sale_nor_a_deletion_nor_a_change_of_nothing_is_told(till: Till) -> None:
     till.sold("A1")
     payment = till.payments.known["tx-1"]

@@ -136,6 +136,38 @@ def test_the_end_of_a_reservation_is_told_at_its_moment(cinema: Cinema, state: S
     assert event.id == f"{kind}:{held.id}:{to_ms(held.expires_at)}"
 
 
+@pytest.mark.parametrize("state", [State.EXPIRED, State.CANCELLED])
+@pytest.mark.parametrize("skew", [-5, 0, 0.4, 5])
+def test_a_reservations_end_stands_after_its_beginning_in_the_log(cinema: Cinema, state: State, skew: float) -> None:
+    """Streams tell whole seconds, and instances' clocks differ."""
+    held = cinema.hold("A1")
+    ended = replace(held, state=state, ended_at=held.created_at + timedelta(seconds=skew))
+    told = ReservationChange(held, ended, held.created_at.replace(microsecond=0))
+
+    end = the_event(cinema.relay_reservation(told))
+
+    assert end.occurred_at == max(ended.ended_at or NOW, held.created_at + timedelta(milliseconds=1))
+
+
+def test_a_payment_stands_after_its_reservation_in_the_log_though_its_instances_clock_is_behind(
+    cinema: Cinema,
+) -> None:
+    held = cinema.hold("A1")
+    cinema.clock.forward(seconds=-5)
+    paid = cinema.confirm(held.id)
+
+    assert the_event(cinema.relay_reservation(changed(held, paid))).occurred_at > held.created_at
+
+
+def test_a_sale_that_was_restored_is_told_from_its_beginning(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+    paid = cinema.confirm(held.id)
+
+    told = {m.content.type for m in cinema.relay_reservation(changed(None, paid)) if isinstance(m.content, Event)}
+
+    assert told == {EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED}
+
+
 def test_a_reservation_made_anew_under_its_old_id_is_another_event(cinema: Cinema) -> None:
     """Its key was used again after TTL had deleted the first one."""
     first = cinema.hold("A1", key="k")
