@@ -29,21 +29,30 @@ REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 """What of an answer the requests after it are about."""
 SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
 """Only who has its secret can sign for a webhook: the request for a replay is refused as it stands there."""
+AS_THEY_STAND = {
+    "cancel_reservation": (409,),  # it is paid for by then
+    "show_invoice": (404, 303, 200),  # not made yet; made; and the file, where the tool follows
+    "replay_notifications": (401,),
+}
+"""What is answered to a request that stands there to be seen, and not for what it would do."""
 FRESH = {"Idempotency-Key": "{{$guid}}"}
 """Made anew for each request, by the tools themselves."""
+
+MULTIPLE_CHOICES = 300
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """`{{name}}` in its path and body stands for a variable."""
+    """`{{name}}` in its path and body stands for a variable; `expected` are the statuses of its answer."""
 
     view: str
     title: str
     topic: str
     method: str
     path: str
+    expected: tuple[int, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
 
@@ -92,7 +101,8 @@ def _request(view: str, method: str, path: str, operation: Json) -> Request:
         headers["Content-Type"], content = next(iter(operation["requestBody"]["content"].items()))
         body = json.dumps(_with_variables(content["example"]), indent=2, ensure_ascii=False)
     placed = re.sub(r"{(\w+)}", lambda found: f"{{{{{_camel(found[1])}}}}}", path)
-    return Request(view, operation["summary"], operation["tags"][0], method, placed, headers, body)
+    expected = AS_THEY_STAND.get(view) or (int(min(operation["responses"])),)
+    return Request(view, operation["summary"], operation["tags"][0], method, placed, expected, headers, body)
 
 
 def _with_variables(example: Json) -> Json:
@@ -183,10 +193,19 @@ def _in_postman(request: Request) -> Json:
             "raw": request.body,
             "options": {"raw": {"language": "json"}},
         }
-    if request.remembered:
-        set_it = f'pm.collectionVariables.set("{request.remembered}", pm.response.json().{request.remembered});'
-        item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": [set_it]}}]
+    item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": list(_script(request))}}]
     return item
+
+
+def _script(request: Request) -> Iterator[str]:
+    """What Postman looks at once it is answered, and what it remembers."""
+    statuses, words = list(request.expected), " or ".join(map(str, request.expected))
+    yield f'pm.test("answers {words}", () => pm.expect(pm.response.code).to.be.oneOf({statuses}));'
+    yield 'pm.test("tells its id", () => pm.response.to.have.header("X-Request-Id"));'
+    if max(request.expected) < MULTIPLE_CHOICES:
+        yield 'pm.test("is JSON", () => pm.response.to.be.json);'
+    if request.remembered:
+        yield f'pm.collectionVariables.set("{request.remembered}", pm.response.json().{request.remembered});'
 
 
 def _text(name: str) -> str:

@@ -95,8 +95,10 @@ def document(app: Chalice) -> Json:
             "version": "1.0.0",
             "description": f"{ABOUT}\n{_table_of(known.values())}",
             "license": {"name": "MIT", "identifier": "MIT"},
+            "contact": {"name": "Whoever runs this cinema"},
         },
         "servers": [{"url": ".", "description": "Where this document is"}],
+        "security": [],
         "tags": [{"name": topic, "description": says} for topic, says in TOPICS.items()],
         "paths": paths,
         "components": {

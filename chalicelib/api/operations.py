@@ -69,6 +69,7 @@ class DocumentBody(wire.Answer):
     openapi: str
     info: Mapping[str, Any]
     servers: Sequence[Mapping[str, Any]]
+    security: Sequence[Mapping[str, Any]]
     tags: Sequence[Mapping[str, Any]]
     paths: Mapping[str, Any]
     components: Mapping[str, Any]
@@ -262,12 +263,17 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions": Operation(
         SCREENINGS,
         "What is on, by start time",
+        says="All screenings, also those that are over or cancelled, unless `from` says from when on.",
         query=(*PAGE, FROM),
         gives=schemas.programme(Page([SESSION], None)),
         refuses=(refusals.CursorInvalid,),
     ),
     "GET /api/sessions/{session_id}": Operation(
-        SCREENINGS, "One screening", gives=schemas.session(SESSION), refuses=(refusals.SessionNotFound,)
+        SCREENINGS,
+        "One screening",
+        says="What is shown of it; its seats have an address of their own.",
+        gives=schemas.session(SESSION),
+        refuses=(refusals.SessionNotFound,),
     ),
     "GET /api/sessions/{session_id}/seats": Operation(
         SCREENINGS,
@@ -308,6 +314,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/reservations/{reservation_id}": Operation(
         RESERVATIONS,
         "A reservation and its state",
+        says="`pending`, `confirmed`, `expired` or `cancelled`, as it is now.",
         gives=schemas.reservation(SOLD, SOLD.state),
         refuses=(refusals.ReservationNotFound,),
     ),
@@ -384,6 +391,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions/{session_id}/events": Operation(
         NUMBERS_AND_FACTS,
         "Everything that happened to a screening, once, in order",
+        says="An event is in it some seconds after its fact.",
         query=PAGE,
         gives=schemas.events(SESSION.id, Page([HAPPENED], None)),
         refuses=(refusals.SessionNotFound, refusals.CursorInvalid),
@@ -391,6 +399,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions/{session_id}/analytics": Operation(
         NUMBERS_AND_FACTS,
         "A screening in numbers",
+        says="Counted from its events, some seconds after each.",
         gives=analytics_wire.analytics(NUMBERS),
         refuses=(refusals.SessionNotFound,),
     ),
@@ -429,7 +438,11 @@ OPERATIONS: Mapping[str, Operation] = {
         refuses=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
     ),
     "GET /health": Operation(
-        SERVICE, "Alive; no dependency is touched", gives=health_wire.HealthBody("ok"), asks_the_database=False
+        SERVICE,
+        "Alive",
+        says="No dependency is touched.",
+        gives=health_wire.HealthBody("ok"),
+        asks_the_database=False,
     ),
     "GET /ready": Operation(
         SERVICE,
@@ -443,7 +456,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /openapi.json": Operation(
         SERVICE,
         "This document",
-        gives=DocumentBody("3.1.0", {}, [], [], {}, {}),
+        says="OpenAPI 3.1, made of the routes as they are.",
+        gives=DocumentBody("3.1.0", {}, [], [], [], {}, {}),
         has_etag=True,
         asks_the_database=False,
     ),

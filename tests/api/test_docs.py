@@ -126,7 +126,7 @@ def sent_from_collection(collection: dict[str, Any], base_url: str) -> Sent:
         headers = {header["key"]: filled(header["value"]) for header in request["header"]}
         answer = Api(base_url).send(request["method"], url.removeprefix(base_url), body or None, **headers)
         for event in item.get("event", []):
-            for variable, field in map(re.Match.groups, map(SETS.fullmatch, event["script"]["exec"])):  # type: ignore[arg-type]
+            for variable, field in SETS.findall("\n".join(event["script"]["exec"])):
                 variables[variable] = answer.body[field]
         sent.append((f"{request['method']} {request['url']['raw'].split('}}', 1)[1]}", answer))
     return sent
