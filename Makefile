@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack test-pythons screenshots browser check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
+.PHONY: help run demo test test-localstack test-pythons screenshots browser api-tools check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -23,7 +23,7 @@ run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, KEEP=1
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
 	@exec $(venv_python) -m infra.demo
 
-test: $(installed) $(emulator) browser ## all tests this machine can run; says what it left out
+test: $(installed) $(emulator) browser api-tools ## all tests this machine can run; says what it left out
 	@$(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder tests --ignore=tests/concurrency; rest=$$?; \
 	  echo "And the races, with the machine to themselves:"; \
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
@@ -32,7 +32,7 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 	@$(venv_python) -m infra.emulator check-localstack
 	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
 
-test-pythons: $(installed) browser ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
+test-pythons: $(installed) browser api-tools ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
 	@exec $(venv_python) -m infra.pythons $(TESTS)
 
 check: lint test ## lint, types, import contracts, tests
@@ -64,11 +64,14 @@ deploy-local: $(installed) ## deploy to the emulator that runs (else start one) 
 browser: $(installed)
 	@$(venv_python) -m infra.browser install
 
+api-tools: $(installed)
+	@$(venv_python) -m infra.api_tools install
+
 stop: ## end what is still running in the background
 	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.emulator stop; else echo "Nothing was running."; fi
 
 clean: stop ## remove virtual environments, builds, logs and caches
-	@rm -rf .venv .venv-* .run build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* .run build tests/tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A network or a compiler may be missing: the old environment stays unfinished, and the next call tries again.

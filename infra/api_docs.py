@@ -30,13 +30,15 @@ REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
 """Only who has its secret can sign for a webhook: the request for a replay is refused as it stands there."""
 AS_THEY_STAND = {
-    "cancel_reservation": (409,),  # it is paid for by then
+    "start_payment": (409,),  # it is paid for by then
+    "cancel_reservation": (409,),  # the same
     "show_invoice": (404, 303, 200),  # not made yet; made; and the file, where the tool follows
+    "hear_gateway": (401,),  # the gateway signs
     "replay_notifications": (401,),
 }
 """What is answered to a request that stands there to be seen, and not for what it would do."""
-FRESH = {"Idempotency-Key": "{{$guid}}"}
-"""Made anew for each request, by the tools themselves."""
+FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
+"""Headers and fields made anew for each request, by the tools themselves: a payment buys once."""
 
 MULTIPLE_CHOICES = 300
 
@@ -106,8 +108,8 @@ def _request(view: str, method: str, path: str, operation: Json) -> Request:
 
 
 def _with_variables(example: Json) -> Json:
-    variables = {*REMEMBERED.values(), *SUPPLIED}
-    return {name: f"{{{{{name}}}}}" if name in variables else value for name, value in example.items()}
+    variables = {name: f"{{{{{name}}}}}" for name in (*REMEMBERED.values(), *SUPPLIED)}
+    return {name: (variables | FRESH).get(name, value) for name, value in example.items()}
 
 
 def _camel(name: str) -> str:

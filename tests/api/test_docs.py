@@ -160,6 +160,8 @@ def test_every_operation_has_a_request_in_docs_that_is_answered(sent: Sent, api:
         "DELETE /api/reservations/{{reservationId}}": 409,  # its seats are sold by now
         "GET /api/reservations/{{reservationId}}/invoice": 404,  # it takes a consumer to make one
         "POST /api/webhooks/{{webhookId}}/replay": 401,  # it is not signed
+        "POST /api/payments/webhook": 401,  # nor is this
+        "POST /api/reservations/{{reservationId}}/payment": 409,  # it is paid for
     }
 
 

@@ -11,8 +11,8 @@ REFUSED = {
     "a filler": ("\u3164", "characters that can be seen", "caracteres visíveis"),
     "an override": ("a\u202eb", "changes of direction", "mudanças de direção"),
     "an isolate": ("\u2066a", "changes of direction", "mudanças de direção"),
-    "a line separator": ("a\u2028b", "Line separators", "separadores de linha"),
-    "a control character": ("a\u0085b", "Control characters", "caracteres de controle"),
+    "a line separator": ("a\u2028b", "line separators", "separadores de linha"),
+    "a control character": ("a\u0085b", "characters that can't be shown", "caracteres que não se mostram"),
 }
 
 SEEN = ("👨\u200d👩\u200d👧", "نی\u200cی", "Amélie")

@@ -12,7 +12,7 @@ from infra.gateway import signature
 from infra.ops.__main__ import main
 from infra.ops.cancel import Stage
 from tests.conftest import STAGE
-from tests.http_api import Api
+from tests.http_api import SCREENING, Api
 from tests.wire import Wire, operations, write_units
 
 from .conftest import connection_over
@@ -65,6 +65,23 @@ def test_a_hold_in_two_rows_is_one_transaction_one_count_and_one_put(
         wired_api.hold(known_session, "A10", "B1")
 
     assert operations(calls) == ["TransactWriteItems", "UpdateItem", "PutItem"]
+
+
+def test_scheduling_writes_its_rows_in_one_transaction_and_with_a_key_reads_once_before(
+    wired_api: Api, wire: Wire
+) -> None:
+    key, rows = uuid.uuid4().hex, 2
+    with wire.counting() as without:
+        wired_api.schedule()
+    with wire.counting() as first:
+        wired_api.post("/api/sessions", SCREENING, Idempotency_Key=key)
+    with wire.counting() as again:
+        wired_api.post("/api/sessions", SCREENING, Idempotency_Key=key)
+
+    assert operations(without) == ["TransactWriteItems", "PutItem"]
+    assert operations(first) == ["GetItem", "TransactWriteItems", "PutItem"]
+    assert operations(again) == ["GetItem"]
+    assert 0 < write_units(without) <= 2 * rows + 2
 
 
 def test_a_hold_beyond_the_limit_asks_what_became_of_the_others_and_gives_its_seats_back(
