@@ -107,6 +107,25 @@ def test_purchases_are_found_by_any_name(api: Api, user: str) -> None:
     assert [purchase["saleId"] for purchase in bought["purchases"]] == [sale["saleId"]]
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", "/api/sessions", "/openapi.json"])
+def test_head_is_answered_as_get_without_the_body(deployed: deploy.AppDeployment, path: str) -> None:
+    answer = urllib3.request("HEAD", f"{deployed.url}{path}")
+
+    assert (answer.status, answer.data) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_the_same_key_schedules_one_screening(api: Api) -> None:
+    """By the deployed function's own rights: it may put rows, and no longer writes batches."""
+    screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
+    order, key = {**screening, "totalSeats": 2000, "ticketPrice": 25.00}, {"Idempotency-Key": str(uuid4())}
+    first, again = (api("POST", "/api/sessions", {**order, "seatsPerRow": 10}, **key) for _ in range(2))
+    other = api("POST", "/api/sessions", {**order, "seatsPerRow": 20}, **key)
+
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    assert (other.status, other.body["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
 def test_users_and_addresses_are_limited(api: Api) -> None:
     by_user, by_address = _hold(api, _scheduled(api), "A1"), api("GET", "/api/sessions")
     assert (by_user.headers["RateLimit-Policy"], by_user.headers["RateLimit-Remaining"]) == ("10;w=10", "9")
