@@ -7,6 +7,7 @@ database is every path's: it is imported here, in Lambda's init phase, which has
 from __future__ import annotations
 
 import warnings
+from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -366,8 +367,17 @@ def place_hold() -> PlaceHold:
     from chalicelib.application.live_holds import LimitHolds
 
     limit_holds = LimitHolds(live_holds(), reservations(), settings().max_live_holds)
-    limits = settings().hold_seconds, settings().max_seats_per_hold
-    return PlaceHold(sessions(), gated_rows(), limit_holds, reservations(), clock(), ids(), *limits)
+    return PlaceHold(
+        sessions(),
+        gated_rows(),
+        limit_holds,
+        reservations(),
+        clock(),
+        ids(),
+        hold_seconds=settings().hold_seconds,
+        max_seats=settings().max_seats_per_hold,
+        sales_end=timedelta(minutes=settings().sales_end_minutes),
+    )
 
 
 @cache

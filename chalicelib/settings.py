@@ -22,6 +22,9 @@ EMULATED_ACCOUNT = "000000000000"
 LOCAL_STAGES = ("local", "test")
 """On a laptop: with a secret that everybody knows, and webhooks on this machine."""
 
+A_DAY = 24 * 60
+"""In minutes."""
+
 MAX_LIVE_HOLDS = 10
 """As many are remembered of a user in a screening, in one item of one write unit."""
 
@@ -62,6 +65,8 @@ class Settings:
     hold_seconds: int
     max_seats_per_hold: int
     max_live_holds: int
+    sales_end_minutes: int
+    """Seats of a screening are held until so many minutes after its start; before it, where that is negative."""
     rate_limits: RateLimits
     id_secret: str
     redis_url: str
@@ -107,6 +112,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
         max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
         max_live_holds=_number(environment, "MAX_LIVE_HOLDS", default=2, least=1, most=MAX_LIVE_HOLDS),
+        sales_end_minutes=_number(environment, "SALES_END_MINUTES", default=0, least=-A_DAY, most=A_DAY),
         rate_limits=_rate_limits(environment, stage),
         id_secret=_id_secret(environment, stage),
         redis_url=environment.get("REDIS_URL", ""),

@@ -45,6 +45,7 @@ APP_SETTINGS = {
     "HoldSeconds": "HOLD_SECONDS",
     "MaxSeatsPerHold": "MAX_SEATS_PER_HOLD",
     "MaxLiveHolds": "MAX_LIVE_HOLDS",
+    "SalesEndMinutes": "SALES_END_MINUTES",
     "RateLimits": "RATE_LIMITS",
     "LogLevel": "LOG_LEVEL",
     "RedisUrl": "REDIS_URL",

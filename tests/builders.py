@@ -40,7 +40,8 @@ from .fakes import (
 NOW = datetime(2044, 2, 15, 18, 0, 0, 123_000, UTC)
 """Not in the past: once a minute an emulator deletes the items whose TTL has passed, in the middle of a test."""
 PAID_AT = NOW + timedelta(seconds=1)
-STARTS_AT = NOW + timedelta(hours=1)
+STARTS_AT = NOW + timedelta(days=400)
+"""Long after whatever a test makes of the clock."""
 HOLD_SECONDS = 30
 MAX_SEATS = 8
 MAX_LIVE_HOLDS = 2
@@ -163,6 +164,7 @@ class Cinema:
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
     charged_only: bool = False
+    sales_end: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
@@ -177,7 +179,15 @@ class Cinema:
     ) -> Reservation:
         limit_holds = LimitHolds(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
         place_hold = PlaceHold(
-            self.sessions, self.rows, limit_holds, self.reservations, self.clock, self.ids, HOLD_SECONDS, MAX_SEATS
+            self.sessions,
+            self.rows,
+            limit_holds,
+            self.reservations,
+            self.clock,
+            self.ids,
+            HOLD_SECONDS,
+            MAX_SEATS,
+            self.sales_end,
         )
         return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
 

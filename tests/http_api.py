@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 SCREENING = {
     "movieTitle": "Oppenheimer",
-    "startTime": "2024-02-15T19:00:00Z",
+    "startTime": "2034-02-15T19:00:00Z",
     "roomNumber": "A1",
     "totalSeats": 16,
     "ticketPrice": 25.00,

@@ -73,6 +73,9 @@ REFUSALS: dict[type[Exception], Refused] = {
     refusals.AlreadyPaid: Refused(409, "RESERVATION_ALREADY_PAID", _reservation),
     refusals.ReservationExpired: Refused(410, "RESERVATION_EXPIRED", _expired),
     refusals.ReservationCancelled: Refused(410, "RESERVATION_CANCELLED", _reservation),
+    refusals.SalesClosed: Refused(
+        410, "SALES_CLOSED", lambda e: {"sessionId": e.session_id, "closedAt": to_iso(e.closed_at)}
+    ),
     refusals.SessionCancelled: Refused(410, "SESSION_CANCELLED", lambda e: {"sessionId": e.session_id}),
     wire.UnnamedMediaType: Refused(415, "UNSUPPORTED_MEDIA_TYPE"),
     refusals.QueueNotFound: Refused(404, "QUEUE_NOT_FOUND", lambda e: {"queue": e.queue}),

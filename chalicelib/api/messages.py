@@ -100,6 +100,10 @@ MESSAGES: dict[str, dict[str, str]] = {
         ENGLISH: "The reservation was cancelled: its seats are free again.",
         PORTUGUESE: "A reserva foi cancelada: os assentos estão livres de novo.",
     },
+    "SALES_CLOSED": {
+        ENGLISH: "Seats of this session were sold until {closedAt}.",
+        PORTUGUESE: "Os assentos desta sessão foram vendidos até {closedAt}.",
+    },
     "SESSION_CANCELLED": {
         ENGLISH: "This session was cancelled. What was paid for it is returned.",
         PORTUGUESE: "Esta sessão foi cancelada. O que foi pago por ela será devolvido.",

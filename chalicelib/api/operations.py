@@ -77,12 +77,12 @@ class DocumentBody(wire.Answer):
 
 # The examples: one screening, one buyer and one reservation, through all operations.
 
-NOW = datetime(2024, 2, 10, 14, 30, tzinfo=UTC)
+NOW = datetime(2034, 2, 10, 14, 30, tzinfo=UTC)
 USER = "user-123"
 SESSION = Session(
     id="550e8400-e29b-41d4-a716-446655440000",
     movie_title="Oppenheimer",
-    starts_at=datetime(2024, 2, 15, 19, tzinfo=UTC),
+    starts_at=datetime(2034, 2, 15, 19, tzinfo=UTC),
     room="A1",
     total_seats=4,
     seats_per_row=10,
@@ -113,8 +113,8 @@ SEATS = SeatMap(
     ),
 )
 INVOICE = InvoiceLink(
-    "2024-000041",
-    "https://s3.us-east-1.amazonaws.com/cinema-prod-invoices-123456789012-us-east-1/invoices/2024/2024-000041.pdf"
+    "2034-000041",
+    "https://s3.us-east-1.amazonaws.com/cinema-prod-invoices-123456789012-us-east-1/invoices/2034/2034-000041.pdf"
     "?X-Amz-Signature=…",
     SALE.paid_at + timedelta(minutes=6),
 )
@@ -134,7 +134,7 @@ NUMBERS = SessionAnalytics(
     total_seats=SESSION.total_seats,
     as_of=NOW + timedelta(minutes=7),
     total=COUNTED,
-    by_day=((date(2024, 2, 10), COUNTED),),
+    by_day=((date(2034, 2, 10), COUNTED),),
     over_time=((NOW, COUNTED),),
 )
 WEBHOOK = "wh-qZ3mS0t8xX4v0n2bK1yYwA"
@@ -184,6 +184,7 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.ReservationExpired(PENDING.id, PENDING.expires_at),
     refusals.ReservationCancelled(PENDING.id),
     refusals.SessionCancelled(SESSION.id),
+    refusals.SalesClosed(SESSION.id, SESSION.starts_at),
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled(WEBHOOK),
@@ -306,6 +307,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.SeatsUnavailable,
             refusals.TooManyHolds,
             refusals.SessionCancelled,
+            refusals.SalesClosed,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,
             refusals.IdempotencyKeyReused,

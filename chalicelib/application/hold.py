@@ -20,6 +20,7 @@ from chalicelib.domain.refusals import (
     Refusal,
     ReservationCancelled,
     ReservationExpired,
+    SalesClosed,
     SeatsUnavailable,
     SessionCancelled,
     TooManyHolds,
@@ -49,10 +50,13 @@ class PlaceHold:
     ids: Ids
     hold_seconds: int
     max_seats: int
+    sales_end: timedelta = timedelta(0)
+    """How long after its start seats of a screening are held; before it, where that is negative."""
 
     def __call__(self, command: HoldSeats) -> Reservation:
-        """Raises SessionNotFound, SessionCancelled, SeatsNotFound, TooManySeats, SeatsUnavailable, TooManyHolds,
-        IdempotencyKeyReused; ReservationExpired and ReservationCancelled when what it asks for has ended since.
+        """Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
+        TooManyHolds, IdempotencyKeyReused; ReservationExpired and ReservationCancelled when what it asks for has ended
+        since.
         """
         reservation = self._drafted(command)
         try:
@@ -67,10 +71,12 @@ class PlaceHold:
         session = self.sessions.get(command.session_id)
         if session.cancelled_at:
             raise SessionCancelled(session.id)
+        now = self.clock()
+        if now >= session.starts_at + self.sales_end:
+            raise SalesClosed(session.id, session.starts_at + self.sales_end)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.max_seats:
             raise TooManySeats(asked=len(seats), limit=self.max_seats)
-        now = self.clock()
         return Reservation(
             id=self.ids.reservation(command.user_id, command.idempotency_key),
             session_id=session.id,

@@ -135,6 +135,14 @@ class PaymentReturned(Refusal):
     transaction_id: str
 
 
+@dataclass(eq=False)
+class SalesClosed(Refusal):
+    """The screening has begun, or is about to: its seats were sold until `closed_at`."""
+
+    session_id: str
+    closed_at: datetime
+
+
 # Payments that bought nothing. A dataclass takes only what is annotated for a field.
 
 

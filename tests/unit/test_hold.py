@@ -10,6 +10,7 @@ from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     ReservationCancelled,
     ReservationExpired,
+    SalesClosed,
     SeatsNotFound,
     SeatsUnavailable,
     SessionNotFound,
@@ -52,6 +53,21 @@ def test_the_same_request_without_a_key_is_another_request(cinema: Cinema) -> No
 
 
 # Refusals.
+
+
+@pytest.mark.parametrize("minutes", [0, 15, -15])
+def test_a_screening_that_has_begun_is_not_sold_any_more(cinema: Cinema, minutes: int) -> None:
+    cinema.sales_end = timedelta(minutes=minutes)
+    closed_at = cinema.session.starts_at + cinema.sales_end
+    cinema.clock.now = closed_at - timedelta(milliseconds=1)
+    in_time = cinema.hold("A1", user="ana")
+    cinema.clock.now = closed_at
+
+    with pytest.raises(SalesClosed) as refused:
+        cinema.hold("A2", user="bia")
+
+    assert (refused.value.session_id, refused.value.closed_at) == (cinema.session.id, closed_at)
+    assert cinema.confirm(in_time.id).state is State.CONFIRMED, "a promise is kept"
 
 
 def test_an_unknown_screening_is_refused(cinema: Cinema) -> None:

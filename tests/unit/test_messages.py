@@ -37,6 +37,7 @@ EXAMPLES: list[Exception] = [
     refusals.NothingToPay("res-1"),
     refusals.TransactionMissing("res-1"),
     refusals.SessionCancelled("s-1"),
+    refusals.SalesClosed("s-1", NOW),
     refusals.PaymentForCancelledSession("s-1", "res-1", "tx-1"),
     refusals.SeatsNotFound(("A1", "C9")),
     refusals.QueueNotFound("letters"),
