@@ -12,6 +12,10 @@ Record = Mapping[str, Any]
 BatchAnswer = dict[str, list[dict[str, str]]]
 
 
+class NothingRelayed(Exception):
+    """The whole batch comes again. Said as loudly as can be: an emulator's streams hear of nothing else."""
+
+
 class Redelivery(Protocol):
     """What becomes of a message that could not be handled."""
 
@@ -55,6 +59,7 @@ def each_change(
     """Stream records, relayed together. They keep their order: from the first failure on, they come again.
 
     For hours, if need be: an outage costs time only. A record that no time mends is put aside, and the others go on.
+    Raises NothingRelayed where there is no progress to report.
     """
     messages: list[Outgoing] = []
     origins: list[int] = []
@@ -69,7 +74,10 @@ def each_change(
             break
         messages += relayed
         origins += [position] * len(relayed)
-    failed |= {origins[unsent] for unsent in send(messages)}
+    unsent = send(messages)
+    failed |= {origins[position] for position in unsent}
+    if failed and len(unsent) == len(messages):
+        raise NothingRelayed(f"not one message of {len(records)} records left: all of them come again")
     return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
 
 

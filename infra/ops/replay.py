@@ -5,9 +5,12 @@ events            audit log ──► one consumer's queue
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 from chalicelib.application.relay import ROUTES
@@ -32,7 +35,6 @@ NOTHING_THERE = "There are no stream failures to replay."
 Progress = Callable[[str], None]
 Relay = Callable[[Mapping[str, Any]], list[Outgoing]]
 Send = Callable[[Sequence[Outgoing]], set[int]]
-EachChange = Callable[[Sequence[Mapping[str, Any]], Relay, Send, "LeftHere"], dict[str, list[dict[str, str]]]]
 
 
 # Stream failures
@@ -114,24 +116,25 @@ class Replay:
 
     connection: Connection
     failures: StreamFailures
-    relays: "Mapping[str, Relay]"
+    relays: Mapping[str, Relay]
     """By the name of the table whose stream they read."""
-    send: "Send"
-    each_change: "EachChange"
+    send: Send
+    batches: ModuleType
+    """chalicelib.api.batches, imported where its logs go to stderr."""
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
         os.environ.setdefault("ID_SECRET", "unused: a relay derives no id")
         bootstrap = application_of(connection)
-        from chalicelib.api.batches import each_change
-
+        with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
+            from chalicelib.api import batches
         prefix = bootstrap.settings().table_prefix
         relays = {
             f"{prefix}-rows": bootstrap.relay_row(),
             f"{prefix}-reservations": bootstrap.relay_reservation(),
             f"{prefix}-payments": bootstrap.relay_payment(),
         }
-        return cls(connection, failures, relays, bootstrap.send(), each_change)
+        return cls(connection, failures, relays, bootstrap.send(), batches)
 
     def __call__(self, key: str) -> Outcome:
         try:
@@ -147,20 +150,27 @@ class Replay:
             self.failures.delete(key)
         return outcome
 
-    def _replayed(self, records: Sequence[Mapping[str, Any]], outcome: Outcome, relay: "Relay") -> Outcome:
+    def _replayed(self, records: Sequence[Mapping[str, Any]], outcome: Outcome, relay: Relay) -> Outcome:
         left = LeftHere()
         for start in range(0, len(records), RELAYED_TOGETHER):
             some = records[start : start + RELAYED_TOGETHER]
-            answer = self.each_change(some, relay, self.send, left)["batchItemFailures"]
-            if answer:
-                numbers = [record["dynamodb"]["SequenceNumber"] for record in some]
-                handled = start + numbers.index(answer[0]["itemIdentifier"]) - len(left.reasons)
+            handled = self._handled(some, relay, left)
+            if handled < len(some):
                 why = "a service did not answer, which is logged: run it again once it does"
-                return replace(outcome, replayed=max(handled, 0), outcome=why)
+                return replace(outcome, replayed=max(start + handled - len(left.reasons), 0), outcome=why)
         replayed = len(records) - len(left.reasons)
         if left.reasons:
             return replace(outcome, replayed=replayed, outcome=f"its relay failed again: {left.reasons[0]}")
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
+
+    def _handled(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: LeftHere) -> int:
+        """How many, before one that met an outage."""
+        try:
+            failed = self.batches.each_change(records, relay, self.send, left)["batchItemFailures"]
+        except self.batches.NothingRelayed:
+            return 0
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        return numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
 
 
 # Events

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api.batches import each_change, each_message
+from chalicelib.api.batches import NothingRelayed, each_change, each_message
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -241,6 +241,29 @@ def test_a_record_that_can_not_be_put_aside_is_not_passed_over() -> None:
     broken = Aside(broken=True)
 
     assert each_change(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
+
+
+def relay_nothing(record: Any) -> list[Outgoing]:
+    refuse_bad(record)
+    return []
+
+
+def nobody_takes(messages: Sequence[Outgoing]) -> set[int]:
+    return set(range(len(messages)))
+
+
+@pytest.mark.parametrize(
+    ("records", "relay"),
+    [
+        ([*changes(3)], relay_two),
+        ([*changes(3, ValueError("no"))], relay_nothing),
+    ],
+    ids=["no queue takes a message", "one fails after others that tell nothing"],
+)
+def test_where_nothing_left_the_whole_batch_fails_aloud(records: Any, relay: Any) -> None:
+    """There is no progress to report, and nothing is sent twice by trying all of it again."""
+    with pytest.raises(NothingRelayed):
+        each_change(records, relay, nobody_takes, Aside())
 
 
 @pytest.mark.parametrize(("unsent", "again"), [({5}, "3"), ({2, 5}, "2"), ({0}, "1")])
