@@ -373,8 +373,8 @@ def test_stream_failures_are_told_by_the_status_and_the_doctor(
     assert "stream failures: 1 not relayed" in capsys.readouterr().out
 
 
-def test_a_stage_without_a_bucket_is_told_to_be_deployed(data_stack: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "stream-failures", "--stage", "nowhere"]) == REFUSED
+def test_a_stage_without_a_bucket_is_told_to_be_deployed(emulator: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "stream-failures", "--stage", "nowhere", "--endpoint", emulator]) == REFUSED
     assert "no bucket of stream failures" in capsys.readouterr().err
 
 
