@@ -30,6 +30,7 @@ PREFIX = bootstrap.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
+app.register_middleware(answers.safely, "http")
 app.register_middleware(answers.in_contract_form, "http")
 
 # HTTP: see the routes in each module.

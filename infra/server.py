@@ -219,7 +219,10 @@ class Handler(ChaliceRequestHandler):
 
     def _send_http_response(self, code: int, headers: Mapping[str, Any], body: str | bytes | None) -> None:
         payload = body.encode() if isinstance(body, str) else body or b""
-        fields = {"content-type": ("Content-Type", "application/json")}
+        fields = {
+            "content-type": ("Content-Type", "application/json"),
+            "x-content-type-options": ("X-Content-Type-Options", "nosniff"),
+        }
         fields |= {name.lower(): (name, value) for name, value in headers.items()}
         fields.pop("content-length", None)
         self.send_response(code)

@@ -20,6 +20,10 @@ log = Logger(service="cinema-tickets", location=None)
 
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
+SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
+ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year. On a laptop there is no HTTPS; what other names there are below a cinema's domain is not ours to say."""
+
 Facts = dict[str, Any]
 
 
@@ -152,6 +156,13 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
         refused = CHALICE_CODES.get(response.body["Code"], CHALICE_CODES["InternalServerError"])
         allowed = {"Allow": str(response.headers["Allow"])} if "Allow" in response.headers else {}
         return _error(refused, {}, {"method": request.method}, request, allowed)
+    return response
+
+
+def safely(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: an answer is what it says it is, whatever it looks like; and once seen by HTTPS, only by HTTPS."""
+    response = get_response(request)
+    response.headers.update(SNIFF_NOTHING if bootstrap.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
 
 

@@ -50,7 +50,7 @@ CONTENT_SECURITY = {
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
-SAFETY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+SAFETY = {"Referrer-Policy": "no-referrer"}
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

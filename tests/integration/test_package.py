@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chalicelib.api.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
 from chalicelib.api.messages import ENGLISH, MESSAGES
 from chalicelib.api.methods import METHODS
 from chalicelib.application.relay import ROUTES
@@ -210,9 +211,12 @@ def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Templat
         body = json.loads(response["responseTemplates"]["application/json"])
         assert body["error"] == body["error"].upper(), name
         assert body["message"] == MESSAGES.get(body["error"], {}).get(ENGLISH, body["message"]).format_map(body), name
+        headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
+        safe = {name: f"'{value}'" for name, value in (SNIFF_NOTHING | ONLY_BY_HTTPS).items()}
+        assert headers == headers | safe, name
     assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
     assert responses["REQUEST_TOO_LARGE"]["statusCode"] == "413"
-    assert responses["THROTTLED"]["responseParameters"] == {"gatewayresponse.header.Retry-After": "'1'"}
+    assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
     assert "requestId" in responses["DEFAULT_5XX"]["responseTemplates"]["application/json"]
 
 
