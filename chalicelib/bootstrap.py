@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from datetime import timedelta
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import settings as configuration
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         CheckReadiness,
         ListPurchases,
         ListSessions,
+        ShareReadiness,
         ShowReservation,
         ShowSeats,
         ShowSession,
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from chalicelib.infrastructure.stripe_gateway import StripeGateway
 
     Record = Mapping[str, Any]
+
+_one_at_a_time = Lock()
 
 
 @cache
@@ -493,6 +497,18 @@ def check_readiness() -> CheckReadiness:
     if settings().payments_url:
         asked.append(probes.payments(http_gateway(), breaker_board()))
     return CheckReadiness(asked)
+
+
+def readiness() -> ShareReadiness:
+    with _one_at_a_time:  # a crowd may be the first to ask
+        return _readiness()
+
+
+@cache
+def _readiness() -> ShareReadiness:
+    from chalicelib.application.queries import ShareReadiness
+
+    return ShareReadiness(check_readiness(), clock())
 
 
 # The operator's board.

@@ -1,11 +1,16 @@
 """An HTTP client that speaks the contract's requests, and the screening that tests book."""
 
 import json
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
+
+READY_SECONDS = 30
+"""A deadline: an answer is shared for one second."""
 
 SCREENING = {
     "movieTitle": "Oppenheimer",
@@ -67,6 +72,15 @@ class Api:
         """By a payment of its own: one can buy only one sale."""
         payment = {"paymentMethod": "credit_card", "transactionId": transaction or f"tx-of-{reservation_id}"[:100]}
         return self.post(f"/api/reservations/{reservation_id}/confirm", payment)
+
+    def ready(self) -> Answer:
+        """What /ready says of now, and not of up to a second ago."""
+        asked, deadline = datetime.now(UTC), time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            answer = self.get("/ready")
+            if answer.status not in (200, 503) or datetime.fromisoformat(answer.body["checkedAt"]) >= asked:
+                return answer
+        raise TimeoutError("/ready gives an old answer")
 
     def seats(self, session_id: str) -> dict[str, Any]:
         """Status by seat number."""

@@ -19,5 +19,5 @@ def health(request: Request) -> Response:
 @routes.route("/ready", methods=["GET"])
 @answered(routes)
 def ready(request: Request) -> Response:
-    readiness = health_wire.readiness(bootstrap.check_readiness()())
+    readiness = health_wire.readiness(bootstrap.readiness()())
     return ok(readiness, status=200 if readiness.status == "ready" else 503)

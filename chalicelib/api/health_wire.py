@@ -1,15 +1,17 @@
 """Health and readiness on the wire: names and shapes, and nothing else knows them."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from chalicelib.domain.ports import DependencyState
 
-from .wire import Answer
+from .wire import Answer, Moment, moment
 
-Readiness = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "unavailable"]})]
+if TYPE_CHECKING:
+    from chalicelib.application.queries import Readiness
+
+ReadyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "unavailable"]})]
 DependencyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["up", "down"]})]
 
 
@@ -28,13 +30,15 @@ class DependencyBody(Answer):
 
 
 class ReadinessBody(Answer):
-    status: Readiness
+    status: ReadyStatus
+    checked_at: Moment
     dependencies: list[DependencyBody]
 
 
-def readiness(states: Sequence[DependencyState]) -> ReadinessBody:
-    ready = all(state.up for state in states if state.required)
-    return ReadinessBody("ready" if ready else "unavailable", [dependency(state) for state in states])
+def readiness(found: "Readiness") -> ReadinessBody:
+    ready = all(state.up for state in found.states if state.required)
+    states = [dependency(state) for state in found.states]
+    return ReadinessBody("ready" if ready else "unavailable", moment(found.checked_at), states)
 
 
 def dependency(state: DependencyState) -> DependencyBody:

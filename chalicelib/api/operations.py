@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from chalicelib.application.analytics import SessionAnalytics
 from chalicelib.application.operations import Board
-from chalicelib.application.queries import SeatMap, SeatView
+from chalicelib.application.queries import Readiness, SeatMap, SeatView
 from chalicelib.domain import refusals
 from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.events import Event, EventType
@@ -450,9 +450,10 @@ OPERATIONS: Mapping[str, Operation] = {
         SERVICE,
         "Each dependency, with its state and latency",
         says="503 only when one is down that bookings need. `breaker` is the state of its circuit breaker, and `trips` "
-        "how often it has opened: Redis's in the process that answers; of others, as their functions said last.",
-        gives=health_wire.readiness(DEPENDENCIES),
-        also={503: health_wire.readiness(IMPOSSIBLE)},
+        "how often it has opened: Redis's in the process that answers; of others, as their functions said last. "
+        "Whoever asks within a second gets the same answer; `checkedAt` is when it was found out.",
+        gives=health_wire.readiness(Readiness(DEPENDENCIES, NOW)),
+        also={503: health_wire.readiness(Readiness(IMPOSSIBLE, NOW))},
         asks_the_database=False,
     ),
     "GET /openapi.json": Operation(

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
 
 from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import ReservationNotFound, SessionCancelled
@@ -104,3 +105,38 @@ class CheckReadiness:
         """Asks all at the same time: it takes as long as the slowest does."""
         with ThreadPoolExecutor(len(self.probes)) as threads:
             return tuple(threads.map(lambda probe: probe(), self.probes))
+
+
+FRESH = timedelta(seconds=1)
+"""How long an answer of /ready is shared: whoever asks it, however often, each dependency is asked once in this time by
+each process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """`checked_at` is when the dependencies were asked."""
+
+    states: tuple[DependencyState, ...]
+    checked_at: datetime
+
+
+@dataclass(frozen=True)
+class ShareReadiness:
+    """The same answer again while it is fresh, and for all who ask while it is being found out. Safe in threads."""
+
+    check: CheckReadiness
+    clock: Clock
+    lock: Lock = field(default_factory=Lock)
+    kept: list[tuple[datetime, Readiness]] = field(default_factory=list)
+    """The last one, with the moment when it was there: a check may take longer than its answer is fresh."""
+
+    def __call__(self) -> Readiness:
+        with self.lock:
+            if self.kept:
+                since, known = self.kept[0]
+                if abs(self.clock() - since) < FRESH:
+                    return known
+            began = self.clock()
+            found = Readiness(self.check(), began)
+            self.kept[:] = [(self.clock(), found)]
+            return found

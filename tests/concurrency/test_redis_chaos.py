@@ -63,7 +63,7 @@ class Stage:
 
 
 def breaker(api: Api) -> str:
-    states = {each["name"]: each for each in api.get("/ready").body["dependencies"]}
+    states = {each["name"]: each for each in api.ready().body["dependencies"]}
     return str(states["redis"]["breaker"])
 
 

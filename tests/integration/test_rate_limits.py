@@ -52,7 +52,7 @@ def with_redis_all_the_time(instances: list[Api], play: Callable[[], T]) -> T:
     """What it came to in a try in which no instance missed Redis: on a busy machine 50 ms may be too short."""
 
     def trips() -> list[int]:
-        states = [state for instance in instances for state in instance.get("/ready").body["dependencies"]]
+        states = [state for instance in instances for state in instance.ready().body["dependencies"]]
         return [state["trips"] for state in states if state["name"] == "redis" and state["breaker"] == "closed"]
 
     for _ in range(TRIES):

@@ -1,7 +1,10 @@
 """GET /ready: every dependency with its state, and the breakers of other processes."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from chalicelib.domain.mail import MailUnavailable
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, State
 from chalicelib.infrastructure.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.ses import GuardedMail
+from infra.serving import served
 from tests.conftest import ApiServers
 from tests.http_api import Api
 from tests.wire import Wire
@@ -20,7 +24,7 @@ NOBODY = "http://127.0.0.1:9"
 
 
 def dependency(api: Api, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in api.get("/ready").body["dependencies"] if one["name"] == name)
+    found: dict[str, Any] = next(one for one in api.ready().body["dependencies"] if one["name"] == name)
     return found
 
 
@@ -69,7 +73,7 @@ def test_a_breaker_that_opens_in_a_consumer_is_seen_by_who_asks_an_api_process(
 
 def test_letters_and_refunds_that_nobody_takes_are_told_and_bookings_go_on(api_servers: ApiServers) -> None:
     api = Api(api_servers(1, AWS_ENDPOINT_URL_SES=NOBODY, PAYMENTS_URL=NOBODY)[0])
-    ready = api.get("/ready")
+    ready = api.ready()
 
     assert (ready.status, ready.body["status"]) == (200, "ready")
     down = {one["name"]: one["reason"] for one in ready.body["dependencies"] if one["state"] == "down"}
@@ -83,8 +87,40 @@ def test_where_no_gateway_is_set_up_none_is_named(api_servers: ApiServers) -> No
 
 
 def test_it_costs_one_call_for_each_sign_of_life_and_one_for_each_breaker(wired_api: Api, wire: Wire) -> None:
-    wired_api.get("/ready")
+    wired_api.ready()
     with wire.counting() as calls:
-        assert wired_api.get("/ready").status == 200
+        assert wired_api.ready().status == 200
 
     assert Counter(call.operation for call in calls) == {"GetItem": 1 + 2, "GetQueueUrl": 1, "GetSendQuota": 1}
+
+
+@pytest.fixture
+def counted_gateway() -> Iterator[tuple[str, list[str]]]:
+    """A payment gateway's URL, and what it is asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url, asked
+
+
+def test_a_crowd_of_strangers_is_one_call_a_second_to_the_payment_gateway(
+    api_servers: ApiServers, counted_gateway: tuple[str, list[str]]
+) -> None:
+    url, asked = counted_gateway
+    api = Api(api_servers(1, PAYMENTS_URL=url)[0])
+    started = time.monotonic()
+    with ThreadPoolExecutor(25) as crowd:
+        statuses = set(crowd.map(lambda _: api.get("/ready").status, range(100)))
+
+    assert statuses == {200}
+    assert 1 <= len(asked) <= 1 + (time.monotonic() - started)

@@ -1,14 +1,19 @@
 """What is shown."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
+from threading import Semaphore
 
 import pytest
 
-from chalicelib.application.queries import CheckReadiness, SeatView, ShowSeats
+from chalicelib.application.queries import CheckReadiness, SeatView, ShareReadiness, ShowSeats
 from chalicelib.domain.ports import DependencyState
 from chalicelib.domain.refusals import ReservationNotFound, SessionNotFound
 from chalicelib.domain.reservations import State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
+from tests.fakes import MovableClock
 
 
 @pytest.fixture
@@ -89,3 +94,63 @@ def test_readiness_asks_every_dependency_though_one_is_down() -> None:
     states = [DependencyState("one", True, False, 1.0, "Timeout"), DependencyState("two", False, True, 2.0)]
 
     assert CheckReadiness([lambda: states[0], lambda: states[1]])() == tuple(states)
+
+
+@dataclass
+class CountingProbe:
+    """The payment gateway, say: it takes until all who are to ask at once have come."""
+
+    asked: int = 0
+    wait: Callable[[], object] = lambda: None
+
+    def __call__(self) -> DependencyState:
+        self.asked += 1
+        self.wait()
+        return DependencyState("payments", False, True, 1.0)
+
+
+def test_who_asks_whether_we_are_ready_within_a_second_gets_the_same_answer() -> None:
+    gateway, clock = CountingProbe(), MovableClock(NOW)
+    ready = ShareReadiness(CheckReadiness([gateway]), clock)
+
+    first = [ready() for _ in range(100)]
+    clock.forward(milliseconds=999)
+    first.append(ready())
+
+    assert gateway.asked == 1
+    assert {answer.checked_at for answer in first} == {NOW}
+    clock.forward(milliseconds=1)
+    assert ready().checked_at == clock()
+    assert gateway.asked == 2
+
+
+def test_a_hundred_at_once_ask_each_dependency_once_however_long_it_takes() -> None:
+    clock, here = MovableClock(NOW), Semaphore(0)
+
+    def hang() -> None:
+        for _ in range(100):
+            here.acquire()
+        clock.forward(seconds=5)
+
+    gateway = CountingProbe(wait=hang)
+    ready = ShareReadiness(CheckReadiness([gateway]), clock)
+
+    def ask(_: int) -> object:
+        here.release()
+        return ready()
+
+    with ThreadPoolExecutor(100) as threads:
+        answers = set(threads.map(ask, range(100)))
+
+    assert gateway.asked == 1
+    assert len(answers) == 1
+
+
+def test_a_clock_that_goes_back_keeps_no_old_answer() -> None:
+    gateway, clock = CountingProbe(), MovableClock(NOW)
+    ready = ShareReadiness(CheckReadiness([gateway]), clock)
+    ready()
+    clock.forward(seconds=-60)
+    ready()
+
+    assert gateway.asked == 2
