@@ -30,7 +30,7 @@ MAX_LIVE_HOLDS = 10
 
 RATE_LIMITS = """
     *=100/10s per address,
-    hold_seats=10/10s per user, hold_seats=60/10s per address,
+    hold_seats=10/10s per user, hold_seats=60/30s per address,
     confirm_reservation=30/10s per address, cancel_reservation=30/10s per address,
     show_seats=300/10s per address, show_asset=300/10s per address,
     list_purchases=20/10s per user, list_purchases=60/10s per address,
@@ -38,9 +38,13 @@ RATE_LIMITS = """
 """
 """By the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
 
-A person who is after a seat in a rush clicks every second or two, so that ten at once and one a second are never felt.
-An address is a family, an office or a street behind one NAT: six people holding as fast as one may, thirty who look at
-the seats each second. A script wants hundreds.
+A user is somebody who has signed in: as long as nobody can, only addresses are counted. A person who is after a seat in
+a rush clicks every second or two, so that ten at once and one a second are never felt. An address is a family, an
+office or a street behind one NAT: thirty who look at the seats each second. A script wants hundreds.
+
+A hold counts as many as it has seats: 60 at once, two a second after that. So an address that never stops keeps
+2 x HOLD_SECONDS seats from the others, 60 with holds of 30 s; and 120 at the very worst moment, half a minute after it
+began. Nothing gives quota back: neither giving seats back nor letting them lapse. With longer holds choose less.
 """
 
 LOCAL_RATE_LIMITS = "*=off per address"

@@ -176,6 +176,7 @@ class Cinema:
         key: str | None = None,
         session_id: str = "",
         contact: Contact | None = None,
+        source: str = "",
     ) -> Reservation:
         limit_holds = LimitHolds(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
         place_hold = PlaceHold(
@@ -189,7 +190,7 @@ class Cinema:
             MAX_SEATS,
             self.sales_end,
         )
-        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact))
+        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact, source))
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
         confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids, self.charged_only)

@@ -254,12 +254,12 @@ class FakeReservations:
 
 @dataclass
 class FakeLiveHolds:
-    """`counted` is what counts for each user and screening, newest first."""
+    """`counted` is what counts for each holder and screening, newest first."""
 
     counted: dict[tuple[str, str], list[Hold]] = field(default_factory=lambda: defaultdict(list))
 
-    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
-        holds = self.counted[user_id, hold.session_id]
+    def count(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        holds = self.counted[holder, hold.session_id]
         place = instead_of.age if instead_of else limit - 1
         standing = holds[place] if place < len(holds) else None
         if any(counted == _counted(hold, counted.age) for counted in self._counted(holds)):

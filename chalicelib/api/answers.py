@@ -120,7 +120,7 @@ def answered(blueprint: Blueprint) -> Callable[[View], View]:
             started = perf_counter()
             standing: dict[str, str] = {}
             try:
-                standing = limits.take(view.__name__, request, path)
+                standing = limits.take(view.__name__, request)
                 wire.check_path(path)
                 response = view(request, **path)
             except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's

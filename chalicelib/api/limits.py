@@ -1,6 +1,6 @@
 """Rate limits of the routes: who asks, how often they may, and what the answer's headers say about it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 from chalice.app import Chalice, Request
@@ -10,22 +10,23 @@ from chalicelib.domain.rate_limits import Asker, Quota, RateLimits, Standing
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
-from .wire import LARGEST_BODY_BYTES
+from .wire import LARGEST_BODY_BYTES, source_of
 
 NEVER_LIMITED = {"health", "ready"}
 """Who asks these is a load balancer or an operator, and wants to know most when most is going on."""
 
-NETWORK_BITS = 64
-"""One customer's part of an IPv6 address: they choose the rest as they like."""
+HOLDS = "hold_seats"
+"""Weighs as many requests as it has seats: what one address may keep from all others is so many seats, however they are
+asked for."""
 
 
-class WhoAsks(msgspec.Struct, rename="camel"):
-    user_id: str = ""
+class Wanted(msgspec.Struct, rename="camel"):
+    seat_numbers: list[msgspec.Raw]
 
 
-def take(route: str, request: Request, path: Mapping[str, str]) -> dict[str, str]:
+def take(route: str, request: Request) -> dict[str, str]:
     """The headers for the answer; none where no limit applies. Raises RateLimited. Asks Redis once at most."""
-    quotas = dict(_quotas(route, request, path))
+    quotas = dict(_quotas(route, request))
     if not quotas:
         return {}
     verdict = bootstrap.rate_limiter().take(quotas, bootstrap.clock()())
@@ -58,38 +59,31 @@ def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
         )
 
 
-def _quotas(route: str, request: Request, path: Mapping[str, str]) -> Iterator[tuple[str, Quota]]:
+def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
     limits = bootstrap.settings().rate_limits
     if route in NEVER_LIMITED:
         return
     of_user, of_address = limits.of(Asker.USER, route), limits.of(Asker.ADDRESS, route)
-    if of_user and (user := _user(request, path)):
+    if of_user and (user := _known_user(request)):
         yield f"{route}:user:{user}", of_user
-    if of_address and (address := _address(request)):
-        yield f"{route}:address:{address}", of_address
+    if of_address and (address := source_of(request.context)):
+        yield f"{route}:address:{address}", of_address.weighing(_seats(request)) if route == HOLDS else of_address
 
 
-def _user(request: Request, path: Mapping[str, str]) -> str:
-    """Who the request says it is; nobody where it does not say so, or is not to be understood: the view will tell."""
-    if "user_id" in path:
-        return path["user_id"]
+def _known_user(request: Request) -> str:
+    """Who asks, once that has been verified; nobody as long as nobody can sign in.
+
+    What a body or a path says is a claim: counted for whom it names, it would lock a stranger out.
+    """
+    return ""
+
+
+def _seats(request: Request) -> int:
+    """How many it asks for; 1 where it is not to be understood: the view will tell."""
     body = request.raw_body
     if not body or len(body) > LARGEST_BODY_BYTES:
-        return ""
+        return 1
     try:
-        return msgspec.json.decode(body, type=WhoAsks).user_id
+        return len(msgspec.json.decode(body, type=Wanted).seat_numbers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
-
-
-def _address(request: Request) -> str:
-    """Who is at the other end of API Gateway's connection. A header that says otherwise is the client's own words."""
-    address = str(request.context.get("identity", {}).get("sourceIp", ""))
-    if ":" not in address:
-        return address
-    import ipaddress  # few come by IPv6
-
-    try:
-        return str(ipaddress.IPv6Network((address.partition("%")[0], NETWORK_BITS), strict=False))
-    except ValueError:
-        return address
+        return 1

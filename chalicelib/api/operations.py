@@ -295,7 +295,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/reservations": Operation(
         RESERVATIONS,
         "Hold seats for 30 seconds, all of them or none",
-        says="To the address, if there is one, letters about the hold and its payment are sent.",
+        says="To the address, if there is one, letters about the hold and its payment are sent. A hold counts as many "
+        "requests as it has seats.",
         headers=(IDEMPOTENCY_KEY,),
         takes=schemas.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
         gives=schemas.held(PENDING),

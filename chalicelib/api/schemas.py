@@ -26,7 +26,7 @@ from chalicelib.domain.sessions import SEAT_PATTERN, Session
 from chalicelib.domain.times import whole_ms
 
 from .messages import language
-from .wire import Answer, MalformedRequest, Moment, Money, SessionId, body_of, moment, moment_if_any, money
+from .wire import Answer, MalformedRequest, Moment, Money, SessionId, body_of, moment, moment_if_any, money, source_of
 
 LONGEST_KEY_CHARACTERS = 255
 
@@ -90,7 +90,8 @@ def schedule_session(request: Request) -> ScheduleSession:
 def hold_seats(request: Request) -> HoldSeats:
     body = body_of(request, HoldRequest)
     key, contact = _idempotency_key(request), _contact(request, body.email)
-    return HoldSeats(body.session_id, body.user_id, tuple(body.seat_numbers), key, contact)
+    seats, source = tuple(body.seat_numbers), source_of(request.context)
+    return HoldSeats(body.session_id, body.user_id, seats, key, contact, source)
 
 
 def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:

@@ -23,6 +23,9 @@ _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 MOST_EXACT = 2**53
 """Up to here each whole number is a float of its own."""
 
+NETWORK_BITS = 64
+"""One customer's part of an IPv6 address: they choose the rest as they like."""
+
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
@@ -134,6 +137,22 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
         for name, each in value.items():
             yield where, name
             yield from _texts(each, f"{where}.{name}")
+
+
+def source_of(context: Mapping[str, Any]) -> str:
+    """The network at the other end of API Gateway's connection, by the request's context; empty if that is not known.
+
+    A header that says otherwise is the client's own words.
+    """
+    address = str(context.get("identity", {}).get("sourceIp", ""))
+    if ":" not in address:
+        return address
+    import ipaddress  # few come by IPv6
+
+    try:
+        return str(ipaddress.IPv6Network((address.partition("%")[0], NETWORK_BITS), strict=False))
+    except ValueError:
+        return address
 
 
 def page_wanted(request: Request) -> tuple[int, str | None]:

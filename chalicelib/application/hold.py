@@ -38,6 +38,8 @@ class HoldSeats:
     seat_numbers: tuple[str, ...]
     idempotency_key: str | None = None
     contact: Contact | None = None
+    source: str = ""
+    """The network that it comes from, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class PlaceHold:
             created_at=now,
             expires_at=now + timedelta(seconds=self.hold_seconds),
             contact=command.contact,
+            source=command.source,
         )
 
     def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:

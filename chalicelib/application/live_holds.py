@@ -9,6 +9,9 @@
     TooManyHolds
 
 Looking only when there is no room is what makes it cheap: confirming and cancelling write nothing for it.
+
+Whoever asks may name anybody as the user. So holds are counted for a user and the network they were asked from
+together: a stranger who holds in somebody's name uses up their own count of that name, not the count of who bears it.
 """
 
 from collections.abc import Sequence
@@ -39,7 +42,7 @@ class LimitHolds:
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.live_holds.count(reservation.user_id, hold, self.limit, now, ended)
+                return self.live_holds.count(_holder(reservation), hold, self.limit, now, ended)
             except LimitReached as reached:
                 ended = self._ended_among(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")
@@ -67,3 +70,7 @@ class LimitHolds:
             return False
         stored = self.reservations.find(hold.reservation_id)
         return stored is None or (stored.state is State.PENDING and stored.expires_at == hold.expires_at)
+
+
+def _holder(reservation: Reservation) -> str:
+    return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id

@@ -180,9 +180,10 @@ class Reservations(Protocol):
 
 
 class LiveHolds(Protocol):
-    """Which holds of a user count against the limit in a screening. Knows when they lapse, not how they ended."""
+    """Which holds of a holder count against the limit in a screening: a user, as asked for from one network. Knows when
+    they lapse, not how they ended."""
 
-    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def count(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         """Counts this very hold; once, however often it is asked. Raises LimitReached.
 
         There must be room: fewer than `limit` that have not lapsed, or the one that it is to be counted `instead_of`,

@@ -11,7 +11,7 @@ So a quota of 10 in 20 s admits 10 at once, one more every 2 s after that, and n
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MICROSECONDS = 1_000_000
@@ -33,20 +33,34 @@ class Asker(StrEnum):
     """Who is counted."""
 
     USER = "user"
+    """Of whom it is known who they are: what a request says of itself counts for nobody, or anybody could use up a
+    stranger's quota."""
     ADDRESS = "address"
+    CONNECTION = "connection"
+    """A WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`requests` at once, and as many again in each `seconds`, evenly spread."""
+    """`requests` at once, and as many again in each `seconds`, evenly spread. One request counts as its `weight`."""
 
     requests: int
     seconds: int
+    weight: int = 1
+
+    def weighing(self, weight: int) -> "Quota":
+        """For a request that is worth several. One that is worth more than the whole quota takes all of it."""
+        return replace(self, weight=min(max(weight, 1), self.requests))
 
     @property
     def interval_us(self) -> int:
         """Rounded up, so that no rounding admits more."""
         return -(-self.seconds * MICROSECONDS // self.requests)
+
+    @property
+    def taken_us(self) -> int:
+        """By this request."""
+        return self.interval_us * self.weight
 
     @property
     def window_us(self) -> int:
@@ -62,7 +76,7 @@ class Quota:
         return max(known_us, now_us)
 
     def admits(self, due_us: int, now_us: int) -> bool:
-        return due_us + self.interval_us <= now_us + self.window_us
+        return due_us + self.taken_us <= now_us + self.window_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +98,8 @@ class Standing:
 
     @property
     def next_in_seconds(self) -> int:
-        """When one more would be admitted; rounded up, 0 for at once."""
-        return max(0, -(-(self.used_us + self.quota.interval_us - self.quota.window_us) // MICROSECONDS))
+        """When one more of this weight would be admitted; rounded up, 0 for at once."""
+        return max(0, -(-(self.used_us + self.quota.taken_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)

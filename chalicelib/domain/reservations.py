@@ -68,6 +68,8 @@ class Reservation:
     """When what was paid for it went back: its screening was cancelled. It stays confirmed, and in the history."""
     ended_at: datetime | None = None
     """When it was cancelled, or found to have expired."""
+    source: str = field(default="", compare=False)
+    """The network that asked for it, while it is being made: it is not remembered."""
 
     @property
     def is_free(self) -> bool:

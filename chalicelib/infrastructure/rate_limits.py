@@ -25,12 +25,12 @@ MOST_REMEMBERED = 10_000
 """Askers that one process remembers by itself, about 2 MB; beyond that the longest idle is forgotten."""
 
 # The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
-# KEYS: each asker's. ARGV: now, how far clocks may differ, then an interval and a window for each key, in microseconds.
+# KEYS: each asker's. ARGV: now, how far clocks may differ, then what it takes and a window for each key; microseconds.
 # Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own way of writing numbers loses digits.
 TAKE = """
 local now, admitted, due = tonumber(ARGV[1]), 1, {}
 for i, key in ipairs(KEYS) do
-  local interval, window = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
+  local taken, window = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
   local known = tonumber(redis.call('GET', key) or '')
   if not (known and known >= now) then
     known = now
@@ -38,7 +38,7 @@ for i, key in ipairs(KEYS) do
     known = now + window
   end
   due[i] = known
-  if known + interval > now + window then admitted = 0 end
+  if known + taken > now + window then admitted = 0 end
 end
 local answer = {admitted}
 for i, key in ipairs(KEYS) do
@@ -61,7 +61,7 @@ class SharedRateLimiter:
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         keys = [f"limit:{digest(asker)}" for asker in quotas]
-        sizes = [size for quota in quotas.values() for size in (quota.interval_us, quota.window_us)]
+        sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
 
         def evaluate(redis: "Redis") -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
@@ -87,7 +87,7 @@ class ProcessRateLimiter:
             due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
-                due[key] += quota.interval_us if admitted else 0
+                due[key] += quota.taken_us if admitted else 0
                 self._remember(key, due[key])
         return Verdict(admitted, tuple(Standing(quota, due[key] - now_us) for key, quota in by_key.items()))
 

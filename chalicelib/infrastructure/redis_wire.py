@@ -36,7 +36,10 @@ Answer = Any
 
 
 class BoundedParser(BaseParser):
-    """One connection's. The time for an answer runs from `expect`, when the question leaves."""
+    """One connection's. The time for the answers to a question runs from when they are waited for first.
+
+    What has come in time is read, even when we were too busy to look: that is no fault of Redis.
+    """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic
@@ -58,7 +61,8 @@ class BoundedParser(BaseParser):
         """A question is about to leave: its answers have so much time and may be so long."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._deadline = self.monotonic() + self._seconds
+        self._deadline: float | None = None
+        self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
@@ -124,11 +128,20 @@ class BoundedParser(BaseParser):
     # The wire.
 
     def _read_more(self) -> None:
-        seconds = self._deadline - self.monotonic()
-        if seconds <= 0:
+        self._sock.settimeout(self._seconds_left())
+        try:
+            self._receive()
+        except _NOT_YET as error:
+            raise TimeoutError from error
+
+    def _seconds_left(self) -> float:
+        """0, once: for a last look at what is here. Raises TimeoutError after that."""
+        now = self.monotonic()
+        self._deadline = now + self._seconds if self._deadline is None else self._deadline
+        if self._is_over:
             raise TimeoutError
-        self._sock.settimeout(seconds)
-        self._receive()
+        self._is_over = now >= self._deadline
+        return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
         if self._bytes_left <= 0:

@@ -5,7 +5,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,33 +14,50 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib.api import limits
-from chalicelib.settings import SettingInvalid, load
+from chalicelib.domain.rate_limits import NO_LIMITS, Asker
+from chalicelib.infrastructure.rate_limits import ProcessRateLimiter
+from chalicelib.settings import RATE_LIMITS, SettingInvalid, load
+from tests.builders import NOW
 from tests.conftest import ApiServers
 from tests.http_api import Answer, Api
 from tests.wire import Wire
 
 T = TypeVar("T")
 
-LIMITS = "*=off per address, *=off per user, hold_seats=3/60s per user, list_purchases=2/60s per user"
-BY_ADDRESS = "*=off per user, *=5/60s per address, hold_seats=3/60s per address"
+LIMITS = "*=off per address, hold_seats=3/60s per address, list_purchases=2/60s per address"
+BY_ADDRESS = "*=5/60s per address, hold_seats=3/60s per address"
+BY_USER = "*=off per address, hold_seats=1/60s per user, list_purchases=1/60s per user"
 TRIES = 5
 HOME, OFFICE = "127.0.0.7", "127.0.0.8"
 
 
-@pytest.fixture
-def user() -> str:
-    return f"user-{uuid.uuid4()}"
+_addresses = (f"127.1.{high}.{low}" for high in range(256) for low in range(1, 255))
+
+
+def a_stranger(api: Api) -> Api:
+    """The same instance, asked from an address that has not asked yet."""
+    return replace(api, address=next(_addresses))
 
 
 @pytest.fixture(scope="module")
-def limited(api_servers: ApiServers) -> list[Api]:
-    """Three instances that limit users."""
+def instances(api_servers: ApiServers) -> list[Api]:
     return [Api(url) for url in api_servers(3, RATE_LIMITS=LIMITS)]
 
 
-def hold(api: Api, user: str, seat: str = "Z9", **headers: str) -> Answer:
+@pytest.fixture
+def limited(instances: list[Api]) -> list[Api]:
+    """Three instances, asked from one address."""
+    address = next(_addresses)
+    return [replace(instance, address=address) for instance in instances]
+
+
+def a_user() -> str:
+    return f"user-{uuid.uuid4()}"
+
+
+def hold(api: Api, *seats: str, user: str = "anybody", **headers: str) -> Answer:
     """Of a screening that does not exist: 404 when it is let in."""
-    return api.hold("550e8400-e29b-41d4-a716-446655440000", seat, user=user, **headers)
+    return api.hold("550e8400-e29b-41d4-a716-446655440000", *(seats or ("Z9",)), user=user, **headers)
 
 
 def rate_limit_headers(answer: Answer) -> dict[str, str]:
@@ -62,11 +80,11 @@ def with_redis_all_the_time(instances: list[Api], play: Callable[[], T]) -> T:
     pytest.fail(f"Redis could not be reached in each of {TRIES} tries")
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(limited: list[Api], user: str) -> None:
-    session_id = limited[0].schedule()
-    held = limited[0].hold(session_id, "A1", user=user)
-    others = [hold(limited[0], user).status for _ in range(2)]
-    refused = limited[0].hold(session_id, "A2", user=user)
+def test_who_asks_too_often_is_told_when_to_come_again(limited: list[Api]) -> None:
+    session_id = a_stranger(limited[0]).schedule()
+    held = limited[0].hold(session_id, "A1", user=a_user())
+    others = [hold(limited[0]).status for _ in range(2)]
+    refused = limited[0].hold(session_id, "A2", user=a_user())
 
     assert (held.status, others) == (201, [404, 404])
     assert rate_limit_headers(held) == {
@@ -84,51 +102,121 @@ def test_who_asks_too_often_is_told_when_to_come_again(limited: list[Api], user:
     assert limited[0].seats(session_id)["A2"] == "available"
 
 
-def test_it_is_told_in_portuguese_too(limited: list[Api], user: str) -> None:
-    told = [hold(limited[0], user, Accept_Language="pt-BR") for _ in range(4)][-1]
+def test_it_is_told_in_portuguese_too(limited: list[Api]) -> None:
+    told = [hold(limited[0], Accept_Language="pt-BR") for _ in range(4)][-1]
 
     assert told.body["message"].startswith("Requisições demais: tente de novo em ")
 
 
 def test_all_instances_count_together(limited: list[Api]) -> None:
     def ask_each_in_turn() -> list[int]:
-        user = f"user-{uuid.uuid4()}"
-        return [hold(limited[number % 3], user).status for number in range(9)]
+        address = next(_addresses)
+        return [hold(replace(limited[number % 3], address=address)).status for number in range(9)]
 
     assert with_redis_all_the_time(limited, ask_each_in_turn) == [404] * 3 + [429] * 6
 
 
-def test_each_user_and_each_route_is_counted_for_itself(limited: list[Api], user: str) -> None:
+def test_each_route_is_counted_for_itself(limited: list[Api]) -> None:
     for _ in range(4):
-        hold(limited[0], user)
+        hold(limited[0])
 
-    assert hold(limited[0], f"{user}-other").status == 404
-    assert [limited[0].get(f"/api/users/{user}/purchases").status for _ in range(3)] == [200, 200, 429]
+    assert [limited[0].get(f"/api/users/{a_user()}/purchases").status for _ in range(3)] == [200, 200, 429]
 
 
-def test_a_resend_counts_as_any_request(limited: list[Api], user: str) -> None:
-    session_id = limited[0].schedule()
+def test_a_resend_counts_as_any_request(limited: list[Api]) -> None:
+    session_id, user = a_stranger(limited[0]).schedule(), a_user()
     statuses = [limited[0].hold(session_id, "A1", user=user, Idempotency_Key="k").status for _ in range(4)]
 
     assert statuses == [201, 201, 201, 429]
 
 
-def test_requests_that_name_no_user_are_counted_for_nobody(limited: list[Api]) -> None:
+def test_what_is_no_hold_counts_as_one_request(limited: list[Api]) -> None:
     bodies = [
         "",
         "{}",
         "not json",
-        '{"userId": 1}',
-        '{"userId": ""}',
+        '{"seatNumbers": 8}',
+        '{"seatNumbers": []}',
         "[" * 100_000,
         '"\\ud800"',
-        '{"userId":"\\ud800"}',
+        '{"seatNumbers":["\\ud800"]}',
     ]
     for body in bodies:
-        for _ in range(4):
-            answer = limited[0].send("POST", "/api/reservations", body, Content_Type="application/json")
-            assert answer.status in (400, 413), body
-            assert not rate_limit_headers(answer)
+        somebody = a_stranger(limited[0])
+        answers = [somebody.send("POST", "/api/reservations", body, Content_Type="application/json") for _ in range(4)]
+        assert {answer.status for answer in answers[:3]} <= {400, 413}, body
+        assert answers[3].status == 429, body
+
+
+# What a stranger can do.
+
+
+def test_a_quota_of_users_counts_for_nobody_as_long_as_nobody_can_sign_in(api_servers: ApiServers) -> None:
+    (url,) = api_servers(1, RATE_LIMITS=BY_USER)
+    stranger, victim = (a_stranger(Api(url)) for _ in range(2))
+    user = a_user()
+    for _ in range(5):
+        assert hold(stranger, user=user).status == 404
+        assert stranger.get(f"/api/users/{user}/purchases").status == 200
+
+    answer = hold(victim, user=user)
+    assert answer.status == 404
+    assert not rate_limit_headers(answer)
+
+
+def test_holds_in_somebody_elses_name_do_not_count_for_whose_name_it_is(limited: list[Api]) -> None:
+    stranger, victim = a_stranger(limited[0]), a_stranger(limited[0])
+    session_id, user = stranger.schedule(), a_user()
+    held = [stranger.hold(session_id, seat, user=user).status for seat in ("A1", "A2", "A3")]
+
+    assert held == [201, 201, 409], "who holds so has a limit, too"
+    assert victim.hold(session_id, "B1", user=user).status == 201
+    assert victim.hold(session_id, "B2", user=user).status == 201
+    assert victim.hold(session_id, "B3", user=user).body["error"] == "TOO_MANY_HOLDS"
+
+
+@pytest.fixture(scope="module")
+def weighed(api_servers: ApiServers) -> Api:
+    return Api(api_servers(1, RATE_LIMITS="*=off per address, hold_seats=20/600s per address")[0])
+
+
+EIGHT = tuple(f"A{number}" for number in range(1, 9))
+
+
+def test_a_hold_weighs_as_much_as_it_has_seats(weighed: Api) -> None:
+    somebody = a_stranger(weighed)
+    first, second, third = (hold(somebody, *EIGHT) for _ in range(3))
+    small = [hold(somebody).status for _ in range(5)]
+
+    assert [first.status, second.status, third.status] == [404, 404, 429]
+    assert [first.headers["ratelimit-remaining"], second.headers["ratelimit-remaining"]] == ["12", "4"]
+    assert 100 <= third.body["retryAfterSeconds"] <= 120, "four seats of 30 s are missing"
+    assert small == [404] * 4 + [429]
+
+
+def test_giving_seats_back_gives_no_quota_back(weighed: Api) -> None:
+    somebody = a_stranger(weighed)
+    session_id = somebody.schedule()
+    held = []
+    while (answer := somebody.hold(session_id, *EIGHT, user=a_user())).status == 201:
+        held.append(answer.body["reservationId"])
+        assert somebody.delete(f"/api/reservations/{held[-1]}").status == 200
+
+    assert (len(held), answer.status) == (2, 429)
+
+
+def test_one_address_keeps_no_more_seats_from_the_others_than_the_settings_say() -> None:
+    """With what ships, by the limiter itself, in 300 s of holds of eight seats that are asked for without a pause."""
+    quota = NO_LIMITS.changed(RATE_LIMITS).of(Asker.ADDRESS, "hold_seats")
+    assert quota
+    limiter, held = ProcessRateLimiter(), list[int]()
+    for tenth in range(3000):
+        while limiter.take({"home": quota.weighing(8)}, NOW + timedelta(seconds=tenth / 10)).admitted:
+            held.append(tenth)
+    blocked = [8 * sum(tenth - 300 < at <= tenth for at in held) for tenth in range(3000)]
+
+    assert max(blocked) <= 120
+    assert max(blocked[600:]) <= 64, "60, and the rest of a hold"
 
 
 def test_routes_without_a_limit_say_nothing_of_limits(limited: list[Api]) -> None:
@@ -145,10 +233,10 @@ def by_address(api_servers: ApiServers) -> str:
 
 def test_an_address_is_counted_whatever_user_it_names_and_whatever_it_says_of_itself(by_address: str) -> None:
     home = Api(by_address, address=HOME)
-    forged = [hold(home, f"user-{uuid.uuid4()}", X_Forwarded_For=f"10.0.0.{number}").status for number in range(5)]
+    forged = [hold(home, user=a_user(), X_Forwarded_For=f"10.0.0.{number}").status for number in range(5)]
 
     assert forged == [404] * 3 + [429] * 2
-    assert hold(Api(by_address, address=OFFICE), "anybody").status == 404
+    assert hold(Api(by_address, address=OFFICE)).status == 404
 
 
 def test_every_route_and_every_method_is_limited_but_health_and_readiness(by_address: str) -> None:
@@ -165,25 +253,23 @@ def test_every_route_and_every_method_is_limited_but_health_and_readiness(by_add
         assert not any(map(rate_limit_headers, answers))
 
 
-def test_on_ones_own_machine_nobody_is_limited_by_address_unless_configured(api_servers: ApiServers) -> None:
+def test_on_ones_own_machine_nobody_is_limited_unless_configured(api_servers: ApiServers) -> None:
     """With what ships: RATE_LIMITS is empty, the stage is a local one."""
     (url,) = api_servers(1, RATE_LIMITS="")
-    users = [f"user-{uuid.uuid4()}" for _ in range(80)]
 
-    assert {hold(Api(url), user).status for user in users} == {404}
-    assert [hold(Api(url), users[0]).status for _ in range(12)][-1] == 429
+    assert {hold(Api(url), user="ana").status for _ in range(80)} == {404}
 
 
 # What a refusal costs.
 
 
-def test_a_refused_request_asks_no_database(api_servers: ApiServers, wire: Wire, user: str) -> None:
-    api = Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, RATE_LIMITS=LIMITS)[0])
+def test_a_refused_request_asks_no_database(api_servers: ApiServers, wire: Wire) -> None:
+    api = a_stranger(Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, RATE_LIMITS=LIMITS)[0]))
     session_id = api.schedule()
     for _ in range(3):
-        api.hold(session_id, "A1", user=user)
+        api.hold(session_id, "A1")
     with wire.counting() as calls:
-        assert api.hold(session_id, "A2", user=user).status == 429
+        assert api.hold(session_id, "A2").status == 429
 
     assert calls == []
 
@@ -221,15 +307,14 @@ def redis_wire(redis_url: str) -> Iterator[RedisWire]:
         yield wire
 
 
-def test_both_limits_of_a_request_cost_one_round_trip_to_redis(api_servers: ApiServers, redis_wire: RedisWire) -> None:
-    both = "*=off per user, *=off per address, hold_seats=3/60s per user, hold_seats=100/60s per address"
-    api = Api(api_servers(1, RATE_LIMITS=both, REDIS_URL=redis_wire.url)[0], address="127.0.0.10")
+def test_a_limit_costs_one_round_trip_to_redis(api_servers: ApiServers, redis_wire: RedisWire) -> None:
+    api = Api(api_servers(1, RATE_LIMITS=LIMITS, REDIS_URL=redis_wire.url)[0])
 
     def ask() -> list[tuple[int, int]]:
-        user, answers = f"user-{uuid.uuid4()}", []
+        somebody, answers = a_stranger(api), []
         for _ in range(4):
             before = redis_wire.trips
-            answers.append((hold(api, user).status, redis_wire.trips - before))
+            answers.append((hold(somebody).status, redis_wire.trips - before))
         return answers
 
     and_to_be_counted = 1
@@ -240,17 +325,17 @@ def test_both_limits_of_a_request_cost_one_round_trip_to_redis(api_servers: ApiS
 # Without Redis.
 
 
-def test_without_redis_each_process_limits_alone_and_bookings_go_on(api_servers: ApiServers, user: str) -> None:
+def test_without_redis_each_process_limits_alone_and_bookings_go_on(api_servers: ApiServers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
     first, second = (Api(base) for base in api_servers(2, RATE_LIMITS=LIMITS, REDIS_URL=url))
     session_id = first.schedule()
-    held = first.hold(session_id, "A1", user=user)
+    held = first.hold(session_id, "A1")
 
     assert held.status == 201
     assert first.confirm(held.body["reservationId"]).status == 200
-    assert [hold(first, user).status for _ in range(3)] == [404, 404, 429]
-    assert hold(second, user).status == 404
+    assert [hold(first).status for _ in range(3)] == [404, 404, 429]
+    assert hold(second).status == 404
 
 
 # Configuration.

@@ -60,6 +60,24 @@ def test_others_and_other_screenings_have_limits_of_their_own(full: Cinema) -> N
     assert full.hold("A1", user="ana", session_id=another.id).session_id == another.id
 
 
+def test_who_holds_in_somebodys_name_from_elsewhere_takes_none_of_their_room(cinema: Cinema) -> None:
+    for seat in ("A1", "A2"):
+        cinema.hold(seat, user="ana", source="192.0.2.1")
+    with pytest.raises(TooManyHolds):
+        cinema.hold("A3", user="ana", source="192.0.2.1")
+
+    cinema.hold("B1", user="ana", source="198.51.100.7")
+    cinema.hold("B2", user="ana", source="198.51.100.7")
+    with pytest.raises(TooManyHolds):
+        cinema.hold("B3", user="ana", source="198.51.100.7")
+
+
+def test_a_resend_from_another_network_gets_its_answer(cinema: Cinema) -> None:
+    held = cinema.hold("A1", user="ana", key="k", source="192.0.2.1")
+
+    assert cinema.hold("A1", user="ana", key="k", source="198.51.100.7") == held
+
+
 def test_a_lapsed_hold_counts_no_more_from_its_very_millisecond(full: Cinema) -> None:
     full.clock.forward(seconds=HOLD_SECONDS - 1, milliseconds=-1)
     refused(full, "A3")

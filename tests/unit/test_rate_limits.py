@@ -63,3 +63,14 @@ def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_
     assert Verdict(admitted=False, standings=(nearly, full)).tightest == full
     assert Verdict(admitted=True, standings=(Standing(slow, 0), nearly)).tightest == nearly
     assert Verdict(admitted=True, standings=(Standing(fast, 0), Standing(slow, 0))).tightest == Standing(slow, 0)
+
+
+@given(st.integers(1, 100), st.integers(-5, 200))
+def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(requests: int, weight: int) -> None:
+    quota = Quota(requests, 60).weighing(weight)
+    taken = min(max(weight, 1), requests)
+
+    assert quota.taken_us == taken * quota.interval_us
+    assert quota.admits(0, 0)
+    assert Standing(quota, quota.taken_us).remaining == requests - taken
+    assert Standing(quota, quota.window_us).next_in_seconds == -(-quota.taken_us // SECOND)

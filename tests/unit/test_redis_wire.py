@@ -38,7 +38,7 @@ class Wire:
     def recv(self, most: int) -> bytes:
         if self.seconds > self.waits:
             self.now += self.waits
-            raise TimeoutError
+            raise TimeoutError if self.waits else BlockingIOError
         self.now += self.seconds
         part = next(self.parts, b"")
         assert len(part) <= most
@@ -111,6 +111,19 @@ def test_what_drips_is_given_up_at_the_deadline_of_the_whole_answer() -> None:
         parser_on(dripping).read_response()
 
     assert dripping.now == pytest.approx(1000 + SECONDS)
+
+
+def test_what_has_come_is_read_though_we_were_too_busy_to_look() -> None:
+    here = wire(b"$3\r\n", b"abc\r\n", b":1\r\n")
+    parser = parser_on(here)
+    parser.expect()
+    here.now += 60
+    assert parser._line() == b"$3"
+    here.now += 60
+
+    assert parser._bulk(3) == b"abc"
+    with pytest.raises(TimeoutError):
+        parser.read_response()
 
 
 def test_answers_to_one_question_have_one_deadline_and_those_to_the_next_one_of_their_own() -> None:

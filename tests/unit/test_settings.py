@@ -150,7 +150,7 @@ def test_a_shared_stage_limits_every_route_by_address() -> None:
     limits = load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits
 
     assert limits.of(Asker.ADDRESS, "anything") == Quota(100, 10)
-    assert limits.of(Asker.ADDRESS, "hold_seats") == Quota(60, 10)
+    assert limits.of(Asker.ADDRESS, "hold_seats") == Quota(60, 30)
     assert limits.of(Asker.USER, "anything") is None
 
 
