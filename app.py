@@ -78,7 +78,7 @@ def on_row_changed_show(event: Any) -> None:
 # WebSockets: seat maps that change before one's eyes.
 @app.on_ws_message()
 def on_viewer_message(event: Any) -> None:
-    live.subscribe(event.connection_id, event.body)
+    live.subscribe(event.connection_id, event.body, event.to_dict()["requestContext"])
 
 
 @app.on_ws_disconnect()

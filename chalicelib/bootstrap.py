@@ -355,6 +355,14 @@ def rate_limiter() -> ports.RateLimiter:
     return SharedRateLimiter(connection, alone) if connection else alone
 
 
+@cache
+def viewer_limiter() -> ports.RateLimiter:
+    from chalicelib.infrastructure.rate_limits import ProcessRateLimiter
+    from chalicelib.infrastructure.viewer_limits import DynamoRateLimiter
+
+    return DynamoRateLimiter(database(), _named("viewers"), ProcessRateLimiter())
+
+
 # Commands.
 
 

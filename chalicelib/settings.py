@@ -34,7 +34,8 @@ RATE_LIMITS = """
     confirm_reservation=30/10s per address, cancel_reservation=30/10s per address,
     show_seats=300/10s per address, show_asset=300/10s per address,
     list_purchases=20/10s per user, list_purchases=60/10s per address,
-    schedule_session=60/10s per address
+    schedule_session=60/10s per address,
+    subscribe=10/60s per connection, subscribe=60/600s per address
 """
 """By the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
 
@@ -45,6 +46,9 @@ office or a street behind one NAT: thirty who look at the seats each second. A s
 A hold counts as many as it has seats: 60 at once, two a second after that. So an address that never stops keeps
 2 x HOLD_SECONDS seats from the others, 60 with holds of 30 s; and 120 at the very worst moment, half a minute after it
 began. Nothing gives quota back: neither giving seats back nor letting them lapse. With longer holds choose less.
+
+Each change of a seat is posted to every WebSocket that looks at its screening: sixty from one address at once, then six
+a minute, 780 in the two hours that a connection lasts. Pages beyond that poll the seat map.
 """
 
 LOCAL_RATE_LIMITS = "*=off per address"

@@ -20,6 +20,10 @@ HOLDS = "hold_seats"
 asked for."""
 
 
+SUBSCRIBE = "subscribe"
+"""What viewers send over their WebSocket; it is no route, and is limited like one."""
+
+
 class Wanted(msgspec.Struct, rename="camel"):
     seat_numbers: list[msgspec.Raw]
 
@@ -33,6 +37,22 @@ def take(route: str, request: Request) -> dict[str, str]:
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return headers(verdict.tightest)
+
+
+def take_of_viewer(viewer_id: str, source: str) -> None:
+    """For a message over a WebSocket: by its connection, and by the network it comes from. Raises RateLimited."""
+    limits = bootstrap.settings().rate_limits
+    askers = {Asker.CONNECTION: viewer_id, Asker.ADDRESS: source}
+    quotas = {
+        f"{SUBSCRIBE}:{asker}:{name}": quota
+        for asker, name in askers.items()
+        if name and (quota := limits.of(asker, SUBSCRIBE))
+    }
+    if not quotas:
+        return
+    verdict = bootstrap.viewer_limiter().take(quotas, bootstrap.clock()())
+    if not verdict.admitted:
+        raise RateLimited(verdict.tightest)
 
 
 def headers(standing: Standing) -> dict[str, str]:
@@ -53,6 +73,7 @@ def headers_of_refusal(refusal: RateLimited) -> dict[str, str]:
 def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
     """Raises SettingInvalid: a limit for a route that is misspelt would limit nothing, and nobody would know."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
+    known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):
         raise SettingInvalid(
             f"RATE_LIMITS names no route of ours: {', '.join(unknown)}. Routes: {', '.join(sorted(known))}."

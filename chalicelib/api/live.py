@@ -5,6 +5,9 @@
 
 A row's message names all seats of it that are not free. The version counts the writes of the row: keep what is newer.
 What the version has jumped over, the row shows. Whoever has just come, or was away, asks for the seat map once.
+
+Who sends too many messages, on one connection or from one network, is refused like an HTTP request, RATE_LIMITED with
+`retryAfterSeconds`, and can poll meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +17,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import live_wire, wire
+from . import limits, live_wire, wire
 from .answers import answered, error_text, log, ok
 
 routes = Blueprint(__name__)
@@ -26,9 +29,10 @@ def show_live_address(request: Request) -> Response:
     return ok(live_wire.LiveBody(bootstrap.settings().live_url or None))
 
 
-def subscribe(viewer_id: str, body: str) -> None:
+def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     """Answers on the viewer's own connection, also with a refusal in the contract's form."""
     try:
+        limits.take_of_viewer(viewer_id, wire.source_of(context))
         session_id = live_wire.subscription(body)
         bootstrap.watch()(viewer_id, session_id)
         answer = wire.encoded(live_wire.SubscribedBody(session_id))

@@ -65,7 +65,7 @@ class SharedRateLimiter:
 
         def evaluate(redis: "Redis") -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
-            return redis.eval(TAKE, len(keys), *keys, _us(now), CLOCKS_DIFFER_US, *sizes)
+            return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
             return self.redis.ask(evaluate, lambda answer: _verdict(answer, list(quotas.values())))
@@ -81,7 +81,7 @@ class ProcessRateLimiter:
     lock: Lock = field(default_factory=Lock)
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        now_us = _us(now)
+        now_us = microseconds(now)
         by_key = {digest(asker): quota for asker, quota in quotas.items()}
         with self.lock:
             due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
@@ -116,5 +116,5 @@ def digest(asker: str) -> str:
     return hashlib.blake2b(asker.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def _us(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000) * 1000

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import Quota, Verdict
+from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker
 from chalicelib.infrastructure.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, digest
 from chalicelib.infrastructure.redis_connection import RedisConnection, RedisUnavailable
+from chalicelib.infrastructure.viewer_limits import DynamoRateLimiter
 from tests.builders import NOW
 
 TEN_IN_TEN = Quota(10, 10)
@@ -55,12 +58,16 @@ class Dead:
         raise RedisUnavailable
 
 
-@pytest.fixture(scope="module", params=["process", "redis", "fakeredis"])
+@pytest.fixture(scope="module", params=["process", "redis", "fakeredis", "dynamodb"])
 def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     if request.param == "process":
         yield ProcessRateLimiter()
     elif request.param == "fakeredis":
         yield in_redis(fakeredis.FakeRedis())
+    elif request.param == "dynamodb":
+        prefix = request.getfixturevalue("data_stack")
+        with closing(dynamodb.client()) as client:
+            yield DynamoRateLimiter(client, f"{prefix}-viewers", NoOther())
     else:
         with driver.Redis.from_url(request.getfixturevalue("redis_url")) as client:
             yield in_redis(client)
@@ -284,3 +291,30 @@ def test_a_process_remembers_as_little_of_a_long_name_as_of_a_short_one() -> Non
     admitted(limiter, "x" * 60_000, 1)
 
     assert [len(key) for key in limiter.due] == [32]
+
+
+# In DynamoDB.
+
+
+@pytest.fixture
+def table(data_stack: str) -> Iterator[tuple[Any, str]]:
+    with closing(dynamodb.client()) as client:
+        yield client, f"{data_stack}-viewers"
+
+
+def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table: tuple[Any, str]) -> None:
+    (client, name), ana = table, someone()
+    DynamoRateLimiter(client, name, NoOther()).take({ana: TEN_IN_TEN}, NOW)
+
+    key = {"S": f"limit#{digest(ana)}"}
+    item = client.get_item(TableName=name, Key={"session_id": key, "viewer_id": key})["Item"]
+    assert int(item["ttl"]["N"]) == round(NOW.timestamp()) + 2
+    assert ana not in str(item)
+
+
+def test_without_dynamodb_the_process_limits_alone(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with closing(dynamodb.client()) as nowhere:
+        limiter = DynamoRateLimiter(nowhere, "viewers", ProcessRateLimiter())
+
+        assert admitted(limiter, someone(), 2, quota=Quota(1, 10)) == 1
