@@ -13,6 +13,8 @@ Lie = bytes | Callable[[socket.socket], None]
 
 DRIP_SECONDS = 0.03
 """Shorter than one waits for an answer, so that each byte would begin the wait anew."""
+DEADLINE_SECONDS = 10
+
 MOST_SENT_BYTES = 256 * 1024 * 1024
 """What is endless ends here, for the sake of the machine."""
 
@@ -138,6 +140,13 @@ class LyingRedis:
     @property
     def url(self) -> str:
         return f"redis://{HOST}:{self.port}/0"
+
+    def was_asked_since(self, told: int) -> bool:
+        """On a busy machine a question may be given up before it is read here."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while self.told <= told and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return self.told > told
 
 
 @contextlib.contextmanager
