@@ -4,6 +4,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from inspect import cleandoc
 from itertools import chain
 from typing import Any
 
@@ -257,8 +258,14 @@ def _types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
     given = list(dict.fromkeys(type(body) for each in said for body in (each.gives, *each.also.values())))
     refs, types = schema_components([*taken, *given], ref_template="#/components/schemas/{name}")
     requests = {kind.__name__ for kind in taken}
+    types = {name: _described(one) for name, one in types.items()}
     shaped = {name: _of_request(one) if name in requests else _of_answer(one) for name, one in types.items()}
     return dict(zip([*taken, *given], refs, strict=True)), shaped
+
+
+def _described(schema: Json) -> Json:
+    """Without the indentation of our source, which Python keeps in docstrings before 3.13."""
+    return {**schema, "description": cleandoc(schema["description"])} if "description" in schema else schema
 
 
 def _of_request(schema: Json) -> Json:
