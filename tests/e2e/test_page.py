@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 
 from infra import deploy
 from infra.deploy import AppDeployment
+from infra.lambda_proxy import Asked, Resource, event
 from tests.browser.visitor import Visitor
 
 STAGE = "dev"
@@ -35,13 +36,9 @@ def test_the_page_and_all_it_refers_to_are_found_below_the_stage(deployed: AppDe
 def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) -> None:
     """The function is asked as AWS asks it: an emulator puts the slash in, and nobody behind it can tell."""
     without_slash = f"/{deployed.url.rpartition('/')[2]}"
-    event = {
-        "requestContext": {"resourcePath": "/", "path": without_slash, "httpMethod": "GET", "identity": {}},
-        "headers": {},
-        **dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")),
-    }
+    sent = event(Asked("GET", without_slash), Resource("/"))
 
-    invoked = boto3.client("lambda").invoke(FunctionName=_function(), Payload=json.dumps(event).encode())
+    invoked = boto3.client("lambda").invoke(FunctionName=_function(), Payload=json.dumps(sent).encode())
     answer = json.load(invoked["Payload"])
 
     assert answer["statusCode"] == 308, answer

@@ -10,6 +10,7 @@ from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib.api import static
+from infra.lambda_proxy import Asked, Resource, event
 
 
 @pytest.fixture
@@ -48,9 +49,7 @@ def test_every_file_of_a_part_is_of_a_kind_that_is_served() -> None:
 
 def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:
     """As API Gateway asks: `path` is all of it, with the stage or the mapping of a domain."""
-    context = {"resourcePath": resource, "path": path, "httpMethod": "GET", "identity": {"sourceIp": "127.0.0.1"}}
-    nothing = dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"))
-    return app({"requestContext": context, "headers": {}, "isBase64Encoded": False, **nothing}, None)
+    return app(event(Asked("GET", path), Resource(resource)), None)
 
 
 @pytest.mark.parametrize(
