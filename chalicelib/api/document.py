@@ -160,6 +160,8 @@ def _operation(path: str, said: Operation, of_types: Mapping[type, Json]) -> Jso
 def _parameter(parameter: Parameter, where: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
+    if where == "path" and "pattern" in schema:
+        schema = _of_request(schema)  # wire.check_path looks at it as at a text of a body
     required = {"required": True} if where == "path" else {}
     made = {"name": parameter.name, "in": where, "description": parameter.says, "schema": schema}
     return made | required | example

@@ -106,7 +106,7 @@ def starting_from(request: Request) -> datetime | None:
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
-        return _start(msgspec.convert(text, Start), "from") if text else None
+        return None if text is None else _start(msgspec.convert(text, Start), "from")
     except msgspec.ValidationError as error:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 

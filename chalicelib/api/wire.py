@@ -10,6 +10,7 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
+from chalicelib.domain.refusals import CursorInvalid
 from chalicelib.domain.times import to_iso
 
 from . import names
@@ -165,8 +166,12 @@ def page_wanted(request: Request) -> tuple[int, str | None]:
 
 
 def cursor_wanted(request: Request) -> str | None:
+    """Raises CursorInvalid for an empty one, which asks for no page."""
     query: Mapping[str, str] = request.query_params or {}
-    return query.get("cursor") or None
+    cursor = query.get("cursor")
+    if cursor == "":
+        raise CursorInvalid
+    return cursor
 
 
 def encoded(answer: Any) -> str:

@@ -295,7 +295,7 @@ def test_a_bad_limit_is_refused(api: Api, query: str) -> None:
         assert_refused(api.get(f"{path}?{quoted}"), 400)
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "W10=", "WzEsMl0=", "A" * 3000, "bnVsbA==", "W10=%0A", "=", "é"])
+@pytest.mark.parametrize("cursor", ["x", "%00", "W10=", "WzEsMl0=", "A" * 3000, "bnVsbA==", "W10=%0A", "=", "é", ""])
 def test_a_made_up_cursor_is_refused(api: Api, cursor: str) -> None:
     for path in ("/api/sessions", "/api/users/u/purchases"):
         answer = api.get(f"{path}?cursor={quote(cursor, safe='%=')}")
@@ -308,7 +308,9 @@ def test_a_moment_out_of_range_is_refused(api: Api, moment: str) -> None:
     assert_refused(api.get(f"/api/sessions?from={moment}"), 400)
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "2024-02-30", "2024-02-15T19:00:00", "0001-01-01T00:00:00%2B14:00"])
+@pytest.mark.parametrize(
+    "moment", ["", "yesterday", "2024-02-30", "2024-02-15T19:00:00", "0001-01-01T00:00:00%2B14:00"]
+)
 def test_a_bad_moment_is_refused(api: Api, moment: str) -> None:
     assert_refused(api.get(f"/api/sessions?from={moment}"), 400)
 
