@@ -190,14 +190,15 @@ def test_the_same_key_and_body_give_the_same_answer_and_no_second_effect(api: Ap
     assert list(api.seats(session_id).values()).count("reserved") == 1
 
 
-def test_the_same_key_still_answers_the_same_when_the_hold_is_gone(api: Api, session_id: str) -> None:
+def test_a_resend_of_a_hold_that_was_cancelled_is_told_so_and_takes_nothing(api: Api, session_id: str) -> None:
     first = api.hold(session_id, "A1", Idempotency_Key="gone")
     api.delete(f"/api/reservations/{first.body['reservationId']}")
     api.hold(session_id, "A1", user="someone-else")
 
     again = api.hold(session_id, "A1", Idempotency_Key="gone")
 
-    assert (again.status, again.text) == (201, first.text)
+    assert (again.status, again.body["error"]) == (410, "RESERVATION_CANCELLED")
+    assert again.body["reservationId"] == first.body["reservationId"]
 
 
 def test_a_resend_after_cancelling_takes_nothing_back(api: Api, session_id: str) -> None:
@@ -206,7 +207,7 @@ def test_a_resend_after_cancelling_takes_nothing_back(api: Api, session_id: str)
 
     again = api.hold(session_id, "A1", Idempotency_Key="cancelled")
 
-    assert (again.status, again.text) == (201, first.text)
+    assert (again.status, again.body["error"]) == (410, "RESERVATION_CANCELLED")
     assert api.seats(session_id)["A1"] == "available"
 
 
