@@ -14,7 +14,18 @@ from chalicelib.domain.reservations import Held, Hold, LimitReached, Release, Se
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.rows import DynamoRows
-from tests.builders import HOLD_SECONDS, IDS, MAX_LIVE_HOLDS, MAX_SEATS, NOW, a_hold, a_reservation, a_sale, a_session
+from tests.builders import (
+    HOLD_SECONDS,
+    IDS,
+    MAX_LIVE_HOLDS,
+    MAX_SEATS,
+    NOW,
+    a_hold,
+    a_reservation,
+    a_sale,
+    a_session,
+    later_hold_of,
+)
 from tests.fakes import MovableClock
 from tests.injected import CONFLICT, NOTHING_WRONG, HttpStatus, Pauses, answering, cancelled, error, hooked, unreachable
 
@@ -226,11 +237,12 @@ def test_there_a_sale_and_what_is_left_of_a_hold_are_found_too(rows: DynamoRows,
     rows.release(replace(hold, seats=("A2",)), NOW)
     assert rows.release(hold, NOW) == Release(("A1",))
 
-    rows.hold(hold, NOW)
-    sale = a_sale(hold)
-    rows.sell(hold, sale, NOW)
+    later = later_hold_of(hold)
+    rows.hold(later, NOW)
+    sale = a_sale(later)
+    rows.sell(later, sale, NOW)
 
-    assert rows.release(hold, NOW) == Release((), sale.id)
+    assert rows.release(later, NOW) == Release((), sale.id)
 
 
 @pytest.mark.usefixtures("old_endpoint")
