@@ -130,14 +130,17 @@ class FakeRows:
     """When the hold of a seat would have lapsed that was the last one to be given back."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        self._refuse_unless(hold, now, lambda entry: entry is None or (isinstance(entry, Held) and _lapsed(entry, now)))
-        if any(self._was_later(hold, seat) for seat in hold.seats):
-            raise SeatsTaken(in_force(self._standing(hold), now))
+        def may_be_held(seat: str, entry: Occupancy | None) -> bool:
+            if entry is None:
+                return not self._was_later(hold, seat)
+            return isinstance(entry, Held) and _lapsed(entry, now)
+
+        self._refuse_unless(hold, now, may_be_held)
         self._put(hold, _held(hold))
         self._tell(hold, lambda part: SeatsHeld(part, now))
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        self._refuse_unless(hold, now, lambda entry: entry == _held(hold) and hold.expires_at > now)
+        self._refuse_unless(hold, now, lambda _, entry: entry == _held(hold) and hold.expires_at > now)
         self._put(hold, Sold(hold.reservation_id, sale.id))
         self._tell(hold, lambda part: SeatsSold(part.session_id, part.reservation_id, part.seats, sale, now))
 
@@ -171,17 +174,22 @@ class FakeRows:
             self.events[session_id, row].append(RowClosed(session_id, row, tuple(sold), now))
         return standing
 
-    def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[Occupancy | None], bool]) -> None:
-        standing = self._standing(hold)
-        closed = any((hold.session_id, row) in self.closed for row in by_row(hold.seats))
-        if not closed and all(allowed(standing.get(seat)) for seat in hold.seats):
-            return
-        raise (RowsClosed if closed else SeatsTaken)(in_force(standing, now))
+    def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[str, Occupancy | None], bool]) -> None:
+        """What stands in the way is told of the rows that refuse, not of those that would have agreed."""
+        seats, refused, closed = self.taken[hold.session_id], list[str](), False
+        for row, members in by_row(hold.seats).items():
+            is_closed = (hold.session_id, row) in self.closed
+            if is_closed or not all(allowed(seat, seats.get(seat)) for seat in members):
+                refused += members
+                closed = closed or is_closed
+        if refused:
+            standing = {seat: seats[seat] for seat in refused if seat in seats}
+            raise (RowsClosed if closed else SeatsTaken)(in_force(standing, now))
 
     def _was_later(self, hold: Hold, seat: str) -> bool:
         """A seat's holds expire one later than the other: this one, or a later one, was given back before."""
         last = self.given_back.get((hold.session_id, seat))
-        return seat not in self.taken[hold.session_id] and last is not None and hold.expires_at <= last
+        return last is not None and hold.expires_at <= last
 
     def _standing(self, hold: Hold) -> dict[str, Occupancy]:
         seats = self.taken[hold.session_id]
@@ -209,7 +217,7 @@ class FakeReservations:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldHasEnded(reservation.id)
-        return self.stored.setdefault(reservation.id, reservation)
+        return self.restore(reservation)
 
     def bar(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
@@ -219,6 +227,7 @@ class FakeReservations:
         return self.find(hold.reservation_id)
 
     def restore(self, reservation: Reservation) -> Reservation:
+        self.barred.pop(reservation.id, None)
         return self.stored.setdefault(reservation.id, reservation)
 
     def find(self, reservation_id: str) -> Reservation | None:
@@ -295,7 +304,7 @@ class FakePayments:
             payment.currency,
         )
         is_claimed_for_it = found.fate is Fate.CLAIMED and (found.is_charged or not charged_only)
-        return self._write(_with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
+        return self._write(with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
 
     def record_charge(self, charge: Charge) -> Payment:
         said: dict[str, Any] = {
@@ -310,8 +319,10 @@ class FakePayments:
         if found.is_charged:
             return found
         is_right = charge.reservation_id in ("", found.reservation_id)
-        is_a_claim = found.fate in (Fate.CLAIMED, Fate.REFUND_REQUESTED) and not found.sale_id
-        return self._write(new if is_a_claim and not is_right else replace(found, **said))
+        if found.fate is Fate.CLAIMED and not is_right:
+            return found
+        is_disproved = not is_right and _to_be_returned_for_nothing(found)
+        return self._write(new if is_disproved else replace(found, **said))
 
     def register_sale(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
@@ -321,21 +332,23 @@ class FakePayments:
         if found.reservation_id != payment.reservation_id or not is_to_be_sold:
             return found
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
-        return self._write(_with_charge(claim, found))
+        return self._write(with_charge(claim, found))
 
     def request_refund(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
         is_for_it = found.reservation_id == payment.reservation_id
-        allowed = is_for_it and found.fate in (Fate.ASSERTED, Fate.CLAIMED)
+        may_be_claimed = found.fate is Fate.CLAIMED and bool(payment.session_id)
+        allowed = is_for_it and (found.fate is Fate.ASSERTED or may_be_claimed)
         if payment.sale_id:
             has_bought_this = found.fate is Fate.SOLD and found.sale_id == payment.sale_id
             allowed = allowed or has_bought_this or (is_for_it and _to_be_returned_for_nothing(found))
         if not allowed:
             return found
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
-        return self._write(_with_charge(claim, found))
+        asked = replace(claim, asked=found.asked, asked_at=found.asked_at)
+        return self._write(with_charge(asked, found))
 
     def settle(self, payment: Payment) -> Payment:
         found = self._known(payment)
@@ -369,7 +382,7 @@ def _to_be_returned_for_nothing(payment: Payment) -> bool:
     return payment.fate is Fate.REFUND_REQUESTED and not payment.sale_id
 
 
-def _with_charge(payment: Payment, found: Payment) -> Payment:
+def with_charge(payment: Payment, found: Payment) -> Payment:
     return replace(
         payment,
         charged_cents=found.charged_cents,

@@ -126,8 +126,9 @@ class Confirm:
             raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
-        state = _how_it_ended(reservation, taken, sale.paid_at)
-        stands = self.reservations.close(reservation.hold, state, sale.paid_at) or reservation
+        now = reservation.not_before(self.clock())
+        state = _how_it_ended(reservation, taken, now)
+        stands = self.reservations.close(reservation.hold, state, now) or reservation
         raise _not_for_sale(stands, sale) from taken
 
     def _remember_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
@@ -179,8 +180,9 @@ def _bought_by(sale: Sale, reservation: Reservation) -> Reservation:
 
 
 def _how_it_ended(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Seats that are free before their time were given back. What somebody else has had lapsed by their clock."""
-    has_lapsed = reservation.expires_at <= now or taken.seats_of_others(reservation.id)
+    """Seats that are free long before their time were given back by the buyer. Shortly before it they may have lapsed
+    by another instance's clock, as what somebody else has had in any case."""
+    has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED
 
 

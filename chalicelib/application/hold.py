@@ -127,7 +127,14 @@ class PlaceHold:
             return self._settled(self.reservations.add(reservation), reservation)
         except HoldHasEnded as ended:
             self.rows.release(reservation.hold, self.clock())
-            raise self._over(reservation) from ended
+            raise self._ended(reservation) from ended
+
+    def _ended(self, reservation: Reservation) -> Refusal:
+        """Barred because it has lapsed, perhaps by another instance's clock; else by its twin, which was refused."""
+        now = self.clock()
+        if reservation.may_have_lapsed(now):
+            return ReservationExpired(reservation.id, min(reservation.expires_at, now))
+        return ReservationCancelled(reservation.id)
 
     def _when_taken(self, reservation: Reservation, taken: SeatsTaken) -> Reservation:
         earlier = _earlier_attempt(reservation, taken)

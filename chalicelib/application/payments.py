@@ -7,7 +7,7 @@ claim ──stream──► PaymentDue, which waits in the queue until the hold 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.domain.payments import (
     Charge,
@@ -143,7 +143,7 @@ class SettlePayment:
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise NotDueYet(payment.transaction_id)
         elif payment.fate is Fate.ASSERTED and not payment.pays(reservation):
-            self._return(payment, RefundReason.WRONG_AMOUNT)
+            self._return(payment, RefundReason.WRONG_AMOUNT, reservation.not_before(self.clock()))
         else:
             self._buy(payment)
 
@@ -166,7 +166,7 @@ class SettlePayment:
         if sale:
             self.register_sale(self.reservations.restore(sale))
         else:
-            self._return(payment, RefundReason.RESERVATION_UNKNOWN)
+            self._return(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
     def _sale_in_rows(self, payment: Payment) -> Reservation | None:
         """The reservation as it was, by what its claim says, if the row has sold its seats for this payment."""
@@ -198,8 +198,8 @@ class SettlePayment:
         except SessionNotFound:
             return ""
 
-    def _return(self, payment: Payment, reason: RefundReason) -> None:
-        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).to_be_returned(reason, self.clock()))
+    def _return(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
+        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).to_be_returned(reason, now))
 
 
 def _key(reservation: Reservation) -> str:

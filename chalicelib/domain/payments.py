@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from .money import CURRENCY
-from .reservations import Reservation
+from .reservations import SHORTEST, Reservation
 
 
 class Fate(StrEnum):
@@ -90,10 +90,11 @@ class Payment:
     asked_at: datetime | None = None
 
     def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
-        return replace(self, fate=Fate.REFUND_REQUESTED, reason=reason, requested_at=now)
+        requested_at = _after(self.sold_at, now)
+        return replace(self, fate=Fate.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
     def returned(self, refund_id: str, now: datetime) -> "Payment":
-        return replace(self, fate=Fate.REFUNDED, refund_id=refund_id, refunded_at=now)
+        return replace(self, fate=Fate.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now))
 
     @property
     def amount(self) -> Decimal:
@@ -154,6 +155,11 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
 def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
     """To be returned: the reservation was not to be had for it."""
     return _payment(transaction_id, reservation).to_be_returned(reason, now)
+
+
+def _after(earlier: datetime | None, now: datetime) -> datetime:
+    """Instances' clocks differ, a payment's story is one."""
+    return max(now, earlier + SHORTEST) if earlier else now
 
 
 def _payment(transaction_id: str, reservation: Reservation) -> Payment:

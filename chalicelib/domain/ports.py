@@ -217,7 +217,11 @@ class Payments(Protocol):
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
-        """The gateway's word, once. It overrules what a client has claimed of it, but not a sale nor a refund."""
+        """The gateway's word, once. It overrules what a client has claimed of it, once that has come to nothing.
+
+        A sale stands, and a refund. A claim for another reservation, which may be selling its seats at this moment,
+        stands until it has ended: so long nothing is recorded.
+        """
         ...
 
     def register_sale(self, payment: Payment) -> Payment:
@@ -226,7 +230,11 @@ class Payments(Protocol):
 
     def request_refund(self, payment: Payment) -> Payment:
         """To be returned, if it is for this reservation and has bought nothing, or nothing is known of it; what has
-        bought a sale, only if it stands for this very sale."""
+        bought a sale, only if it stands for this very sale.
+
+        What is claimed, only where the request names the screening: who makes it has given back the hold before. Who
+        knows nothing of it may have read the payment before it was claimed; meanwhile it may have bought its seats.
+        """
         ...
 
     def settle(self, payment: Payment) -> Payment:

@@ -9,6 +9,9 @@ from enum import StrEnum
 SHORTEST = timedelta(milliseconds=1)
 """Moments are whole milliseconds."""
 
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""Two instances' at most: each may be wrong by five."""
+
 
 class State(StrEnum):
     PENDING = "pending"
@@ -87,6 +90,10 @@ class Reservation:
     def state_at(self, now: datetime) -> State:
         """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""
         return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
+
+    def may_have_lapsed(self, now: datetime) -> bool:
+        """By some instance's clock."""
+        return self.expires_at <= now + CLOCKS_DIFFER
 
     @property
     def hold(self) -> Hold:

@@ -76,18 +76,20 @@ class DynamoPayments:
         )
 
     def _disproved(self, said: "_Change", charge: Charge) -> "_Change":
-        """A client has claimed it for another reservation than it was paid for."""
+        """A client had claimed it for another reservation than it was paid for, and that came to nothing."""
         proved = {"fate": Fate.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
         of_the_stranger = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
         return _Change({**said.set, **proved}, of_the_stranger).where(
-            "attribute_not_exists(charged_at) AND attribute_not_exists(sale_id) AND fate IN (:claimed, :requested)",
-            claimed=Fate.CLAIMED,
+            "attribute_not_exists(charged_at) AND attribute_not_exists(sale_id) AND fate = :requested",
             requested=Fate.REFUND_REQUESTED,
         )
 
     def _of_another(self, said: "_Change") -> "_Change":
         """It has bought something else, or it went back: that stays."""
-        return said.where("attribute_exists(transaction_id) AND attribute_not_exists(charged_at)")
+        return said.where(
+            "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
+            claimed=Fate.CLAIMED,
+        )
 
     def register_sale(self, payment: Payment) -> Payment:
         sold = {**_base(payment), "fate": Fate.SOLD, "sale_id": payment.sale_id, "sold_at": _iso(payment.sold_at)}
@@ -110,17 +112,16 @@ class DynamoPayments:
             "requested_at": _iso(payment.requested_at),
             "outstanding": OUTSTANDING,
         }
-        has_bought_nothing = "(fate = :asserted OR fate = :claimed)"
-        condition, sold = f"{NOTHING_IS_KNOWN} OR ({IS_FOR_IT} AND {has_bought_nothing})", {}
+        has_bought_nothing = "(fate = :asserted OR fate = :claimed)" if payment.session_id else "fate = :asserted"
+        condition = f"{NOTHING_IS_KNOWN} OR ({IS_FOR_IT} AND {has_bought_nothing})"
+        compared = {"asserted": Fate.ASSERTED, **({"claimed": Fate.CLAIMED} if payment.session_id else {})}
         if payment.sale_id:
             requested |= {"sale_id": payment.sale_id, "sold_at": _iso(payment.sold_at)}
             has_bought_this = "(fate = :sold AND sale_id = :sale_id)"
             is_to_be_returned_for_nothing = "(fate = :requested AND attribute_not_exists(sale_id))"
             condition += f" OR {has_bought_this} OR ({IS_FOR_IT} AND {is_to_be_returned_for_nothing})"
-            sold = {"sold": Fate.SOLD, "requested": Fate.REFUND_REQUESTED}
-        change = _Change(requested).where(
-            condition, asserted=Fate.ASSERTED, claimed=Fate.CLAIMED, reservation=payment.reservation_id, **sold
-        )
+            compared |= {"sold": Fate.SOLD, "requested": Fate.REFUND_REQUESTED}
+        change = _Change(requested).where(condition, reservation=payment.reservation_id, **compared)
         return self._stands_after(payment, change)
 
     def settle(self, payment: Payment) -> Payment:

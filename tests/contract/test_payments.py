@@ -202,15 +202,10 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
     assert payments.record_charge(a_charge(other)) == charged(other, a_charge(other))
 
 
-@pytest.mark.parametrize("step", ["claimed", "to be returned"])
-def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved(
-    payments: Payments, sale: Payment, step: str
+def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_once_it_came_to_nothing(
+    payments: Payments, sale: Payment
 ) -> None:
-    claim = a_claim(sale)
-    if step == "claimed":
-        payments.claim(claim, charged_only=False)
-    else:
-        payments.request_refund(claim.to_be_returned(RefundReason.LATE, LATER))
+    payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     stands = payments.record_charge(charge)
@@ -218,6 +213,16 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved(
     proved = Payment(sale.transaction_id, "res-of-its-buyer", Fate.ASSERTED)
     assert stands == charged(proved, charge)
     assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
+
+
+def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
+    payments: Payments, sale: Payment
+) -> None:
+    claim = payments.claim(a_claim(sale), charged_only=False)
+
+    assert payments.record_charge(a_charge(sale, reservation_id="res-of-its-buyer")) == claim
+
+    assert payments.find(sale.transaction_id) == claim
 
 
 @pytest.mark.parametrize("step", ["sold", "returned"])
@@ -249,6 +254,31 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
     assert listed() == [asked]
     payments.settle(request.returned("re-1", LATER))
     assert listed() == []
+
+
+def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
+    payments: Payments, sale: Payment
+) -> None:
+    """Who knows nothing of it may have read the payment before it was claimed."""
+    asserted = payments.record_charge(a_charge(sale))
+    claim = payments.claim(a_claim(sale), charged_only=True)
+    assert claim
+
+    assert payments.request_refund(asserted.to_be_returned(RefundReason.RESERVATION_UNKNOWN, LATER)) == claim
+
+    request = claim.to_be_returned(RefundReason.LATE, LATER)
+    assert payments.request_refund(request) == request
+
+
+def test_a_sale_that_takes_the_place_of_a_request_keeps_how_often_the_gateway_was_asked(
+    payments: Payments, sale: Payment
+) -> None:
+    request = payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
+    payments.count_unknown(request, LATER)
+
+    stands = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+
+    assert (stands.sale_id, stands.asked, stands.asked_at) == (sale.sale_id, 1, LATER)
 
 
 def test_the_first_request_stands(payments: Payments, sale: Payment) -> None:

@@ -146,6 +146,36 @@ def test_who_lost_the_seats_to_an_instance_that_is_ahead_is_told_one_story(cinem
     assert ahead.confirm(theirs.id, "tx-2").state is State.CONFIRMED
 
 
+def test_who_lost_a_hold_to_an_instance_that_is_ahead_is_not_told_that_somebody_has_cancelled(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+    cinema.clock.forward(seconds=HOLD_SECONDS - 4)
+    ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=5)))
+    rows = interposed(cinema.rows, "sell", before=lambda: ahead.rows.release(held.hold, ahead.clock()))
+
+    with pytest.raises(LatePayment):
+        replace(cinema, rows=rows).confirm(held.id)
+
+    ended = cinema.reservations.find(held.id)
+    assert ended
+    assert ended.state is State.EXPIRED
+
+
+def test_who_stopped_until_the_hold_was_over_is_not_told_that_somebody_has_cancelled(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+
+    def stop() -> None:
+        cinema.clock.forward(seconds=HOLD_SECONDS)
+        cinema.rows.release(held.hold, cinema.clock())
+
+    rows = interposed(cinema.rows, "sell", before=stop)
+    with pytest.raises(LatePayment):
+        replace(cinema, rows=rows).confirm(held.id)
+
+    ended = cinema.reservations.find(held.id)
+    assert ended
+    assert ended.state is State.EXPIRED
+
+
 def test_after_the_row_is_sold_nothing_says_that_the_payment_bought_nothing(cinema: Cinema) -> None:
     """Should a reservation ever say that it has ended, whose row was sold all the same: the row is right."""
     held = cinema.hold("A1")

@@ -16,9 +16,9 @@ from chalicelib.domain.refusals import (
     SessionNotFound,
     TooManySeats,
 )
-from chalicelib.domain.reservations import SeatsTaken, State
+from chalicelib.domain.reservations import Held, Hold, SeatsTaken, State
 from tests.builders import HOLD_SECONDS, MAX_SEATS, NOW, Cinema, a_session
-from tests.fakes import Crash, crash, interposed, sent_twice
+from tests.fakes import Crash, MovableClock, crash, interposed, sent_twice
 
 
 @pytest.fixture
@@ -182,6 +182,27 @@ def test_a_released_hold_can_not_be_made_again_bit_for_bit(cinema: Cinema) -> No
         theirs = cinema.hold("A1", user="bia")
         cinema.cancel(theirs.id)
 
+    assert cinema.seats() == {}
+
+
+def test_a_hold_that_has_lapsed_by_another_instances_clock_is_not_told_that_somebody_has_cancelled(
+    cinema: Cinema,
+) -> None:
+    def expire_by_a_clock_that_is_ahead() -> None:
+        cinema.clock.forward(seconds=HOLD_SECONDS - 4)
+        ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=5)))
+        (entry,) = cinema.rows.occupancy(cinema.session).values()
+        assert isinstance(entry, Held)
+        ahead.expire(Hold(cinema.session.id, entry.reservation_id, ("A1",), entry.expires_at))
+
+    stopped = replace(
+        cinema, reservations=interposed(cinema.reservations, "add", before=expire_by_a_clock_that_is_ahead)
+    )
+
+    with pytest.raises(ReservationExpired) as refused:
+        stopped.hold("A1")
+
+    assert refused.value.expired_at == cinema.clock()
     assert cinema.seats() == {}
 
 

@@ -305,6 +305,79 @@ def test_a_refund_asks_for_the_hold_back_first_so_that_a_slow_instance_can_not_s
     assert till.cinema.seats() == {}
 
 
+# What its reader knew may be out of date.
+
+
+def test_what_is_claimed_stays_claimed_though_it_was_charged_for_another_while_its_row_may_be_sold(till: Till) -> None:
+    """Where a client's word is enough. The charge is heard once the claim has ended."""
+    till.cinema.charged_only = False
+    held, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
+
+    def hear_meanwhile() -> None:
+        with pytest.raises(NotDueYet):
+            till.hears(theirs, "tx-1")
+
+    rows = interposed(till.cinema.rows, "sell", before=hear_meanwhile, after=hear_meanwhile)
+    replace(till.cinema, rows=rows).confirm(held.id, "tx-1")
+    till.hears(theirs, "tx-1")
+
+    assert till.fate() == (Fate.SOLD, None)
+    assert till.cinema.seats() == {"A1": "sold", "A2": "reserved"}
+
+
+def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_for(till: Till) -> None:
+    till.cinema.charged_only = False
+    held, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
+    till.claimed(held)
+    till.cinema.cancel(held.id)
+    till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
+
+    till.hears(theirs, "tx-1")
+    till.cinema.settle_refund.settle(till.payments.known["tx-1"])
+
+    assert till.fate() == (Fate.SOLD, None)
+    assert till.cinema.seats() == {"A2": "sold"}
+    assert till.gateway.returned == {}
+
+
+def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till) -> None:
+    """It bought its seats meanwhile, and its reservation is gone."""
+    held = till.cinema.hold("A1")
+    read = till.payments.record_charge(a_charge("tx-1", held.id, 2500))
+    till.cinema.confirm(held.id, "tx-1")
+    del till.reservations.stored[held.id]
+
+    till.cinema.settle_payment.settle(read)
+    assert till.fate() == (Fate.CLAIMED, None)
+
+    till.cinema.clock.forward(seconds=HOLD_SECONDS)
+    till.due()
+    assert till.fate() == (Fate.SOLD, None)
+
+
+@pytest.mark.parametrize("cents", [2499, 2501])
+def test_what_was_charged_wrongly_goes_back_after_its_hold_was_made_by_every_clock(till: Till, cents: int) -> None:
+    held = till.cinema.hold("A1")
+    till.cinema.clock.forward(seconds=-4)
+
+    till.hears(held, cents=cents)
+
+    request = till.payments.known["tx-1"]
+    assert request.requested_at
+    assert request.requested_at > held.created_at
+
+
+def test_what_goes_back_does_so_after_its_sale_and_after_it_was_requested_by_every_clock() -> None:
+    sale = Payment("tx-1", "res-1", sale_id="sale-1", sold_at=NOW)
+    behind = NOW - timedelta(seconds=4)
+
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, behind)
+    assert request.requested_at == NOW + timedelta(milliseconds=1)
+    returned = request.returned("re-1", behind)
+    assert returned.refunded_at == NOW + timedelta(milliseconds=2)
+    assert request.returned("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
+
+
 # Starting one.
 
 
