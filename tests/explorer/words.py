@@ -1,0 +1,75 @@
+"""What a trace says of commands, answers and whatever the ports are given: short, so that a step is a line."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from chalicelib.application.hold import HoldSeats
+from chalicelib.domain.events import Event, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.payments import Charge, Payment, PaymentChange, PaymentDue
+from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.reservations import Held, Hold, Release, Reservation, Sale, Sold
+
+
+def said(what: object) -> str:
+    words = WORDS.get(type(what))
+    if words:
+        return words(what)
+    if isinstance(what, list | tuple | set):
+        return f"[{', '.join(map(said, what))}]"
+    if isinstance(what, dict):
+        return f"{{{', '.join(f'{key}: {said(value)}' for key, value in what.items())}}}"
+    return repr(what) if isinstance(what, Exception) else str(what)
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment:%H:%M:%S.%f}"[:-3] if moment else "never"
+
+
+def _seats(seats: Iterable[str]) -> str:
+    return "+".join(seats)
+
+
+def _reservation(one: Reservation) -> str:
+    sale = f" by {one.sale.id}" if one.sale else ""
+    return f"{one.id} {_seats(one.seats)} until {_clock(one.expires_at)} {one.state}{sale}"
+
+
+def _payment(one: Payment) -> str:
+    reason = f" ({one.reason})" if one.reason else ""
+    charged = f", charged {one.charged_cents}" if one.is_charged else ""
+    sale = f", has bought {one.sale_id}" if one.sale_id else ""
+    return f"{one.transaction_id} {one.fate}{reason} for {one.reservation_id or 'nobody'}{charged}{sale}"
+
+
+def _charge(one: Charge) -> str:
+    back = f", {one.refunded_cents} went back" if one.refunded_cents else ""
+    return f"{one.transaction_id} charged {one.amount_cents} for {one.reservation_id or 'nobody'}{back}"
+
+
+def _hold_seats(one: HoldSeats) -> str:
+    return f"{one.user_id} wants {_seats(one.seat_numbers)} of {one.session_id}, key {one.idempotency_key}"
+
+
+WORDS: dict[type, Callable[[Any], str]] = {
+    datetime: _clock,
+    HoldSeats: _hold_seats,
+    Hold: lambda one: f"hold of {_seats(one.seats)} for {one.reservation_id} until {_clock(one.expires_at)}",
+    Held: lambda one: f"held for {one.reservation_id} until {_clock(one.expires_at)}",
+    Sold: lambda one: f"sold by {one.sale_id}",
+    Sale: lambda one: f"{one.id} at {_clock(one.paid_at)}",
+    Release: lambda one: f"freed {_seats(one.seats) or 'nothing'}{f', but {one.sale_id}' if one.sale_id else ''}",
+    Reservation: _reservation,
+    Payment: _payment,
+    Charge: _charge,
+    PaymentDue: lambda one: f"{one.transaction_id} is due at {_clock(one.due_at)}",
+    SeatsHeld: lambda one: f"SeatsHeld {said(one.hold)}",
+    SeatsSold: lambda one: f"SeatsSold {_seats(one.seats)} {said(one.sale)}",
+    SeatsReleased: lambda one: (
+        f"SeatsReleased {_seats(one.seats)} of {one.reservation_id} at {_clock(one.occurred_at)}"
+    ),
+    ReservationChange: lambda one: f"{said(one.before)} becomes {said(one.after)}",
+    PaymentChange: lambda one: f"{said(one.before)} becomes {said(one.after)}",
+    Event: lambda one: one.id,
+    Outgoing: lambda one: f"{one.queue}: {said(one.content)}",
+}
