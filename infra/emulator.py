@@ -160,6 +160,16 @@ def _answering(endpoint: str) -> str:
     return endpoint
 
 
+def forget_stream_positions(state: Path) -> None:
+    """How far each mapping had read in streams that the emulator does not keep: it would skip as many new records."""
+    functions = state / "lambda.json"
+    if not functions.exists():
+        return
+    kept = json.loads(functions.read_text())
+    kept.get("payload", kept).pop("dynamodb_stream_positions", None)
+    functions.write_text(json.dumps(kept))
+
+
 def emulator_name(endpoint: str) -> str:
     """What answers there, as it says itself: `ministack 1.5.33`, `LocalStack 4.9.2 (community)`."""
     for path, named in (
@@ -198,6 +208,8 @@ def ministack(port: int, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iter
     """An embedded emulator. It has no data yet and loses it when it stops; or with `keep`, it has what it had."""
     install()
     state = run_dir / STATE if keep else None
+    if state:
+        forget_stream_positions(state)
     with child("emulator", *_ministack_command(port, state), run_dir=run_dir) as started:
         yield Emulator(_ready(started, port, run_dir), child=started)
 
@@ -255,7 +267,7 @@ def install() -> None:
         same_python = (VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}").exists()
         if same_python and installed.exists() and installed.read_text() == wanted:
             return
-        say("Installing the AWS emulator into .venv-emulator (once, about half a minute) …")
+        say(f"Installing the AWS emulator into {VENV.name} (once, about half a minute) …")
         _pip_install()
         installed.write_text(wanted)
 

@@ -1,5 +1,6 @@
 """`KEEP=1 make run`: what the embedded emulator had when it was asked to end, it has again; without, it has nothing."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,18 @@ def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
             "invoice": b"%PDF",
             "message": "a hold",
         }
+
+
+def test_functions_read_the_new_streams_from_their_beginning(tmp_path: Path) -> None:
+    """The emulator keeps how far it had read, and not what: it would pass over as many events as there were before."""
+    kept = {"functions": {"a": 1}, "dynamodb_stream_positions": {"mapping": 100}}
+    (tmp_path / "lambda.json").write_text(json.dumps({"__ministack_format__": 2, "payload": kept}))
+
+    emulator.forget_stream_positions(tmp_path)
+    emulator.forget_stream_positions(tmp_path / "nothing-yet")
+
+    left = {"__ministack_format__": 2, "payload": {"functions": {"a": 1}}}
+    assert json.loads((tmp_path / "lambda.json").read_text()) == left
 
 
 def test_what_is_not_kept_is_gone(tmp_path: Path) -> None:
