@@ -10,18 +10,26 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from fpdf import FPDF, FontFace
 from fpdf.bidi import BidiParagraph
 from fpdf.enums import MethodReturnValue, TableBordersLayout, XPos, YPos
 
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Bill, Invoice
 from chalicelib.domain.money import SYMBOL
+
+from .arabic import joined
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
 MISSING = "□"
+UNSEEN = frozenset("\u061c\u200e\u200f\u2066\u2067\u2068\u2069")
+"""They say in which order a text stands, and are not drawn."""
+A_HAIR = 0.01
+"""Letters in another order are as wide together, but for what is lost in adding up."""
 PAGES = "\U000f0000"
 """Where the number of pages goes, once it is known. No text can contain it: the font lacks it."""
 
@@ -52,6 +60,7 @@ class Words:
     transaction: str
     paid: str
     reservation: str
+    code: str
     page: str
     thousands: str
     decimals: str
@@ -85,6 +94,7 @@ WORDS = {
         transaction="Transaction",
         paid="Paid at",
         reservation="Reservation",
+        code="Booking code",
         page="Page {page} of {pages}",
         thousands=",",
         decimals=".",
@@ -104,6 +114,7 @@ WORDS = {
         transaction="Transação",
         paid="Pago em",
         reservation="Reserva",
+        code="Código da compra",
         page="Página {page} de {pages}",
         thousands=".",
         decimals=",",
@@ -204,7 +215,7 @@ class _Sheet(FPDF):
         ) as table:
             table.row((words.seat, words.price))
             for seat in self.bill.seats:
-                table.row((self._seen(seat), money(self.bill.unit_price)))
+                table.row((seat, money(self.bill.unit_price)))
             total = FontFace(emphasis="BOLD", color=INK, fill_color=SHADE, size_pt=11.5)
             table.row((words.total, money(self.bill.amount)), style=total)
         self.ln(GAP)
@@ -220,7 +231,10 @@ class _Sheet(FPDF):
             ],
             (0.28, 0.36, 0.36),
         )
-        self._columns([(words.reservation, bill.reservation_id)], (1,))
+        self._columns(
+            [(words.code, booking_code(bill.sale_id)), (words.reservation, bill.reservation_id)],
+            (0.28, 0.72),
+        )
 
     def _columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
         """Captions, each with its text below, side by side; all on one page."""
@@ -239,9 +253,7 @@ class _Sheet(FPDF):
 
     def _height(self, text: str, share: float) -> float:
         self._pen(10)
-        width, text = share * self.epw - 3, self._seen(text)
-        height: Any = self.multi_cell(width, _line(10), text, dry_run=True, output=MethodReturnValue.HEIGHT)
-        return float(height)
+        return len(self._lines(text, share * self.epw - 3)) * _line(10)
 
     def _rule(self) -> None:
         self.ln(2)
@@ -261,13 +273,31 @@ class _Sheet(FPDF):
     ) -> None:
         """Lines as wide as `width`, the next text below them at the left margin."""
         self._pen(size, color, style)
-        self.multi_cell(width, _line(size), self._seen(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        lines = "\n".join(self._lines(text, width))
+        self.multi_cell(width, _line(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
-    def _seen(self, text: str) -> str:
-        """For the pen in hand: Arabic and Hebrew in the order of the eye, a box for a letter that the font lacks."""
+    def _lines(self, text: str, width: float) -> list[str]:
+        """As the pen in hand writes them: broken where the reader breaks them, each in the order of the eye."""
+        return [line for paragraph in text.split("\n") for line in self._lines_of(paragraph, width)]
+
+    def _lines_of(self, paragraph: str, width: float) -> list[str]:
+        direction = BidiParagraph(paragraph).base_direction
+        measured: Any = self.multi_cell(
+            (width or self.epw) - A_HAIR, text=self._drawable(paragraph), dry_run=True, output=MethodReturnValue.LINES
+        )
+        return [BidiParagraph(line, direction).get_reordered_string() for line in measured] or [""]
+
+    def _drawable(self, text: str) -> str:
+        """Arabic joined where the font can, a box for a letter that it lacks."""
         font: Any = self.current_font
-        lines = (BidiParagraph(line).get_reordered_string() for line in text.split("\n"))
-        return "\n".join("".join(letter if ord(letter) in font.cmap else MISSING for letter in line) for line in lines)
+        shaped = [letter for letter in joined(text) if letter not in UNSEEN]
+        return "".join(letter if ord(letter) in font.cmap else self._plainer(letter, font) for letter in shaped)
+
+    @staticmethod
+    def _plainer(letter: str, font: Any) -> str:
+        """The letters of a joined form, if the font has those."""
+        plain = normalize("NFKC", letter)
+        return plain if all(ord(each) in font.cmap for each in plain) else MISSING
 
     def _pen(self, size: float, color: tuple[int, int, int] = INK, style: str = "") -> None:
         self.set_font(FONT, style, size)

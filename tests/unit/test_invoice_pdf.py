@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
-from chalicelib.infrastructure.invoice_pdf import FONT, WORDS, printed
+from chalicelib.infrastructure.arabic import joined
+from chalicelib.infrastructure.invoice_pdf import FONT, WORDS, _Sheet, printed
 from tests.builders import a_bill
 
 
@@ -112,6 +114,72 @@ def test_what_has_a_meaning_elsewhere_is_only_text_here(title: str, caplog: pyte
 def test_hebrew_is_written_from_right_to_left() -> None:
     """As the letters lie on the page: pypdf, too, reads them from right to left."""
     assert "שלום עולם" in text_of(an_invoice(movie_title="שלום עולם"))
+
+
+THIRTEEN_WORDS = "אחת שתיים שלוש ארבע חמש שש שבע שמונה תשע עשר ואחת ושתיים ושלוש סוף"
+
+
+def test_a_long_hebrew_title_is_broken_first_and_ordered_line_by_line() -> None:
+    lines = text_of(an_invoice(movie_title=THIRTEEN_WORDS * 2)).split("\n")
+    title = [line.strip() for line in lines if "שלוש" in line or "שבע" in line or "אחת" in line]
+
+    assert len(title) > 1
+    assert title[0].startswith("אחת שתיים")
+    assert " ".join(title).split() == (THIRTEEN_WORDS * 2).split()
+
+
+def test_a_line_of_both_directions_keeps_the_direction_of_its_title() -> None:
+    """Each line as its letters lie from left to right, found by where they are drawn."""
+    title = "סרט על Brazil 1985 ועוד מילים רבות מאוד כדי למלא שורה שלמה אחת Gilliam"
+
+    lines = drawn_lines(an_invoice(movie_title=title))
+    [first, *_] = [line for line in lines if "Brazil" in line]
+
+    assert first.index("Brazil") < first.index("סרט"[::-1])  # what is read later lies further to the left
+    assert "Brazil" in first
+    assert "1985" in first
+
+
+def test_arabic_letters_are_joined() -> None:
+    """As the font's forms: initial, medial, final, and lam with alef in one."""
+    assert joined("سلام") == "\ufeb3\ufefc\ufee1"
+    assert joined("قاعة") == "\ufed7\ufe8e\ufecb\ufe94"
+    assert joined("سِينما") == "\ufeb3\u0650\ufef4\ufee8\ufee4\ufe8e"  # a vowel sign parts nobody
+    assert joined("چای") == "\ufb7c\ufe8e\ufbfc"  # Persian
+    assert joined("Brazil שלום") == "Brazil שלום"
+
+
+def test_an_arabic_title_is_on_paper_with_its_letters_joined() -> None:
+    [line] = [line for line in drawn_lines(an_invoice(movie_title="سينما باراديسو")) if "\ufeb3" in line]
+
+    assert line == joined("سينما باراديسو")[::-1]
+
+
+def test_an_invoice_has_the_booking_code_of_the_letter_and_the_ticket() -> None:
+    invoice = an_invoice()
+
+    assert booking_code(invoice.bill.sale_id) in text_of(invoice)
+
+
+def drawn_lines(invoice: Invoice) -> list[str]:
+    """Letters from left to right, by the codes that the page draws them with and the font's own table of them."""
+    sheet = Recorded(invoice)
+    sheet.screening()
+    sheet.output()  # closes the fonts
+    return sheet.drawn
+
+
+class Recorded(_Sheet):
+    """Notes what reaches the pen."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        self.drawn: list[str] = []
+        super().__init__(invoice)
+
+    def _lines(self, text: str, width: float) -> list[str]:
+        lines = super()._lines(text, width)
+        self.drawn += lines
+        return lines
 
 
 @settings(max_examples=25, deadline=None)
