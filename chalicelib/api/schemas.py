@@ -17,6 +17,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import PaymentIntent
@@ -207,6 +208,8 @@ class SaleBody(Answer):
     status: State
     seats: Sequence[str]
     paid_at: Moment
+    booking_code: str | None = None
+    """The sale's name for people: what is shown and said at the door."""
 
 
 class PaymentBody(Answer):
@@ -256,6 +259,7 @@ class PurchaseBody(Answer):
     status: Literal["refunded"] | None = None
     """Once the money went back, because the screening was cancelled."""
     refunded_at: Moment | None = None
+    booking_code: str | None = None
 
 
 class PurchasesBody(Answer):
@@ -339,7 +343,13 @@ def reservation(reservation: Reservation, state: State) -> ReservationBody:
 
 def sale(reservation: Reservation) -> SaleBody:
     assert reservation.sale, "a confirmed reservation has its sale"  # noqa: S101 - tells the type checker
-    return SaleBody(reservation.sale.id, reservation.state, reservation.seats, moment(reservation.sale.paid_at))
+    return SaleBody(
+        reservation.sale.id,
+        reservation.state,
+        reservation.seats,
+        moment(reservation.sale.paid_at),
+        booking_code=booking_code(reservation.sale.id),
+    )
 
 
 def payment(reservation: Reservation, intent: PaymentIntent) -> PaymentBody:
@@ -377,6 +387,7 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
         None if reservation.is_free else f"/api/reservations/{reservation.id}/invoice",
         "refunded" if reservation.refunded_at else None,
         moment_if_any(reservation.refunded_at),
+        booking_code=bought.booking_code,
     )
 
 

@@ -11,16 +11,19 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.mail import Letter, Message
 from chalicelib.domain.money import SYMBOL
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+ISOLATE, END_OF_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,16 @@ class Tongue:
     months: str
     date: str
     local_time: str
+    free_of_charge: str
     separators: str
     """What stands for the comma and the point of 1,234.50."""
 
     def day(self, moment: datetime) -> str:
         weekday, month = self.weekdays.split()[moment.weekday()], self.months.split()[moment.month - 1]
         return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
+
+    def price(self, amount: Decimal) -> str:
+        return self.money(amount) if amount else self.free_of_charge
 
     def money(self, amount: Decimal) -> str:
         return f"{SYMBOL}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
@@ -49,6 +56,7 @@ TONGUES = {
         months="January February March April May June July August September October November December",
         date="{weekday}, {day} {month} {year}",
         local_time="local time",
+        free_of_charge="free of charge",
         separators=",.",
     ),
     "pt-BR": Tongue(
@@ -56,6 +64,7 @@ TONGUES = {
         months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
         date="{weekday}, {day} de {month} de {year}",
         local_time="horário local",
+        free_of_charge="grátis",
         separators=".,",
     ),
 }
@@ -96,8 +105,20 @@ def _environment(language: str, tongue: Tongue, zone: tzinfo) -> Environment:
         local = moment.astimezone(zone)
         return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone(local, tongue)}"
 
-    made.filters |= {"day": lambda moment: tongue.day(moment.astimezone(zone)), "clock": clock, "money": tongue.money}
+    made.filters |= {
+        "day": lambda moment: tongue.day(moment.astimezone(zone)),
+        "clock": clock,
+        "money": tongue.money,
+        "price": tongue.price,
+        "name": _isolated,
+    }
     return made
+
+
+def _isolated(name: str) -> str:
+    """In text a name written from right to left stands in an isolate, so that what follows it stays after it."""
+    turns_around = any(bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 
 
 def _zone(local: datetime, tongue: Tongue) -> str:
@@ -123,7 +144,7 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "reservation_id": reservation.id,
         "event": letter.event,
         "returned": Decimal(letter.event.data.get("amountCents", 0)) / 100,
-        **({"sale_id": sale.id, "paid_at": sale.paid_at} if sale else {}),
+        **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
     }
 
 

@@ -145,7 +145,7 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
 
     def told() -> bool:
         letters = [letter for letter in mailbox.letters(emulator_with_iam) if address in letter.to]
-        return "Seus assentos para Oppenheimer" in " ".join(letter.subject for letter in letters)
+        return "Seus assentos A1 para Oppenheimer" in " ".join(letter.subject for letter in letters)
 
     _eventually(told, True)
 

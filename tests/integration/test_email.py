@@ -15,6 +15,7 @@ import pytest
 
 from chalicelib.api.batches import each_message
 from chalicelib.application.email import WriteToBuyer
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.mail import MailUnavailable
 from chalicelib.domain.ports import Outgoing
@@ -83,8 +84,9 @@ def test_a_hold_and_its_payment_arrive_as_letters(
 
     held, paid = inbox(address)
     assert held.subject.startswith("Pay by ")
-    assert held.subject.endswith(" to keep your seats for Ação & Reação")
-    assert paid.subject == "Your seats for Ação & Reação, Thursday, 15 February 2024, 19:00 UTC"
+    assert held.subject.endswith(" to keep A1, A2 for Ação & Reação")
+    starts = "Thursday, 15 February 2024, 19:00 UTC"
+    assert paid.subject == f"Your seats A1, A2 for Ação & Reação, {starts} · {booking_code(sale)}"
     assert {held.sender, paid.sender} == {DEFAULT_SENDER}
     for said in ("Ação & Reação", "A1, A2", "R$\xa050.00", reservation, sale):
         assert said in paid.text

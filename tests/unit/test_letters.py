@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.application.email import LETTERS
+from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.mail import Letter, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
@@ -25,6 +26,7 @@ from tests.builders import a_reservation, a_sale, a_session, an_event
 STARTS_AT = datetime(2044, 2, 15, 22, 0, tzinfo=UTC)
 EXPIRES_AT = datetime(2044, 2, 15, 18, 0, 30, 123_000, UTC)
 SENDER = "tickets@example.com"
+CODE = booking_code("sale-1")
 
 
 def a_letter(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
@@ -64,7 +66,7 @@ EVERY_LETTER = [(kind.name, language) for kind in LETTERS.values() for language 
 def test_the_letter_of_a_hold_in_english() -> None:
     message = a_letter("held")
 
-    assert message.subject == "Pay by 18:00:30 UTC to keep your seats for Oppenheimer"
+    assert message.subject == "Pay by 18:00:30 UTC to keep A1, A2 for Oppenheimer"
     assert message.text == (
         "Your seats are held\n\n"
         "Pay by 18:00:30\xa0UTC and they are yours. After that anyone can take them.\n\n"
@@ -82,7 +84,7 @@ def test_the_letter_of_a_hold_in_english() -> None:
 def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
     message = a_letter("held", "pt-BR", "America/Sao_Paulo")
 
-    assert message.subject == "Pague até 15:00:30 horário local (UTC−3) para garantir seus assentos: Oppenheimer"
+    assert message.subject == "Pague até 15:00:30 horário local (UTC−3) para garantir A1, A2: Oppenheimer"
     assert message.text == (
         "Seus assentos estão reservados\n\n"
         "Pague até 15:00:30\xa0horário local (UTC−3) e eles são seus."
@@ -101,7 +103,7 @@ def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
 def test_the_letter_of_a_payment_in_english() -> None:
     message = a_letter("paid")
 
-    assert message.subject == "Your seats for Oppenheimer, Monday, 15 February 2044, 22:00 UTC"
+    assert message.subject == f"Your seats A1, A2 for Oppenheimer, Monday, 15 February 2044, 22:00 UTC · {CODE}"
     assert message.text == (
         "The seats are yours\n\n"
         "Your payment has arrived. We look forward to seeing you.\n\n"
@@ -109,6 +111,7 @@ def test_the_letter_of_a_payment_in_english() -> None:
         "Starts   Monday, 15 February 2044, 22:00\xa0UTC\n"
         "Room     A1\n"
         "Seats    A1, A2\n"
+        f"Code     {CODE}\n"
         "Paid     R$\xa01,250.50\n"
         "Paid on  Monday, 15 February 2044, 18:00\xa0UTC\n\n"
         "Sale sale-1\n"
@@ -120,9 +123,57 @@ def test_the_letter_of_a_payment_in_english() -> None:
 def test_the_letter_of_a_payment_in_portuguese() -> None:
     message = a_letter("paid", "pt-BR")
 
-    assert message.subject == "Seus assentos para Oppenheimer, segunda-feira, 15 de fevereiro de 2044, 22:00 UTC"
-    for said in ("Os assentos são seus", "Pago      R$\xa01.250,50", "Venda sale-1", "Reserva res-1"):
+    starts = "segunda-feira, 15 de fevereiro de 2044, 22:00 UTC"
+    assert message.subject == f"Seus assentos A1, A2 para Oppenheimer, {starts} · {CODE}"
+    for said in (
+        "Os assentos são seus",
+        f"Código    {CODE}",
+        "Pago      R$\xa01.250,50",
+        "Venda sale-1",
+        "Reserva res-1",
+    ):
         assert said in message.text
+
+
+@pytest.mark.parametrize("kind", ["held", "paid", "refunded"])
+@pytest.mark.parametrize("language", TONGUES)
+def test_two_purchases_of_one_screening_have_subjects_of_their_own(kind: str, language: str) -> None:
+    """Mail programs make one conversation of equal subjects, and one ticket is lost in it."""
+    letter = to_be_said(kind, language, a_session())
+    other = replace(letter, reservation=replace(letter.reservation, seats=("B7",)))
+
+    subjects = {TemplateLetters("UTC")(each).subject for each in (letter, other)}
+
+    assert len(subjects) == 2
+
+
+def test_the_same_seats_bought_again_are_told_apart_by_their_code() -> None:
+    letter = to_be_said("paid", "en", a_session())
+    again = replace(letter, reservation=letter.reservation.confirmed(replace(a_sale(), id="sale-2")))
+
+    assert TemplateLetters("UTC")(letter).subject != TemplateLetters("UTC")(again).subject
+
+
+@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+def test_what_is_free_of_charge_was_not_paid_for(kind: str, language: str) -> None:
+    if kind == "refunded":
+        return  # nothing goes back
+    letter = to_be_said(kind, language, a_session())
+    message = TemplateLetters("UTC")(replace(letter, reservation=replace(letter.reservation, amount=Decimal(0))))
+
+    for words in (message.subject, message.text, message.html):
+        assert not re.search(r"R\$|\bpay|\bpaid|payment|\bpag[ou]|pagamento", words, re.IGNORECASE), words
+    assert TONGUES[language].free_of_charge in message.text
+
+
+@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+def test_a_title_from_right_to_left_turns_nothing_else_around(kind: str, language: str) -> None:
+    title = "שלום עולם"
+    message = a_letter(kind, language, movie_title=title, room="קטן")
+
+    assert f"\u2068{title}\u2069" in message.subject
+    assert f"\u2068{title}\u2069" in message.text
+    assert f"<bdi>{title}</bdi>" in message.html
 
 
 @pytest.mark.parametrize(
