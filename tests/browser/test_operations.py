@@ -1,8 +1,10 @@
 """The operator's board in a browser: the numbers that the API says, dead letters given back, and no barrier."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
@@ -316,3 +318,30 @@ def test_every_file_of_the_board_is_asked_for(visitor: Visitors) -> None:
 
     loaded = {each.url.partition("?")[0].rpartition("/")[2] for each in operator.sent("GET", "/assets/operations/")}
     assert loaded == {file.name for file in (WEB / "operations").iterdir()} - {"index.html"}
+
+
+def test_times_are_the_cinemas_and_their_zone_is_named_to_who_is_elsewhere(
+    visitor: Visitors, api_servers: ApiServers
+) -> None:
+    tokyo = Api(api_servers(1, TIME_ZONE="Asia/Tokyo")[0])
+    starts_at = datetime.now(UTC) - WINDOW + timedelta(minutes=3)
+    session_id = tokyo.schedule(startTime=starts_at.isoformat())
+    local = starts_at.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%H:%M")
+    row = f"tr:has([data-key='screening-{session_id}'])"
+
+    for zone, named in (("America/Sao_Paulo", True), ("Asia/Tokyo", False)):
+        operator = at_the_board(visitor(tokyo.base_url, timezone_id=zone))
+        expect(operator.page.locator(row)).to_contain_text(local)
+        expect(operator.page.get_by_text(re.compile("Times are the cinema's: Japan .*Time"))).to_have_count(int(named))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_title_and_one_from_right_to_left_fit(visitor: Visitors, api: Api, size: str) -> None:
+    starts_at = (datetime.now(UTC) - WINDOW + timedelta(minutes=1)).isoformat()
+    long = api.schedule(movieTitle="W" * 200, roomNumber="قاعة", startTime=starts_at)
+
+    operator = at_the_board(visitor(**SIZES[size]))
+
+    expect(operator.page.locator(f"[data-key='screening-{long}'] bdi")).to_have_text("W" * 200)
+    expect(operator.page.locator(f"tr:has([data-key='screening-{long}']) .hint bdi")).to_have_text("قاعة")
+    assert operator.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,6 +5,7 @@
  */
 
 import { el, fill } from "../seats/dom.js";
+import { part } from "../seats/zone.js";
 import { clock, say } from "./words.js";
 
 const HEIGHT = 190;
@@ -78,7 +79,7 @@ function line(left, width, at, text) {
 
 /** Times under the axis: on the hour or half hour, as many as there is room for. */
 function hours(times, x, width) {
-  const halfHours = [...times.keys()].filter((index) => new Date(times[index]).getMinutes() % 30 === 0);
+  const halfHours = [...times.keys()].filter((index) => part("minute", times[index], { hour: "numeric", minute: "2-digit" }) % 30 === 0);
   const step = Math.max(1, Math.ceil((halfHours.length * LABEL_EVERY_PX) / width));
   return halfHours
     .filter((_, position) => position % step === 0)

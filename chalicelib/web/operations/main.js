@@ -3,6 +3,7 @@
 import { el, fill } from "../seats/dom.js";
 import { language, otherLanguage, speak } from "../seats/language.js";
 import { nextTheme, renderTheme } from "../seats/theme.js";
+import { foreignZone } from "../seats/zone.js";
 import * as api from "./api.js";
 import { chart, svg } from "./chart.js";
 import { button, cell, heading, queues } from "./queues.js";
@@ -27,9 +28,8 @@ async function refresh() {
     const answer = await api.board(wanted);
     if (wanted === cursor) [board, failure] = [answer, undefined];
   } catch (caught) {
-    if (!(caught instanceof api.Failure)) throw caught; // a fault of ours stays loud
-    failure = caught;
-    if (caught.status === 400) cursor = undefined;
+    failure = api.asFailure(caught);
+    if (failure.status === 400) cursor = undefined;
   } finally {
     asking = false;
   }
@@ -78,11 +78,17 @@ function head() {
     "div",
     { class: "head" },
     el("h1", { tabindex: "-1" }, say("operations")),
-    el("p", { class: "as-of" }, say("asOf", moment)),
+    el("p", { class: "as-of" }, [say("asOf", moment), zoneIfOther()].filter(Boolean).join(" · ")),
     button("pause", say(paused ? "goOn" : "pause"), undefined, pause),
     dependencies(),
     (failure || paused) && el("p", { class: "notice" }, failure ? say("stale", moment) : say("paused")),
   );
+}
+
+/** Named where the operator's own clocks show another time than the cinema's. */
+function zoneIfOther() {
+  const zone = foreignZone([board.asOf, ...(board.screenings ?? []).map(({ startTime }) => startTime)]);
+  return zone && say("cinemaTime", zone);
 }
 
 function dependencies() {

@@ -64,8 +64,8 @@ async function look(name) {
   try {
     const { letters } = await api.letters(name);
     fill(list, letters.length ? letters.map(letter) : el("p", {}, say("noLetters")));
-  } catch (failure) {
-    fill(list, el("p", {}, failure.message || say("failed")));
+  } catch (caught) {
+    fill(list, el("p", {}, api.asFailure(caught).told || say("failed")));
   }
 }
 
@@ -85,8 +85,8 @@ function redrive({ name, deadLetters }, changed) {
     try {
       const { moved, left } = await api.redrive(name);
       tell(say("moved", moved, name, left));
-    } catch (failure) {
-      tell(failure.message || say("failed"), { urgent: true });
+    } catch (caught) {
+      tell(api.asFailure(caught).told || say("failed"), { urgent: true });
     }
     dialog.close();
     changed();

@@ -1,6 +1,7 @@
 /** Every word of the board, in the languages we speak, and how they write numbers, money and times. */
 
-import { language } from "../seats/language.js";
+import { language, locale } from "../seats/language.js";
+import { hour, written } from "../seats/zone.js";
 
 const CURRENCY = "BRL"; // as on the page for buyers
 
@@ -15,6 +16,7 @@ export const WORDS = {
     loading: "One moment …",
 
     asOf: (time) => `As of ${time}`,
+    cinemaTime: (zone) => `Times are the cinema's: ${zone}.`,
     pause: "Pause",
     goOn: "Go on",
     paused: "Paused: the numbers stay as they are.",
@@ -118,6 +120,11 @@ export const WORDS = {
       RESERVATION_CANCELLED: "The hold was given back",
       RESERVATION_ALREADY_CONFIRMED: "Was paid for already",
       RESERVATION_ALREADY_PAID: "Paid for twice",
+      PAYMENT_ALREADY_USED: "Payment had bought something else",
+      PAYMENT_RETURNED: "Payment had been returned",
+      PAYMENT_NOT_RECEIVED: "Gateway had not told yet",
+      PAYMENTS_UNAVAILABLE: "No payment gateway",
+      SALES_CLOSED: "Sales had closed",
       RESERVATION_NOT_FOUND: "Unknown reservation",
       SESSION_NOT_FOUND: "Unknown screening",
       SESSION_CANCELLED: "Cancelled screening",
@@ -143,6 +150,7 @@ export const WORDS = {
     loading: "Um momento …",
 
     asOf: (time) => `Às ${time}`,
+    cinemaTime: (zone) => `Os horários são os do cinema: ${zone}.`,
     pause: "Pausar",
     goOn: "Continuar",
     paused: "Em pausa: os números ficam como estão.",
@@ -246,6 +254,11 @@ export const WORDS = {
       RESERVATION_CANCELLED: "A reserva foi devolvida",
       RESERVATION_ALREADY_CONFIRMED: "Já estava paga",
       RESERVATION_ALREADY_PAID: "Paga duas vezes",
+      PAYMENT_ALREADY_USED: "Pagamento já tinha comprado outra coisa",
+      PAYMENT_RETURNED: "Pagamento já devolvido",
+      PAYMENT_NOT_RECEIVED: "Operadora ainda não avisou",
+      PAYMENTS_UNAVAILABLE: "Sem operadora de pagamentos",
+      SALES_CLOSED: "Vendas encerradas",
       RESERVATION_NOT_FOUND: "Reserva desconhecida",
       SESSION_NOT_FOUND: "Sessão desconhecida",
       SESSION_CANCELLED: "Sessão cancelada",
@@ -276,16 +289,7 @@ export const percent = (share) =>
     : new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 1 }).format(share);
 export const money = (amount) =>
   new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
-export const clock = (moment, seconds) =>
-  written(moment, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+/** Times are the cinema's, wherever the operator sits: see `zone.js`. */
+export const clock = (moment, seconds) => written(moment, { timeStyle: seconds ? "medium" : "short" });
 export const dayAndTime = (moment) =>
-  written(moment, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-
-function written(moment, form) {
-  return new Intl.DateTimeFormat(locale(), form).format(new Date(moment));
-}
-
-/** The browser's own variety of the language (en-GB writes 19:00 where en-US writes 07:00 PM). */
-function locale() {
-  return navigator.languages.find((tag) => tag.toLowerCase().startsWith(language().slice(0, 2))) ?? language();
-}
+  written(moment, { weekday: "short", day: "numeric", month: "short", hour: hour(), minute: "2-digit" });
