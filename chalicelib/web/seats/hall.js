@@ -5,8 +5,10 @@
  * touched, which keeps 2,000 seats fluid on a phone.
  */
 
-import { el } from "./dom.js";
+import { el, plain } from "./dom.js";
+import { Overview } from "./overview.js";
 import { say } from "./words.js";
+import { Zoom } from "./zoom.js";
 
 const ROWS_BETWEEN_CROSSWAYS = 10;
 const NARROWEST_WITH_AISLES = 8;
@@ -19,36 +21,59 @@ export class Hall {
     this.rows = rowsOf(session);
     this.cells = new Map();
     this.grid = this.drawn();
-    this.element = el("div", { class: "hall" }, el("div", { class: "hall-scroll" }, this.grid));
-    this.element.dataset.width = session.seatsPerRow > 13 ? "wide" : "narrow";
-    this.grid.style.setProperty("--columns", Math.min(session.seatsPerRow, session.totalSeats));
-    this.grid.style.setProperty("--aisles", aislesAfter(session.seatsPerRow).length);
-    this.grid.style.setProperty("--letters", this.rows.at(-1).letters.length);
+    this.zoom = new Zoom(this.grid, this.rows, () => this.overview.moved());
+    this.overview = new Overview(this.zoom, [...this.cells], (seat) => this.looks.get(seat));
+    this.hint = el("p", { class: "hall-hint" });
+    this.tools = el("div", { class: "hall-tools" }, this.zoom.buttons, this.overview.element);
+    this.element = el("div", { class: "hall" }, this.zoom.view, this.hint);
+    this.zoom.view.addEventListener("click", (event) => this.tapped(event), { capture: true });
     this.grid.addEventListener("click", ({ target }) => target.dataset.seat && this.press(target, pressed));
+    this.grid.addEventListener("pointerover", ({ target }) => named(target));
     this.grid.addEventListener("keydown", (event) => this.keyPressed(event, pressed));
     this.makeReachable(this.cells.get(this.rows[0].seats[0]));
   }
 
+  /** Once it is on the page. */
+  entered() {
+    this.recoloured = () => this.overview.changed({ colours: true });
+    this.darkness = matchMedia("(prefers-color-scheme: dark)");
+    this.darkness.addEventListener("change", this.recoloured);
+    this.zoom.entered();
+  }
+
+  leave() {
+    this.zoom.leave();
+    this.darkness.removeEventListener("change", this.recoloured);
+  }
+
   /** Shows how the seats look by now. */
   update() {
+    let news = false;
     for (const [seat, cell] of this.cells) {
       const look = this.look(seat);
-      if (this.looks.get(seat) !== look) this.show(seat, cell, look);
+      if (this.looks.get(seat) === look) continue;
+      this.show(seat, cell, look);
+      news = true;
     }
+    if (news) this.overview.changed();
   }
 
-  /** In the language that is spoken by now. */
+  /** In the language that is spoken by now, and in the colours. */
   relabel() {
     this.looks.clear();
-    this.grid.setAttribute("aria-label", say("seatsOf", this.session.roomNumber));
+    this.grid.setAttribute("aria-label", plain(say("seatsOf", this.session.roomNumber)));
     for (const { letters, header } of this.rows) header.setAttribute("aria-label", say("row", letters));
+    this.hint.textContent = say("comeCloser");
+    this.zoom.relabel();
     this.update();
+    this.overview.changed({ colours: true });
   }
 
-  /** The middle of a hall that is wider than the screen. */
-  centre() {
-    const scroll = this.element.firstChild;
-    scroll.scrollLeft = (scroll.scrollWidth - scroll.clientWidth) / 2;
+  /** A finger that can't tell one seat from the next comes closer first. */
+  tapped(event) {
+    if (event.pointerType !== "touch" || !this.zoom.isFar) return;
+    event.stopPropagation();
+    this.zoom.closerAt(event);
   }
 
   drawn() {
@@ -63,7 +88,7 @@ export class Hall {
   }
 
   drawnRow(row, index) {
-    row.header = el("span", { class: "row-letters", role: "rowheader" }, row.letters);
+    row.header = el("span", { class: "unseen", role: "rowheader" }, row.letters);
     const element = el("div", { class: "row", role: "row" }, row.header);
     if (crosswayBefore(index, this.rows.length)) element.classList.add("after-crossway");
     const aisles = aislesAfter(this.session.seatsPerRow);
@@ -99,6 +124,7 @@ export class Hall {
     const seat = event.target.dataset.seat;
     if (!seat || event.altKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") pressed(seat);
+    else if (ZOOMS[event.key] && !event.ctrlKey) this.zoom[ZOOMS[event.key]]();
     else if (!this.move(seat, event.key, event.ctrlKey)) return;
     event.preventDefault();
   }
@@ -122,6 +148,7 @@ export class Hall {
   }
 }
 
+const ZOOMS = { "+": "closer", "=": "closer", "-": "farther", 0: "toWhole" };
 const FAR = 10_000;
 const CORNERS = new Set(["Home", "End"]);
 const STEPS = {
@@ -136,6 +163,9 @@ const STEPS = {
   "Control+Home": [-FAR, -FAR],
   "Control+End": [FAR, FAR],
 };
+
+/** A pointer that rests on a seat is told its name: from afar its number can't be read. */
+const named = (cell) => cell.dataset.seat && (cell.title = cell.getAttribute("aria-label"));
 
 const within = (index, list) => Math.min(Math.max(index, 0), list.length - 1);
 

@@ -1,0 +1,78 @@
+/** All of the hall, small, while only a part of it is to be seen: where that part lies, and a way to another. */
+
+import { el } from "./dom.js";
+
+const LOOKS = ["free", "chosen", "asking", "mine", "bought", "held", "sold"];
+const LONGEST_PX = 80;
+
+export class Overview {
+  /** `seats` are told as [seat, element]; `lookOf(seat)` says how each looks. */
+  constructor({ view, grid }, seats, lookOf) {
+    Object.assign(this, { view, grid, seats, lookOf });
+    this.canvas = el("canvas");
+    this.frame = el("div", { class: "overview-frame" });
+    this.element = el("div", { class: "overview overview-idle", "aria-hidden": "true" }, this.canvas, this.frame);
+    for (const kind of ["pointerdown", "pointermove"])
+      this.element.addEventListener(kind, (event) => event.buttons && this.goTo(event));
+  }
+
+  /** Where the part lies. */
+  moved() {
+    const { view } = this;
+    const all = view.scrollWidth <= view.clientWidth + 1 && view.scrollHeight <= view.clientHeight + 1;
+    this.element.classList.toggle("overview-idle", all);
+    if (this.dirty !== false && !(all && this.places)) this.draw(); // the first time even unseen: it takes its place
+    if (all) return;
+    const [x, y] = [this.width / view.scrollWidth, this.height / view.scrollHeight];
+    const { style } = this.frame;
+    style.width = `${view.clientWidth * x}px`;
+    style.height = `${view.clientHeight * y}px`;
+    style.transform = `translate(${view.scrollLeft * x}px, ${view.scrollTop * y}px)`;
+  }
+
+  /** A seat looks different, or the colours are others. */
+  changed({ colours = false } = {}) {
+    if (colours) this.colours = undefined;
+    this.dirty = true;
+    if (!this.element.classList.contains("overview-idle")) this.moved();
+  }
+
+  draw() {
+    const { grid, canvas } = this;
+    if (!grid.offsetWidth) return;
+    this.dirty = false;
+    const scale = LONGEST_PX / Math.max(grid.offsetWidth, grid.offsetHeight);
+    [this.width, this.height] = [grid.offsetWidth * scale, grid.offsetHeight * scale];
+    [canvas.width, canvas.height] = [this.width * devicePixelRatio, this.height * devicePixelRatio];
+    [canvas.style.width, canvas.style.height] = [`${this.width}px`, `${this.height}px`];
+    this.colours ??= this.learnColours();
+    this.places ??= this.seats.map(([seat, cell]) => [seat, cell.offsetLeft, cell.offsetTop, cell.offsetWidth]);
+    const context = canvas.getContext("2d");
+    context.scale(scale * devicePixelRatio, scale * devicePixelRatio);
+    for (const [seat, left, top, side] of this.places) {
+      context.fillStyle = this.colours[this.lookOf(seat)];
+      context.fillRect(left, top, side, side);
+    }
+  }
+
+  /** From the stylesheet, by asking for each in turn: a canvas knows no light-dark() and no variables. */
+  learnColours() {
+    const colours = {};
+    for (const look of LOOKS) {
+      this.canvas.dataset.look = look;
+      colours[look] = getComputedStyle(this.canvas).color;
+    }
+    delete this.canvas.dataset.look;
+    return colours;
+  }
+
+  goTo(event) {
+    event.preventDefault();
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    const { view } = this;
+    view.scrollTo(
+      ((event.clientX - left) / width) * view.scrollWidth - view.clientWidth / 2,
+      ((event.clientY - top) / height) * view.scrollHeight - view.clientHeight / 2,
+    );
+  }
+}
