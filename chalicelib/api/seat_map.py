@@ -16,7 +16,7 @@ routes = Blueprint(__name__)
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
     settings = bootstrap.settings()
-    told = {"time_zone": settings.time_zone}
+    told = {"time_zone": settings.time_zone, "most_seats": str(settings.max_seats_per_hold)}
     return page(request, "seats", told, connect_src=f"'self' {_origin(settings.live_url)}".strip())
 
 

@@ -1,13 +1,16 @@
 """Everybody can use it: by keyboard, by ear, on a phone, in either language, in the light and in the dark."""
 
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitors
+from tests.browser.stubs import always, changing
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.http_api import Api
 
@@ -70,7 +73,63 @@ def invoice(reader: Visitor, api: Api) -> None:
     reader.hears(re.compile("being made|sendo emitida"))
 
 
-STATES = [programme, no_tickets, choosing, held, refused, offline, ticket, tickets, invoice]
+def at_the_door(reader: Visitor, api: Api) -> None:
+    ticket(reader, api)
+    reader.button("show").click()
+    expect(reader.page.locator(".door")).to_be_visible()
+
+
+def cancelled_ticket(reader: Visitor, api: Api) -> None:
+    ticket(reader, api)
+    reader.page.route(re.compile(r"/api/sessions/[\w-]+$"), changing(status="cancelled"))
+    reader.page.reload()
+    expect(reader.page.locator(".ticket-void")).to_be_visible()
+
+
+def cancelled_hall(reader: Visitor, api: Api) -> None:
+    reader.page.route(re.compile(r"/api/sessions/[\w-]+$"), changing(status="cancelled"))
+    reader.opens(f"#/screenings/{api.schedule()}")
+    expect(reader.panel.get_by_role("link")).to_be_visible()
+
+
+def waiting_for_the_payment(reader: Visitor, api: Api) -> None:
+    held(reader, api)
+    reader.page.route("**/confirm", always(402, {"error": "PAYMENT_NOT_RECEIVED"}, Retry_After="15"))
+    reader.presses("pay")
+    expect(reader.button("dont-wait")).to_be_visible()
+
+
+def a_large_hall(reader: Visitor, api: Api) -> None:
+    reader.opens_screening(api.schedule(totalSeats=600, seatsPerRow=40))
+    reader.presses("zoom-in")
+    expect(reader.page.locator(".overview")).to_be_visible()
+    reader.seat("A1").click(force=True)
+
+
+def names_from_outside(reader: Visitor, api: Api) -> None:
+    """Of the longest, in another direction, and with nothing at which it could be broken."""
+    session_id = api.schedule(movieTitle=f"سينما {'W' * 190}", roomNumber="قاعة", ticketPrice=0)
+    reader.opens_screening(session_id).holds("A1")
+
+
+def a_dead_api(reader: Visitor, api: Api) -> None:
+    reader.page.route("**/api/sessions?*", always(418, {"error": "INTERNAL_ERROR"}))
+    reader.opens()
+    expect(reader.page.locator(".empty")).to_be_visible()
+
+
+STATES = [
+    *(programme, no_tickets, choosing, held, refused, offline, ticket, tickets, invoice),
+    *(
+        at_the_door,
+        cancelled_ticket,
+        cancelled_hall,
+        waiting_for_the_payment,
+        a_large_hall,
+        names_from_outside,
+        a_dead_api,
+    ),
+]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
@@ -185,7 +244,7 @@ def test_targets_are_far_enough_apart_for_a_thumb(visitor: Visitors, api: Api) -
 
     assert right[0] - here[0] >= SMALLEST_TARGET
     assert below[1] - here[1] >= SMALLEST_TARGET
-    assert reader.page.evaluate("(s => s.scrollWidth <= s.clientWidth)(document.querySelector('.hall-scroll'))")
+    assert reader.page.evaluate("(s => s.scrollWidth <= s.clientWidth)(document.querySelector('.hall-view'))")
 
 
 def test_portuguese_is_spoken_to_who_prefers_it_and_asked_of_the_server(visitor: Visitors, api: Api) -> None:
@@ -247,3 +306,75 @@ def _tab_to(reader: Visitor, selector: str) -> None:
             return
         reader.page.keyboard.press("Tab")
     raise AssertionError(f"{selector} is not in the tab order")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_documents_of_the_api(visitor: Visitors, scheme: str) -> None:
+    reader = visitor(color_scheme=scheme, **DESKTOP).opens("docs")
+    operations = reader.page.locator(".opblock-summary-control")
+    expect(operations.first).to_be_visible()
+    for number in range(0, operations.count(), 5):
+        operations.nth(number).click()
+    expect(reader.page.locator(".responses-table").nth(2)).to_be_visible()
+
+    assert [barrier for barrier in reader.barriers() if barrier.startswith(("serious", "critical"))] == []
+
+
+def test_names_from_outside_stand_in_isolates(visitor: Visitors, api: Api) -> None:
+    """Else "Room قاعة · 60 seats" is shown as "Room 60 · قاعة seats"."""
+    title, room = f"سينما {time.time_ns()}", "قاعة"
+    start = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    session_id = api.schedule(movieTitle=title, roomNumber=room, startTime=start, totalSeats=60)
+    reader = visitor().opens()
+    card = reader.page.locator(f"[data-key=card-{session_id}]")
+
+    expect(card.locator("bdi")).to_have_text([title, room])
+    expect(card.locator(".facts")).to_have_text(f"Room {room} · 60 seats")
+    reader.opens_screening(session_id)
+    expect(reader.page.locator("h1 bdi")).to_have_text(title)
+    expect(reader.page.locator(".when bdi")).to_have_text(room)
+    reader.holds("A1").opens("#/tickets")
+    expect(reader.page.locator("#waiting-hold bdi")).to_have_text(title)
+    assert not re.search("[\u2066-\u2069]", reader.page.locator("body").inner_text())
+
+
+def test_in_forced_colours_no_number_stands_on_a_mark(visitor: Visitors, api: Api) -> None:
+    session_id = api.schedule()
+    api.confirm(api.hold(session_id, "A2").body["reservationId"])
+    api.hold(session_id, "A3", user="someone else")
+    reader = visitor(forced_colors="active").opens_screening(session_id).chooses("A1")
+    size = "seat => getComputedStyle(seat).fontSize"
+
+    shown = {seat: reader.seat(seat).evaluate(size) != "0px" for seat in ("A1", "A2", "A3", "A4")}
+
+    assert shown == {"A1": True, "A2": False, "A3": False, "A4": True}
+    assert reader.barriers() == []
+
+
+def test_no_hover_stays_behind_where_nothing_hovers(visitor: Visitors, api: Api) -> None:
+    """A finger leaves the last place that it has touched hovered."""
+    reader = visitor(**PHONE).opens_screening(api.schedule())
+    border = "seat => getComputedStyle(seat).borderColor"
+    before = reader.seat("A1").evaluate(border)
+
+    reader.seat("A1").hover()
+
+    assert reader.seat("A1").evaluate(border) == before
+
+
+def test_a_ticket_has_a_code_that_can_be_read_out_and_is_shown_before_it_is_printed(
+    visitor: Visitors, api: Api
+) -> None:
+    reader = visitor(**PHONE)
+    ticket(reader, api)
+    code = reader.page.locator(".ticket .code dd").inner_text()
+
+    assert re.fullmatch(r"[2-9B-Z]{4}-[2-9B-Z]{4}", code)
+    show, print_ = (reader.button(key).bounding_box() for key in ("show", "print"))
+    assert show
+    assert print_
+    assert (show["y"], show["x"]) < (print_["y"], print_["x"])
+    reader.presses("show")
+    expect(reader.page.locator(".door-code")).to_have_text(code)
+    reader.presses("close-door")
+    expect(reader.page.locator(".door")).to_be_hidden()

@@ -252,18 +252,23 @@ def test_offline_is_said_and_the_hold_is_made_when_the_connection_is_back(visito
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(429, "RATE_LIMITED"), (503, "TEMPORARILY_UNAVAILABLE"), (500, "INTERNAL_ERROR")]
+    ("status", "code", "why"),
+    [
+        (429, "RATE_LIMITED", "That was a lot at once"),
+        (503, "TEMPORARILY_UNAVAILABLE", "The cinema is very busy"),
+        (500, "INTERNAL_ERROR", "The cinema is very busy"),
+    ],
 )
 def test_what_may_pass_is_asked_again_after_the_pause_that_was_asked_for(
-    visitor: Visitors, api: Api, status: int, code: str
+    visitor: Visitors, api: Api, status: int, code: str, why: str
 ) -> None:
     session_id = api.schedule()
     buyer = visitor().opens_screening(session_id).chooses("A1")
-    buyer.page.route("**/api/reservations", answering(status, {"error": code}, retry_after=1))
+    buyer.page.route("**/api/reservations", answering(status, {"error": code}, retry_after=2))
 
     buyer.presses("hold")
 
-    expect(buyer.notice).to_contain_text("Very busy. Asking again in 1 second")
+    expect(buyer.notice).to_contain_text(why)
     buyer.sees_held("A1")
 
 
@@ -275,7 +280,7 @@ def test_what_may_pass_is_asked_again_after_the_pause_that_was_asked_for(
         (409, {"error": "TOO_MANY_HOLDS"}, "You hold seats of this screening already."),
         (410, {"error": "SESSION_CANCELLED"}, "This screening has been cancelled."),
         (422, {"error": "IDEMPOTENCY_KEY_REUSED"}, "nothing is held"),
-        (429, {"error": "RATE_LIMITED"}, "That was a lot at once."),
+        (429, {"error": "RATE_LIMITED"}, "That was a lot at once from this connection. Try again in 60 seconds."),
         (418, {"error": "NEW_CODE", "message": "Said by the server."}, "Said by the server."),
     ],
     ids=lambda value: value["error"] if isinstance(value, dict) else "",

@@ -87,7 +87,7 @@ def test_when_the_invoice_can_not_be_asked_for_the_reason_is_told_and_a_way_on(v
     buyer.page.context.route("**/invoice", lambda route: route.fulfill(status=429, json=refusal, headers=MUCH_LATER))
 
     tab = invoice_tab(buyer)
-    expect(tab.get_by_text("That was a lot at once.")).to_have_count(2)  # to be seen and to be heard
+    expect(tab.get_by_text("That was a lot at once")).to_have_count(2)  # to be seen and to be heard
     buyer.page.context.unroute("**/invoice")
     tab.get_by_role("button", name="Try again").click()
 

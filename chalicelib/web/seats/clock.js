@@ -27,6 +27,12 @@ export function left(moment, now = Date.now()) {
   return Math.max(0, Date.parse(moment) - now - ahead);
 }
 
+/** Milliseconds by which the server's clock is ahead of ours, as well as we know it; none while no answer has told. */
+export const ahead = () => (most === Infinity ? 0 : (least + most) / 2);
+
+/** Now by the server's clock. */
+export const now = () => Date.now() + ahead();
+
 /** 0:29 */
 export function minutes(milliseconds) {
   const seconds = Math.floor(milliseconds / 1000);

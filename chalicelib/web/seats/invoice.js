@@ -22,7 +22,7 @@ export async function invoice({ id }) {
 class Invoice {
   constructor(purchase) {
     this.purchase = purchase;
-    this.state = purchase ? "asking" : "none";
+    this.state = purchase ? (purchase.invoiceUrl ? "asking" : "free") : "none";
     this.element = el("div");
   }
 
@@ -35,7 +35,7 @@ class Invoice {
   }
 
   entered() {
-    if (this.purchase) this.ask();
+    if (this.state === "asking") this.ask();
   }
 
   leave() {
@@ -47,7 +47,8 @@ class Invoice {
     try {
       await api.invoice(this.purchase.invoiceUrl);
       this.enter("ready");
-    } catch (failure) {
+    } catch (caught) {
+      const failure = api.asFailure(caught);
       if (failure.code !== "INVOICE_NOT_READY") this.enter("failed", failure);
       else if (tries === MOST_TRIES) this.enter("late");
       else this.come(tries, failure.retryAfterMs || PAUSE_MS);

@@ -11,6 +11,7 @@ import * as clock from "./clock.js";
 const ALONE_MS = 1500;
 const TOLD_MS = 20_000; // heals what a message that got lost would have said
 const HIDDEN_MS = 20_000;
+const CLOSED_MS = 60_000; // refused for good, as for a cancelled screening
 const LONGEST_PAUSE_MS = 10_000;
 const CLOCKS_DIFFER_MS = 1000; // as far as we know: see clock.js
 const LONGEST_SLEEP_MS = 2 ** 31 - 1;
@@ -27,6 +28,7 @@ export function follow(sessionId, { arrived, failed }) {
   let asking = false;
   let again = false;
   let failures = 0;
+  let leastPause = 0;
 
   async function ask() {
     clearTimeout(timer);
@@ -38,11 +40,14 @@ export function follow(sessionId, { arrived, failed }) {
     const began = seen.messages;
     try {
       seen.read(await api.seats(sessionId, leaving.signal), began);
-      failures = 0;
+      [failures, leastPause] = [0, 0];
       show();
-    } catch (failure) {
+    } catch (caught) {
+      if (leaving.signal.aborted) return;
+      const failure = api.asFailure(caught);
       failures += 1;
-      if (!leaving.signal.aborted) failed(failure);
+      leastPause = failure.mayPass ? failure.retryAfterMs : CLOSED_MS;
+      failed(failure);
     }
     asking = false;
     schedule();
@@ -68,7 +73,7 @@ export function follow(sessionId, { arrived, failed }) {
     if (document.hidden) return HIDDEN_MS;
     const spread = 0.8 + Math.random() * 0.4; // thousands of pages must not ask in step
     const usual = socket.isOpen ? TOLD_MS : Math.min(LONGEST_PAUSE_MS, ALONE_MS * 2 ** failures);
-    return usual * spread;
+    return Math.max(usual, leastPause) * spread;
   }
 
   const socket = new Socket(sessionId, leaving.signal, {
@@ -105,10 +110,10 @@ class Seen {
     for (const told of this.rows.values()) told.isNews &&= told.message > began;
   }
 
-  /** Whether there is anything new in it: a row's higher version. */
+  /** Whether there is anything new in it: a row's higher version. What is no row is passed over. */
   tell(rows) {
     this.messages += 1;
-    const news = rows.filter(({ row, version }) => !(this.rows.get(row)?.version >= version));
+    const news = [rows].flat().filter((row) => Array.isArray(row?.seats)).filter(({ row, version }) => !(this.rows.get(row)?.version >= version));
     for (const row of news) this.rows.set(row.row, { ...row, message: this.messages, isNews: true });
     return news.length > 0;
   }
@@ -144,7 +149,7 @@ class Socket {
     if (!url || this.leaving.aborted) return;
     this.socket = new WebSocket(url);
     this.socket.onopen = () => this.socket.send(JSON.stringify({ action: "subscribe", sessionId: this.sessionId }));
-    this.socket.onmessage = ({ data }) => this.heard(JSON.parse(data));
+    this.socket.onmessage = ({ data }) => this.heard(parsed(data));
     this.socket.onclose = () => this.closed();
   }
 
@@ -162,5 +167,14 @@ class Socket {
     this.failures += 1;
     const pause = Math.min(60_000, 1000 * 2 ** this.failures) * (0.5 + Math.random() / 2);
     if (!this.leaving.aborted) setTimeout(() => this.open(), pause);
+  }
+}
+
+/** Nothing, if it is no JSON. */
+function parsed(data) {
+  try {
+    return Object(JSON.parse(data));
+  } catch {
+    return {};
   }
 }

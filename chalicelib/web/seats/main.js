@@ -1,6 +1,7 @@
 /** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
 
 import * as clock from "./clock.js";
+import { asFailure, whileReading } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { invoice } from "./invoice.js";
 import { language, otherLanguage, speak } from "./language.js";
@@ -10,7 +11,7 @@ import { screening } from "./screening.js";
 import * as store from "./store.js";
 import { nextTheme, renderTheme } from "./theme.js";
 import { ticket, tickets } from "./tickets.js";
-import { refused, say } from "./words.js";
+import { refused, say, waits } from "./words.js";
 
 const ROUTES = [
   [/^#?\/?$/, programme, "programme"],
@@ -34,8 +35,9 @@ async function open() {
   view?.leave?.();
   view = undefined;
   markTab(tab);
-  const slow = setTimeout(() => fill(main, el("p", { class: "loading" }, say("loading"))), SLOW_MS);
-  const opened = await make(idIn(pattern)).catch((failure) => new Failed(failure));
+  const slow = setTimeout(() => loading(say("loading")), SLOW_MS);
+  whileReading(({ code }, pause) => mine === visit && !view && waitingFor(code, pause));
+  const opened = await make(idIn(pattern)).catch((caught) => new Failed(asFailure(caught)));
   clearTimeout(slow);
   if (mine !== visit) return;
   view = opened;
@@ -45,6 +47,22 @@ async function open() {
   if (first) return;
   scrollTo(0, 0);
   main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+const loading = (words) => fill(main, el("p", { class: "loading" }, words));
+
+/** Why it takes so long, counted down while nothing has come. The other views can be gone to meanwhile. */
+function waitingFor(code, pause) {
+  const until = Date.now() + pause;
+  const mine = visit;
+  announce(waits(code, Math.ceil(pause / 1000)));
+  const count = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    if (mine !== visit || view || left < 0) return;
+    loading(left > 0 ? waits(code, left) : say("loading"));
+    setTimeout(count, 1000);
+  };
+  count();
 }
 
 function idIn(pattern) {
@@ -64,7 +82,6 @@ class Failed {
 
   constructor(failure) {
     this.failure = failure;
-    if (failure && !failure.code) throw failure; // a fault of ours stays loud
   }
 
   get title() {
@@ -115,12 +132,22 @@ function remindOfHolds() {
   banner.hidden = !waiting || location.hash === there;
   if (banner.hidden) return;
   const [text, link] = banner.children;
-  text.textContent = say("elsewhere", waiting.movieTitle, clock.minutes(clock.left(waiting.expiresAt)));
+  fill(text, say("elsewhere", waiting.movieTitle, clock.minutes(clock.left(waiting.expiresAt))));
   link.href = there;
 }
 
+/** What nobody expected is a fault of this page: it is said, with a way on, and its text is left to the console. */
+function faulty({ error, reason }) {
+  if (!(error ?? reason)) return; // a browser's own remark, or another site's script
+  const banner = document.getElementById("fault");
+  if (banner.hidden) announce(say("fault"), { urgent: true });
+  banner.hidden = false;
+}
+
+for (const kind of ["error", "unhandledrejection"]) addEventListener(kind, faulty);
+document.querySelector("#fault button").addEventListener("click", () => location.reload());
 document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
-document.getElementById("theme").addEventListener("click", () => nextTheme(themes));
+document.getElementById("theme").addEventListener("click", () => (nextTheme(themes), view?.render()));
 document.querySelector(".skip").addEventListener("click", () => main.focus());
 addEventListener("hashchange", open);
 for (const change of ["online", "offline"]) {

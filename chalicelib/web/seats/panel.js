@@ -3,7 +3,7 @@
 import * as clock from "./clock.js";
 import { el, fill } from "./dom.js";
 import { button } from "./parts.js";
-import { list, money, refused, say } from "./words.js";
+import { list, money, price, refused, say, waits } from "./words.js";
 
 const TICK_MS = 200;
 const URGENT_MS = 10_000;
@@ -53,7 +53,7 @@ export class Panel {
     return el(
       "div",
       { class: `notice notice-${tone}`, tabindex: "-1", "data-key": "notice" },
-      el("p", {}, this.sentence()),
+      (this.told = el("p", {}, this.sentence())),
       this.remedy(),
     );
   }
@@ -62,30 +62,33 @@ export class Panel {
   sentence() {
     const { notice, chosen } = this.booking;
     if (!notice) return "";
-    if (notice.code === "waiting") return say("waiting", notice.seconds);
-    if (notice.good || notice.passing) return say(notice.code);
+    if (notice.code === "waiting") return waits(notice.why, secondsUntil(notice.until));
+    if (notice.good || notice.code === "waitingOffline") return say(notice.code);
     return refused(notice, chosen.size > 0);
   }
 
   remedy() {
     const { booking } = this;
-    if (booking.notice.unsure) {
+    const { notice } = booking;
+    if (notice.unsure) {
       return el(
         "div",
         { class: "actions" },
         button("again", say("tryAgain"), () => booking.check()),
-        booking.phase === "asking" && button("never-mind", say("neverMind"), () => booking.forget(), "quiet"),
+        booking.phase === "asking" && button("never-mind", say("neverMind"), () => booking.chooseOthers(), "quiet"),
       );
     }
-    const seats = booking.notice.seats ?? [];
+    if (notice.passing) return button("dont-wait", say("dontWait"), () => booking.giveUp());
+    if (notice.code === "CARD_FORM_MISSING") return el("a", { href: "docs" }, say("documentation"));
+    const seats = notice.seats ?? [];
     const free = seats.length > 0 && seats.every((seat) => booking.statuses.get(seat) === "available");
-    return free && !booking.over && button("hold-again", say("holdAgain"), () => (booking.chooseAgain(), this.hold()));
+    return free && !booking.closed && button("hold-again", say("holdAgain"), () => (booking.chooseAgain(), this.hold()));
   }
 
   choosing() {
     const { booking } = this;
     const seats = booking.chosenSeats;
-    if (booking.over) return [title("yourSeats")];
+    if (booking.closed) return this.closed();
     if (!seats.length) return [title("yourSeats"), el("p", { class: "hint" }, say(this.whatToDo()))];
     const tooMany = seats.length > booking.mostSeats;
     return [
@@ -98,7 +101,17 @@ export class Panel {
       tooMany && el("p", { class: "hint" }, say("tooMany", booking.mostSeats)),
       sum(booking.total),
       this.emailField,
-      button("hold", say("hold", seats.length), () => this.hold(), "primary"),
+      button("hold", say("hold", seats.length), () => this.hold(), "primary", { disabled: tooMany }),
+    ];
+  }
+
+  /** Nothing is sold here any more: why, unless a notice says it already, and a way on. */
+  closed() {
+    const { notice, closed } = this.booking;
+    return [
+      title("yourSeats"),
+      notice?.code !== closed && el("p", { class: "closed" }, refused({ code: closed })),
+      el("p", { class: "actions" }, el("a", { class: "button", href: "#/" }, say("toProgramme"))),
     ];
   }
 
@@ -125,11 +138,16 @@ export class Panel {
       this.countdown(),
       fixed(seats),
       sum(totalAmount),
-      button("pay", say("pay", money(totalAmount)), () => this.booking.pay(), "primary"),
+      button(
+        "pay",
+        totalAmount === 0 ? say("take", seats.length) : say("pay", money(totalAmount)),
+        () => this.booking.pay(),
+        "primary",
+      ),
       el(
         "div",
         { class: "afterwards" },
-        el("p", { class: "hint" }, say("demo")),
+        totalAmount > 0 && el("p", { class: "hint" }, say("demo")),
         button("release", say("release"), () => this.booking.release(), "quiet"),
       ),
     ];
@@ -137,12 +155,14 @@ export class Panel {
 
   paying() {
     const { seats, totalAmount } = this.booking.current;
+    const free = totalAmount === 0;
     return [
       title("heldTitle"),
+      this.countdown(),
       fixed(seats),
       sum(totalAmount),
-      busy("paying", this.booking.notice),
-      el("p", { class: "hint" }, say("payingHint")),
+      busy(free ? "taking" : "paying", this.booking.notice),
+      el("p", { class: "hint" }, say(free ? "takingHint" : "payingHint")),
     ];
   }
 
@@ -157,20 +177,26 @@ export class Panel {
   }
 
   countdown() {
-    this.digits = el("span", { class: "digits", role: "timer", "aria-label": say("timeLeft") });
+    const label = say(this.booking.current.totalAmount === 0 ? "timeLeftFree" : "timeLeft");
+    this.digits = el("span", { class: "digits", role: "timer", "aria-label": label });
     this.bar = el("span", { class: "bar" });
     return el(
       "div",
       { class: "countdown" },
-      el("span", { class: "label", "aria-hidden": "true" }, say("timeLeft")),
+      el("span", { class: "label", "aria-hidden": "true" }, label),
       this.digits,
       el("span", { class: "track", "aria-hidden": "true" }, this.bar),
     );
   }
 
   tick() {
-    const hold = this.booking.current;
-    if (this.booking.phase !== "held" || !hold || !this.digits) return;
+    const { notice, phase, current: hold } = this.booking;
+    if (notice?.code === "waiting") this.told.textContent = this.sentence();
+    if (phase === "held" || phase === "paying") this.tickDown(hold, phase);
+    else this.element.removeAttribute("data-urgent");
+  }
+
+  tickDown(hold, phase) {
     const left = clock.left(hold.expiresAt);
     this.longest = Math.max(left, this.longestOf === hold.key ? this.longest : 0);
     if (this.longestOf !== hold.key) this.spoken.clear();
@@ -179,7 +205,7 @@ export class Panel {
     this.bar.style.setProperty("--left", this.longest ? left / this.longest : 0);
     this.element.toggleAttribute("data-urgent", left < URGENT_MS);
     this.speakTime(Math.floor(left / 1000));
-    if (left === 0) this.runOut(hold);
+    if (left === 0 && phase === "held") this.runOut(hold);
   }
 
   speakTime(seconds) {
@@ -211,6 +237,7 @@ export class Panel {
 
 const title = (word) => el("h2", { id: "panel-title", tabindex: "-1", "data-key": "panel-title" }, say(word));
 const fixed = (seats) => el("p", { class: "fixed-seats" }, list(seats));
-const sum = (amount) => el("p", { class: "sum" }, el("span", {}, say("total")), el("strong", {}, money(amount)));
+const sum = (amount) => el("p", { class: "sum" }, el("span", {}, say("total")), el("strong", {}, price(amount)));
+const secondsUntil = (moment) => Math.max(0, Math.ceil((moment - Date.now()) / 1000));
 const busy = (word, notice) =>
   !notice?.unsure && el("p", { class: "busy", "data-key": "busy", tabindex: "-1" }, say(word));

@@ -1,19 +1,40 @@
-/** What is on, by day. */
+/** What is on, by day. It stays true while it is looked at: what begins leaves it, what is cancelled says so. */
 
 import * as api from "./api.js";
-import { el, fill } from "./dom.js";
-import { button, empty } from "./parts.js";
-import { day, dayOf, foreignZone, time } from "./times.js";
-import { money, say } from "./words.js";
+import * as clock from "./clock.js";
+import { el, fill, whileSeen } from "./dom.js";
+import { empty, Pages } from "./parts.js";
+import { day, dayOf, time } from "./times.js";
+import { price, say } from "./words.js";
+import { foreignZone } from "./zone.js";
+
+const LOOK_AGAIN_MS = 30_000;
+const CLOCKS_DIFFER_MS = 60_000;
 
 export async function programme() {
-  const from = new Date().toISOString();
-  return new Programme(from, await api.programme(from));
+  return new Programme(await current());
+}
+
+let from;
+
+/** From now on, by the server's clock. If the first answer tells that ours is wrong, it is asked for anew. */
+async function current(cursor) {
+  if (cursor) return api.programme(from, cursor);
+  const before = clock.ahead();
+  const page = await beginning();
+  return Math.abs(clock.ahead() - before) > CLOCKS_DIFFER_MS ? beginning() : page;
+}
+
+function beginning() {
+  from = new Date(clock.now()).toISOString();
+  return api.programme(from);
 }
 
 class Programme {
-  constructor(from, { sessions, nextCursor }) {
-    Object.assign(this, { from, sessions, nextCursor });
+  leaving = new AbortController();
+
+  constructor(first) {
+    this.pages = new Pages("sessions", current, first);
     this.element = el("div", { class: "programme" });
   }
 
@@ -21,36 +42,45 @@ class Programme {
     return say("programme");
   }
 
+  entered() {
+    whileSeen(LOOK_AGAIN_MS, () => this.lookAgain(), this.leaving.signal);
+  }
+
+  leave() {
+    this.leaving.abort();
+  }
+
+  /** Also when only the day has changed: "Today" is another one then. */
+  async lookAgain() {
+    const changed = await this.pages.again();
+    if (this.leaving.signal.aborted) return;
+    if (changed || this.drawnOn !== dayOf(clock.now())) this.render();
+  }
+
   render() {
-    fill(this.element, this.sessions.length ? this.whatIsOn() : empty("nothingOn", say("nothingOnHint")));
+    this.drawnOn = dayOf(clock.now());
+    fill(this.element, this.pages.items.length ? this.whatIsOn() : empty("nothingOn", say("nothingOnHint")));
   }
 
   whatIsOn() {
-    const zone = foreignZone(this.sessions.map(({ startTime }) => startTime));
+    const zone = foreignZone(this.pages.items.map(({ startTime }) => startTime));
     return [
       el("h1", { tabindex: "-1" }, say("onNow")),
       el("p", { class: "lead" }, say("lead")),
       zone && el("p", { class: "zone" }, say("cinemaTime", zone)),
       ...this.days().map(drawnDay),
-      this.nextCursor && button("more", say("more"), () => this.more()),
+      ...this.pages.way(() => this.render()),
     ];
   }
 
   /** The screenings of each day, in the order of the programme. */
   days() {
     const days = new Map();
-    for (const session of this.sessions) {
+    for (const session of this.pages.items) {
       const date = dayOf(session.startTime);
       days.set(date, [...(days.get(date) ?? []), session]);
     }
     return [...days.values()];
-  }
-
-  async more() {
-    const { sessions, nextCursor } = await api.programme(this.from, this.nextCursor);
-    this.sessions.push(...sessions);
-    this.nextCursor = nextCursor;
-    this.render();
   }
 }
 
@@ -64,17 +94,21 @@ function drawnDay(sessions) {
   );
 }
 
-function card({ sessionId, movieTitle, startTime, roomNumber, totalSeats, ticketPrice }) {
+function card({ sessionId, movieTitle, startTime, roomNumber, totalSeats, ticketPrice, status }) {
+  const href = `#/screenings/${encodeURIComponent(sessionId)}`;
+  const cancelled = status === "cancelled";
   return el(
     "li",
     {},
     el(
       "a",
-      { class: "card", href: `#/screenings/${encodeURIComponent(sessionId)}` },
+      { class: cancelled ? "card card-cancelled" : "card", href, "data-key": `card-${sessionId}` },
       el("time", { datetime: startTime }, time(startTime)),
       el("span", { class: "movie" }, movieTitle),
       el("span", { class: "facts" }, `${say("room", roomNumber)} · ${say("seatCount", totalSeats)}`),
-      el("span", { class: "price" }, money(ticketPrice)),
+      cancelled
+        ? el("span", { class: "price mark-cancelled" }, say("cancelled"))
+        : el("span", { class: "price" }, price(ticketPrice)),
     ),
   );
 }

@@ -8,10 +8,16 @@ import { follow } from "./live.js";
 import { Panel } from "./panel.js";
 import * as store from "./store.js";
 import { dayAndTime } from "./times.js";
-import { list, money, say } from "./words.js";
+import { list, price, refused, say } from "./words.js";
 
 const LEGEND = ["free", "chosen", "mine", "held", "sold"];
 const STALE_AFTER_FAILURES = 2;
+const MANY_IN_A_ROW = 20;
+const SAID_MS = 6000;
+const USUAL_MOST_SEATS = 8;
+
+/** How many seats one order may hold: the page tells the server's setting. */
+const mostSeats = () => Number(document.documentElement.dataset.mostSeats) || USUAL_MOST_SEATS;
 
 export async function screening({ id }) {
   return new Screening(await api.session(id));
@@ -22,7 +28,7 @@ class Screening {
     this.session = session;
     this.failures = 0;
     const [changed, refresh, sold] = [() => this.update(), () => this.live?.refresh(), (sale) => this.sold(sale)];
-    this.booking = new Booking(session, { changed, refresh, sold });
+    this.booking = new Booking(session, { changed, refresh, sold, mostSeats: mostSeats() });
     this.hall = new Hall(session, { look: (seat) => this.booking.look(seat), pressed: (seat) => this.pressed(seat) });
     this.panel = new Panel(this.booking, announce);
     this.heading = el("div", { class: "heading" });
@@ -30,7 +36,9 @@ class Screening {
     this.legend = el("ul", { class: "legend" });
     this.keys = el("p", { class: "unseen", id: "keys" });
     this.screen = el("p", { class: "screen" });
-    this.element = el("div", { class: "screening" }, this.heading, this.stage(), this.panel.element);
+    this.said = el("p", { class: "said", "aria-hidden": "true", hidden: true }); // read out by `announce`
+    const size = session.seatsPerRow > MANY_IN_A_ROW ? "large" : "usual";
+    this.element = el("div", { class: "screening", "data-size": size }, this.heading, this.stage(), this.panel.element, this.said);
   }
 
   get title() {
@@ -42,6 +50,7 @@ class Screening {
       "section",
       { class: "stage", "aria-labelledby": "hall-title" },
       this.facts,
+      this.hall.tools,
       this.screen,
       this.hall.element,
       this.keys,
@@ -56,7 +65,7 @@ class Screening {
     this.panel.start();
     this.covering = new ResizeObserver(() => this.keepInSight());
     this.covering.observe(this.panel.element);
-    this.hall.centre();
+    this.hall.entered();
     this.findBought();
     if (this.booking.current) this.booking.check();
   }
@@ -65,34 +74,38 @@ class Screening {
     this.left = true;
     this.live.stop();
     this.panel.stop();
+    this.hall.leave();
     this.covering.disconnect();
+    clearTimeout(this.silence);
   }
 
   /** On a phone the panel lies over the hall: what has the focus is scrolled to above it. */
   keepInSight() {
-    document.documentElement.style.setProperty("--covered", `${this.panel.element.offsetHeight}px`);
+    const covered = `${this.panel.element.offsetHeight}px`;
+    for (const each of [document.documentElement, this.said]) each.style.setProperty("--covered", covered);
   }
 
   /** Another tab of this browser has changed what is held. */
   changedElsewhere() {
-    this.booking.readHolds();
-    if (["choosing", "held"].includes(this.booking.phase)) this.booking.check();
+    this.booking.changedElsewhere();
     this.live.refresh();
     this.findBought();
   }
 
   render() {
     const { movieTitle, startTime, roomNumber, ticketPrice } = this.session;
+    const cancelled = this.booking.closed === "SESSION_CANCELLED";
     fill(
       this.heading,
       el("a", { class: "back", href: "#/" }, say("back")),
-      el("h1", { tabindex: "-1" }, movieTitle),
+      el("h1", { tabindex: "-1", title: movieTitle }, movieTitle),
       el(
         "p",
         { class: "when" },
         el("time", { datetime: startTime }, dayAndTime(startTime)),
         el("span", {}, say("room", roomNumber)),
-        el("span", {}, money(ticketPrice)),
+        el("span", {}, price(ticketPrice)),
+        cancelled && el("strong", { class: "mark-cancelled" }, say("cancelled")),
       ),
     );
     this.screen.textContent = say("screen");
@@ -110,27 +123,46 @@ class Screening {
 
   update() {
     const { booking } = this;
+    if (booking.closed !== this.closedBefore) {
+      this.closedBefore = booking.closed;
+      return this.render();
+    }
     this.hall.update();
-    fill(
-      this.facts,
-      el("h2", { id: "hall-title" }, say("room", this.session.roomNumber)),
-      el("p", { class: "free" }, this.availability()),
-      this.stale && el("p", { class: "stale" }, say("outOfDate")),
-    );
-    this.element.dataset.known = booking.known;
+    this.updateFacts();
+    this.mark("known", String(booking.known));
+    this.mark("closed", booking.closed ?? "");
     this.element.toggleAttribute("data-stale", this.stale);
     this.updatePanel();
   }
 
+  updateFacts() {
+    const facts = [say("room", this.session.roomNumber), this.availability(), this.stale && say("outOfDate")];
+    if (String(facts) === this.factsShown) return;
+    this.factsShown = String(facts);
+    const [room, free, stale] = facts;
+    fill(
+      this.facts,
+      el("h2", { id: "hall-title" }, room),
+      el("p", { class: "free" }, free),
+      stale && el("p", { class: "stale" }, stale),
+    );
+  }
+
+  /** Only what has changed: each mark is one that two thousand seats may depend on. */
+  mark(name, value) {
+    if (this.element.dataset[name] !== value) this.element.dataset[name] = value;
+  }
+
   availability() {
-    const { known, soldOut, free } = this.booking;
-    if (!known) return say("loading");
+    const { known, soldOut, free, closed } = this.booking;
+    if (closed === "SESSION_CANCELLED") return say("cancelled");
+    if (!known) return closed ? "" : say("loading");
     return soldOut ? say("soldOut") : say("freeOf", free, this.session.totalSeats);
   }
 
   /** Only when something in it changes: a new map alone must not disturb who is typing there. */
   updatePanel() {
-    const { phase, notice, chosenSeats, free, holds, known, soldOut, mostSeats } = this.booking;
+    const { phase, notice, chosenSeats, free, holds, known, soldOut, mostSeats, closed } = this.booking;
     const shown = JSON.stringify([
       phase,
       notice,
@@ -139,6 +171,7 @@ class Screening {
       known && free === 0,
       soldOut,
       mostSeats,
+      closed,
       document.documentElement.lang,
       this.sureOf(notice),
     ]);
@@ -155,7 +188,7 @@ class Screening {
 
   say(phase, sentence) {
     const { booking } = this;
-    if (sentence && sentence !== this.sentence) announce(sentence, { urgent: !booking.notice.good });
+    if (sentence && sentence !== this.sentence) announce(sentence, { urgent: !booking.notice.good && !booking.notice.passing });
     else if (phase === "held" && this.phase !== "held") announce(this.heldSpoken());
     if (phase !== this.phase && this.phase && document.activeElement === document.body) this.takeFocus();
     this.sentence = sentence;
@@ -177,10 +210,25 @@ class Screening {
 
   pressed(seat) {
     const { booking } = this;
-    const look = booking.look(seat);
-    if (booking.phase !== "choosing") announce(say("holdFirst"));
-    else if (!booking.toggle(seat)) announce(say("notForSale", seat, say("look")[look]));
+    const why = booking.toggle(seat);
+    if (why) this.tell(this.whyNot(why, seat));
     else announce(say(booking.chosen.has(seat) ? "chosenNow" : "notChosen", seat, booking.chosen.size));
+  }
+
+  whyNot(why, seat) {
+    const { booking } = this;
+    if (why === "closed") return refused({ code: booking.closed });
+    if (why === "tooMany") return say("tooMany", booking.mostSeats);
+    return why === "notForSale" ? say(why, seat, say("look")[booking.look(seat)]) : say(why);
+  }
+
+  /** For everybody: to be seen for a while, and read out. */
+  tell(sentence) {
+    announce(sentence);
+    fill(this.said, sentence);
+    this.said.hidden = false;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.said.hidden = true), SAID_MS);
   }
 
   arrived(seatMap) {
@@ -189,9 +237,10 @@ class Screening {
     this.booking.arrived(seatMap);
   }
 
-  failed() {
+  failed(failure) {
+    this.booking.close(failure);
     this.failures += 1;
-    this.stale = this.failures >= STALE_AFTER_FAILURES || !navigator.onLine;
+    this.stale = !this.booking.closed && (this.failures >= STALE_AFTER_FAILURES || !navigator.onLine);
     this.update();
   }
 
@@ -211,6 +260,6 @@ class Screening {
 
   /** Who has gone elsewhere while the payment was under way is left there. */
   sold(saleId) {
-    if (!this.left) location.hash = `#/tickets/${saleId}`;
+    if (!this.left) location.hash = `#/tickets/${encodeURIComponent(saleId)}`;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What this browser remembers: who it is, what it holds, how it likes the page.
  *
- * A hold is written down *before* it is asked for, with its idempotency key, and a payment with its transaction: a reload
+ * A hold is written down *before* it is asked for, with its idempotency key, and a payment before it is begun: a reload
  * in the middle sends the very same request again, which has no second effect.
  */
 
@@ -12,11 +12,28 @@ let unsaved = {}; // for browsers that keep nothing
 
 function all() {
   try {
-    return JSON.parse(localStorage.getItem(NAME)) ?? {};
+    return wellFormed(JSON.parse(localStorage.getItem(NAME)));
   } catch {
     return unsaved;
   }
 }
+
+/** Whatever an older page, an extension or a hand has left there: what is not as we write it counts as absent. */
+function wellFormed(kept) {
+  const { userId, language, theme, holds: held } = Object(kept);
+  return {
+    userId: typeof userId === "string" ? userId : undefined,
+    language,
+    theme,
+    holds: Array.isArray(held) ? held.filter(isHold) : [],
+  };
+}
+
+const isHold = (hold) =>
+  ["key", "sessionId", "userId"].every((name) => typeof hold?.[name] === "string") &&
+  Number.isFinite(hold.askedAt) &&
+  Array.isArray(hold.seats) &&
+  hold.seats.every((seat) => typeof seat === "string");
 
 function put(changes) {
   unsaved = { ...all(), ...changes };
@@ -52,8 +69,8 @@ export function holds(sessionId) {
 }
 
 /** A payment as long as the server remembers what it was for; a hold longer than any can last; a mere wish not for long. */
-function remembered({ transactionId, reservationId }) {
-  if (transactionId) return 24 * 60 * MINUTE_MS;
+function remembered({ paying, reservationId }) {
+  if (paying) return 24 * 60 * MINUTE_MS;
   return reservationId ? 20 * MINUTE_MS : MINUTE_MS;
 }
 
@@ -62,9 +79,12 @@ export function saveHold(hold) {
   put({ holds: [...others, hold].sort((one, other) => one.askedAt - other.askedAt) });
 }
 
+/** Whether it has not ended meanwhile, in another tab. */
+export const isHeld = ({ key }) => holds().some((hold) => hold.key === key);
+
 /** With what has become known about it, unless it has ended meanwhile. */
 export function updateHold(hold) {
-  if (holds().some(({ key }) => key === hold.key)) saveHold(hold);
+  if (isHeld(hold)) saveHold(hold);
 }
 
 export function dropHold(hold) {

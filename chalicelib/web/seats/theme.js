@@ -5,7 +5,7 @@ import * as store from "./store.js";
 
 const THEMES = ["auto", "light", "dark"];
 
-const chosen = () => store.preference("theme") ?? "auto";
+const chosen = () => THEMES.find((theme) => theme === store.preference("theme")) ?? THEMES[0];
 
 /** `words()` names each theme in the language that is spoken by now. */
 export function renderTheme(words) {
