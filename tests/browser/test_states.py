@@ -35,6 +35,7 @@ FACTS: dict[str, Any] = {
     "retryAfterSeconds": 3,
     "message": OWN_WORDS,
 }
+PAYMENT = {"provider": "simulated", "paymentId": "pay-1", "amount": 25.00, "currency": "BRL"}
 AN_EXCEPTIONS_WORDS = re.compile(r"Error:|undefined|null|destructure|is not a function|Failed to fetch|\[object|NaN")
 
 
@@ -72,7 +73,7 @@ def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_
         buyer.page.unroute_all()
         buyer.page.route(path, always(418, {"error": code, **FACTS}, "POST"))
         if path != "**/payment":
-            buyer.page.route("**/payment", always(404, {"error": "NOT_FOUND"}))
+            buyer.page.route("**/payment", always(201, PAYMENT))
         if path == "**/confirm":
             buyer.page.route("**/confirm", always(409, {"error": code, **FACTS}))
         buyer.opens("#/tickets")
@@ -363,8 +364,6 @@ def test_a_screening_that_is_not_sold_any_more_says_so(visitor: Visitors, api: A
 
 # Paying.
 
-PAYMENT = {"provider": "simulated", "paymentId": "pay-1", "amount": 25.00, "currency": "BRL"}
-
 
 def test_a_payment_is_begun_at_the_gateway_and_confirmed_by_its_id(visitor: Visitors, api: Api) -> None:
     buyer = visitor().opens_screening(api.schedule()).holds("A1")
@@ -391,6 +390,20 @@ def test_without_a_gateway_the_page_makes_a_payment_up_and_repeats_the_same(
     assert len(buyer.sent("POST", "/payment")) == 1
     first, second = (each.post_data for each in buyer.sent("POST", "/confirm"))
     assert first == second
+
+
+def test_of_a_payment_that_the_page_has_made_up_no_gateway_will_ever_tell(visitor: Visitors, api: Api) -> None:
+    buyer = visitor().opens_screening(api.schedule()).holds("A1")
+    buyer.page.route("**/payment", always(503, {"error": "PAYMENTS_UNAVAILABLE"}))
+    buyer.page.route("**/confirm", always(402, {"error": "PAYMENT_NOT_RECEIVED"}))
+
+    buyer.presses("pay")
+
+    expect(buyer.notice).to_contain_text("can't take payments right now")
+    buyer.sees_held("A1")
+    buyer.page.unroute_all()
+    buyer.presses("pay")
+    expect(buyer.page.locator(".ticket")).to_contain_text("A1")
 
 
 @pytest.mark.parametrize("reloading", [False, True], ids=["staying", "reloading"])

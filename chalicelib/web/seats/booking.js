@@ -182,15 +182,18 @@ export class Booking {
   /** With the transaction that pays for it; where no payment gateway is set up, with one that the page has made up. */
   async paidFor(hold) {
     if (hold.transactionId || hold.totalAmount === 0) return hold;
-    const { provider, paymentId } = await api.payment(hold, this.patience()).catch((failure) => {
-      if (NO_GATEWAY.has(failure.code)) return { provider: "simulated", paymentId: hold.paying };
+    const { provider, paymentId, madeUp } = await api.payment(hold, this.patience()).catch((failure) => {
+      if (NO_GATEWAY.has(failure.code)) return { provider: "simulated", paymentId: hold.paying, madeUp: true };
       throw failure;
     });
     if (provider !== "simulated") throw new api.Failure("CARD_FORM_MISSING", { mayPass: false });
-    return this.remember({ ...hold, transactionId: paymentId });
+    return this.remember({ ...hold, transactionId: paymentId, madeUp });
   }
 
-  /** The cinema may hear of the money later than we do: as long as the hold lives, it is asked again. */
+  /**
+   * The cinema may hear of the money later than we do: as long as the hold lives, it is asked again. Of a payment that
+   * we have made up it will never hear: who wants the gateway's word for it has a gateway, and that is not there now.
+   */
   async confirmed(hold) {
     const patience = this.patience();
     for (;;) {
@@ -198,6 +201,7 @@ export class Booking {
         return await api.confirm(hold, patience);
       } catch (failure) {
         if (failure.code !== "PAYMENT_NOT_RECEIVED" || isLongOver(hold)) throw failure;
+        if (hold.madeUp) throw new api.Failure("PAYMENTS_UNAVAILABLE", { mayPass: false });
         this.tell({ code: "PAYMENT_NOT_RECEIVED", passing: true });
         await api.after(failure.retryAfterMs || NEWS_OF_PAYMENT_MS, patience.signal);
       }
@@ -318,7 +322,7 @@ export class Booking {
     if (GONE.has(failure.code)) return this.ended(hold, words(failure));
     if (failure.code === "GIVEN_UP") return this.payLater(hold);
     if (failure.code === "PAYMENT_NOT_RECEIVED") return this.payLater(hold, words(failure));
-    this.remember({ ...hold, paying: undefined, transactionId: undefined }); // a clear no: the next is another payment
+    this.remember({ ...hold, paying: undefined, transactionId: undefined, madeUp: undefined }); // a clear no: the next is another payment
     this.notice = words(failure);
     return PAID.has(failure.code) ? this.check() : this.enter("held", this.notice);
   }

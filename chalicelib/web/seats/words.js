@@ -171,6 +171,7 @@ export const WORDS = {
       RESERVATION_ALREADY_PAID: () => "These seats are paid for already. The second payment is returned.",
       RESERVATION_NOT_PAID: () => "These seats are not paid for, so there is no invoice.",
       INVOICE_NOT_READY: () => "The invoice is being made. Try again in some seconds.",
+      NOTHING_TO_PAY: () => "These seats are free of charge: there is nothing to pay.",
       PAYMENT_ALREADY_USED: () => "This payment has bought other seats already, so it bought nothing here. Pay once more.",
       PAYMENT_RETURNED: () => "The money of this payment went back to you or is on its way, so it bought nothing.",
       PAYMENT_NOT_RECEIVED: () =>
@@ -368,6 +369,7 @@ export const WORDS = {
       RESERVATION_ALREADY_PAID: () => "Estes assentos já estão pagos. O segundo pagamento é devolvido.",
       RESERVATION_NOT_PAID: () => "Estes assentos não foram pagos, por isso não há fatura.",
       INVOICE_NOT_READY: () => "A fatura está sendo emitida. Tente de novo em alguns segundos.",
+      NOTHING_TO_PAY: () => "Estes assentos são grátis: não há nada a pagar.",
       PAYMENT_ALREADY_USED: () => "Este pagamento já comprou outros assentos, então não comprou nada aqui. Pague de novo.",
       PAYMENT_RETURNED: () => "O dinheiro deste pagamento voltou ou está voltando para você, então ele não comprou nada.",
       PAYMENT_NOT_RECEIVED: () =>
@@ -412,6 +414,7 @@ export function say(name, ...facts) {
 const OUR_FAULT = new Set([
   "MALFORMED_JSON",
   "METHOD_NOT_ALLOWED",
+  "TRANSACTION_MISSING",
   "PAYLOAD_TOO_LARGE",
   "UNSUPPORTED_MEDIA_TYPE",
 ]);
