@@ -16,6 +16,7 @@ from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.rows import DynamoRows
 from chalicelib.infrastructure.sessions import DynamoSessions
 from infra import server
@@ -85,6 +86,14 @@ class NoLiveHoldsLimit(DynamoLiveHolds):
         return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
 
 
+class NoClaimCondition(DynamoPayments):
+    """Claims payments, whoever has claimed them before."""
+
+    def may_be_claimed(self, *, charged_only: bool) -> str:
+        condition = super().may_be_claimed(charged_only=charged_only)
+        return f"{_or_anyway(condition, 'attribute_exists(fate)')} OR attribute_not_exists(fate)"
+
+
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
     """Always true: a row exists. The condition stays in: DynamoDB refuses values that no expression names."""
     return f"({always} OR {condition})"
@@ -105,6 +114,9 @@ WITHOUT: Mapping[str, Parts] = {
     "both-conditions": _rows(NoConditions),
     "closed-condition": _rows(NoClosedCondition),
     "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
+    "claim-condition": {
+        "payments": lambda: NoClaimCondition(bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments")
+    },
     "live-holds-limit": {
         "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")
     },

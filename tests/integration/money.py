@@ -12,6 +12,7 @@ from chalicelib.api.batches import each_message
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Fate, Payment, PaymentDue
+from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import event_in, to_body
@@ -121,3 +122,29 @@ class Till:
 def a_transaction(behaviour: str = "") -> str:
     """`behaviour` is what the simulated gateway is to do with it: -decline-3, -timeout, …"""
     return f"tx-{uuid.uuid4().hex}{behaviour}"
+
+
+def lapse(till: Till, reservation_id: str) -> None:
+    lapse_hold(till.client, till.prefix, reservation_id)
+
+
+def lapse_hold(client: Any, prefix: str, reservation_id: str) -> None:
+    """The clock is not ours to move in another process: the reservation, and its hold, are made to have lapsed."""
+    key = {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
+    item = client.get_item(TableName=f"{prefix}-reservations", Key=key, ConsistentRead=True)["Item"]
+    expired = {"N": str(int(item["expires_at_ms"]["N"]) - 60_000)}
+    client.update_item(
+        TableName=f"{prefix}-reservations",
+        Key=key,
+        UpdateExpression="SET expires_at_ms = :past",
+        ExpressionAttributeValues={":past": expired},
+    )
+    seats = {f"#s{number}": seat["S"] for number, seat in enumerate(item["seats"]["L"])}
+    for name, seat in seats.items():
+        client.update_item(
+            TableName=f"{prefix}-rows",
+            Key={"id": {"S": f"{item['session_id']['S']}#{row_of(seat)}"}},
+            UpdateExpression=f"SET seats.{name}.x = :past",
+            ExpressionAttributeNames={name: seat},
+            ExpressionAttributeValues={":past": expired},
+        )

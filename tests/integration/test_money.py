@@ -21,7 +21,6 @@ from chalicelib.application.reconcile import AT_WORK, Reconcile
 from chalicelib.application.refunds import RegisterSale, SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import PaymentDue
-from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.envelopes import to_body
@@ -44,7 +43,7 @@ from tests.http_api import Answer, Api
 from tests.wire import Fault, Wire
 
 from .conftest import Said, Tables, connection_over, drain_until
-from .money import PATIENCE_SECONDS, Till, a_transaction
+from .money import PATIENCE_SECONDS, Till, a_transaction, lapse
 
 UNKNOWN_RESERVATION = "res-" + "x" * 33
 
@@ -112,28 +111,6 @@ def paid_for_cancelled_screening(till: Till, session_id: str, transaction: str) 
     reservation = held(till, session_id, "A1", "A2")
     assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
     return till.pay(reservation, transaction)
-
-
-def lapse(till: Till, reservation_id: str) -> None:
-    """The clock is not ours to move in another process: the reservation, and its hold, are made to have lapsed."""
-    key = {"buyer": {"S": reservation_id[4:15]}, "id": {"S": reservation_id}}
-    item = till.client.get_item(TableName=f"{till.prefix}-reservations", Key=key, ConsistentRead=True)["Item"]
-    expired = {"N": str(int(item["expires_at_ms"]["N"]) - 60_000)}
-    till.client.update_item(
-        TableName=f"{till.prefix}-reservations",
-        Key=key,
-        UpdateExpression="SET expires_at_ms = :past",
-        ExpressionAttributeValues={":past": expired},
-    )
-    seats = {f"#s{number}": seat["S"] for number, seat in enumerate(item["seats"]["L"])}
-    for name, seat in seats.items():
-        till.client.update_item(
-            TableName=f"{till.prefix}-rows",
-            Key={"id": {"S": f"{item['session_id']['S']}#{row_of(seat)}"}},
-            UpdateExpression=f"SET seats.{name}.x = :past",
-            ExpressionAttributeNames={name: seat},
-            ExpressionAttributeValues={":past": expired},
-        )
 
 
 KINDS: dict[str, tuple[Callable[[Till, str, str], Answer], int, str]] = {
