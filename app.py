@@ -16,7 +16,6 @@ from chalicelib.api import (
     limits,
     live,
     methods,
-    money,
     openapi,
     payments,
     reservations,
@@ -151,4 +150,4 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 # Schedules.
 @app.schedule("rate(5 minutes)")
 def on_reconciliation_due(event: Any) -> None:
-    money.reconcile()
+    payments.reconcile()

@@ -1,4 +1,4 @@
-"""What the payment gateway tells us: /api/payments/webhook."""
+"""What the payment gateway tells us: /api/payments/webhook; and the sweep over payments, as the schedule calls it."""
 
 from chalice.app import Blueprint, Request, Response
 
@@ -6,7 +6,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.events import UnreadableMessage
 
 from . import schemas
-from .answers import answered, ok
+from .answers import answered, log, ok
 from .wire import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
 
 routes = Blueprint(__name__)
@@ -23,3 +23,13 @@ def hear_gateway(request: Request) -> Response:
     except UnreadableMessage as error:
         raise MalformedRequest(str(error)) from error
     return ok(schemas.Heard())
+
+
+def reconcile() -> None:
+    """What it found is logged, and counted for the alarm."""
+    result = bootstrap.reconcile()()
+    for finding in result.findings:
+        ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}
+        log.warning("money to look at", says=finding.says, ids=ids)
+    log.info("reconciled", looked_at=result.looked_at, mended=result.mended, findings=len(result.findings))
+    bootstrap.metrics().money_to_look_at(len(result.findings))
