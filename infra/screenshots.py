@@ -65,7 +65,7 @@ def _hall_with_people_in_it(api: Api) -> str:
         row, place = first[0], int(first[1:])
         held = api.hold(session_id, first, f"{row}{place + 1}", user=f"user-{number}")
         if number < SOLD // 2:
-            api.confirm(held.body["reservationId"], f"tx-{number}")
+            api.confirm(held.body["reservationId"])
     return session_id
 
 

@@ -25,6 +25,12 @@ EVERY_MS = 5_000
 A_WHILE_MS = 12_000
 
 
+@pytest.fixture(scope="module")
+def server(api_servers: ApiServers) -> str:
+    """It sells what has begun as long as the board shows it."""
+    return api_servers(1, SALES_END_MINUTES=str(WINDOW // timedelta(minutes=1)))[0]
+
+
 @pytest.fixture
 def session_id(api: Api) -> str:
     """The oldest screening that is still shown, and not for long: so it is on the first page, whatever else is on."""
