@@ -70,13 +70,13 @@ class Reconcile:
     settle_refund: SettleRefund
     clock: Clock
 
-    def __call__(self, looked_back: timedelta = LOOKED_BACK) -> Reconciliation:
-        """Raises StoreUnavailable."""
+    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> Reconciliation:
+        """With `mend` off it only looks, and names what it would mend, too. Raises StoreUnavailable."""
         now = self.clock()
         sweep = _Sweep()
         for charge in self._charges(now - looked_back, sweep):
-            sweep.compare(charge.transaction_id, partial(self._compare, charge))
-        for payment in list(self.payments.outstanding()):
+            sweep.compare(charge.transaction_id, partial(self._compare, charge, mend=mend))
+        for payment in list(self.payments.outstanding()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._ask_again, payment))
         for reservation_id, sale_id in self._sold_of_late(now):
             sweep.compare(reservation_id, partial(self._is_bought, reservation_id, sale_id))
@@ -89,17 +89,15 @@ class Reconcile:
             sweep.findings.append(Finding(f"the gateway's charges could not be read: {error}"))
             return []
 
-    def _compare(self, charge: Charge) -> bool | Finding:
+    def _compare(self, charge: Charge, *, mend: bool) -> bool | Finding:
         """True when something was mended."""
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:
-            self.settle_payment(charge)
-            return True
+            return self._settle(charge) if mend else _unsettled(charge)
         is_at_work = (payment.claimed_at or charge.charged_at) + AT_WORK > self.clock()
         match payment.fate:
             case Fate.ASSERTED | Fate.CLAIMED if not is_at_work:
-                self.settle_payment.settle(payment)
-                return True
+                return self._settle(charge) if mend else _unsettled(charge)
             case Fate.SOLD if charge.refunded_cents:
                 return _finding("the gateway has returned money for which there is a sale", payment)
             case Fate.SOLD if not self._has_sale(payment):
@@ -109,6 +107,10 @@ class Reconcile:
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _finding(f"it was charged for {charge.reservation_id}", payment)
         return False
+
+    def _settle(self, charge: Charge) -> bool:
+        self.settle_payment(charge)
+        return True
 
     def _has_sale(self, payment: Payment) -> bool:
         reservation = self.reservations.find(payment.reservation_id)
@@ -160,6 +162,11 @@ class _Sweep:
 
     def result(self) -> Reconciliation:
         return Reconciliation(self.looked_at, self.mended, tuple(self.findings))
+
+
+def _unsettled(charge: Charge) -> Finding:
+    says = "charged, and neither sold nor returned yet: the next sweep settles it"
+    return Finding(says, charge.transaction_id, charge.reservation_id, charge.charged_at)
 
 
 def _unreturned(payment: Payment) -> Finding:

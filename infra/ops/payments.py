@@ -11,6 +11,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments import DynamoPayments
 from chalicelib.infrastructure.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
+from infra.ops.reconcile import GatewayNotNamed, found, swept, table
 from infra.ops.text import Answer, aligned, counted, duration
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 HEADINGS = ("TRANSACTION", "REASON", "AMOUNT", "RESERVATION", "SINCE", "AGE", "GATEWAY")
 SHOWN = 50
+HOURS_LOOKED_BACK = 2.0
 
 
 def payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
-    """Oldest first. Exit status 1 when one has been waiting for longer than that; `again` requests these once more."""
+    """Oldest first; then what does not agree with the gateway's list of the last two hours. Exit status 1 when one has
+    been waiting for longer than that, or something does not agree; `again` requests the former once more."""
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
     waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
@@ -30,7 +33,20 @@ def payments(connection: Connection, longest_seconds: float, *, again: bool = Fa
         _request_again(connection, late, now)
     data = {"waiting": [_data(payment, now) for payment in waiting], "late": len(late), "requested_again": again}
     text = _text(connection, waiting, len(late), longest_seconds, now)
-    return Answer(data, f"{text}\nRequested again." if again and late else text, status=1 if late else 0)
+    text = f"{text}\nRequested again." if again and late else text
+    differing, differences = _differing(connection)
+    return Answer(data | {"differing": differing}, f"{text}\n{differences}", status=1 if late or differing else 0)
+
+
+def _differing(connection: Connection) -> tuple[list[dict[str, Any]], str]:
+    """By looking only: `reconcile` mends."""
+    try:
+        result = swept(connection, HOURS_LOOKED_BACK, mend=False)
+    except GatewayNotNamed as refusal:
+        return [], f"Not compared with the gateway's list. {refusal}"
+    if not result.findings:
+        return [], f"All else agrees with the gateway's list of the last {HOURS_LOOKED_BACK:g} hours."
+    return found(result), f"{table(result)}\nThese don't agree: see `{connection.command('reconcile')}`."
 
 
 def _request_again(connection: Connection, late: list[Payment], now: datetime) -> None:

@@ -17,16 +17,26 @@ from infra.processes import RUN_DIR, recorded_url
 HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
+class GatewayNotNamed(OpsError):
+    """Where to ask what was charged is not said here."""
+
+
 def reconcile(connection: Connection, hours: float) -> Answer:
     """Exit status 1 when something is left that somebody must look at. Raises OpsError."""
+    return _told(swept(connection, hours, mend=True))
+
+
+def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
+    """Raises OpsError."""
     _know_the_gateway(connection)
     os.environ.setdefault("ID_SECRET", id_secret(connection.stage))
     sweep = application_of(connection).reconcile()
     try:
-        return _told(sweep(timedelta(hours=hours)))
+        result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal
+    return result
 
 
 def _know_the_gateway(connection: Connection) -> None:
@@ -34,19 +44,27 @@ def _know_the_gateway(connection: Connection) -> None:
     if not os.environ.get("PAYMENTS_URL") and (ours := recorded_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours
     if not (os.environ.get("PAYMENTS_URL") or os.environ.get("STRIPE_SECRET_KEY")):
-        raise OpsError(
+        raise GatewayNotNamed(
             "Which payment gateway the stage has is not said here: set PAYMENTS_URL, or PAYMENTS_PROVIDER=stripe and "
             "STRIPE_SECRET_KEY, as for its deployment."
         )
 
 
 def _told(result: Reconciliation) -> Answer:
-    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": list(map(_data, result.findings))}
+    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": found(result)}
     lines = [f"{counted(result.looked_at, 'record')} compared, {result.mended} mended."]
     if result.findings:
-        rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
-        lines.append(aligned(HEADINGS, rows))
+        lines.append(table(result))
     return Answer(data, "\n".join(lines), status=1 if result.findings else 0)
+
+
+def found(result: Reconciliation) -> list[dict[str, Any]]:
+    return [_data(finding) for finding in result.findings]
+
+
+def table(result: Reconciliation) -> str:
+    rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
+    return aligned(HEADINGS, rows)
 
 
 def _data(finding: Finding) -> dict[str, Any]:

@@ -143,6 +143,24 @@ def test_a_throttled_table_is_503_and_nothing_is_held(wired_api: Api, wire: Wire
     assert_held_once(wired_api, known_session, (), "reserved")
 
 
+@pytest.mark.parametrize("rows", SEATS)
+def test_a_hold_that_takes_effect_once_more_after_it_was_given_back_holds_nothing(
+    wired_api: Api, wire: Wire, known_session: str, rows: str
+) -> None:
+    """The client library gave its first try up and sent it again; the first arrives when all is over."""
+    seats = SEATS[rows]
+    with wire.broken(Fault.DELAYED_ONCE, at_call=1):
+        held = wired_api.hold(known_session, *seats)
+    reservation = held.body["reservationId"]
+    assert wired_api.delete(f"/api/reservations/{reservation}").status == 200
+
+    wire.arrive_late()
+
+    assert_held_once(wired_api, known_session, (), "reserved")
+    assert wired_api.confirm(reservation).body["error"] == "RESERVATION_CANCELLED"
+    assert wired_api.hold(known_session, *seats, user="next").status == 201
+
+
 @pytest.mark.parametrize(("fault", "call"), [(fault, call) for fault in FAULTS for call in (1, 2, 3)])
 def test_a_screening_survives_any_fault(wired_api: Api, wire: Wire, fault: Fault, call: int) -> None:
     key = uuid.uuid4().hex

@@ -32,6 +32,10 @@ class Till:
         )
 
     def sweep(self) -> Reconciliation:
+        return self.reconcile()
+
+    @property
+    def reconcile(self) -> Reconcile:
         cinema = self.cinema
         return Reconcile(
             self.payments,
@@ -42,7 +46,7 @@ class Till:
             cinema.settle_payment,
             cinema.settle_refund,
             cinema.clock,
-        )()
+        )
 
     def charge(self, reservation_id: str, transaction_id: str = "tx-1", cents: int = 2500) -> Charge:
         charge = Charge(transaction_id, reservation_id, cents, "BRL", self.cinema.clock())
@@ -208,6 +212,17 @@ def test_a_gateway_that_does_not_answer_is_named_and_the_rest_is_looked_at(till:
         "the gateway's charges could not be read: no answer",
         "its seats are sold by sale-1, but it has no such sale",
     ]
+
+
+def test_who_only_looks_changes_nothing_and_is_told_what_the_next_sweep_will_settle(till: Till) -> None:
+    held = till.cinema.hold("A1")
+    till.charge(held.id)
+
+    result = till.reconcile(mend=False)
+
+    assert result.mended == 0
+    assert findings(result) == [("tx-1", "charged, and neither sold nor returned yet: the next sweep settles it")]
+    assert till.payments.known == {}
 
 
 def test_the_pauses_begin_short(till: Till) -> None:
