@@ -39,6 +39,7 @@ from infra.package import BUILD, ROOT, PackagingError, check_stage, package
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+    from mypy_boto3_ssm import SSMClient
 
 DATA_SETTINGS = {"AlarmEmail": "ALARM_EMAIL"}
 APP_SETTINGS = {
@@ -189,9 +190,9 @@ def set_event_mappings(stage: str, *, enabled: bool) -> None:
             time.sleep(0.5)
 
 
-def id_secret(stage: str) -> str:
+def id_secret(stage: str, client: SSMClient | None = None) -> str:
     """The key that reservation ids are derived with: made once per stage, kept as an SSM SecureString."""
-    client = boto3.client("ssm")
+    client = client or boto3.client("ssm")
     name = f"/cinema/{stage}/id-secret"
     # That it exists is the usual case; asking first would race with another deployment.
     with suppress(client.exceptions.ParameterAlreadyExists):

@@ -29,7 +29,8 @@ def reconcile(connection: Connection, hours: float) -> Answer:
 def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
     """Raises OpsError."""
     _know_the_gateway(connection)
-    os.environ.setdefault("ID_SECRET", id_secret(connection.stage))
+    if not os.environ.get("ID_SECRET"):
+        os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
     sweep = application_of(connection).reconcile()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
