@@ -10,16 +10,25 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.payments import Fate, Payment, RefundReason
 from chalicelib.domain.refusals import (
-    IdempotencyKeyReused,
     LatePayment,
     PaymentForCancelled,
     ReservationCancelled,
     StoreUnavailable,
-    TooManyHolds,
 )
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, Reservation, Sale, Sold, State
+from chalicelib.domain.reservations import (
+    CountedHold,
+    Held,
+    Hold,
+    LimitReached,
+    Occupancy,
+    Release,
+    Reservation,
+    Sale,
+    Sold,
+    State,
+)
 from infra.ops.story import Tables, differences, folded
-from tests.fakes import FakeGateway, FakeRows
+from tests.fakes import FakeGateway, FakeLiveHolds, FakeRows
 from tests.telling import REMEMBERED
 
 if TYPE_CHECKING:
@@ -77,6 +86,19 @@ class WatchedRows(FakeRows):
             if before:
                 self.promises.changes_hands(seat, before, entry)
         super()._put(hold, entry)
+
+
+@dataclass
+class WatchedLiveHolds(FakeLiveHolds):
+    promises: "Promises | None" = None
+
+    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        try:
+            super().count(user_id, hold, limit, now, instead_of)
+        except LimitReached:
+            assert self.promises
+            self.promises.twins_refused = True
+            raise
 
 
 @dataclass
@@ -182,8 +204,6 @@ class Promises:
             _broken(f"{reservation} is answered after its time")
 
     def not_held(self, why: Exception) -> None:
-        if isinstance(why, TooManyHolds | IdempotencyKeyReused):
-            self.twins_refused = True
         if isinstance(why, ReservationCancelled) and why.reservation_id not in self.to_be_cancelled:
             self.said_to_be_cancelled.add(why.reservation_id)
 

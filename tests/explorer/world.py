@@ -21,11 +21,11 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, State
 from tests.builders import MAX_LIVE_HOLDS, NOW, a_session
-from tests.fakes import FakeEventLog, FakeLiveHolds, FakeSessions, MovableClock, ReadableIds
+from tests.fakes import FakeEventLog, FakeSessions, MovableClock, ReadableIds
 from tests.telling import TellingPayments, TellingReservations
 
 from .instances import Instance, Shared
-from .promises import Broken, Promises, WatchedGateway, WatchedRows
+from .promises import Broken, Promises, WatchedGateway, WatchedLiveHolds, WatchedRows
 from .steps import MS, Mishap, Scheduler, Stepped, SteppedRows
 from .words import said
 
@@ -110,7 +110,7 @@ class World:
         self.rows.promises = self.promises
         self.reservations = self.guards.reservations(self.clock)
         self.payments = self.guards.payments()
-        self.live_holds = FakeLiveHolds()
+        self.live_holds = WatchedLiveHolds(promises=self.promises)
         self.gateway = WatchedGateway(promises=self.promises)
         self.log = FakeEventLog()
         stepped = partial(Stepped, self.scheduler)
@@ -495,6 +495,7 @@ class World:
     def _drain(self) -> None:
         scheduler = self.scheduler
         for _ in range(1000):
+            self.clock.now += MS
             while scheduler.take_a_step():
                 pass
             if scheduler.to_come and self.random.random() < 0.3:
