@@ -254,7 +254,7 @@ def test_a_payment_makes_a_sale_and_the_same_payment_the_same_sale(api: Api, ses
     again = api.confirm(reservation)
 
     assert first.status == 200
-    assert set(first.body) == {"saleId", "status", "seats", "paidAt"}
+    assert set(first.body) == {"saleId", "status", "seats", "paidAt", "bookingCode"}
     assert first.body["saleId"].startswith("sale-")
     assert (first.body["status"], first.body["seats"]) == ("confirmed", ["A1", "A2"])
     assert MOMENT.fullmatch(first.body["paidAt"])
@@ -289,6 +289,7 @@ def test_a_purchase_is_in_the_history_as_soon_as_it_is_confirmed(api: Api, sessi
                 "totalAmount": 50.0,
                 "purchasedAt": sale["paidAt"],
                 "invoiceUrl": f"/api/reservations/{reservation}/invoice",
+                "bookingCode": sale["bookingCode"],
             }
         ],
     }

@@ -83,9 +83,12 @@ def dead_letters(data_stack: str) -> Iterator[Callable[..., None]]:
 # What it shows
 
 
-def test_a_screening_is_shown_with_what_the_consumers_counted(api: Api, session_on_board: str, pump: Pump) -> None:
-    api.confirm(api.hold(session_on_board, "A1", "A2").body["reservationId"])
-    api.hold(session_on_board, "A3")
+def test_a_screening_is_shown_with_what_the_consumers_counted(
+    api: Api, api_servers: ApiServers, session_on_board: str, pump: Pump
+) -> None:
+    selling = Api(api_servers(1, SALES_END_MINUTES=str(WINDOW // timedelta(minutes=1)))[0])  # though it has begun
+    selling.confirm(selling.hold(session_on_board, "A1", "A2").body["reservationId"])
+    selling.hold(session_on_board, "A3")
     pump.drain()
 
     board = board_when(api, lambda board: shown(board, session_on_board).get("holds") == 2)

@@ -89,7 +89,7 @@ def test_a_wheel_comes_closer_where_it_points_and_lets_the_page_scroll_at_the_en
 
     for _ in range(3):
         reader.page.mouse.wheel(0, -120)
-        reader.page.wait_for_function(f"{VIEW}.scrollWidth > {VIEW}.clientWidth")
+        reader.page.wait_for_function(f"() => {VIEW}.scrollWidth > {VIEW}.clientWidth")
 
     closer = reader.seat("J25").bounding_box()
     assert closer
@@ -98,7 +98,7 @@ def test_a_wheel_comes_closer_where_it_points_and_lets_the_page_scroll_at_the_en
     reader.presses("zoom-whole")
     reader.page.mouse.move(box["x"], box["y"])
     reader.page.mouse.wheel(0, 120)
-    reader.page.wait_for_function("scrollY > 0")
+    reader.page.wait_for_function("() => scrollY > 0")
 
 
 def test_two_fingers_come_closer(visitor: Visitors, api: Api) -> None:
@@ -118,7 +118,7 @@ def test_two_fingers_come_closer(visitor: Visitors, api: Api) -> None:
         fingers("touchMove", apart)
     fingers("touchEnd", 0)
 
-    reader.page.wait_for_function(f"{VIEW}.scrollWidth > {VIEW}.clientWidth")
+    reader.page.wait_for_function(f"() => {VIEW}.scrollWidth > {VIEW}.clientWidth")
     assert size_of(reader, "A1") > 3 * before
 
 

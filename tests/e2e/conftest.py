@@ -15,7 +15,8 @@ from infra import deploy, gateway, processes
 from infra import emulator as machine
 
 STAGE = "dev"
-HOLD_SECONDS = 3
+HOLD_SECONDS = 15
+PAYMENTS_SECRET = "whsec_of_this_stage"  # noqa: S105 - names what it is
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 @pytest.fixture(scope="package")
 def returned() -> Iterator[tuple[str, gateway.Gateway]]:
     """The simulated payment gateway and its address."""
-    with gateway.serving() as served:
+    signing = gateway.Gateway(messenger=gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
+    with gateway.serving(gateway=signing) as served:
         yield served
 
 
@@ -68,10 +70,13 @@ def deployed(emulator_with_iam: str, returned: tuple[str, gateway.Gateway]) -> I
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
         environment.setenv("PAYMENTS_URL", returned[0])
+        environment.setenv("PAYMENTS_WEBHOOK_SECRETS", PAYMENTS_SECRET)
         for name, value in machine.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
-        yield deploy.deploy_app(STAGE)
+        deployment = deploy.deploy_app(STAGE)
+        returned[1].messenger.url = f"{deployment.url}/api/payments/webhook"
+        yield deployment
 
 
 @pytest.fixture(scope="package")

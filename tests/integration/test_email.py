@@ -85,7 +85,7 @@ def test_a_hold_and_its_payment_arrive_as_letters(
     held, paid = inbox(address)
     assert held.subject.startswith("Pay by ")
     assert held.subject.endswith(" to keep A1, A2 for Ação & Reação")
-    starts = "Thursday, 15 February 2024, 19:00 UTC"
+    starts = "Wednesday, 15 February 2034, 19:00 UTC"
     assert paid.subject == f"Your seats A1, A2 for Ação & Reação, {starts} · {booking_code(sale)}"
     assert {held.sender, paid.sender} == {DEFAULT_SENDER}
     for said in ("Ação & Reação", "A1, A2", "R$\xa050.00", reservation, sale):

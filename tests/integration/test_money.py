@@ -497,7 +497,7 @@ def test_whatever_settling_a_claim_dies_at_the_next_try_ends_it(
 
 
 def a_while_later() -> datetime:
-    """What is a minute old is no more at work."""
+    """When holds are over, and what is a minute old is no more at work."""
     return utc_now() + AT_WORK
 
 
@@ -516,7 +516,7 @@ class Payments:
         rows, sessions = DynamoRows(client, f"{prefix}-rows"), DynamoSessions(client, f"{prefix}-sessions")
         confirm = Confirm(rows, reservations, payments, utc_now, bootstrap.ids(), charged_only=False)
         register_sale = RegisterSale(payments)
-        settle = SettlePayment(payments, reservations, rows, sessions, confirm, register_sale, utc_now)
+        settle = SettlePayment(payments, reservations, rows, sessions, confirm, register_sale, a_while_later)
         gateway = HttpGateway(till.url, PATIENCE_SECONDS)
         refund = SettleRefund(payments, gateway, settle.settle, utc_now)
         sweep = Reconcile(payments, reservations, rows, sessions, gateway, settle, refund, a_while_later)
