@@ -97,7 +97,8 @@ class Ledger:
 def read(table_prefix: str, sessions: Collection[str]) -> Ledger:
     """All that the tables hold about these sessions."""
     rows = [row for row in _scan(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
-    found = [_booking(item) for item in _scan(f"{table_prefix}-reservations") if item["session_id"]["S"] in sessions]
+    remembered = (item for item in _scan(f"{table_prefix}-reservations") if "barred_ms" not in item)
+    found = [_booking(item) for item in remembered if item["session_id"]["S"] in sessions]
     return Ledger(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
 
 
@@ -108,8 +109,10 @@ def _scan(table: str) -> Iterator[dict[str, Any]]:
 
 
 def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
+    """A seat that was given back keeps when its last hold would have lapsed: it is free."""
     session = row["id"]["S"].partition("#")[0]
-    for number, entry in row["seats"]["M"].items():
+    taken = {number: entry for number, entry in row["seats"]["M"].items() if "r" in entry["M"]}
+    for number, entry in taken.items():
         sale, expires = entry["M"].get("s", {"S": ""}), entry["M"].get("x", {"N": FOREVER_MS})
         yield Seat(session, number), Entry(entry["M"]["r"]["S"], sale["S"], int(expires["N"]))
 

@@ -60,7 +60,7 @@ def test_each_hold_that_has_ended_makes_room_for_one_of_many_at_once(
     session = crowd.new_session(len(SEATS))
     (user,) = buyers(1)
     first, second = (crowd.expect(hold(session, user, [seat]))["reservationId"] for seat in SEATS[:2])
-    ends = {"paid": (confirm(first, "tx"), 200), "cancelled": (cancel(first), 200)}
+    ends = {"paid": (confirm(first, f"tx-{first}"), 200), "cancelled": (cancel(first), 200)}
     crowd.expect(*ends[ended])
 
     (third,) = made(grab(crowd, session, user, SEATS[2:]))
