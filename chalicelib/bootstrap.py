@@ -139,8 +139,9 @@ def seat_cache() -> SeatCache | None:
     from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
 
     connection = redis()
-    secret = secret_from(settings().id_secret)
-    return SeatCache(connection, settings().table_prefix, secret) if connection else None
+    if connection is None:
+        return None
+    return SeatCache(connection, settings().table_prefix, secret_from(settings().needed_id_secret))
 
 
 @cache
@@ -338,7 +339,7 @@ def screens() -> ports.Screens:
 def ids() -> ports.Ids:
     from chalicelib.infrastructure.ids import SecretIds
 
-    return SecretIds(settings().id_secret.encode())
+    return SecretIds(settings().needed_id_secret.encode())
 
 
 def clock() -> ports.Clock:

@@ -4,7 +4,8 @@ Two stacks: `cinema-{stage}-data` (infra/stateful.yaml) and `cinema-{stage}-app`
 After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
 
 Settings of a deployment come from the environment: HOLD_SECONDS, MAX_SEATS_PER_HOLD, MAX_LIVE_HOLDS, RATE_LIMITS,
-LOG_LEVEL, REDIS_URL, REDIS_SUBNETS, REDIS_SECURITY_GROUPS, PAYMENTS_URL, ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
+LOG_LEVEL, REDIS_URL, REDIS_SUBNETS, REDIS_SECURITY_GROUPS, THROTTLE_RATE, THROTTLE_BURST, ACCESS_LOG, PAYMENTS_URL,
+ALARM_EMAIL, MAIL_FROM, TIME_ZONE, SELLER.
 What is not said stays as it is deployed; what is set to nothing (`SELLER= make deploy`) gets the template's default.
 Each change is printed before anything is done, and in prod it is asked for; `--yes` answers.
 """
@@ -52,6 +53,9 @@ APP_SETTINGS = {
     "RedisUrl": "REDIS_URL",
     "RedisSubnets": "REDIS_SUBNETS",
     "RedisSecurityGroups": "REDIS_SECURITY_GROUPS",
+    "ThrottleRate": "THROTTLE_RATE",
+    "ThrottleBurst": "THROTTLE_BURST",
+    "AccessLog": "ACCESS_LOG",
     "MailFrom": "MAIL_FROM",
     "TimeZone": "TIME_ZONE",
     "Seller": "SELLER",

@@ -1,10 +1,11 @@
 """What tests start from: whole values of which a test names only what matters to it, and a cinema in memory."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
 from chalicelib.application.confirm import Confirm, ConfirmReservation
@@ -13,11 +14,12 @@ from chalicelib.application.live_holds import LimitHolds
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
 from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
-from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
+from chalicelib.application.relay import SENDS_TO, RelayPayment, RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, CancelReservation, Expire
-from chalicelib.domain.events import Event, EventType, ReservationChange
+from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
-from chalicelib.domain.ports import LiveHolds, PaymentGateway, Payments, Reservations, Rows
+from chalicelib.domain.payments import PaymentChange
+from chalicelib.domain.ports import LiveHolds, Outgoing, PaymentGateway, Payments, Reservations, Rows
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -215,16 +217,16 @@ class Cinema:
         return Expire(self.rows, self.reservations, self.clock)
 
     @property
-    def relay_row(self) -> RelayRow:
-        return RelayRow(self.reservations, self.refund_sales)
+    def relay_row(self) -> Callable[[RowEvent], list[Outgoing]]:
+        return _as_far_as_it_may("rows", RelayRow(self.reservations, self.refund_sales))
 
     @property
-    def relay_reservation(self) -> RelayReservation:
-        return RelayReservation(self.expire, RegisterSale(self.payments))
+    def relay_reservation(self) -> Callable[[ReservationChange], list[Outgoing]]:
+        return _as_far_as_it_may("reservations", RelayReservation(self.expire, RegisterSale(self.payments)))
 
     @property
-    def relay_payment(self) -> RelayPayment:
-        return RelayPayment(self.reservations)
+    def relay_payment(self) -> Callable[[PaymentChange], list[Outgoing]]:
+        return _as_far_as_it_may("payments", RelayPayment(self.reservations))
 
     @property
     def refund_sales(self) -> RefundSales:
@@ -248,3 +250,17 @@ class Cinema:
 
     def bought_by(self, user: str) -> list[str]:
         return [bought.id for bought in ListPurchases(self.reservations)(user, 20, None).items]
+
+
+T = TypeVar("T")
+
+
+def _as_far_as_it_may(table: str, relay: Callable[[T], list[Outgoing]]) -> Callable[[T], list[Outgoing]]:
+    """The function that runs it may send to no other queue."""
+
+    def relayed(change: T) -> list[Outgoing]:
+        sent = relay(change)
+        assert {message.queue for message in sent} <= SENDS_TO[table]
+        return sent
+
+    return relayed

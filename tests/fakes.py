@@ -43,7 +43,7 @@ from chalicelib.domain.reservations import (
 )
 from chalicelib.domain.sessions import Session, by_row, row_of
 from chalicelib.domain.times import to_iso
-from chalicelib.domain.webhooks import Delivery, Notification, Secret, Webhook
+from chalicelib.domain.webhooks import Delivery, Notification, Secret, Subscriber, Webhook
 from chalicelib.infrastructure.cursors import from_cursor, to_cursor
 
 T = TypeVar("T")
@@ -562,6 +562,9 @@ class FakeWebhooks:
 
     def all(self) -> Sequence[Webhook]:
         return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        return [webhook.subscriber for webhook in self.known.values()]
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._changed(webhook_id, secrets=tuple(secrets))

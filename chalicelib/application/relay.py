@@ -66,6 +66,22 @@ ENDS = {
     State.CANCELLED: EventType.RESERVATION_CANCELLED,
 }
 
+TELLS: Mapping[str, tuple[EventType, ...]] = {
+    "rows": (EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
+    "reservations": (EventType.RESERVATION_CREATED, *ENDS.values()),
+    "payments": (EventType.REFUND_REQUESTED, EventType.REFUND_COMPLETED),
+}
+"""The events that are told of what happens in a table, by its relay and no other."""
+
+DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
+"""The queues that keep for a relay what is due later, beside those of consumers."""
+
+SENDS_TO: Mapping[str, frozenset[str]] = {
+    table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
+    for table, kinds in TELLS.items()
+}
+"""Each relay's queues: as many as its function may send to, in .chalice/policy-on-*-changed.json."""
+
 
 @dataclass(frozen=True)
 class RelayRow:

@@ -13,7 +13,7 @@ from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.ports import Clock, Courier, Notifications, Outbox, Outgoing, Webhooks
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
-from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Webhook
+from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
 WEBHOOKS = "webhooks"
 """The queue of deliveries."""
@@ -40,7 +40,7 @@ class AnnounceEvent:
     def __call__(self, event: Event) -> None:
         """Raises StoreUnavailable: let the event come again."""
         notification = self.notifications.number(event)
-        _queued(self.outbox, self.clock, chain(*(_for(webhook, [notification]) for webhook in self.webhooks.all())))
+        _queued(self.outbox, self.clock, chain(*(_for(one, [notification]) for one in self.webhooks.subscribers())))
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Replay:
         webhook = self._authenticated(command)
         found = self.notifications.after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
-        queued = _queued(self.outbox, self.clock, _for(webhook, shown))
+        queued = _queued(self.outbox, self.clock, _for(webhook.subscriber, shown))
         return Replayed(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)
 
     def _authenticated(self, command: ReplayNotifications) -> Webhook:
@@ -116,11 +116,11 @@ class Replay:
         return webhook
 
 
-def _for(webhook: Webhook, notifications: Sequence[Notification]) -> list[Delivery]:
+def _for(subscriber: Subscriber, notifications: Sequence[Notification]) -> list[Delivery]:
     return [
-        Delivery(webhook.id, notification.event.session_id, notification.sequence)
+        Delivery(subscriber.id, notification.event.session_id, notification.sequence)
         for notification in notifications
-        if webhook.wants(notification.event.type) and not webhook.disabled
+        if subscriber.wants(notification.event.type) and not subscriber.disabled
     ]
 
 

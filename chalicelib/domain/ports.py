@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .mail import Letter, Message
     from .operations import DeadLetter, QueueState, Redriven, RefusalCounts
     from .rate_limits import Quota, Verdict
-    from .webhooks import Delivery, Notification, Secret, Webhook
+    from .webhooks import Delivery, Notification, Secret, Subscriber, Webhook
 
 T = TypeVar("T")
 
@@ -404,6 +404,10 @@ class Webhooks(Protocol):
 
     def all(self) -> Sequence[Webhook]:
         """Consistent, the oldest first."""
+        ...
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        """Of all of them, consistent, without reading what they are called with."""
         ...
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:

@@ -28,6 +28,18 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Of a webhook, what it takes to know who is told what: no address and no secret."""
+
+    id: str
+    event_types: frozenset[str]
+    disabled: str | None
+
+    def wants(self, event_type: str) -> bool:
+        return not self.event_types or event_type in self.event_types
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """`secrets` are newest first. No `event_types` means all of them. `disabled` is the reason; None: it is called."""
 
@@ -38,8 +50,12 @@ class Webhook:
     created_at: datetime
     disabled: str | None = None
 
+    @property
+    def subscriber(self) -> Subscriber:
+        return Subscriber(self.id, self.event_types, self.disabled)
+
     def wants(self, event_type: str) -> bool:
-        return not self.event_types or event_type in self.event_types
+        return self.subscriber.wants(event_type)
 
     def keys(self, now: datetime) -> tuple[str, ...]:
         """Those that sign now, newest first."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.times import from_ms, to_ms
-from chalicelib.domain.webhooks import Secret, Webhook
+from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
 
 from .dynamodb import ConditionFailed, Item, Table, outages_as_refusals
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 IT_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
+
+OF_A_SUBSCRIBER = "id, event_types, disabled"
+"""Whoever numbers events may read no more: .chalice/policy-on-event-to-notification.json."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,10 @@ class DynamoWebhooks:
         return _webhook(item) if item else None
 
     def all(self) -> Sequence[Webhook]:
-        """One page of 1 MB: a thousand of them, and more than an event could be told to."""
-        with outages_as_refusals("Scan"):
-            items = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
-        return sorted(map(_webhook, items), key=lambda webhook: (webhook.created_at, webhook.id))
+        return sorted(map(_webhook, self._scanned()), key=lambda webhook: (webhook.created_at, webhook.id))
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        return list(map(_subscriber, self._scanned(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=OF_A_SUBSCRIBER)))
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._update(webhook_id, "SET secrets = :new", {":new": _secrets_item(secrets)})
@@ -46,6 +49,11 @@ class DynamoWebhooks:
         with outages_as_refusals("DeleteItem"):
             answer = self.client.delete_item(TableName=self.table_name, Key=_key(webhook_id), ReturnValues="ALL_OLD")
         return "Attributes" in answer
+
+    def _scanned(self, **what: Any) -> Sequence[Item]:
+        """One page of 1 MB: a thousand of them, and more than an event could be told to."""
+        with outages_as_refusals("Scan"):
+            return self.client.scan(TableName=self.table_name, ConsistentRead=True, **what)["Items"]
 
     def _update(self, webhook_id: str, expression: str, values: Item) -> bool:
         """False when there is none: a webhook that is removed meanwhile is not made again."""
@@ -92,10 +100,22 @@ def _webhook(item: Item) -> Webhook:
         id=item["id"]["S"],
         url=item["url"]["S"],
         secrets=tuple(_secret(entry["M"]) for entry in item["secrets"]["L"]),
-        event_types=frozenset(kind["S"] for kind in item["event_types"]["L"]),
+        event_types=_event_types(item),
         created_at=from_ms(int(item["created_at_ms"]["N"])),
-        disabled=item["disabled"]["S"] if "disabled" in item else None,
+        disabled=_disabled(item),
     )
+
+
+def _subscriber(item: Item) -> Subscriber:
+    return Subscriber(item["id"]["S"], _event_types(item), _disabled(item))
+
+
+def _event_types(item: Item) -> frozenset[str]:
+    return frozenset(kind["S"] for kind in item["event_types"]["L"])
+
+
+def _disabled(item: Item) -> str | None:
+    return item["disabled"]["S"] if "disabled" in item else None
 
 
 def _secret(entry: Item) -> Secret:

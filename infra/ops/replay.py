@@ -4,7 +4,6 @@ stream-failures   object ──► the records in it ──► the relay that ga
 events            audit log ──► one consumer's queue
 """
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -124,7 +123,6 @@ class Replay:
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
-        os.environ.setdefault("ID_SECRET", "unused: a relay derives no id")
         bootstrap = application_of(connection)
         with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
             from chalicelib.api import batches

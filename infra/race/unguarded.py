@@ -120,7 +120,7 @@ WITHOUT: Mapping[str, Parts] = {
     "live-holds-limit": {
         "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")
     },
-    "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().id_secret.encode())},
+    "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().needed_id_secret.encode())},
 }
 
 

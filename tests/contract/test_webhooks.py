@@ -13,7 +13,7 @@ import pytest
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Notifications, Webhooks
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.webhooks import Notification
+from chalicelib.domain.webhooks import Notification, Subscriber
 from chalicelib.infrastructure.notifications import LARGEST_NUMBER, NUMBER_ATTEMPTS, DynamoNotifications
 from chalicelib.infrastructure.webhooks import DynamoWebhooks
 from tests.builders import NOW, a_webhook
@@ -111,6 +111,20 @@ def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
     assert webhooks.disable(webhook.id, None)
     assert webhooks.find(webhook.id) == rotated
     webhooks.remove(webhook.id)
+
+
+def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(webhooks: Webhooks) -> None:
+    called, silenced = a_webhook("PaymentConfirmed"), a_webhook()
+    for webhook in (called, silenced):
+        webhooks.add(webhook)
+    webhooks.disable(silenced.id, "it answered 410 Gone")
+
+    known = {one.id: one for one in webhooks.subscribers()}
+
+    assert known[called.id] == called.subscriber
+    assert known[silenced.id] == Subscriber(silenced.id, frozenset(), "it answered 410 Gone")
+    for webhook in (called, silenced):
+        assert webhooks.remove(webhook.id)
 
 
 # Numbers
@@ -340,3 +354,17 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
     }
     with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
         calls[operation]()
+
+
+def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> None:
+    found = dynamo_webhooks(moto)
+    found.add(webhook := a_webhook("PaymentConfirmed"))
+    answers: list[str] = []
+
+    with hooked(moto, "after-call.dynamodb.Scan", lambda parsed, **_: answers.append(repr(parsed["Items"]))):
+        found.subscribers()
+
+    assert webhook.id in answers[0]
+    assert webhook.url not in answers[0]
+    assert all(secret.key not in answers[0] for secret in webhook.secrets)
+    found.remove(webhook.id)

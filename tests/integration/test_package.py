@@ -16,8 +16,12 @@ import yaml
 from chalicelib.api.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
 from chalicelib.api.messages import ENGLISH, MESSAGES
 from chalicelib.api.methods import METHODS
-from chalicelib.application.relay import ROUTES
+from chalicelib.application.operations import QUEUES
+from chalicelib.application.payments import PAYMENTS
+from chalicelib.application.relay import SENDS_TO
+from chalicelib.application.webhooks import WEBHOOKS
 from chalicelib.infrastructure.stripe_gateway import StripeGateway
+from chalicelib.infrastructure.webhooks import OF_A_SUBSCRIBER
 from chalicelib.settings import load
 from infra.deploy import NOBODY_FROM_OUTSIDE, DeploymentError, app_settings
 from infra.package import AWS_SERVICES, ROOT, Package, PackagingError, package
@@ -190,19 +194,86 @@ def test_subnets_of_redis_without_its_security_groups_are_refused_before_anythin
             app_settings({name: both[name]})
 
 
-def test_the_secret_is_a_parameter_that_nobody_can_read_back(made: Package, resources: Template) -> None:
+SECRETS = {
+    "IdSecret": (
+        "ID_SECRET",
+        {"APIHandler", "OnEventToCache", "OnPaymentDue", "OnReconciliationDue", "OnRefundRequested"},
+    ),
+    "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
+    "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
+    "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
+}
+"""By parameter: what functions know it by, and which of them derive ids or sign with it, or call whom it opens."""
+
+
+def test_a_secret_is_a_parameter_that_nobody_can_read_back(made: Package) -> None:
     parameters = yaml.safe_load(made.template.read_text())["Parameters"]
-    assert parameters["IdSecret"]["NoEcho"] is True
-    for function in _functions(resources).values():
-        assert function["Environment"]["Variables"]["ID_SECRET"] == {"Ref": "IdSecret"}
-        assert function["Environment"]["Variables"]["STAGE"] == "prod"
+    assert {name for name, parameter in parameters.items() if parameter.get("NoEcho")} == SECRETS.keys()
+
+
+@pytest.mark.parametrize("parameter", SECRETS)
+def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, parameter: str) -> None:
+    variable, users = SECRETS[parameter]
+    known = {name: function["Environment"]["Variables"] for name, function in _functions(resources).items()}
+    assert {name for name, variables in known.items() if variable in variables} == users
+    assert all(known[name][variable] == {"Ref": parameter} for name in users)
+    assert all({"Ref": parameter} not in known[name].values() for name in known.keys() - users)
+    assert all(variables["STAGE"] == "prod" for variables in known.values())
 
 
 def test_every_log_group_belongs_to_a_function_and_ends(resources: Template) -> None:
     groups = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Logs::LogGroup"]
     named = {group["LogGroupName"]["Fn::Sub"] for group in groups}
-    assert named == {f"/aws/lambda/${{{name}}}" for name in _functions(resources)}
+    assert named == {REQUESTS, *(f"/aws/lambda/${{{name}}}" for name in _functions(resources))}
     assert all(group["RetentionInDays"] for group in groups)
+
+
+REQUESTS = "/cinema/${Stage}/requests"
+"""The log group of API Gateway."""
+
+
+def test_requests_are_logged_as_long_as_what_functions_say_of_them(resources: Template) -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    kept = {name: stage["log_retention_in_days"] for name, stage in stages.items()}
+    group = resources["AccessLogGroup"]
+    assert group["Properties"]["LogGroupName"] == {"Fn::Sub": REQUESTS}
+    assert group["Properties"]["RetentionInDays"] == {"Fn::If": ["IsProduction", kept["prod"], kept["dev"]]}
+
+
+def test_the_log_of_requests_is_json_and_names_nobody(resources: Template) -> None:
+    condition, setting, otherwise = resources["RestAPI"]["Properties"]["AccessLogSetting"]["Fn::If"]
+    assert (condition, otherwise) == ("RequestsAreLogged", {"Ref": "AWS::NoValue"})
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+    assert "\n" not in setting["Format"]
+    told = set(json.loads(setting["Format"]).values())
+    assert {"$context.requestId", "$context.resourcePath", "$context.status"} <= told
+    assert not told & {"$context.path", "$context.identity.sourceIp", "$context.identity.user"}
+
+
+def test_the_role_that_logs_requests_is_the_accounts_and_stays_with_it(resources: Template) -> None:
+    role, account = resources["ApiGatewayLogRole"], resources["ApiGatewayAccount"]
+    for one in (role, account):
+        assert (one["Condition"], one["DeletionPolicy"], one["UpdateReplacePolicy"]) == (
+            "LogRoleIsMade",
+            "Retain",
+            "Retain",
+        )
+    assert account["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiGatewayLogRole", "Arn"]}}
+    (tag,) = resources["AccessLogGroup"]["Properties"]["Tags"]  # what is logged into exists after who may log
+    assert tag["Value"] == {"Fn::If": ["LogRoleIsMade", {"Ref": "ApiGatewayAccount"}, {"Ref": "AccessLog"}]}
+
+
+def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, resources: Template) -> None:
+    (every_method,) = resources["RestAPI"]["Properties"]["MethodSettings"]
+    assert every_method == {
+        "ResourcePath": "/*",
+        "HttpMethod": "*",
+        "ThrottlingRateLimit": {"Ref": "ThrottleRate"},
+        "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"},
+    }
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    of_an_account = {"ThrottleRate": 10_000, "ThrottleBurst": 5_000}
+    assert all(parameters[name]["Default"] < most for name, most in of_an_account.items())
 
 
 def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Template) -> None:
@@ -261,23 +332,116 @@ def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Templ
     assert len(files) == len(roles)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
+def test_a_role_has_room_for_its_policy(path: Path) -> None:
+    """IAM takes 10,240 characters, without white space."""
+    names = {"${AWS::Partition}": "aws-us-gov", "${AWS::Region}": "ap-southeast-2", "${AWS::AccountId}": "0" * 12}
+    text = json.dumps(json.loads(path.read_text()), separators=(",", ":"))
+    for name, value in names.items():
+        text = text.replace(name, value)
+    assert len(text) < 10_240
+
+
 def test_stream_handlers_may_keep_what_they_can_not_relay(resources: Template, data: Template) -> None:
     bucket = data["Resources"]["StreamFailuresBucket"]["Properties"]["BucketName"]["Fn::Sub"]
     for name in STREAM_HANDLERS:
-        role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
-        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        allowed = {(action, arn) for s in statements for action in s["Action"] for arn in _arns(s)}
+        allowed = _allowed(resources, name)
         ours = f"arn:${{AWS::Partition}}:s3:::{bucket}"
         assert {("s3:PutObject", f"{ours}/*"), ("s3:ListBucket", ours)} <= allowed, name
 
 
-def test_each_relay_may_send_to_the_queue_of_each_consumer(resources: Template) -> None:
-    consumers = {f"cinema-${{Stage}}-{queue}" for queues in ROUTES.values() for queue in queues}
-    for name in STREAM_HANDLERS:
-        role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
-        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        sends_to = {arn.rpartition(":")[2] for s in statements if "sqs:SendMessage" in s["Action"] for arn in _arns(s)}
-        assert consumers <= sends_to
+SENDING = {"sqs:GetQueueUrl", "sqs:SendMessage", "sqs:SendMessageBatch"}
+LOOKING = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+CONSUMING = LOOKING | {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+
+
+def test_a_relay_may_send_to_the_queues_of_its_own_events_and_no_others(resources: Template) -> None:
+    for name, table in STREAM_HANDLERS.items():
+        assert _on_queues(resources, name) == dict.fromkeys(SENDS_TO[table], SENDING), name
+
+
+def test_the_api_looks_at_the_boards_queues_and_sends_to_two_of_them(resources: Template) -> None:
+    counted = {each: LOOKING for queue in QUEUES for each in (queue, f"{queue}-dlq")}
+    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS), LOOKING | SENDING)
+    assert _on_queues(resources, "APIHandler") == counted | sent_to
+
+
+def test_a_consumer_takes_from_its_own_queue_and_parks_in_its_dead_letters(resources: Template) -> None:
+    for name in QUEUE_HANDLERS:
+        queue = _mapping(_functions(resources)[name])["Queue"]["Fn::Sub"].rpartition(":cinema-prod-")[2]
+        own = {queue: CONSUMING, f"{queue}-dlq": {"sqs:GetQueueUrl", "sqs:SendMessage"}}
+        further = {WEBHOOKS: SENDING} if name == "OnEventToNotification" else {}
+        assert _on_queues(resources, name) == own | further, name
+
+
+def test_only_who_relays_or_consumes_or_is_the_api_has_to_do_with_queues(resources: Template) -> None:
+    for name in LIVE_HANDLERS | SCHEDULED_HANDLERS:
+        assert _on_queues(resources, name) == {}, name
+
+
+ON_TABLES = {
+    "OnEventToAnalytics": {"ledger": {"PutItem"}, "analytics": {"UpdateItem"}},
+    "OnEventToNotification": {"notifications": {"GetItem", "PutItem"}, "webhooks": {"Scan"}},
+    "OnRowChangedShow": {
+        "rows/stream/*": {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
+        "viewers": {"DeleteItem", "Query"},
+        "viewers/index/by_viewer": {"Query"},
+    },
+    "WebsocketMessage": {
+        "sessions": {"GetItem"},
+        "viewers": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"},
+        "viewers/index/by_viewer": {"Query"},
+    },
+    "WebsocketDisconnect": {"viewers": {"DeleteItem"}, "viewers/index/by_viewer": {"Query"}},
+    "OnEventToCache": {},
+}
+"""What they do: analytics, ledger, notifications, webhooks, viewers and viewer_limits, in infrastructure."""
+
+
+@pytest.mark.parametrize("name", ON_TABLES)
+def test_a_handler_may_do_on_tables_what_it_does_and_no_more(resources: Template, name: str) -> None:
+    assert _on(resources, name, "dynamodb", ":table/cinema-${Stage}-") == {
+        table: {f"dynamodb:{action}" for action in actions} for table, actions in ON_TABLES[name].items()
+    }
+
+
+def test_nobody_may_write_to_an_index(resources: Template) -> None:
+    for name in _functions(resources):
+        for table, actions in _on(resources, name, "dynamodb", ":table/cinema-${Stage}-").items():
+            assert "/index/" not in table or actions == {"dynamodb:Query"}, (name, table)
+
+
+def test_who_numbers_events_may_not_read_the_secrets_of_who_is_told(resources: Template) -> None:
+    (scan,) = [s for s in _statements(resources, "OnEventToNotification") if "dynamodb:Scan" in s["Action"]]
+    assert scan["Condition"] == {
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
+    }
+    others = _functions(resources).keys() - {"OnEventToNotification"}
+    assert not [name for name in others if any("dynamodb:Scan" in s["Action"] for s in _statements(resources, name))]
+
+
+def _statements(resources: Template, name: str) -> list[Template]:
+    role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
+    found: list[Template] = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    return found
+
+
+def _allowed(resources: Template, name: str) -> set[tuple[str, str]]:
+    return {(action, arn) for s in _statements(resources, name) for action in s["Action"] for arn in _arns(s)}
+
+
+def _on(resources: Template, name: str, service: str, ours: str) -> dict[str, set[str]]:
+    """The actions that a function may take on the service's resources, by the part of the name after `ours`."""
+    found: dict[str, set[str]] = {}
+    for action, arn in _allowed(resources, name):
+        if action.startswith(f"{service}:"):
+            found.setdefault(arn.rpartition(ours)[2], set()).add(action)
+    return found
+
+
+def _on_queues(resources: Template, name: str) -> dict[str, set[str]]:
+    return _on(resources, name, "sqs", ":cinema-${Stage}-")
 
 
 def _arns(statement: Template) -> list[str]:
@@ -358,7 +522,7 @@ def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: 
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(tmp_path)
     script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app; print(app.app.app_name)"
-    lambda_environment = {"STAGE": "prod", "ID_SECRET": "x" * 32, "AWS_DEFAULT_REGION": "us-east-1"}
+    lambda_environment = {"STAGE": "prod", "AWS_DEFAULT_REGION": "us-east-1"}
     command = [sys.executable, "-I", "-S", "-c", script]  # -S: without the packages installed here
     done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
     assert done.stdout == "cinema-tickets\n", done.stderr

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES
+from chalicelib.application.relay import ROUTES, TELLS
 from chalicelib.domain.events import Event, EventType, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Reservation, State
@@ -37,6 +37,10 @@ def the_event(messages: list[Outgoing]) -> Event:
 def test_every_event_has_somebody_who_is_told() -> None:
     assert ROUTES.keys() == set(EventType)
     assert all(ROUTES.values())
+
+
+def test_every_event_is_told_by_one_relay() -> None:
+    assert sorted(kind for kinds in TELLS.values() for kind in kinds) == sorted(EventType)
 
 
 def test_held_seats_go_to_the_expiry_queue(cinema: Cinema) -> None:

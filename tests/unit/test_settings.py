@@ -118,9 +118,14 @@ def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: str) 
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_a_shared_stage_needs_a_secret_of_its_own(stage: str) -> None:
-    with pytest.raises(SettingInvalid, match="ID_SECRET is missing"):
-        load({"STAGE": stage})
+def test_who_derives_ids_in_a_shared_stage_needs_its_secret(stage: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"ID_SECRET is missing: stage '{stage}' needs one"):
+        _ = load({"STAGE": stage}).needed_id_secret
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_who_derives_none_does_without_it(stage: str) -> None:
+    assert load({"STAGE": stage}).id_secret == ""
 
 
 @pytest.mark.parametrize("zone", ["Sao Paulo", "America/Nowhere", "../../etc/passwd", "America", "-03"])
