@@ -13,6 +13,7 @@ from uuid import uuid4
 import boto3
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.signatures import signature
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -269,6 +270,31 @@ def _depth(queue: str) -> int:
     url = client.get_queue_url(QueueName=f"cinema-{STAGE}-{queue}")["QueueUrl"]
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     return sum(map(int, client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
+
+
+def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> None:
+    """By IAM, whatever the handler's code may ask for."""
+    now = datetime.now(UTC)
+    webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
+    ours, theirs = (DynamoWebhooks(c, f"cinema-{STAGE}-webhooks") for c in (boto3.client("dynamodb"), _numbering()))
+    ours.add(webhook)
+
+    assert webhook.subscriber in theirs.subscribers()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        theirs.all()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        theirs.client.scan(TableName=theirs.table_name, ProjectionExpression="id, secrets")
+
+    ours.remove(webhook.id)
+
+
+def _numbering() -> Any:
+    """The database, in the role of the function that numbers events."""
+    functions = boto3.client("lambda").list_functions(MaxItems=100)["Functions"]
+    (role,) = [one["Role"] for one in functions if "OnEventToNotification" in one["FunctionName"]]
+    lent = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+    keys = {"aws_access_key_id": lent["AccessKeyId"], "aws_secret_access_key": lent["SecretAccessKey"]}
+    return boto3.client("dynamodb", **keys, aws_session_token=lent["SessionToken"])
 
 
 def test_everything_that_bookings_need_is_ready(api: Api) -> None:

@@ -528,6 +528,29 @@ def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: 
     assert done.stdout == "cinema-tickets\n", done.stderr
 
 
+DERIVES = """
+import sys; sys.path.insert(0, sys.argv[1])
+import app
+from chalicelib import bootstrap
+from chalicelib.settings import SettingInvalid
+for needs_it in bootstrap.ids, bootstrap.seat_cache, bootstrap.settle_payment, bootstrap.place_hold:
+    try: needs_it()
+    except SettingInvalid as error: print(error)
+for does_not in bootstrap.relay_row, bootstrap.relay_payment, bootstrap.expire_held, bootstrap.announce_event:
+    does_not()
+"""
+
+
+def test_who_derives_ids_without_the_secret_says_so_and_nobody_else_needs_it(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    environment = {"STAGE": "prod", "AWS_DEFAULT_REGION": "us-east-1", "REDIS_URL": "redis://127.0.0.1:9/0"}
+    command = [sys.executable, "-I", "-S", "-c", DERIVES, str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    missing = "ID_SECRET is missing: stage 'prod' needs one, the same on every instance."
+    assert (done.stdout.splitlines(), done.stderr) == ([missing] * 4, "")
+
+
 LETTER = """
 import sys; sys.path.insert(0, sys.argv[1])
 import zoneinfo; zoneinfo.reset_tzpath(())
