@@ -29,6 +29,20 @@ HANDLERS_SECONDS = 45
 """A hold lapses within half of it; what is left is for cold starts on a busy machine."""
 
 
+SCHEDULED = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-26T19:00:00Z",
+    "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"],
+    "detail": {},
+}
+"""What EventBridge sends at a rule's time."""
+
+
 class Answer(Protocol):
     status: int
     body: Any
@@ -204,6 +218,28 @@ def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned
     )
     assert api("GET", f"/api/sessions/{session_id}/seats").body["error"] == "SESSION_CANCELLED"
     assert main(["payments", "--stage", STAGE, "--endpoint", os.environ["AWS_ENDPOINT_URL"]]) == 0
+
+
+def test_a_payment_whose_message_was_lost_is_found_by_the_sweep_in_its_own_role(
+    api: Api, returned: tuple[str, Gateway]
+) -> None:
+    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    reservation = _hold(api, session_id, "A1", user=user).body["reservationId"]
+    returned[1].charge(f"tx-lost-{uuid4()}", reservation, 2500)
+
+    functions = boto3.client("lambda")
+    (sweep,) = (
+        one["FunctionName"]
+        for page in functions.get_paginator("list_functions").paginate()
+        for one in page["Functions"]
+        if "OnReconciliationDue" in one["FunctionName"]
+    )
+    answer = functions.invoke(FunctionName=sweep, Payload=json.dumps(SCHEDULED))
+
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert api("GET", f"/api/reservations/{reservation}").body["status"] == "confirmed"
+    rules = boto3.client("events").list_rules()["Rules"]
+    assert "rate(5 minutes)" in [rule.get("ScheduleExpression") for rule in rules]
 
 
 def test_cancelled_seats_are_free_again(api: Api) -> None:
