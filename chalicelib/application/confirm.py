@@ -77,7 +77,7 @@ class Confirm:
 
     def _paid(self, reservation: Reservation, sale: Sale) -> Reservation:
         if reservation.state is State.PENDING:
-            self._claim(reservation, sale)
+            reservation = self._claim(reservation, sale)
         return self._sold(reservation, sale)
 
     def _sale(self, command: ConfirmReservation, reservation: Reservation) -> Sale:
@@ -88,12 +88,17 @@ class Confirm:
             paid_at=reservation.not_before(self.clock()),
         )
 
-    def _claim(self, reservation: Reservation, sale: Sale) -> None:
-        """Before the row is sold: two who claim one payment never both get to a row."""
+    def _claim(self, reservation: Reservation, sale: Sale) -> Reservation:
+        """Before the row is sold: two who claim one payment never both get to a row. Gives the reservation again: over,
+        where the same request has been refused by another instance since it was read, so that both say the same."""
         claim = claim_on(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
         stands = self.payments.claim(claim, charged_only=self.charged_only)
-        if not _is_for(stands, reservation):
+        if _is_for(stands, reservation):
+            return reservation
+        refused = self.reservations.find(reservation.id) if _bought_nothing(stands, reservation) else None
+        if refused is None or refused.state is State.PENDING:
             raise _in_the_way(stands, reservation, sale)
+        return refused
 
     def _sold(self, reservation: Reservation, sale: Sale) -> Reservation:
         if reservation.state is not State.PENDING:
@@ -156,6 +161,14 @@ class Confirm:
 def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
     return (
         payment is not None and payment.reservation_id == reservation.id and payment.fate in (Fate.CLAIMED, Fate.SOLD)
+    )
+
+
+def _bought_nothing(payment: Payment | None, reservation: Reservation) -> bool:
+    return (
+        payment is not None
+        and payment.reservation_id == reservation.id
+        and payment.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED)
     )
 
 

@@ -91,6 +91,8 @@ class SettleRefund:
 
     def settle(self, payment: Payment) -> None:
         """Does nothing for what is not to be returned. Raises as above."""
+        if payment.fate is Fate.ASSERTED:  # an earlier delivery has found that it is another reservation's, and died
+            self.settle_payment(payment)
         if payment.fate is not Fate.REFUND_REQUESTED:
             return
         charged = payment if payment.is_charged else self._charged(payment)

@@ -55,7 +55,7 @@ def listed(api: Api, session_id: str) -> list[Any]:
 def test_a_screening_tells_its_whole_story_in_order(quick: Api, pump: Pump) -> None:
     session_id = quick.schedule()
     sold = quick.hold(session_id, "A1", "A2", user="ana").body["reservationId"]
-    sale = quick.confirm(sold, "tx-9").body
+    sale = quick.confirm(sold, f"tx-{sold}").body
     cancelled = quick.hold(session_id, "A10", "B1", user="bia").body["reservationId"]
     quick.delete(f"/api/reservations/{cancelled}")
     lapsed = quick.hold(session_id, "B2", user="caio").body["reservationId"]
@@ -87,7 +87,7 @@ def test_a_screening_tells_its_whole_story_in_order(quick: Api, pump: Pump) -> N
         "data": {
             "amountCents": 5000,
             "saleId": sale["saleId"],
-            "transactionId": "tx-9",
+            "transactionId": f"tx-{sold}",
             "paymentMethod": "credit_card",
         },
     }

@@ -88,13 +88,14 @@ def test_a_sale_whose_request_died_after_the_commit_point_is_finished_from_the_s
 ) -> None:
     session_id = wired_api.schedule()
     reservation_id = wired_api.hold(session_id, "A1", user="buyer").body["reservationId"]
+    transaction_id = f"tx-{reservation_id}"
     with wire.broken(Fault.CRASH_BEFORE, at_call=4):
-        assert wired_api.confirm(reservation_id, "tx-9").status == 500
+        assert wired_api.confirm(reservation_id, transaction_id).status == 500
     assert tables.state(reservation_id) == "pending"
 
     drain_until(pump, lambda: tables.state(reservation_id) == "confirmed")
 
     item = tables.reservation(reservation_id)
     assert item["sale_id"] == tables.row(session_id, "A")["seats"]["M"]["A1"]["M"]["s"]
-    assert item["transaction_id"]["S"] == "tx-9"
+    assert item["transaction_id"]["S"] == transaction_id
     assert "ttl" not in item

@@ -129,6 +129,20 @@ def test_a_payment_while_the_buyer_cancels_buys_nothing(cinema: Cinema) -> None:
     assert cinema.seats() == {}
 
 
+def test_the_same_payment_twice_while_the_buyer_cancels_is_told_the_same_twice(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+
+    def refuse_the_first() -> None:
+        cinema.cancel(held.id)
+        with pytest.raises(PaymentForCancelled):
+            cinema.confirm(held.id, "tx-1")
+
+    reservations = interposed(cinema.reservations, "find", after=refuse_the_first)
+
+    with pytest.raises(PaymentForCancelled):
+        replace(cinema, reservations=reservations).confirm(held.id, "tx-1")
+
+
 def test_who_lost_the_seats_to_an_instance_that_is_ahead_is_told_one_story(cinema: Cinema) -> None:
     held = cinema.hold("A1", "A2", user="ana")
     ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=HOLD_SECONDS + 4)))

@@ -214,6 +214,23 @@ def test_a_payment_that_was_charged_for_another_reservation_buys_nothing(till: T
 # Free of charge.
 
 
+def test_a_refund_that_died_as_its_payment_proved_to_be_anothers_is_ended_by_its_next_delivery(till: Till) -> None:
+    theirs = till.cinema.hold("A1")
+    late = till.cinema.hold("A2")
+    till.cinema.clock.forward(seconds=HOLD_SECONDS)
+    assert isinstance(till.refused(late.id, "tx-1"), LatePayment)
+    till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
+    request = told(till.requested("tx-1"))
+    dying = replace(till.cinema, reservations=interposed(till.cinema.reservations, "find", before=crash))
+
+    with pytest.raises(Crash):
+        dying.settle_refund(request)
+    assert till.fate("tx-1") == (Fate.ASSERTED, None)
+    till.cinema.settle_refund(request)
+
+    assert till.fate("tx-1") == (Fate.REFUND_REQUESTED, RefundReason.LATE)
+
+
 def test_what_is_free_is_confirmed_without_a_payment_and_nothing_is_returned() -> None:
     till = Till(session=replace(a_session(), ticket_price=Decimal(0)))
     held = till.cinema.hold("A1", "A2")
