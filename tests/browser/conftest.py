@@ -29,6 +29,7 @@ def visitor(browser: Browser, server: str) -> Iterator[Visitors]:
 
     yield make
     for each in visitors:
+        each.page.unroute_all(behavior="ignoreErrors")  # a poll may be in one of the test's routes at this moment
         each.page.context.close()
     assert [fault for each in visitors for fault in each.faults] == []
 
