@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +17,8 @@ import pytest
 from chalice.app import Chalice
 from xdist.scheduler import LoadFileScheduling
 
+from chalicelib import bootstrap
+from chalicelib import settings as configuration
 from infra import emulator as machine
 from infra import gateway, processes
 from infra.pump import QUIET_ROUNDS, Pump
@@ -130,6 +133,19 @@ def app(redis_url: str, payment_gateway: gateway.Gateway) -> Chalice:
         from app import app
 
         return app
+
+
+def read_settings_anew(environment: pytest.MonkeyPatch) -> None:
+    """From the environment as it is now, until its changes are undone: then those that `app` was loaded with hold."""
+    environment.setattr(bootstrap, "settings", cache(configuration.load))
+
+
+def build_anew() -> None:
+    """What was built with other settings is forgotten. Connections are kept: they know of none."""
+    kept = (bootstrap.settings, bootstrap.database, bootstrap.sqs, bootstrap.sessions)
+    for factory in vars(bootstrap).values():
+        if hasattr(factory, "cache_clear") and factory not in kept:
+            factory.cache_clear()
 
 
 @dataclass

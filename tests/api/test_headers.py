@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
 from infra import server
+from tests.conftest import build_anew, read_settings_anew
 from tests.http_api import SCREENING, Api
 
 
@@ -40,13 +40,13 @@ def deployed(app: Chalice, data_stack: str) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STAGE", "prod")
         environment.setenv("ID_SECRET", "s" * 32)
-        bootstrap.settings.cache_clear()
+        read_settings_anew(environment)
         try:
             with server.serve(app) as url:
                 yield Api(url)
         finally:
             environment.undo()
-            bootstrap.settings.cache_clear()
+            build_anew()
 
 
 def test_where_https_serves_it_every_answer_of_ours_says_that_only_https_does(deployed: Api) -> None:

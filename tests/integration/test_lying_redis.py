@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
 from chalicelib.domain.rate_limits import Quota
 from chalicelib.infrastructure.breakers import Breaker, Patience
 from chalicelib.infrastructure.rate_limits import ProcessRateLimiter, SharedRateLimiter
@@ -19,15 +18,13 @@ from chalicelib.infrastructure.refusal_counts import RedisRefusals
 from chalicelib.infrastructure.seat_cache import SeatCache
 from infra import server
 from tests.builders import NOW, a_hold
+from tests.conftest import build_anew, read_settings_anew
 from tests.fakes import MovableClock
 from tests.http_api import Answer, Api
 from tests.lying_redis import LIES, LyingRedis, lying_redis
 
 PATIENCE_OF_NO_DEADLINE = 5.0
 """Seconds; far more than a busy machine adds to a deadline, far less than what drips or never ends would take."""
-
-KEPT = (bootstrap.database, bootstrap.sqs, bootstrap.sessions)
-"""What a new process may share with the one before: it knows nothing of Redis."""
 
 
 @pytest.fixture(scope="module")
@@ -136,25 +133,18 @@ def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("REDIS_URL", liar.url)
         environment.setenv("RATE_LIMITS", "*=1000/10s per address")
-        bootstrap.settings.cache_clear()
+        read_settings_anew(environment)
         try:
             with server.serve(app) as url:
                 yield Api(url)
         finally:
             environment.undo()
-            bootstrap.settings.cache_clear()
-            begin_anew()
-
-
-def begin_anew() -> None:
-    for factory in vars(bootstrap).values():
-        if hasattr(factory, "cache_clear") and factory not in (*KEPT, bootstrap.settings):
-            factory.cache_clear()
+            build_anew()
 
 
 @contextmanager
 def told_a_lie(liar: LyingRedis, what: str) -> Iterator[None]:
-    begin_anew()
+    build_anew()
     before, started = liar.told, time.monotonic()
     yield
     assert time.monotonic() - started < PATIENCE_OF_NO_DEADLINE, what

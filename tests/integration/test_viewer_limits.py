@@ -17,6 +17,7 @@ from chalicelib.domain.rate_limits import NO_LIMITS, Asker
 from chalicelib.settings import RATE_LIMITS, load
 from infra.serving import served
 from tests.builders import a_session
+from tests.conftest import read_settings_anew
 
 
 @dataclass
@@ -45,11 +46,10 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.MonkeyPatch.context() as environment:
         environment.setenv("RATE_LIMITS", RATE_LIMITS.strip())
         environment.setenv("CONNECTIONS_URL", url)
-        for factory in (bootstrap.settings, bootstrap.screens):
-            factory.cache_clear()
+        read_settings_anew(environment)
+        bootstrap.screens.cache_clear()
         yield connections
-    for factory in (bootstrap.settings, bootstrap.screens):
-        factory.cache_clear()
+    bootstrap.screens.cache_clear()
 
 
 @pytest.fixture
