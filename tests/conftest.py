@@ -7,7 +7,7 @@ needs what this machine can't run is skipped with the reason.
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -135,9 +135,17 @@ def app(redis_url: str, payment_gateway: gateway.Gateway) -> Chalice:
         return app
 
 
-def read_settings_anew(environment: pytest.MonkeyPatch) -> None:
-    """From the environment as it is now, until its changes are undone: then those that `app` was loaded with hold."""
-    environment.setattr(bootstrap, "settings", cache(configuration.load))
+@contextmanager
+def other_settings(**changes: str) -> Iterator[None]:
+    """In this process, until its end: then those that `app` was loaded with hold again."""
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in changes.items():
+                environment.setenv(name, value)
+            environment.setattr(bootstrap, "settings", cache(configuration.load))
+            yield
+    finally:
+        build_anew()
 
 
 def build_anew() -> None:

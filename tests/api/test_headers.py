@@ -6,7 +6,7 @@ import pytest
 from chalice.app import Chalice
 
 from infra import server
-from tests.conftest import build_anew, read_settings_anew
+from tests.conftest import other_settings
 from tests.http_api import SCREENING, Api
 
 
@@ -37,16 +37,8 @@ def test_every_answer_is_what_it_says_it_is(api: Api) -> None:
 @pytest.fixture
 def deployed(app: Chalice, data_stack: str) -> Iterator[Api]:
     """As on AWS: a stage that is not on a laptop."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("STAGE", "prod")
-        environment.setenv("ID_SECRET", "s" * 32)
-        read_settings_anew(environment)
-        try:
-            with server.serve(app) as url:
-                yield Api(url)
-        finally:
-            environment.undo()
-            build_anew()
+    with other_settings(STAGE="prod", ID_SECRET="s" * 32), server.serve(app) as url:
+        yield Api(url)
 
 
 def test_where_https_serves_it_every_answer_of_ours_says_that_only_https_does(deployed: Api) -> None:

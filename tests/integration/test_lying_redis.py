@@ -18,7 +18,7 @@ from chalicelib.infrastructure.refusal_counts import RedisRefusals
 from chalicelib.infrastructure.seat_cache import SeatCache
 from infra import server
 from tests.builders import NOW, a_hold
-from tests.conftest import build_anew, read_settings_anew
+from tests.conftest import build_anew, other_settings
 from tests.fakes import MovableClock
 from tests.http_api import Answer, Api
 from tests.lying_redis import LIES, LyingRedis, lying_redis
@@ -130,16 +130,8 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
 @pytest.fixture(scope="module")
 def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
     """Each of its requests is met by a process that does not know yet that Redis lies."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("REDIS_URL", liar.url)
-        environment.setenv("RATE_LIMITS", "*=1000/10s per address")
-        read_settings_anew(environment)
-        try:
-            with server.serve(app) as url:
-                yield Api(url)
-        finally:
-            environment.undo()
-            build_anew()
+    with other_settings(REDIS_URL=liar.url, RATE_LIMITS="*=1000/10s per address"), server.serve(app) as url:
+        yield Api(url)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from chalicelib.domain.rate_limits import NO_LIMITS, Asker
 from chalicelib.settings import RATE_LIMITS, load
 from infra.serving import served
 from tests.builders import a_session
-from tests.conftest import read_settings_anew
+from tests.conftest import other_settings
 
 
 @dataclass
@@ -43,13 +43,12 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RATE_LIMITS", RATE_LIMITS.strip())
-        environment.setenv("CONNECTIONS_URL", url)
-        read_settings_anew(environment)
+    with (
+        served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url,
+        other_settings(RATE_LIMITS=RATE_LIMITS.strip(), CONNECTIONS_URL=url),
+    ):
         bootstrap.screens.cache_clear()
         yield connections
-    bootstrap.screens.cache_clear()
 
 
 @pytest.fixture
