@@ -165,17 +165,13 @@ def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
 
 
 def _bought_nothing(payment: Payment | None, reservation: Reservation) -> bool:
-    return (
-        payment is not None
-        and payment.reservation_id == reservation.id
-        and payment.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED)
-    )
+    return payment is not None and payment.reservation_id == reservation.id and payment.goes_back
 
 
 def _in_the_way(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
-    if stands.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED):
+    if stands.goes_back:
         return PaymentReturned(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)

@@ -107,6 +107,11 @@ class Payment:
         return self.charged_at is not None
 
     @property
+    def goes_back(self) -> bool:
+        """It is on its way, or has arrived."""
+        return self.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED)
+
+    @property
     def refund_cents(self) -> int | None:
         """What is to go back: what was charged, as far as that is known."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
