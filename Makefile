@@ -18,10 +18,10 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, KEEP=1, LOG=json, EVENTS=pump, EMULATOR=localstack)
-	@exec $(venv_python) -m infra.run
+	@exec $(venv_python) -m infra.local.run
 
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
-	@exec $(venv_python) -m infra.demo
+	@exec $(venv_python) -m infra.races.demo
 
 test: $(installed) $(emulator) browser api-tools ## all tests this machine can run; says what it left out
 	@$(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder tests --ignore=tests/concurrency; rest=$$?; \
@@ -29,11 +29,11 @@ test: $(installed) $(emulator) browser api-tools ## all tests this machine can r
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
-	@$(venv_python) -m infra.emulator check-localstack
+	@$(venv_python) -m infra.local.emulator check-localstack
 	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
 
 test-pythons: $(installed) browser api-tools ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
-	@exec $(venv_python) -m infra.pythons $(TESTS)
+	@exec $(venv_python) -m infra.local.pythons $(TESTS)
 
 check: lint test ## lint, types, import contracts, tests
 
@@ -44,31 +44,31 @@ lint: $(installed) ## format, lint, types and import contracts only
 	@.venv/bin/lint-imports
 
 screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
-	@$(venv_python) -m infra.screenshots
+	@$(venv_python) -m infra.docs.screenshots
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost
-	@exec $(venv_python) -m infra.benchmark
+	@exec $(venv_python) -m benchmarks.cost
 
 benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening that has sold out
-	@exec $(venv_python) -m infra.benchmark_gate
+	@exec $(venv_python) -m benchmarks.gate
 
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
-	@$(venv_python) -m infra.api_docs
+	@$(venv_python) -m infra.docs.api_docs
 
 deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment (YES=1: don't ask)
-	@exec $(venv_python) -m infra.deploy $(STAGE) $(if $(YES),--yes)
+	@exec $(venv_python) -m infra.cloud.deploy $(STAGE) $(if $(YES),--yes)
 
 deploy-local: $(installed) ## deploy to the emulator that runs (else start one) and print the gateway's URL
-	@$(venv_python) -m infra.run --deploy-only
+	@$(venv_python) -m infra.local.run --deploy-only
 
 browser: $(installed)
-	@$(venv_python) -m infra.browser install
+	@$(venv_python) -m infra.local.browser install
 
 api-tools: $(installed)
-	@$(venv_python) -m infra.api_tools install
+	@$(venv_python) -m infra.local.api_tools install
 
 stop: ## end what is still running in the background
-	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.emulator stop; else echo "Nothing was running."; fi
+	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.local.emulator stop; else echo "Nothing was running."; fi
 
 clean: stop ## remove virtual environments, builds, logs and caches
 	@rm -rf .venv .venv-* .run build tests/tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -87,5 +87,5 @@ $(installed): requirements.txt requirements-dev.txt
 	@touch $@
 
 $(emulator): $(installed) requirements-emulator.txt
-	@$(venv_python) -m infra.emulator install
+	@$(venv_python) -m infra.local.emulator install
 	@touch $@

@@ -7,23 +7,20 @@ from chalice.app import Chalice
 from chalicelib import bootstrap
 from chalicelib.api import (
     analytics,
-    answers,
     audit,
     batches,
     board,
+    docs,
     health,
     invoices,
-    limits,
     live,
-    methods,
-    openapi,
     payments,
     reservations,
     seat_map,
     sessions,
-    static,
     webhooks,
 )
+from chalicelib.api.http import answers, limits, methods, static
 
 PREFIX = bootstrap.settings().table_prefix
 
@@ -43,14 +40,14 @@ app.register_blueprint(live.routes)
 app.register_blueprint(webhooks.routes)
 app.register_blueprint(health.routes)
 app.register_blueprint(board.routes)
-app.register_blueprint(openapi.routes)
+app.register_blueprint(docs.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
 methods.answer_other_methods(app)
 limits.refuse_unknown_routes(app, bootstrap.settings().rate_limits)
 
 
-# Streams: "stream:rows" stands for the stream of that table; infra/app.yaml puts the real one in.
+# Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
     relay, send, parking = bootstrap.relay_row(), bootstrap.send(), bootstrap.parking()

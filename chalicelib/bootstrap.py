@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import settings as configuration
-from chalicelib.infrastructure import dynamodb, tables
+from chalicelib.infrastructure.dynamodb import connection, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from chalicelib.application.analytics import CountEvent, ShowAnalytics
     from chalicelib.application.audit import ListEvents, RecordEvent
+    from chalicelib.application.board import LookAtLetters, Redrive, ShowRecentBoard
     from chalicelib.application.confirm import Confirm
     from chalicelib.application.email import WriteToBuyer
     from chalicelib.application.hold import PlaceHold
     from chalicelib.application.invoices import IssueInvoice, LinkInvoice
     from chalicelib.application.live import ShowChanges, StopWatching, Watch
-    from chalicelib.application.operations import LookAtLetters, Redrive, ShowRecentBoard
     from chalicelib.application.payments import HearGateway, SettlePayment, StartPayment
     from chalicelib.application.queries import (
         CheckReadiness,
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.invoices import Invoice
     from chalicelib.domain.live import RowState
-    from chalicelib.infrastructure.breaker_board import BreakerBoard
     from chalicelib.infrastructure.breakers import Breaker, Told
+    from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
+    from chalicelib.infrastructure.dynamodb.stream_failures import Parking, S3StreamFailures
     from chalicelib.infrastructure.metrics import Metrics
-    from chalicelib.infrastructure.queues import QueueUrls, Redelivery
-    from chalicelib.infrastructure.redis_connection import RedisConnection
-    from chalicelib.infrastructure.seat_cache import SeatCache
-    from chalicelib.infrastructure.simulated_gateway import HttpGateway
-    from chalicelib.infrastructure.stream_failures import Parking, S3StreamFailures
-    from chalicelib.infrastructure.stripe_gateway import StripeGateway
+    from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
+    from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
+    from chalicelib.infrastructure.redis.connection import RedisConnection
+    from chalicelib.infrastructure.redis.seat_cache import SeatCache
+    from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
 
     Record = Mapping[str, Any]
 
@@ -80,19 +80,19 @@ def _named(part: str) -> str:
 @cache
 def database() -> DynamoDBClient:
     tables.bind(settings().table_prefix)
-    return dynamodb.client()
+    return connection.client()
 
 
 @cache
 def sqs() -> SQSClient:
-    from chalicelib.infrastructure import queues
+    from chalicelib.infrastructure.sqs import queues
 
     return queues.client()
 
 
 @cache
 def breaker_board() -> BreakerBoard:
-    from chalicelib.infrastructure.breaker_board import BreakerBoard
+    from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
 
     return BreakerBoard(database(), _named("breakers"), clock())
 
@@ -114,21 +114,21 @@ def metrics() -> Metrics:
 @cache
 def redis() -> RedisConnection | None:
     """None where no Redis is configured."""
-    from chalicelib.infrastructure.redis_connection import RedisConnection
+    from chalicelib.infrastructure.redis.connection import RedisConnection
 
     return RedisConnection(settings().redis_url, breaker("redis")) if settings().redis_url else None
 
 
 @cache
 def sessions() -> ports.Sessions:
-    from chalicelib.infrastructure.sessions import DynamoSessions
+    from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 
     return DynamoSessions(database(), _named("sessions"))
 
 
 @cache
 def rows() -> ports.Rows:
-    from chalicelib.infrastructure.rows import DynamoRows
+    from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 
     return DynamoRows(database(), _named("rows"))
 
@@ -136,7 +136,7 @@ def rows() -> ports.Rows:
 @cache
 def seat_cache() -> SeatCache | None:
     """None where no Redis is configured."""
-    from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
+    from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 
     connection = redis()
     if connection is None:
@@ -147,7 +147,7 @@ def seat_cache() -> SeatCache | None:
 @cache
 def gated_rows() -> ports.Rows:
     """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
-    from chalicelib.infrastructure.gated_rows import GatedRows
+    from chalicelib.infrastructure.redis.cached_rows import GatedRows
 
     known = seat_cache()
     return GatedRows(rows(), sessions(), known, clock()) if known else rows()
@@ -155,40 +155,40 @@ def gated_rows() -> ports.Rows:
 
 @cache
 def reservations() -> ports.Reservations:
-    from chalicelib.infrastructure.reservations import DynamoReservations
+    from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 
     return DynamoReservations(database(), _named("reservations"))
 
 
 @cache
 def live_holds() -> ports.LiveHolds:
-    from chalicelib.infrastructure.live_holds import DynamoLiveHolds
+    from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 
     return DynamoLiveHolds(database(), _named("live-holds"))
 
 
 @cache
 def payments() -> ports.Payments:
-    from chalicelib.infrastructure.payments import DynamoPayments
+    from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 
     return DynamoPayments(database(), _named("payments"))
 
 
 def http_gateway() -> HttpGateway:
-    from chalicelib.infrastructure.simulated_gateway import HttpGateway
+    from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
 
     return HttpGateway(settings().payments_url)
 
 
 def stripe_gateway() -> StripeGateway:
-    from chalicelib.infrastructure.stripe_gateway import StripeGateway
+    from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 
     return StripeGateway(settings().stripe_key, settings().stripe_public_key, api_base=settings().payments_url)
 
 
 @cache
 def payment_gateway() -> ports.PaymentGateway:
-    from chalicelib.infrastructure.guarded_gateway import GuardedGateway
+    from chalicelib.infrastructure.payments.guarded_gateway import GuardedGateway
 
     gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
     return GuardedGateway(gateway, breaker("payments", breaker_board().write))
@@ -196,58 +196,58 @@ def payment_gateway() -> ports.PaymentGateway:
 
 @cache
 def gateway_messages() -> ports.GatewayMessages:
-    from chalicelib.infrastructure.simulated_gateway import HttpGatewayMessages
-    from chalicelib.infrastructure.stripe_gateway import StripeMessages
+    from chalicelib.infrastructure.payments.simulated_gateway import HttpGatewayMessages
+    from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 
     return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(settings().payments_secrets)
 
 
 @cache
 def event_log() -> ports.EventLog:
-    from chalicelib.infrastructure.event_log import DynamoEventLog
+    from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
     return DynamoEventLog(database(), _named("events"))
 
 
 @cache
 def analytics() -> ports.Analytics:
-    from chalicelib.infrastructure.analytics import DynamoAnalytics
-    from chalicelib.infrastructure.ledger import Ledger
+    from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
+    from chalicelib.infrastructure.dynamodb.processed_events import Ledger
 
     return DynamoAnalytics(database(), _named("analytics"), Ledger(database(), _named("ledger"), "analytics", clock()))
 
 
 @cache
 def letters() -> ports.Letters:
-    from chalicelib.infrastructure.letters import TemplateLetters
+    from chalicelib.infrastructure.email.rendering import TemplateLetters
 
     return TemplateLetters(settings().time_zone)
 
 
 @cache
 def mail() -> ports.Mail:
-    from chalicelib.infrastructure import ses
+    from chalicelib.infrastructure.email import ses
 
     return ses.GuardedMail(ses.SesMail(ses.client(), settings().mail_from), breaker("ses", breaker_board().write))
 
 
 @cache
 def invoices() -> ports.Invoices:
-    from chalicelib.infrastructure.invoices import DynamoInvoices
+    from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 
     return DynamoInvoices(database(), _named("invoices"))
 
 
 @cache
 def s3() -> S3Client:
-    from chalicelib.infrastructure import invoice_files
+    from chalicelib.infrastructure.invoices import files as invoice_files
 
     return invoice_files.client()
 
 
 @cache
 def invoice_files() -> ports.InvoiceFiles:
-    from chalicelib.infrastructure.invoice_files import S3InvoiceFiles
+    from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 
     return S3InvoiceFiles(s3(), settings().invoices_bucket)
 
@@ -256,28 +256,28 @@ def invoice_files() -> ports.InvoiceFiles:
 def print_invoice() -> Callable[[Invoice], bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fpdf misses Pillow, which does not ship: an invoice has no images
-        from chalicelib.infrastructure import invoice_pdf
+        from chalicelib.infrastructure.invoices import pdf as invoice_pdf
 
     return invoice_pdf.printed
 
 
 @cache
 def webhooks() -> ports.Webhooks:
-    from chalicelib.infrastructure.webhooks import DynamoWebhooks
+    from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 
     return DynamoWebhooks(database(), _named("webhooks"))
 
 
 @cache
 def notifications() -> ports.Notifications:
-    from chalicelib.infrastructure.notifications import DynamoNotifications
+    from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 
     return DynamoNotifications(database(), _named("notifications"))
 
 
 @cache
 def courier() -> ports.Courier:
-    from chalicelib.infrastructure.courier import GuardedCourier, HttpCourier
+    from chalicelib.infrastructure.webhooks.sender import GuardedCourier, HttpCourier
 
     new_breaker = partial(breaker, "webhooks")  # all by one name: each name would be a metric
     return GuardedCourier(HttpCourier(local=settings().is_local), new_breaker)
@@ -285,36 +285,36 @@ def courier() -> ports.Courier:
 
 @cache
 def queue_urls() -> QueueUrls:
-    from chalicelib.infrastructure.queues import QueueUrls
+    from chalicelib.infrastructure.sqs.queues import QueueUrls
 
     return QueueUrls(sqs())
 
 
 @cache
 def outbox() -> ports.Outbox:
-    from chalicelib.infrastructure.queues import SqsOutbox
+    from chalicelib.infrastructure.sqs.queues import SqsOutbox
 
     return SqsOutbox(sqs(), settings().table_prefix, queue_urls())
 
 
 @cache
 def redelivery() -> Redelivery:
-    from chalicelib.infrastructure.queues import Redelivery
+    from chalicelib.infrastructure.sqs.queues import Redelivery
 
     return Redelivery(sqs(), queue_urls())
 
 
 @cache
 def queue_board() -> ports.QueueBoard:
-    from chalicelib.application.operations import QUEUES
-    from chalicelib.infrastructure.queue_board import SqsQueueBoard
+    from chalicelib.application.board import QUEUES
+    from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
     return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
 
 
 @cache
 def refusals() -> ports.Refusals:
-    from chalicelib.infrastructure.refusal_counts import NotCounted, RedisRefusals
+    from chalicelib.infrastructure.redis.refusal_counts import NotCounted, RedisRefusals
 
     connection = redis()
     return RedisRefusals(connection, settings().table_prefix, clock()) if connection else NotCounted()
@@ -322,14 +322,14 @@ def refusals() -> ports.Refusals:
 
 @cache
 def viewers() -> ports.Viewers:
-    from chalicelib.infrastructure.viewers import DynamoViewers
+    from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 
     return DynamoViewers(database(), _named("viewers"), clock())
 
 
 @cache
 def screens() -> ports.Screens:
-    from chalicelib.infrastructure.screens import GatewayScreens, NoScreens, client
+    from chalicelib.infrastructure.websocket.live_connections import GatewayScreens, NoScreens, client
 
     url = settings().connections_url
     return GatewayScreens(client(url)) if url else NoScreens()
@@ -350,7 +350,7 @@ def clock() -> ports.Clock:
 
 @cache
 def rate_limiter() -> ports.RateLimiter:
-    from chalicelib.infrastructure.rate_limits import ProcessRateLimiter, SharedRateLimiter
+    from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 
     connection, alone = redis(), ProcessRateLimiter()
     return SharedRateLimiter(connection, alone) if connection else alone
@@ -358,8 +358,8 @@ def rate_limiter() -> ports.RateLimiter:
 
 @cache
 def viewer_limiter() -> ports.RateLimiter:
-    from chalicelib.infrastructure.rate_limits import ProcessRateLimiter
-    from chalicelib.infrastructure.viewer_limits import DynamoRateLimiter
+    from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
+    from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
     return DynamoRateLimiter(database(), _named("viewers"), ProcessRateLimiter())
 
@@ -497,7 +497,8 @@ def link_invoice() -> LinkInvoice:
 @cache
 def check_readiness() -> CheckReadiness:
     from chalicelib.application.queries import CheckReadiness
-    from chalicelib.infrastructure import probes, ses
+    from chalicelib.infrastructure import probes
+    from chalicelib.infrastructure.email import ses
 
     asked = [probes.dynamodb(database(), _named("sessions")), probes.sqs(sqs(), _named("expiry"))]
     if connection := redis():
@@ -525,7 +526,7 @@ def _readiness() -> ShareReadiness:
 
 @cache
 def show_board() -> ShowRecentBoard:
-    from chalicelib.application.operations import ShowBoard, ShowRecentBoard
+    from chalicelib.application.board import ShowBoard, ShowRecentBoard
 
     show = ShowBoard(sessions(), analytics(), queue_board(), refusals(), check_readiness(), clock())
     return ShowRecentBoard(show, clock())
@@ -533,14 +534,14 @@ def show_board() -> ShowRecentBoard:
 
 @cache
 def look_at_letters() -> LookAtLetters:
-    from chalicelib.application.operations import LookAtLetters
+    from chalicelib.application.board import LookAtLetters
 
     return LookAtLetters(queue_board())
 
 
 @cache
 def redrive() -> Redrive:
-    from chalicelib.application.operations import Redrive
+    from chalicelib.application.board import Redrive
 
     return Redrive(queue_board(), show_board())
 
@@ -570,7 +571,7 @@ def show_changes() -> ShowChanges:
 
 
 def row_state(record: Record) -> RowState | None:
-    from chalicelib.infrastructure import rows
+    from chalicelib.infrastructure.dynamodb import rows
 
     return rows.row_state(record)
 
@@ -595,7 +596,7 @@ def count_event() -> CountEvent:
 @cache
 def write_to_buyer() -> WriteToBuyer:
     from chalicelib.application.email import WriteToBuyer
-    from chalicelib.infrastructure.ledger import Ledger
+    from chalicelib.infrastructure.dynamodb.processed_events import Ledger
 
     ledger = Ledger(database(), _named("ledger"), "email", clock())
     return WriteToBuyer(reservations(), sessions(), letters(), mail(), ledger, clock())
@@ -617,7 +618,7 @@ def announce_event() -> AnnounceEvent:
 
 
 def refresh_seat_cache() -> Callable[[Event], None]:
-    from chalicelib.application.seat_cache import RefreshSeatCache, without_cache
+    from chalicelib.application.cached_seats import RefreshSeatCache, without_cache
 
     known = seat_cache()
     return RefreshSeatCache(known) if known else without_cache
@@ -668,7 +669,7 @@ def refund_sales() -> RefundSales:
 
 def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
     from chalicelib.application.relay import RelayRow
-    from chalicelib.infrastructure import streams
+    from chalicelib.infrastructure.dynamodb import streams
 
     relay = RelayRow(reservations(), refund_sales())
 
@@ -682,7 +683,7 @@ def relay_row() -> Callable[[Record], list[ports.Outgoing]]:
 def relay_reservation() -> Callable[[Record], list[ports.Outgoing]]:
     from chalicelib.application.refunds import RegisterSale
     from chalicelib.application.relay import RelayReservation
-    from chalicelib.infrastructure import streams
+    from chalicelib.infrastructure.dynamodb import streams
 
     relay = RelayReservation(expire(), RegisterSale(payments()))
     return lambda record: relay(streams.reservation_change(record))
@@ -690,7 +691,7 @@ def relay_reservation() -> Callable[[Record], list[ports.Outgoing]]:
 
 def relay_payment() -> Callable[[Record], list[ports.Outgoing]]:
     from chalicelib.application.relay import RelayPayment
-    from chalicelib.infrastructure import streams
+    from chalicelib.infrastructure.dynamodb import streams
 
     relay = RelayPayment(reservations())
     return lambda record: relay(streams.payment_change(record))
@@ -702,7 +703,7 @@ def send() -> Callable[[Sequence[ports.Outgoing]], set[int]]:
 
 @cache
 def stream_failures() -> S3StreamFailures:
-    from chalicelib.infrastructure.stream_failures import S3StreamFailures
+    from chalicelib.infrastructure.dynamodb.stream_failures import S3StreamFailures
 
     return S3StreamFailures(s3, settings().stream_failures_bucket, clock())
 
@@ -710,13 +711,13 @@ def stream_failures() -> S3StreamFailures:
 @cache
 def parking() -> Parking:
     """One for the process: it counts how often a record was tried."""
-    from chalicelib.infrastructure.stream_failures import Parking
+    from chalicelib.infrastructure.dynamodb.stream_failures import Parking
 
     return Parking(stream_failures())
 
 
 def expire_held() -> Callable[[Record], None]:
-    from chalicelib.infrastructure import envelopes
+    from chalicelib.infrastructure.sqs import envelopes
 
     def handle(record: Record) -> None:
         expire()(envelopes.hold_in(record))
@@ -725,7 +726,7 @@ def expire_held() -> Callable[[Record], None]:
 
 
 def settle_due() -> Callable[[Record], None]:
-    from chalicelib.infrastructure import envelopes
+    from chalicelib.infrastructure.sqs import envelopes
 
     return lambda record: settle_payment()(envelopes.payment_in(record))
 
@@ -733,7 +734,7 @@ def settle_due() -> Callable[[Record], None]:
 @cache
 def deliver_to_webhook() -> Callable[[Record], None]:
     from chalicelib.application.webhooks import Deliver
-    from chalicelib.infrastructure import envelopes
+    from chalicelib.infrastructure.sqs import envelopes
 
     deliver = Deliver(notifications(), webhooks(), courier(), clock())
     return lambda record: deliver(envelopes.delivery_in(record))
@@ -741,6 +742,6 @@ def deliver_to_webhook() -> Callable[[Record], None]:
 
 def told(consume: Callable[[Event], None]) -> Callable[[Record], None]:
     """A consumer, as a handler of queue records."""
-    from chalicelib.infrastructure import envelopes
+    from chalicelib.infrastructure.sqs import envelopes
 
     return lambda record: consume(envelopes.event_in(record))

@@ -167,7 +167,7 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def _emulated_bucket(environment: Mapping[str, str], name: str) -> str:
-    """As infra/stateful.yaml names it on an emulator. On AWS the functions are told its name."""
+    """As infra/cloud/stateful.yaml names it on an emulator. On AWS the functions are told its name."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     return f"{name}-{EMULATED_ACCOUNT}-{region}"
 

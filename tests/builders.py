@@ -25,8 +25,8 @@ from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.breakers import Breaker, Patience
 from chalicelib.infrastructure.ids import SecretIds
-from chalicelib.infrastructure.redis_connection import RedisConnection
-from chalicelib.infrastructure.seat_cache import SeatCache
+from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.seat_cache import SeatCache
 
 from .fakes import (
     FakeGateway,

@@ -19,10 +19,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from chalicelib import bootstrap
 from chalicelib import settings as configuration
-from infra import emulator as machine
-from infra import gateway, processes
-from infra.pump import QUIET_ROUNDS, Pump
-from infra.race import instances
+from infra import processes
+from infra.local import emulator as machine
+from infra.local import payment_gateway
+from infra.local.pump import QUIET_ROUNDS, Pump
+from infra.races import instances
 from tests.http_api import Api
 
 if TYPE_CHECKING:
@@ -79,17 +80,17 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def payment_gateway() -> Iterator[gateway.Gateway]:
+def simulated_gateway() -> Iterator[payment_gateway.Gateway]:
     """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
-    honest = gateway.Gateway(SLOW_SECONDS)
-    with pytest.MonkeyPatch.context() as environment, gateway.serving(gateway=honest) as served:
+    honest = payment_gateway.Gateway(SLOW_SECONDS)
+    with pytest.MonkeyPatch.context() as environment, payment_gateway.serving(gateway=honest) as served:
         url, simulated = served
         environment.setenv("PAYMENTS_URL", url)
         yield simulated
 
 
 @pytest.fixture(scope="session")
-def emulator(run_dir: Path, payment_gateway: gateway.Gateway) -> Iterator[str]:
+def emulator(run_dir: Path, simulated_gateway: payment_gateway.Gateway) -> Iterator[str]:
     """The endpoint URL of an AWS emulator; boto3 of this process and its children talk to it from now on."""
     with ExitStack() as stack:
         try:
@@ -105,7 +106,7 @@ def emulator(run_dir: Path, payment_gateway: gateway.Gateway) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def data_stack(emulator: str) -> str:
     """The tables and queues, deployed as in production; gives their name prefix."""
-    from infra import deploy
+    from infra.cloud import deploy
 
     deploy.deploy_data(STAGE)
     return SETTINGS["TABLE_PREFIX"]
@@ -122,7 +123,7 @@ def redis_url(run_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def app(redis_url: str, payment_gateway: gateway.Gateway) -> Chalice:
+def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
     """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
 
     It connects to nothing.
@@ -206,7 +207,7 @@ def browser() -> Iterator["Browser"]:
     """One Chromium for all tests: Playwright allows no second one in a process."""
     from playwright.sync_api import expect
 
-    from infra import browser as chromium
+    from infra.local import browser as chromium
 
     expect.set_options(timeout=BROWSER_PATIENCE_MS)
     with ExitStack() as stack:

@@ -77,5 +77,7 @@ class DocumentedApi(Api):
     def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         answer = super().send(method, path, body, **headers)
         faults = self.document.faults(method, path, answer)
-        assert not faults, f"{method} {path} is not as /openapi.json says (see chalicelib/api/operations.py): {faults}"
+        assert not faults, (
+            f"{method} {path} is not as /openapi.json says (see chalicelib/api/openapi/routes.py): {faults}"
+        )
         return answer

@@ -9,10 +9,10 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally, bucket_of
+from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
+from chalicelib.domain.email import MailRefused, Message
 from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.invoices import Bill, Invoice
-from chalicelib.domain.mail import MailRefused, Message
-from chalicelib.domain.operations import DeadLetter, QueueState, Redriven, RefusalCounts
 from chalicelib.domain.payments import (
     Charge,
     Fate,
@@ -44,7 +44,7 @@ from chalicelib.domain.reservations import (
 from chalicelib.domain.sessions import Session, by_row, row_of
 from chalicelib.domain.times import to_iso
 from chalicelib.domain.webhooks import Delivery, Notification, Secret, Subscriber, Webhook
-from chalicelib.infrastructure.cursors import from_cursor, to_cursor
+from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 
 T = TypeVar("T")
 

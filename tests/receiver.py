@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from infra.serving import served
+from infra.local.serving import served
 
 
 @dataclass(frozen=True)

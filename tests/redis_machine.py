@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import redis
 
-from infra import emulator, processes
+from infra import processes
+from infra.local import emulator
 from infra.processes import HOST
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from typing import Any
 import urllib3
 
 from infra import processes
-from infra.serving import served
+from infra.local.serving import served
 
 SECRET_KEY, PUBLIC_KEY = "sk_test_of_nobody", "pk_test_of_nobody"
 

@@ -4,7 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from .answers import answered, ok
+from .http.answers import answered, ok
 
 routes = Blueprint(__name__)
 
@@ -12,7 +12,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/sessions/{session_id}/analytics", methods=["GET"])
 @answered(routes)
 def show_analytics(request: Request, session_id: str) -> Response:
-    from . import analytics_wire  # here, and not at every cold start
+    from .wire import analytics as analytics_wire  # here, and not at every cold start
 
     numbers = bootstrap.show_analytics()(session_id)
     return ok(analytics_wire.analytics(numbers))

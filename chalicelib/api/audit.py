@@ -4,8 +4,8 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas, wire
-from .answers import answered, ok
+from .http.answers import answered, ok
+from .wire import bodies, schemas
 
 routes = Blueprint(__name__)
 
@@ -13,6 +13,6 @@ routes = Blueprint(__name__)
 @routes.route("/api/sessions/{session_id}/events", methods=["GET"])
 @answered(routes)
 def list_events(request: Request, session_id: str) -> Response:
-    limit, cursor = wire.page_wanted(request)
+    limit, cursor = bodies.page_wanted(request)
     page = bootstrap.list_events()(session_id, limit, cursor)
     return ok(schemas.events(session_id, page))

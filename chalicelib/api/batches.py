@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from chalicelib.domain.events import GivenUp
 from chalicelib.domain.ports import Outgoing
 
-from .answers import log
+from .http.answers import log
 
 Record = Mapping[str, Any]
 BatchAnswer = dict[str, list[dict[str, str]]]

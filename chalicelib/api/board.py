@@ -11,8 +11,9 @@ from chalice.app import Blueprint, NotFoundError, Request, Response
 
 from chalicelib import bootstrap
 
-from . import static, wire
-from .answers import answered, ok
+from .http import static
+from .http.answers import answered, ok
+from .wire import bodies
 
 routes = Blueprint(__name__)
 
@@ -42,9 +43,9 @@ def show_operations_page(request: Request) -> Response:
 @answered(routes)
 @_where_switched_on
 def show_board(request: Request) -> Response:
-    from . import board_wire
+    from .wire import board as board_wire
 
-    board = bootstrap.show_board()(wire.cursor_wanted(request))
+    board = bootstrap.show_board()(bodies.cursor_wanted(request))
     return ok(board_wire.board(board))
 
 
@@ -52,7 +53,7 @@ def show_board(request: Request) -> Response:
 @answered(routes)
 @_where_switched_on
 def look_at_letters(request: Request, queue: str) -> Response:
-    from . import board_wire
+    from .wire import board as board_wire
 
     letters = bootstrap.look_at_letters()(queue)
     return ok(board_wire.letters(queue, letters))
@@ -62,7 +63,7 @@ def look_at_letters(request: Request, queue: str) -> Response:
 @answered(routes)
 @_where_switched_on
 def redrive_queue(request: Request, queue: str) -> Response:
-    from . import board_wire
+    from .wire import board as board_wire
 
     redriven = bootstrap.redrive()(queue, board_wire.most_to_redrive(request))
     return ok(board_wire.redriven(queue, redriven))

@@ -4,8 +4,8 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import health_wire
-from .answers import answered, ok
+from .http.answers import answered, ok
+from .wire import health as health_wire
 
 routes = Blueprint(__name__)
 

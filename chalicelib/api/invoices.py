@@ -4,8 +4,8 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas
-from .answers import answered, see_other
+from .http.answers import answered, see_other
+from .wire import schemas
 
 routes = Blueprint(__name__)
 

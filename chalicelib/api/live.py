@@ -17,8 +17,10 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import limits, live_wire, wire
-from .answers import answered, error_text, log, ok
+from .http import limits
+from .http.answers import answered, error_text, log, ok
+from .wire import bodies
+from .wire import live as live_wire
 
 routes = Blueprint(__name__)
 
@@ -32,10 +34,10 @@ def show_live_address(request: Request) -> Response:
 def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     """Answers on the viewer's own connection, also with a refusal in the contract's form."""
     try:
-        limits.take_of_viewer(viewer_id, wire.source_of(context))
+        limits.take_of_viewer(viewer_id, bodies.source_of(context))
         session_id = live_wire.subscription(body)
         bootstrap.watch()(viewer_id, session_id)
-        answer = wire.encoded(live_wire.SubscribedBody(session_id))
+        answer = bodies.encoded(live_wire.SubscribedBody(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
         answer = error_text(error, "subscribe")
     bootstrap.screens().show([viewer_id], answer)
@@ -45,6 +47,6 @@ def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
     """Shows rows as they are now. Nothing is sent again when it fails: a viewer who misses it asks again by itself."""
     try:
         states = [state for record in records if (state := bootstrap.row_state(record))]
-        bootstrap.show_changes()(states, lambda rows: wire.encoded(live_wire.changed_rows(rows)))
+        bootstrap.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - a screen that is late must not hold back the stream
         log.exception("viewers were not told")

@@ -5,9 +5,9 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import bootstrap
 from chalicelib.domain.events import UnreadableMessage
 
-from . import schemas
-from .answers import answered, log, ok
-from .wire import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
+from .http.answers import answered, log, ok
+from .wire import schemas
+from .wire.bodies import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
 
 routes = Blueprint(__name__)
 

@@ -5,8 +5,8 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import bootstrap
 from chalicelib.application.release import CancelReservation
 
-from . import schemas, wire
-from .answers import answered, created, ok
+from .http.answers import answered, created, ok
+from .wire import bodies, schemas
 
 routes = Blueprint(__name__)
 
@@ -51,6 +51,6 @@ def cancel_reservation(request: Request, reservation_id: str) -> Response:
 @routes.route("/api/users/{user_id}/purchases", methods=["GET"])
 @answered(routes)
 def list_purchases(request: Request, user_id: str) -> Response:
-    limit, cursor = wire.page_wanted(request)
+    limit, cursor = bodies.page_wanted(request)
     page = bootstrap.list_purchases()(user_id, limit, cursor)
     return ok(schemas.purchases(user_id, page))

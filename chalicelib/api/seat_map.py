@@ -6,8 +6,8 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from .answers import answered
-from .static import page
+from .http.answers import answered
+from .http.static import page
 
 routes = Blueprint(__name__)
 

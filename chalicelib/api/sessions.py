@@ -4,9 +4,9 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import bootstrap
 
-from . import schemas, wire
-from .answers import answered, created, ok
-from .static import ASK_FIRST, as_text, unless_known
+from .http.answers import answered, created, ok
+from .http.static import ASK_FIRST, as_text, unless_known
+from .wire import bodies, schemas
 
 routes = Blueprint(__name__)
 
@@ -22,7 +22,7 @@ def schedule_session(request: Request) -> Response:
 @routes.route("/api/sessions", methods=["GET"])
 @answered(routes)
 def list_sessions(request: Request) -> Response:
-    limit, cursor = wire.page_wanted(request)
+    limit, cursor = bodies.page_wanted(request)
     page = bootstrap.list_sessions()(schemas.starting_from(request), limit, cursor)
     return ok(schemas.programme(page))
 

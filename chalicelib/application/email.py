@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.email import Letter
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.mail import Letter
 from chalicelib.domain.ports import Clock, Ledger, Letters, Mail, Reservations, Sessions
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms

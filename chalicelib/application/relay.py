@@ -58,7 +58,7 @@ ROUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.REFUND_REQUESTED: (AUDIT, ANALYTICS, NOTIFICATION, REFUNDS),
     EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION),
 }
-"""Who is told what: the queue of each consumer. infra/stateful.yaml makes the queues."""
+"""Who is told what: the queue of each consumer. infra/cloud/stateful.yaml makes the queues."""
 
 ENDS = {
     State.CONFIRMED: EventType.PAYMENT_CONFIRMED,

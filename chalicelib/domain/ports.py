@@ -14,9 +14,9 @@ from .sessions import Session
 
 if TYPE_CHECKING:
     from .analytics import Tally
+    from .board import DeadLetter, QueueState, Redriven, RefusalCounts
+    from .email import Letter, Message
     from .invoices import Bill, Invoice
-    from .mail import Letter, Message
-    from .operations import DeadLetter, QueueState, Redriven, RefusalCounts
     from .rate_limits import Quota, Verdict
     from .webhooks import Delivery, Notification, Secret, Subscriber, Webhook
 

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.ports import DependencyState
 from chalicelib.domain.refusals import StoreUnavailable
 
-from .breaker_board import BreakerBoard
 from .breakers import Standing
-from .redis_connection import RedisConnection
+from .dynamodb.breaker_board import BreakerBoard
+from .redis.connection import RedisConnection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,10 +14,10 @@ from chalicelib.domain.reservations import RowsClosed, Sold
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments import DynamoPayments
-from chalicelib.infrastructure.reservations import DynamoReservations
-from chalicelib.infrastructure.rows import DynamoRows
-from chalicelib.infrastructure.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, counted
 

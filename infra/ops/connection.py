@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.settings import LOCAL_STAGES
-from infra.emulator import CREDENTIALS
+from infra.local.emulator import CREDENTIALS
 from infra.processes import RUN_DIR, recorded_url
 
 PATIENCE: Any = Config(

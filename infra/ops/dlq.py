@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.operations import DeadLetter
-from chalicelib.infrastructure import dead_letters
+from chalicelib.domain.board import DeadLetter
+from chalicelib.infrastructure.sqs import dead_letters
 from infra.ops.connection import OpsError
 from infra.ops.queues import Queue, Queues
 from infra.ops.text import Answer, aligned, counted, duration

@@ -18,16 +18,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import emulator as machine
-from infra import run
-from infra.data_stack import resources
-from infra.deploy import app_stack, data_stack
+from infra.cloud.data_stack import resources
+from infra.cloud.deploy import app_stack, data_stack
+from infra.cloud.package import LAMBDA_PYTHONS
+from infra.local import emulator as machine
+from infra.local import run
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of
 from infra.ops.status import tables_of
 from infra.ops.stream_failures import waiting
 from infra.ops.text import Answer, counted
-from infra.package import LAMBDA_PYTHONS
 from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded_url
 
 VENV = ROOT / ".venv"
@@ -260,7 +260,7 @@ def _stack(connection: Connection, name: str, otherwise: State, remedy: str) -> 
 
 
 def _tables(connection: Connection) -> Iterator[Finding]:
-    """Each as infra/stateful.yaml wants it: emulators leave properties out."""
+    """Each as infra/cloud/stateful.yaml wants it: emulators leave properties out."""
     present = {f"{connection.prefix}{table.name}": table for table in tables_of(connection)}
     remedy = f"Deploy the stage again with `{connection.deploy_command}`."
     for wanted in resources("AWS::DynamoDB::Table", connection.stage):
@@ -315,7 +315,9 @@ def _events(connection: Connection) -> Iterator[Finding]:
         yield Finding("events", State.OK, f"fed to functions by {counted(len(enabled), 'mapping')}")
     else:
         found = f"paused: {', '.join(sorted(paused))}" if enabled else "nobody feeds the handlers"
-        remedy = "Run `make run`, or where only they are missing `python -m infra.pump`; seats lapse all the same."
+        remedy = (
+            "Run `make run`, or where only they are missing `python -m infra.local.pump`; seats lapse all the same."
+        )
         yield Finding("events", State.WRONG, found, remedy)
 
 

@@ -17,8 +17,8 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
 from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user
-from chalicelib.infrastructure.tables import PROGRAMME
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from chalicelib.domain.signatures import HEADER, is_signed
 from chalicelib.infrastructure.clock import utc_now
+from infra.local.serving import is_loopback
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer
 from infra.ops.webhooks import Subscriptions
 from infra.processes import HOST
-from infra.serving import is_loopback
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10

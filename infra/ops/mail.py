@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from infra import mailbox
-from infra.mailbox import NoMailboxError, Received
+from infra.local import mailbox
+from infra.local.mailbox import NoMailboxError, Received
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, counted
 

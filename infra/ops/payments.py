@@ -8,8 +8,8 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments import DynamoPayments
-from chalicelib.infrastructure.queues import QueueUrls, SqsOutbox
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
 from infra.ops.reconcile import GatewayNotNamed, found, swept, table
 from infra.ops.text import Answer, aligned, counted, duration

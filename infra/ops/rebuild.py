@@ -20,15 +20,15 @@ from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb import WriteConflict, consistent_items, when_free_of_conflict
-from chalicelib.infrastructure.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
+from chalicelib.infrastructure.dynamodb.connection import WriteConflict, consistent_items, when_free_of_conflict
+from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_of
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import buyer_of_reservation
-from chalicelib.infrastructure.ledger import Ledger
-from chalicelib.infrastructure.reservations import REMEMBERED, reservation_of
-from chalicelib.infrastructure.rows import DynamoRows
-from chalicelib.infrastructure.sessions import DynamoSessions
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import Queue, queues_of
 from infra.ops.story import Difference, Tables, differences, folded

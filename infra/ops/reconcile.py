@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.application.reconcile import Finding, Reconciliation
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
-from infra.deploy import id_secret
+from infra.cloud.deploy import id_secret
 from infra.ops.application import application_of
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted

@@ -11,9 +11,9 @@ from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.times import to_iso
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.courier import HttpCourier
-from chalicelib.infrastructure.envelopes import VERSION
-from chalicelib.infrastructure.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.sqs.envelopes import VERSION
+from chalicelib.infrastructure.webhooks.sender import HttpCourier
 from chalicelib.settings import LOCAL_STAGES
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned

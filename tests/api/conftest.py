@@ -6,8 +6,8 @@ import uuid
 import pytest
 from chalice.app import Chalice
 
-from chalicelib.api.document import document as made_of
-from chalicelib.api.document import encoded
+from chalicelib.api.openapi.document import document as made_of
+from chalicelib.api.openapi.document import encoded
 from tests.documented import Document, DocumentedApi
 from tests.http_api import Api
 

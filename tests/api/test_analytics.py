@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.pump import Pump
+from infra.local.pump import Pump
 from tests.http_api import Answer, Api
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d[05]:00Z")

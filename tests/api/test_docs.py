@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra import api_docs
+from infra.docs import api_docs
 from tests.http_api import Answer, Api
 
 ASSET = re.compile(r"""(?:src|href)=["'](assets/[^"']+)["']""")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from chalice.app import Chalice
 
-from infra import server
+from infra.local import server
 from tests.conftest import other_settings
 from tests.http_api import SCREENING, Api
 

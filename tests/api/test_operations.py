@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.application.operations import QUEUES
-from chalicelib.domain.operations import WINDOW
+from chalicelib.application.board import QUEUES
+from chalicelib.domain.board import WINDOW
+from infra.local.pump import Pump
 from infra.processes import free_port
-from infra.pump import Pump
 from tests.conftest import ApiServers
 from tests.documented import Document, DocumentedApi
 from tests.http_api import Answer, Api

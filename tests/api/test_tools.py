@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import api_docs, api_tools
+from infra.docs import api_docs
+from infra.local import api_tools
 from infra.processes import CannotRunError
 from tests.http_api import Api
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Route, expect
 
-from chalicelib.api.static import WEB
+from chalicelib.api.http.static import WEB
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import PHONE
 from tests.http_api import Api

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
-from infra.pump import Pump
+from infra.local.pump import Pump
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import Visitor
 from tests.http_api import Api

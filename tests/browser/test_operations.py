@@ -10,9 +10,9 @@ import boto3
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from chalicelib.api.static import WEB
-from chalicelib.domain.operations import WINDOW
-from infra.pump import Pump
+from chalicelib.api.http.static import WEB
+from chalicelib.domain.board import WINDOW
+from infra.local.pump import Pump
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.conftest import ApiServers

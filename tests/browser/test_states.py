@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from chalicelib.api.answers import CHALICE_CODES, REFUSALS
+from chalicelib.api.http.answers import CHALICE_CODES, REFUSALS
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing, changing_each, in_the_future, in_turn
 from tests.browser.visitor import PHONE, Visitor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from infra.race import instances, ledger
-from infra.race.crowd import Crowd
-from infra.race.ledger import Ledger
+from infra.races import final_state, instances
+from infra.races.crowd import Crowd
+from infra.races.final_state import Ledger
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers
@@ -23,7 +23,7 @@ ReadLedger = Callable[[Collection[str]], Ledger]
 
 class Crowds(Protocol):
     def __call__(self, without: str = "", **settings: str) -> Crowd:
-        """A crowd in front of instances with these settings, which lack a guard if one is named: infra/unguarded.py."""
+        """A crowd before instances with these settings, without the guard that is named (infra/races/unguarded.py)."""
 
 
 @pytest.fixture(scope="module")
@@ -52,4 +52,4 @@ def crowd(crowds: Crowds, request: pytest.FixtureRequest) -> Crowd:
 @pytest.fixture(scope="session")
 def read_ledger(data_stack: str) -> ReadLedger:
     """Reads from DynamoDB what became of these sessions."""
-    return lambda sessions: ledger.read(data_stack, sessions)
+    return lambda sessions: final_state.read(data_stack, sessions)

@@ -17,10 +17,10 @@ from chalicelib.application.release import Expire, NotLapsedYet
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.reservations import DynamoReservations
-from chalicelib.infrastructure.rows import DynamoRows
-from infra.race.crowd import Answer, Call, Crowd, buyers, confirm, hold
-from infra.race.ledger import Ledger
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from infra.races.crowd import Answer, Call, Crowd, buyers, confirm, hold
+from infra.races.final_state import Ledger
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 3

@@ -1,7 +1,7 @@
 """The critical scenario: 2 seats left, 10 buyers at the same moment, 3 instances."""
 
-from infra.race import last_seats
-from infra.race.crowd import Crowd
+from infra.races import last_seats
+from infra.races.crowd import Crowd
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 25

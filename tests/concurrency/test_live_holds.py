@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from infra.race.crowd import Answer, Crowd, buyers, cancel, confirm, hold
-from infra.race.ledger import Ledger
+from infra.races.crowd import Answer, Crowd, buyers, cancel, confirm, hold
+from infra.races.final_state import Ledger
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 5

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.domain.payments import Charge, Fate
-from chalicelib.infrastructure import dynamodb
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments import DynamoPayments
-from infra.race import instances
-from infra.race.crowd import Answer, Crowd, buyers, confirm, hold
+from chalicelib.infrastructure.dynamodb import connection
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from infra.races import instances
+from infra.races.crowd import Answer, Crowd, buyers, confirm, hold
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers
@@ -40,7 +40,7 @@ def crowd(api_servers: "ApiServers", confirmed_by: str) -> Iterator[Crowd]:
 
 @pytest.fixture(scope="module")
 def payments(data_stack: str) -> DynamoPayments:
-    return DynamoPayments(dynamodb.client(), f"{data_stack}-payments")
+    return DynamoPayments(connection.client(), f"{data_stack}-payments")
 
 
 def held(crowd: Crowd) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from infra.race.crowd import Answer, Call, Crowd, buyers, cancel, confirm, hold
+from infra.races.crowd import Answer, Call, Crowd, buyers, cancel, confirm, hold
 from tests.concurrency.conftest import Crowds, ReadLedger
 
 ROUNDS = 15

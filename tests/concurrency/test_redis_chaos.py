@@ -21,9 +21,9 @@ import pytest
 import redis
 
 from chalicelib.infrastructure.breakers import PATIENCE
-from chalicelib.infrastructure.redis_connection import TIMEOUT_SECONDS
-from infra.race import instances, last_seats
-from infra.race.crowd import Crowd
+from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS
+from infra.races import instances, last_seats
+from infra.races.crowd import Crowd
 from tests.concurrency.conftest import ReadLedger
 from tests.http_api import Api
 from tests.redis_machine import NO_SERVER, OwnRedis, RedisWire, is_real, own_redis, wire_to

@@ -11,16 +11,16 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from chalicelib.domain.events import RowEvent
 from chalicelib.domain.ports import LiveHolds, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure import dynamodb, tables
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.gated_rows import GatedRows
-from chalicelib.infrastructure.live_holds import DynamoLiveHolds
-from chalicelib.infrastructure.payments import DynamoPayments
-from chalicelib.infrastructure.reservations import DynamoReservations
-from chalicelib.infrastructure.rows import DynamoRows
-from chalicelib.infrastructure.sessions import DynamoSessions
-from chalicelib.infrastructure.streams import row_event
-from chalicelib.infrastructure.tables import MODELS, row_id
+from chalicelib.infrastructure.dynamodb import connection, tables
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.streams import row_event
+from chalicelib.infrastructure.dynamodb.tables import MODELS, row_id
+from chalicelib.infrastructure.redis.cached_rows import GatedRows
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
 
@@ -134,7 +134,7 @@ def moto_environment() -> Iterator[None]:
 
 @contextmanager
 def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
-    with models_bound_to(prefix), closing(dynamodb.client()) as client:
+    with models_bound_to(prefix), closing(connection.client()) as client:
         rows = DynamoRows(client, f"{prefix}-rows")
 
         def last_event(session_id: str, row: str) -> RowEvent | None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import urllib3
 
-from infra import deploy, gateway, processes
-from infra import emulator as machine
+from infra import processes
+from infra.cloud import deploy
+from infra.local import emulator as machine
+from infra.local import payment_gateway
 
 STAGE = "dev"
 HOLD_SECONDS = 15
@@ -55,15 +57,15 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture(scope="package")
-def returned() -> Iterator[tuple[str, gateway.Gateway]]:
+def returned() -> Iterator[tuple[str, payment_gateway.Gateway]]:
     """The simulated payment gateway and its address."""
-    signing = gateway.Gateway(messenger=gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
-    with gateway.serving(gateway=signing) as served:
+    signing = payment_gateway.Gateway(messenger=payment_gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
+    with payment_gateway.serving(gateway=signing) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
-def deployed(emulator_with_iam: str, returned: tuple[str, gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
+def deployed(emulator_with_iam: str, returned: tuple[str, payment_gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
     with pytest.MonkeyPatch.context() as environment:
         for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)

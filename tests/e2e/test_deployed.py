@@ -19,9 +19,10 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.signatures import signature
 from chalicelib.domain.webhooks import Secret, Webhook
-from chalicelib.infrastructure.webhooks import DynamoWebhooks
-from infra import deploy, mailbox
-from infra.gateway import Gateway
+from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from infra.cloud import deploy
+from infra.local import mailbox
+from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main
 
 from .conftest import HOLD_SECONDS
@@ -135,7 +136,7 @@ def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Ap
 
 @pytest.mark.parametrize("user", ["qa@example.com", "qa%40example.com", "José da Silva 7%", "a+b"])
 def test_the_user_whose_purchases_are_asked_for_may_have_any_name(api: Api, user: str) -> None:
-    """This gateway decodes the address, AWS's does not: tests/integration/test_lambda_events.py."""
+    """This gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
     user = f"{uuid4()}{user}"
 
     assert api("GET", f"/api/users/{quote(user, safe='')}/purchases").body == {"userId": user, "purchases": []}

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from infra.deploy import AppDeployment
+from infra.cloud.deploy import AppDeployment
 
 PATIENCE_SECONDS = 20
 """What is left beyond some milliseconds is for cold starts on a busy machine."""

@@ -12,9 +12,9 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser
 
-from infra import deploy
-from infra.deploy import AppDeployment
-from infra.lambda_proxy import Asked, Resource, event
+from infra.cloud import deploy
+from infra.cloud.deploy import AppDeployment
+from infra.local.lambda_proxy import Asked, Resource, event
 from tests.browser.visitor import Visitor
 
 STAGE = "dev"

@@ -12,11 +12,11 @@ from localstack_client.session import Session
 
 from chalicelib.infrastructure.breakers import PATIENCE, Breaker
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.redis_connection import RedisConnection
-from chalicelib.infrastructure.seat_cache import SeatCache, secret_from
+from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from chalicelib.settings import LOCAL_SECRET
+from infra.local.pump import Pump
 from infra.ops.connection import Connection
-from infra.pump import Pump
 from tests.builders import a_hold
 from tests.conftest import STAGE, ApiServers
 from tests.http_api import Api

@@ -9,10 +9,10 @@ from typing import Any
 from chalicelib.api.batches import each_message
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outgoing
-from chalicelib.infrastructure import queues
-from chalicelib.infrastructure.envelopes import event_in
-from chalicelib.infrastructure.queues import QueueUrls, Redelivery, SqsOutbox
-from infra.pump import QueueSource, queue_source
+from chalicelib.infrastructure.sqs import queues
+from chalicelib.infrastructure.sqs.envelopes import event_in
+from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from infra.local.pump import QueueSource, queue_source
 from tests.builders import NOW
 
 CRASH_SHARE = 0.05

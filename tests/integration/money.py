@@ -13,17 +13,18 @@ from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Fate, Payment, PaymentDue
 from chalicelib.domain.sessions import row_of
-from chalicelib.infrastructure import dynamodb, queues
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.envelopes import event_in, to_body
-from chalicelib.infrastructure.payments import DynamoPayments
-from chalicelib.infrastructure.queues import QueueUrls, Redelivery
-from chalicelib.infrastructure.simulated_gateway import HttpGateway
-from infra.gateway import Gateway
+from chalicelib.infrastructure.dynamodb import connection
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
+from chalicelib.infrastructure.sqs import queues
+from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
+from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
+from infra.local.payment_gateway import Gateway
+from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops import dlq
 from infra.ops.connection import Connection
 from infra.ops.queues import queues_of
-from infra.pump import Pump, QueueSource, queue_source
 from tests.conftest import STAGE
 from tests.http_api import Answer, Api
 
@@ -43,7 +44,7 @@ class Till:
     prefix: str
     gateway: Gateway
     url: str
-    client: Any = field(default_factory=dynamodb.client)
+    client: Any = field(default_factory=connection.client)
     sqs: Any = field(default_factory=queues.client)
 
     def __post_init__(self) -> None:

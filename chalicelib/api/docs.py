@@ -1,0 +1,38 @@
+"""The OpenAPI document: /openapi.json, made of the routes, the wire's types and the table in operations.py; and /docs.
+
+The document is made when somebody first asks for it: its parts are imported only then.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalice.app import Blueprint, Request, Response
+
+from .http import static
+from .http.answers import answered
+
+if TYPE_CHECKING:
+    from chalice.app import Chalice
+
+routes = Blueprint(__name__)
+
+
+@routes.route("/openapi.json", methods=["GET"])
+@answered(routes)
+def show_document(request: Request) -> Response:
+    return static.unless_known(request, _document(routes.current_app), static.ASK_FIRST)
+
+
+@routes.route("/docs", methods=["GET"])
+@answered(routes)
+def show_docs(request: Request) -> Response:
+    return static.page(request, "docs")
+
+
+@cache
+def _document(app: Chalice) -> static.Text:
+    from .openapi.document import document, encoded
+
+    return static.Text(encoded(document(app)), "application/json")

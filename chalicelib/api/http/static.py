@@ -1,0 +1,158 @@
+"""What browsers load: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and the pages that refer to them.
+
+Text only: API Gateway hands other bodies out as base64, unless the first type in a browser's Accept is exactly theirs.
+So icons are SVG, and a part brings no fonts.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import aws_lambda_powertools
+from chalice.app import Blueprint, NotFoundError, Request, Response
+
+from chalicelib.api.wire import bodies
+
+from .answers import answered
+
+routes = Blueprint(__name__)
+
+WEB = Path(__file__).parents[2] / "web"
+SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
+"""Powertools brings the viewer along: it is neither in our repository nor loaded from elsewhere."""
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+}
+"""What a part may hold besides its index.html; a file of another kind is not served."""
+
+FRESH_FOREVER = "public, max-age=31536000, immutable"
+ASK_FIRST = "no-cache"
+"""To be kept, and to be used after asking whether it is still the same: a 304."""
+
+CONTENT_SECURITY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+SAFETY = {"Referrer-Policy": "no-referrer"}
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+Headers = dict[str, str | list[str]]
+
+_REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is served: `version` changes with each byte of it."""
+
+    body: str
+    content_type: str
+
+    @cached_property
+    def version(self) -> str:
+        return hashlib.sha256(self.body.encode()).hexdigest()[:16]
+
+
+@routes.route("/assets/{part}/{file}", methods=["GET"])
+@answered(routes)
+def show_asset(request: Request, part: str, file: str) -> Response:
+    asset = _asset(part, file)
+    query: Mapping[str, str] = request.query_params or {}
+    return unless_known(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
+
+
+def page(request: Request, part: str, told: Mapping[str, str] = NOTHING, **security: str) -> Response:
+    """The part's index.html. It refers to files as assets/<part>/<file>: relative, so that a stage's path stays before.
+
+    `told` are settings, which stand in it as {name}; `security` changes directives of the Content-Security-Policy:
+    style_src="'self' 'unsafe-inline'".
+    """
+    if (elsewhere := _where_references_hit(request)) is not None:
+        return _moved(elsewhere)
+    policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
+    response = unless_known(request, _page(part, **told), ASK_FIRST)
+    response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    return response
+
+
+def as_text(answer: Any) -> Text:
+    """An answer in JSON, as something to be kept."""
+    return Text(bodies.encoded(answer), TYPES[".json"])
+
+
+def unless_known(request: Request, text: Text, cache_control: str) -> Response:
+    """The text, or 304 when the client says with If-None-Match that it has just this one."""
+    tag = f'"{text.version}"'
+    headers: Headers = {
+        "ETag": tag,
+        "Cache-Control": cache_control,
+        "Content-Type": text.content_type,
+        **SAFETY,
+    }
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        return Response("", status_code=304, headers=headers)
+    return Response(text.body, headers=headers)
+
+
+@cache
+def _assets() -> Mapping[tuple[str, str], Path]:
+    """Each file that may be asked for, by part and name: nothing else is read, whatever a path says."""
+    ours = {(path.parent.name, path.name): path for path in WEB.glob("*/*")}
+    viewer = {("docs", path.name): path for path in SWAGGER_UI.glob("*.min.*")}
+    return {name: path for name, path in (ours | viewer).items() if path.suffix in TYPES}
+
+
+@cache
+def _asset(part: str, file: str) -> Text:
+    """Raises NotFoundError for what is not among the assets."""
+    if (path := _assets().get((part, file))) is None:
+        raise NotFoundError
+    return Text(path.read_text(encoding="utf-8"), TYPES[path.suffix])
+
+
+@cache
+def _page(part: str, **told: str) -> Text:
+    """With the version in each reference, so that browsers keep the files and still get new ones at once."""
+    html = (WEB / part / "index.html").read_text(encoding="utf-8")
+    for name, value in told.items():
+        html = html.replace(f"{{{name}}}", value)
+    versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", html)
+    return Text(versioned, "text/html; charset=utf-8")
+
+
+def _where_references_hit(request: Request) -> str | None:
+    """The page's own address, relative to the one that was asked for: /docs for /docs/, and /prod/ for /prod.
+
+    None when it was asked for there. The path of the context is the whole one, with a stage or the mapping of a domain;
+    only AWS leaves out there the slash that a browser has left out: an emulator writes /prod/ for both.
+    """
+    path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
+    if not path or path.endswith("/") == is_root:
+        return None
+    name = path.rstrip("/").rpartition("/")[2]
+    return f"./{name}/" if is_root else f"../{name}"
+
+
+def _moved(location: str) -> Response:
+    headers: Headers = {"Location": location, "Cache-Control": ASK_FIRST, "Content-Type": TYPES[".txt"]}
+    return Response("", status_code=308, headers=headers)

@@ -1,0 +1,100 @@
+"""A screening's numbers on the wire: names and shapes, and nothing else knows them."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from .bodies import Answer, Day, Moment, Money, Ratio, moment, money, ratio
+
+if TYPE_CHECKING:
+    from chalicelib.application.analytics import SessionAnalytics
+    from chalicelib.domain.analytics import Tally
+
+
+class TotalsBody(Answer):
+    """`revenue` is of all sales, also those that were returned later; `refunded` is all that was returned, also
+    payments that had bought nothing; `net_revenue` is what is left of the revenue."""
+
+    holds: int
+    seats_in_holds: int
+    sales: int
+    seats_in_sales: int
+    expiries: int
+    cancellations: int
+    revenue: Money
+    refunds: int
+    refunded: Money
+    net_revenue: Money
+
+
+class DayBody(Answer):
+    day: Day
+    holds: int
+    sales: int
+    expiries: int
+    cancellations: int
+    revenue: Money
+    refunds: int
+    refunded: Money
+
+
+class MomentBody(Answer):
+    """What there was at the end of the five minutes that begin `at`."""
+
+    at: Moment
+    sold_seats: int
+    held_seats: int
+
+
+class AnalyticsBody(Answer):
+    """Facts are counted some seconds after they happen: `as_of` is when these numbers were read."""
+
+    session_id: str
+    as_of: Moment
+    total_seats: int
+    totals: TotalsBody
+    occupancy: Ratio
+    by_day: list[DayBody]
+    occupancy_over_time: list[MomentBody]
+    conversion: Ratio | None = None
+
+
+def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
+    conversion = numbers.total.conversion
+    return AnalyticsBody(
+        numbers.session_id,
+        moment(numbers.as_of),
+        numbers.total_seats,
+        _totals(numbers.total),
+        ratio(numbers.occupancy),
+        [_day(day, tally) for day, tally in numbers.by_day],
+        [MomentBody(moment(at), tally.seats_in_sales, tally.held_seats) for at, tally in numbers.over_time],
+        None if conversion is None else ratio(conversion),
+    )
+
+
+def _totals(tally: "Tally") -> TotalsBody:
+    return TotalsBody(
+        tally.holds,
+        tally.seats_in_holds,
+        tally.sales,
+        tally.seats_in_sales,
+        tally.expiries,
+        tally.cancellations,
+        money(tally.revenue),
+        tally.refunds,
+        money(tally.refunded),
+        money(tally.net_revenue),
+    )
+
+
+def _day(day: date, tally: "Tally") -> DayBody:
+    return DayBody(
+        day.isoformat(),
+        tally.holds,
+        tally.sales,
+        tally.expiries,
+        tally.cancellations,
+        money(tally.revenue),
+        tally.refunds,
+        money(tally.refunded),
+    )

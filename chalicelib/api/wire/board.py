@@ -1,0 +1,238 @@
+"""The operator's board on the wire: its names and shapes, and nothing else knows them."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from chalicelib.domain.analytics import Tally
+from chalicelib.domain.board import (
+    MOST_REDRIVEN,
+    DeadLetter,
+    QueueState,
+    Redriven,
+    RefusalCounts,
+    ScreeningNumbers,
+    shown_buckets,
+)
+from chalicelib.domain.events import PRIVATE
+
+from .bodies import Answer, Moment, Money, Ratio, UnnamedMediaType, body_of, moment, money, ratio
+from .health import DependencyBody, dependency
+
+if TYPE_CHECKING:
+    from chalicelib.application.board import Board
+
+SHOWN_CHARACTERS = 2000
+"""Of a dead letter's body: an SQS message may have a quarter of a million, or more."""
+
+_PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
+
+
+class RedriveRequest(msgspec.Struct, rename="camel"):
+    limit: Annotated[int, Meta(ge=1, le=MOST_REDRIVEN)] = MOST_REDRIVEN
+
+
+class ScreeningNumbersBody(Answer):
+    session_id: str
+    movie_title: str
+    start_time: Moment
+    room_number: str
+    total_seats: int
+    sold_seats: int
+    held_seats: int
+    occupancy: Ratio
+    revenue: Money
+    net_revenue: Money
+    holds: int
+    sales: int
+    expiries: int
+    conversion: Ratio | None = None
+    status: Literal["cancelled"] | None = None
+
+
+class BoardTotalsBody(Answer):
+    """Of the screenings shown. The net revenue is what is left of it after refunds."""
+
+    total_seats: int
+    sold_seats: int
+    held_seats: int
+    revenue: Money
+    net_revenue: Money
+    holds: int
+    sales: int
+    expiries: int
+    cancellations: int
+    occupancy: Ratio | None = None
+    conversion: Ratio | None = None
+
+
+class FiveMinutesBody(Answer):
+    """What happened in the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
+
+    at: Moment
+    holds: int
+    sales: int
+    expiries: int
+    cancellations: int
+    conversion: Ratio | None = None
+
+
+class QueueBody(Answer):
+    name: str
+    waiting: int
+    in_flight: int
+    delayed: int
+    dead_letters: int
+    redrivable: bool
+
+
+class ReasonBody(Answer):
+    code: str
+    count: int
+
+
+class RefusedBody(Answer):
+    at: Moment
+    count: int
+
+
+class RefusalsBody(Answer):
+    """Of this whole stage, in the same time as `overTime`."""
+
+    by_reason: list[ReasonBody]
+    over_time: list[RefusedBody]
+
+
+class BoardBody(Answer):
+    """What could not be read is left out. Facts are counted some seconds after they happen, refusals at once."""
+
+    as_of: Moment
+    dependencies: list[DependencyBody]
+    screenings: list[ScreeningNumbersBody] | None = None
+    next_cursor: str | None = None
+    totals: BoardTotalsBody | None = None
+    over_time: list[FiveMinutesBody] | None = None
+    queues: list[QueueBody] | None = None
+    refusals: RefusalsBody | None = None
+
+
+class LetterBody(Answer):
+    """Without a `reason` SQS moved it: it was received too often. `body` is its beginning."""
+
+    id: str
+    sent_at: Moment
+    body: str
+    reason: str | None = None
+    receives: int | None = None
+
+
+class LettersBody(Answer):
+    queue: str
+    letters: list[LetterBody]
+
+
+class RedrivenBody(Answer):
+    queue: str
+    moved: int
+    left: int
+
+
+def most_to_redrive(request: Request) -> int:
+    """The body must say that it is JSON: no page of another site can send that without being asked first."""
+    if "content-type" not in request.headers:
+        raise UnnamedMediaType
+    return body_of(request, RedriveRequest).limit
+
+
+def board(board: "Board") -> BoardBody:
+    body = BoardBody(moment(board.as_of), [dependency(state) for state in board.dependencies])
+    if board.screenings is not None:
+        body.screenings = [_screening(each) for each in board.screenings.items]
+        body.next_cursor = board.screenings.cursor
+        body.totals = _totals(board.total, sum(each.session.total_seats for each in board.screenings.items))
+        body.over_time = [_five_minutes(at, tally) for at, tally in board.over_time]
+    if board.queues is not None:
+        body.queues = [queue(state) for state in board.queues]
+    if board.refusals is not None:
+        body.refusals = _refusals(board.refusals, shown_buckets(board.as_of))
+    return body
+
+
+def letters(queue: str, found: Sequence[DeadLetter]) -> LettersBody:
+    return LettersBody(queue, [_letter(each) for each in found])
+
+
+def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
+    return RedrivenBody(queue, redriven.moved, redriven.left)
+
+
+def queue(state: QueueState) -> QueueBody:
+    return QueueBody(state.name, state.waiting, state.in_flight, state.delayed, state.dead_letters, state.redrivable)
+
+
+def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
+    session, tally = numbers.session, numbers.total
+    return ScreeningNumbersBody(
+        session.id,
+        session.movie_title,
+        moment(session.starts_at),
+        session.room,
+        session.total_seats,
+        tally.seats_in_sales,
+        tally.held_seats,
+        ratio(tally.occupancy_of(session.total_seats)),
+        money(tally.revenue),
+        money(tally.net_revenue),
+        tally.holds,
+        tally.sales,
+        tally.expiries,
+        _conversion(tally),
+        "cancelled" if session.cancelled_at else None,
+    )
+
+
+def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
+    return BoardTotalsBody(
+        total_seats,
+        tally.seats_in_sales,
+        tally.held_seats,
+        money(tally.revenue),
+        money(tally.net_revenue),
+        tally.holds,
+        tally.sales,
+        tally.expiries,
+        tally.cancellations,
+        ratio(tally.occupancy_of(total_seats)) if total_seats else None,
+        _conversion(tally),
+    )
+
+
+def _five_minutes(at: datetime, tally: Tally) -> FiveMinutesBody:
+    return FiveMinutesBody(
+        moment(at), tally.holds, tally.sales, tally.expiries, tally.cancellations, _conversion(tally)
+    )
+
+
+def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBody:
+    by_reason = sum(map(Counter, counts.values()), start=Counter[str]())
+    most_first = sorted(by_reason.items(), key=lambda reason: (-reason[1], reason[0]))
+    nothing: Mapping[str, int] = {}
+    return RefusalsBody(
+        [ReasonBody(code, count) for code, count in most_first],
+        [RefusedBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
+    )
+
+
+def _letter(letter: DeadLetter) -> LetterBody:
+    text = _PRIVATE.sub(r"\1…", letter.body[:SHOWN_CHARACTERS])
+    return LetterBody(letter.id, moment(letter.sent_at), text, letter.reason, letter.receives)
+
+
+def _conversion(tally: Tally) -> msgspec.Raw | None:
+    return None if tally.conversion is None else ratio(tally.conversion)

@@ -1,0 +1,47 @@
+"""Health and readiness on the wire: names and shapes, and nothing else knows them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from chalicelib.domain.ports import DependencyState
+
+from .bodies import Answer, Moment, moment
+
+if TYPE_CHECKING:
+    from chalicelib.application.queries import Readiness
+
+ReadyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "unavailable"]})]
+DependencyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["up", "down"]})]
+
+
+class HealthBody(Answer):
+    status: Annotated[str, Meta(extra_json_schema={"const": "ok"})]
+
+
+class DependencyBody(Answer):
+    name: str
+    state: DependencyStatus
+    required: bool
+    latency_ms: float
+    reason: str | None = None
+    breaker: str | None = None
+    trips: int | None = None
+
+
+class ReadinessBody(Answer):
+    status: ReadyStatus
+    checked_at: Moment
+    dependencies: list[DependencyBody]
+
+
+def readiness(found: "Readiness") -> ReadinessBody:
+    ready = all(state.up for state in found.states if state.required)
+    states = [dependency(state) for state in found.states]
+    return ReadinessBody("ready" if ready else "unavailable", moment(found.checked_at), states)
+
+
+def dependency(state: DependencyState) -> DependencyBody:
+    word = "up" if state.up else "down"
+    breaker, trips = (state.breaker, state.trips) if state.breaker else (None, None)
+    return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None, breaker, trips)

@@ -1,0 +1,55 @@
+"""Live seat maps on the wire: what viewers send and are shown, and nothing else knows its names and shapes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from chalicelib.application.queries import seen
+
+from .bodies import Answer, SessionId, parsed
+from .schemas import SeatBody, seat
+
+if TYPE_CHECKING:
+    from chalicelib.domain.live import RowState
+
+
+class SubscribeRequest(msgspec.Struct, rename="camel"):
+    action: Literal["subscribe"]
+    session_id: SessionId
+
+
+class LiveBody(Answer):
+    """Where to open a WebSocket for live seat maps; without a `url` there is none, and polling does."""
+
+    url: str | None = None
+
+
+class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
+    session_id: str
+
+
+class RowBody(Answer):
+    """The seats of a row that are not free, after its write number `version`."""
+
+    row: str
+    version: int
+    seats: list[SeatBody]
+
+
+class RowsBody(Answer, tag_field="type", tag="rows"):
+    session_id: str
+    rows: list[RowBody]
+
+
+def subscription(body: str) -> str:
+    """The screening that a WebSocket message subscribes to."""
+    return parsed(body, SubscribeRequest).session_id
+
+
+def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
+    return RowsBody(rows[0].session_id, [_row(row) for row in rows])
+
+
+def _row(state: "RowState") -> RowBody:
+    return RowBody(state.row, state.version, [seat(seen(number, entry)) for number, entry in state.occupancy.items()])

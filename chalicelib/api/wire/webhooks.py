@@ -1,0 +1,38 @@
+"""Replays on the wire: names and shapes, and nothing else knows them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from .bodies import Answer, SessionId, body_of
+
+if TYPE_CHECKING:
+    from chalicelib.application.webhooks import Replayed, ReplayNotifications
+
+
+class ReplayRequest(msgspec.Struct, rename="camel"):
+    session_id: SessionId
+    after_sequence: Annotated[int, Meta(ge=0, le=999_999_999_999)]
+
+
+class ReplayedBody(Answer):
+    """`next_after_sequence` is there when more may follow: ask again with it."""
+
+    session_id: str
+    queued: int
+    next_after_sequence: int | None = None
+
+
+def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotifications":
+    from chalicelib.application.webhooks import ReplayNotifications  # a rare path: not at every cold start
+
+    body = body_of(request, ReplayRequest)
+    signature: str = request.headers.get("cinema-signature", "")
+    raw: bytes = request.raw_body  # type: ignore[assignment] # text only where API Gateway sent none
+    return ReplayNotifications(webhook_id, body.session_id, body.after_sequence, raw, signature)
+
+
+def replayed(replayed: "Replayed") -> ReplayedBody:
+    return ReplayedBody(replayed.session_id, replayed.queued, replayed.next_after_sequence)

@@ -1,0 +1,148 @@
+"""The operator's board: how sales go, what waits, what was refused, and giving dead letters back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import TypeVar
+
+from chalicelib.domain.analytics import Tally, total
+from chalicelib.domain.board import (
+    WINDOW,
+    DeadLetter,
+    QueueState,
+    Redriven,
+    RefusalCounts,
+    ScreeningNumbers,
+    over_time,
+    shown_buckets,
+)
+from chalicelib.domain.ports import Analytics, Clock, DependencyState, Page, QueueBoard, Refusals, Sessions
+from chalicelib.domain.refusals import QueueOutOfReach, StoreUnavailable
+from chalicelib.domain.sessions import Session
+
+from .payments import PAYMENTS
+from .queries import CheckReadiness
+from .relay import EXPIRY, ROUTES
+from .webhooks import WEBHOOKS
+
+T = TypeVar("T")
+
+QUEUES = tuple(sorted({EXPIRY, PAYMENTS, WEBHOOKS, *(queue for queues in ROUTES.values() for queue in queues)}))
+"""Every queue with a handler of ours."""
+
+SCREENINGS = 20
+"""On one page of the board."""
+COUNTED_AT_ONCE = 10
+"""Screenings whose numbers are read at the same time."""
+LETTERS_SHOWN = 5
+
+FRESH = timedelta(seconds=2)
+"""How long a board is shown again: any number of operators cost one reading in this time, for each process."""
+KEPT_BOARDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What could not be read is None: a board is wanted most when something is down."""
+
+    as_of: datetime
+    screenings: Page[ScreeningNumbers] | None
+    queues: Sequence[QueueState] | None
+    refusals: RefusalCounts | None
+    dependencies: Sequence[DependencyState]
+
+    @property
+    def over_time(self) -> list[tuple[datetime, Tally]]:
+        return over_time(self.screenings.items, self.as_of) if self.screenings else []
+
+    @property
+    def total(self) -> Tally:
+        return total(screening.total for screening in self.screenings.items) if self.screenings else Tally()
+
+
+@dataclass(frozen=True)
+class ShowBoard:
+    sessions: Sessions
+    analytics: Analytics
+    queues: QueueBoard
+    refusals: Refusals
+    check_readiness: CheckReadiness
+    clock: Clock
+
+    def __call__(self, cursor: str | None) -> Board:
+        """The screenings that run or come next, or those after the cursor. Raises CursorInvalid."""
+        now = self.clock()
+        with ThreadPoolExecutor(3) as threads:
+            queues = threads.submit(_unless_down, self.queues.states)
+            refusals = threads.submit(self.refusals.counted, shown_buckets(now))
+            dependencies = threads.submit(self.check_readiness)
+            screenings = _unless_down(lambda: self._screenings(now, cursor))
+        return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())
+
+    def _screenings(self, now: datetime, cursor: str | None) -> Page[ScreeningNumbers]:
+        page = self.sessions.page(None if cursor else now - WINDOW, SCREENINGS, cursor)
+        with ThreadPoolExecutor(COUNTED_AT_ONCE) as threads:
+            counted = threads.map(self.analytics.by_bucket, [session.id for session in page.items])
+            return Page(list(map(_numbers, page.items, counted)), page.cursor)
+
+
+@dataclass(frozen=True)
+class ShowRecentBoard:
+    """The same board again while it is fresh; one reading at a time."""
+
+    show: ShowBoard
+    clock: Clock
+    kept: dict[str | None, Board] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def __call__(self, cursor: str | None) -> Board:
+        """Raises CursorInvalid."""
+        with self.lock:
+            known = self.kept.get(cursor)
+            if known is None or self.clock() - known.as_of >= FRESH:
+                known = self.kept[cursor] = self.show(cursor)
+            if len(self.kept) > KEPT_BOARDS:
+                self.kept.pop(next(iter(self.kept)))
+            return known
+
+    def forget(self) -> None:
+        """Something was done that the next board must show."""
+        with self.lock:
+            self.kept.clear()
+
+
+@dataclass(frozen=True)
+class LookAtLetters:
+    queues: QueueBoard
+
+    def __call__(self, queue: str) -> Sequence[DeadLetter]:
+        """Some of its dead letters; they stay. Raises QueueNotFound, QueueOutOfReach."""
+        return self.queues.letters(queue, LETTERS_SHOWN)
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """Harmless twice: what was given back is no dead letter any more, and every consumer tolerates a message twice."""
+
+    queues: QueueBoard
+    board: ShowRecentBoard
+
+    def __call__(self, queue: str, most: int) -> Redriven:
+        """Raises QueueNotFound, QueueOutOfReach."""
+        try:
+            return self.queues.redrive(queue, most)
+        finally:
+            self.board.forget()
+
+
+def _numbers(session: Session, buckets: Mapping[datetime, Tally]) -> ScreeningNumbers:
+    return ScreeningNumbers(session, buckets, total(buckets.values()))
+
+
+def _unless_down(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except (StoreUnavailable, QueueOutOfReach):
+        return None

@@ -1,0 +1,49 @@
+"""The audit log in DynamoDB: one item for each event, by screening and moment."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.events import Event
+from chalicelib.domain.ports import Page
+from chalicelib.domain.times import to_ms
+from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
+
+from .connection import ConditionFailed, Table, outages_as_refusals
+from .cursors import from_cursor, to_cursor
+from .tables import EventItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class DynamoEventLog:
+    client: "DynamoDBClient"
+    table_name: str
+
+    def append(self, event: Event) -> None:
+        position = f"{to_ms(event.occurred_at):013}#{event.id}"
+        item = EventItem(event.session_id, position, event=json.dumps(event_to_wire(event))).serialize()
+        key = {name: item[name] for name in ("session_id", "position")}
+        with suppress(ConditionFailed):
+            Table(self.client, self.table_name).put(
+                key, Item=item, ConditionExpression="attribute_not_exists(session_id)"
+            )
+
+    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+        after = from_cursor(cursor, 1)[0] if cursor else " "
+        with outages_as_refusals("Query"):
+            answer = self.client.query(
+                TableName=self.table_name,
+                KeyConditionExpression="session_id = :session AND #position > :after",
+                ExpressionAttributeNames={"#position": "position"},
+                ExpressionAttributeValues={":session": {"S": session_id}, ":after": {"S": after}},
+                ConsistentRead=True,
+                Limit=limit + 1,
+            )
+        items = answer["Items"]
+        last = items[limit - 1]["position"]["S"] if len(items) > limit else None
+        events = [event_from_wire(json.loads(item["event"]["S"])) for item in items[:limit]]
+        return Page(events, to_cursor((last,)) if last else None)

@@ -1,0 +1,312 @@
+"""The tables as pynamodb models: what an item looks like. infra/cloud/stateful.yaml makes the same tables."""
+
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
+from pynamodb.models import Model
+
+PROGRAMME = "all"
+"""The one partition of the programme index. Screenings are scheduled rarely; 1,000 a second would be its limit."""
+
+
+class Programme(GlobalSecondaryIndex["SessionItem"]):
+    class Meta:
+        index_name = "programme"
+        projection = AllProjection()
+
+    programme = UnicodeAttribute(hash_key=True)
+    starts_at = UnicodeAttribute(range_key=True)
+
+
+class Purchases(LocalSecondaryIndex["ReservationItem"]):
+    """Sparse: only confirmed reservations have `paid_at`. Local, because only a local index reads consistently."""
+
+    class Meta:
+        index_name = "purchases"
+        projection = AllProjection()
+
+    buyer = UnicodeAttribute(hash_key=True)
+    paid_at = UnicodeAttribute(range_key=True)
+
+
+class SessionItem(Model):
+    class Meta:
+        table_name = "sessions"
+        connect_timeout_seconds = 1
+        read_timeout_seconds = 3
+        max_retry_attempts = 2
+
+    id = UnicodeAttribute(hash_key=True)
+    programme = UnicodeAttribute(default=PROGRAMME)
+    starts_at = UnicodeAttribute()
+    movie_title = UnicodeAttribute()
+    room = UnicodeAttribute()
+    total_seats = NumberAttribute()
+    seats_per_row = NumberAttribute()
+    price_cents = NumberAttribute()
+    created_at = UnicodeAttribute()
+    cancelled_at = UnicodeAttribute(null=True)
+
+    by_start = Programme()
+
+
+class RowItem(Model):
+    """One row of seats of one screening: the unit of consistency.
+
+    `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
+    are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry.
+    `event` is what the last write did: rows.py writes it, streams.py reads it. `version` counts the writes. Where
+    `closed` stands (when, in ms), the screening is cancelled, and no seat of the row is held or sold any more.
+    """
+
+    class Meta(SessionItem.Meta):
+        table_name = "rows"
+
+    id = UnicodeAttribute(hash_key=True)
+    seats: MapAttribute[str, Any] = MapAttribute(default=dict)
+    event: MapAttribute[str, Any] = MapAttribute(null=True)
+    version = NumberAttribute(null=True)
+    closed = NumberAttribute(null=True)
+
+
+class ReservationItem(Model):
+    """`buyer` is the first part of the id: see ids.py. `ttl` is there as long as the reservation is not a purchase."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "reservations"
+
+    buyer = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    session_id = UnicodeAttribute()
+    movie_title = UnicodeAttribute()
+    user_id = UnicodeAttribute()
+    seats: ListAttribute[str] = ListAttribute()
+    amount_cents = NumberAttribute()
+    fingerprint = UnicodeAttribute(null=True)
+    created_at_ms = NumberAttribute()
+    expires_at_ms = NumberAttribute()
+    state = UnicodeAttribute()
+    ttl = NumberAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    transaction_id = UnicodeAttribute(null=True)
+    payment_method = UnicodeAttribute(null=True)
+    paid_at = UnicodeAttribute(null=True)
+    email = UnicodeAttribute(null=True)
+    language = UnicodeAttribute(null=True)
+    refunded_at = UnicodeAttribute(null=True)
+    ended_at_ms = NumberAttribute(null=True)
+
+    purchases = Purchases()
+
+
+class LiveHoldsItem(Model):
+    """The last holds of a user in a screening: `age0` the newest, `age1` the one before, up to `age9`.
+
+    Each is {r: reservation, x: expiry in ms}; x is 0 where there was none. See live_holds.py, which writes them.
+    """
+
+    class Meta(SessionItem.Meta):
+        table_name = "live-holds"
+
+    buyer = UnicodeAttribute(hash_key=True)
+    session_id = UnicodeAttribute(range_key=True)
+    ttl = NumberAttribute()
+
+
+class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
+    """Sparse: only payments that are still to be returned have `outstanding`."""
+
+    class Meta:
+        index_name = "outstanding"
+        projection = AllProjection()
+
+    outstanding = UnicodeAttribute(hash_key=True)
+    requested_at = UnicodeAttribute(range_key=True)
+
+
+class PaymentItem(Model):
+    """The life of one transaction: see payments.py. `charged_…` is the gateway's word, all else is ours."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "payments"
+
+    transaction_id = UnicodeAttribute(hash_key=True)
+    reservation_id = UnicodeAttribute(null=True)
+    fate = UnicodeAttribute()
+    session_id = UnicodeAttribute(null=True)
+    user_id = UnicodeAttribute(null=True)
+    seats: ListAttribute[str] = ListAttribute(null=True)
+    amount_cents = NumberAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    method = UnicodeAttribute(null=True)
+    claimed_at = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    charged_cents = NumberAttribute(null=True)
+    charged_currency = UnicodeAttribute(null=True)
+    charged_at = UnicodeAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    sold_at = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    requested_at = UnicodeAttribute(null=True)
+    outstanding = UnicodeAttribute(null=True)
+    refund_id = UnicodeAttribute(null=True)
+    refunded_at = UnicodeAttribute(null=True)
+    asked = NumberAttribute(null=True)
+    asked_at = UnicodeAttribute(null=True)
+
+    by_request = Outstanding()
+
+
+class EventItem(Model):
+    """An event of the audit log. `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "events"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+    event = UnicodeAttribute()
+
+
+class AnalyticsItem(Model):
+    """What was counted of one screening in one shard of five minutes; absent counters are 0: see analytics.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "analytics"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    bucket = UnicodeAttribute(range_key=True)
+    holds = NumberAttribute(null=True)
+    seats_in_holds = NumberAttribute(null=True)
+    sales = NumberAttribute(null=True)
+    seats_in_sales = NumberAttribute(null=True)
+    revenue_cents = NumberAttribute(null=True)
+    expiries = NumberAttribute(null=True)
+    cancellations = NumberAttribute(null=True)
+    seats_given_back = NumberAttribute(null=True)
+    refunds = NumberAttribute(null=True)
+    refunded_cents = NumberAttribute(null=True)
+    refunded_revenue_cents = NumberAttribute(null=True)
+
+
+class LedgerItem(Model):
+    """That a consumer has dealt with an event: `id` is <consumer>#<event id>."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "ledger"
+
+    id = UnicodeAttribute(hash_key=True)
+    ttl = NumberAttribute()
+
+
+class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
+    class Meta:
+        index_name = "by_viewer"
+        projection = KeysOnlyProjection()
+
+    viewer_id = UnicodeAttribute(hash_key=True)
+
+
+class ViewerItem(Model):
+    """A WebSocket connection that looks at a screening."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "viewers"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    viewer_id = UnicodeAttribute(range_key=True)
+    ttl = NumberAttribute()
+
+    by_viewer = ByViewer()
+
+
+class BreakerItem(Model):
+    """What was last said of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "breakers"
+
+    name = UnicodeAttribute(hash_key=True)
+    state = UnicodeAttribute()
+    half_open_at = NumberAttribute()
+    trips = NumberAttribute()
+
+
+class InvoiceItem(Model):
+    """`id` is the sale's reservation, or <series>#counter: `place` is the last one given then. See invoices.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "invoices"
+
+    id = UnicodeAttribute(hash_key=True)
+    place = NumberAttribute()
+    filed = BooleanAttribute(null=True)
+    sale_id = UnicodeAttribute(null=True)
+    user_id = UnicodeAttribute(null=True)
+    movie_title = UnicodeAttribute(null=True)
+    room = UnicodeAttribute(null=True)
+    starts_at = UnicodeAttribute(null=True)
+    seats: ListAttribute[str] = ListAttribute(null=True)
+    unit_cents = NumberAttribute(null=True)
+    amount_cents = NumberAttribute(null=True)
+    payment_method = UnicodeAttribute(null=True)
+    transaction_id = UnicodeAttribute(null=True)
+    paid_at = UnicodeAttribute(null=True)
+    seller: ListAttribute[str] = ListAttribute(null=True)
+    time_zone = UnicodeAttribute(null=True)
+    language = UnicodeAttribute(null=True)
+
+
+class WebhookItem(Model):
+    """A subscription: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "webhooks"
+
+    id = UnicodeAttribute(hash_key=True)
+    url = UnicodeAttribute()
+    secrets: ListAttribute[Any] = ListAttribute()
+    event_types: ListAttribute[str] = ListAttribute()
+    created_at_ms = NumberAttribute()
+    disabled = UnicodeAttribute(null=True)
+
+
+class NotificationItem(Model):
+    """What was told of a screening, by number; its counter; and which event has which number: see notifications.py."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "notifications"
+
+    session_id = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+    number = NumberAttribute()
+    latest: MapAttribute[str, Any] = MapAttribute(null=True)
+    event = UnicodeAttribute(null=True)
+
+
+MODELS: tuple[tuple[type[Model], str], ...] = (
+    (SessionItem, "sessions"),
+    (RowItem, "rows"),
+    (ReservationItem, "reservations"),
+    (LiveHoldsItem, "live-holds"),
+    (PaymentItem, "payments"),
+    (EventItem, "events"),
+    (AnalyticsItem, "analytics"),
+    (LedgerItem, "ledger"),
+    (ViewerItem, "viewers"),
+    (BreakerItem, "breakers"),
+    (InvoiceItem, "invoices"),
+    (WebhookItem, "webhooks"),
+    (NotificationItem, "notifications"),
+)
+
+
+def row_id(session_id: str, row: str) -> str:
+    return f"{session_id}#{row}"
+
+
+def bind(prefix: str) -> None:
+    """Gives each table its name: {prefix}-sessions, {prefix}-rows and so on."""
+    for model, name in MODELS:
+        model.Meta.table_name = f"{prefix}-{name}"

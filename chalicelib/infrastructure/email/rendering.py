@@ -1,0 +1,152 @@
+"""Letters put into words: two Jinja2 templates for each kind and language, and how each language writes money and time.
+
+templates/layout.html, parts.html   what every HTML letter looks like
+templates/en/held.txt, held.html    one letter in one language; the first line of the text is the subject
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from unicodedata import bidirectional
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from chalicelib.domain.booking_codes import booking_code
+from chalicelib.domain.email import Letter, Message
+from chalicelib.domain.money import SYMBOL
+
+TEMPLATES = Path(__file__).with_name("templates")
+NO_BREAK = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+ISOLATE, END_OF_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+
+
+@dataclass(frozen=True)
+class Tongue:
+    """How a language writes days, times and money. Weekdays begin with Monday, months with January."""
+
+    weekdays: str
+    months: str
+    date: str
+    local_time: str
+    free_of_charge: str
+    separators: str
+    """What stands for the comma and the point of 1,234.50."""
+
+    def day(self, moment: datetime) -> str:
+        weekday, month = self.weekdays.split()[moment.weekday()], self.months.split()[moment.month - 1]
+        return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
+
+    def price(self, amount: Decimal) -> str:
+        return self.money(amount) if amount else self.free_of_charge
+
+    def money(self, amount: Decimal) -> str:
+        return f"{SYMBOL}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
+
+
+ENGLISH = "en"
+TONGUES = {
+    ENGLISH: Tongue(
+        weekdays="Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+        months="January February March April May June July August September October November December",
+        date="{weekday}, {day} {month} {year}",
+        local_time="local time",
+        free_of_charge="free of charge",
+        separators=",.",
+    ),
+    "pt-BR": Tongue(
+        weekdays="segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
+        months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+        date="{weekday}, {day} de {month} de {year}",
+        local_time="horário local",
+        free_of_charge="grátis",
+        separators=".,",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TemplateLetters:
+    """`time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC."""
+
+    time_zone: str
+
+    def __call__(self, letter: Letter) -> Message:
+        language = letter.contact.language if letter.contact.language in TONGUES else ENGLISH
+        environment = self._environments[language]
+        facts = _facts(letter)
+        first_line, _, text = environment.get_template(f"{letter.kind}.txt").render(facts).partition("\n")
+        subject = _one_line(first_line)
+        html = environment.get_template(f"{letter.kind}.html").render(facts, language=language, subject=subject)
+        return Message(letter.contact.email, language, subject, f"{text.strip()}\n", html, letter.event.id)
+
+    @cached_property
+    def _environments(self) -> Mapping[str, Environment]:
+        zone = ZoneInfo(self.time_zone)
+        return {language: _environment(language, tongue, zone) for language, tongue in TONGUES.items()}
+
+
+def _environment(language: str, tongue: Tongue, zone: tzinfo) -> Environment:
+    """In HTML everything that is put in is escaped; a name that a template gets wrong is an error."""
+    made = Environment(
+        loader=FileSystemLoader([TEMPLATES / language, TEMPLATES]),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        auto_reload=False,
+    )
+
+    def clock(moment: datetime, *, seconds: bool = False) -> str:
+        local = moment.astimezone(zone)
+        return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone(local, tongue)}"
+
+    made.filters |= {
+        "day": lambda moment: tongue.day(moment.astimezone(zone)),
+        "clock": clock,
+        "money": tongue.money,
+        "price": tongue.price,
+        "name": _isolated,
+    }
+    return made
+
+
+def _isolated(name: str) -> str:
+    """In text a name written from right to left stands in an isolate, so that what follows it stays after it."""
+    turns_around = any(bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
+
+
+def _zone(local: datetime, tongue: Tongue) -> str:
+    """`UTC`, or `local time (UTC+2)`: the short names of zones are ambiguous or only numbers."""
+    if str(local.tzinfo) == "UTC":
+        return "UTC"
+    minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    sign = MINUS if minutes < 0 else "+"
+    return f"{tongue.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
+
+
+def _facts(letter: Letter) -> dict[str, Any]:
+    """What templates may say. Names and titles were typed by someone: each is kept on one line."""
+    reservation, sale = letter.reservation, letter.reservation.sale
+    return {
+        "movie": _one_line(letter.session.movie_title),
+        "room": _one_line(letter.session.room),
+        "starts_at": letter.session.starts_at,
+        "seats": ", ".join(reservation.seats),
+        "amount": reservation.amount,
+        "expires_at": reservation.expires_at,
+        "reservation_id": reservation.id,
+        "event": letter.event,
+        "returned": Decimal(letter.event.data.get("amountCents", 0)) / 100,
+        **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
+    }
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,67 @@
+"""The PDFs of invoices in S3: written once, never changed, fetched by links that last some minutes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.domain.invoices import Invoice
+from chalicelib.domain.ports import InvoiceLink
+from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    signature_version="s3v4",
+    s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
+)
+"""Seconds. Version 4 signatures, because presigning takes an older one where it can; the bucket in the path, because
+an emulator has no host name for each bucket."""
+
+LINK_LASTS = timedelta(minutes=5)
+THERE_ALREADY = 412
+
+
+def client() -> "S3Client":
+    return boto3.client("s3", config=CONFIG)
+
+
+@dataclass(frozen=True)
+class S3InvoiceFiles:
+    client: "S3Client"
+    bucket: str
+
+    def put(self, invoice: Invoice, pdf: bytes) -> None:
+        try:
+            with outages_as_refusals("PutObject"):
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=key_of(invoice),
+                    Body=pdf,
+                    ContentType="application/pdf",
+                    ContentDisposition=f'inline; filename="invoice-{invoice.number}.pdf"',
+                    IfNoneMatch="*",
+                )
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != THERE_ALREADY:
+                raise
+
+    def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
+        """Signed here, without asking S3."""
+        url = self.client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self.bucket, "Key": key_of(invoice)},
+            ExpiresIn=int(LINK_LASTS.total_seconds()),
+        )
+        return InvoiceLink(invoice.number, url, now + LINK_LASTS)
+
+
+def key_of(invoice: Invoice) -> str:
+    return f"invoices/{invoice.bill.series}/{invoice.number}.pdf"

@@ -1,0 +1,251 @@
+"""Asks the simulated payment gateway over HTTP. What each address does is said in infra/local/payment_gateway.py.
+
+    POST {PAYMENTS_URL}/payments               start
+    GET  {PAYMENTS_URL}/payments/{id}          charge
+    GET  {PAYMENTS_URL}/payments?since=…       charges_since
+    POST {PAYMENTS_URL}/refunds                refund
+      201  {"refundId": "…"}                              returned
+      409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, whoever asked for it
+      404  {"error": "UNKNOWN_TRANSACTION"}               there is no such payment
+      402  {"error": "DECLINED", "message": "…"}          and anything else: not returned, or nobody knows
+    GET  {PAYMENTS_URL}/health                 below 500: it is alive
+
+An answer of another shape counts as none.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from chalicelib.domain.events import UnreadableMessage
+from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
+from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.reservations import Reservation
+from chalicelib.domain.signatures import is_signed
+from chalicelib.domain.times import from_ms, to_ms
+
+from .guarded_gateway import GatewaySilent
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+PROVIDER = "simulated"
+SIGNATURE_HEADER = "payment-signature"
+
+CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
+LARGEST_ANSWER_BYTES = 1_000_000
+"""A page of a hundred payments has 30 kB."""
+MOST_PAGES = 10_000
+MOST_TEXT = 200
+LONGEST_ID = 255
+LAST_MS = 32_503_680_000_000
+"""The year 3000."""
+
+RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
+UNKNOWN = (404, "UNKNOWN_TRANSACTION")
+NOT_SET_UP = "no payment gateway is set up: set PAYMENTS_URL, deploy, and redrive the message"
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """`body` is empty where it was no object of JSON."""
+
+    status: int
+    body: Mapping[str, Any]
+
+    @property
+    def said(self) -> tuple[int, Any]:
+        return self.status, self.body.get("error")
+
+    def __str__(self) -> str:
+        reason = f"the payment gateway answered {self.status} {str(self.body.get('error', ''))[:MOST_TEXT]}"
+        details = str(self.body.get("message", ""))[:MOST_TEXT]
+        return f"{reason}: {details}" if details else reason
+
+
+@dataclass(frozen=True)
+class HttpGateway:
+    """One try for each call. `url` is empty where no gateway is set up."""
+
+    url: str
+    read_seconds: float = READ_SECONDS
+    currency: str = CURRENCY
+
+    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        body = {
+            "reservationId": reservation.id,
+            "amountCents": int(reservation.amount * 100),
+            "currency": self.currency,
+        }
+        answer = self._asked("POST", "/payments", GatewayUnavailable, body, idempotency_key)
+        payment_id = answer.body.get("paymentId")
+        if answer.status != 201 or not _is_id(payment_id) or answer.body.get("reservationId") != reservation.id:
+            raise GatewayUnavailable(str(answer))
+        return PaymentIntent(PROVIDER, str(payment_id))
+
+    def charge(self, transaction_id: str) -> Charge | None:
+        answer = self._asked("GET", f"/payments/{quote(transaction_id, safe='')}", GatewayUnavailable)
+        if answer.said == UNKNOWN:
+            return None
+        if answer.status != 200 or answer.body.get("paymentId") != transaction_id:
+            raise GatewayUnavailable(str(answer))
+        return _charge_or_unavailable(answer.body)
+
+    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+        found: list[Charge] = []
+        after = 0
+        for _ in range(MOST_PAGES):
+            payments, following = self._page(to_ms(moment), after)
+            found += [charge for one in payments if (charge := _charge_or_unavailable(one))]
+            if following is None:
+                return found
+            if following <= after:
+                break
+            after = following
+        raise GatewayUnavailable("the payment gateway's list of payments does not end")
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        """Whatever is not known to mean "returned" is taken to mean "not returned": asking again does no harm."""
+        amount = {} if amount_cents is None else {"amountCents": amount_cents}
+        body = {"transactionId": transaction_id, **amount}
+        answer = self._asked("POST", "/refunds", RefundRefused, body, idempotency_key)
+        refund_id = answer.body.get("refundId")
+        if answer.said in RETURNED and _is_id(refund_id):
+            return str(refund_id)
+        raise (PaymentUnknown if answer.said == UNKNOWN else RefundRefused)(str(answer))
+
+    def ping(self) -> None:
+        """Raises GatewaySilent. Whoever answers is alive, whether it knows the address or not."""
+        status = self._exchanged("GET", "/health").status
+        if status >= 500:
+            raise GatewaySilent(f"the payment gateway answered {status}")
+
+    def _page(self, since_ms: int, after: int) -> tuple[Sequence[Any], int | None]:
+        query = urlencode({"since": since_ms, "after": after})
+        answer = self._asked("GET", f"/payments?{query}", GatewayUnavailable)
+        payments, following = answer.body.get("payments"), answer.body.get("next")
+        is_page = isinstance(payments, list) and (following is None or type(following) is int)
+        if answer.status != 200 or not is_page:
+            raise GatewayUnavailable(str(answer))
+        return payments or [], following
+
+    def _asked(
+        self, method: str, path: str, refusal: type[Exception], body: Mapping[str, Any] | None = None, key: str = ""
+    ) -> _Answer:
+        if not self.url:
+            raise refusal(NOT_SET_UP)
+        if body is None:
+            return self._exchanged(method, path)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": quote(key, safe="")}
+        return self._exchanged(method, path, body=json.dumps(body), headers=headers)
+
+    def _exchanged(self, method: str, path: str, **request: Any) -> _Answer:
+        from urllib3.exceptions import HTTPError, LocationValueError
+
+        timeout, url = _timeout(self.read_seconds), f"{self.url.rstrip('/')}{path}"
+        options = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
+        try:
+            answer = _pool().request(method, url, decode_content=False, **options, **request)
+            return _Answer(answer.status, _object_in(_content(answer, monotonic() + self.read_seconds)))
+        except (HTTPError, LocationValueError, OSError) as error:
+            raise GatewaySilent(f"the payment gateway gave no answer: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class HttpGatewayMessages:
+    """Reads what the simulated gateway says. Several secrets while they are rotated; with none nothing is believed."""
+
+    secrets: Sequence[str]
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+        if not is_signed(headers.get(SIGNATURE_HEADER, ""), body, self.secrets, now):
+            raise SignatureInvalid
+        message = _object_in(body)
+        if not isinstance(message.get("type"), str):
+            raise UnreadableMessage("no message of the payment gateway")
+        if message["type"] != "payment.charged":
+            return None
+        try:
+            charge = _charge_in(message.get("payment"))
+        except ValueError as error:
+            raise UnreadableMessage(str(error)) from error
+        if charge is None:
+            raise UnreadableMessage("the payment is said to be charged, and is not")
+        return charge
+
+
+def _charge_or_unavailable(payment: object) -> Charge | None:
+    try:
+        return _charge_in(payment)
+    except ValueError as error:
+        raise GatewayUnavailable(str(error)) from error
+
+
+def _charge_in(payment: object) -> Charge | None:
+    """None for a payment that was not charged. Raises ValueError for what is no payment."""
+    match payment:
+        case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):
+            return None
+        case {
+            "paymentId": str() as payment_id,
+            "reservationId": str() as reservation_id,
+            "status": "charged",
+            "amountCents": int() as amount,
+            "currency": str() as currency,
+            "chargedAtMs": int() as charged_at_ms,
+            "refundedCents": int() as refunded,
+        }:
+            numbers = (amount, charged_at_ms, refunded)
+            are_ids = _is_id(payment_id) and len(reservation_id) <= LONGEST_ID
+            are_numbers = not any(isinstance(number, bool) for number in numbers) and 0 <= charged_at_ms <= LAST_MS
+            if are_ids and are_numbers and 0 <= refunded <= amount and re.fullmatch("[A-Z]{3}", currency):
+                return Charge(payment_id, reservation_id, amount, currency, from_ms(charged_at_ms), refunded)
+    raise ValueError(f"no payment of the payment gateway: {str(payment)[:MOST_TEXT]}")
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+
+
+def _object_in(content: bytes) -> Mapping[str, Any]:
+    """Empty where it is no object of JSON."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _content(answer: "BaseHTTPResponse", until: float) -> bytes:
+    """Raises OSError when it is too large or comes too slowly."""
+    content = bytearray()
+    try:
+        while len(content) <= LARGEST_ANSWER_BYTES and monotonic() < until:
+            chunk = answer.read1(65_536)
+            if not chunk:
+                return bytes(content)
+            content += chunk
+    finally:
+        answer.close()  # what is left of it must not become the next answer
+    raise OSError("the answer does not end")
+
+
+@cache
+def _pool() -> "PoolManager":
+    """urllib3 comes with botocore; it is imported where it is used."""
+    import urllib3
+
+    return urllib3.PoolManager(maxsize=4)
+
+
+def _timeout(read_seconds: float) -> Any:
+    from urllib3 import Timeout
+
+    return Timeout(connect=CONNECT_SECONDS, read=read_seconds)

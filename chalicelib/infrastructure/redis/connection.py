@@ -1,0 +1,99 @@
+"""The connection to Redis: one for the process, with short timeouts, behind a circuit breaker. Nothing is ever retried.
+
+What a caller may pay for a Redis that is dead, frozen or slow: one timeout to connect or one for a whole answer, once;
+then nobody in this process waits for it until the breaker's probe does, again once. What it does without Redis is up
+to the caller: every booking goes on.
+
+    question ──► redis_wire: in time, not too long, RESP2 ──► redis_answers: of the shape asked for ──► answer
+                     │ no                                         │ no
+                     └────────► RedisUnavailable: breaker ◄───────┘
+
+This is the one door for what Redis says: nonsense counts as absence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
+
+from .answers import Nonsense, Shape
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 0.05
+MOST_CONNECTIONS = 1000
+"""One for each thread at work: a Lambda function has one, a local server as many as clients. Running out of them would
+look like a dead Redis."""
+
+
+class RedisUnavailable(Exception):
+    """Redis did not answer in time, refused, answered nonsense, or was not asked because it has just failed: go on
+    without it."""
+
+
+@dataclass(frozen=True)
+class RedisConnection:
+    """`url` as in redis://[:password@]host:port/db; rediss:// for TLS. Connects on first use."""
+
+    url: str
+    breaker: Breaker
+
+    def ask(self, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
+        """What the question put to the client gives, in that shape. Raises RedisUnavailable.
+
+        The client hands out answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
+        """
+        driver, client = self._driver_and_client
+        try:
+            return self.breaker.call(lambda: self._believed(client, question, shape), self._failing)
+        except (BreakerOpen, Nonsense, driver.RedisError, OSError) as error:
+            raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
+
+    def ping(self) -> None:
+        """Past the breaker: this is how somebody finds out. Raises what the driver raises, and Nonsense."""
+        answer: object = self._driver_and_client[1].ping()
+        if answer != b"PONG":
+            raise Nonsense("no PONG")
+
+    def _believed(self, client: "Redis", question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
+        try:
+            return shape(question(client))
+        except Nonsense:
+            # Whose answer this was nobody knows, nor what else is under way: no idle connection is used again.
+            client.connection_pool.disconnect(inuse_connections=False)
+            raise
+
+    @cached_property
+    def _driver_and_client(self) -> "tuple[Any, Redis]":
+        import redis  # imported on first use: it is half as heavy as boto3
+        from redis.backoff import NoBackoff
+        from redis.maint_notifications import MaintNotificationsConfig
+        from redis.retry import Retry
+
+        from . import wire
+
+        pool = wire.pool(
+            self.url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=MOST_CONNECTIONS,
+            # Nothing is asked before the first question: each handshake would be one more thing to wait for.
+            protocol=2,
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+        client = redis.Redis(connection_pool=pool)
+        client.response_callbacks.clear()
+        return redis, client
+
+    @cached_property
+    def _failing(self) -> tuple[type[BaseException], ...]:
+        """A Redis that refuses a command, being full for one, is alive: that costs no time and opens no breaker."""
+        driver, _ = self._driver_and_client
+        return (driver.ConnectionError, driver.TimeoutError, driver.InvalidResponse, OSError, Nonsense)

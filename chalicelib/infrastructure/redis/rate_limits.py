@@ -1,0 +1,120 @@
+"""Rate limits: shared by all instances in Redis, else by the requests of this process.
+
+Written here, in 20 lines of Lua and as many of Python, because a request has two quotas, and both are asked and taken
+from in one round trip, or from neither.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.ports import RateLimiter
+from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, Standing, Verdict
+
+from . import answers
+from .connection import RedisConnection, RedisUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+MOST_REMEMBERED = 10_000
+"""Askers that one process remembers by itself, about 2 MB; beyond that the longest idle is forgotten."""
+
+# The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
+# KEYS: each asker's. ARGV: now, how far clocks may differ, then what it takes and a window for each key; microseconds.
+# Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own way of writing numbers loses digits.
+TAKE = """
+local now, admitted, due = tonumber(ARGV[1]), 1, {}
+for i, key in ipairs(KEYS) do
+  local taken, window = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
+  local known = tonumber(redis.call('GET', key) or '')
+  if not (known and known >= now) then
+    known = now
+  elseif known > now + window + tonumber(ARGV[2]) then
+    known = now + window
+  end
+  due[i] = known
+  if known + taken > now + window then admitted = 0 end
+end
+local answer = {admitted}
+for i, key in ipairs(KEYS) do
+  due[i] = due[i] + admitted * tonumber(ARGV[2 * i + 1])
+  if due[i] > now then
+    redis.call('SET', key, string.format('%.0f', due[i]), 'PX', math.ceil((due[i] - now) / 1000))
+  end
+  answer[i + 1] = due[i] - now
+end
+return answer
+"""
+
+
+@dataclass(frozen=True)
+class SharedRateLimiter:
+    """In Redis; in its absence each process counts for itself, so that limits are looser, but there."""
+
+    redis: RedisConnection
+    otherwise: RateLimiter
+
+    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+        keys = [f"limit:{digest(asker)}" for asker in quotas]
+        sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
+
+        def evaluate(redis: "Redis") -> Any:
+            # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
+            return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
+
+        try:
+            return self.redis.ask(evaluate, lambda answer: _verdict(answer, list(quotas.values())))
+        except RedisUnavailable:
+            return self.otherwise.take(quotas, now)
+
+
+@dataclass(frozen=True)
+class ProcessRateLimiter:
+    """In this process's memory; safe in threads. `due`, by asker's digest, is ordered by last use."""
+
+    due: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+        now_us = microseconds(now)
+        by_key = {digest(asker): quota for asker, quota in quotas.items()}
+        with self.lock:
+            due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
+            admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
+            for key, quota in by_key.items():
+                due[key] += quota.taken_us if admitted else 0
+                self._remember(key, due[key])
+        return Verdict(admitted, tuple(Standing(quota, due[key] - now_us) for key, quota in by_key.items()))
+
+    def _remember(self, key: str, due_us: int) -> None:
+        self.due[key] = due_us
+        self.due.move_to_end(key)
+        while len(self.due) > MOST_REMEMBERED:
+            self.due.popitem(last=False)
+
+
+def _verdict(answer: Any, quotas: Sequence[Quota]) -> Verdict:
+    """What the script's answer says, if it can be one: nobody is refused for longer than a window and a minute, nor
+    without a quota that is used up; nobody is let in beyond one. Raises Nonsense."""
+    admitted, *used = answers.numbers(1 + len(quotas))(answer)
+    standings = tuple(map(Standing, quotas, used))
+    within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in standings)
+    refused_by_one = any(each.next_in_seconds for each in standings)
+    within_all = all(each.used_us <= each.quota.window_us for each in standings)
+    if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
+        raise answers.Nonsense("no verdict")
+    return Verdict(admitted == 1, standings)
+
+
+def digest(asker: str) -> str:
+    """Short whatever the client sent, and no personal data."""
+    return hashlib.blake2b(asker.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+def microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000) * 1000

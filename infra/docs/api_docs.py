@@ -1,0 +1,246 @@
+"""The API's documents for other tools, all made of the one at /openapi.json: `python -m infra.docs.api_docs [--check]`.
+
+docs/api/openapi.json              the document itself, so that a change of the contract shows in a diff
+docs/api/cinema-tickets.http       requests for editors and terminals: the dialect of VS Code's REST Client
+docs/api/cinema-tickets.postman_collection.json
+
+The requests of the buyer's way come first and build on each other; then there is one of each other operation.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.api.openapi.document import NotDescribed, document, encoded
+from infra.processes import ROOT
+
+HERE = ROOT / "docs" / "api"
+BASE_URL = "http://127.0.0.1:8000"
+
+BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservation", "list_purchases")
+REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
+"""What of an answer the requests after it are about."""
+SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
+"""Only who has its secret can sign for a webhook: the request for a replay is refused as it stands there."""
+AS_THEY_STAND = {
+    "start_payment": (409,),  # it is paid for by then
+    "cancel_reservation": (409,),  # the same
+    "show_invoice": (404, 303, 200),  # not made yet; made; and the file, where the tool follows
+    "hear_gateway": (401,),  # the gateway signs
+    "replay_notifications": (401,),
+}
+"""What is answered to a request that stands there to be seen, and not for what it would do."""
+FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
+"""Headers and fields made anew for each request, by the tools themselves: a payment buys once."""
+
+MULTIPLE_CHOICES = 300
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """`{{name}}` in its path and body stands for a variable; `expected` are the statuses of its answer."""
+
+    view: str
+    title: str
+    topic: str
+    method: str
+    path: str
+    expected: tuple[int, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    @property
+    def remembered(self) -> str | None:
+        return REMEMBERED.get(self.view)
+
+
+def made(app: Chalice) -> dict[str, str]:
+    """The files' contents by name."""
+    text = encoded(document(app)) + "\n"
+    known = json.loads(text)
+    requests = list(requests_of(known))
+    return {
+        "openapi.json": text,
+        "cinema-tickets.http": http_file(requests),
+        "cinema-tickets.postman_collection.json": postman_collection(requests, known["info"]),
+    }
+
+
+def outdated(app: Chalice) -> list[str]:
+    """The names of the files that are not what the code makes of them."""
+    return [name for name, text in made(app).items() if _text(name) != text]
+
+
+def requests_of(document: Json) -> Iterator[Request]:
+    """One request for each operation, those of the buyer's way first."""
+    operations = {
+        operation["operationId"]: (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    others = [view for view in operations if view not in BUYERS_WAY]
+    for view in (*BUYERS_WAY, *others):
+        yield _request(view, *operations[view])
+
+
+def _request(view: str, method: str, path: str, operation: Json) -> Request:
+    headers = {
+        parameter["name"]: FRESH[parameter["name"]]
+        for parameter in operation["parameters"]
+        if parameter.get("name") in FRESH
+    }
+    body = ""
+    if "requestBody" in operation:
+        headers["Content-Type"], content = next(iter(operation["requestBody"]["content"].items()))
+        body = json.dumps(_with_variables(content["example"]), indent=2, ensure_ascii=False)
+    placed = re.sub(r"{(\w+)}", lambda found: f"{{{{{_camel(found[1])}}}}}", path)
+    expected = AS_THEY_STAND.get(view) or (int(min(operation["responses"])),)
+    return Request(view, operation["summary"], operation["tags"][0], method, placed, expected, headers, body)
+
+
+def _with_variables(example: Json) -> Json:
+    variables = {name: f"{{{{{name}}}}}" for name in (*REMEMBERED.values(), *SUPPLIED)}
+    return {name: (variables | FRESH).get(name, value) for name, value in example.items()}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+# .http
+
+
+def http_file(requests: list[Request]) -> str:
+    head = [
+        "# Made by `make api-docs`. For VS Code's REST Client and editors that read its dialect.",
+        "# Send the requests from the top: each remembers what those after it are about.",
+        "",
+        f"@baseUrl = {BASE_URL}",
+        *(f"@{name} = {value}" for name, value in SUPPLIED.items()),
+        "",
+    ]
+    before = [None, *requests[:-1]]
+    return "\n".join([*head, *map(_in_http, requests, before)])
+
+
+def _in_http(request: Request, before: Request | None) -> str:
+    """What the request before is remembered by stands here: below its body it would be part of that."""
+    lines = [f"### {request.title}"]
+    if before and before.remembered:
+        lines += [f"@{before.remembered} = {{{{{before.view}.response.body.$.{before.remembered}}}}}", ""]
+    if request.remembered:
+        lines.append(f"# @name {request.view}")
+    lines.append(f"{request.method} {{{{baseUrl}}}}{request.path}")
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    lines += ["", request.body] if request.body else []
+    return "\n".join([*lines, "", ""])
+
+
+# Postman
+
+
+def postman_collection(requests: list[Request], info: Json) -> str:
+    topics = dict.fromkeys(request.topic for request in requests if request.view not in BUYERS_WAY)
+    way = [_in_postman(request) for request in requests if request.view in BUYERS_WAY]
+    folders = [
+        {
+            "name": topic,
+            "item": [_in_postman(each) for each in requests if each.topic == topic and each.view not in BUYERS_WAY],
+        }
+        for topic in topics
+    ]
+    collection = {
+        "info": {
+            "name": info["title"],
+            "description": "Made by `make api-docs`. Run the folder «Buying» from its top: each request remembers what "
+            "those after it are about.",
+            "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+        },
+        "item": [{"name": "Buying", "item": way}, *folders],
+        "variable": [
+            {"key": "baseUrl", "value": BASE_URL},
+            *({"key": name, "value": value} for name, value in SUPPLIED.items()),
+            *({"key": name, "value": ""} for name in REMEMBERED.values()),
+        ],
+    }
+    return json.dumps(collection, indent=1, ensure_ascii=False) + "\n"
+
+
+def _in_postman(request: Request) -> Json:
+    item: Json = {
+        "name": request.title,
+        "request": {
+            "method": request.method,
+            "header": [{"key": name, "value": value} for name, value in request.headers.items()],
+            "url": {
+                "raw": f"{{{{baseUrl}}}}{request.path}",
+                "host": ["{{baseUrl}}"],
+                "path": request.path.strip("/").split("/"),
+            },
+        },
+    }
+    if request.body:
+        item["request"]["body"] = {
+            "mode": "raw",
+            "raw": request.body,
+            "options": {"raw": {"language": "json"}},
+        }
+    item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": list(_script(request))}}]
+    return item
+
+
+def _script(request: Request) -> Iterator[str]:
+    """What Postman looks at once it is answered, and what it remembers."""
+    statuses, words = list(request.expected), " or ".join(map(str, request.expected))
+    yield f'pm.test("answers {words}", () => pm.expect(pm.response.code).to.be.oneOf({statuses}));'
+    yield 'pm.test("tells its id", () => pm.response.to.have.header("X-Request-Id"));'
+    if max(request.expected) < MULTIPLE_CHOICES:
+        yield 'pm.test("is JSON", () => pm.response.to.be.json);'
+    if request.remembered:
+        yield f'pm.collectionVariables.set("{request.remembered}", pm.response.json().{request.remembered});'
+
+
+def _text(name: str) -> str:
+    path = HERE / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.docs.api_docs", description="Writes docs/api anew.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
+    checks_only = parser.parse_args().check
+    os.environ["STAGE"] = "local"
+    from app import app  # imported late: it reads the environment
+
+    try:
+        return _check(app) if checks_only else _write(app)
+    except NotDescribed as remedy:
+        sys.exit(str(remedy))
+
+
+def _check(app: Chalice) -> int:
+    late = outdated(app)
+    print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "docs/api is up to date.")
+    return 1 if late else 0
+
+
+def _write(app: Chalice) -> int:
+    HERE.mkdir(exist_ok=True)
+    for name, text in made(app).items():
+        (HERE / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/api/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The pictures of the pages in docs/img, taken of the real thing: `python -m infra.docs.screenshots`."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from infra.cloud import deploy
+from infra.command import as_command
+from infra.local import browser, emulator, seed
+from infra.local.pump import Pump, PumpError
+from infra.processes import ROOT, CannotRunError, say
+from infra.races import instances
+from tests.http_api import Api
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PICTURES = ROOT / "docs" / "img"
+STAGE = "local"
+CINEMA = "America/Sao_Paulo"
+HALL: dict[str, Any] = {
+    "movieTitle": "Central do Brasil",
+    "startTime": "2027-02-20T22:30:00Z",
+    "roomNumber": "3",
+    "totalSeats": 120,
+    "seatsPerRow": 12,
+    "ticketPrice": 28.00,
+}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
+SOLD, HELD, TOGETHER = 48, 12, 4
+BUYERS, BUY = 260, 0.7
+"""How many come to the on-sale that the board shows, and how often one who holds a seat pays for it."""
+BOARD_HEIGHT = 1300
+PATIENCE_SECONDS = 600
+
+
+@contextmanager
+def _api() -> Iterator[Api]:
+    with tempfile.TemporaryDirectory() as scratch:
+        run_dir = Path(scratch)
+        with emulator.aws(run_dir=run_dir) as aws, emulator.redis_server(run_dir=run_dir) as redis:
+            os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
+            os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
+            deploy.deploy_data(STAGE)
+            say(emulator.ran_on(aws.endpoint, redis))
+            with instances.running(1, os.environ, run_dir=run_dir) as [url]:
+                yield Api(url)
+
+
+def _hall_with_people_in_it(api: Api) -> str:
+    """About half of it sold, some seats held: the same ones each time."""
+    session_id = api.schedule(**HALL)
+    pairs = [f"{row}{place}" for row in "ABCDEFGHIJ" for place in range(1, 13, 2)]
+    random.Random(7).shuffle(pairs)
+    for number, first in enumerate(pairs[: (SOLD + HELD) // 2]):
+        row, place = first[0], int(first[1:])
+        held = api.hold(session_id, first, f"{row}{place + 1}", user=f"user-{number}")
+        if number < SOLD // 2:
+            api.confirm(held.body["reservationId"])
+    return session_id
+
+
+def _holding(page: Page, url: str, session_id: str, count: int) -> None:
+    page.goto(f"{url}/#/screenings/{session_id}")
+    page.wait_for_selector(".screening[data-known=true]")
+    for seat in _free_neighbours(page, count):
+        page.click(f"[role=gridcell][data-seat={seat}]")
+    page.click("[data-key=hold]")
+    page.wait_for_selector(".panel[data-phase=held]")
+    page.mouse.move(0, 0)
+
+
+def _free_neighbours(page: Page, count: int) -> list[str]:
+    seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
+    names, looks = [name for name, _ in seats], [look for _, look in seats]
+    middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
+    start = next((start for start in middle if looks[start : start + count] == ["free"] * count), None)
+    if start is None:
+        raise CannotRunError(
+            f"No {count} free seats lie together in the middle of the hall: choose other seats to sell."
+        )
+    return names[start : start + count]
+
+
+def _after_an_on_sale(api: Api) -> None:
+    """Every event handled but a message that nobody can read, of which two have come."""
+    from app import app  # reads the environment
+
+    seed.seed(api.base_url)
+    sessions = [session["sessionId"] for session in api.get("/api/sessions?limit=8").body["sessions"]]
+    chance = random.Random(7)
+    for number in range(BUYERS):
+        seat = f"{chance.choice('ABCDEF')}{chance.randint(1, 10)}"
+        held = api.hold(chance.choice(sessions), seat, user=f"buyer-{number}")
+        if held.status == 201 and chance.random() < BUY:
+            api.confirm(held.body["reservationId"], f"tx-{number}-b")
+    sqs = boto3.client("sqs")
+    queue = sqs.get_queue_url(QueueName=f"cinema-{STAGE}-email")["QueueUrl"]
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queue, MessageBody='{"version": 9}')
+    Pump(app, f"cinema-{STAGE}").drain(PATIENCE_SECONDS)
+
+
+def _at_the_board(page: Page, url: str) -> None:
+    page.goto(f"{url}/operations")
+    page.wait_for_selector(".tile")
+    page.wait_for_selector(".plot svg")
+
+
+def take(into: Path) -> list[Path]:
+    """Raises CannotRunError with the remedy when there is no browser."""
+    desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
+    with browser.running() as chromium, _api() as api:
+        for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
+            session_id = _hall_with_people_in_it(api)  # a new one each time: on a slow machine its holds would lapse
+            page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
+            _holding(page, api.base_url, session_id, count)
+            page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
+            page.screenshot(path=path)
+        _after_an_on_sale(api)
+        page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **DESKTOP).new_page()
+        _at_the_board(page, api.base_url)
+        page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
+    return [desktop, phone, board]
+
+
+def main(make: Callable[[Path], list[Path]] = take, into: Path = PICTURES) -> int:
+    """The pictures change together or not at all."""
+    from playwright.sync_api import Error as BrowserError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            made = make(Path(scratch))
+        except (BrowserError, PumpError, TimeoutError) as error:
+            raise CannotRunError(
+                f"The pictures are as they were: {error}. Run it again when this machine has less to do."
+            ) from error
+        into.mkdir(parents=True, exist_ok=True)
+        for path in made:
+            say(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+            shutil.move(path, into / path.name)
+    return 0
+
+
+if __name__ == "__main__":
+    as_command(main, CannotRunError, deploy.DeploymentError, seed.SeedError)

@@ -1,0 +1,76 @@
+"""The browser that the page is tested and photographed with: Debian's Chromium, or another one that is installed.
+
+`python -m infra.local.browser install` installs it where apt-get can; where it can't, it says so, and
+the tests that need it are left out with the same words.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infra.processes import CannotRunError, say
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REMEDY = "install it with `apt-get install chromium` (as root), or put another Chromium on the PATH"
+
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+"""It asks for nothing but what the page asks for."""
+
+
+def path() -> str:
+    """The browser's program. Raises CannotRunError with the remedy."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        raise CannotRunError(f"No Chromium is installed: {REMEDY}.")
+    return found
+
+
+@contextlib.contextmanager
+def running() -> Iterator["Browser"]:
+    """A browser without a window. Raises CannotRunError with the remedy when there is none."""
+    from playwright.sync_api import sync_playwright
+
+    program = path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def install() -> None:
+    """Leaves an installed browser alone. Raises CannotRunError with the remedy when none can be installed."""
+    with contextlib.suppress(CannotRunError):
+        path()
+        return
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not shutil.which("apt-get") or (root and not shutil.which("sudo")):
+        raise CannotRunError(f"No Chromium is installed, and it can't be from here: {REMEDY}.")
+    say("Installing Chromium for the browser tests with apt-get (once, some minutes) …")
+    for arguments in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "chromium"]):
+        command = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotRunError(f"`{' '.join(command)}` failed, {REMEDY}. It said:\n{done.stderr.strip()}")
+
+
+def main() -> None:
+    """Never fails for want of a browser: what needs one says so itself, when it is left out."""
+    if sys.argv[1:] != ["install"]:
+        sys.exit("usage: python -m infra.local.browser install")
+    try:
+        install()
+    except CannotRunError as reason:
+        say(f"The browser tests will be left out. {reason}")
+
+
+if __name__ == "__main__":
+    main()

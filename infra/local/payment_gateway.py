@@ -1,0 +1,528 @@
+"""A payment gateway, simulated: it charges, says so in signed messages, and returns money.
+
+`make run` starts it; by hand: `python -m infra.local.payment_gateway --port 8090 --webhook-url URL --secret S`.
+chalicelib/infrastructure/payments/simulated_gateway.py asks it:
+
+    POST /payments           Idempotency-Key: …   {"reservationId": "res-…", "amountCents": 5000, "currency": "BRL"}
+                             201 with the payment: the bank charges at once. "transactionId" names it, for tests
+    GET  /payments/{id}      the payment, or 404 UNKNOWN_TRANSACTION
+    GET  /payments?since=MS  {"payments": […], "next": 100}: what was charged from that moment on. &after=100 goes on,
+                             until "next" is null
+    POST /refunds            Idempotency-Key: …   {"transactionId": "…", "amountCents": 2500}; without: all that is left
+                             201 {"refundId": "…"}
+                             404 UNKNOWN_TRANSACTION   nothing was charged
+                             409 ALREADY_REFUNDED      nothing is left; with the "refundId"
+                             422 AMOUNT_TOO_LARGE      less is left
+    GET  /refunds            all of them; ?transactionId=… those of one payment
+    GET  /messages           what the webhook was told, or is still to be told
+    PUT  /webhook            {"url": "…"}: who is told from now on, where that is known only after it was started
+
+A payment is {"paymentId", "reservationId", "status": "charged" or "declined", "amountCents": charged, "currency",
+"chargedAtMs", "refundedCents"}. A request that comes again with its Idempotency-Key gets the first answer; the key with
+another request is 422 KEY_REUSED.
+
+A message is {"id": "evt-…", "type": "payment.charged", "payment": {…}}, or of type payment.declined, payment.refunded.
+Its header is `Payment-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA-256 with the secret over `<seconds>.<body>`, one v1
+for each secret. It is sent again, later each time, until the webhook answers 2xx.
+
+What becomes of a payment is chosen by what the transaction's id contains, as with the test cards of real gateways:
+
+    tx-1            charged, told at once; returned when asked
+    tx-1-short      charged one cent less than asked
+    tx-1-uncharged  declined: nothing was charged
+    tx-1-late       its message comes seconds later
+    tx-1-twice      its message comes twice
+    tx-1-lost       its message never comes
+    tx-1-shuffled   its message comes after the next one, whosever that is
+    tx-1-decline    the refund is declined, always; tx-1-decline-3: the first 3 times
+    tx-1-fail-3     the refund is answered with 503 the first 3 times
+    tx-1-timeout    returned, but the first answer comes after the caller's patience
+    tx-1-duplicate  somebody has returned it before: ALREADY_REFUNDED
+    tx-1-unknown    there is no such payment
+
+`--messages late` (twice, lost, shuffled) treats all messages so. It is one file, of the standard library only:
+localstack-compose.yml runs it alone. Nothing outlives the process.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import heapq
+import hmac
+import http.client
+import itertools
+import json
+import os
+import re
+import secrets
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeGuard
+from urllib.parse import parse_qs, unquote, urlsplit
+
+LOOPBACK = "127.0.0.1"
+SLOW_SECONDS = 6.0
+"""Twice the patience of chalicelib/infrastructure/payments/simulated_gateway.py."""
+LARGEST_BODY_BYTES = 10_000
+PAGE = 100
+TIMES = re.compile(r"-(decline|fail)(?:-(\d{1,3}))?(?=-|$)")
+CURRENCY = "BRL"
+
+SIGNATURE_HEADER = "Payment-Signature"
+SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
+"""What a stage on a laptop believes: LOCAL_SECRET of chalicelib/settings.py."""
+MESSAGES = ("late", "twice", "lost", "shuffled")
+LATE_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 60.0
+MOST_TRIES = 12
+"""With pauses of 1, 2, 4, … 60 seconds: over six minutes."""
+
+Said = tuple[HTTPStatus, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RefundAsked:
+    transaction_id: str
+    amount_cents: int | None
+    """None stands for all that is left."""
+
+
+@dataclass(frozen=True)
+class PaymentAsked:
+    reservation_id: str
+    amount_cents: int
+    currency: str
+    transaction_id: str = ""
+    """Empty: the gateway makes one up."""
+
+
+@dataclass(order=True)
+class _Sending:
+    """A message on its way. Of two that are due at once, the one that was put in first goes first."""
+
+    due: float
+    number: int
+    body: bytes = field(compare=False)
+    tries: int = field(compare=False, default=0)
+
+
+@dataclass
+class Messenger:
+    """Sends messages to the webhook, one after the other, in a thread that begins with the first of them.
+
+    `url` may be set later: what is to be told while it is empty is told to nobody.
+    """
+
+    url: str = ""
+    secrets: Sequence[str] = (SECRET,)
+    """The first is the new one while they are rotated; all of them sign."""
+    pause_seconds: float = 1.0
+    told: list[dict[str, Any]] = field(default_factory=list)
+    """Every message, in the order in which they were made."""
+    _waiting: list[_Sending] = field(default_factory=list)
+    _held_back: list[_Sending] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _thread: threading.Thread | None = None
+    _busy: bool = False
+    _closed: bool = False
+
+    def tell(self, message: dict[str, Any], seconds: float = 0.0, *, times: int = 1, shuffled: bool = False) -> None:
+        """Sends it after so many seconds; a shuffled one as soon as another has gone before it, if that comes first."""
+        with self._changed:
+            self.told.append(message)
+            if not self.url or self._closed:
+                return
+            overtaken = bool(self._held_back)
+            for _ in range(times):
+                sending = self._put(json.dumps(message).encode(), 0.0 if overtaken else seconds)
+                if shuffled and not overtaken:
+                    self._held_back.append(sending)
+            if overtaken:
+                self._release()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def is_idle(self, seconds: float) -> bool:
+        """Waits until nothing is left to be sent, that long at most."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join()
+
+    def _put(self, body: bytes, seconds: float, tries: int = 0) -> _Sending:
+        sending = _Sending(time.monotonic() + seconds, next(self._numbers), body, tries)
+        heapq.heappush(self._waiting, sending)
+        return sending
+
+    def _release(self) -> None:
+        for sending in self._held_back:
+            if sending in self._waiting:
+                self._waiting.remove(sending)
+                self._put(sending.body, 0.0)
+        self._held_back.clear()
+        heapq.heapify(self._waiting)
+
+    def _run(self) -> None:
+        while sending := self._next():
+            accepted = self._is_accepted(sending.body)
+            with self._changed:
+                self._busy = False
+                if not accepted and sending.tries + 1 < MOST_TRIES:
+                    pause = min(self.pause_seconds * 2**sending.tries, LONGEST_PAUSE_SECONDS)
+                    self._put(sending.body, pause, sending.tries + 1)
+                self._changed.notify_all()
+
+    def _next(self) -> _Sending | None:
+        """The next message, once it is due; None after the end."""
+        with self._changed:
+            while not self._closed:
+                wait = self._waiting[0].due - time.monotonic() if self._waiting else None
+                if wait is not None and wait <= 0:
+                    self._busy = True
+                    sending = heapq.heappop(self._waiting)
+                    self._held_back = [one for one in self._held_back if one is not sending]
+                    return sending
+                self._changed.wait(wait)
+            return None
+
+    def _is_accepted(self, body: bytes) -> bool:
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature(self.secrets, body, time.time())}
+        request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310 - whoever starts it chose it
+        try:
+            with _DIRECT.open(request, timeout=PATIENCE_SECONDS) as answer:
+                return bool(200 <= answer.status < 300)
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """An answer that points elsewhere is no 2xx."""
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
+def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
+    """The header's value. The same scheme as chalicelib/domain/signatures.py, which this file can't import."""
+    moment = str(int(seconds))
+    signed = moment.encode() + b"." + body
+    return ",".join(
+        [f"t={moment}", *(f"v1={hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()}" for key in keys)]
+    )
+
+
+@dataclass
+class Gateway:
+    """What it has charged and returned, and what it answered to each key."""
+
+    slow_seconds: float = SLOW_SECONDS
+    messages: str = ""
+    """How all messages are treated: one of MESSAGES, or as each transaction's id says."""
+    late_seconds: float = LATE_SECONDS
+    messenger: Messenger = field(default_factory=Messenger)
+    payments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refunds: list[dict[str, Any]] = field(default_factory=list)
+    answers: dict[tuple[str, object], tuple[object, Said]] = field(default_factory=dict)
+    tries: "Counter[str]" = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def pay(self, key: str, asked: PaymentAsked) -> Said:
+        with self.lock:
+            return self._once(key, asked, lambda: self._paid(asked))
+
+    def refund(self, key: str, asked: RefundAsked) -> tuple[Said, float]:
+        """The answer, and how many seconds it is kept back."""
+        with self.lock:
+            is_new = (type(asked).__name__, key) not in self.answers
+            said = self._once(key, asked, lambda: self._decided(asked.transaction_id, asked.amount_cents))
+            slow = is_new and "-timeout" in asked.transaction_id and said[0] < HTTPStatus.PAYMENT_REQUIRED
+            return said, self.slow_seconds if slow else 0.0
+
+    def charge(
+        self, transaction_id: str, reservation_id: str, amount_cents: int, currency: str = CURRENCY
+    ) -> dict[str, Any]:
+        """Charges a payment of this id, as `POST /payments` does. Raises ValueError when there is one."""
+        with self.lock:
+            status, said = self._paid(PaymentAsked(reservation_id, amount_cents, currency, transaction_id))
+        if status is not HTTPStatus.CREATED:
+            raise ValueError(f"{transaction_id}: {said['error']}")
+        return said
+
+    def payment(self, transaction_id: str) -> Said:
+        with self.lock:
+            found = self.payments.get(transaction_id)
+            return (HTTPStatus.OK, dict(found)) if found else _UNKNOWN
+
+    def charged_since(self, moment_ms: int, after: int) -> dict[str, Any]:
+        """A page. Those that were declined are left out."""
+        with self.lock:
+            page = list(self.payments.values())[after : after + PAGE]
+            following = after + PAGE if after + PAGE < len(self.payments) else None
+            wanted = [dict(one) for one in page if one["status"] == "charged" and one["chargedAtMs"] >= moment_ms]
+            return {"payments": wanted, "next": following}
+
+    def listed(self, transaction_id: str | None) -> list[dict[str, Any]]:
+        """The refunds."""
+        with self.lock:
+            return [one for one in self.refunds if transaction_id in (None, one["transactionId"])]
+
+    def _once(self, key: str, asked: object, decided: Callable[[], Said]) -> Said:
+        """Refusals are not remembered: asked again, it decides again."""
+        known = type(asked).__name__, key
+        if known in self.answers:
+            before, said = self.answers[known]
+            return said if before == asked else (HTTPStatus.UNPROCESSABLE_ENTITY, {"error": "KEY_REUSED"})
+        said = decided()
+        if said[0] < HTTPStatus.PAYMENT_REQUIRED:
+            self.answers[known] = asked, said
+        return said
+
+    def _paid(self, asked: PaymentAsked) -> Said:
+        transaction_id = asked.transaction_id or f"pay-{secrets.token_hex(12)}"
+        if transaction_id in self.payments:
+            return HTTPStatus.CONFLICT, {"error": "TRANSACTION_EXISTS"}
+        if "-unknown" in transaction_id:
+            return _UNKNOWN
+        declined = "-uncharged" in transaction_id
+        self.payments[transaction_id] = {
+            "paymentId": transaction_id,
+            "reservationId": asked.reservation_id,
+            "status": "declined" if declined else "charged",
+            "amountCents": 0 if declined else asked.amount_cents - ("-short" in transaction_id),
+            "currency": asked.currency,
+            "chargedAtMs": None if declined else round(time.time() * 1000),
+            "refundedCents": 0,
+        }
+        self._tell("payment.declined" if declined else "payment.charged", transaction_id)
+        return HTTPStatus.CREATED, dict(self.payments[transaction_id])
+
+    def _tell(self, kind: str, transaction_id: str) -> None:
+        payment = self.payments[transaction_id]
+        message = {"id": f"evt-{secrets.token_hex(12)}", "type": kind, "payment": dict(payment)}
+        treated = {one for one in MESSAGES if one == self.messages or f"-{one}" in transaction_id}
+        if kind == "payment.refunded":
+            treated &= {"lost", "twice"}
+        if "lost" in treated:
+            return
+        seconds = self.late_seconds if treated & {"late", "shuffled"} else 0.0
+        self.messenger.tell(message, seconds, times=2 if "twice" in treated else 1, shuffled="shuffled" in treated)
+
+    def _decided(self, transaction_id: str, amount_cents: int | None) -> Said:
+        self.tries[transaction_id] += 1
+        payment = self.payments.get(transaction_id)
+        if payment is None or payment["status"] != "charged":
+            return _UNKNOWN
+        return self._refusal(transaction_id) or self._returned(payment, amount_cents)
+
+    def _refusal(self, transaction_id: str) -> Said | None:
+        chosen = TIMES.search(transaction_id)
+        if chosen is None or self.tries[transaction_id] > int(chosen[2] or sys.maxsize):
+            return None
+        if chosen[1] == "fail":
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "UNAVAILABLE"}
+        return HTTPStatus.PAYMENT_REQUIRED, {"error": "DECLINED", "message": "The bank declined the refund."}
+
+    def _returned(self, payment: dict[str, Any], amount_cents: int | None) -> Said:
+        transaction_id = payment["paymentId"]
+        if "-duplicate" in transaction_id and not payment["refundedCents"]:
+            self._return(payment, payment["amountCents"])
+        left = payment["amountCents"] - payment["refundedCents"]
+        if not left:
+            earlier = [one for one in self.refunds if one["transactionId"] == transaction_id]
+            return HTTPStatus.CONFLICT, {"error": "ALREADY_REFUNDED", "refundId": earlier[-1]["refundId"]}
+        if amount_cents is not None and amount_cents > left:
+            return HTTPStatus.UNPROCESSABLE_ENTITY, {"error": "AMOUNT_TOO_LARGE", "message": f"{left} cents are left."}
+        return HTTPStatus.CREATED, {"refundId": self._return(payment, amount_cents or left)}
+
+    def _return(self, payment: dict[str, Any], amount_cents: int) -> str:
+        refund_id = f"re-{secrets.token_hex(12)}"
+        refund = {"refundId": refund_id, "transactionId": payment["paymentId"], "amountCents": amount_cents}
+        self.refunds.append(refund)
+        payment["refundedCents"] += amount_cents
+        self._tell("payment.refunded", payment["paymentId"])
+        return refund_id
+
+
+_UNKNOWN: Said = (HTTPStatus.NOT_FOUND, {"error": "UNKNOWN_TRANSACTION"})
+_MALFORMED: Said = (HTTPStatus.BAD_REQUEST, {"error": "MALFORMED"})
+_NOT_FOUND: Said = (HTTPStatus.NOT_FOUND, {"error": "NOT_FOUND"})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "cinema-tickets-payments", ""
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 30
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        wanted = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
+        self._answer(*self._found(address.path, wanted))
+
+    def do_POST(self) -> None:
+        body, key = self._body(), self.headers.get("Idempotency-Key", "")
+        if self.path == "/refunds":
+            refund = _refund_in(body) if key else None
+            said, seconds = self._gateway.refund(key, refund) if refund else (_MALFORMED, 0.0)
+            time.sleep(seconds)
+        elif self.path == "/payments":
+            payment = _payment_in(body) if key else None
+            said = self._gateway.pay(key, payment) if payment else _MALFORMED
+        else:
+            said = _NOT_FOUND
+        self._answer(*said)
+
+    def do_PUT(self) -> None:
+        url = self._body().get("url")
+        if self.path != "/webhook" or not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            return self._answer(*(_MALFORMED if self.path == "/webhook" else _NOT_FOUND))
+        self._gateway.messenger.url = url
+        return self._answer(HTTPStatus.OK, {"url": url})
+
+    def _found(self, path: str, wanted: dict[str, str]) -> Said:
+        match path.split("/")[1:]:
+            case ["health"]:
+                return HTTPStatus.OK, {"status": "ok"}
+            case ["refunds"]:
+                return HTTPStatus.OK, {"refunds": self._gateway.listed(wanted.get("transactionId"))}
+            case ["messages"]:
+                return HTTPStatus.OK, {"messages": list(self._gateway.messenger.told)}
+            case ["payments"]:
+                numbers = [wanted.get("since", "0"), wanted.get("after", "0")]
+                if not all(re.fullmatch(r"[0-9]{1,15}", number) for number in numbers):
+                    return _MALFORMED
+                return HTTPStatus.OK, self._gateway.charged_since(*map(int, numbers))
+            case ["payments", transaction_id]:
+                return self._gateway.payment(unquote(transaction_id))
+            case _:
+                return _NOT_FOUND
+
+    @property
+    def _gateway(self) -> Gateway:
+        found: Gateway = self.server.gateway  # type: ignore[attr-defined] # how http.server hands things on
+        return found
+
+    def _body(self) -> dict[str, Any]:
+        """Empty where the request's is no object of JSON."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
+            self.close_connection = True
+            return {}
+        try:
+            body = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError):
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
+        text = json.dumps(body).encode()
+        with contextlib.suppress(ConnectionError):  # who asked has no patience left
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+            self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Only what it decides is worth a line, and `GET /payments` and `GET /refunds` show that."""
+
+
+def _refund_in(body: dict[str, Any]) -> RefundAsked | None:
+    transaction, amount = body.get("transactionId"), body.get("amountCents")
+    if not isinstance(transaction, str) or not transaction:
+        return None
+    return RefundAsked(transaction, amount) if amount is None or _is_amount(amount) else None
+
+
+def _payment_in(body: dict[str, Any]) -> PaymentAsked | None:
+    reservation, transaction = body.get("reservationId"), body.get("transactionId", "")
+    amount, currency = body.get("amountCents"), body.get("currency")
+    if not (isinstance(reservation, str) and reservation and isinstance(transaction, str)):
+        return None
+    if not (_is_amount(amount) and isinstance(currency, str) and re.fullmatch(r"[A-Z]{3}", currency)):
+        return None
+    return PaymentAsked(reservation, amount, currency, transaction)
+
+
+def _is_amount(value: object) -> TypeGuard[int]:
+    return type(value) is int and value > 0
+
+
+@contextlib.contextmanager
+def serving(port: int = 0, *, host: str = LOOPBACK, gateway: Gateway | None = None) -> Iterator[tuple[str, Gateway]]:
+    """Its address, and the gateway itself."""
+    gateway = gateway or Gateway()
+    server = ThreadingHTTPServer((host, port), _Handler)
+    server.daemon_threads = True
+    server.gateway = gateway  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{server.server_port}", gateway
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        gateway.messenger.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    gateway = Gateway(
+        messages=options.messages,
+        late_seconds=options.late_seconds,
+        messenger=Messenger(options.webhook_url, options.secret or _secrets()),
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with serving(options.port, host=options.host, gateway=gateway) as (url, _):
+        print(f"payments: {url}/payments, {url}/refunds", flush=True)
+        stopped.wait()
+    return 0
+
+
+def _secrets() -> list[str]:
+    """Those of the environment, which the application reads, too."""
+    given = os.environ.get("PAYMENTS_WEBHOOK_SECRETS", "")
+    return [one.strip() for one in given.split(",") if one.strip()] or [SECRET]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.payment_gateway", description="A simulated payment gateway."
+    )
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--host", default=LOOPBACK)
+    url = os.environ.get("PAYMENTS_WEBHOOK_URL", "")
+    parser.add_argument("--webhook-url", default=url, help="who is told of payments; nobody unless given")
+    parser.add_argument("--secret", action="append", help="signs the messages; given several times, each of them signs")
+    behaviour = os.environ.get("PAYMENTS_MESSAGES", "")
+    parser.add_argument("--messages", default=behaviour, choices=["", *MESSAGES], help="how all of them are treated")
+    parser.add_argument("--late-seconds", type=float, default=LATE_SECONDS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

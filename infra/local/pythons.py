@@ -1,0 +1,113 @@
+"""The tests on every supported Python that this machine has: `python -m infra.local.pythons [tests …]`.
+
+Each has virtual environments of its own beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.cloud.package import LAMBDA_PYTHONS
+from infra.command import as_command
+from infra.processes import ROOT, CannotRunError, say
+
+REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+WHICH = "import sys; print(*sys.version_info[:3], sep='.')"
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    program: Path
+    version: str
+    """Such as 3.12.1."""
+
+    @property
+    def home(self) -> Path:
+        return ROOT / f".venv-{self.version.rpartition('.')[0]}"
+
+    @property
+    def python(self) -> Path:
+        return self.home / "bin" / "python"
+
+
+def on_this_machine(supported: Sequence[tuple[int, int]] = LAMBDA_PYTHONS) -> list[Interpreter]:
+    """The newest of each supported version, from the PATH and from pyenv."""
+    found = []
+    for major, minor in supported:
+        ran = [interpreter for program in _places(f"{major}.{minor}") if (interpreter := asked(program))]
+        fitting = [one for one in ran if one.version.startswith(f"{major}.{minor}.")]
+        found += sorted(fitting, key=_by_version)[-1:]
+    return found
+
+
+def _by_version(interpreter: Interpreter) -> list[int]:
+    return [int(part) for part in interpreter.version.split(".")]
+
+
+def _places(version: str) -> Iterator[Path]:
+    on_path = shutil.which(f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from ([Path(on_path)] if on_path else [])
+    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
+
+
+def asked(program: Path) -> Interpreter | None:
+    """None where it does not run, as pyenv's place holders for versions that are switched off."""
+    try:
+        done = subprocess.run([program, "-c", WHICH], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Interpreter(program, done.stdout.strip())
+
+
+def install(interpreter: Interpreter) -> None:
+    """Makes its environment when it is missing or of an older list. Raises CannotRunError."""
+    wanted = interpreter.version + "\n" + "".join(path.read_text() for path in REQUIREMENTS)
+    installed = interpreter.home / "installed.txt"
+    if installed.exists() and installed.read_text() == wanted:
+        return
+    say(f"Installing the packages into {interpreter.home.name} (once, about a minute) …")
+    pip = [str(interpreter.python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    try:
+        subprocess.run([interpreter.program, "-m", "venv", "--clear", interpreter.home], check=True)
+        subprocess.run([*pip, "-r", str(REQUIREMENTS[-1])], check=True)
+    except subprocess.CalledProcessError as error:
+        raise CannotRunError(f"The packages could not be installed for {interpreter.version} (see above).") from error
+    installed.write_text(wanted)
+
+
+def passes(interpreter: Interpreter, tests: Sequence[str]) -> bool:
+    """What `make test` runs, or the tests that are named: the races by themselves, for they want the machine."""
+    runs: Iterable[list[str]] = [["-n", "2", "tests", "--ignore=tests/concurrency"], ["tests/concurrency"]]
+    if tests:
+        runs = [list(tests)]
+    command = [str(interpreter.python), "-m", "pytest", "-q"]
+    ended = [subprocess.run([*command, *each], cwd=ROOT, check=False).returncode for each in runs]
+    return not any(ended)
+
+
+def main(tests: Sequence[str]) -> int:
+    interpreters = on_this_machine()
+    names = [f"3.{minor}" for _, minor in LAMBDA_PYTHONS]
+    if not interpreters:
+        raise CannotRunError(f"None of Python {', '.join(names)} is on the PATH or in pyenv.")
+    came_to = dict.fromkeys(names, "not on this machine")
+    for interpreter in interpreters:
+        say(f"\nPython {interpreter.version}")
+        install(interpreter)
+        passed = passes(interpreter, tests)
+        came_to[interpreter.home.name.removeprefix(".venv-")] = (
+            f"{interpreter.version}: {'passed' if passed else 'FAILED'}"
+        )
+    say("")
+    for name, result in came_to.items():
+        say(f"  Python {name}   {result}")
+    return int(any("FAILED" in result for result in came_to.values()))
+
+
+if __name__ == "__main__":
+    as_command(lambda: main(sys.argv[1:]), CannotRunError)

@@ -1,0 +1,328 @@
+"""`make run`: everything on this machine, from nothing to a seeded programme, stopped by Ctrl-C or SIGTERM.
+
+    Redis ─► payment gateway ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
+
+PORT, EVENTS=pump, EMULATOR=localstack, KEEP=1 (data outlives Ctrl-C), LOG=json (as on AWS), AWS_ENDPOINT_URL,
+REDIS_URL, PAYMENTS_URL and the settings of the application are taken from the environment. `--deploy-only` deploys to
+the emulator that runs (else to one it starts and leaves running).
+"""
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import settings
+from chalicelib.settings import SettingInvalid
+from infra import processes
+from infra.cloud import deploy
+from infra.cloud.deploy import DeploymentError
+from infra.cloud.package import PackagingError
+from infra.local import console, mailbox, seed
+from infra.local import emulator as machines
+from infra.local.emulator import Machine
+from infra.processes import HOST, CannotRunError, Child, say
+
+STAGE = "local"
+WATCH_SECONDS = 0.5
+BORROWED_SECONDS = 5.0
+"""How often an emulator that is not ours is asked whether it is there."""
+LOST = {
+    "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
+    "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
+}
+DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
+"""Whose end is said, and nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What `make run` started and watches."""
+
+    children: dict[str, Child]
+    endpoint: str
+    borrowed: bool
+    """The emulator is not a process of ours."""
+    api_url: str
+    gateway_url: str | None
+    """None where the emulator can't run functions."""
+    events: str
+    payments_url: str
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[None]:
+    print(f"{title} … ", end="", flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print()
+        raise
+    say(f"{time.monotonic() - start:.1f} s")
+
+
+@contextlib.contextmanager
+def running(port: int) -> Iterator[Running]:
+    """The whole system; all that was started is stopped again when the block is left, in reverse order."""
+    if not processes.port_is_free(port):
+        raise CannotRunError(
+            f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
+        )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(processes.claimed(f"run-{port}"))
+        os.environ.setdefault("PAYMENTS_WEBHOOK_URL", f"http://{HOST}:{port}/api/payments/webhook")
+        machine = stack.enter_context(
+            machines.machine(
+                processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT), keep=keeps()
+            )
+        )
+        _announce(machine, keep=keeps())
+        gateway_url = _deploy_if_functions_run(machine)
+        children: dict[str, Child] = dict(machine.children)
+        events = "functions on the emulator"
+        if not (gateway_url and _functions_feed_events()):
+            children["The pump"] = stack.enter_context(_child("pump", "infra.local.pump", logged=True))
+            events = f"the pump, which logs to {children['The pump'].log}"
+        children["The API"] = stack.enter_context(
+            _child(f"api-{port}", "infra.local.server", "--port", str(port), "--reload", "--log", log_format())
+        )
+        api_url = f"http://{HOST}:{port}"
+        processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
+        borrowed = "The emulator" not in children
+        yield Running(children, machine.aws.endpoint, borrowed, api_url, gateway_url, events, machine.payments_url)
+
+
+def _announce(machine: Machine, *, keep: bool = False) -> None:
+    environment = {
+        "AWS_ENDPOINT_URL": machine.aws.endpoint,
+        "REDIS_URL": machine.redis_url,
+        "PAYMENTS_URL": machine.payments_url,
+        "STAGE": STAGE,
+    }
+    for name, value in machines.CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(environment)
+    say(f"AWS emulator: {machines.emulator_name(machine.aws.endpoint)} at {machine.aws.endpoint}")
+    redis = f"{machines.redis_name(machine.redis_url)} at {machine.redis_url}" if machine.redis_url else ""
+    say(f"Redis: {redis or 'none, bookings work without it'}")
+    say(f"Data: {_fate_of_data(machine, keep=keep)}")
+
+
+def _fate_of_data(machine: Machine, *, keep: bool) -> str:
+    if machine.aws.kept:
+        return "kept, the emulator was running already."
+    if not machine.aws.child:
+        return "new, and gone when the emulator stops."
+    if keep:
+        state = (processes.RUN_DIR / machines.STATE).relative_to(processes.ROOT)
+        return f"kept over Ctrl-C in {state}, as KEEP=1 says; without that folder it begins anew."
+    return "new, and gone with Ctrl-C: the emulator has it in memory. `KEEP=1 make run` keeps it."
+
+
+def _deploy(machine: Machine) -> str:
+    with step("Deploying tables and queues"):
+        deploy.deploy_data(STAGE)
+    os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
+    with step("Packaging and deploying the functions (the first time it downloads their packages)"):
+        here = {"REDIS_URL": machine.redis_url, "PAYMENTS_URL": machine.payments_url}
+        os.environ.update(REDIS_URL=machine.functions_redis_url, PAYMENTS_URL=machine.functions_payments_url)
+        try:
+            deployed = deploy.deploy_app(STAGE)
+            os.environ["LIVE_URL"] = deployed.live_url
+            os.environ["CONNECTIONS_URL"] = deployed.live_url.replace("ws", "http", 1)
+            return deployed.url
+        finally:
+            os.environ.update(here)
+
+
+def _deploy_if_functions_run(machine: Machine) -> str | None:
+    """A given emulator may know no functions, as LocalStack without Docker; one of our own has to."""
+    try:
+        return _deploy(machine)
+    except DeploymentError as error:
+        if not machine.aws.kept:
+            raise
+        say(f"This emulator does not run functions, so the API is served from here only. It said:\n{error}")
+        return None
+
+
+def _functions_feed_events() -> bool:
+    """Either the deployed functions or the pump, never both: every mapping is switched to match."""
+    choice = os.environ.get("EVENTS", "")
+    if choice not in ("", "pump"):
+        raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
+    functions = not choice and deploy.event_handlers_run(STAGE)
+    deploy.set_event_mappings(STAGE, enabled=functions)
+    return functions
+
+
+def _child(name: str, module: str, *options: str, logged: bool = False) -> contextlib.AbstractContextManager[Child]:
+    command = [sys.executable, "-m", module, *options]
+    return processes.child(name, command, os.environ, logged=logged)
+
+
+def _greeting(system: Running, session_id: str) -> str:
+    hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
+    on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
+    return f"""
+  The page     {system.api_url}/
+  API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
+  Operations   {system.api_url}/operations
+  Health       {system.api_url}/health   {system.api_url}/ready
+  On Lambda    {on_lambda}
+  Events       {system.events}
+  Letters      {_where_letters_are()}
+  Payments     {system.payments_url}/refunds   (simulated: what was returned)
+
+Hold two seats, and get a letter:
+  curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\
+    -d '{hold}'
+and see them:
+  curl -s {system.api_url}/api/sessions/{session_id}/seats
+
+Enter shows this again, Ctrl-C stops everything."""
+
+
+def _where_letters_are() -> str:
+    try:
+        return f".venv/bin/python -m infra.ops mail   (or {mailbox.address(os.environ['AWS_ENDPOINT_URL'])})"
+    except mailbox.NoMailboxError:
+        return "taken by this emulator, which does not show them"
+
+
+def _watch(system: Running, greeting: str) -> NoReturn:
+    """Returns never: ends by a signal, or by an error when something that should run has ended.
+
+    Who presses Enter sees the greeting again, which the requests have scrolled away.
+    """
+    looked = time.monotonic()
+    while True:
+        check(system.children)
+        if system.borrowed and time.monotonic() - looked > BORROWED_SECONDS:
+            looked = time.monotonic()
+            check_borrowed(system.endpoint)
+        if _enter_within(WATCH_SECONDS):
+            say(greeting)
+
+
+def check(children: dict[str, Child]) -> None:
+    """Raises CannotRunError when one has ended that the others need; takes out one that they don't, and says so."""
+    for name, child in list(children.items()):
+        status = child.process.poll()
+        if status is None:
+            continue
+        if name not in DISPENSABLE:
+            log = f" Its last words are in {child.log}." if child.log else " See above."
+            raise CannotRunError(f"{name} ended with status {status}. {LOST.get(name, '')}{log}".replace("  ", " "))
+        say(f"{name} ended with status {status}. {DISPENSABLE[name]}")
+        del children[name]
+
+
+def check_borrowed(endpoint: str) -> None:
+    """Raises CannotRunError when an emulator that is no process of ours is gone."""
+    if not processes.answers(endpoint + machines.HEALTH_PATH):
+        raise CannotRunError(f"The emulator at {endpoint} answers no more. Start it, then `make run`.")
+
+
+def _enter_within(seconds: float) -> bool:
+    """Whether somebody at the terminal presses Enter; where there is none, or we are in the background, it waits."""
+    if not (sys.stdin and sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()):
+        time.sleep(seconds)
+        return False
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(ready) and bool(sys.stdin.readline())
+
+
+def _stop_on_first_signal() -> None:
+    """The first one unwinds everything; those after it must not disturb that."""
+
+    def stop(*_: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise CannotRunError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def keeps(environment: Mapping[str, str] = os.environ) -> bool:
+    """Raises CannotRunError for another KEEP than 1, and where it can't be done."""
+    choice = environment.get("KEEP") or "0"
+    if choice not in ("0", "1"):
+        raise CannotRunError(f"KEEP is {choice!r}: it must be 1, or unset for data that is gone with Ctrl-C.")
+    if choice == "1" and (environment.get("AWS_ENDPOINT_URL") or environment.get("EMULATOR") == "localstack"):
+        raise CannotRunError("KEEP=1 is for the embedded emulator: leave out KEEP, or EMULATOR and AWS_ENDPOINT_URL.")
+    return choice == "1"
+
+
+def log_format(environment: Mapping[str, str] = os.environ) -> str:
+    choice = environment.get("LOG") or console.LINES
+    if choice not in console.FORMATS:
+        raise CannotRunError(f"LOG is {choice!r}: it must be json, or unset for a short line for each request.")
+    return choice
+
+
+def _check_settings() -> None:
+    """Before anything is started. Raises CannotRunError or SettingInvalid."""
+    keeps()
+    log_format()
+    settings.load({**os.environ, "STAGE": STAGE})
+
+
+def run() -> None:
+    start = time.monotonic()
+    _check_settings()
+    with running(_port()) as system:
+        programme = seed.seed(system.api_url)
+        say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
+        greeting = _greeting(system, programme.first_session_id)
+        say(greeting)
+        _watch(system, greeting)
+
+
+def deploy_only() -> None:
+    """The API on the emulator's gateway and functions; an emulator that had to be started stays until `make stop`."""
+    machine = machines.machine_up()
+    _announce(machine)
+    url = _deploy(machine)
+    say(f"API Gateway → Lambda: {url}/ is the page, {url}/api/sessions the API")
+    if not machine.aws.kept:
+        say("The emulator stays on for you; `make stop` ends it.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.run", description="Runs Cinema Tickets on this machine."
+    )
+    parser.add_argument("--deploy-only", action="store_true", help="deploy to the running emulator and end")
+    options = parser.parse_args(arguments)
+    _stop_on_first_signal()
+    try:
+        deploy_only() if options.deploy_only else run()
+    except KeyboardInterrupt:
+        say("\nStopped.")
+    except (CannotRunError, DeploymentError, PackagingError, SettingInvalid, seed.SeedError) as refusal:
+        sys.exit(f"\n{refusal}")
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"\nThe AWS emulator does not do what is asked: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Puts a programme on through the real API, 4 films in 4 rooms on the next 3 days: `python -m infra.local.seed [URL]`.
+
+What is on already is left alone, so a second run adds nothing.
+"""
+
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+DAYS = 3
+TIMEOUT_SECONDS = 30
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One film in one room at one hour, every coming day."""
+
+    title: str
+    room: str
+    seats: int
+    seats_per_row: int
+    price: float
+    starts: time
+
+
+SLOTS = (
+    Slot("Oppenheimer", "R1", 120, 12, 32.00, time(19, 0)),
+    Slot("Ainda Estou Aqui", "R2", 96, 12, 28.00, time(20, 30)),
+    Slot("Central do Brasil", "R3", 80, 10, 24.50, time(18, 15)),
+    Slot("O Menino e o Mundo", "R4", 60, 10, 19.90, time(15, 0)),
+)
+
+
+class SeedError(Exception):
+    """The API did not take the programme; the message says what it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    added: int
+    first_session_id: str
+    """Of the earliest screening of this programme."""
+    screenings: int
+
+    def __str__(self) -> str:
+        if not self.added:
+            return f"all {self.screenings} screenings were on already, nothing added"
+        films, rooms = len({slot.title for slot in SLOTS}), len({slot.room for slot in SLOTS})
+        return f"{self.added} of {self.screenings} screenings added ({films} films, {rooms} rooms)"
+
+
+def seed(base_url: str, now: datetime | None = None) -> Programme:
+    """Schedules what is missing of the coming days' programme."""
+    now = now or datetime.now(UTC)
+    wanted = sorted((_screening(slot, day) for day in _coming_days(now) for slot in SLOTS), key=_starts)
+    present = {_identity(session): session["sessionId"] for session in _programme(base_url, now)}
+    missing = [screening for screening in wanted if _identity(screening) not in present]
+    for screening in missing:
+        present[_identity(screening)] = _call(f"{base_url}/api/sessions", screening)["sessionId"]
+    return Programme(len(missing), present[_identity(wanted[0])], len(wanted))
+
+
+def _coming_days(now: datetime) -> list[datetime]:
+    return [now + timedelta(days=day) for day in range(1, DAYS + 1)]
+
+
+def _screening(slot: Slot, day: datetime) -> dict[str, Any]:
+    return {
+        "movieTitle": slot.title,
+        "startTime": datetime.combine(day, slot.starts, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "roomNumber": slot.room,
+        "totalSeats": slot.seats,
+        "seatsPerRow": slot.seats_per_row,
+        "ticketPrice": slot.price,
+    }
+
+
+def _starts(screening: dict[str, Any]) -> str:
+    return str(screening["startTime"])
+
+
+def _identity(session: dict[str, Any]) -> tuple[str, datetime, str]:
+    return session["movieTitle"], datetime.fromisoformat(session["startTime"]), session["roomNumber"]
+
+
+def _programme(base_url: str, since: datetime) -> Iterator[dict[str, Any]]:
+    query = {"limit": str(PAGE), "from": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    while True:
+        page = _call(f"{base_url}/api/sessions?{urllib.parse.urlencode(query)}")
+        yield from page["sessions"]
+        if not page.get("nextCursor"):
+            return
+        query["cursor"] = page["nextCursor"]
+
+
+def _call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - the caller's URL
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the same
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        with error:
+            raise SeedError(f"{url} answered {error.code}: {error.read().decode(errors='replace')}") from error
+    except OSError as error:
+        raise SeedError(f"{url} can not be reached: {error}. Is the API running?") from error
+
+
+def main(arguments: Sequence[str]) -> None:
+    if len(arguments) > 1:
+        sys.exit("usage: python -m infra.local.seed [URL]")
+    base_url = arguments[0].rstrip("/") if arguments else "http://127.0.0.1:8000"
+    try:
+        print(f"Programme: {seed(base_url)}")
+    except SeedError as failure:
+        sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,386 @@
+"""Chalice's own local server, without its stall and with our gateway's errors: `python -m infra.local.server --port N`.
+
+Differences from `chalice local`: answers leave in one segment and at once (the stock server waits 44 ms for a delayed
+ACK on each keep-alive request); the environment given by the caller wins over .chalice/config.json; the application
+gets the event that AWS sends (lambda_proxy.py); what the gateway itself refuses (unknown path, too large, malformed
+HTTP) has the contract's form, as the deployed gateway gives it.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import HTTPServer
+from typing import Any, ClassVar, NoReturn
+
+from chalice.app import Chalice
+from chalice.cli.factory import CLIFactory
+from chalice.cli.filewatch.stat import StatFileWatcher, StatWorkerProcess
+from chalice.cli.reloader import run_with_reloader
+from chalice.config import Config
+from chalice.deploy.validate import validate_routes
+from chalice.local import (
+    ChaliceRequestHandler,
+    LocalChalice,
+    LocalDevServer,
+    LocalGateway,
+    LocalGatewayException,
+    RouteMatcher,
+    ThreadedHTTPServer,
+)
+from chalice.utils import OSUtils
+
+from infra.local import console as consoles
+from infra.local import lambda_proxy
+from infra.local.serving import is_loopback, served
+from infra.processes import HOST, ROOT, port_is_free
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""API Gateway's limit for a REST API."""
+MAX_DRAINED_BYTES = 64 * 1024 * 1024
+"""A client that sends more than allowed is read to its end up to here, so that it sees our answer and not a reset."""
+IDLE_SECONDS = 75
+WITHOUT_BODY = (204, 304)
+LOGGERS = ("cinema-tickets", "cinema-tickets-app")
+"""Of the application, and of Chalice for it: each writes by itself."""
+
+BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
+
+GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
+    401: (401, "UNAUTHORIZED", "Credentials are required here."),
+    403: (403, "FORBIDDEN", "You may not do this."),
+    404: (404, "NOT_FOUND", "There is nothing at this address."),
+    408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),
+    413: (413, "PAYLOAD_TOO_LARGE", f"The body is longer than {MAX_BODY_BYTES} bytes."),
+    421: (421, "MISDIRECTED_REQUEST", "This server answers to localhost, 127.0.0.1 and [::1] only."),
+    500: (500, "INTERNAL_ERROR", "Something went wrong on our side. Tell us the request id if it goes on."),
+    501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
+}
+"""What the server finds wrong → the status, code and message of the contract, as in infra/cloud/app.yaml."""
+
+MALFORMED = (400, "MALFORMED_REQUEST", "The request can not be understood.")
+"""Everything else that makes a request unreadable: a bad length, an endless address, another HTTP."""
+
+FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
+
+
+class GatewayRefusal(LocalGatewayException):
+    """The gateway answers by itself, without the application. `hang_up`: where the next request begins is unknown."""
+
+    def __init__(self, status: int, *, hang_up: bool = False, **facts: str) -> None:
+        self.CODE, code, message = GATEWAY_ERRORS.get(status, MALFORMED)
+        self.hang_up = hang_up
+        super().__init__({}, json.dumps({"error": code, "message": message, **FACTS.get(status, {}), **facts}).encode())
+
+
+class Gateway(LocalGateway):
+    """Finds the route as Chalice does, but what it doesn't find is a 404 and not "Missing Authentication Token".
+
+    The application gets the event that AWS sends, which Chalice's own server makes otherwise.
+    """
+
+    def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:
+        super().__init__(app_object, config)
+        self.routes = RouteMatcher(list(app_object.routes))
+        self.binary_types = app_object.api.binary_types
+        self.client_address = client_address
+
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        if BAD_PERCENT_ESCAPE.search(path):
+            raise GatewayRefusal(400)
+        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
+        try:
+            found = self.routes.match_route(asked.address)
+            resource = lambda_proxy.Resource(found.route, found.captured)
+            return lambda_proxy.event(asked, resource, self.binary_types)
+        except ValueError as error:
+            raise GatewayRefusal(404) from error
+
+
+class Handler(ChaliceRequestHandler):
+    """One connection: reads requests, passes them through the gateway, writes answers."""
+
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
+    timeout = IDLE_SECONDS
+    began = 0.0
+    """When the request that is being answered was read, by `time.perf_counter`."""
+    server_version = "cinema-tickets-local"
+    sys_version = ""
+
+    def __init__(self, request: Any, client_address: Any, server: HTTPServer, app_object: Chalice, config: Config):
+        self.local_gateway = Gateway(app_object, config, client_address[0])
+        super(ChaliceRequestHandler, self).__init__(request, client_address, server)
+
+    def _generic_handle(self) -> None:
+        request_id = str(uuid.uuid4())
+        self.began = time.perf_counter()
+        try:
+            headers, body = self._received()
+            self._refuse_other_names()
+            response = self.local_gateway.handle_request(self.command, self.path, headers, body)
+            response = self._handle_binary(response)
+            self._send_http_response(
+                response["statusCode"], response["headers"] | response["multiValueHeaders"], response["body"]
+            )
+        except LocalGatewayException as refusal:
+            self._refuse(refusal)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            logging.getLogger(__name__).exception("request %s failed outside the application", request_id)
+            self._headers_buffer: list[bytes] = []  # what of the failed answer was not sent yet
+            self._send_http_response(500, {}, GatewayRefusal(500, requestId=request_id).body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815 - http.server's names
+
+    # Reading
+
+    def handle_expect_100(self) -> bool:
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return bool(go_on)
+
+    def _received(self) -> tuple[Any, bytes | None]:
+        """The headers as they came, each a pair: a name may be there more than once."""
+        encoding = self.headers.get("transfer-encoding")
+        lengths = set(self.headers.get_all("content-length", []))
+        if encoding is not None:
+            if lengths or encoding.strip().lower() != "chunked":
+                raise GatewayRefusal(400, hang_up=True)
+            body = b"".join(self._chunks())
+        else:
+            body = self._sized_body(lengths)
+        return self.headers.items(), body or None
+
+    def _refuse_other_names(self) -> None:
+        """A stranger's page whose name was made to lead here (DNS rebinding) would be of our origin, and might ask."""
+        if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
+            raise GatewayRefusal(421)
+
+    def _sized_body(self, lengths: set[str]) -> bytes:
+        length = lengths.pop().strip() if lengths else "0"
+        if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
+            raise GatewayRefusal(400, hang_up=True)
+        if int(length) > MAX_BODY_BYTES:
+            self._discard(int(length))
+            raise GatewayRefusal(413, hang_up=True)
+        return self._read(int(length))
+
+    def _read(self, length: int) -> bytes:
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError("the client left in the middle of its request")
+        return bytes(body)
+
+    def _discard(self, length: int) -> None:
+        left = min(length, MAX_DRAINED_BYTES)
+        while left and (read := len(self.rfile.read(min(left, 64 * 1024)))):
+            left -= read
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The parts of a chunked body, its trailers read and dropped."""
+        total = 0
+        while size := self._chunk_size():
+            total += size
+            if total > MAX_BODY_BYTES:
+                self._discard(MAX_DRAINED_BYTES)
+                raise GatewayRefusal(413, hang_up=True)
+            yield self._read(size)
+            if self.rfile.readline(3) not in (b"\r\n", b"\n"):
+                raise GatewayRefusal(400, hang_up=True)
+        while self.rfile.readline(65537) not in (b"\r\n", b"\n", b""):
+            pass
+
+    def _chunk_size(self) -> int:
+        line = CHUNK_SIZE_LINE.fullmatch(self.rfile.readline(4096))
+        if not line:
+            raise GatewayRefusal(400, hang_up=True)
+        return int(line[1], 16)
+
+    # Writing
+
+    def _refuse(self, refusal: LocalGatewayException) -> None:
+        ours = refusal if isinstance(refusal, GatewayRefusal) else GatewayRefusal(refusal.CODE)
+        self.close_connection |= ours.hang_up
+        self._send_http_response(ours.CODE, {}, ours.body)
+        if not self._console:
+            self.log_message("%s %d by the gateway", self.requestline, ours.CODE)
+
+    def _send_http_response(self, code: int, headers: Mapping[str, Any], body: str | bytes | None) -> None:
+        payload = body.encode() if isinstance(body, str) else body or b""
+        fields = {
+            "content-type": ("Content-Type", "application/json"),
+            "x-content-type-options": ("X-Content-Type-Options", "nosniff"),
+        }
+        fields |= {name.lower(): (name, value) for name, value in headers.items()}
+        fields.pop("content-length", None)
+        self.send_response(code)
+        if code not in WITHOUT_BODY and not (self.command == "HEAD" and not payload):
+            self.send_header("Content-Length", str(len(payload)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        elif self.request_version == "HTTP/1.0":
+            self.send_header("Connection", "keep-alive")
+        self._send_headers(dict(fields.values()))
+        if self.command != "HEAD" and code not in WITHOUT_BODY:
+            self.wfile.write(payload)
+        if self._console:
+            self._console.request(self.command, getattr(self, "path", ""), code, self._seconds(), payload)
+
+    @property
+    def _console(self) -> consoles.Console | None:
+        return getattr(self.server, "console", None)
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.began if self.began else 0.0
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """http.server found the request malformed: where the next one begins is unknown, so the connection ends."""
+        self.request_version = "HTTP/1.1"
+        self.command = getattr(self, "command", None) or "GET"
+        self._refuse(GatewayRefusal(code, hang_up=True))
+        self.wfile.flush()
+        self._discard_what_arrived()
+
+    def _discard_what_arrived(self) -> None:
+        """Closing with unread bytes resets the connection, and the client would never read our answer."""
+        self.connection.settimeout(0.05)
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self._discard(MAX_DRAINED_BYTES)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing: the application has its own line for each request; what never reached it is logged as a refusal."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server gives it
+        text = (format % args).encode("unicode_escape").decode("ascii")
+        sys.stderr.write(f"{self.log_date_time_string()} {text}\n")
+
+
+class Server(ThreadedHTTPServer):
+    console: consoles.Console | None = None
+    """Where each request gets a line."""
+    request_queue_size = 1024
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that left is no error of ours; everything else stays loud."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class LocalApp(LocalChalice):
+    """LocalChalice keeps the current request per thread; the Lambda context (and its request id) must be so, too."""
+
+    _PER_THREAD: ClassVar[threading.local] = threading.local()
+
+    @property
+    def lambda_context(self) -> Any:
+        return self._PER_THREAD.lambda_context
+
+    @lambda_context.setter
+    def lambda_context(self, value: Any) -> None:
+        self._PER_THREAD.lambda_context = value
+
+
+def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
+    """Binds the port (0: any free one) and answers once `serve_forever` runs. Makes `app` safe for threads."""
+    validate_routes(app.routes)
+    if not isinstance(app, LocalChalice):
+        app.__class__ = type("LocalApp", (LocalApp, app.__class__), {})
+    return LocalDevServer(app, config, HOST, port, handler_cls=Handler, server_cls=Server)
+
+
+@contextlib.contextmanager
+def serve(app: Chalice, port: int = 0) -> Iterator[str]:
+    """Serves `app` from a thread of this process; gives its base URL."""
+    config = Config.create(chalice_app=app, app_name=app.app_name, project_dir=str(ROOT))
+    server = create_server(app, config, port)
+    with served(server.server) as url:
+        yield url
+
+
+def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
+    """The project's app with the settings of Chalice's stage `local`, under the variables that are set already."""
+    factory = CLIFactory(str(ROOT))
+    config = factory.create_config_obj(chalice_stage_name="local")
+    for name, value in config.environment_variables.items():
+        os.environ.setdefault(name, value)
+    made = create_server(factory.load_chalice_app(), config, port)
+    if console:
+        made.server.console = console
+        consoles.redirect(console, *LOGGERS)
+    return made
+
+
+# Reloading
+
+
+class SourceFiles(OSUtils):
+    """What the app is made of: watching all of the project would restart at each line that a log gets."""
+
+    def walk(self, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
+        yield path, [], ["app.py"]
+        yield os.path.join(path, ".chalice"), [], ["config.json"]
+        for folder, folders, files in os.walk(os.path.join(path, "chalicelib"), followlinks=followlinks):
+            yield folder, folders, [file for file in files if not file.endswith(".pyc")]
+
+
+class Worker(StatWorkerProcess):
+    def _start_file_watcher(self, project_dir: str) -> None:
+        StatFileWatcher(SourceFiles()).watch_for_file_changes(project_dir, self._on_file_change)
+
+
+def _serve_reloading(port: int, console: consoles.Console | None) -> int:
+    """Chalice's reloader: this process starts itself again as a worker, and once more when a source file changes."""
+    sys.argv = sys.orig_argv
+    return int(run_with_reloader(lambda: load(port, console), os.environ, str(ROOT), Worker))
+
+
+def _refuse_taken_port(port: int) -> None:
+    if not port_is_free(port):
+        sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.server", description="Serves the HTTP routes of app.py."
+    )
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--reload", action="store_true", help="start again when app.py or chalicelib changes")
+    parser.add_argument(
+        "--log", choices=consoles.FORMATS, default=consoles.JSON, help="how requests are told of (json)"
+    )
+    options = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, _stop)
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of more threads than connections are kept
+    if "CHALICE_WORKER" not in os.environ:
+        _refuse_taken_port(options.port)
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(consoles.lines()) if options.log == consoles.LINES else None
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        if options.reload:
+            return _serve_reloading(options.port, console)
+        load(options.port, console).server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

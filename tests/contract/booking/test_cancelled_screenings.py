@@ -1,0 +1,175 @@
+"""A screening that was cancelled: closed rows, a mark on the screening, purchases whose money went back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.events import RowClosed
+from chalicelib.domain.refusals import SessionNotFound
+from chalicelib.domain.reservations import Held, Release, RowsClosed, SeatsTaken, Sold, State
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
+from tests.builders import NOW, a_hold, a_reservation, a_sale, a_session, a_user, seconds
+from tests.contract.conftest import Backend, Dynamo
+from tests.contract.seats import held, in_one_row_and_in_two, sold
+
+LATER = NOW + timedelta(minutes=1)
+
+
+# Rows.
+
+
+def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1")
+    bought, sale = sold(backend, session, "A10", "B1")
+
+    standing = backend.rows.close(session.id, "A", NOW)
+
+    assert standing == {
+        "A1": Held(hold.reservation_id, hold.expires_at, hold.fingerprint),
+        "A10": Sold(bought.reservation_id, sale.id),
+    }
+    assert backend.last_event(session.id, "A") == RowClosed(session.id, "A", (bought.reservation_id,), NOW)
+
+
+def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, session: Session) -> None:
+    sold(backend, session, "A1")
+    first = backend.rows.close(session.id, "A", NOW)
+
+    assert backend.rows.close(session.id, "A", LATER) == first
+    event = backend.last_event(session.id, "A")
+    assert event
+    assert event.occurred_at == NOW
+
+
+@in_one_row_and_in_two
+def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    backend.rows.close(session.id, "A", NOW)
+
+    with pytest.raises(RowsClosed):
+        backend.rows.hold(a_hold(*seats, session=session), NOW)
+    backend.rows.hold(a_hold("B2", session=session), NOW)
+
+
+@in_one_row_and_in_two
+def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+    backend.rows.close(session.id, "A", NOW)
+
+    with pytest.raises(RowsClosed) as refused:
+        backend.rows.sell(hold, a_sale(hold), NOW)
+
+    assert refused.value.sale_of(hold.reservation_id) is None
+
+
+def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend, session: Session) -> None:
+    hold, sale = sold(backend, session, "A1")
+    backend.rows.close(session.id, "A", NOW)
+
+    with pytest.raises(RowsClosed) as refused:
+        backend.rows.sell(hold, sale, NOW)
+
+    assert refused.value.sale_of(hold.reservation_id) == sale.id
+
+
+@in_one_row_and_in_two
+def test_a_hold_is_still_given_back(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+    for row in session.rows:
+        backend.rows.close(session.id, row, NOW)
+
+    assert backend.rows.release(hold, NOW) == Release(seats)
+    assert backend.rows.close(session.id, "A", NOW) == {}
+
+
+def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:
+    hold, sale = sold(backend, session, "A1")
+    backend.rows.close(session.id, "B", NOW)
+
+    with pytest.raises(RowsClosed) as refused:
+        backend.rows.occupancy(session)
+
+    assert refused.value.occupancy == {"A1": Sold(hold.reservation_id, sale.id)}
+    assert isinstance(refused.value, SeatsTaken)
+
+
+def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
+    assert backend.rows.close(session.id, "Z", NOW) == {}
+
+
+# The screening.
+
+
+def test_a_cancelled_screening_says_since_when(backend: Backend, session: Session) -> None:
+    assert backend.sessions.cancel(session.id, NOW).cancelled_at == NOW
+
+    assert backend.sessions.cancel(session.id, LATER).cancelled_at == NOW
+    assert backend.sessions.get(session.id).cancelled_at == NOW
+
+
+def test_what_is_no_screening_is_not_made_by_cancelling_it(backend: Backend) -> None:
+    unknown = a_session()
+    for _ in range(2):
+        with pytest.raises(SessionNotFound):
+            backend.sessions.cancel(unknown.id, NOW)
+
+
+def test_the_programme_says_that_a_screening_is_cancelled(dynamo: Dynamo) -> None:
+    session = a_session(starts_at=NOW.replace(year=8765))
+    dynamo.sessions.add(session)
+    dynamo.sessions.cancel(session.id, NOW)
+
+    shown = dynamo.sessions.page(session.starts_at, 100, None).items
+
+    assert [found.cancelled_at for found in shown if found.id == session.id] == [NOW]
+
+
+def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: Dynamo) -> None:
+    elapsed = 0.0
+    other = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", seconds=lambda: elapsed)
+    session = a_session()
+    dynamo.sessions.add(session)
+    other.get(session.id)
+    dynamo.sessions.cancel(session.id, NOW)
+
+    elapsed = KEPT_SECONDS - 0.001
+    assert other.get(session.id).cancelled_at is None
+    elapsed = KEPT_SECONDS
+    assert other.get(session.id).cancelled_at == NOW
+
+
+# The purchase.
+
+
+def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
+    reservation = backend.reservations.add(a_reservation(user_id=(user := a_user())))
+    sale = a_sale(reservation.hold)
+    backend.reservations.confirm(reservation.id, sale)
+
+    for _ in range(2):
+        backend.reservations.refunded(reservation.id, sale.id, LATER)
+
+    found = backend.reservations.find(reservation.id)
+    assert found
+    assert (found.state, found.sale, found.refunded_at) == (State.CONFIRMED, sale, LATER)
+    assert list(backend.reservations.purchases(user, 20, None).items) == [found]
+
+
+@pytest.mark.parametrize("bought", [True, False])
+def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
+    reservation = backend.reservations.add(a_reservation())
+    if bought:
+        backend.reservations.confirm(reservation.id, a_sale(reservation.hold))
+    before = backend.reservations.find(reservation.id)
+
+    backend.reservations.refunded(reservation.id, "sale-of-another", NOW + seconds(1))
+
+    assert backend.reservations.find(reservation.id) == before
+
+
+def test_what_is_forgotten_is_not_remembered_for_its_refund(backend: Backend) -> None:
+    reservation = a_reservation()
+    backend.reservations.refunded(reservation.id, "sale-1", LATER)
+
+    assert backend.reservations.find(reservation.id) is None

@@ -1,0 +1,322 @@
+"""What no emulator does by itself, injected into the client: conflicts, throttling, lost answers, old endpoints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.live_holds import LimitHolds
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.reservations import Held, Hold, LimitReached, Release, SeatsTaken
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from tests.builders import (
+    HOLD_SECONDS,
+    IDS,
+    MAX_LIVE_HOLDS,
+    MAX_SEATS,
+    NOW,
+    a_hold,
+    a_reservation,
+    a_sale,
+    a_session,
+    later_hold_of,
+)
+from tests.contract.conftest import Dynamo
+from tests.contract.seats import ONE_ROW, TWO_ROWS
+from tests.fakes import MovableClock
+from tests.injected import CONFLICT, NOTHING_WRONG, HttpStatus, Pauses, answering, cancelled, error, hooked, unreachable
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+def rows(moto: Dynamo, pauses: Pauses) -> DynamoRows:
+    return DynamoRows(moto.client, moto.rows_table, sleep=pauses)
+
+
+@pytest.fixture
+def session(moto: Dynamo) -> Session:
+    session = a_session()
+    moto.sessions.add(session)
+    return session
+
+
+def entry(hold: Hold) -> Held:
+    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+
+
+# Conflicts of transactions.
+
+
+def test_a_conflict_is_tried_again_until_it_is_over(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    hold = a_hold(*TWO_ROWS, session=session)
+
+    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
+        rows.hold(hold, NOW)
+
+    assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, entry(hold))
+    assert len(pauses.seconds) == 2
+
+
+def test_a_single_row_waits_for_a_transaction_to_end(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    hold = a_hold(*ONE_ROW, session=session)
+
+    with answering(moto, "UpdateItem", error("TransactionConflictException")):
+        rows.hold(hold, NOW)
+
+    assert rows.occupancy(session) == dict.fromkeys(ONE_ROW, entry(hold))
+    assert len(pauses.seconds) == 1
+
+
+def test_giving_back_waits_for_a_transaction_to_end_too(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    hold = a_hold(*ONE_ROW, session=session)
+    rows.hold(hold, NOW)
+
+    with answering(moto, "UpdateItem", error("TransactionConflictException")):
+        assert rows.release(hold, NOW) == Release(ONE_ROW)
+
+    assert len(pauses.seconds) == 1
+
+
+def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    endless = [cancelled(CONFLICT)] * 100
+
+    with answering(moto, "TransactWriteItems", *endless) as scripted, pytest.raises(StoreUnavailable):
+        rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
+
+    assert scripted.calls == CONFLICT_ATTEMPTS
+    longest = [CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(CONFLICT_ATTEMPTS - 1)]
+    assert all(0 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=False))
+    assert len(set(pauses.seconds)) > 1
+    assert rows.occupancy(session) == {}
+
+
+@pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
+def test_nothing_is_concluded_from_one_row_while_another_has_a_conflict(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses, is_mine: bool
+) -> None:
+    """My own entry in one of two rows means nothing by itself: the conflict is with my own first try."""
+    hold = a_hold(*TWO_ROWS, session=session)
+    standing = hold if is_mine else a_hold(*TWO_ROWS, session=session)
+    rows.hold(standing, NOW)
+    item = moto.client.get_item(TableName=moto.rows_table, Key={"id": {"S": f"{session.id}#B"}})["Item"]
+    failed = {"Code": "ConditionalCheckFailed", "Item": item}
+
+    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, failed)), pytest.raises(SeatsTaken) as refused:
+        rows.hold(hold, NOW)
+
+    assert refused.value.occupancy == dict.fromkeys(TWO_ROWS, entry(standing))
+    assert len(pauses.seconds) == 1
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])
+def test_a_transaction_cancelled_for_any_other_reason_is_not_tried_again(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses, code: str
+) -> None:
+    other = cancelled(NOTHING_WRONG, {"Code": code})
+
+    with answering(moto, "TransactWriteItems", other) as scripted, pytest.raises(StoreUnavailable):
+        rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
+
+    assert scripted.calls == 1
+    assert pauses.seconds == []
+
+
+def test_the_rows_of_a_transaction_go_in_the_order_of_their_ids(
+    moto: Dynamo, rows: DynamoRows, session: Session
+) -> None:
+    """Whoever asks for [A10, B1] and whoever asks for [B1, A10] meet in the same row first."""
+    asked: list[str] = []
+
+    def listen(params: dict[str, Any], **_: Any) -> None:
+        asked.extend(write["Update"]["Key"]["id"]["S"][-1] for write in params["TransactItems"])
+
+    with hooked(moto, "provide-client-params.dynamodb.TransactWriteItems", listen):
+        rows.hold(a_hold("B1", "A10", session=session), NOW)
+
+    assert asked == ["A", "B"]
+
+
+# An endpoint that is away, slow, or says what we did not expect.
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "InternalServerError", "ProvisionedThroughputExceededException"]
+)
+@pytest.mark.parametrize(
+    ("operation", "seats"), [("UpdateItem", ONE_ROW), ("TransactWriteItems", TWO_ROWS)], ids=["one row", "two rows"]
+)
+def test_an_overloaded_table_is_unavailable(
+    moto: Dynamo, rows: DynamoRows, session: Session, code: str, operation: str, seats: tuple[str, ...]
+) -> None:
+    with answering(moto, operation, error(code)), pytest.raises(StoreUnavailable):
+        rows.hold(a_hold(*seats, session=session), NOW)
+
+
+def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
+    with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(StoreUnavailable):
+        moto.live_holds.count("ana", a_hold(), 2, NOW)
+
+
+def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
+    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(StoreUnavailable):
+        moto.reservations.find(a_reservation().id)
+
+
+def test_a_mistake_of_ours_stays_loud(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
+    with answering(moto, "UpdateItem", error("ValidationException")), pytest.raises(ClientError):
+        rows.hold(a_hold("A1", session=session), NOW)
+
+
+def test_seats_of_a_row_that_was_never_made_are_not_held_but_loud(rows: DynamoRows) -> None:
+    with pytest.raises(ClientError):
+        rows.hold(a_hold("A1"), NOW)
+
+
+# Answers in parts, and answers without what stood in the way.
+
+
+def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
+    hold = a_hold(*TWO_ROWS, session=session)
+    rows.hold(hold, NOW)
+    keys = {"Keys": [{"id": {"S": f"{session.id}#{row}"}} for row in "AB"], "ConsistentRead": True}
+    nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
+
+    with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
+        assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, entry(hold))
+
+    assert scripted.calls == 3
+
+
+def without_item(parsed: dict[str, Any], **_: Any) -> None:
+    """As an old DynamoDB Local answers a failed condition."""
+    parsed.pop("Item", None)
+
+
+@pytest.fixture
+def old_endpoint(moto: Dynamo) -> Iterator[None]:
+    with (
+        hooked(moto, "after-call.dynamodb.UpdateItem", without_item),
+        hooked(moto, "after-call.dynamodb.PutItem", without_item),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("old_endpoint")
+def test_an_endpoint_that_does_not_say_who_holds_a_seat_is_asked(rows: DynamoRows, session: Session) -> None:
+    theirs = a_hold("A1", session=session)
+    rows.hold(theirs, NOW)
+
+    with pytest.raises(SeatsTaken) as refused:
+        rows.hold(a_hold(*ONE_ROW, session=session), NOW)
+
+    assert refused.value.occupancy == {"A1": entry(theirs)}
+
+
+@pytest.mark.usefixtures("old_endpoint")
+def test_there_a_sale_and_what_is_left_of_a_hold_are_found_too(rows: DynamoRows, session: Session) -> None:
+    hold = a_hold(*ONE_ROW, session=session)
+    rows.hold(hold, NOW)
+    rows.release(replace(hold, seats=("A2",)), NOW)
+    assert rows.release(hold, NOW) == Release(("A1",))
+
+    later = later_hold_of(hold)
+    rows.hold(later, NOW)
+    sale = a_sale(later)
+    rows.sell(later, sale, NOW)
+
+    assert rows.release(later, NOW) == Release((), sale.id)
+
+
+@pytest.mark.usefixtures("old_endpoint")
+def test_there_the_holds_that_count_are_found_too(moto: Dynamo) -> None:
+    first, second = a_hold(), a_hold()
+    moto.live_holds.count("ana", first, 1, NOW)
+    moto.live_holds.count("ana", first, 1, NOW)
+
+    with pytest.raises(LimitReached) as reached:
+        moto.live_holds.count("ana", replace(second, session_id=first.session_id), 1, NOW)
+
+    assert [hold.is_of(first) for hold in reached.value.counted] == [True]
+
+
+@pytest.mark.usefixtures("old_endpoint")
+def test_there_an_earlier_reservation_is_found_too(moto: Dynamo) -> None:
+    earlier = moto.reservations.add(a_reservation())
+
+    assert moto.reservations.add(replace(earlier, seats=("A3",))) == earlier
+
+
+# Writes whose answer was lost: the client library sends them again.
+
+
+@dataclass
+class LosingTheFirstAnswer:
+    lost: int = 0
+
+    def __call__(self, **_: Any) -> int | None:
+        """A delay before the next try; None for an answer that arrives."""
+        self.lost += 1
+        return 0 if self.lost == 1 else None
+
+
+@pytest.mark.parametrize(
+    ("operation", "seats"),
+    [("UpdateItem", ONE_ROW), ("TransactWriteItems", TWO_ROWS), ("PutItem", ONE_ROW)],
+    ids=["one row", "two rows", "the reservation"],
+)
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
+    moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
+) -> None:
+    limit_holds = LimitHolds(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    place_hold = PlaceHold(
+        moto.sessions, rows, limit_holds, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
+    )
+    losing = LosingTheFirstAnswer()
+
+    with hooked(moto, f"needs-retry.dynamodb.{operation}", losing):
+        reservation = place_hold(HoldSeats(session.id, session.id, seats, key))
+
+    assert losing.lost >= 2
+    assert moto.reservations.find(reservation.id) == reservation
+    assert rows.occupancy(session) == dict.fromkeys(seats, entry(reservation.hold))
+
+
+def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
+    first, second = a_hold(), a_hold()
+    losing = LosingTheFirstAnswer()
+
+    with hooked(moto, "needs-retry.dynamodb.UpdateItem", losing):
+        moto.live_holds.count("ana", first, 2, NOW)
+    moto.live_holds.count("ana", replace(second, session_id=first.session_id), 2, NOW)
+
+    assert losing.lost == 2
+
+
+def test_a_release_whose_answer_was_lost_leaves_the_seats_free(
+    moto: Dynamo, rows: DynamoRows, session: Session
+) -> None:
+    hold = a_hold(*ONE_ROW, session=session)
+    rows.hold(hold, NOW)
+
+    with hooked(moto, "needs-retry.dynamodb.UpdateItem", LosingTheFirstAnswer()):
+        rows.release(hold, NOW)
+
+    assert rows.occupancy(session) == {}

@@ -1,0 +1,422 @@
+"""The seats: what a use case may rely on, wherever they are kept."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, SeatsTaken, Sold
+from chalicelib.domain.sessions import Session
+from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, a_session, later_hold_of
+from tests.contract.conftest import Backend
+from tests.contract.seats import held, in_one_row_and_in_two, sold
+
+A_MILLISECOND = timedelta(milliseconds=1)
+
+
+def entry(hold: Hold) -> Held:
+    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+
+
+# Holding.
+
+
+@in_one_row_and_in_two
+@pytest.mark.parametrize("fingerprint", ["", "0123456789ab"])
+def test_held_seats_stand_in_their_rows(
+    backend: Backend, session: Session, seats: tuple[str, ...], fingerprint: str
+) -> None:
+    hold = held(backend, session, *seats, fingerprint=fingerprint)
+
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+
+
+def test_other_seats_of_a_row_are_held_beside(backend: Backend, session: Session) -> None:
+    one, other = held(backend, session, "A1"), held(backend, session, "A2")
+
+    assert backend.rows.occupancy(session) == {"A1": entry(one), "A2": entry(other)}
+
+
+def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, session: Session) -> None:
+    another = a_session()
+    backend.sessions.add(another)
+    held(backend, session, "A1")
+
+    assert backend.rows.occupancy(another) == {}
+    held(backend, another, "A1")
+
+
+@in_one_row_and_in_two
+@pytest.mark.parametrize("taken", [0, 1])
+def test_one_held_seat_refuses_all(backend: Backend, session: Session, seats: tuple[str, ...], taken: int) -> None:
+    theirs = held(backend, session, seats[taken])
+
+    with pytest.raises(SeatsTaken) as refused:
+        held(backend, session, *seats)
+
+    assert refused.value.occupancy == {seats[taken]: entry(theirs)}
+    assert backend.rows.occupancy(session) == {seats[taken]: entry(theirs)}
+
+
+@in_one_row_and_in_two
+def test_one_sold_seat_refuses_all(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    theirs, sale = sold(backend, session, seats[1])
+
+    with pytest.raises(SeatsTaken) as refused:
+        held(backend, session, *seats)
+
+    assert refused.value.occupancy == {seats[1]: Sold(theirs.reservation_id, sale.id)}
+    assert list(backend.rows.occupancy(session)) == [seats[1]]
+
+
+@pytest.mark.parametrize("rows", ["A", "AB"])
+def test_a_refusal_names_every_seat_taken_held_or_sold_and_no_other(
+    backend: Backend, session: Session, rows: str
+) -> None:
+    wanted = [f"{row}{number}" for row in rows for number in (1, 2, 3)]
+    taken: dict[str, Occupancy] = {}
+    for row in rows:
+        hold, (buyer, sale) = held(backend, session, f"{row}1"), sold(backend, session, f"{row}2")
+        taken |= {f"{row}1": entry(hold), f"{row}2": Sold(buyer.reservation_id, sale.id)}
+    held(backend, session, "A5")
+
+    with pytest.raises(SeatsTaken) as refused:
+        held(backend, session, *wanted)
+
+    assert refused.value.occupancy == taken
+
+
+@in_one_row_and_in_two
+def test_a_hold_is_taken_over_from_its_very_expiry(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    lapsed = held(backend, session, *seats)
+    taker = a_hold(*seats, session=session, expires_in=60)
+
+    backend.rows.hold(taker, lapsed.expires_at)
+
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(taker))
+
+
+@in_one_row_and_in_two
+def test_a_hold_is_not_taken_over_a_millisecond_before(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold = held(backend, session, *seats)
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.hold(a_hold(*seats, session=session), hold.expires_at - A_MILLISECOND)
+
+    assert refused.value.occupancy == dict.fromkeys(seats, entry(hold))
+
+
+@in_one_row_and_in_two
+def test_a_lapsed_hold_beside_a_live_one_is_not_named(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    held(backend, session, seats[0], expires_in=10)
+    live = held(backend, session, seats[1], expires_in=20)
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.hold(a_hold(*seats, session=session), NOW + timedelta(seconds=10))
+
+    assert refused.value.occupancy == {seats[1]: entry(live)}
+
+
+def test_a_sold_seat_is_never_taken_over(backend: Backend, session: Session) -> None:
+    sold(backend, session, "A1")
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.hold(a_hold("A1", session=session), NOW + timedelta(days=3650))
+
+
+@in_one_row_and_in_two
+def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats, fingerprint="0123456789ab")
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.hold(hold, NOW)
+
+    assert all(isinstance(found, Held) and found.is_of(hold) for found in refused.value.occupancy.values())
+    assert set(refused.value.occupancy) == set(seats)
+
+
+# Selling.
+
+
+@in_one_row_and_in_two
+def test_a_live_hold_is_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold, sale = sold(backend, session, *seats)
+
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+
+
+@in_one_row_and_in_two
+def test_a_hold_is_sold_in_its_last_millisecond(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+
+    backend.rows.sell(hold, a_sale(hold), hold.expires_at - A_MILLISECOND)
+
+
+@in_one_row_and_in_two
+def test_a_hold_is_not_sold_from_its_very_expiry(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.sell(hold, a_sale(hold), hold.expires_at)
+
+    assert refused.value.sale_of(hold.reservation_id) is None
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+
+
+@in_one_row_and_in_two
+def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold, sale = sold(backend, session, *seats)
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.sell(hold, a_sale(hold, "tx-2"), NOW)
+
+    assert refused.value.sale_of(hold.reservation_id) == sale.id
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+
+
+def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
+    hold = a_hold("A1", session=session)
+
+    with pytest.raises(SeatsTaken) as refused:
+        backend.rows.sell(hold, a_sale(hold), NOW)
+
+    assert refused.value.occupancy == {}
+    assert backend.rows.occupancy(session) == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"reservation_id": "another"}, {"fingerprint": "another"}], ids=lambda c: next(iter(c))
+)
+def test_only_this_very_hold_is_sold(backend: Backend, session: Session, change: dict[str, str]) -> None:
+    hold = held(backend, session, "A1", fingerprint="0123456789ab")
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.sell(replace(hold, **change), a_sale(hold), NOW)  # type: ignore[arg-type] # both are text
+
+    assert backend.rows.occupancy(session) == {"A1": entry(hold)}
+
+
+def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1")
+    later = later_hold_of(hold)
+    backend.rows.hold(later, hold.expires_at)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.sell(hold, a_sale(hold), NOW)
+
+    assert backend.rows.occupancy(session) == {"A1": entry(later)}
+
+
+@in_one_row_and_in_two
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
+    backend: Backend, session: Session, seats: tuple[str, ...], missing: int
+) -> None:
+    hold = held(backend, session, *seats)
+    backend.rows.release(replace(hold, seats=(seats[missing],)), NOW)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.sell(hold, a_sale(hold), NOW)
+
+    assert backend.rows.occupancy(session) == {seats[1 - missing]: entry(hold)}
+
+
+# Giving back.
+
+
+@in_one_row_and_in_two
+def test_released_seats_are_free(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+
+    assert backend.rows.release(hold, NOW) == Release(seats)
+    assert backend.rows.occupancy(session) == {}
+    held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
+
+
+@in_one_row_and_in_two
+def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    """Not by the very request that made it, which a client library may repeat minutes later, nor by an older one."""
+    hold = held(backend, session, *seats)
+    older = replace(a_hold(*seats, session=session), expires_at=hold.expires_at - A_MILLISECOND)
+    backend.rows.release(hold, NOW)
+
+    for late in (hold, older):
+        with pytest.raises(SeatsTaken) as refused:
+            backend.rows.hold(late, NOW)
+        assert refused.value.occupancy == {}
+    assert backend.rows.occupancy(session) == {}
+
+
+@in_one_row_and_in_two
+def test_a_released_hold_can_not_be_made_again_after_others_had_the_seats(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold = held(backend, session, *seats)
+    backend.rows.release(hold, NOW)
+    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
+    backend.rows.release(theirs, NOW)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.hold(hold, NOW)
+
+
+def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1")
+    backend.rows.release(hold, NOW)
+
+    with pytest.raises(SeatsTaken):
+        backend.rows.sell(hold, a_sale(hold), NOW)
+    assert backend.rows.close(session.id, "A", NOW) == {}
+
+
+def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, session: Session) -> None:
+    first, sale = sold(backend, session, "A1")
+    held(backend, session, "B1")
+
+    def between(since: float, until: float) -> dict[str, str]:
+        moments = (NOW + timedelta(seconds=seconds) for seconds in (since, until))
+        return dict(backend.rows.sales_between(session, *moments))
+
+    assert between(-1, 1) == between(0, 0) == {first.reservation_id: sale.id}
+    assert between(1, 2) == between(-2, -1) == {}
+
+
+@in_one_row_and_in_two
+def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release(seats)
+    assert backend.rows.occupancy(session) == {}
+
+
+@in_one_row_and_in_two
+def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+    backend.rows.release(hold, NOW)
+    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
+
+    assert backend.rows.release(hold, NOW) == Release(())
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(theirs))
+
+
+@in_one_row_and_in_two
+def test_sold_seats_are_not_released_and_tell_their_sale(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold, sale = sold(backend, session, *seats)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release((), sale.id)
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+
+
+def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1", expires_in=1)
+    theirs = a_hold("A1", session=session, expires_in=60)
+    backend.rows.hold(theirs, hold.expires_at)
+    backend.rows.sell(theirs, a_sale(theirs), hold.expires_at)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release(())
+
+
+@in_one_row_and_in_two
+def test_a_later_hold_under_the_same_id_is_not_released(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold = held(backend, session, *seats)
+    later = later_hold_of(hold)
+    backend.rows.hold(later, hold.expires_at)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release(())
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(later))
+
+
+def test_another_request_under_the_same_id_is_not_released(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1", fingerprint="0123456789ab")
+
+    assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == Release(())
+    assert backend.rows.occupancy(session) == {"A1": entry(hold)}
+
+
+@pytest.mark.parametrize("taken", ["A1", "A2", "A10", "B1", "B2"])
+def test_what_is_left_of_a_partly_taken_hold_is_released(backend: Backend, session: Session, taken: str) -> None:
+    seats = ("A1", "A2", "A10", "B1", "B2")
+    hold = held(backend, session, *seats)
+    taker = a_hold(taken, session=session, expires_in=60)
+    backend.rows.hold(taker, hold.expires_at)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release(tuple(seat for seat in seats if seat != taken))
+    assert backend.rows.occupancy(session) == {taken: entry(taker)}
+
+
+def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id_has_the_rest(
+    backend: Backend, session: Session
+) -> None:
+    hold = held(backend, session, "A1", "A2")
+    later = replace(later_hold_of(hold), seats=("A2",))
+    backend.rows.hold(later, hold.expires_at)
+
+    assert backend.rows.release(hold, hold.expires_at) == Release(("A1",))
+    assert backend.rows.occupancy(session) == {"A2": entry(later)}
+
+
+# All seats at once.
+
+
+def test_the_occupancy_of_250_rows_is_complete(backend: Backend) -> None:
+    session = a_session(total_seats=250, seats_per_row=1)
+    backend.sessions.add(session)
+    first, last = session.rows[0], session.rows[-1]
+    seats = (f"{first}1", f"{session.rows[99]}1", f"{session.rows[100]}1", f"{session.rows[200]}1", f"{last}1")
+
+    hold = held(backend, session, *seats)
+
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+
+
+# What a row tells, with the fact itself.
+
+
+@in_one_row_and_in_two
+def test_each_row_tells_of_its_own_seats_held(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats, fingerprint="0123456789ab")
+
+    in_row_a = replace(hold, seats=tuple(seat for seat in seats if seat.startswith("A")))
+    assert backend.last_event(session.id, "A") == SeatsHeld(in_row_a, NOW)
+
+
+@in_one_row_and_in_two
+def test_each_row_tells_of_its_own_seats_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
+    hold = held(backend, session, *seats)
+    sale = a_sale(hold, paid_at=NOW)
+    backend.rows.sell(hold, sale, NOW)
+
+    in_row_a = tuple(seat for seat in seats if seat.startswith("A"))
+    assert backend.last_event(session.id, "A") == SeatsSold(session.id, hold.reservation_id, in_row_a, sale, NOW)
+
+
+def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1", "A2")
+    backend.rows.hold(a_hold("A1", session=session, expires_in=60), hold.expires_at)
+
+    backend.rows.release(hold, hold.expires_at)
+
+    told = SeatsReleased(session.id, hold.reservation_id, ("A2",), hold.expires_at)
+    assert backend.last_event(session.id, "A") == told
+
+
+def test_a_refused_write_tells_nothing(backend: Backend, session: Session) -> None:
+    hold = held(backend, session, "A1")
+    told = backend.last_event(session.id, "A")
+
+    with pytest.raises(SeatsTaken):
+        held(backend, session, "A1", "A2")
+    backend.rows.release(later_hold_of(hold), NOW)
+
+    assert backend.last_event(session.id, "A") == told

@@ -1,0 +1,160 @@
+"""Screenings: what a use case may rely on, wherever they are kept."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import randrange
+from typing import cast
+
+import pytest
+
+from chalicelib.domain.refusals import CursorInvalid, SessionNotFound, StoreUnavailable
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.dynamodb.cursors import to_cursor
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from tests.builders import NOW, a_hold, a_session
+from tests.contract.conftest import Backend, Dynamo
+from tests.injected import CONFLICT, Pauses, answering, cancelled, counting, hooked, unreachable
+
+AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def far_future() -> datetime:
+    """Other tests' screenings are in the same programme: these here start at a moment of their own."""
+    return datetime(3000, 1, 1, tzinfo=UTC) + timedelta(seconds=randrange(10**11))
+
+
+def added(backend: Backend, *starts: datetime) -> list[Session]:
+    sessions = [a_session(starts_at=start) for start in starts]
+    for session in sessions:
+        backend.sessions.add(session)
+    return sessions
+
+
+def walked(backend: Backend, starting_from: datetime, limit: int) -> list[list[Session]]:
+    """The pages from a moment on, to the last."""
+    pages: list[list[Session]] = []
+    cursor = None
+    while cursor or not pages:
+        page = backend.sessions.page(starting_from, limit, cursor)
+        pages.append(list(page.items))
+        cursor = page.cursor
+    return pages
+
+
+def test_an_added_screening_is_found_as_it_is(backend: Backend, session: Session) -> None:
+    assert backend.sessions.get(session.id) == session
+
+
+def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend, session: Session) -> None:
+    hold = a_hold("A1", session=session)
+    backend.rows.hold(hold, NOW)
+    cancelled = backend.sessions.cancel(session.id, NOW)
+
+    assert backend.sessions.add(replace(session, created_at=NOW + AN_HOUR)) == cancelled
+    assert backend.rows.occupancy(session).keys() == {"A1"}
+    assert backend.sessions.get(session.id) == cancelled
+
+
+def test_what_died_after_some_rows_is_finished_by_who_comes_again(dynamo: Dynamo) -> None:
+    smaller = a_session(total_seats=30, seats_per_row=10)
+    with hooked(dynamo, "before-call.dynamodb.PutItem", unreachable), pytest.raises(StoreUnavailable):
+        dynamo.sessions.add(smaller)
+    whole = replace(smaller, total_seats=50)
+
+    assert dynamo.sessions.add(whole) == whole
+    dynamo.rows.hold(a_hold("A1", "E10", session=whole), NOW)
+
+
+def test_a_hall_may_have_as_many_rows_as_seats(dynamo: Dynamo) -> None:
+    session = a_session(total_seats=201, seats_per_row=1)
+
+    with counting(dynamo) as calls:
+        dynamo.sessions.add(session)
+
+    assert [call.operation for call in calls] == [*["TransactWriteItems"] * 3, "PutItem"]
+    dynamo.rows.hold(a_hold("A1", "CV1", "GS1", session=session), NOW)
+
+
+def test_a_conflict_with_a_twin_is_tried_again_before_anything_is_concluded(moto: Dynamo) -> None:
+    session, pauses = a_session(), Pauses()
+    there = {"Code": "ConditionalCheckFailed"}
+
+    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, CONFLICT), cancelled(there, CONFLICT), None):
+        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).add(session)
+
+    assert stored == session
+    assert len(pauses.seconds) == 1
+    assert moto.client.get_item(TableName=moto.rows_table, Key={"id": {"S": f"{session.id}#B"}})["Item"]
+
+
+@pytest.mark.parametrize("session_id", ["", "no such session", "550e8400-e29b-41d4-a716-446655440000", "x" * 3000])
+def test_an_unknown_screening_is_not_found(backend: Backend, session_id: str) -> None:
+    with pytest.raises(SessionNotFound) as refused:
+        backend.sessions.get(session_id)
+
+    assert refused.value.session_id == session_id
+
+
+def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
+    assert backend.rows.occupancy(session) == {}
+
+
+def test_the_programme_is_in_the_order_of_starts(backend: Backend, far_future: datetime) -> None:
+    third, first, second = added(backend, far_future + 2 * AN_HOUR, far_future, far_future + AN_HOUR)
+
+    assert backend.sessions.page(far_future, 3, None).items == [first, second, third]
+
+
+def test_the_programme_begins_with_what_starts_at_the_moment_asked_for(backend: Backend, far_future: datetime) -> None:
+    _, second = added(backend, far_future, far_future + AN_HOUR)
+
+    assert backend.sessions.page(far_future + AN_HOUR, 1, None).items == [second]
+
+
+def test_a_millisecond_later_it_is_past(backend: Backend, far_future: datetime) -> None:
+    _, second = added(backend, far_future, far_future + AN_HOUR)
+
+    assert backend.sessions.page(far_future + timedelta(milliseconds=1), 1, None).items == [second]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_all_pages_together_name_each_screening_once_though_some_start_together(
+    backend: Backend, far_future: datetime, limit: int
+) -> None:
+    sessions = added(backend, far_future, far_future, far_future, far_future + AN_HOUR)
+
+    pages = walked(backend, far_future, limit)
+
+    listed = [session for page in pages for session in page if session in sessions]
+    assert sorted(listed, key=lambda session: session.id) == sorted(sessions, key=lambda session: session.id)
+    assert listed[-1] == sessions[-1]
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_the_programme_may_be_asked_for_from_its_beginning(backend: Backend, session: Session) -> None:
+    page = backend.sessions.page(None, 1, None)
+
+    assert len(page.items) == 1
+    assert page.items[0].starts_at <= session.starts_at
+
+
+@pytest.mark.parametrize("cursor", ["x", to_cursor(["one part"]), to_cursor(["three", "parts", "here"])])
+def test_a_cursor_that_is_none_of_ours_is_refused(backend: Backend, cursor: str) -> None:
+    with pytest.raises(CursorInvalid):
+        backend.sessions.page(None, 1, cursor)
+
+
+def test_a_cursor_from_before_the_moment_asked_for_is_refused(backend: Backend, far_future: datetime) -> None:
+    added(backend, far_future, far_future + AN_HOUR)
+    cursor = backend.sessions.page(far_future, 1, None).cursor
+
+    with pytest.raises(CursorInvalid):
+        backend.sessions.page(far_future + AN_HOUR, 1, cursor)
+
+
+def test_a_made_up_cursor_of_the_right_form_does_no_harm(backend: Backend, far_future: datetime) -> None:
+    (session,) = added(backend, far_future)
+    before = to_cursor([f"{far_future.year - 1}-12-31T23:59:59.999Z", "made up"])
+
+    assert backend.sessions.page(None, 1, before).items[0].starts_at <= session.starts_at

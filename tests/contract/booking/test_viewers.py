@@ -1,0 +1,81 @@
+"""Who looks at which screening."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from chalicelib.domain.ports import Viewers
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb import connection
+from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
+from tests.contract import template
+from tests.contract.conftest import MOTO_STAGE, moto_environment
+from tests.fakes import FakeViewers
+
+
+@pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
+def viewers(request: pytest.FixtureRequest) -> Iterator[Viewers]:
+    if request.param == "fake":
+        yield FakeViewers()
+    elif request.param == "moto":
+        with moto_environment(), closing(connection.client()) as client:
+            client.create_table(**template.create_table_request(template.tables(MOTO_STAGE)["viewers"]))
+            yield DynamoViewers(client, f"cinema-{MOTO_STAGE}-viewers", utc_now)
+    else:
+        prefix = request.getfixturevalue("data_stack")
+        with closing(connection.client()) as client:
+            yield DynamoViewers(client, f"{prefix}-viewers", utc_now)
+
+
+@pytest.fixture
+def session_id() -> str:
+    return str(uuid.uuid4())
+
+
+def a_viewer() -> str:
+    return f"viewer-{uuid.uuid4()}"
+
+
+def test_nobody_looks_at_what_nobody_has_asked_for(viewers: Viewers, session_id: str) -> None:
+    assert not viewers.of(session_id)
+
+
+def test_all_who_look_at_a_screening_are_found_at_once(viewers: Viewers, session_id: str) -> None:
+    watching = {a_viewer() for _ in range(3)}
+    for viewer_id in watching:
+        viewers.add(viewer_id, session_id)
+        viewers.add(viewer_id, session_id)
+
+    assert sorted(viewers.of(session_id)) == sorted(watching)
+
+
+def test_who_looks_at_another_screening_is_not_found_at_the_first(viewers: Viewers, session_id: str) -> None:
+    viewer_id, other = a_viewer(), str(uuid.uuid4())
+    viewers.add(viewer_id, session_id)
+    _until_the_index_has(viewers, viewer_id)
+    viewers.add(viewer_id, other)
+
+    assert not viewers.of(session_id)
+    assert viewers.of(other) == [viewer_id]
+
+
+def test_who_is_removed_is_not_found(viewers: Viewers, session_id: str) -> None:
+    viewer_id, staying = a_viewer(), a_viewer()
+    viewers.add(viewer_id, session_id)
+    viewers.add(staying, session_id)
+    _until_the_index_has(viewers, viewer_id)
+
+    viewers.remove(viewer_id)
+    viewers.remove(viewer_id)
+
+    assert viewers.of(session_id) == [staying]
+
+
+def _until_the_index_has(viewers: Viewers, viewer_id: str) -> None:
+    deadline = time.monotonic() + 5
+    while isinstance(viewers, DynamoViewers) and not viewers._watched_by(viewer_id):
+        assert time.monotonic() < deadline, "the index did not follow"
+        time.sleep(0.05)

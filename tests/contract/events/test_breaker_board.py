@@ -1,0 +1,140 @@
+"""What breakers of other processes are said to do, on moto and on the emulator."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.times import to_ms
+from chalicelib.infrastructure.breakers import Breaker, Change, Patience, Standing, State
+from chalicelib.infrastructure.dynamodb import connection
+from chalicelib.infrastructure.dynamodb.breaker_board import FORGOTTEN, BreakerBoard
+from chalicelib.infrastructure.dynamodb.tables import BreakerItem
+from tests.builders import NOW
+from tests.contract.conftest import Dynamo
+from tests.fakes import MovableClock
+
+PATIENCE = Patience(failures=1, pause_seconds=5, longest_pause_seconds=60)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock(NOW)
+
+
+@pytest.fixture
+def board(dynamo: Dynamo, clock: MovableClock) -> BreakerBoard:
+    return BreakerBoard(dynamo.client, f"{dynamo.prefix}-breakers", clock)
+
+
+@pytest.fixture
+def name() -> str:
+    """A dependency of its own for each test."""
+    return f"mail-{uuid.uuid4()}"
+
+
+class Silent(Exception):
+    pass
+
+
+class AProcess:
+    """With a breaker of its own, which tells the board."""
+
+    def __init__(self, name: str, board: BreakerBoard, clock: MovableClock) -> None:
+        self.breaker = Breaker(name, PATIENCE, [board.write], lambda: to_ms(clock()) / 1000)
+
+    def asks(self, *, answered: bool) -> None:
+        def ask() -> None:
+            if not answered:
+                raise Silent
+
+        try:
+            self.breaker.call(ask, (Silent,))
+        except Silent:
+            assert not answered
+
+
+def test_of_what_nobody_spoke_the_breaker_is_closed(board: BreakerBoard, name: str) -> None:
+    assert board.read(name) == Standing(State.CLOSED, 0)
+
+
+def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: MovableClock, name: str) -> None:
+    process = AProcess(name, board, clock)
+    process.asks(answered=False)
+    seen = [board.read(name)]
+    clock.forward(seconds=5)
+    seen.append(board.read(name))
+    process.asks(answered=False)  # the probe: the pause doubles
+    clock.forward(seconds=9)
+    seen.append(board.read(name))
+    clock.forward(seconds=1)
+    process.asks(answered=True)
+    seen.append(board.read(name))
+
+    assert seen == [
+        Standing(State.OPEN, 1),
+        Standing(State.HALF_OPEN, 1),
+        Standing(State.OPEN, 1),
+        Standing(State.CLOSED, 1),
+    ]
+
+
+def test_trips_of_all_processes_are_counted_and_the_last_word_wins(
+    board: BreakerBoard, clock: MovableClock, name: str
+) -> None:
+    one, other = (AProcess(name, board, clock) for _ in range(2))
+    one.asks(answered=False)
+    other.asks(answered=False)
+    assert board.read(name) == Standing(State.OPEN, 2)
+
+    clock.forward(seconds=5)
+    one.asks(answered=True)
+    assert board.read(name) == Standing(State.CLOSED, 2)
+
+
+def test_a_process_that_died_with_an_open_breaker_is_forgotten(
+    board: BreakerBoard, clock: MovableClock, name: str
+) -> None:
+    AProcess(name, board, clock).asks(answered=False)
+    clock.forward(seconds=5)
+    clock.now += FORGOTTEN - timedelta(milliseconds=1)
+    assert board.read(name).state is State.HALF_OPEN
+
+    clock.forward(milliseconds=1)
+    assert board.read(name) == Standing(State.CLOSED, 1)
+
+
+def test_what_is_written_is_what_the_model_says(
+    dynamo: Dynamo, board: BreakerBoard, clock: MovableClock, name: str
+) -> None:
+    AProcess(name, board, clock).asks(answered=False)
+
+    item = dynamo.client.get_item(TableName=board.table_name, Key={"name": {"S": name}})["Item"]
+    assert item == BreakerItem(name, state="open", half_open_at=to_ms(NOW) + 5000, trips=1).serialize()
+
+
+@pytest.fixture
+def unreachable() -> Iterator[BreakerBoard]:
+    """Nobody answers there, and nothing is tried twice."""
+    config = connection.CONFIG.merge(Config(retries={"total_max_attempts": 1}))
+    with closing(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:9", config=config)) as client:
+        yield BreakerBoard(client, "any", MovableClock(NOW))
+
+
+@pytest.mark.usefixtures("moto")
+def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable: BreakerBoard, name: str) -> None:
+    unreachable.write(Change(name, State.OPEN, is_trip=True, trips=1, open_seconds=5))
+
+    with pytest.raises(StoreUnavailable):
+        unreachable.read(name)
+
+
+def test_a_table_that_is_not_there_yet_breaks_nothing(dynamo: Dynamo, name: str) -> None:
+    BreakerBoard(dynamo.client, "not-deployed", MovableClock(NOW)).write(
+        Change(name, State.OPEN, is_trip=True, trips=1, open_seconds=5)
+    )

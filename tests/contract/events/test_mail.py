@@ -1,0 +1,178 @@
+"""Mail and the ledger of what was sent: the fakes, moto and the emulator's SES do the same."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from email import message_from_string
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from chalicelib.domain.email import MailRefused, MailUnavailable, Message
+from chalicelib.domain.ports import Ledger as LedgerPort
+from chalicelib.domain.ports import Mail
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.email import ses
+from chalicelib.infrastructure.email.ses import SesMail
+from chalicelib.settings import DEFAULT_SENDER
+from infra.local import mailbox
+from infra.processes import HOST, free_port
+from tests.contract.conftest import Backend, Dynamo, moto_environment
+from tests.fakes import FakeLedger, FakeMail
+
+STRANGER = "stranger@nowhere.example"
+
+
+@dataclass(frozen=True)
+class PostOffice:
+    """`mail` sends for a sender; `subjects_to` is what an address has received."""
+
+    mail: Callable[[str], Mail]
+    subjects_to: Callable[[str], list[str]]
+
+
+def fake_post_office() -> Iterator[PostOffice]:
+    mail = FakeMail()
+    yield PostOffice(
+        lambda sender: replace(mail, sender=sender),
+        lambda address: [message.subject for message in mail.sent if message.to == address],
+    )
+
+
+def moto_post_office() -> Iterator[PostOffice]:
+    with moto_environment(), closing(ses.client()) as client:
+        client.verify_email_identity(EmailAddress=DEFAULT_SENDER)
+
+        def subjects_to(address: str) -> list[str]:
+            sent: Any = ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
+            return [str(message_from_string(one.raw_data)["Subject"]) for one in sent if address in one.destinations]
+
+        yield PostOffice(lambda sender: SesMail(client, sender), subjects_to)
+
+
+def emulated_post_office(endpoint: str) -> Iterator[PostOffice]:
+    with closing(ses.client()) as client:
+        yield PostOffice(
+            lambda sender: SesMail(client, sender),
+            lambda address: [letter.subject for letter in mailbox.letters(endpoint) if address in letter.to],
+        )
+
+
+@pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
+def post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
+    if request.param == "emulator":
+        request.getfixturevalue("data_stack")  # its deployment verifies the sender
+        yield from emulated_post_office(request.getfixturevalue("emulator"))
+    else:
+        yield from (moto_post_office() if request.param == "moto" else fake_post_office())
+
+
+def a_message(subject: str = "Your seats") -> Message:
+    return Message(f"{uuid.uuid4()}@example.com", "en", subject, "Text\n", "<p>HTML</p>", "event-1")
+
+
+def test_a_letter_reaches_its_reader_and_nobody_else(post_office: PostOffice) -> None:
+    message, other = a_message("For you"), a_message("For someone else")
+    post_office.mail(DEFAULT_SENDER).send(message)
+    post_office.mail(DEFAULT_SENDER).send(other)
+
+    assert post_office.subjects_to(message.to) == ["For you"]
+
+
+def test_each_sending_is_a_letter(post_office: PostOffice) -> None:
+    message = a_message()
+    for _ in range(2):
+        post_office.mail(DEFAULT_SENDER).send(message)
+
+    assert len(post_office.subjects_to(message.to)) == 2
+
+
+def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) -> None:
+    message = a_message()
+    with pytest.raises(MailRefused):
+        post_office.mail(STRANGER).send(message)
+
+    assert post_office.subjects_to(message.to) == []
+
+
+# The ledger.
+
+
+@pytest.fixture
+def ledger(backend: Backend) -> LedgerPort:
+    if isinstance(backend, Dynamo):
+        return Ledger(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    return FakeLedger()
+
+
+def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> None:
+    assert not ledger.has("event-1")
+    ledger.enter("event-1")
+    ledger.enter("event-1")
+
+    assert ledger.has("event-1")
+    assert not ledger.has("event-2")
+
+
+def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
+    event_id = str(uuid.uuid4())
+    Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).enter(event_id)
+
+    assert not Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).has(event_id)
+
+
+# What only SES has: its errors.
+
+
+def refusal_of(code: str, said: str = "no") -> Exception:
+    client = boto3.client("ses", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with closing(client), Stubber(client) as stubber:
+        stubber.add_client_error("send_raw_email", code, said)
+        with pytest.raises((MailRefused, MailUnavailable, ClientError)) as caught:
+            SesMail(client, DEFAULT_SENDER).send(a_message())
+    return caught.value
+
+
+@pytest.mark.parametrize("code", ["MessageRejected", "InvalidParameterValue", "MailFromDomainNotVerifiedException"])
+def test_what_trying_again_can_not_help_is_refused(code: str) -> None:
+    assert isinstance(refusal_of(code), MailRefused)
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable", "AccountSendingPausedException", "AccessDenied"])
+def test_anything_else_may_come_again(code: str) -> None:
+    assert isinstance(refusal_of(code), MailUnavailable)
+
+
+@pytest.mark.parametrize("code", ["MessageRejected", "Throttling"])
+def test_what_ses_says_is_told_without_the_address(code: str) -> None:
+    refusal = refusal_of(code, "Email address is not verified: ana.b@example.com, <bia@example.com>")
+
+    assert str(refusal) == f"SES: {code}: Email address is not verified: …@example.com, <…@example.com>"
+    assert refusal.__cause__ is None
+    assert refusal.__suppress_context__
+
+
+def test_an_ses_that_does_not_answer_may_be_there_later() -> None:
+    nobody = f"http://{HOST}:{free_port()}"
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    once: Any = Config(connect_timeout=1, retries={"total_max_attempts": 1})
+    with (
+        closing(boto3.client("ses", endpoint_url=nobody, config=once, **keys)) as client,
+        pytest.raises(MailUnavailable, match="Could not connect"),
+    ):
+        SesMail(client, DEFAULT_SENDER).send(a_message())
+
+
+def test_five_letters_to_an_ses_that_hangs_fit_into_the_handlers_time() -> None:
+    times: Any = ses.CONFIG
+    attempts = times.retries["total_max_attempts"]
+
+    assert 5 * attempts * (times.connect_timeout + times.read_timeout) < 30 - 5

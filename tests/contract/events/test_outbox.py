@@ -1,0 +1,252 @@
+"""Messages out, in batches; and messages that could not be handled, put off or parked."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from mypy_boto3_sqs import SQSClient
+
+from chalicelib.domain.events import Event
+from chalicelib.domain.payments import Charge, PaymentDue
+from chalicelib.domain.ports import Outbox, Outgoing
+from chalicelib.domain.reservations import Hold
+from chalicelib.domain.webhooks import Delivery
+from chalicelib.infrastructure.sqs import queues
+from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in
+from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox, full_jitter
+from tests.builders import NOW, a_hold, an_event
+from tests.contract.conftest import moto_environment
+from tests.fakes import FakeOutbox
+
+LONGEST_WAIT_SECONDS = 5
+READERS: dict[str, Callable[[dict[str, Any]], Any]] = {"expiry": hold_in, "audit": event_in, "webhooks": delivery_in}
+
+
+@dataclass(frozen=True)
+class Post:
+    """`due` is what can be received from a queue by now; it waits a little for as many messages as are expected."""
+
+    outbox: Outbox
+    due: Callable[[str, int], list[Hold | PaymentDue | Charge | Event | Delivery]]
+
+
+@pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
+def make_post(request: pytest.FixtureRequest) -> Iterator[Callable[[], Post]]:
+    if request.param == "fake":
+        yield fake_post
+    else:
+        with sqs(request) as client:
+            yield lambda: sqs_post(client)
+
+
+@pytest.fixture(scope="module", params=["moto", "emulator"])
+def client(request: pytest.FixtureRequest) -> Iterator[SQSClient]:
+    with sqs(request) as client:
+        yield client
+
+
+@pytest.fixture
+def post(make_post: Callable[[], Post]) -> Post:
+    return make_post()
+
+
+@contextmanager
+def sqs(request: pytest.FixtureRequest) -> Iterator[SQSClient]:
+    if request.param == "moto":
+        with moto_environment(), closing(queues.client()) as client:
+            yield client
+    else:
+        request.getfixturevalue("emulator")
+        with closing(queues.client()) as client:
+            yield client
+
+
+def fake_post() -> Post:
+    fake = FakeOutbox()
+    return Post(fake, lambda queue, expected: fake.due(queue, NOW))
+
+
+def sqs_post(client: SQSClient) -> Post:
+    prefix = f"post-{uuid.uuid4()}"
+    for queue in READERS:
+        client.create_queue(QueueName=f"{prefix}-{queue}")
+    urls = QueueUrls(client)
+
+    def due(queue: str, expected: int) -> list[Hold | PaymentDue | Charge | Event | Delivery]:
+        read = READERS[queue]
+        return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
+
+    return Post(SqsOutbox(client, prefix, urls), due)
+
+
+def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]:
+    """As many as are expected; one look when none is."""
+    found: list[dict[str, Any]] = []
+    for _ in range(10):
+        answer: Any = client.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=LONGEST_WAIT_SECONDS if expected else 0,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        found += answer.get("Messages", [])
+        if len(found) >= expected:
+            break
+    return found
+
+
+def test_a_lapsed_hold_is_delivered_at_once_and_whole(post: Post) -> None:
+    hold = a_hold("A1", "B1", fingerprint="0123456789ab", expires_in=-10)
+
+    assert post.outbox.send([Outgoing("expiry", hold)], NOW) == set()
+
+    assert post.due("expiry", 1) == [hold]
+
+
+@pytest.mark.parametrize("expires_in", [30, 900, 3600])
+def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None:
+    post.outbox.send([Outgoing("expiry", a_hold(expires_in=expires_in))], NOW)
+
+    assert post.due("expiry", 0) == []
+
+
+def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
+    event, hold = an_event("e-1"), a_hold(expires_in=-10)
+
+    assert post.outbox.send([Outgoing("audit", event), Outgoing("expiry", hold)], NOW) == set()
+
+    assert post.due("audit", 1) == [event]
+    assert post.due("expiry", 1) == [hold]
+
+
+def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
+    delivery = Delivery("wh-1", "session-1", 12)
+
+    assert post.outbox.send([Outgoing("webhooks", delivery)], NOW) == set()
+
+    assert post.due("webhooks", 1) == [delivery]
+
+
+def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
+    events = [an_event(f"e-{number}") for number in range(25)]
+
+    assert post.outbox.send([Outgoing("audit", event) for event in events], NOW) == set()
+
+    def by_id(event: Any) -> str:
+        return str(event.id)
+
+    assert sorted(post.due("audit", 25), key=by_id) == sorted(events, key=by_id)
+
+
+class StubbornSqs:
+    """Takes some messages and not others, as SQS does without raising; and is away for one queue."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        return {"QueueUrl": QueueName}
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if QueueUrl.endswith("away"):
+            raise EndpointConnectionError(endpoint_url=QueueUrl)
+        self.sent += Entries
+        return {"Failed": [{"Id": entry["Id"]} for entry in Entries if int(entry["Id"]) % 3 == 0]}
+
+
+def stubborn() -> tuple[Any, SqsOutbox]:
+    client: Any = StubbornSqs()
+    return client, SqsOutbox(client, "any", QueueUrls(client))
+
+
+def test_messages_that_sqs_did_not_take_are_named() -> None:
+    _, outbox = stubborn()
+
+    assert outbox.send([Outgoing("audit", an_event(str(n))) for n in range(13)], NOW) == {0, 3, 6, 9, 12}
+
+
+def test_a_queue_that_is_away_does_not_hinder_the_others() -> None:
+    _, outbox = stubborn()
+    messages = [Outgoing(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
+
+    assert outbox.send(messages, NOW) == {0, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "delay"), [(30, 31), (29.001, 31), (0, 1), (-0.5, 1), (-1, 0), (-10, 0), (899, 900), (900, 900)]
+)
+def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float, delay: int) -> None:
+    client, outbox = stubborn()
+
+    outbox.send([Outgoing("expiry", a_hold(expires_in=expires_in))], NOW)
+
+    assert [message["DelaySeconds"] for message in client.sent] == [delay]
+    assert NOW + timedelta(seconds=delay) >= min(NOW + timedelta(seconds=expires_in), NOW + timedelta(seconds=900))
+
+
+def test_an_event_is_not_delayed() -> None:
+    client, outbox = stubborn()
+
+    outbox.send([Outgoing("audit", an_event("e"))], NOW)
+
+    assert [message["DelaySeconds"] for message in client.sent] == [0]
+
+
+# What could not be handled.
+
+
+def a_record(client: SQSClient, name: str, body: str) -> dict[str, Any]:
+    """A message of that queue, received once, in Lambda's shape."""
+    url = client.create_queue(QueueName=name)["QueueUrl"]
+    client.create_queue(QueueName=f"{name}-dlq")
+    client.send_message(QueueUrl=url, MessageBody=body)
+    (message,) = received(client, url, 1)
+    return {
+        "body": message["Body"],
+        "receiptHandle": message["ReceiptHandle"],
+        "attributes": message["Attributes"],
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{name}",
+    }
+
+
+def test_a_message_put_off_comes_again_after_its_pause(client: SQSClient) -> None:
+    name = f"post-{uuid.uuid4()}"
+    record = a_record(client, name, "again")
+
+    Redelivery(client, QueueUrls(client), pause=lambda receives: 0).later(record)
+
+    (message,) = received(client, QueueUrls(client)[name], 1)
+    assert (message["Body"], message["Attributes"]["ApproximateReceiveCount"]) == ("again", "2")
+
+
+def test_a_parked_message_lies_in_the_dead_letter_queue_with_its_reason(client: SQSClient) -> None:
+    name = f"post-{uuid.uuid4()}"
+    record = a_record(client, name, "poison")
+
+    Redelivery(client, QueueUrls(client)).park(record, "x" * 10_000)
+
+    (message,) = received(client, QueueUrls(client)[f"{name}-dlq"], 1)
+    assert message["Body"] == "poison"
+    assert message["MessageAttributes"]["reason"]["StringValue"] == "x" * 500
+    assert message["MessageAttributes"]["receives"]["StringValue"] == "1"
+
+
+@pytest.mark.parametrize(("receives", "last"), [("1", False), ("4", False), ("5", True), ("9", True)])
+def test_the_fifth_receive_is_the_last(receives: str, last: bool) -> None:
+    unused: Any = None
+    record = {"attributes": {"ApproximateReceiveCount": receives}}
+
+    assert Redelivery(unused, QueueUrls(unused)).is_last(record) is last
+
+
+def test_pauses_grow_from_a_second_to_five_minutes_at_most() -> None:
+    longest = [max(full_jitter(receives) for _ in range(400)) for receives in (1, 2, 3, 4, 5, 50)]
+
+    assert all(1 <= pause <= 300 for pause in longest)
+    assert longest[0] <= 4 < longest[1] <= 16 < longest[2] <= 64 < longest[3] <= 256

@@ -1,0 +1,416 @@
+"""What became of each transaction's money: which write finds the other, on every backend."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.payments import Charge, Fate, Payment, RefundReason, payment_of_sale
+from chalicelib.domain.ports import Payments
+from chalicelib.infrastructure.dynamodb.payments import OUTSTANDING
+from chalicelib.infrastructure.dynamodb.streams import payment_change
+from tests.builders import NOW, PAID_AT, a_reservation, a_sale
+from tests.contract.conftest import Backend, Dynamo
+
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture
+def payments(backend: Backend) -> Payments:
+    return backend.payments
+
+
+@pytest.fixture
+def sale() -> Payment:
+    """A transaction that has bought A1 and A2."""
+    return a_payment_of_sale(f"tx-{uuid.uuid4()}")
+
+
+def a_payment_of_sale(transaction_id: str) -> Payment:
+    reservation = a_reservation("A1", "A2")
+    payment = payment_of_sale(reservation.confirmed(a_sale(reservation.hold, transaction_id)))
+    assert payment
+    return payment
+
+
+def for_nothing(payment: Payment, reason: RefundReason = RefundReason.LATE) -> Payment:
+    """The same transaction, sent for something that was not to be had."""
+    nothing = replace(payment, sale_id="", sold_at=None, reservation_id="res-other")
+    return nothing.to_be_returned(reason, LATER)
+
+
+def a_claim(payment: Payment) -> Payment:
+    """On what the payment has bought, before it has."""
+    unsold = replace(payment, sale_id="", sold_at=None)
+    return replace(unsold, fate=Fate.CLAIMED, method="credit_card", claimed_at=NOW, due_at=LATER)
+
+
+def a_charge(payment: Payment, **changes: Any) -> Charge:
+    """As the gateway says it of a payment that was made for just this."""
+    charge = Charge(payment.transaction_id, payment.reservation_id, payment.amount_cents or 0, CURRENCY, NOW)
+    return replace(charge, **changes)
+
+
+def charged(payment: Payment, charge: Charge) -> Payment:
+    return replace(
+        payment,
+        charged_cents=charge.amount_cents,
+        charged_currency=charge.currency,
+        charged_at=charge.charged_at,
+    )
+
+
+def test_nothing_is_known_of_a_payment_at_first(payments: Payments, sale: Payment) -> None:
+    assert payments.find(sale.transaction_id) is None
+
+
+def test_a_sale_is_found_as_it_was_registered(payments: Payments, sale: Payment) -> None:
+    assert payments.register_sale(sale) == sale
+
+    assert payments.find(sale.transaction_id) == sale
+    assert (sale.fate, sale.amount_cents, sale.sold_at) == (Fate.SOLD, 5000, PAID_AT)
+
+
+def test_a_request_is_found_as_it_was_made(payments: Payments, sale: Payment) -> None:
+    request = for_nothing(sale)
+
+    assert payments.request_refund(request) == request
+
+    assert payments.find(sale.transaction_id) == request
+
+
+# Claims.
+
+
+def test_a_claim_is_found_as_it_was_made_and_made_again_by_its_own_reservation(
+    payments: Payments, sale: Payment
+) -> None:
+    claim = a_claim(sale)
+
+    assert payments.claim(claim, charged_only=False) == claim
+    again = replace(claim, claimed_at=LATER)
+    assert payments.claim(again, charged_only=False) == again
+    assert payments.find(sale.transaction_id) == again
+
+
+def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> None:
+    claim = a_claim(sale)
+    payments.claim(claim, charged_only=False)
+    other = replace(claim, reservation_id="res-other")
+
+    assert payments.claim(other, charged_only=False) == claim
+    assert payments.register_sale(replace(sale, reservation_id="res-other")) == claim
+    assert payments.request_refund(for_nothing(sale)) == claim
+
+
+def test_where_only_the_gateway_counts_nothing_is_claimed_that_it_has_not_spoken_of(
+    payments: Payments, sale: Payment
+) -> None:
+    assert payments.claim(a_claim(sale), charged_only=True) is None
+    assert payments.find(sale.transaction_id) is None
+
+    payments.claim(a_claim(sale), charged_only=False)
+    assert payments.claim(replace(a_claim(sale), claimed_at=LATER), charged_only=True) == a_claim(sale)
+
+
+@pytest.mark.parametrize("charged_only", [False, True])
+@pytest.mark.parametrize(
+    "other", [{"amount_cents": 4999}, {"amount_cents": 5001}, {"currency": "USD"}, {"reservation_id": "res-other"}]
+)
+def test_what_was_charged_is_claimed_for_just_that(
+    payments: Payments, sale: Payment, charged_only: bool, other: dict[str, Any]
+) -> None:
+    charge = a_charge(sale, **other)
+    stands = payments.record_charge(charge)
+
+    assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
+    assert (stands.fate, stands.reservation_id) == (Fate.ASSERTED, charge.reservation_id)
+
+
+@pytest.mark.parametrize("charged_only", [False, True])
+def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
+    payments: Payments, sale: Payment, charged_only: bool
+) -> None:
+    charge = a_charge(sale)
+    payments.record_charge(charge)
+    claim = charged(a_claim(sale), charge)
+
+    assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
+    assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
+    assert payments.register_sale(sale) == replace(claim, fate=Fate.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at)
+
+
+@pytest.mark.parametrize("ended", ["requested", "refunded"])
+def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sale: Payment, ended: str) -> None:
+    request = a_claim(sale).to_be_returned(RefundReason.LATE, LATER)
+    stands = payments.request_refund(request)
+    if ended == "refunded":
+        stands = payments.settle(stands.returned("re-1", LATER))
+
+    for charged_only in (False, True):
+        assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
+
+
+def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
+    payments: Payments, sale: Payment
+) -> None:
+    claim = payments.claim(a_claim(sale), charged_only=False)
+    assert claim
+    request = replace(sale, sale_id="", sold_at=None).to_be_returned(RefundReason.LATE, LATER)
+
+    stands = payments.request_refund(request)
+
+    assert stands == claim.to_be_returned(RefundReason.LATE, LATER)
+
+
+# The gateway's word.
+
+
+def test_what_the_gateway_says_first_is_asserted_once(payments: Payments, sale: Payment) -> None:
+    charge = a_charge(sale)
+    stands = payments.record_charge(charge)
+
+    assert (stands.fate, stands.reservation_id, stands.is_charged) == (Fate.ASSERTED, sale.reservation_id, True)
+    assert payments.record_charge(replace(charge, amount_cents=1, charged_at=LATER)) == stands
+    assert payments.find(sale.transaction_id) == stands
+
+
+def test_what_the_gateway_says_of_no_reservation_is_asserted_for_none(payments: Payments, sale: Payment) -> None:
+    stands = payments.record_charge(a_charge(sale, reservation_id=""))
+
+    assert (stands.fate, stands.reservation_id) == (Fate.ASSERTED, "")
+    request = replace(stands, fate=Fate.REFUND_REQUESTED, reason=RefundReason.RESERVATION_UNKNOWN, requested_at=LATER)
+    assert payments.request_refund(request) == request
+
+
+@pytest.mark.parametrize("reservation_id", ["", "its own"])
+def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
+    payments: Payments, sale: Payment, reservation_id: str
+) -> None:
+    charge = a_charge(sale, reservation_id=reservation_id and sale.reservation_id)
+    claim = payments.claim(a_claim(sale), charged_only=False)
+    assert claim
+
+    assert payments.record_charge(charge) == charged(claim, charge)
+
+    other = a_payment_of_sale(f"tx-{uuid.uuid4()}")
+    payments.register_sale(other)
+    assert payments.record_charge(a_charge(other)) == charged(other, a_charge(other))
+
+
+def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_once_it_came_to_nothing(
+    payments: Payments, sale: Payment
+) -> None:
+    payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
+    charge = a_charge(sale, reservation_id="res-of-its-buyer")
+
+    stands = payments.record_charge(charge)
+
+    proved = Payment(sale.transaction_id, "res-of-its-buyer", Fate.ASSERTED)
+    assert stands == charged(proved, charge)
+    assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
+
+
+def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
+    payments: Payments, sale: Payment
+) -> None:
+    claim = payments.claim(a_claim(sale), charged_only=False)
+
+    assert payments.record_charge(a_charge(sale, reservation_id="res-of-its-buyer")) == claim
+
+    assert payments.find(sale.transaction_id) == claim
+
+
+@pytest.mark.parametrize("step", ["sold", "returned"])
+def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
+    payments: Payments, sale: Payment, step: str
+) -> None:
+    stands = payments.register_sale(sale)
+    if step == "returned":
+        request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+        stands = payments.settle(request.returned("re-1", LATER))
+    charge = a_charge(sale, reservation_id="res-of-its-buyer")
+
+    assert payments.record_charge(charge) == charged(stands, charge)
+
+
+# Money back.
+
+
+def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments, sale: Payment) -> None:
+    def listed() -> list[Payment]:
+        return [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id]
+
+    payments.register_sale(sale)
+    assert listed() == []
+    request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+    assert listed() == [request]
+    asked = payments.count_unknown(request, LATER)
+    assert (asked.asked, asked.asked_at) == (1, LATER)
+    assert listed() == [asked]
+    payments.settle(request.returned("re-1", LATER))
+    assert listed() == []
+
+
+def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
+    payments: Payments, sale: Payment
+) -> None:
+    """Who knows nothing of it may have read the payment before it was claimed."""
+    asserted = payments.record_charge(a_charge(sale))
+    claim = payments.claim(a_claim(sale), charged_only=True)
+    assert claim
+
+    assert payments.request_refund(asserted.to_be_returned(RefundReason.RESERVATION_UNKNOWN, LATER)) == claim
+
+    request = claim.to_be_returned(RefundReason.LATE, LATER)
+    assert payments.request_refund(request) == request
+
+
+def test_a_sale_that_takes_the_place_of_a_request_keeps_how_often_the_gateway_was_asked(
+    payments: Payments, sale: Payment
+) -> None:
+    request = payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
+    payments.count_unknown(request, LATER)
+
+    stands = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+
+    assert (stands.sale_id, stands.asked, stands.asked_at) == (sale.sale_id, 1, LATER)
+
+
+def test_the_first_request_stands(payments: Payments, sale: Payment) -> None:
+    first = for_nothing(sale)
+    payments.request_refund(first)
+
+    assert payments.request_refund(for_nothing(sale, RefundReason.TWICE)) == first
+    assert payments.find(sale.transaction_id) == first
+
+
+def test_what_has_bought_a_sale_is_not_requested_back_for_nothing(payments: Payments, sale: Payment) -> None:
+    payments.register_sale(sale)
+
+    assert payments.request_refund(for_nothing(sale)) == sale
+
+
+def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Payments, sale: Payment) -> None:
+    payments.register_sale(sale)
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+
+    assert payments.request_refund(request) == request
+    assert payments.register_sale(sale) == request, "told late, it changes nothing"
+
+
+def test_what_has_bought_a_sale_is_not_requested_back_for_another(payments: Payments, sale: Payment) -> None:
+    payments.register_sale(sale)
+    other = a_payment_of_sale(sale.transaction_id).to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+
+    assert payments.request_refund(other) == sale
+
+
+def test_a_sale_may_be_requested_back_before_it_was_registered(payments: Payments, sale: Payment) -> None:
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+
+    assert payments.request_refund(request) == request
+    assert payments.register_sale(sale) == request
+
+
+def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payments, sale: Payment) -> None:
+    request = replace(for_nothing(sale), reservation_id=sale.reservation_id)
+    payments.request_refund(request)
+
+    assert payments.register_sale(sale) == sale
+    assert payments.settle(request.returned("re-1", LATER)) == sale, "and is not returned any more"
+
+
+def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
+    request = for_nothing(sale)
+    payments.request_refund(request)
+
+    assert payments.register_sale(sale) == request
+
+
+def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
+    """Its screening may be cancelled before the sale is told of."""
+    payments.request_refund(replace(for_nothing(sale), reservation_id=sale.reservation_id))
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+
+    assert payments.request_refund(request) == request
+    assert payments.register_sale(sale) == request
+
+
+def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -> None:
+    payments.register_sale(sale)
+
+    assert payments.register_sale(a_payment_of_sale(sale.transaction_id)) == sale
+
+
+def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> None:
+    request = for_nothing(sale)
+    payments.request_refund(request)
+    returned = request.returned("re-1", LATER)
+
+    assert payments.settle(returned) == returned
+    assert payments.settle(request.returned("re-2", LATER)) == returned
+    assert payments.register_sale(sale) == returned
+    assert payments.request_refund(request) == returned
+    assert payments.count_unknown(request, LATER) == returned
+    assert payments.find(sale.transaction_id) == returned
+
+
+def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) -> None:
+    payments.register_sale(sale)
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    payments.request_refund(request)
+
+    assert payments.settle(request.returned("re-1", LATER)) == request.returned("re-1", LATER)
+
+
+def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment) -> None:
+    with pytest.raises(LookupError):
+        payments.settle(sale.returned("re-1", LATER))
+    with pytest.raises(LookupError):
+        payments.count_unknown(sale, LATER)
+
+
+@pytest.mark.parametrize("transaction_id", ["x", "ü" * 100, '"; {} \\ #1', "🎟" * 100])
+def test_any_transaction_id_of_the_contract_is_taken(payments: Payments, transaction_id: str) -> None:
+    payment = a_payment_of_sale(f"{uuid.uuid4().hex[:1]}{transaction_id}"[:100])
+
+    assert payments.register_sale(payment).transaction_id == payment.transaction_id
+
+
+# Only in DynamoDB.
+
+
+def stored(dynamo: Dynamo, payment: Payment) -> dict[str, object]:
+    key = {"transaction_id": {"S": payment.transaction_id}}
+    return dict(dynamo.client.get_item(TableName=f"{dynamo.prefix}-payments", Key=key, ConsistentRead=True)["Item"])
+
+
+def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Payment) -> None:
+    dynamo.payments.register_sale(sale)
+    assert "outstanding" not in stored(dynamo, sale)
+    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    dynamo.payments.request_refund(request)
+    assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
+    dynamo.payments.settle(request.returned("re-1", LATER))
+    assert "outstanding" not in stored(dynamo, sale)
+
+
+def test_the_stream_tells_what_is_stored(dynamo: Dynamo, sale: Payment) -> None:
+    dynamo.payments.register_sale(sale)
+
+    change = payment_change({"dynamodb": {"NewImage": stored(dynamo, sale)}})
+
+    assert (change.before, change.after) == (None, sale)
+
+
+def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
+    reservation = a_reservation(*(f"AAA{number}" for number in range(1001, 1009)), user_id="u" * 100)
+    payment = payment_of_sale(reservation.confirmed(a_sale(reservation.hold, "t" * 90)))
+    assert payment
+    dynamo.payments.register_sale(payment)
+
+    assert sum(len(name) + len(str(value)) - 8 for name, value in stored(dynamo, payment).items()) < 1024

@@ -1,0 +1,369 @@
+"""Subscriptions and numbered events: what the use cases rely on, wherever they are kept; and what numbering costs."""
+
+import random
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.events import Event
+from chalicelib.domain.ports import Notifications, Webhooks
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.webhooks import Notification, Subscriber
+from chalicelib.infrastructure.dynamodb.notifications import LARGEST_NUMBER, NUMBER_ATTEMPTS, DynamoNotifications
+from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from tests.builders import NOW, a_webhook
+from tests.contract.conftest import Backend, Dynamo
+from tests.facts import Facts
+from tests.fakes import Crash, FakeNotifications, FakeWebhooks, crash, interposed, sent_twice
+from tests.injected import (
+    CONFLICT,
+    NOTHING_WRONG,
+    Answer,
+    Pauses,
+    answering,
+    cancelled,
+    counting,
+    error,
+    hooked,
+    unreachable,
+)
+
+FAILED = {"Code": "ConditionalCheckFailed"}
+
+
+def dynamo_notifications(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None) -> DynamoNotifications:
+    return DynamoNotifications(dynamo.client, f"{dynamo.prefix}-notifications", pause)
+
+
+def dynamo_webhooks(dynamo: Dynamo) -> DynamoWebhooks:
+    return DynamoWebhooks(dynamo.client, f"{dynamo.prefix}-webhooks")
+
+
+@pytest.fixture
+def webhooks(backend: Backend) -> Webhooks:
+    return dynamo_webhooks(backend) if isinstance(backend, Dynamo) else FakeWebhooks()
+
+
+@pytest.fixture
+def notifications(backend: Backend) -> Notifications:
+    return dynamo_notifications(backend) if isinstance(backend, Dynamo) else FakeNotifications()
+
+
+@pytest.fixture
+def session_id() -> str:
+    return str(uuid.uuid4())
+
+
+def events_of(session_id: str, count: int) -> list[Event]:
+    return [Facts(session_id).created() for _ in range(count)]
+
+
+def numbers(notifications: Notifications, session_id: str) -> list[int]:
+    return [one.sequence for one in notifications.after(session_id, 0, 1000)]
+
+
+# Subscriptions
+
+
+def test_a_webhook_is_found_as_it_was_added(webhooks: Webhooks) -> None:
+    plain, special = a_webhook(), a_webhook("PaymentConfirmed", "SeatReleased").rotated("new", NOW, timedelta(hours=1))
+    for webhook in (plain, special):
+        webhooks.add(webhook)
+
+    assert webhooks.find(plain.id) == plain
+    assert webhooks.find(special.id) == special
+    assert {plain, special} <= set(webhooks.all())
+    for webhook in (plain, special):
+        assert webhooks.remove(webhook.id)
+
+
+@pytest.mark.parametrize("webhook_id", ["", "unknown", "é", "x" * 3000])
+def test_what_is_no_id_of_ours_is_not_found(webhooks: Webhooks, webhook_id: str) -> None:
+    assert webhooks.find(webhook_id) is None
+
+
+def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks) -> None:
+    webhook = a_webhook()
+    webhooks.add(webhook)
+
+    assert webhooks.remove(webhook.id)
+
+    assert not webhooks.remove(webhook.id)
+    assert not webhooks.disable(webhook.id, "why")
+    assert not webhooks.change_secrets(webhook.id, webhook.secrets)
+    assert webhooks.find(webhook.id) is None
+
+
+def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
+    webhook = a_webhook("PaymentConfirmed")
+    webhooks.add(webhook)
+    rotated = webhook.rotated("new", NOW, timedelta(hours=1))
+
+    assert webhooks.disable(webhook.id, "it answered 410 Gone")
+    assert webhooks.change_secrets(webhook.id, rotated.secrets)
+    assert webhooks.find(webhook.id) == replace(rotated, disabled="it answered 410 Gone")
+    assert webhooks.disable(webhook.id, None)
+    assert webhooks.find(webhook.id) == rotated
+    webhooks.remove(webhook.id)
+
+
+def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(webhooks: Webhooks) -> None:
+    called, silenced = a_webhook("PaymentConfirmed"), a_webhook()
+    for webhook in (called, silenced):
+        webhooks.add(webhook)
+    webhooks.disable(silenced.id, "it answered 410 Gone")
+
+    known = {one.id: one for one in webhooks.subscribers()}
+
+    assert known[called.id] == called.subscriber
+    assert known[silenced.id] == Subscriber(silenced.id, frozenset(), "it answered 410 Gone")
+    for webhook in (called, silenced):
+        assert webhooks.remove(webhook.id)
+
+
+# Numbers
+
+
+def test_events_are_numbered_in_the_order_in_which_they_come(notifications: Notifications, session_id: str) -> None:
+    events = events_of(session_id, 12)
+
+    told = [notifications.number(event) for event in events]
+
+    assert [one.sequence for one in told] == list(range(1, 13))
+    assert [one.event for one in notifications.after(session_id, 0, 100)] == events
+
+
+def test_an_event_keeps_its_number(notifications: Notifications, session_id: str) -> None:
+    first, second = events_of(session_id, 2)
+    told = notifications.number(first)
+    notifications.number(second)
+
+    assert notifications.number(first) == told
+    assert numbers(notifications, session_id) == [1, 2]
+
+
+def test_each_screening_has_its_own_numbers(notifications: Notifications, session_id: str) -> None:
+    (event,) = events_of(session_id, 1)
+    notifications.number(Facts(f"{session_id[:-1]}x").created())
+
+    assert notifications.number(event).sequence == 1
+
+
+def test_a_notification_says_which_numbers_came_before_it(notifications: Notifications, session_id: str) -> None:
+    reservation = Facts(session_id)
+    told = [
+        notifications.number(event) for event in (reservation.created(), reservation.paid(), reservation.released())
+    ]
+
+    assert [dict(one.latest_before) for one in told] == [
+        {},
+        {"ReservationCreated": 1},
+        {"ReservationCreated": 1, "PaymentConfirmed": 2},
+    ]
+
+
+def test_a_notification_is_found_by_its_number(notifications: Notifications, session_id: str) -> None:
+    told: Notification = notifications.number(Facts(session_id).paid())
+
+    assert notifications.find(session_id, 1) == told
+    assert notifications.find(session_id, 2) is None
+    assert notifications.find("unknown", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "found"),
+    [
+        (0, 2, [1, 2]),
+        (2, 2, [3, 4]),
+        (9, 5, [10, 11]),
+        (11, 5, []),
+        (LARGEST_NUMBER, 5, []),
+        (LARGEST_NUMBER - 1, 5, []),
+    ],
+)
+def test_those_after_a_number_come_in_order(
+    notifications: Notifications, session_id: str, after: int, limit: int, found: list[int]
+) -> None:
+    for event in events_of(session_id, 11):
+        notifications.number(event)
+
+    assert [one.sequence for one in notifications.after(session_id, after, limit)] == found
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_around_the_write_makes_neither_gap_nor_repeat(
+    notifications: Notifications, session_id: str, moment: str
+) -> None:
+    first, second = events_of(session_id, 2)
+    crashing: Any = {moment: crash}
+    with pytest.raises(Crash):
+        interposed(notifications, "number", **crashing).number(first)
+
+    notifications.number(second)
+    notifications.number(first)
+
+    assert sorted(one.event.id for one in notifications.after(session_id, 0, 9)) == sorted([first.id, second.id])
+    assert numbers(notifications, session_id) == [1, 2]
+
+
+def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, session_id: str) -> None:
+    assert sent_twice(notifications, "number").number(Facts(session_id).paid()).sequence == 1
+    assert numbers(notifications, session_id) == [1]
+
+
+# Races and costs, on an emulator that takes and reckons writes as DynamoDB does.
+
+
+def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_one_to_n(
+    emulated: Dynamo, session_id: str
+) -> None:
+    """As many workers as infra/cloud/app.yaml lets be."""
+    events = events_of(session_id, 60)
+    deliveries = events + random.sample(events, k=20)
+    random.shuffle(deliveries)
+    notifications = DynamoNotifications(emulated.client, f"{emulated.prefix}-notifications")
+
+    with ThreadPoolExecutor(max_workers=5) as workers:
+        told = list(workers.map(_stubbornly(notifications), deliveries))
+
+    assert numbers(notifications, session_id) == list(range(1, 61))
+    assert {one.event.id: one.sequence for one in notifications.after(session_id, 0, 99)} == {
+        one.event.id: one.sequence for one in told
+    }
+
+
+def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]:
+    """As the queue: what can't be numbered now comes again, five times in all."""
+
+    def number(event: Event) -> Notification:
+        for _ in range(4):
+            try:
+                return notifications.number(event)
+            except StoreUnavailable:
+                continue
+        return notifications.number(event)
+
+    return number
+
+
+def test_the_same_event_from_eight_workers_has_one_number(emulated: Dynamo, session_id: str) -> None:
+    event = Facts(session_id).paid()
+
+    with ThreadPoolExecutor(max_workers=8) as workers:
+        told = list(workers.map(_stubbornly(dynamo_notifications(emulated)), [event] * 24))
+
+    assert {one.sequence for one in told} == {1}
+
+
+DYNAMODB_LOCALS_UNITS = "DynamoDB Local (1.25.1) reckons 4 units for each table of a transaction, whatever is in it"
+
+
+def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_id: str) -> None:
+    with counting(emulated) as calls:
+        dynamo_notifications(emulated).number(Facts(session_id).paid())
+
+    assert [call.operation for call in calls] == ["GetItem", "TransactWriteItems"]
+    units = [call.write_units for call in calls]
+    if units == [0, 4]:
+        pytest.skip(DYNAMODB_LOCALS_UNITS)
+    assert units == [0, 6]
+
+
+# Faults, injected into the client.
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (cancelled(NOTHING_WRONG, CONFLICT, NOTHING_WRONG),),
+        (cancelled(NOTHING_WRONG, FAILED, FAILED), cancelled(CONFLICT, CONFLICT, CONFLICT)),
+        (cancelled(FAILED, CONFLICT, CONFLICT),),
+        (cancelled(CONFLICT, {"Code": "ThrottlingError"}, NOTHING_WRONG),),
+    ],
+    ids=[
+        "a conflict",
+        "another was faster, then a conflict",
+        "its own entry, beside a conflict",
+        "throttled, beside one",
+    ],
+)
+def test_meeting_another_event_is_tried_again(moto: Dynamo, session_id: str, answers: tuple[Answer, ...]) -> None:
+    pauses = Pauses()
+
+    with answering(moto, "TransactWriteItems", *answers) as scripted:
+        told = dynamo_notifications(moto, pauses).number(Facts(session_id).paid())
+
+    assert told.sequence == 1
+    assert scripted.calls == len(answers) + 1
+    assert len(pauses.seconds) == len(answers)
+    assert max(pauses.seconds) <= 0.32
+
+
+def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id: str) -> None:
+    rush = [cancelled(NOTHING_WRONG, FAILED, NOTHING_WRONG)] * NUMBER_ATTEMPTS
+    notifications = dynamo_notifications(moto)
+
+    with answering(moto, "TransactWriteItems", *rush), pytest.raises(StoreUnavailable):
+        notifications.number(Facts(session_id).paid())
+
+    assert numbers(notifications, session_id) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        cancelled(NOTHING_WRONG, {"Code": "ThrottlingError"}, NOTHING_WRONG),
+        error("ThrottlingException"),
+    ],
+    ids=["throttled item", "throttled"],
+)
+def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, session_id: str, answer: Answer) -> None:
+    notifications = dynamo_notifications(moto)
+
+    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
+        notifications.number(Facts(session_id).paid())
+
+    assert notifications.number(Facts(session_id).paid()).sequence == 1
+
+
+def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
+    wrong = cancelled(NOTHING_WRONG, NOTHING_WRONG, NOTHING_WRONG)
+    loud = error("ValidationException")
+
+    with answering(moto, "TransactWriteItems", loud), pytest.raises(moto.client.exceptions.ClientError):
+        dynamo_notifications(moto).number(Facts(session_id).paid())
+    with answering(moto, "TransactWriteItems", wrong), pytest.raises(StoreUnavailable):
+        dynamo_notifications(moto).number(Facts(session_id).paid())
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "TransactWriteItems", "Query", "Scan", "DeleteItem", "UpdateItem"])
+def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: str, operation: str) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "GetItem": lambda: dynamo_webhooks(moto).find("wh-1"),
+        "TransactWriteItems": lambda: dynamo_notifications(moto).number(Facts(session_id).paid()),
+        "Query": lambda: dynamo_notifications(moto).after(session_id, 0, 1),
+        "Scan": lambda: dynamo_webhooks(moto).all(),
+        "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
+        "UpdateItem": lambda: dynamo_webhooks(moto).disable("wh-1", None),
+    }
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
+        calls[operation]()
+
+
+def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> None:
+    found = dynamo_webhooks(moto)
+    found.add(webhook := a_webhook("PaymentConfirmed"))
+    answers: list[str] = []
+
+    with hooked(moto, "after-call.dynamodb.Scan", lambda parsed, **_: answers.append(repr(parsed["Items"]))):
+        found.subscribers()
+
+    assert webhook.id in answers[0]
+    assert webhook.url not in answers[0]
+    assert all(secret.key not in answers[0] for secret in webhook.secrets)
+    found.remove(webhook.id)

@@ -1,0 +1,243 @@
+"""Every event reaches every consumer and takes effect once: through the real streams, queues and handlers."""
+
+import random
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.application.analytics import CountEvent
+from chalicelib.application.audit import RecordEvent
+from chalicelib.application.email import WriteToBuyer
+from chalicelib.application.invoices import IssueInvoice
+from chalicelib.application.refunds import SettleRefund
+from chalicelib.application.webhooks import AnnounceEvent
+from chalicelib.domain.email import Letter, Message
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.payments import Charge, Fate, RefundReason
+from chalicelib.domain.reservations import Contact
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb import connection
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.sqs.envelopes import to_body
+from infra.local.pump import Pump
+from tests.builders import NOW, a_reservation, a_sale, a_session
+from tests.fakes import (
+    FakeGateway,
+    FakeInvoiceFiles,
+    FakeMail,
+    FakeOutbox,
+    FakeReservations,
+    FakeSessions,
+    FakeWebhooks,
+    MovableClock,
+)
+from tests.http_api import Api
+from tests.integration.conftest import drain_until
+from tests.integration.crashing import Consumer
+
+
+def listed(api: Api, session_id: str) -> list[Any]:
+    return list(api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"])
+
+
+def test_a_screening_tells_its_whole_story_in_order(quick: Api, pump: Pump) -> None:
+    session_id = quick.schedule()
+    sold = quick.hold(session_id, "A1", "A2", user="ana").body["reservationId"]
+    sale = quick.confirm(sold, f"tx-{sold}").body
+    cancelled = quick.hold(session_id, "A10", "B1", user="bia").body["reservationId"]
+    quick.delete(f"/api/reservations/{cancelled}")
+    lapsed = quick.hold(session_id, "B2", user="caio").body["reservationId"]
+
+    def story() -> Counter[tuple[str, str]]:
+        return Counter((event["type"], event["reservationId"]) for event in listed(quick, session_id))
+
+    drain_until(pump, lambda: ("ReservationExpired", lapsed) in story())
+    pump.drain()
+
+    assert story() == {
+        ("ReservationCreated", sold): 1,
+        ("PaymentConfirmed", sold): 1,
+        ("ReservationCreated", cancelled): 1,
+        ("ReservationCancelled", cancelled): 1,
+        ("SeatReleased", cancelled): 2,
+        ("ReservationCreated", lapsed): 1,
+        ("ReservationExpired", lapsed): 1,
+        ("SeatReleased", lapsed): 1,
+    }
+    payment = next(event for event in listed(quick, session_id) if event["type"] == "PaymentConfirmed")
+    assert payment.pop("id").startswith(f"PaymentConfirmed:{sold}:")
+    assert payment == {
+        "type": "PaymentConfirmed",
+        "occurredAt": sale["paidAt"],
+        "reservationId": sold,
+        "userId": "ana",
+        "seats": ["A1", "A2"],
+        "data": {
+            "amountCents": 5000,
+            "saleId": sale["saleId"],
+            "transactionId": f"tx-{sold}",
+            "paymentMethod": "credit_card",
+        },
+    }
+    numbers = quick.get(f"/api/sessions/{session_id}/analytics").body
+    assert numbers["totals"]["sales"] == 1
+
+
+def test_the_events_of_an_unknown_screening_are_404(quick: Api) -> None:
+    assert quick.get("/api/sessions/550e8400-e29b-41d4-a716-446655440000/events").status == 404
+
+
+# Many events, delivered twice, to consumers that crash.
+
+SALES, DUPLICATES, POISON = 1000, 200, 10
+
+
+@pytest.fixture
+def sales() -> list[Event]:
+    session_id = str(uuid.uuid4())
+    return [
+        Event(
+            f"PaymentConfirmed:{number}",
+            EventType.PAYMENT_CONFIRMED,
+            NOW + timedelta(milliseconds=number),
+            session_id,
+            f"res-{number}",
+            "ana",
+            ("A1",),
+            {"amountCents": 2500, "saleId": f"sale-{number}", "transactionId": "tx", "paymentMethod": "pix"},
+        )
+        for number in range(SALES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def database(data_stack: str) -> Iterator[Any]:
+    with closing(connection.client()) as client:
+        yield client
+
+
+def worked_through(consumer: Consumer, sales: list[Event], chance: random.Random) -> None:
+    deliveries = sales + chance.sample(sales, DUPLICATES)
+    chance.shuffle(deliveries)
+    consumer.send(deliveries)
+    consumer.poison(POISON)
+    consumer.work()
+    reasons = Counter(message["MessageAttributes"]["reason"]["StringValue"][:8] for message in consumer.parked())
+    assert reasons == {"not JSON": POISON / 2, "not a me": POISON / 2}
+
+
+def test_a_thousand_sales_are_in_the_audit_log_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(1)
+    log = DynamoEventLog(database, f"{data_stack}-events")
+
+    worked_through(Consumer(RecordEvent(log), chance), sales, chance)
+
+    assert [event.id for event in log.page(sales[0].session_id, SALES + 1, None).items] == [s.id for s in sales]
+
+
+def test_a_thousand_sales_are_counted_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(2)
+    ledger = Ledger(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
+    analytics = DynamoAnalytics(database, f"{data_stack}-analytics", ledger)
+
+    worked_through(Consumer(CountEvent(analytics), chance), sales, chance)
+
+    counted = list(analytics.by_bucket(sales[0].session_id).values())
+    assert sum(tally.sales for tally in counted) == SALES
+    assert sum(tally.revenue_cents for tally in counted) == SALES * 2500
+
+
+def test_a_thousand_sales_are_numbered_for_webhooks_once_each(
+    database: Any, data_stack: str, sales: list[Event]
+) -> None:
+    chance = random.Random(4)
+    notifications = DynamoNotifications(database, f"{data_stack}-notifications")
+    announce = AnnounceEvent(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
+
+    worked_through(Consumer(announce, chance), sales, chance)
+
+    session_id = sales[0].session_id
+    told = [notifications.find(session_id, sequence) for sequence in range(1, SALES + 2)]
+    assert {one.event.id for one in told if one} == {sale.id for sale in sales}
+    assert told[-1] is None
+
+
+def test_a_thousand_sales_get_an_invoice_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(5)
+    session = replace(a_session(), id=sales[0].session_id)
+    own = [replace(sale, reservation_id=a_reservation(session=session).id) for sale in sales]
+    invoices, files = DynamoInvoices(database, f"{data_stack}-invoices"), FakeInvoiceFiles()
+    known = FakeReservations(), FakeSessions({session.id: session}), invoices
+    issue = IssueInvoice(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
+
+    worked_through(Consumer(issue, chance), own, chance)
+
+    issued = [invoice for sale in own if (invoice := invoices.find(sale.reservation_id))]
+    places = sorted(invoice.place for invoice in issued)
+    assert places == list(range(places[0], places[0] + SALES))
+    assert sorted(files.puts) == sorted((invoice.number, invoice.number.encode()) for invoice in issued)
+
+
+def test_a_thousand_buyers_get_their_letter_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(6)
+    session, mail = replace(a_session(), id=sales[0].session_id), FakeMail()
+    ana = Contact("ana@example.com", "en")
+    bought = (replace(a_reservation(session=session), id=sale.reservation_id, contact=ana) for sale in sales)
+    reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
+    ledger = Ledger(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    write = WriteToBuyer(reservations, FakeSessions({session.id: session}), _in_short, mail, ledger, MovableClock(NOW))
+
+    worked_through(Consumer(write, chance), sales, chance)
+
+    assert sorted(message.reference for message in mail.sent) == sorted(sale.id for sale in sales)
+
+
+def _in_short(letter: Letter) -> Message:
+    return Message(letter.contact.email, letter.contact.language, letter.kind, "", "", letter.event.id)
+
+
+def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
+    chance = random.Random(7)
+    payments, gateway, run = DynamoPayments(database, f"{data_stack}-payments"), FakeGateway(), uuid.uuid4()
+    requests = [replace(sale, data={"transactionId": f"{sale.id}-{run}"}) for sale in sales]
+    transactions = [str(request.data["transactionId"]) for request in requests]
+    for transaction in transactions:
+        charge = Charge(transaction, "res-forgotten", 2500, "BRL", NOW)
+        gateway.pay(charge)
+        stands = payments.record_charge(charge)
+        payments.request_refund(stands.to_be_returned(RefundReason.RESERVATION_UNKNOWN, NOW))
+
+    settle = SettleRefund(payments, gateway, lambda payment: None, utc_now)
+    worked_through(Consumer(settle, chance), requests, chance)
+
+    assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)
+    assert {payment.fate for each in transactions if (payment := payments.find(each))} == {Fate.REFUNDED}
+
+
+def test_a_redriven_message_takes_effect(database: Any, data_stack: str, sales: list[Event]) -> None:
+    """What was parked because its handler was broken is whole, and is handled once it is sent back."""
+    log = DynamoEventLog(database, f"{data_stack}-events")
+    consumer = Consumer(RecordEvent(log), random.Random(3))
+    broken = Consumer(lambda event: 1 / 0, random.Random(3))  # type: ignore[arg-type] # it never returns
+    broken.send(sales[:3])
+    broken.work()
+    parked = broken.parked()
+    assert {message["MessageAttributes"]["receives"]["StringValue"] for message in parked} == {"5"}
+
+    for message in parked:
+        consumer.sqs.send_message(QueueUrl=consumer.queue.url, MessageBody=message["Body"])
+    consumer.work()
+
+    assert list(log.page(sales[0].session_id, 10, None).items) == sales[:3]
+    assert {message["Body"] for message in parked} == {to_body(sale) for sale in sales[:3]}

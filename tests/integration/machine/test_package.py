@@ -1,0 +1,692 @@
+"""What is shipped, and what its template asks of AWS: checked without deploying it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
+from chalicelib.api.http.messages import ENGLISH, MESSAGES
+from chalicelib.api.http.methods import METHODS
+from chalicelib.application.board import QUEUES
+from chalicelib.application.payments import PAYMENTS
+from chalicelib.application.relay import SENDS_TO
+from chalicelib.application.webhooks import WEBHOOKS
+from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
+from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
+from chalicelib.settings import load
+from infra.cloud.deploy import NOBODY_FROM_OUTSIDE, DeploymentError, app_settings
+from infra.cloud.package import AWS_SERVICES, ROOT, Package, PackagingError, package
+from infra.local.pump import RETRIED_FOR
+from tests.builders import a_reservation
+from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
+
+STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations", "OnPaymentChanged": "payments"}
+QUEUE_HANDLERS = {
+    "OnHoldLapsed",
+    "OnEventToAudit",
+    "OnEventToAnalytics",
+    "OnEventToEmail",
+    "OnSaleToInvoice",
+    "OnEventToNotification",
+    "OnDeliveryToWebhook",
+    "OnEventToCache",
+    "OnPaymentDue",
+    "OnRefundRequested",
+}
+SCHEDULED_HANDLERS = {"OnReconciliationDue"}
+LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
+"""They report nothing as failed: what could not be shown at once is not worth showing later."""
+UNCHECKED_HASH = 1
+"""The flags in a .pyc: it is found by hash, and its source is never looked at."""
+
+Template = dict[str, Any]
+
+
+class _CloudFormationLoader(yaml.SafeLoader):
+    """Reads the short forms of functions: !Sub x is {"Fn::Sub": x}, !GetAtt a.b is {"Fn::GetAtt": "a.b"}."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    assert isinstance(node, yaml.SequenceNode)
+    return {name: loader.construct_sequence(node, deep=True)}
+
+
+_CloudFormationLoader.add_multi_constructor("!", _function)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return package("prod", tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def resources(made: Package) -> Template:
+    found: Template = yaml.safe_load(made.template.read_text())["Resources"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def contents(made: Package) -> dict[str, bytes]:
+    with zipfile.ZipFile(made.archive) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def data() -> Template:
+    text = (ROOT / "infra" / "cloud" / "stateful.yaml").read_text()
+    found: Template = yaml.load(text, Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader
+    return found
+
+
+def _functions(resources: Template) -> dict[str, Template]:
+    functions = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::Serverless::Function"}
+    assert functions.keys() == {"APIHandler", *QUEUE_HANDLERS, *STREAM_HANDLERS, *LIVE_HANDLERS, *SCHEDULED_HANDLERS}
+    return functions
+
+
+def _mapping(function: Template) -> Template:
+    (event,) = function["Events"].values()
+    found: Template = event["Properties"]
+    return found
+
+
+def _of_type(template: Template, kind: str) -> dict[str, Template]:
+    return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
+
+
+# The template
+
+
+def test_no_event_handler_loses_the_records_it_reports_as_failed(resources: Template) -> None:
+    functions = _functions(resources)
+    for name in (*QUEUE_HANDLERS, *STREAM_HANDLERS):
+        assert _mapping(functions[name])["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+def test_what_viewers_are_shown_begins_with_now_and_is_never_shown_late(resources: Template) -> None:
+    mapping = _mapping(_functions(resources)["OnRowChangedShow"])
+    assert mapping["Stream"] == {"Fn::ImportValue": {"Fn::Sub": "cinema-${Stage}-rows-stream"}}
+    assert mapping["StartingPosition"] == "LATEST"
+    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"]) == (0, 60)
+
+
+def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_where_someone_sees_it(
+    resources: Template, data: Template
+) -> None:
+    exports = {output["Export"]["Name"]["Fn::Sub"] for output in data["Outputs"].values()}
+    for name, table in STREAM_HANDLERS.items():
+        mapping = _mapping(_functions(resources)[name])
+        stream = mapping["Stream"]["Fn::ImportValue"]["Fn::Sub"]
+        failures = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::ImportValue"]["Fn::Sub"]
+        assert stream == f"cinema-${{Stage}}-{table}-stream"
+        assert {stream, failures} <= exports
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+        assert mapping["BisectBatchOnFunctionError"] is True
+
+
+def test_an_outage_costs_a_stream_time_only(resources: Template) -> None:
+    """Retries are over in seconds; what counts is a record's age. The pump keeps the same promise."""
+    for name in STREAM_HANDLERS:
+        mapping = _mapping(_functions(resources)[name])
+        assert mapping["MaximumRetryAttempts"] == -1, name
+        assert mapping["MaximumRecordAgeInSeconds"] == RETRIED_FOR.total_seconds() == 12 * 3600, name
+
+
+def test_what_a_stream_gives_up_does_not_go_where_it_could_not_be_sent(resources: Template, data: Template) -> None:
+    (output,) = (one for one in data["Outputs"].values() if "bucket-arn" in one["Export"]["Name"]["Fn::Sub"])
+    assert output["Value"] == {"Fn::GetAtt": "StreamFailuresBucket.Arn"}
+    for name in STREAM_HANDLERS:
+        destination = _mapping(_functions(resources)[name])["DestinationConfig"]["OnFailure"]
+        assert destination == {"Type": "S3", "Destination": {"Fn::ImportValue": output["Export"]["Name"]}}, name
+
+
+def test_functions_have_memory_and_answer_before_api_gateway_gives_up(resources: Template) -> None:
+    for name, function in _functions(resources).items():
+        assert function["MemorySize"] == 1024, name
+        assert function["Runtime"] == f"python{sys.version_info[0]}.{sys.version_info[1]}", name
+        assert function["Timeout"] == {"APIHandler": 29, "OnReconciliationDue": 300}.get(name, 30), name
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_its_handler_may_take(
+    resources: Template, data: Template
+) -> None:
+    handler = _functions(resources)["OnHoldLapsed"]
+    assert _mapping(handler)["Queue"]["Fn::Sub"].endswith(":cinema-prod-expiry")
+    expiry = data["Resources"]["Expiry"]["Properties"]
+    assert expiry["QueueName"] == {"Fn::Sub": "cinema-${Stage}-expiry"}
+    assert expiry["VisibilityTimeout"] >= 6 * handler["Timeout"]
+
+
+def test_the_functions_that_ask_redis_and_no_others_are_where_it_is(resources: Template) -> None:
+    in_vpc = {
+        name: function["VpcConfig"] for name, function in _functions(resources).items() if "VpcConfig" in function
+    }
+    assert in_vpc.keys() == {"APIHandler", "OnEventToCache"}
+    subnets, groups = ({"Fn::Split": [",", {"Ref": name}]} for name in ("RedisSubnets", "RedisSecurityGroups"))
+    for config in in_vpc.values():
+        assert config == _if_in_vpc({"SubnetIds": subnets, "SecurityGroupIds": groups})
+    for role in ("ApiHandlerRole", "OnEventToCacheRole"):
+        interfaces = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+        assert resources[role]["Properties"]["ManagedPolicyArns"] == _if_in_vpc([{"Fn::Sub": interfaces}])
+
+
+def _if_in_vpc(value: object) -> Template:
+    return {"Fn::If": ["RedisIsInVpc", value, {"Ref": "AWS::NoValue"}]}
+
+
+def test_subnets_of_redis_without_its_security_groups_are_refused_before_anything_is_deployed() -> None:
+    both = {"REDIS_SUBNETS": "subnet-1,subnet-2", "REDIS_SECURITY_GROUPS": "sg-1"}
+    assert app_settings(both) == {"RedisSubnets": "subnet-1,subnet-2", "RedisSecurityGroups": "sg-1"}
+    for name in both:
+        with pytest.raises(DeploymentError, match="go together"):
+            app_settings({name: both[name]})
+
+
+SECRETS = {
+    "IdSecret": (
+        "ID_SECRET",
+        {"APIHandler", "OnEventToCache", "OnPaymentDue", "OnReconciliationDue", "OnRefundRequested"},
+    ),
+    "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
+    "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
+    "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
+}
+"""By parameter: what functions know it by, and which of them derive ids or sign with it, or call whom it opens."""
+
+
+def test_a_secret_is_a_parameter_that_nobody_can_read_back(made: Package) -> None:
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    assert {name for name, parameter in parameters.items() if parameter.get("NoEcho")} == SECRETS.keys()
+
+
+@pytest.mark.parametrize("parameter", SECRETS)
+def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, parameter: str) -> None:
+    variable, users = SECRETS[parameter]
+    known = {name: function["Environment"]["Variables"] for name, function in _functions(resources).items()}
+    assert {name for name, variables in known.items() if variable in variables} == users
+    assert all(known[name][variable] == {"Ref": parameter} for name in users)
+    assert all({"Ref": parameter} not in known[name].values() for name in known.keys() - users)
+    assert all(variables["STAGE"] == "prod" for variables in known.values())
+
+
+def test_every_log_group_belongs_to_a_function_and_ends(resources: Template) -> None:
+    groups = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Logs::LogGroup"]
+    named = {group["LogGroupName"]["Fn::Sub"] for group in groups}
+    assert named == {REQUESTS, *(f"/aws/lambda/${{{name}}}" for name in _functions(resources))}
+    assert all(group["RetentionInDays"] for group in groups)
+
+
+REQUESTS = "/cinema/${Stage}/requests"
+"""The log group of API Gateway."""
+
+
+def test_requests_are_logged_as_long_as_what_functions_say_of_them(resources: Template) -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    kept = {name: stage["log_retention_in_days"] for name, stage in stages.items()}
+    group = resources["AccessLogGroup"]
+    assert group["Properties"]["LogGroupName"] == {"Fn::Sub": REQUESTS}
+    assert group["Properties"]["RetentionInDays"] == {"Fn::If": ["IsProduction", kept["prod"], kept["dev"]]}
+
+
+def test_the_log_of_requests_is_json_and_names_nobody(resources: Template) -> None:
+    condition, setting, otherwise = resources["RestAPI"]["Properties"]["AccessLogSetting"]["Fn::If"]
+    assert (condition, otherwise) == ("RequestsAreLogged", {"Ref": "AWS::NoValue"})
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+    assert "\n" not in setting["Format"]
+    told = set(json.loads(setting["Format"]).values())
+    assert {"$context.requestId", "$context.resourcePath", "$context.status"} <= told
+    assert not told & {"$context.path", "$context.identity.sourceIp", "$context.identity.user"}
+
+
+def test_the_role_that_logs_requests_is_the_accounts_and_stays_with_it(resources: Template) -> None:
+    role, account = resources["ApiGatewayLogRole"], resources["ApiGatewayAccount"]
+    for one in (role, account):
+        assert (one["Condition"], one["DeletionPolicy"], one["UpdateReplacePolicy"]) == (
+            "LogRoleIsMade",
+            "Retain",
+            "Retain",
+        )
+    assert account["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiGatewayLogRole", "Arn"]}}
+    (tag,) = resources["AccessLogGroup"]["Properties"]["Tags"]  # what is logged into exists after who may log
+    assert tag["Value"] == {"Fn::If": ["LogRoleIsMade", {"Ref": "ApiGatewayAccount"}, {"Ref": "AccessLog"}]}
+
+
+def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, resources: Template) -> None:
+    (every_method,) = resources["RestAPI"]["Properties"]["MethodSettings"]
+    assert every_method == {
+        "ResourcePath": "/*",
+        "HttpMethod": "*",
+        "ThrottlingRateLimit": {"Ref": "ThrottleRate"},
+        "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"},
+    }
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    of_an_account = {"ThrottleRate": 10_000, "ThrottleBurst": 5_000}
+    assert all(parameters[name]["Default"] < most for name, most in of_an_account.items())
+
+
+def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Template) -> None:
+    responses = _definition(resources)["x-amazon-apigateway-gateway-responses"]
+    for name, response in responses.items():
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body["error"] == body["error"].upper(), name
+        assert body["message"] == MESSAGES.get(body["error"], {}).get(ENGLISH, body["message"]).format_map(body), name
+        headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
+        safe = {name: f"'{value}'" for name, value in (SNIFF_NOTHING | ONLY_BY_HTTPS).items()}
+        assert headers == headers | safe, name
+    assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
+    assert responses["REQUEST_TOO_LARGE"]["statusCode"] == "413"
+    assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    assert "requestId" in responses["DEFAULT_5XX"]["responseTemplates"]["application/json"]
+
+
+def test_a_method_without_a_route_reaches_the_app_which_says_405(resources: Template) -> None:
+    for path, operations in _definition(resources)["paths"].items():
+        assert operations.keys() == {method.lower() for method in METHODS}, path
+
+
+def test_the_template_has_no_yaml_aliases_which_cloudformation_refuses(made: Package) -> None:
+    assert not any(isinstance(token, yaml.AliasToken) for token in yaml.scan(made.template.read_text()))
+
+
+def _definition(resources: Template) -> Template:
+    found: Template = resources["RestAPI"]["Properties"]["DefinitionBody"]
+    return found
+
+
+# What each function may do
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
+def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Path) -> None:
+    for statement in json.loads(path.read_text())["Statement"]:
+        assert not any("*" in action for action in statement["Action"])
+        if statement["Action"] == ["ses:GetSendQuota"]:  # of the account: it knows no resources
+            continue
+        if statement["Action"] == ["ses:SendRawEmail"]:
+            # Whose identity it is, the address or its domain, is the account's affair: the sender is what counts.
+            assert statement["Condition"]["StringEqualsIfExists"] == {"ses:FromAddress": {"Ref": "MailFrom"}}
+            continue
+        for resource in _arns(statement):
+            assert re.search(
+                r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/", resource
+            )
+
+
+def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Template) -> None:
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in _functions(resources).values()]
+    assert len(set(roles)) == len(roles)
+    files = [json.loads(path.read_text()) for path in (ROOT / ".chalice").glob("policy-*.json")]
+    assert all(resources[role]["Properties"]["Policies"][0]["PolicyDocument"] in files for role in roles)
+    assert len(files) == len(roles)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
+def test_a_role_has_room_for_its_policy(path: Path) -> None:
+    """IAM takes 10,240 characters, without white space."""
+    names = {"${AWS::Partition}": "aws-us-gov", "${AWS::Region}": "ap-southeast-2", "${AWS::AccountId}": "0" * 12}
+    text = json.dumps(json.loads(path.read_text()), separators=(",", ":"))
+    for name, value in names.items():
+        text = text.replace(name, value)
+    assert len(text) < 10_240
+
+
+def test_stream_handlers_may_keep_what_they_can_not_relay(resources: Template, data: Template) -> None:
+    bucket = data["Resources"]["StreamFailuresBucket"]["Properties"]["BucketName"]["Fn::Sub"]
+    for name in STREAM_HANDLERS:
+        allowed = _allowed(resources, name)
+        ours = f"arn:${{AWS::Partition}}:s3:::{bucket}"
+        assert {("s3:PutObject", f"{ours}/*"), ("s3:ListBucket", ours)} <= allowed, name
+
+
+SENDING = {"sqs:GetQueueUrl", "sqs:SendMessage", "sqs:SendMessageBatch"}
+LOOKING = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+CONSUMING = LOOKING | {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+
+
+def test_a_relay_may_send_to_the_queues_of_its_own_events_and_no_others(resources: Template) -> None:
+    for name, table in STREAM_HANDLERS.items():
+        assert _on_queues(resources, name) == dict.fromkeys(SENDS_TO[table], SENDING), name
+
+
+def test_the_api_looks_at_the_boards_queues_and_sends_to_two_of_them(resources: Template) -> None:
+    counted = {each: LOOKING for queue in QUEUES for each in (queue, f"{queue}-dlq")}
+    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS), LOOKING | SENDING)
+    assert _on_queues(resources, "APIHandler") == counted | sent_to
+
+
+def test_a_consumer_takes_from_its_own_queue_and_parks_in_its_dead_letters(resources: Template) -> None:
+    for name in QUEUE_HANDLERS:
+        queue = _mapping(_functions(resources)[name])["Queue"]["Fn::Sub"].rpartition(":cinema-prod-")[2]
+        own = {queue: CONSUMING, f"{queue}-dlq": {"sqs:GetQueueUrl", "sqs:SendMessage"}}
+        further = {WEBHOOKS: SENDING} if name == "OnEventToNotification" else {}
+        assert _on_queues(resources, name) == own | further, name
+
+
+def test_only_who_relays_or_consumes_or_is_the_api_has_to_do_with_queues(resources: Template) -> None:
+    for name in LIVE_HANDLERS | SCHEDULED_HANDLERS:
+        assert _on_queues(resources, name) == {}, name
+
+
+ON_TABLES = {
+    "OnEventToAnalytics": {"ledger": {"PutItem"}, "analytics": {"UpdateItem"}},
+    "OnEventToNotification": {"notifications": {"GetItem", "PutItem"}, "webhooks": {"Scan"}},
+    "OnRowChangedShow": {
+        "rows/stream/*": {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
+        "viewers": {"DeleteItem", "Query"},
+        "viewers/index/by_viewer": {"Query"},
+    },
+    "WebsocketMessage": {
+        "sessions": {"GetItem"},
+        "viewers": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"},
+        "viewers/index/by_viewer": {"Query"},
+    },
+    "WebsocketDisconnect": {"viewers": {"DeleteItem"}, "viewers/index/by_viewer": {"Query"}},
+    "OnEventToCache": {},
+}
+"""What they do: analytics, ledger, notifications, webhooks, viewers and viewer_limits, in infrastructure."""
+
+
+@pytest.mark.parametrize("name", ON_TABLES)
+def test_a_handler_may_do_on_tables_what_it_does_and_no_more(resources: Template, name: str) -> None:
+    assert _on(resources, name, "dynamodb", ":table/cinema-${Stage}-") == {
+        table: {f"dynamodb:{action}" for action in actions} for table, actions in ON_TABLES[name].items()
+    }
+
+
+def test_nobody_may_write_to_an_index(resources: Template) -> None:
+    for name in _functions(resources):
+        for table, actions in _on(resources, name, "dynamodb", ":table/cinema-${Stage}-").items():
+            assert "/index/" not in table or actions == {"dynamodb:Query"}, (name, table)
+
+
+def test_who_numbers_events_may_not_read_the_secrets_of_who_is_told(resources: Template) -> None:
+    (scan,) = [s for s in _statements(resources, "OnEventToNotification") if "dynamodb:Scan" in s["Action"]]
+    assert scan["Condition"] == {
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
+    }
+    others = _functions(resources).keys() - {"OnEventToNotification"}
+    assert not [name for name in others if any("dynamodb:Scan" in s["Action"] for s in _statements(resources, name))]
+
+
+def _statements(resources: Template, name: str) -> list[Template]:
+    role = _functions(resources)[name]["Role"]["Fn::GetAtt"][0]
+    found: list[Template] = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    return found
+
+
+def _allowed(resources: Template, name: str) -> set[tuple[str, str]]:
+    return {(action, arn) for s in _statements(resources, name) for action in s["Action"] for arn in _arns(s)}
+
+
+def _on(resources: Template, name: str, service: str, ours: str) -> dict[str, set[str]]:
+    """The actions that a function may take on the service's resources, by the part of the name after `ours`."""
+    found: dict[str, set[str]] = {}
+    for action, arn in _allowed(resources, name):
+        if action.startswith(f"{service}:"):
+            found.setdefault(arn.rpartition(ours)[2], set()).add(action)
+    return found
+
+
+def _on_queues(resources: Template, name: str) -> dict[str, set[str]]:
+    return _on(resources, name, "sqs", ":cinema-${Stage}-")
+
+
+def _arns(statement: Template) -> list[str]:
+    resource = statement["Resource"]
+    if resource == "*":
+        return [resource]
+    return [each["Fn::Sub"] for each in (resource if isinstance(resource, list) else [resource])]
+
+
+# The data stack
+
+
+def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_failures_an_alarm(
+    data: Template,
+) -> None:
+    queues = _of_type(data, "AWS::SQS::Queue")
+    alarms = _of_type(data, "AWS::CloudWatch::Alarm").values()
+    watched = {d["Value"]["Fn::GetAtt"] for alarm in alarms for d in alarm["Dimensions"] if "Fn::GetAtt" in d["Value"]}
+    for name, queue in queues.items():
+        assert f"{name}.QueueName" in watched, name
+        if "RedrivePolicy" in queue:
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+            dead_letters = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].split(".")[0]]
+            assert dead_letters["MessageRetentionPeriod"] == 14 * 24 * 3600
+        else:
+            assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+
+
+def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
+    in_production = {"Fn::If": ["IsProduction", True, False]}
+    tables = _of_type(data, "AWS::DynamoDB::Table")
+    assert tables.keys() == {
+        "Sessions",
+        "Rows",
+        "Reservations",
+        "LiveHolds",
+        "Payments",
+        "EventLog",
+        "Analytics",
+        "Ledger",
+        "Viewers",
+        "Breakers",
+        "Invoices",
+        "Webhooks",
+        "Notifications",
+    }
+    for name, table in tables.items():
+        assert table["BillingMode"] == "PAY_PER_REQUEST", name
+        assert table["DeletionProtectionEnabled"] == in_production, name
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == in_production, name
+
+
+# The archive
+
+
+def test_every_module_is_shipped_with_bytecode_that_is_never_checked_against_its_source(
+    contents: dict[str, bytes],
+) -> None:
+    modules = [name for name in contents if name.endswith(".py")]
+    assert "app.py" in modules
+    for name in modules:
+        folder, _, file = name.rpartition("/")
+        bytecode = contents[f"{folder}/__pycache__/{file}c".lstrip("/").replace(".pyc", ".cpython-311.pyc")]
+        assert int.from_bytes(bytecode[4:8], "little") == UNCHECKED_HASH, name
+
+
+def test_nothing_is_shipped_that_no_function_needs(made: Package, contents: dict[str, bytes]) -> None:
+    folders = {name.rsplit("/", 1)[0] for name in contents if "/" in name}
+    services = {name.split("/")[2] for name in contents if re.match(r"botocore/data/[^/]+/", name)}
+    assert services == AWS_SERVICES
+    assert not [name for name in folders if re.search(r"(^|/)tests(/|$)|dist-info|^chalice/(cli|deploy)|^bin", name)]
+    assert not [name for name in folders if name.split("/")[0] in ("infra", "pip", "moto", "pytest", "mypy")]
+    assert made.after.unzipped < made.before.unzipped
+    assert made.after.zipped < 16_500_000, "2 MB of it are Stripe's package and requests"
+
+
+def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app; print(app.app.app_name)"
+    lambda_environment = {"STAGE": "prod", "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-I", "-S", "-c", script]  # -S: without the packages installed here
+    done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "cinema-tickets\n", done.stderr
+
+
+DERIVES = """
+import sys; sys.path.insert(0, sys.argv[1])
+import app
+from chalicelib import bootstrap
+from chalicelib.settings import SettingInvalid
+for needs_it in bootstrap.ids, bootstrap.seat_cache, bootstrap.settle_payment, bootstrap.place_hold:
+    try: needs_it()
+    except SettingInvalid as error: print(error)
+for does_not in bootstrap.relay_row, bootstrap.relay_payment, bootstrap.expire_held, bootstrap.announce_event:
+    does_not()
+"""
+
+
+def test_who_derives_ids_without_the_secret_says_so_and_nobody_else_needs_it(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    environment = {"STAGE": "prod", "AWS_DEFAULT_REGION": "us-east-1", "REDIS_URL": "redis://127.0.0.1:9/0"}
+    command = [sys.executable, "-I", "-S", "-c", DERIVES, str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    missing = "ID_SECRET is missing: stage 'prod' needs one, the same on every instance."
+    assert (done.stdout.splitlines(), done.stderr) == ([missing] * 4, "")
+
+
+LETTER = """
+import sys; sys.path.insert(0, sys.argv[1])
+import zoneinfo; zoneinfo.reset_tzpath(())
+from datetime import datetime, timezone
+from decimal import Decimal
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.email import Letter
+from chalicelib.domain.reservations import Contact, Reservation
+from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure import ses
+from chalicelib.infrastructure.email.rendering import TONGUES, TemplateLetters
+now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
+session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
+reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
+event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
+for language in TONGUES:
+    letter = Letter("held", Contact("ana@example.com", language), event, reservation, session)
+    print(TemplateLetters(sys.argv[2])(letter).subject)
+ses.client()
+"""
+
+
+def test_the_package_alone_is_enough_to_write_a_letter_in_any_time_zone(made: Package, tmp_path: Path) -> None:
+    """With time zones of its own: a Lambda image need not have any."""
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-I", "-S", "-c", LETTER, str(tmp_path), "America/Sao_Paulo"]
+    lambda_environment = {"AWS_DEFAULT_REGION": "us-east-1", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
+    assert [line[:18] for line in done.stdout.splitlines()] == ["Pay by 19:00:00 lo", "Pague até 19:00:00"], done.stderr
+
+
+def test_what_browsers_load_is_shipped_and_every_page_finds_it(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"""
+import sys; sys.path.insert(0, {str(tmp_path)!r})
+from chalicelib.api import static
+pages = [path.parent.name for path in static.WEB.glob("*/index.html")]
+print(len(pages), sum(len(static._page(part).body) > 0 for part in pages))
+print(sum(len(static._asset(*name).body) > 0 for name in static._assets()))
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    ours = {path for path in (ROOT / "chalicelib" / "web").glob("*/*") if path.suffix != ".html"}
+    pages, found = (list(map(int, line.split())) for line in done.stdout.splitlines())
+    assert pages[0] == pages[1] > 0, done.stderr
+    assert found == [len(ours) + len(("swagger-ui-bundle.min.js", "swagger-ui.min.css"))], done.stderr
+
+
+def test_the_package_alone_is_enough_to_print_an_invoice(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    script = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})
+from datetime import UTC, datetime
+from decimal import Decimal
+from chalicelib import bootstrap
+from chalicelib.domain.invoices import Bill, Invoice
+now, price = datetime(2024, 2, 15, tzinfo=UTC), Decimal(25)
+bill = Bill("res", "sale", "ana", "Coração", "A1", now, ("A1",), price, price, "pix", "tx", now, ("Cine",))
+print(bootstrap.print_invoice()(Invoice(bill, 1))[:8])"""
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert (done.stdout[:7], done.stderr) == ("b'%PDF-", "")
+
+
+STRIPE = """
+import sys; sys.path.insert(0, sys.argv[1])
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway, StripeMessages
+stripe, now = StripeGateway("sk_test_of_nobody", "pk", api_base=sys.argv[2]), datetime.now(timezone.utc)
+charge = stripe.charge(sys.argv[3])
+assert charge in stripe.charges_since(now - timedelta(minutes=1))
+stripe.refund(charge.transaction_id, None, "refund")
+print(stripe.charge(charge.transaction_id).refunded_cents)
+print(stripe.start(SimpleNamespace(id="res-1", amount=25), "start").provider)
+header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
+try: StripeMessages(["whsec"]).read(header, b"{}", now)
+except SignatureInvalid: print("invalid")
+"""
+
+
+def test_the_package_alone_is_enough_to_ask_stripe(made: Package, tmp_path: Path, run_dir: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    with stripe_server(run_dir) as server:
+        paid = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base=server.url).start(a_reservation(), "key").id
+        server.pay(paid)
+        command = [sys.executable, "-I", "-S", "-c", STRIPE, str(tmp_path), server.url, paid]
+        done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["5000", "stripe", "invalid"], done.stderr
+
+
+def test_the_bucket_of_invoices_is_nobody_elses_and_keeps_versions_in_production(data: Template) -> None:
+    bucket = _of_type(data, "AWS::S3::Bucket")["InvoicesBucket"]
+    assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
+    assert bucket["VersioningConfiguration"] == {"Status": {"Fn::If": ["IsProduction", "Enabled", "Suspended"]}}
+    assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).invoices_bucket
+
+
+def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Template) -> None:
+    bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
+    assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
+    policy = data["Resources"]["StreamFailuresBucketPolicy"]["Properties"]["PolicyDocument"]
+    assert [(one["Effect"], one["Condition"]) for one in policy["Statement"]] == [
+        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+    assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).stream_failures_bucket
+
+
+def test_somebody_is_told_when_something_could_not_be_relayed_whoever_kept_it(data: Template) -> None:
+    bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
+    (counted,) = bucket["MetricsConfigurations"]
+    alarm = _of_type(data, "AWS::CloudWatch::Alarm")["StreamGaveUp"]
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/S3", "PutRequests", 0)
+    assert dimensions == {"BucketName": {"Ref": "StreamFailuresBucket"}, "FilterId": counted["Id"]}
+    assert alarm["AlarmActions"] == [{"Ref": "Alarms"}]
+
+
+def _named_on_an_emulator(bucket: Template) -> str:
+    pseudo = {"${Stage}": "test", "${AWS::AccountId}": "000000000000", "${AWS::Region}": "us-east-1"}
+    return re.sub(r"\$\{[^}]+}", lambda m: pseudo[m[0]], bucket["BucketName"]["Fn::Sub"])
+
+
+def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:
+    again = package("prod", tmp_path)
+    assert again.archive.read_bytes() == made.archive.read_bytes()
+    assert again.template.read_text() == made.template.read_text()
+
+
+def test_a_stage_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match="local, dev, prod"):
+        package("production", tmp_path)

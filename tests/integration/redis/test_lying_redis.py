@@ -1,0 +1,174 @@
+"""Redis answers nonsense, without end, or a byte at a time: to every request it is as if there were no Redis."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from chalice.app import Chalice
+
+from chalicelib.domain.rate_limits import Quota
+from chalicelib.infrastructure.breakers import Breaker, Patience
+from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
+from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
+from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
+from chalicelib.infrastructure.redis.seat_cache import SeatCache
+from chalicelib.infrastructure.redis.wire import MOST_BYTES, READ_BYTES
+from infra.local import server
+from tests.builders import NOW, a_hold
+from tests.conftest import build_anew, other_settings
+from tests.fakes import MovableClock
+from tests.http_api import Answer, Api
+from tests.lying_redis import LIES, LyingRedis, lying_redis
+
+PATIENCE_OF_NO_DEADLINE = 5.0
+"""Seconds; far more than a busy machine adds to a deadline, far less than what drips or never ends would take."""
+
+
+@pytest.fixture(scope="module")
+def liar() -> Iterator[LyingRedis]:
+    with lying_redis() as liar:
+        yield liar
+
+
+# At the door.
+
+
+def asked(liar: LyingRedis) -> RedisConnection:
+    """A connection that is not given up, so that each question meets the lie."""
+    return RedisConnection(liar.url, Breaker("redis", Patience(1000, 0.01, 0.01)))
+
+
+def cache_of(liar: LyingRedis) -> SeatCache:
+    return SeatCache(asked(liar), f"test-{uuid.uuid4()}", b"for tests")
+
+
+HOLD = a_hold("A1", "A2")
+KEYED = a_hold("A1", fingerprint="f")
+
+CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
+    "what is known of seats": lambda cache: cache.known(HOLD, NOW).occupancy,
+    "what is known of seats and a key": lambda cache: cache.known(KEYED, NOW).occupancy,
+    "seats are held": lambda cache: cache.held(HOLD, NOW),
+    "a hold is over": lambda cache: cache.forget_hold(HOLD),
+    "the map": lambda cache: cache.seat_map("session")[1],
+    "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
+    "giving the map back": lambda cache: cache.give_back_rebuild("session"),
+    "ids are kept": lambda cache: cache.keep_ids_from(NOW),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_lie_tells_the_gate_anything_nor_raises_anything_but_that_redis_is_not_there(
+    liar: LyingRedis, lie: str
+) -> None:
+    liar.lie = LIES[lie]
+    cache = cache_of(liar)
+    for name, question in CACHE_QUESTIONS.items():
+        before, started = liar.told, time.monotonic()
+        with suppress(RedisUnavailable):
+            assert not question(cache), name
+        assert time.monotonic() - started < PATIENCE_OF_NO_DEADLINE, name
+        assert liar.was_asked_since(before), name
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str) -> None:
+    liar.lie = LIES[lie]
+    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter())
+
+    verdicts = [limiter.take({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
+
+    assert [verdict.admitted for verdict in verdicts] == [True, True, False]
+    assert verdicts[-1].tightest.next_in_seconds == 30
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
+    liar.lie = LIES[lie]
+    refusals = RedisRefusals(asked(liar), "test", MovableClock(NOW))
+
+    refusals.add("NOT_FOUND")
+
+    assert not refusals.counted([NOW, NOW])
+
+
+def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> None:
+    connection = asked(liar)
+    for lie in ("a gigabyte of text", "an array of a million", "a line without an end", "answers without an end"):
+        liar.lie = LIES[lie]
+        received = 0
+
+        def question(redis: Any) -> Any:
+            nonlocal received
+            wire = redis.connection_pool.get_connection()
+            parser, receive = wire._parser, wire._parser._receive
+
+            def counting() -> None:
+                nonlocal received
+                before = len(parser._unread)
+                receive()
+                received += len(parser._unread) - before
+
+            parser._receive = counting
+            try:
+                wire.send_command("GET", "key")
+                return wire.read_response()
+            finally:
+                redis.connection_pool.release(wire)
+
+        with suppress(RedisUnavailable):
+            connection.ask(question, lambda answer: answer)
+        assert received <= MOST_BYTES + READ_BYTES, lie
+
+
+# Every path of the API.
+
+
+@pytest.fixture(scope="module")
+def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
+    """Each of its requests is met by a process that does not know yet that Redis lies."""
+    with other_settings(REDIS_URL=liar.url, RATE_LIMITS="*=1000/10s per address"), server.serve(app) as url:
+        yield Api(url)
+
+
+@contextmanager
+def told_a_lie(liar: LyingRedis, what: str) -> Iterator[None]:
+    build_anew()
+    before, started = liar.told, time.monotonic()
+    yield
+    assert time.monotonic() - started < PATIENCE_OF_NO_DEADLINE, what
+    assert liar.was_asked_since(before), f"{what}: Redis was not asked"
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_every_request_is_answered_as_without_redis(api: Api, liar: LyingRedis, lie: str) -> None:
+    liar.lie = LIES[lie]
+    session_id, ana = api.schedule(), f"ana-{uuid.uuid4()}"
+
+    def ask(what: str, request: Callable[[], Answer]) -> Answer:
+        with told_a_lie(liar, what):
+            return request()
+
+    held = ask("hold", lambda: api.hold(session_id, "A1", "A2", user=ana, Idempotency_Key="k"))
+    resent = ask("resend", lambda: api.hold(session_id, "A1", "A2", user=ana, Idempotency_Key="k"))
+    taken = ask("taken", lambda: api.hold(session_id, "A2", "A3", user="bia"))
+    other = ask("other", lambda: api.hold(session_id, "B1", user="bia"))
+    shown = ask("map", lambda: api.get(f"/api/sessions/{session_id}/seats"))
+    sold = ask("confirm", lambda: api.confirm(held.body["reservationId"]))
+    cancelled = ask("cancel", lambda: api.delete(f"/api/reservations/{other.body['reservationId']}"))
+    after = ask("map again", lambda: api.get(f"/api/sessions/{session_id}/seats"))
+    ready = ask("ready", lambda: api.get("/ready"))
+    board = ask("board", lambda: api.get("/api/operations"))
+
+    assert [held.status, resent.body] == [201, held.body]
+    assert (taken.status, taken.body["conflictingSeats"]) == (409, ["A2"])
+    assert [other.status, shown.status, sold.status, cancelled.status] == [201, 200, 200, 200]
+    status = {seat["number"]: seat["status"] for seat in after.body["seats"]}
+    assert (status["A1"], status["A2"], status["B1"]) == ("sold", "sold", "available")
+    assert ready.status == 200
+    assert {each["name"]: each["state"] for each in ready.body["dependencies"]}["redis"] == "down"
+    assert board.status == 200
+    assert "refusals" not in board.body

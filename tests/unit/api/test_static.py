@@ -1,0 +1,93 @@
+"""Files and pages for browsers: what may be asked for, and for how long it is kept."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from chalice.app import Chalice
+from chalice.test import Client
+
+from chalicelib.api.http import static
+from infra.local.lambda_proxy import Asked, Resource, event
+
+
+@pytest.fixture
+def client(app: Chalice) -> Iterator[Client]:
+    with Client(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets/docs/nothing.js",
+        "/assets/nothing/index.html",
+        "/assets/docs/index.html",
+        "/assets/docs/..",
+        "/assets/../app.py",
+        "/assets/docs/%2e%2e%2f%2e%2e%2fapi%2fstatic.py",
+        "/assets/docs/..%2F..%2Fsettings.py",
+        "/assets/docs/%00",
+        "/assets/%2Fetc/passwd",
+    ],
+)
+def test_what_is_not_among_the_assets_is_not_found(client: Client, path: str) -> None:
+    answer = client.http.get(path)
+
+    assert (answer.status_code, answer.json_body["error"]) == (404, "NOT_FOUND")
+
+
+def test_every_file_of_a_part_is_of_a_kind_that_is_served() -> None:
+    """Or it would be shipped, and be a 404: see static.TYPES."""
+    pages = {path for path in static.WEB.glob("*/*") if path.name == "index.html"}
+    unserved = {path for path in static.WEB.rglob("*") if path.is_file() and path.suffix not in static.TYPES}
+
+    assert unserved == pages
+
+
+def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:
+    """As API Gateway asks: `path` is all of it, with the stage or the mapping of a domain."""
+    return app(event(Asked("GET", path), Resource(resource)), None)
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "shown_at"),
+    [
+        ("/", "/prod", "/prod/"),
+        ("/", "/tickets/prod", "/tickets/prod/"),  # a domain may map a path of several parts
+        ("/docs", "/docs/", "/docs"),
+        ("/docs", "/prod/docs/", "/prod/docs"),
+        ("/operations", "/prod/operations/", "/prod/operations"),
+    ],
+)
+def test_a_page_is_led_to_the_address_that_its_references_are_relative_to(
+    app: Chalice, resource: str, path: str, shown_at: str
+) -> None:
+    answer = asked_of_lambda(app, resource, path)
+
+    assert (answer["statusCode"], answer["headers"]["Cache-Control"]) == (308, "no-cache")
+    assert (
+        urljoin(f"https://cinema.example{path}", answer["headers"]["Location"]) == f"https://cinema.example{shown_at}"
+    )
+    assert asked_of_lambda(app, resource, shown_at)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"),
+    [("/", "/"), ("/", "/prod/"), ("/", ""), ("/docs", "/docs"), ("/docs", "/prod/docs"), ("/docs", "")],
+)
+def test_a_page_is_shown_where_its_references_hit_and_where_nobody_says_where_it_is(
+    app: Chalice, resource: str, path: str
+) -> None:
+    assert asked_of_lambda(app, resource, path)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("part", [path.parent.name for path in static.WEB.glob("*/index.html")])
+def test_a_page_runs_nothing_that_is_written_into_it_and_loads_nothing_from_elsewhere(part: str) -> None:
+    html = (static.WEB / part / "index.html").read_text()
+
+    assert not re.search(r"<style|style=|\son\w+=|javascript:", html)
+    assert all(re.match(r"""\s[^>]*src=["']assets/""", tag) for tag in re.findall(r"<script([^>]*>)", html))
+    assert not re.search(r"""(src|href)=["'](https?:)?/""", html)

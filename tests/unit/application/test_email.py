@@ -1,0 +1,225 @@
+"""Who is written to, about what, and how often."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from chalicelib.application.email import LETTERS, WriteToBuyer
+from chalicelib.domain.email import Letter, MailRefused, Message, masked
+from chalicelib.domain.events import Event, EventType, ReservationChange
+from chalicelib.domain.refusals import IdempotencyKeyReused
+from chalicelib.domain.reservations import Contact, Reservation
+from tests.builders import HOLD_SECONDS, Cinema
+from tests.fakes import Crash, FakeLedger, FakeMail, crash, interposed
+
+ANA = Contact("ana@example.com", "pt-BR")
+
+
+def in_short(letter: Letter) -> Message:
+    """Words don't matter here."""
+    contact, event = letter.contact, letter.event
+    return Message(contact.email, contact.language, letter.kind, letter.reservation.id, "", event.id)
+
+
+@dataclass
+class Office:
+    """A cinema, and the consumer that writes to its buyers."""
+
+    cinema: Cinema = field(default_factory=Cinema)
+    mail: FakeMail = field(default_factory=FakeMail)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+
+    def __call__(self, event: Event) -> None:
+        cinema = self.cinema
+        write = WriteToBuyer(cinema.reservations, cinema.sessions, in_short, self.mail, self.ledger, cinema.clock)
+        write(event)
+
+    @property
+    def subjects(self) -> list[str]:
+        return [message.subject for message in self.mail.sent]
+
+    def event_of(self, before: Reservation | None, after: Reservation | None) -> Event:
+        """What the relay makes of the change."""
+        change = ReservationChange(before, after, self.cinema.clock.now)
+        event = self.cinema.relay_reservation(change)[0].content
+        assert isinstance(event, Event)
+        return event
+
+    def held(self, *seats: str, contact: Contact | None = ANA, key: str | None = None) -> tuple[Reservation, Event]:
+        reservation = self.cinema.hold(*(seats or ("A1",)), contact=contact, key=key)
+        return reservation, self.event_of(None, reservation)
+
+    def paid(self, reservation: Reservation) -> Event:
+        return self.event_of(reservation, self.cinema.confirm(reservation.id))
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def test_a_hold_and_its_payment_are_each_written_about(office: Office) -> None:
+    reservation, created = office.held()
+    office(created)
+    office(office.paid(reservation))
+
+    assert office.subjects == ["held", "paid"]
+    assert {(message.to, message.language) for message in office.mail.sent} == {("ana@example.com", "pt-BR")}
+    assert {message.text for message in office.mail.sent} == {reservation.id}
+
+
+def test_who_left_no_address_gets_no_letter(office: Office) -> None:
+    reservation, created = office.held(contact=None)
+    office(created)
+    office(office.paid(reservation))
+
+    assert office.mail.sent == []
+    assert office.ledger.entered == set(), "nothing was done, so nothing is written down"
+
+
+def test_the_same_event_five_times_is_one_letter(office: Office) -> None:
+    _, created = office.held()
+    for _ in range(5):
+        office(created)
+
+    assert office.subjects == ["held"]
+
+
+def test_a_hold_that_has_lapsed_is_not_written_about(office: Office) -> None:
+    _, created = office.held()
+    office.cinema.clock.forward(seconds=HOLD_SECONDS)
+    office(created)
+
+    assert office.mail.sent == []
+
+
+def test_a_hold_is_written_about_until_its_last_moment(office: Office) -> None:
+    _, created = office.held()
+    office.cinema.clock.forward(seconds=HOLD_SECONDS - 0.001)
+    office(created)
+
+    assert office.subjects == ["held"]
+
+
+def test_a_hold_that_is_paid_for_already_is_not_written_about(office: Office) -> None:
+    """The events came the other way round, or both were late."""
+    reservation, created = office.held()
+    paid = office.paid(reservation)
+    office(paid)
+    office(created)
+
+    assert office.subjects == ["paid"]
+
+
+def test_a_hold_that_was_given_back_is_not_written_about(office: Office) -> None:
+    reservation, created = office.held()
+    office.cinema.cancel(reservation.id)
+    office(created)
+
+    assert office.mail.sent == []
+
+
+def test_an_event_of_an_earlier_hold_under_the_same_id_says_nothing_of_the_later(office: Office) -> None:
+    reservation, created = office.held()
+    office(replace(created, id="earlier", data={**created.data, "expiresAtMs": 1}))
+    office(created)
+
+    assert [message.reference for message in office.mail.sent] == [created.id]
+    assert reservation.id in created.id
+
+
+def test_a_reservation_that_is_forgotten_is_not_written_about(office: Office) -> None:
+    _, created = office.held()
+    office(replace(created, reservation_id="res-gone"))
+
+    assert office.mail.sent == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in LETTERS])
+def test_other_events_are_no_news_to_a_buyer(office: Office, kind: EventType) -> None:
+    _, created = office.held()
+    office(replace(created, type=kind))
+
+    assert office.mail.sent == []
+
+
+# Something dies in the middle; the event comes again.
+
+
+def test_a_crash_before_the_letter_leaves_loses_nothing(office: Office) -> None:
+    _, created = office.held()
+    with_crash = replace_mail(office, before=crash)
+    with pytest.raises(Crash):
+        with_crash(created)
+    office(created)
+
+    assert office.subjects == ["held"]
+
+
+def test_a_crash_between_letter_and_ledger_repeats_the_letter_once(office: Office) -> None:
+    _, created = office.held()
+    with pytest.raises(Crash):
+        replace_mail(office, after=crash)(created)
+    for _ in range(3):
+        office(created)
+
+    assert office.subjects == ["held", "held"]
+
+
+def test_a_letter_that_is_refused_is_not_entered_as_sent(office: Office) -> None:
+    _, created = office.held()
+    office.mail.verified = frozenset()
+    with pytest.raises(MailRefused):
+        office(created)
+    office.mail.verified = frozenset({office.mail.sender})
+    office(created)
+
+    assert office.subjects == ["held"]
+
+
+def replace_mail(office: Office, **interposed_with: Callable[[], object]) -> Office:
+    return Office(office.cinema, interposed(office.mail, "send", **interposed_with), office.ledger)
+
+
+# The address.
+
+
+def test_the_address_is_in_no_event(office: Office) -> None:
+    reservation, created = office.held(key="k1")
+
+    assert "ana@" not in f"{created}{office.paid(reservation)}"
+
+
+def test_the_address_is_in_no_text_of_the_values_that_hold_it(office: Office) -> None:
+    reservation, _ = office.held()
+
+    assert "ana@" not in f"{reservation!r}{ANA!r}{Message(ANA.email, 'en', 'Hi', 'Hi ana@', 'ana@', 'e')!r}"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("ana.b+c@example.com", "…@example.com"),
+        ("a@b.co", "…@b.co"),
+        ("failed: Ana <ana@example.com>, 'o'brien@x.org'", "failed: Ana <…@example.com>, …@x.org'"),
+        ("no address at all", "no address at all"),
+    ],
+)
+def test_a_masked_address_names_nobody(said: str, shown: str) -> None:
+    assert masked(said) == shown
+
+
+def test_another_address_under_the_same_key_is_another_request(office: Office) -> None:
+    office.cinema.hold("A1", key="k1", contact=ANA)
+
+    with pytest.raises(IdempotencyKeyReused):
+        office.cinema.hold("A1", key="k1", contact=Contact("bia@example.com", "pt-BR"))
+    with pytest.raises(IdempotencyKeyReused):
+        office.cinema.hold("A1", key="k1")
+
+
+def test_a_resend_in_another_language_is_the_same_request(office: Office) -> None:
+    first = office.cinema.hold("A1", key="k1", contact=ANA)
+
+    assert office.cinema.hold("A1", key="k1", contact=Contact(ANA.email, "en")) == first

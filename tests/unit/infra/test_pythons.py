@@ -1,0 +1,46 @@
+"""Which Pythons a machine has, and what runs on which."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.cloud.package import LAMBDA_PYTHON, LAMBDA_PYTHONS
+from infra.local import pythons
+
+
+def test_each_that_is_found_runs_and_is_of_its_version() -> None:
+    found = pythons.on_this_machine()
+
+    versions = [one.version.rpartition(".")[0] for one in found]
+    assert versions == sorted(set(versions), key=lambda version: int(version.partition(".")[2]))
+    assert {one.version for one in found} == {answer.version for one in found if (answer := pythons.asked(one.program))}
+
+
+def test_a_place_holder_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
+    program = tmp_path / "python3.12"
+    program.write_text("#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127\n")
+    program.chmod(0o755)
+
+    assert pythons.asked(program) is None
+    assert pythons.asked(tmp_path / "nothing") is None
+
+
+def test_of_each_version_the_newest_of_pyenv_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("3.12.9", "3.12.10"):
+        program = tmp_path / "versions" / version / "bin" / "python3.12"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\necho {version}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+
+    [found] = pythons.on_this_machine([(3, 12)])
+
+    assert found.version == "3.12.10"
+    assert found.home.name == ".venv-3.12"
+
+
+def test_functions_run_on_the_python_that_packages_them() -> None:
+    assert sys.version_info[:2] == LAMBDA_PYTHON
+    assert LAMBDA_PYTHON in LAMBDA_PYTHONS
