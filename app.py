@@ -103,7 +103,7 @@ def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
 # Five letters to a mail service that hangs fit into the handler's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.write_to_buyer())
+    consume = bootstrap.told(bootstrap.send_buyer_email())
     return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
 
 

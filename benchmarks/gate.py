@@ -26,7 +26,7 @@ from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import LimitHolds
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
@@ -35,7 +35,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import SecretIds
-from chalicelib.infrastructure.redis.cached_rows import GatedRows
+from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from chalicelib.settings import LOCAL_SECRET
@@ -133,7 +133,7 @@ def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
-        rows = GatedRows(rows, sessions, seat_cache(redis_url), utc_now)
+        rows = CachedRows(rows, sessions, seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     limit_holds = LimitHolds(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
     place_hold = PlaceHold(sessions, rows, limit_holds, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8)
@@ -156,7 +156,7 @@ def units_of_a_row(session: str) -> float:
 
 
 def seat_cache(redis_url: str) -> SeatCache:
-    connection = RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"]))
+    connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     return SeatCache(connection, PREFIX, secret_from(LOCAL_SECRET))
 
 

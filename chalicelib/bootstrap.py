@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from chalicelib.application.analytics import CountEvent, ShowAnalytics
     from chalicelib.application.audit import ListEvents, RecordEvent
-    from chalicelib.application.board import LookAtLetters, Redrive, ShowRecentBoard
+    from chalicelib.application.board import Redrive, ShowDeadLetters, ShowRecentBoard
     from chalicelib.application.confirm import Confirm
-    from chalicelib.application.email import WriteToBuyer
+    from chalicelib.application.email import SendBuyerEmail
     from chalicelib.application.hold import PlaceHold
     from chalicelib.application.invoices import IssueInvoice, LinkInvoice
-    from chalicelib.application.live import ShowChanges, StopWatching, Watch
+    from chalicelib.application.live import ShowChanges, StopWatchingSession, WatchSession
     from chalicelib.application.payments import HearGateway, SettlePayment, StartPayment
     from chalicelib.application.queries import (
         CheckReadiness,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.invoices import Invoice
     from chalicelib.domain.live import RowState
-    from chalicelib.infrastructure.breakers import Breaker, Told
+    from chalicelib.infrastructure.breakers import Breaker, OnChange
     from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
     from chalicelib.infrastructure.dynamodb.stream_failures import Parking, S3StreamFailures
     from chalicelib.infrastructure.metrics import Metrics
@@ -97,11 +97,11 @@ def breaker_board() -> BreakerBoard:
     return BreakerBoard(database(), _named("breakers"), clock())
 
 
-def breaker(name: str, *told: Told) -> Breaker:
+def breaker(name: str, *told: OnChange) -> Breaker:
     """A circuit breaker of this process for that dependency, one of breakers.PATIENCE. The metrics are told, too."""
-    from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+    from chalicelib.infrastructure.breakers import POLICIES, Breaker
 
-    return Breaker(name, PATIENCE[name], (metrics().breaker_changed, *told))
+    return Breaker(name, POLICIES[name], (metrics().breaker_changed, *told))
 
 
 @cache
@@ -145,12 +145,12 @@ def seat_cache() -> SeatCache | None:
 
 
 @cache
-def gated_rows() -> ports.Rows:
+def cached_rows() -> ports.Rows:
     """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
-    from chalicelib.infrastructure.redis.cached_rows import GatedRows
+    from chalicelib.infrastructure.redis.cached_rows import CachedRows
 
     known = seat_cache()
-    return GatedRows(rows(), sessions(), known, clock()) if known else rows()
+    return CachedRows(rows(), sessions(), known, clock()) if known else rows()
 
 
 @cache
@@ -212,23 +212,27 @@ def event_log() -> ports.EventLog:
 @cache
 def analytics() -> ports.Analytics:
     from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
-    from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+    from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 
-    return DynamoAnalytics(database(), _named("analytics"), Ledger(database(), _named("ledger"), "analytics", clock()))
-
-
-@cache
-def letters() -> ports.Letters:
-    from chalicelib.infrastructure.email.rendering import TemplateLetters
-
-    return TemplateLetters(settings().time_zone)
+    return DynamoAnalytics(
+        database(), _named("analytics"), ProcessedEvents(database(), _named("ledger"), "analytics", clock())
+    )
 
 
 @cache
-def mail() -> ports.Mail:
+def letters() -> ports.EmailRenderer:
+    from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
+
+    return TemplateEmailRenderer(settings().time_zone)
+
+
+@cache
+def mail() -> ports.EmailSender:
     from chalicelib.infrastructure.email import ses
 
-    return ses.GuardedMail(ses.SesMail(ses.client(), settings().mail_from), breaker("ses", breaker_board().write))
+    return ses.GuardedEmailSender(
+        ses.SesEmailSender(ses.client(), settings().mail_from), breaker("ses", breaker_board().write)
+    )
 
 
 @cache
@@ -276,11 +280,11 @@ def notifications() -> ports.Notifications:
 
 
 @cache
-def courier() -> ports.Courier:
-    from chalicelib.infrastructure.webhooks.sender import GuardedCourier, HttpCourier
+def courier() -> ports.WebhookSender:
+    from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
 
     new_breaker = partial(breaker, "webhooks")  # all by one name: each name would be a metric
-    return GuardedCourier(HttpCourier(local=settings().is_local), new_breaker)
+    return GuardedWebhookSender(HttpWebhookSender(local=settings().is_local), new_breaker)
 
 
 @cache
@@ -328,11 +332,11 @@ def viewers() -> ports.Viewers:
 
 
 @cache
-def screens() -> ports.Screens:
-    from chalicelib.infrastructure.websocket.live_connections import GatewayScreens, NoScreens, client
+def screens() -> ports.LiveConnections:
+    from chalicelib.infrastructure.websocket.live_connections import ApiGatewayConnections, NoConnections, client
 
     url = settings().connections_url
-    return GatewayScreens(client(url)) if url else NoScreens()
+    return ApiGatewayConnections(client(url)) if url else NoConnections()
 
 
 @cache
@@ -382,7 +386,7 @@ def place_hold() -> PlaceHold:
     limit_holds = LimitHolds(live_holds(), reservations(), settings().max_live_holds)
     return PlaceHold(
         sessions(),
-        gated_rows(),
+        cached_rows(),
         limit_holds,
         reservations(),
         clock(),
@@ -397,7 +401,7 @@ def place_hold() -> PlaceHold:
 def confirm() -> Confirm:
     from chalicelib.application.confirm import Confirm
 
-    return Confirm(gated_rows(), reservations(), payments(), clock(), ids(), settings().payments_charged_only)
+    return Confirm(cached_rows(), reservations(), payments(), clock(), ids(), settings().payments_charged_only)
 
 
 @cache
@@ -418,7 +422,7 @@ def hear_gateway() -> HearGateway:
 def cancel() -> Cancel:
     from chalicelib.application.release import Cancel
 
-    return Cancel(gated_rows(), reservations(), clock())
+    return Cancel(cached_rows(), reservations(), clock())
 
 
 @cache
@@ -456,7 +460,7 @@ def list_sessions() -> ListSessions:
 def show_seats() -> ShowSeats:
     from chalicelib.application.queries import ShowSeats
 
-    return ShowSeats(sessions(), gated_rows(), clock())
+    return ShowSeats(sessions(), cached_rows(), clock())
 
 
 @cache
@@ -533,10 +537,10 @@ def show_board() -> ShowRecentBoard:
 
 
 @cache
-def look_at_letters() -> LookAtLetters:
-    from chalicelib.application.board import LookAtLetters
+def look_at_letters() -> ShowDeadLetters:
+    from chalicelib.application.board import ShowDeadLetters
 
-    return LookAtLetters(queue_board())
+    return ShowDeadLetters(queue_board())
 
 
 @cache
@@ -550,17 +554,17 @@ def redrive() -> Redrive:
 
 
 @cache
-def watch() -> Watch:
-    from chalicelib.application.live import Watch
+def watch() -> WatchSession:
+    from chalicelib.application.live import WatchSession
 
-    return Watch(sessions(), viewers())
+    return WatchSession(sessions(), viewers())
 
 
 @cache
-def stop_watching() -> StopWatching:
-    from chalicelib.application.live import StopWatching
+def stop_watching() -> StopWatchingSession:
+    from chalicelib.application.live import StopWatchingSession
 
-    return StopWatching(viewers())
+    return StopWatchingSession(viewers())
 
 
 @cache
@@ -594,12 +598,12 @@ def count_event() -> CountEvent:
 
 
 @cache
-def write_to_buyer() -> WriteToBuyer:
-    from chalicelib.application.email import WriteToBuyer
-    from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+def send_buyer_email() -> SendBuyerEmail:
+    from chalicelib.application.email import SendBuyerEmail
+    from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 
-    ledger = Ledger(database(), _named("ledger"), "email", clock())
-    return WriteToBuyer(reservations(), sessions(), letters(), mail(), ledger, clock())
+    ledger = ProcessedEvents(database(), _named("ledger"), "email", clock())
+    return SendBuyerEmail(reservations(), sessions(), letters(), mail(), ledger, clock())
 
 
 @cache

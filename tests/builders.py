@@ -23,7 +23,7 @@ from chalicelib.domain.ports import LiveHolds, Outgoing, PaymentGateway, Payment
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
-from chalicelib.infrastructure.breakers import Breaker, Patience
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
@@ -115,7 +115,7 @@ def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: date
 
 def a_seat_cache(redis_url: str) -> SeatCache:
     """With keys that nobody else uses, on a connection that is not given up at once: the machine may be busy."""
-    patience = Patience(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1)
+    patience = BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1)
     connection = RedisConnection(redis_url, Breaker("redis", patience))
     return SeatCache(connection, f"test-{uuid.uuid4()}", b"for tests")
 

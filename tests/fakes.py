@@ -10,16 +10,16 @@ from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally, bucket_of
 from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
-from chalicelib.domain.email import MailRefused, Message
+from chalicelib.domain.email import EmailRefused, Message
 from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.payments import (
     Charge,
-    Fate,
     GatewayUnavailable,
     Payment,
     PaymentDue,
     PaymentIntent,
+    PaymentStatus,
     PaymentUnknown,
     RefundRefused,
 )
@@ -299,11 +299,14 @@ class FakePayments:
             return None if charged_only else self._write(payment)
         if found.reservation_id != payment.reservation_id:
             return found
-        is_charged_for_it = found.fate is Fate.ASSERTED and (found.charged_cents, found.charged_currency) == (
+        is_charged_for_it = found.status is PaymentStatus.ASSERTED and (
+            found.charged_cents,
+            found.charged_currency,
+        ) == (
             payment.amount_cents,
             payment.currency,
         )
-        is_claimed_for_it = found.fate is Fate.CLAIMED and (found.is_charged or not charged_only)
+        is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.is_charged or not charged_only)
         return self._write(with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
 
     def record_charge(self, charge: Charge) -> Payment:
@@ -312,14 +315,16 @@ class FakePayments:
             "charged_currency": charge.currency,
             "charged_at": charge.charged_at,
         }
-        new = Payment(charge.transaction_id, charge.reservation_id, Fate.ASSERTED, currency=charge.currency, **said)
+        new = Payment(
+            charge.transaction_id, charge.reservation_id, PaymentStatus.ASSERTED, currency=charge.currency, **said
+        )
         found = self.find(charge.transaction_id)
         if found is None:
             return self._write(new)
         if found.is_charged:
             return found
         is_right = charge.reservation_id in ("", found.reservation_id)
-        if found.fate is Fate.CLAIMED and not is_right:
+        if found.status is PaymentStatus.CLAIMED and not is_right:
             return found
         is_disproved = not is_right and _to_be_returned_for_nothing(found)
         return self._write(new if is_disproved else replace(found, **said))
@@ -328,7 +333,9 @@ class FakePayments:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
-        is_to_be_sold = found.fate in (Fate.ASSERTED, Fate.CLAIMED) or _to_be_returned_for_nothing(found)
+        is_to_be_sold = found.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED) or _to_be_returned_for_nothing(
+            found
+        )
         if found.reservation_id != payment.reservation_id or not is_to_be_sold:
             return found
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
@@ -339,10 +346,10 @@ class FakePayments:
         if found is None:
             return self._write(payment)
         is_for_it = found.reservation_id == payment.reservation_id
-        may_be_claimed = found.fate is Fate.CLAIMED and bool(payment.session_id)
-        allowed = is_for_it and (found.fate is Fate.ASSERTED or may_be_claimed)
+        may_be_claimed = found.status is PaymentStatus.CLAIMED and bool(payment.session_id)
+        allowed = is_for_it and (found.status is PaymentStatus.ASSERTED or may_be_claimed)
         if payment.sale_id:
-            has_bought_this = found.fate is Fate.SOLD and found.sale_id == payment.sale_id
+            has_bought_this = found.status is PaymentStatus.SOLD and found.sale_id == payment.sale_id
             allowed = allowed or has_bought_this or (is_for_it and _to_be_returned_for_nothing(found))
         if not allowed:
             return found
@@ -352,19 +359,19 @@ class FakePayments:
 
     def settle(self, payment: Payment) -> Payment:
         found = self._known(payment)
-        if found.fate is not Fate.REFUND_REQUESTED:
+        if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
         settled = found.returned(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
         return self._write(replace(settled, asked=0, asked_at=None))
 
     def count_unknown(self, payment: Payment, now: datetime) -> Payment:
         found = self._known(payment)
-        if found.fate is not Fate.REFUND_REQUESTED:
+        if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
         return self._write(replace(found, asked=payment.asked + 1, asked_at=now))
 
     def outstanding(self) -> list[Payment]:
-        waiting = [each for each in self.known.values() if each.fate is Fate.REFUND_REQUESTED]
+        waiting = [each for each in self.known.values() if each.status is PaymentStatus.REFUND_REQUESTED]
         return sorted(waiting, key=lambda each: str(each.requested_at))
 
     def _known(self, payment: Payment) -> Payment:
@@ -379,7 +386,7 @@ class FakePayments:
 
 
 def _to_be_returned_for_nothing(payment: Payment) -> bool:
-    return payment.fate is Fate.REFUND_REQUESTED and not payment.sale_id
+    return payment.status is PaymentStatus.REFUND_REQUESTED and not payment.sale_id
 
 
 def with_charge(payment: Payment, found: Payment) -> Payment:
@@ -498,7 +505,7 @@ class FakeAnalytics:
 
 
 @dataclass
-class FakeMail:
+class FakeEmailSender:
     """`sent` is what left. `sender` must be one of the verified ones."""
 
     sender: str = "tickets@example.com"
@@ -507,12 +514,12 @@ class FakeMail:
 
     def send(self, message: Message) -> None:
         if self.sender not in self.verified:
-            raise MailRefused("the sender is not verified")
+            raise EmailRefused("the sender is not verified")
         self.sent.append(message)
 
 
 @dataclass
-class FakeLedger:
+class FakeProcessedEvents:
     entered: set[str] = field(default_factory=set)
 
     def has(self, event_id: str) -> bool:
@@ -603,7 +610,7 @@ class FakeNotifications:
 
 
 @dataclass
-class FakeCourier:
+class FakeWebhookSender:
     """Answers `answers` in turn, a status or a failure, and the last one for ever; `posted` is what it was given."""
 
     answers: list[int | Exception] = field(default_factory=lambda: [204])
@@ -756,7 +763,7 @@ class FakeViewers:
 
 
 @dataclass
-class FakeScreens:
+class FakeConnections:
     """`shown` is what each viewer was sent, in order; those in `gone` can't be reached any more."""
 
     gone: set[str] = field(default_factory=set)

@@ -114,7 +114,7 @@ class ShowRecentBoard:
 
 
 @dataclass(frozen=True)
-class LookAtLetters:
+class ShowDeadLetters:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:

@@ -14,7 +14,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.payments import Fate, Payment, RefundReason, claim_on, payment_for_nothing, payment_of_sale
+from chalicelib.domain.payments import (
+    Payment,
+    PaymentStatus,
+    RefundReason,
+    claim_on,
+    payment_for_nothing,
+    payment_of_sale,
+)
 from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
 from chalicelib.domain.refusals import (
     AlreadyPaid,
@@ -154,13 +161,15 @@ class Confirm:
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
         stands = self.payments.request_refund(request)
-        if stands.fate is not Fate.REFUND_REQUESTED:
+        if stands.status is not PaymentStatus.REFUND_REQUESTED:
             log.warning("not returned: %s; its transaction stands for %s", request.facts, stands.facts)
 
 
 def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
     return (
-        payment is not None and payment.reservation_id == reservation.id and payment.fate in (Fate.CLAIMED, Fate.SOLD)
+        payment is not None
+        and payment.reservation_id == reservation.id
+        and payment.status in (PaymentStatus.CLAIMED, PaymentStatus.SOLD)
     )
 
 

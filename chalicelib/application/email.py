@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.email import Letter
+from chalicelib.domain.email import Email
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import Clock, Ledger, Letters, Mail, Reservations, Sessions
+from chalicelib.domain.ports import Clock, EmailRenderer, EmailSender, ProcessedEvents, Reservations, Sessions
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 
@@ -49,7 +49,7 @@ infrastructure/letters. A hold that lapsed or was given back is no news to the b
 
 
 @dataclass(frozen=True)
-class WriteToBuyer:
+class SendBuyerEmail:
     """Sends the letter that the event calls for, if the buyer left an address.
 
     Harmless twice: a second delivery finds the event in the ledger and sends nothing. The letter is sent first and
@@ -60,9 +60,9 @@ class WriteToBuyer:
 
     reservations: Reservations
     sessions: Sessions
-    letters: Letters
-    mail: Mail
-    ledger: Ledger
+    letters: EmailRenderer
+    mail: EmailSender
+    ledger: ProcessedEvents
     clock: Clock
 
     def __call__(self, event: Event) -> None:
@@ -73,7 +73,7 @@ class WriteToBuyer:
         self.mail.send(self.letters(letter))
         self.ledger.enter(event.id)
 
-    def _letter(self, event: Event) -> Letter | None:
+    def _letter(self, event: Event) -> Email | None:
         kind = LETTERS.get(event.type)
         reservation = self.reservations.find(event.reservation_id) if kind else None
         if kind is None or reservation is None or reservation.contact is None:
@@ -81,4 +81,4 @@ class WriteToBuyer:
         if not kind.is_worth_saying(event, reservation, self.clock()):
             return None
         session = self.sessions.get(reservation.session_id)
-        return Letter(kind.name, reservation.contact, event, reservation, session)
+        return Email(kind.name, reservation.contact, event, reservation, session)

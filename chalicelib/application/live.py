@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.live import RowState, newest
-from chalicelib.domain.ports import Clock, Screens, Sessions, Viewers
+from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
 
 ROWS_PER_MESSAGE = 8
 """So that a message of rows of 50 seats stays below a WebSocket frame of API Gateway, 32 kB."""
 
 
 @dataclass(frozen=True)
-class Watch:
+class WatchSession:
     sessions: Sessions
     viewers: Viewers
 
@@ -28,7 +28,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class StopWatching:
+class StopWatchingSession:
     viewers: Viewers
 
     def __call__(self, viewer_id: str) -> None:
@@ -38,7 +38,7 @@ class StopWatching:
 @dataclass(frozen=True)
 class ShowChanges:
     viewers: Viewers
-    screens: Screens
+    screens: LiveConnections
     clock: Clock
 
     def __call__(self, states: Iterable[RowState], render: Callable[[Sequence[RowState]], str]) -> None:

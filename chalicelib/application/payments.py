@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.payments import (
     Charge,
-    Fate,
     GatewayUnavailable,
     Payment,
     PaymentDue,
     PaymentIntent,
+    PaymentStatus,
     RefundReason,
 )
 from chalicelib.domain.ports import (
@@ -135,14 +135,14 @@ class SettlePayment:
 
     def settle(self, payment: Payment) -> None:
         """Does nothing for what is settled. Raises NotDueYet, StoreUnavailable."""
-        if payment.fate not in (Fate.ASSERTED, Fate.CLAIMED):
+        if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
         if reservation is None:
             self._settle_alone(payment)
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise NotDueYet(payment.transaction_id)
-        elif payment.fate is Fate.ASSERTED and not payment.pays(reservation):
+        elif payment.status is PaymentStatus.ASSERTED and not payment.pays(reservation):
             self._return(payment, RefundReason.WRONG_AMOUNT, reservation.not_before(self.clock()))
         else:
             self._buy(payment)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from chalicelib.domain.payments import Charge, Fate, GatewayUnavailable, Payment, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundRefused
 from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import State
@@ -95,14 +95,14 @@ class Reconcile:
         if payment is None or not payment.is_charged:
             return self._settle(charge) if mend else _unsettled(charge)
         is_at_work = (payment.claimed_at or charge.charged_at) + AT_WORK > self.clock()
-        match payment.fate:
-            case Fate.ASSERTED | Fate.CLAIMED if not is_at_work:
+        match payment.status:
+            case PaymentStatus.ASSERTED | PaymentStatus.CLAIMED if not is_at_work:
                 return self._settle(charge) if mend else _unsettled(charge)
-            case Fate.SOLD if charge.refunded_cents:
+            case PaymentStatus.SOLD if charge.refunded_cents:
                 return _finding("the gateway has returned money for which there is a sale", payment)
-            case Fate.SOLD if not self._has_sale(payment):
+            case PaymentStatus.SOLD if not self._has_sale(payment):
                 return _finding("sold, but there is no such purchase", payment)
-            case Fate.REFUNDED if charge.refunded_cents < charge.amount_cents:
+            case PaymentStatus.REFUNDED if charge.refunded_cents < charge.amount_cents:
                 return _finding("said to be returned, but the gateway has not returned all of it", payment)
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _finding(f"it was charged for {charge.reservation_id}", payment)
@@ -126,7 +126,7 @@ class Reconcile:
             return _unreturned(payment)
         self.settle_refund.settle(payment)
         stands = self.payments.find(payment.transaction_id) or payment
-        return _unreturned(stands) if stands.fate is Fate.REFUND_REQUESTED else True
+        return _unreturned(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else True
 
     def _sold_of_late(self, now: datetime) -> Iterator[tuple[str, str]]:
         page = self.sessions.page(now - BEGUN, SCREENINGS, None)

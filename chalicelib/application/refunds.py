@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.payments import Fate, Payment, PaymentUnknown, RefundReason, payment_of_sale
+from chalicelib.domain.payments import Payment, PaymentStatus, PaymentUnknown, RefundReason, payment_of_sale
 from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations
 from chalicelib.domain.reservations import Reservation
 
@@ -91,14 +91,16 @@ class SettleRefund:
 
     def settle(self, payment: Payment) -> None:
         """Does nothing for what is not to be returned. Raises as above."""
-        if payment.fate is Fate.ASSERTED:  # an earlier delivery has found that it is another reservation's, and died
+        if (
+            payment.status is PaymentStatus.ASSERTED
+        ):  # an earlier delivery has found that it is another reservation's, and died
             self.settle_payment(payment)
-        if payment.fate is not Fate.REFUND_REQUESTED:
+        if payment.status is not PaymentStatus.REFUND_REQUESTED:
             return
         charged = payment if payment.is_charged else self._charged(payment)
         if charged is None:
             self.payments.count_unknown(payment, self.clock())
-        elif charged.fate is Fate.REFUND_REQUESTED:
+        elif charged.status is PaymentStatus.REFUND_REQUESTED:
             self._return(charged)
         else:
             self.settle_payment(charged)
@@ -117,7 +119,7 @@ class SettleRefund:
             self.payments.count_unknown(payment, self.clock())
             return
         stands = self.payments.settle(payment.returned(refund_id, self.clock()))
-        if stands.fate is not Fate.REFUNDED:
+        if stands.status is not PaymentStatus.REFUNDED:
             log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
 
 

@@ -27,7 +27,7 @@ from chalicelib.domain.events import (
     SeatsReleased,
     SeatsSold,
 )
-from chalicelib.domain.payments import Fate, Payment, PaymentChange, PaymentDue
+from chalicelib.domain.payments import Payment, PaymentChange, PaymentDue, PaymentStatus
 from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
@@ -139,13 +139,13 @@ class RelayPayment:
     def __call__(self, change: PaymentChange) -> list[Outgoing]:
         """What to send. A sale's return is written beside its reservation: the purchase shows it."""
         payment = change.after
-        if payment is None or (change.before and change.before.fate is payment.fate):
+        if payment is None or (change.before and change.before.status is payment.status):
             return []
-        if payment.fate is Fate.CLAIMED and payment.due_at:
+        if payment.status is PaymentStatus.CLAIMED and payment.due_at:
             return [Outgoing(PAYMENTS, PaymentDue(payment.transaction_id, payment.due_at))]
-        if payment.fate is Fate.REFUND_REQUESTED:
+        if payment.status is PaymentStatus.REFUND_REQUESTED:
             return _routed(refund_requested(payment))
-        if payment.fate is Fate.REFUNDED and payment.refunded_at:
+        if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
             if payment.sale_id:
                 self.reservations.refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
             return _routed(_of_payment(payment, EventType.REFUND_COMPLETED, payment.refunded_at))

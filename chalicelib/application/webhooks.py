@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.ports import Clock, Courier, Notifications, Outbox, Outgoing, Webhooks
+from chalicelib.domain.ports import Clock, Notifications, Outbox, Outgoing, Webhooks, WebhookSender
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
@@ -49,7 +49,7 @@ class Deliver:
 
     notifications: Notifications
     webhooks: Webhooks
-    courier: Courier
+    courier: WebhookSender
     clock: Clock
 
     def __call__(self, delivery: Delivery) -> None:

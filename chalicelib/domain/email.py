@@ -11,7 +11,7 @@ _LOCAL_PART = re.compile(r"[^\s@<>\"(),:;]+(?=@[^\s@])")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """What is to be said, before it is put into words. `kind` names the templates that do it."""
 
     kind: str
@@ -33,11 +33,11 @@ class Message:
     reference: str
 
 
-class MailRefused(GivenUp):
+class EmailRefused(GivenUp):
     """This message will not be taken, whenever it is sent: a bad address, or a sender that is not ours."""
 
 
-class MailUnavailable(Exception):
+class EmailUnavailable(Exception):
     """It could not be sent now. Whether it went out is unknown: send it again."""
 
 

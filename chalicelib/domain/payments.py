@@ -19,7 +19,7 @@ from .money import CURRENCY
 from .reservations import SHORTEST, Reservation
 
 
-class Fate(StrEnum):
+class PaymentStatus(StrEnum):
     ASSERTED = "asserted"
     """The gateway says that it was charged, and nobody has claimed it yet."""
     CLAIMED = "claimed"
@@ -65,7 +65,7 @@ class Payment:
 
     transaction_id: str
     reservation_id: str
-    fate: Fate = Fate.SOLD
+    status: PaymentStatus = PaymentStatus.SOLD
     session_id: str = ""
     user_id: str = ""
     seats: tuple[str, ...] = ()
@@ -91,10 +91,12 @@ class Payment:
 
     def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
         requested_at = _after(self.sold_at, now)
-        return replace(self, fate=Fate.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
+        return replace(self, status=PaymentStatus.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
     def returned(self, refund_id: str, now: datetime) -> "Payment":
-        return replace(self, fate=Fate.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now))
+        return replace(
+            self, status=PaymentStatus.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now)
+        )
 
     @property
     def amount(self) -> Decimal:
@@ -109,7 +111,7 @@ class Payment:
     @property
     def goes_back(self) -> bool:
         """It is on its way, or has arrived."""
-        return self.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED)
+        return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
     def refund_cents(self) -> int | None:
@@ -123,7 +125,7 @@ class Payment:
     @property
     def facts(self) -> dict[str, str]:
         """For a log: ids, and no person."""
-        names = ("transaction_id", "reservation_id", "session_id", "fate", "reason", "sale_id", "refund_id")
+        names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
 
 
@@ -146,7 +148,7 @@ class PaymentDue:
 def claim_on(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
     """The payment, as it is to buy the reservation."""
     payment = _payment(transaction_id, reservation)
-    return replace(payment, fate=Fate.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
+    return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
 
 def payment_of_sale(reservation: Reservation) -> Payment | None:

@@ -15,7 +15,7 @@ from .sessions import Session
 if TYPE_CHECKING:
     from .analytics import Tally
     from .board import DeadLetter, QueueState, Redriven, RefusalCounts
-    from .email import Letter, Message
+    from .email import Email, Message
     from .invoices import Bill, Invoice
     from .rate_limits import Quota, Verdict
     from .webhooks import Delivery, Notification, Secret, Subscriber, Webhook
@@ -364,25 +364,25 @@ class Viewers(Protocol):
         ...
 
 
-class Screens(Protocol):
+class LiveConnections(Protocol):
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
         """Sends the message to each, once. Gives those whose connection is gone; others may miss it."""
         ...
 
 
-class Letters(Protocol):
-    def __call__(self, letter: Letter) -> Message:
+class EmailRenderer(Protocol):
+    def __call__(self, letter: Email) -> Message:
         """Puts the letter into words, in its reader's language; English where we don't speak it."""
         ...
 
 
-class Mail(Protocol):
+class EmailSender(Protocol):
     def send(self, message: Message) -> None:
         """Raises MailRefused, which trying again can't help, and MailUnavailable."""
         ...
 
 
-class Ledger(Protocol):
+class ProcessedEvents(Protocol):
     """One consumer's book of the events that it has dealt with, for effects that no transaction can hold."""
 
     def has(self, event_id: str) -> bool:
@@ -439,7 +439,7 @@ class Notifications(Protocol):
         ...
 
 
-class Courier(Protocol):
+class WebhookSender(Protocol):
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         """Posts it, signed with every secret that is valid now; gives the status of the answer.
 

@@ -29,7 +29,7 @@ _ENTRY = re.compile(
 )
 
 
-class Asker(StrEnum):
+class Requester(StrEnum):
     """Who is counted."""
 
     USER = "user"
@@ -80,7 +80,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuotaUsage:
     """A quota after a request: `used_us` is how far ahead its bucket is filled."""
 
     quota: Quota
@@ -107,23 +107,23 @@ class Verdict:
     """On one request, against each of its quotas. Refused by one of them, it used up none."""
 
     admitted: bool
-    standings: tuple[Standing, ...]
+    usages: tuple[QuotaUsage, ...]
 
     @property
-    def tightest(self) -> Standing:
+    def tightest(self) -> QuotaUsage:
         """The quota that matters to whoever asked: the next to refuse, or the one that admits again last."""
-        return max(self.standings, key=lambda standing: (standing.next_in_seconds, -standing.remaining))
+        return max(self.usages, key=lambda standing: (standing.next_in_seconds, -standing.remaining))
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
     """The quota of each route and asker; None where there is no limit."""
 
-    quotas: Mapping[tuple[Asker, str], Quota | None]
+    quotas: Mapping[tuple[Requester, str], Quota | None]
 
-    def of(self, asker: Asker, route: str) -> Quota | None:
-        key = asker, route
-        return self.quotas[key] if key in self.quotas else self.quotas.get((asker, EVERY_ROUTE))
+    def of(self, requester: Requester, route: str) -> Quota | None:
+        key = requester, route
+        return self.quotas[key] if key in self.quotas else self.quotas.get((requester, EVERY_ROUTE))
 
     @property
     def routes(self) -> set[str]:
@@ -137,25 +137,25 @@ class RateLimits:
         Raises ValueError, which says what can't be understood.
         """
         quotas = dict(self.quotas)
-        for asker, route, quota in _entries(words):
+        for requester, route, quota in _entries(words):
             if route == EVERY_ROUTE:
-                quotas = {key: value for key, value in quotas.items() if key[0] is not asker}
-            quotas[asker, route] = quota
+                quotas = {key: value for key, value in quotas.items() if key[0] is not requester}
+            quotas[requester, route] = quota
         return RateLimits(quotas)
 
 
 NO_LIMITS = RateLimits({})
 
 
-def _entries(words: str) -> Iterator[tuple[Asker, str, Quota | None]]:
+def _entries(words: str) -> Iterator[tuple[Requester, str, Quota | None]]:
     if words.strip() == OFF:
-        yield from ((asker, EVERY_ROUTE, None) for asker in Asker)
+        yield from ((requester, EVERY_ROUTE, None) for requester in Requester)
         return
     for entry in filter(None, map(str.strip, words.split(","))):
         match = _ENTRY.fullmatch(entry)
-        if not match or match["who"] not in set(Asker):
+        if not match or match["who"] not in set(Requester):
             raise ValueError(entry)
-        yield Asker(match["who"]), match["route"], _quota(match["requests"], match["seconds"], entry)
+        yield Requester(match["who"]), match["route"], _quota(match["requests"], match["seconds"], entry)
 
 
 def _quota(requests: str | None, seconds: str | None, entry: str) -> Quota | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .payments import RefundReason
-from .rate_limits import Standing
+from .rate_limits import QuotaUsage
 
 
 class Refusal(Exception):
@@ -179,7 +179,7 @@ class AlreadyPaid(Refusal):
 class RateLimited(Refusal):
     """Asked too often. `standing` is the quota that admits again last."""
 
-    standing: Standing
+    standing: QuotaUsage
 
 
 @dataclass(eq=False)

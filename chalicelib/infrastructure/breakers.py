@@ -30,7 +30,7 @@ class BreakerOpen(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class BreakerPolicy:
     """`failures` in a row open the breaker, for `pause_seconds`, which each failed probe doubles up to the longest."""
 
     failures: int
@@ -38,21 +38,21 @@ class Patience:
     longest_pause_seconds: float
 
 
-PATIENCE: Mapping[str, Patience] = {
+POLICIES: Mapping[str, BreakerPolicy] = {
     # One failure is enough, so that no request waits for a dead Redis twice; and the pause is short, so that a mere
     # hiccup is soon forgiven: without Redis the losers of an on-sale reach the database.
-    "redis": Patience(failures=1, pause_seconds=0.25, longest_pause_seconds=4),
-    "payments": Patience(failures=5, pause_seconds=5, longest_pause_seconds=60),
-    "ses": Patience(failures=5, pause_seconds=5, longest_pause_seconds=60),
+    "redis": BreakerPolicy(failures=1, pause_seconds=0.25, longest_pause_seconds=4),
+    "payments": BreakerPolicy(failures=5, pause_seconds=5, longest_pause_seconds=60),
+    "ses": BreakerPolicy(failures=5, pause_seconds=5, longest_pause_seconds=60),
     # For each of them. Who hangs takes one place of a function's ten for 5 of 35 seconds. No longer pause: a delivery
     # that is put off has used one of its five tries, which end within six minutes (queues.full_jitter).
-    "webhooks": Patience(failures=3, pause_seconds=30, longest_pause_seconds=30),
+    "webhooks": BreakerPolicy(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
 """By dependency."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BreakerStatus:
     """`trips` is how often it has opened from closed."""
 
     state: State
@@ -71,7 +71,7 @@ class Change:
     open_seconds: float
 
 
-Told = Callable[[Change], None]
+OnChange = Callable[[Change], None]
 """Must not raise: it is called on the way of a request."""
 
 
@@ -81,17 +81,17 @@ class Breaker:
     def __init__(
         self,
         name: str,
-        patience: Patience,
-        told: Sequence[Told] = (),
+        policy: BreakerPolicy,
+        on_change: Sequence[OnChange] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.trips = 0
-        self._patience, self._told, self._monotonic = patience, told, monotonic
+        self._patience, self._told, self._monotonic = policy, on_change, monotonic
         self._lock = Lock()
         self._failures = 0
         self._open_until: float | None = None
-        self._pause = patience.pause_seconds
+        self._pause = policy.pause_seconds
         self._probing = False
 
     @property
@@ -99,8 +99,8 @@ class Breaker:
         with self._lock:
             return self._state()
 
-    def standing(self) -> Standing:
-        return Standing(self.state, self.trips)
+    def status(self) -> BreakerStatus:
+        return BreakerStatus(self.state, self.trips)
 
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """What `ask` gives or raises; what is `failing` counts against the dependency. Raises BreakerOpen."""
@@ -153,8 +153,8 @@ class Breaker:
         self._tell(State.OPEN, is_trip=not probe, open_seconds=self._pause)
 
     def _tell(self, state: State, *, is_trip: bool, open_seconds: float) -> None:
-        for told in self._told:
-            told(Change(self.name, state, is_trip, self.trips, open_seconds))
+        for on_change in self._told:
+            on_change(Change(self.name, state, is_trip, self.trips, open_seconds))
 
     def _trips_now(self) -> bool:
         self._failures += 1

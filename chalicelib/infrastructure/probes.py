@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.ports import DependencyState
 from chalicelib.domain.refusals import StoreUnavailable
 
-from .breakers import Standing
+from .breakers import BreakerStatus
 from .dynamodb.breaker_board import BreakerBoard
 from .redis.connection import RedisConnection
 
@@ -35,7 +35,7 @@ class TimedProbe:
     name: str
     required: bool
     ask: Callable[[], object]
-    breaker: Callable[[], Standing | None] = lambda: None
+    breaker: Callable[[], BreakerStatus | None] = lambda: None
 
     def __call__(self) -> DependencyState:
         started = perf_counter()
@@ -61,7 +61,7 @@ def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
 
 
 def redis(connection: RedisConnection) -> TimedProbe:
-    return TimedProbe("redis", False, connection.ping, connection.breaker.standing)
+    return TimedProbe("redis", False, connection.ping, connection.breaker.status)
 
 
 def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
@@ -81,10 +81,10 @@ def _asked_for_quota(client: "SESClient") -> None:
             raise
 
 
-def _told(breakers: BreakerBoard, name: str) -> Callable[[], Standing | None]:
+def _told(breakers: BreakerBoard, name: str) -> Callable[[], BreakerStatus | None]:
     """Of the breakers of other processes. Without the database nobody knows."""
 
-    def read() -> Standing | None:
+    def read() -> BreakerStatus | None:
         try:
             return breakers.read(name)
         except StoreUnavailable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
 from chalicelib.application.refunds import RefundSales
-from chalicelib.domain.payments import Fate
+from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import RowsClosed, Sold
 from chalicelib.domain.sessions import Session
@@ -77,8 +77,8 @@ def _unsure(session: Session, sold: int) -> OpsError:
 
 def _done(cancellation: SessionCancellation) -> Answer:
     session, payments = cancellation.session, cancellation.payments
-    returned = sum(payment.fate is Fate.REFUNDED for payment in payments)
-    requested = sum(payment.fate is Fate.REFUND_REQUESTED for payment in payments)
+    returned = sum(payment.status is PaymentStatus.REFUNDED for payment in payments)
+    requested = sum(payment.status is PaymentStatus.REFUND_REQUESTED for payment in payments)
     sales = cancellation.sales
     data = {
         "session": session.id,

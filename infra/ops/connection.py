@@ -13,7 +13,7 @@ from chalicelib.settings import LOCAL_STAGES
 from infra.local.emulator import CREDENTIALS
 from infra.processes import RUN_DIR, recorded_url
 
-PATIENCE: Any = Config(
+POLICIES: Any = Config(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -89,7 +89,7 @@ class Connection:
                 "one with --endpoint or in AWS_ENDPOINT_URL; or name a stage that is on AWS with --stage."
             )
         make: Any = self.session.client
-        return make(service, endpoint_url=self.endpoint, config=PATIENCE)
+        return make(service, endpoint_url=self.endpoint, config=POLICIES)
 
     def command(self, *words: str) -> str:
         """How the operator would type another command about the same stage."""

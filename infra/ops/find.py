@@ -178,8 +178,8 @@ def _reservation_row(item: Item) -> Sequence[object]:
 
 
 def _payment_row(item: Item) -> Sequence[object]:
-    fate = item.get("fate"), _money(item)
-    return item["transaction_id"], *fate, item.get("reservation_id"), item.get("sale_id"), item.get("reason")
+    status = item.get("fate"), _money(item)
+    return item["transaction_id"], *status, item.get("reservation_id"), item.get("sale_id"), item.get("reason")
 
 
 def _state(item: Item) -> str:

@@ -24,7 +24,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict, consistent_items, when_free_of_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_of
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
@@ -222,14 +222,14 @@ class Numbers:
     """
 
     screening: Screening
-    ledger: Ledger
+    ledger: ProcessedEvents
     count: CountEvent
     transaction_writes: int = TRANSACTION_WRITES
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
-        ledger = Ledger(screening.client, screening.table("ledger"), ANALYTICS, utc_now)
+        ledger = ProcessedEvents(screening.client, screening.table("ledger"), ANALYTICS, utc_now)
         analytics = DynamoAnalytics(screening.client, screening.table("analytics"), ledger)
         return cls(screening, ledger, CountEvent(analytics))
 

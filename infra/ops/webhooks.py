@@ -13,7 +13,7 @@ from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.sqs.envelopes import VERSION
-from chalicelib.infrastructure.webhooks.sender import HttpCourier
+from chalicelib.infrastructure.webhooks.sender import HttpWebhookSender
 from chalicelib.settings import LOCAL_STAGES
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned
@@ -32,12 +32,12 @@ class Subscriptions:
 
     connection: Connection
     store: DynamoWebhooks
-    courier: HttpCourier
+    courier: HttpWebhookSender
 
     @classmethod
     def of(cls, connection: Connection) -> "Subscriptions":
         store = DynamoWebhooks(connection.client("dynamodb"), f"{connection.prefix}webhooks")
-        return cls(connection, store, HttpCourier(local=connection.stage in LOCAL_STAGES))
+        return cls(connection, store, HttpWebhookSender(local=connection.stage in LOCAL_STAGES))
 
     def get(self, webhook_id: str) -> Webhook:
         webhook = self.store.find(webhook_id)
@@ -118,7 +118,7 @@ def test(connection: Connection, webhook_id: str) -> Answer:
     return Answer(data, f"The receiver {verdict}: {status} after {milliseconds} ms.", status=0 if accepted else 1)
 
 
-def _check(courier: HttpCourier, url: str) -> None:
+def _check(courier: HttpWebhookSender, url: str) -> None:
     try:
         courier.check(url)
     except UrlRefused as refusal:

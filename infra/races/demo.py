@@ -24,7 +24,7 @@ from infra.local import emulator as machine
 from infra.processes import CannotRunError, say
 from infra.races import final_state, instances, last_seats
 from infra.races.crowd import Answer, Crowd
-from infra.races.final_state import Ledger
+from infra.races.final_state import FinalState
 from infra.races.last_seats import BUYERS, LEFT, REFUSED, Round
 
 STAGE = "demo"
@@ -43,7 +43,7 @@ class Part:
 
     instances: Sequence[str]
     rounds: Sequence[Round]
-    ledger: Ledger
+    ledger: FinalState
     seconds: float
 
     @property

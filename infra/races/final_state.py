@@ -51,7 +51,7 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class FinalState:
     entries: Mapping[Seat, Entry]
     bookings: Sequence[Booking]
     read_at_ms: int
@@ -94,12 +94,12 @@ class Ledger:
                 yield f"{seat.number} has {entry} without such a reservation"
 
 
-def read(table_prefix: str, sessions: Collection[str]) -> Ledger:
+def read(table_prefix: str, sessions: Collection[str]) -> FinalState:
     """All that the tables hold about these sessions."""
     rows = [row for row in _scan(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
     remembered = (item for item in _scan(f"{table_prefix}-reservations") if "barred_ms" not in item)
     found = [_booking(item) for item in remembered if item["session_id"]["S"] in sessions]
-    return Ledger(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
+    return FinalState(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
 
 
 def _scan(table: str) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.races import crowd
 from infra.races.crowd import Answer, Crowd
-from infra.races.final_state import Ledger
+from infra.races.final_state import FinalState
 
 BUYERS = 10
 SEATS = 10
@@ -55,13 +55,13 @@ def play(buyers: Crowd) -> Round:
     return Round(session, users, holds, payments, purchases)
 
 
-def broken_rules(rounds: Sequence[Round], ledger: Ledger) -> list[str]:
+def broken_rules(rounds: Sequence[Round], ledger: FinalState) -> list[str]:
     """What should not have come out, in words. Empty when every round was as it must be."""
     told = [fault for number, played in enumerate(rounds, 1) for fault in _broken_in(number, played, ledger)]
     return told + ledger.contradictions()
 
 
-def _broken_in(number: int, played: Round, ledger: Ledger) -> Iterator[str]:
+def _broken_in(number: int, played: Round, ledger: FinalState) -> Iterator[str]:
     yield from (f"round {number}: {answer.status} {answer.body}" for answer in played.errors)
     if (len(played.winners), len(played.refused)) != (len(LEFT), REFUSED):
         yield f"round {number}: {len(played.winners)} were given a seat and {len(played.refused)} refused"
@@ -74,7 +74,7 @@ def _broken_in(number: int, played: Round, ledger: Ledger) -> Iterator[str]:
         yield f"round {number}: the purchases are not the sales"
 
 
-def purchases_agree(played: Round, ledger: Ledger) -> bool:
+def purchases_agree(played: Round, ledger: FinalState) -> bool:
     """Whether the buyers' own purchase lists name exactly the sales that stand in the seats of the room."""
     bought = sorted(
         (item["saleId"], *item["seats"]) for answer in played.purchases for item in answer.body["purchases"]

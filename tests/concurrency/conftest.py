@@ -10,7 +10,7 @@ import pytest
 
 from infra.races import final_state, instances
 from infra.races.crowd import Crowd
-from infra.races.final_state import Ledger
+from infra.races.final_state import FinalState
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INSTANCES = 3
 CLIENTS = 36
 
-ReadLedger = Callable[[Collection[str]], Ledger]
+ReadFinalState = Callable[[Collection[str]], FinalState]
 
 
 class Crowds(Protocol):
@@ -50,6 +50,6 @@ def crowd(crowds: Crowds, request: pytest.FixtureRequest) -> Crowd:
 
 
 @pytest.fixture(scope="session")
-def read_ledger(data_stack: str) -> ReadLedger:
+def read_final_state(data_stack: str) -> ReadFinalState:
     """Reads from DynamoDB what became of these sessions."""
     return lambda sessions: final_state.read(data_stack, sessions)

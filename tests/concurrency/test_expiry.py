@@ -20,8 +20,8 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from infra.races.crowd import Answer, Call, Crowd, buyers, confirm, hold
-from infra.races.final_state import Ledger
-from tests.concurrency.conftest import Crowds, ReadLedger
+from infra.races.final_state import FinalState
+from tests.concurrency.conftest import Crowds, ReadFinalState
 
 ROUNDS = 3
 CONTROL_ROUNDS = 5
@@ -91,11 +91,11 @@ def calls_around_expiry(held: Held) -> list[Call]:
     return [payment, *rivals]
 
 
-def broken_rules(outcomes: Sequence[Outcome], ledger: Ledger) -> list[str]:
+def broken_rules(outcomes: Sequence[Outcome], ledger: FinalState) -> list[str]:
     return [fault for outcome in outcomes for fault in faults(outcome, ledger)] + ledger.contradictions()
 
 
-def faults(outcome: Outcome, ledger: Ledger) -> Iterator[str]:
+def faults(outcome: Outcome, ledger: FinalState) -> Iterator[str]:
     told = f"{outcome.held.seat}: payment {outcome.payment.status}, others {[each.status for each in outcome.others]}"
     if outcome.payment.status not in (200, 410) or not {each.status for each in outcome.others} <= {201, 409}:
         yield f"{told}: an answer that nobody should get"
@@ -107,22 +107,22 @@ def faults(outcome: Outcome, ledger: Ledger) -> Iterator[str]:
 
 
 def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
-    crowds: Crowds, read_ledger: ReadLedger, expire_hold: ExpireHold
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: ExpireHold
 ) -> None:
     crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(ROUNDS):
         outcomes = race(crowd, expire_hold)
-        assert broken_rules(outcomes, read_ledger({outcomes[0].held.session})) == []
+        assert broken_rules(outcomes, read_final_state({outcomes[0].held.session})) == []
 
 
 def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
-    crowds: Crowds, read_ledger: ReadLedger, expire_hold: ExpireHold
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: ExpireHold
 ) -> None:
     unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(CONTROL_ROUNDS):
         outcomes = race(unguarded, expire_hold)
         if any(outcome.owners > 1 for outcome in outcomes):
-            assert read_ledger({outcomes[0].held.session}).double_bookings()
+            assert read_final_state({outcomes[0].held.session}).double_bookings()
             return
     pytest.fail(f"the control proves nothing: in {CONTROL_ROUNDS} rounds no seat had two owners")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from infra.races.crowd import Answer, Crowd, buyers, cancel, confirm, hold
-from infra.races.final_state import Ledger
-from tests.concurrency.conftest import Crowds, ReadLedger
+from infra.races.final_state import FinalState
+from tests.concurrency.conftest import Crowds, ReadFinalState
 
 ROUNDS = 5
 SEATS = [f"{row}{number}" for row in "AB" for number in range(1, 11)]
@@ -24,17 +24,17 @@ def made(answers: Sequence[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.status == 201]
 
 
-def held_in(ledger: Ledger, session: str) -> set[str]:
+def held_in(ledger: FinalState, session: str) -> set[str]:
     return {seat.number for seat in ledger.entries if seat.session == session}
 
 
 def test_of_twenty_holds_at_once_two_are_made_and_the_others_hold_nothing(
-    crowd: Crowd, read_ledger: ReadLedger
+    crowd: Crowd, read_final_state: ReadFinalState
 ) -> None:
     for user in buyers(ROUNDS):
         session = crowd.new_session(len(SEATS))
         answers = grab(crowd, session, user)
-        ledger = read_ledger({session})
+        ledger = read_final_state({session})
 
         codes = Counter(answer.body.get("error", answer.body.get("status")) for answer in answers)
         assert codes == {"pending": LIMIT, "TOO_MANY_HOLDS": len(SEATS) - LIMIT}
@@ -43,19 +43,19 @@ def test_of_twenty_holds_at_once_two_are_made_and_the_others_hold_nothing(
         assert ledger.contradictions() == []
 
 
-def test_without_the_limit_in_the_write_one_user_gets_more(crowds: Crowds, read_ledger: ReadLedger) -> None:
+def test_without_the_limit_in_the_write_one_user_gets_more(crowds: Crowds, read_final_state: ReadFinalState) -> None:
     unguarded = crowds(without="live-holds-limit")
     session = unguarded.new_session(len(SEATS))
     (user,) = buyers(1)
 
     grab(unguarded, session, user)
 
-    assert len(read_ledger({session}).of_session(session)) > LIMIT, "the control proves nothing"
+    assert len(read_final_state({session}).of_session(session)) > LIMIT, "the control proves nothing"
 
 
 @pytest.mark.parametrize("ended", ["paid", "cancelled"])
 def test_each_hold_that_has_ended_makes_room_for_one_of_many_at_once(
-    crowd: Crowd, read_ledger: ReadLedger, ended: str
+    crowd: Crowd, read_final_state: ReadFinalState, ended: str
 ) -> None:
     session = crowd.new_session(len(SEATS))
     (user,) = buyers(1)
@@ -65,7 +65,7 @@ def test_each_hold_that_has_ended_makes_room_for_one_of_many_at_once(
 
     (third,) = made(grab(crowd, session, user, SEATS[2:]))
 
-    kept = [booking.id for booking in read_ledger({session}).of_session(session) if booking.state == "pending"]
+    kept = [booking.id for booking in read_final_state({session}).of_session(session) if booking.state == "pending"]
     assert sorted(kept) == sorted([second, third.body["reservationId"]])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.domain.payments import Charge, Fate
+from chalicelib.domain.payments import Charge, PaymentStatus
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
@@ -78,7 +78,7 @@ def test_a_transaction_buys_one_of_the_reservations_that_claim_it_at_the_same_mo
         assert {(answer.status, answer.body["saleId"]) for answer in again} == {(200, answers[winner].body["saleId"])}
         stands = payments.find(transaction)
         assert stands
-        assert (stands.reservation_id, stands.fate) == (reservations[winner], Fate.CLAIMED)
+        assert (stands.reservation_id, stands.status) == (reservations[winner], PaymentStatus.CLAIMED)
 
 
 @pytest.fixture(scope="module")

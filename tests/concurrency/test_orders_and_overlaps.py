@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from infra.races.crowd import Answer, Crowd, buyers, hold, seat_map
-from infra.races.final_state import Ledger
-from tests.concurrency.conftest import Crowds, ReadLedger
+from infra.races.final_state import FinalState
+from tests.concurrency.conftest import Crowds, ReadFinalState
 
 ROUNDS = 15
 CONTROL_ROUNDS = 10
@@ -27,10 +27,12 @@ def opposite_orders(crowd: Crowd, session: str, seats: tuple[str, str]) -> list[
     return crowd.at_once([hold(session, user, orders[n % 2]) for n, user in enumerate(buyers(BUYERS))])
 
 
-def broken_rules(crowd: Crowd, read_ledger: ReadLedger, seats: tuple[str, str], rounds: int) -> list[str]:
+def broken_rules(crowd: Crowd, read_final_state: ReadFinalState, seats: tuple[str, str], rounds: int) -> list[str]:
     sessions = [crowd.new_session(20) for _ in range(rounds)]
     told = [opposite_orders(crowd, session, seats) for session in sessions]
-    return [fault for answers in told for fault in not_one_winner(answers)] + read_ledger(sessions).contradictions()
+    return [fault for answers in told for fault in not_one_winner(answers)] + read_final_state(
+        sessions
+    ).contradictions()
 
 
 def not_one_winner(answers: Sequence[Answer]) -> Iterator[str]:
@@ -43,19 +45,19 @@ def not_one_winner(answers: Sequence[Answer]) -> Iterator[str]:
 
 @pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
 def test_of_opposite_orders_exactly_one_wins_and_none_waits(
-    crowd: Crowd, read_ledger: ReadLedger, seats: tuple[str, str]
+    crowd: Crowd, read_final_state: ReadFinalState, seats: tuple[str, str]
 ) -> None:
-    assert broken_rules(crowd, read_ledger, seats, ROUNDS) == []
+    assert broken_rules(crowd, read_final_state, seats, ROUNDS) == []
 
 
 @pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
 def test_seat_by_seat_opposite_orders_take_each_other_the_last_seat(
-    seat_by_seat: Crowd, read_ledger: ReadLedger, seats: tuple[str, str]
+    seat_by_seat: Crowd, read_final_state: ReadFinalState, seats: tuple[str, str]
 ) -> None:
     sessions = [seat_by_seat.new_session(20) for _ in range(CONTROL_ROUNDS)]
     told = [opposite_orders(seat_by_seat, session, seats) for session in sessions]
     assert any(all(answer.status == 409 for answer in answers) for answers in told), "each round had its winner"
-    assert read_ledger(sessions).contradictions(), "no refused buyer kept a seat"
+    assert read_final_state(sessions).contradictions(), "no refused buyer kept a seat"
 
 
 # Overlapping sets: everyone wants one to five seats of the same three rows.
@@ -68,17 +70,17 @@ def overlapping_sets(crowd: Crowd, session: str) -> list[tuple[list[str], Answer
     return list(zip(wanted, crowd.at_once(calls), strict=True))
 
 
-def broken_rules_of_overlaps(crowd: Crowd, read_ledger: ReadLedger, rounds: int) -> list[str]:
+def broken_rules_of_overlaps(crowd: Crowd, read_final_state: ReadFinalState, rounds: int) -> list[str]:
     sessions = [crowd.new_session(18, seats_per_row=6) for _ in range(rounds)]
     told = {session: overlapping_sets(crowd, session) for session in sessions}
     shown = {session: crowd.expect(seat_map(session), 200) for session in sessions}
-    ledger = read_ledger(sessions)
+    ledger = read_final_state(sessions)
     faults = [fault for session in sessions for fault in not_all_or_nothing(session, told[session], ledger)]
     faults += [f"{session}: the map is wrong" for session in sessions if not map_agrees(shown[session], told[session])]
     return faults + ledger.contradictions()
 
 
-def not_all_or_nothing(session: str, told: Sequence[tuple[list[str], Answer]], ledger: Ledger) -> Iterator[str]:
+def not_all_or_nothing(session: str, told: Sequence[tuple[list[str], Answer]], ledger: FinalState) -> Iterator[str]:
     won = [set(seats) for seats, answer in told if answer.status == 201]
     taken = set().union(*won)
     if not won or sum(map(len, won)) != len(taken):
@@ -99,27 +101,31 @@ def map_agrees(shown: dict[str, object], told: Sequence[tuple[list[str], Answer]
     return shown["availableSeats"] == 18 - held
 
 
-def test_overlapping_sets_are_held_whole_or_not_at_all_and_no_seat_twice(crowd: Crowd, read_ledger: ReadLedger) -> None:
-    assert broken_rules_of_overlaps(crowd, read_ledger, ROUNDS) == []
+def test_overlapping_sets_are_held_whole_or_not_at_all_and_no_seat_twice(
+    crowd: Crowd, read_final_state: ReadFinalState
+) -> None:
+    assert broken_rules_of_overlaps(crowd, read_final_state, ROUNDS) == []
 
 
 def test_seat_by_seat_the_refused_keep_a_part_of_what_they_asked_for(
-    seat_by_seat: Crowd, read_ledger: ReadLedger
+    seat_by_seat: Crowd, read_final_state: ReadFinalState
 ) -> None:
     sessions = [seat_by_seat.new_session(18, seats_per_row=6) for _ in range(CONTROL_ROUNDS)]
     for session in sessions:
         overlapping_sets(seat_by_seat, session)
-    ledger = read_ledger(sessions)
+    ledger = read_final_state(sessions)
     assert ledger.contradictions(), "all or nothing held without its guard"
     assert not ledger.double_bookings(), "each seat still has its condition"
 
 
-def test_without_the_hold_condition_overlapping_sets_get_the_same_seat(crowds: Crowds, read_ledger: ReadLedger) -> None:
+def test_without_the_hold_condition_overlapping_sets_get_the_same_seat(
+    crowds: Crowds, read_final_state: ReadFinalState
+) -> None:
     unguarded = crowds(without="hold-condition")
     sessions = [unguarded.new_session(18, seats_per_row=6) for _ in range(CONTROL_ROUNDS)]
     for session in sessions:
         overlapping_sets(unguarded, session)
-    assert read_ledger(sessions).double_bookings(), "the control proves nothing: no seat was given twice"
+    assert read_final_state(sessions).double_bookings(), "the control proves nothing: no seat was given twice"
 
 
 @pytest.fixture(scope="module")

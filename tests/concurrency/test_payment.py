@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from infra.races.crowd import Answer, Call, Crowd, buyers, cancel, confirm, hold
-from tests.concurrency.conftest import Crowds, ReadLedger
+from tests.concurrency.conftest import Crowds, ReadFinalState
 
 ROUNDS = 15
 CONTROL_ROUNDS = 10
@@ -49,20 +49,20 @@ def not_one_outcome(payments: Sequence[Answer], rivals: Sequence[Answer], lost_p
 @pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
 @pytest.mark.parametrize("against", LOST_PAYMENT)
 def test_a_payment_and_its_rival_have_one_outcome_on_which_all_agree(
-    crowd: Crowd, read_ledger: ReadLedger, against: str, seats: Sequence[str]
+    crowd: Crowd, read_final_state: ReadFinalState, against: str, seats: Sequence[str]
 ) -> None:
     sessions, faults = play(crowd, seats, ROUNDS, against=against)
     assert faults == []
-    assert read_ledger(sessions).contradictions() == []
+    assert read_final_state(sessions).contradictions() == []
 
 
 @pytest.mark.parametrize("against", LOST_PAYMENT)
 def test_without_the_sell_condition_both_are_told_yes_or_the_books_contradict_each_other(
-    without_sell_condition: Crowd, read_ledger: ReadLedger, against: str
+    without_sell_condition: Crowd, read_final_state: ReadFinalState, against: str
 ) -> None:
     for _ in range(CONTROL_ATTEMPTS):
         sessions, faults = play(without_sell_condition, IN_ONE_ROW, CONTROL_ROUNDS, against=against)
-        if faults or read_ledger(sessions).contradictions():
+        if faults or read_final_state(sessions).contradictions():
             return
     pytest.fail("the control proves nothing: one outcome, and books that agree, without the condition")
 

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from chalicelib.infrastructure.breakers import PATIENCE
+from chalicelib.infrastructure.breakers import POLICIES
 from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS
 from infra.races import instances, last_seats
 from infra.races.crowd import Crowd
-from tests.concurrency.conftest import ReadLedger
+from tests.concurrency.conftest import ReadFinalState
 from tests.http_api import Api
 from tests.redis_machine import NO_SERVER, OwnRedis, RedisWire, is_real, own_redis, wire_to
 
@@ -191,7 +191,9 @@ def skip_if_impossible(trouble: Trouble) -> None:
 
 
 @whatever_happens
-def test_no_booking_fails_and_no_seat_is_sold_twice(stage: Stage, read_ledger: ReadLedger, trouble: Trouble) -> None:
+def test_no_booking_fails_and_no_seat_is_sold_twice(
+    stage: Stage, read_final_state: ReadFinalState, trouble: Trouble
+) -> None:
     skip_if_impossible(trouble)
     played = [last_seats.play(stage.crowd)]
     with ThreadPoolExecutor(1) as race:
@@ -202,7 +204,7 @@ def test_no_booking_fails_and_no_seat_is_sold_twice(stage: Stage, read_ledger: R
             under_way = race.submit(last_seats.play, stage.crowd)
         played.append(under_way.result())
 
-    ledger = read_ledger({each.session for each in played})
+    ledger = read_final_state({each.session for each in played})
     assert last_seats.broken_rules(played, ledger) == []
     stage.recovers()
 
@@ -223,7 +225,7 @@ def test_nobody_waits_for_it_in_vain_but_the_breakers_probes(stage: Stage, troub
     if trouble in (killed, frozen, slower_than_anybody_waits):
         assert 1 <= failures <= 1 + probes_within(lasted)
     else:  # whatever a busy machine makes of it
-        assert failures <= 1 + lasted / PATIENCE["redis"].pause_seconds
+        assert failures <= 1 + lasted / POLICIES["redis"].pause_seconds
     stage.recovers()
 
 
@@ -237,7 +239,7 @@ def test_a_frozen_redis_opens_the_breaker_and_ready_says_so(stage: Stage) -> Non
 
 
 def probes_within(seconds: float) -> int:
-    patience, probes, pause = PATIENCE["redis"], 0, PATIENCE["redis"].pause_seconds
+    patience, probes, pause = POLICIES["redis"], 0, POLICIES["redis"].pause_seconds
     while seconds > pause:
         seconds, probes = seconds - pause, probes + 1
         pause = min(2 * pause, patience.longest_pause_seconds)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from infra.races.crowd import Answer, Crowd, buyers, hold, schedule, seat_map
-from infra.races.final_state import Ledger
-from tests.concurrency.conftest import Crowds, ReadLedger
+from infra.races.final_state import FinalState
+from tests.concurrency.conftest import Crowds, ReadFinalState
 
 ROUNDS = 10
 CONTROL_ROUNDS = 5
@@ -27,19 +27,19 @@ def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]
 
 
 def play(
-    crowd: Crowd, read_ledger: ReadLedger, requests: Sequence[tuple[str, ...]], rounds: int
-) -> tuple[dict[str, list[Answer]], Ledger]:
+    crowd: Crowd, read_final_state: ReadFinalState, requests: Sequence[tuple[str, ...]], rounds: int
+) -> tuple[dict[str, list[Answer]], FinalState]:
     sessions = [crowd.new_session(30) for _ in range(rounds)]
     told = {session: send_same_key(crowd, session, requests) for session in sessions}
-    return told, read_ledger(sessions)
+    return told, read_final_state(sessions)
 
 
-def several_effects(told: dict[str, list[Answer]], ledger: Ledger) -> list[str]:
+def several_effects(told: dict[str, list[Answer]], ledger: FinalState) -> list[str]:
     """The sessions in which more than one reservation was made, or it has other seats than the clients were told."""
     return [session for session, answers in told.items() if not has_one_effect(session, answers, ledger)]
 
 
-def has_one_effect(session: str, answers: Sequence[Answer], ledger: Ledger) -> bool:
+def has_one_effect(session: str, answers: Sequence[Answer], ledger: FinalState) -> bool:
     promised = {(answer.body["reservationId"], *answer.body["seats"]) for answer in answers if answer.status == 201}
     made = {(booking.id, *(seat.number for seat in booking.seats)) for booking in ledger.of_session(session)}
     held = {seat.number for seat in ledger.entries if seat.session == session}
@@ -48,9 +48,9 @@ def has_one_effect(session: str, answers: Sequence[Answer], ledger: Ledger) -> b
 
 @pytest.mark.parametrize("seats", [IN_ONE_ROW, ACROSS_ROWS], ids=["in one row", "across rows"])
 def test_the_same_request_sent_many_times_at_once_is_one_reservation_and_one_answer(
-    crowd: Crowd, read_ledger: ReadLedger, seats: tuple[str, ...]
+    crowd: Crowd, read_final_state: ReadFinalState, seats: tuple[str, ...]
 ) -> None:
-    told, ledger = play(crowd, read_ledger, [seats], ROUNDS)
+    told, ledger = play(crowd, read_final_state, [seats], ROUNDS)
     different = [answers for answers in told.values() if any(each.body != answers[0].body for each in answers)]
     assert different == []
     assert {answer.status for answers in told.values() for answer in answers} == {201}
@@ -60,9 +60,9 @@ def test_the_same_request_sent_many_times_at_once_is_one_reservation_and_one_ans
 
 @pytest.mark.parametrize("requests", [SEVERAL_APART, SEVERAL_OVERLAPPING], ids=["seats apart", "seats overlapping"])
 def test_of_different_requests_with_one_key_one_wins_and_the_others_hold_nothing(
-    crowd: Crowd, read_ledger: ReadLedger, requests: list[tuple[str, ...]]
+    crowd: Crowd, read_final_state: ReadFinalState, requests: list[tuple[str, ...]]
 ) -> None:
-    told, ledger = play(crowd, read_ledger, requests, ROUNDS)
+    told, ledger = play(crowd, read_final_state, requests, ROUNDS)
     codes = Counter(
         answer.body.get("error", answer.body.get("status")) for answers in told.values() for answer in answers
     )
@@ -72,16 +72,16 @@ def test_of_different_requests_with_one_key_one_wins_and_the_others_hold_nothing
 
 
 def test_with_ids_that_ignore_the_key_a_resend_is_refused_its_own_seats(
-    key_blind: Crowd, read_ledger: ReadLedger
+    key_blind: Crowd, read_final_state: ReadFinalState
 ) -> None:
-    told, _ = play(key_blind, read_ledger, [IN_ONE_ROW], CONTROL_ROUNDS)
+    told, _ = play(key_blind, read_final_state, [IN_ONE_ROW], CONTROL_ROUNDS)
     assert 409 in {answer.status for answers in told.values() for answer in answers}
 
 
 def test_with_ids_that_ignore_the_key_one_key_makes_several_reservations(
-    key_blind: Crowd, read_ledger: ReadLedger
+    key_blind: Crowd, read_final_state: ReadFinalState
 ) -> None:
-    told, ledger = play(key_blind, read_ledger, SEVERAL_APART, CONTROL_ROUNDS)
+    told, ledger = play(key_blind, read_final_state, SEVERAL_APART, CONTROL_ROUNDS)
     assert several_effects(told, ledger), "the control proves nothing: one key was one reservation"
 
 
@@ -94,7 +94,7 @@ def test_the_same_screening_sent_many_times_at_once_is_one_screening_and_one_ans
 
 
 def test_of_different_screenings_with_one_key_one_is_made_and_can_be_booked(
-    crowd: Crowd, read_ledger: ReadLedger
+    crowd: Crowd, read_final_state: ReadFinalState
 ) -> None:
     made: list[str] = []
     for key in buyers(ROUNDS):
@@ -108,7 +108,7 @@ def test_of_different_screenings_with_one_key_one_is_made_and_can_be_booked(
         assert len(crowd.expect(seat_map(session), 200)["seats"]) == seats
         crowd.expect(hold(session, key, ("A1", f"{'ABCD'[seats // 10 - 1]}10")))
         made.append(session)
-    assert read_ledger(made).contradictions() == []
+    assert read_final_state(made).contradictions() == []
 
 
 @pytest.fixture(scope="module")

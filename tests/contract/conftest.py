@@ -20,7 +20,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.streams import row_event
 from chalicelib.infrastructure.dynamodb.tables import MODELS, row_id
-from chalicelib.infrastructure.redis.cached_rows import GatedRows
+from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
 
@@ -111,7 +111,7 @@ def fake_backend() -> Iterator[Backend]:
 def gated_backend(redis_url: str) -> Iterator[Backend]:
     """The fakes behind the gate, with a real Redis."""
     with fake_backend() as fakes:
-        gated = GatedRows(fakes.rows, fakes.sessions, a_seat_cache(redis_url), utc_now)
+        gated = CachedRows(fakes.rows, fakes.sessions, a_seat_cache(redis_url), utc_now)
         yield replace(fakes, rows=gated)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.domain.events import Event, EventType, ReservationChange
-from chalicelib.domain.payments import Fate, Payment, RefundReason
+from chalicelib.domain.payments import Payment, PaymentStatus, RefundReason
 from chalicelib.domain.refusals import (
     LatePayment,
     PaymentForCancelled,
@@ -169,7 +169,7 @@ class Promises:
         if self.sales.setdefault(transaction_id, (hold, sale))[1].id != sale.id:
             _broken(f"{transaction_id} buys {sale.id}, and has bought {self.sales[transaction_id][1].id}")
         payment = self.world.payments.known.get(transaction_id)
-        if not payment or payment.fate is not Fate.CLAIMED or payment.reservation_id != hold.reservation_id:
+        if not payment or payment.status is not PaymentStatus.CLAIMED or payment.reservation_id != hold.reservation_id:
             _broken(f"{sale.id} is sold, but its payment stands for {payment}")
         if identity in self.cancelled:
             _broken(f"{sale.id} is sold after its hold was answered as cancelled")
@@ -264,7 +264,7 @@ class Promises:
     def claims_have_ended(self) -> None:
         for payment in self.world.payments.known.values():
             is_unheard = payment.transaction_id in self.untold or payment.transaction_id in self.world.unheard
-            if payment.fate in (Fate.CLAIMED, Fate.ASSERTED) and not is_unheard:
+            if payment.status in (PaymentStatus.CLAIMED, PaymentStatus.ASSERTED) and not is_unheard:
                 _broken(f"a minute after its hold {payment} has no end")
 
     # At rest.
@@ -301,9 +301,9 @@ class Promises:
         payment = self.world.payments.known.get(reservation.sale.transaction_id)
         if payment is None or payment.sale_id != entry.sale_id:
             _broken(f"{seat} is sold as {entry}, and its payment stands for {payment}")
-        went_back = payment.fate in (Fate.REFUND_REQUESTED, Fate.REFUNDED)
+        went_back = payment.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
         is_for_cancelled = payment.reason is RefundReason.SCREENING_CANCELLED and self._is_closed(session_id)
-        if not (payment.fate is Fate.SOLD or (went_back and is_for_cancelled)):
+        if not (payment.status is PaymentStatus.SOLD or (went_back and is_for_cancelled)):
             _broken(f"{seat} is sold as {entry}, and its payment stands for {payment}")
 
     def _has_ended(self, reservation: Reservation) -> None:
@@ -315,9 +315,9 @@ class Promises:
             _broken(f"{reservation} is confirmed, and its seats are {[seats.get(seat) for seat in reservation.seats]}")
 
     def _is_settled(self, payment: Payment) -> None:
-        if payment.fate in (Fate.ASSERTED, Fate.CLAIMED):
+        if payment.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             _broken(f"never settled: {payment}")
-        if payment.fate is Fate.REFUND_REQUESTED and payment.transaction_id in self.world.gateway.charged:
+        if payment.status is PaymentStatus.REFUND_REQUESTED and payment.transaction_id in self.world.gateway.charged:
             _broken(f"charged, and never returned: {payment}")
 
     def _is_used_or_returned(self, transaction_id: str, charged: int, refunded: int) -> None:
@@ -326,9 +326,9 @@ class Promises:
             _broken(f"{transaction_id} was charged, and nothing is known of it")
         if refunded not in (0, charged):
             _broken(f"{refunded} of {charged} went back: {payment}")
-        if (payment.fate is Fate.REFUNDED) != (refunded == charged):
+        if (payment.status is PaymentStatus.REFUNDED) != (refunded == charged):
             _broken(f"{refunded} of {charged} went back, but it is {payment}")
-        if (payment.fate is Fate.SOLD) != (transaction_id in self.sales) and not self.world.being_cancelled:
+        if (payment.status is PaymentStatus.SOLD) != (transaction_id in self.sales) and not self.world.being_cancelled:
             _broken(f"{payment}, and its sale is {self.sales.get(transaction_id)}")
 
     def _log_is_in_order(self) -> None:

@@ -39,7 +39,7 @@ def _payment(one: Payment) -> str:
     reason = f" ({one.reason})" if one.reason else ""
     charged = f", charged {one.charged_cents}" if one.is_charged else ""
     sale = f", has bought {one.sale_id}" if one.sale_id else ""
-    return f"{one.transaction_id} {one.fate}{reason} for {one.reservation_id or 'nobody'}{charged}{sale}"
+    return f"{one.transaction_id} {one.status}{reason} for {one.reservation_id or 'nobody'}{charged}{sale}"
 
 
 def _charge(one: Charge) -> str:

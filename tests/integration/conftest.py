@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from localstack_client.session import Session
 
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
@@ -54,7 +54,7 @@ def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api
 @pytest.fixture(scope="session")
 def redis_has_run_for_an_hour(data_stack: str, redis_url: str) -> None:
     """So it has seen every idempotency key that can matter."""
-    connection = RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"]))
+    connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     cache = SeatCache(connection, data_stack, secret_from(LOCAL_SECRET))
     cache.keep_ids_from(utc_now() - timedelta(hours=1))
     asked = a_hold("A1", fingerprint="f")

@@ -38,11 +38,11 @@ class Consumer:
         return each_message(event["Records"], self.crash_sometimes, self.redelivery)
 
     def crash_sometimes(self, record: Any) -> None:
-        fate = self.chance.random()
-        if fate < CRASH_SHARE / 2:
+        status = self.chance.random()
+        if status < CRASH_SHARE / 2:
             raise RuntimeError("crashed before its effect")
         self.consume(event_in(record))
-        if fate > 1 - CRASH_SHARE / 2:
+        if status > 1 - CRASH_SHARE / 2:
             raise RuntimeError("crashed after its effect")
 
     def send(self, events: list[Event]) -> None:

@@ -11,7 +11,7 @@ from chalicelib import bootstrap
 from chalicelib.api.batches import each_message
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
-from chalicelib.domain.payments import Fate, Payment, PaymentDue
+from chalicelib.domain.payments import Payment, PaymentDue, PaymentStatus
 from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
@@ -97,9 +97,9 @@ class Till:
         assert found, f"nothing is known of {transaction_id}"
         return found
 
-    def fate(self, transaction_id: str) -> tuple[str, str | None]:
+    def status(self, transaction_id: str) -> tuple[str, str | None]:
         payment = self.payment(transaction_id)
-        return payment.fate, payment.reason
+        return payment.status, payment.reason
 
     def returned(self, transaction_id: str) -> list[dict[str, Any]]:
         """What the gateway has given back of it."""
@@ -114,10 +114,10 @@ class Till:
     def assert_settled(self, transactions: Iterable[str]) -> None:
         """The invariant: each is sold or returned, and the gateway has returned exactly those, once each."""
         wanted = set(transactions)
-        fates = {transaction: self.payment(transaction).fate for transaction in wanted}
+        fates = {transaction: self.payment(transaction).status for transaction in wanted}
         returned = Counter(one["transactionId"] for one in self.gateway.listed(None) if one["transactionId"] in wanted)
-        assert set(fates.values()) <= {Fate.SOLD, Fate.REFUNDED}, fates
-        assert returned == {transaction: 1 for transaction, fate in fates.items() if fate is Fate.REFUNDED}
+        assert set(fates.values()) <= {PaymentStatus.SOLD, PaymentStatus.REFUNDED}, fates
+        assert returned == {transaction: 1 for transaction, status in fates.items() if status is PaymentStatus.REFUNDED}
 
 
 def a_transaction(behaviour: str = "") -> str:

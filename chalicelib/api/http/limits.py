@@ -7,7 +7,7 @@ from chalice.app import Chalice, Request
 
 from chalicelib import bootstrap
 from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
-from chalicelib.domain.rate_limits import Asker, Quota, RateLimits, Standing
+from chalicelib.domain.rate_limits import Quota, QuotaUsage, RateLimits, Requester
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
@@ -41,11 +41,11 @@ def take(route: str, request: Request) -> dict[str, str]:
 def take_of_viewer(viewer_id: str, source: str) -> None:
     """For a message over a WebSocket: by its connection, and by the network it comes from. Raises RateLimited."""
     limits = bootstrap.settings().rate_limits
-    askers = {Asker.CONNECTION: viewer_id, Asker.ADDRESS: source}
+    requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
     quotas = {
-        f"{SUBSCRIBE}:{asker}:{name}": quota
-        for asker, name in askers.items()
-        if name and (quota := limits.of(asker, SUBSCRIBE))
+        f"{SUBSCRIBE}:{requester}:{name}": quota
+        for requester, name in requesters.items()
+        if name and (quota := limits.of(requester, SUBSCRIBE))
     }
     if not quotas:
         return
@@ -54,7 +54,7 @@ def take_of_viewer(viewer_id: str, source: str) -> None:
         raise RateLimited(verdict.tightest)
 
 
-def headers(standing: Standing) -> dict[str, str]:
+def headers(standing: QuotaUsage) -> dict[str, str]:
     """As in draft-ietf-httpapi-ratelimit-headers-06; seconds."""
     quota = standing.quota
     return {
@@ -83,7 +83,7 @@ def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
     limits = bootstrap.settings().rate_limits
     if route in NEVER_LIMITED:
         return
-    of_user, of_address = limits.of(Asker.USER, route), limits.of(Asker.ADDRESS, route)
+    of_user, of_address = limits.of(Requester.USER, route), limits.of(Requester.ADDRESS, route)
     if of_user and (user := _known_user(request)):
         yield f"{route}:user:{user}", of_user
     if of_address and (address := source_of(request.context)):

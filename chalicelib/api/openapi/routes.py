@@ -29,7 +29,7 @@ from chalicelib.domain.board import DeadLetter, QueueState, Redriven, ScreeningN
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
-from chalicelib.domain.rate_limits import Quota, Standing
+from chalicelib.domain.rate_limits import Quota, QuotaUsage
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 
@@ -192,7 +192,7 @@ REFUSALS: tuple[Exception, ...] = (
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled(WEBHOOK),
-    refusals.RateLimited(Standing(Quota(10, 10), 10_000_000)),
+    refusals.RateLimited(QuotaUsage(Quota(10, 10), 10_000_000)),
     refusals.StoreUnavailable("UpdateItem"),
 )
 """Each kind in answers.REFUSALS, raised with the facts of the example."""

@@ -19,7 +19,7 @@ from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally
 from chalicelib.domain.times import from_ms, to_ms
 
 from .connection import Item, queried
-from .processed_events import Ledger
+from .processed_events import ProcessedEvents
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +39,7 @@ class DynamoAnalytics:
 
     client: "DynamoDBClient"
     table_name: str
-    ledger: Ledger
+    ledger: ProcessedEvents
     page_items: int | None = None
 
     def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.ports import Clock
 from chalicelib.domain.times import from_ms, to_ms
-from chalicelib.infrastructure.breakers import Change, Standing, State
+from chalicelib.infrastructure.breakers import BreakerStatus, Change, State
 
 from .connection import Item, outages_as_refusals
 
@@ -53,16 +53,16 @@ class BreakerBoard:
         except (BotoCoreError, ClientError):
             log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
 
-    def read(self, name: str) -> Standing:
+    def read(self, name: str) -> BreakerStatus:
         """`trips` are those of all processes, ever. Half a read unit. Raises StoreUnavailable."""
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=_key(name)).get("Item")
-        return _standing(item, self.clock()) if item else Standing(State.CLOSED, 0)
+        return _status(item, self.clock()) if item else BreakerStatus(State.CLOSED, 0)
 
 
-def _standing(item: Item, now: datetime) -> Standing:
+def _status(item: Item, now: datetime) -> BreakerStatus:
     half_open_at = from_ms(int(item["half_open_at"]["N"]))
-    return Standing(_state(State(item["state"]["S"]), half_open_at, now), int(item["trips"]["N"]))
+    return BreakerStatus(_state(State(item["state"]["S"]), half_open_at, now), int(item["trips"]["N"]))
 
 
 def _state(said: State, half_open_at: datetime, now: datetime) -> State:

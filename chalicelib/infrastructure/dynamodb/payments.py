@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, Fate, Payment, RefundReason
+from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
 from chalicelib.domain.times import from_iso, to_iso
 
 from .connection import ConditionFailed, Item, Table, queried
@@ -40,10 +40,10 @@ class DynamoPayments:
 
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         claim = {"claimed_at": _iso(payment.claimed_at), "due_at": _iso(payment.due_at), "method": payment.method}
-        change = _Change({**_base(payment), "fate": Fate.CLAIMED, **claim}).where(
+        change = _Change({**_base(payment), "fate": PaymentStatus.CLAIMED, **claim}).where(
             self.may_be_claimed(charged_only=charged_only),
-            asserted=Fate.ASSERTED,
-            claimed=Fate.CLAIMED,
+            asserted=PaymentStatus.ASSERTED,
+            claimed=PaymentStatus.CLAIMED,
             reservation=payment.reservation_id,
         )
         try:
@@ -75,7 +75,7 @@ class DynamoPayments:
 
     def _heard_first(self, said: "_Change", charge: Charge) -> "_Change":
         """Nothing was known of it, or only what is right."""
-        new = {"fate": Fate.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
+        new = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
         is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
         return replace(said, unless_there=new).where(
             f"{NOTHING_IS_KNOWN} OR (attribute_not_exists(charged_at) AND {is_right})"
@@ -83,29 +83,34 @@ class DynamoPayments:
 
     def _disproved(self, said: "_Change", charge: Charge) -> "_Change":
         """A client had claimed it for another reservation than it was paid for, and that came to nothing."""
-        proved = {"fate": Fate.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
+        proved = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
         of_the_stranger = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
         return _Change({**said.set, **proved}, of_the_stranger).where(
             "attribute_not_exists(charged_at) AND attribute_not_exists(sale_id) AND fate = :requested",
-            requested=Fate.REFUND_REQUESTED,
+            requested=PaymentStatus.REFUND_REQUESTED,
         )
 
     def _of_another(self, said: "_Change") -> "_Change":
         """It has bought something else, or it went back: that stays."""
         return said.where(
             "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
-            claimed=Fate.CLAIMED,
+            claimed=PaymentStatus.CLAIMED,
         )
 
     def register_sale(self, payment: Payment) -> Payment:
-        sold = {**_base(payment), "fate": Fate.SOLD, "sale_id": payment.sale_id, "sold_at": _iso(payment.sold_at)}
+        sold = {
+            **_base(payment),
+            "fate": PaymentStatus.SOLD,
+            "sale_id": payment.sale_id,
+            "sold_at": _iso(payment.sold_at),
+        }
         is_to_be_sold = "(fate = :asserted OR fate = :claimed)"
         is_to_be_returned_for_nothing = "(fate = :requested AND attribute_not_exists(sale_id))"
         change = _Change(sold, REQUEST).where(
             f"{NOTHING_IS_KNOWN} OR ({IS_FOR_IT} AND ({is_to_be_sold} OR {is_to_be_returned_for_nothing}))",
-            asserted=Fate.ASSERTED,
-            claimed=Fate.CLAIMED,
-            requested=Fate.REFUND_REQUESTED,
+            asserted=PaymentStatus.ASSERTED,
+            claimed=PaymentStatus.CLAIMED,
+            requested=PaymentStatus.REFUND_REQUESTED,
             reservation=payment.reservation_id,
         )
         return self._stands_after(payment, change)
@@ -113,26 +118,29 @@ class DynamoPayments:
     def request_refund(self, payment: Payment) -> Payment:
         requested = {
             **_base(payment),
-            "fate": Fate.REFUND_REQUESTED,
+            "fate": PaymentStatus.REFUND_REQUESTED,
             "reason": payment.reason,
             "requested_at": _iso(payment.requested_at),
             "outstanding": OUTSTANDING,
         }
         has_bought_nothing = "(fate = :asserted OR fate = :claimed)" if payment.session_id else "fate = :asserted"
         condition = f"{NOTHING_IS_KNOWN} OR ({IS_FOR_IT} AND {has_bought_nothing})"
-        compared = {"asserted": Fate.ASSERTED, **({"claimed": Fate.CLAIMED} if payment.session_id else {})}
+        compared = {
+            "asserted": PaymentStatus.ASSERTED,
+            **({"claimed": PaymentStatus.CLAIMED} if payment.session_id else {}),
+        }
         if payment.sale_id:
             requested |= {"sale_id": payment.sale_id, "sold_at": _iso(payment.sold_at)}
             has_bought_this = "(fate = :sold AND sale_id = :sale_id)"
             is_to_be_returned_for_nothing = "(fate = :requested AND attribute_not_exists(sale_id))"
             condition += f" OR {has_bought_this} OR ({IS_FOR_IT} AND {is_to_be_returned_for_nothing})"
-            compared |= {"sold": Fate.SOLD, "requested": Fate.REFUND_REQUESTED}
+            compared |= {"sold": PaymentStatus.SOLD, "requested": PaymentStatus.REFUND_REQUESTED}
         change = _Change(requested).where(condition, reservation=payment.reservation_id, **compared)
         return self._stands_after(payment, change)
 
     def settle(self, payment: Payment) -> Payment:
         returned = {
-            "fate": Fate.REFUNDED,
+            "fate": PaymentStatus.REFUNDED,
             "refund_id": payment.refund_id,
             "refunded_at": _iso(payment.refunded_at),
         }
@@ -153,7 +161,7 @@ class DynamoPayments:
 
     def _while_requested(self, payment: Payment, change: "_Change") -> Payment:
         """Raises LookupError where nothing is known of it."""
-        change = change.where("fate = :requested", requested=Fate.REFUND_REQUESTED)
+        change = change.where("fate = :requested", requested=PaymentStatus.REFUND_REQUESTED)
         try:
             return payment_of(self._update(payment.transaction_id, change))
         except ConditionFailed as failed:
@@ -211,7 +219,7 @@ def payment_of(item: Mapping[str, Any]) -> Payment:
     return Payment(
         transaction_id=found.transaction_id,
         reservation_id=found.reservation_id or "",
-        fate=Fate(found.fate),
+        status=PaymentStatus(found.fate),
         session_id=found.session_id or "",
         user_id=found.user_id or "",
         seats=tuple(found.seats or ()),

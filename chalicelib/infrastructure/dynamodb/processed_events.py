@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.ports import Clock
 
 from .connection import Table, met_a_conflict, outages_as_refusals, when_free_of_conflict, why_cancelled
-from .tables import LedgerItem
+from .tables import ProcessedEventItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +23,7 @@ REMEMBERED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Ledger:
+class ProcessedEvents:
     """One consumer's entries."""
 
     client: "DynamoDBClient"
@@ -70,7 +70,7 @@ class Ledger:
 
     def _item(self, event_id: str) -> dict[str, Any]:
         forgotten_at = int((self.clock() + REMEMBERED).timestamp())
-        return LedgerItem(self.entry_id(event_id), ttl=forgotten_at).serialize()
+        return ProcessedEventItem(self.entry_id(event_id), ttl=forgotten_at).serialize()
 
 
 def _entered_before(reasons: Sequence[Mapping[str, Any]]) -> bool:

@@ -29,7 +29,7 @@ OUTAGES = (StoreUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
 OWN_FAULTS = ("ValidationException", "SerializationException")
 """Of these answers of a service time mends nothing: we asked for nonsense."""
 
-PATIENCE = timedelta(minutes=15)
+POLICIES = timedelta(minutes=15)
 """For a record whose handling fails otherwise, which is a bug: time to see the alarm, and to deploy another version.
 All that comes after it on its shard waits so long."""
 
@@ -100,7 +100,7 @@ class Parking:
         self.tries[number] = self.tries.get(number, 0) + 1
         for forgotten in list(self.tries)[:-REMEMBERED_TRIES]:
             del self.tries[forgotten]
-        return self.tries[number] >= LEAST_TRIES and self._age_of(record) >= PATIENCE
+        return self.tries[number] >= LEAST_TRIES and self._age_of(record) >= POLICIES
 
     def _age_of(self, record: Record) -> timedelta:
         return self.failures.clock() - created_at(record)

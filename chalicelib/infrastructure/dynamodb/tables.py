@@ -190,7 +190,7 @@ class AnalyticsItem(Model):
     refunded_revenue_cents = NumberAttribute(null=True)
 
 
-class LedgerItem(Model):
+class ProcessedEventItem(Model):
     """That a consumer has dealt with an event: `id` is <consumer>#<event id>."""
 
     class Meta(SessionItem.Meta):
@@ -293,7 +293,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
     (PaymentItem, "payments"),
     (EventItem, "events"),
     (AnalyticsItem, "analytics"),
-    (LedgerItem, "ledger"),
+    (ProcessedEventItem, "ledger"),
     (ViewerItem, "viewers"),
     (BreakerItem, "breakers"),
     (InvoiceItem, "invoices"),

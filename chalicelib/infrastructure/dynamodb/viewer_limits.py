@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import RateLimiter
-from chalicelib.domain.rate_limits import MICROSECONDS, Quota, Standing, Verdict
+from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
 
@@ -38,7 +38,7 @@ class DynamoRateLimiter:
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
-            return self._taken({digest(asker): quota for asker, quota in quotas.items()}, microseconds(now))
+            return self._taken({digest(requester): quota for requester, quota in quotas.items()}, microseconds(now))
         except StoreUnavailable:
             return self.otherwise.take(quotas, now)
 
@@ -89,7 +89,7 @@ class DynamoRateLimiter:
 
 
 def _verdict(quotas: Mapping[str, Quota], due: Mapping[str, int], now_us: int, *, admitted: bool) -> Verdict:
-    return Verdict(admitted, tuple(Standing(quota, due[key] - now_us) for key, quota in quotas.items()))
+    return Verdict(admitted, tuple(QuotaUsage(quota, due[key] - now_us) for key, quota in quotas.items()))
 
 
 def _key(key: str) -> Item:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import Letter, Message
+from chalicelib.domain.email import Email, Message
 from chalicelib.domain.money import SYMBOL
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -27,7 +27,7 @@ ISOLATE, END_OF_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLAT
 
 
 @dataclass(frozen=True)
-class Tongue:
+class Locale:
     """How a language writes days, times and money. Weekdays begin with Monday, months with January."""
 
     weekdays: str
@@ -51,7 +51,7 @@ class Tongue:
 
 ENGLISH = "en"
 TONGUES = {
-    ENGLISH: Tongue(
+    ENGLISH: Locale(
         weekdays="Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
         months="January February March April May June July August September October November December",
         date="{weekday}, {day} {month} {year}",
@@ -59,7 +59,7 @@ TONGUES = {
         free_of_charge="free of charge",
         separators=",.",
     ),
-    "pt-BR": Tongue(
+    "pt-BR": Locale(
         weekdays="segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
         months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
         date="{weekday}, {day} de {month} de {year}",
@@ -71,12 +71,12 @@ TONGUES = {
 
 
 @dataclass(frozen=True)
-class TemplateLetters:
+class TemplateEmailRenderer:
     """`time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC."""
 
     time_zone: str
 
-    def __call__(self, letter: Letter) -> Message:
+    def __call__(self, letter: Email) -> Message:
         language = letter.contact.language if letter.contact.language in TONGUES else ENGLISH
         environment = self._environments[language]
         facts = _facts(letter)
@@ -88,10 +88,10 @@ class TemplateLetters:
     @cached_property
     def _environments(self) -> Mapping[str, Environment]:
         zone = ZoneInfo(self.time_zone)
-        return {language: _environment(language, tongue, zone) for language, tongue in TONGUES.items()}
+        return {language: _environment(language, locale, zone) for language, locale in TONGUES.items()}
 
 
-def _environment(language: str, tongue: Tongue, zone: tzinfo) -> Environment:
+def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
     """In HTML everything that is put in is escaped; a name that a template gets wrong is an error."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES / language, TEMPLATES]),
@@ -103,13 +103,13 @@ def _environment(language: str, tongue: Tongue, zone: tzinfo) -> Environment:
 
     def clock(moment: datetime, *, seconds: bool = False) -> str:
         local = moment.astimezone(zone)
-        return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone(local, tongue)}"
+        return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone(local, locale)}"
 
     made.filters |= {
-        "day": lambda moment: tongue.day(moment.astimezone(zone)),
+        "day": lambda moment: locale.day(moment.astimezone(zone)),
         "clock": clock,
-        "money": tongue.money,
-        "price": tongue.price,
+        "money": locale.money,
+        "price": locale.price,
         "name": _isolated,
     }
     return made
@@ -121,17 +121,17 @@ def _isolated(name: str) -> str:
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 
 
-def _zone(local: datetime, tongue: Tongue) -> str:
+def _zone(local: datetime, locale: Locale) -> str:
     """`UTC`, or `local time (UTC+2)`: the short names of zones are ambiguous or only numbers."""
     if str(local.tzinfo) == "UTC":
         return "UTC"
     minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
     hours, rest = divmod(abs(minutes), 60)
     sign = MINUS if minutes < 0 else "+"
-    return f"{tongue.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
+    return f"{locale.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
 
 
-def _facts(letter: Letter) -> dict[str, Any]:
+def _facts(letter: Email) -> dict[str, Any]:
     """What templates may say. Names and titles were typed by someone: each is kept on one line."""
     reservation, sale = letter.reservation, letter.reservation.sale
     return {

@@ -14,8 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.email import MailRefused, MailUnavailable, Message, masked
-from chalicelib.domain.ports import Mail
+from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message, masked
+from chalicelib.domain.ports import EmailSender
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def client() -> "SESClient":
 
 
 @dataclass(frozen=True)
-class SesMail:
+class SesEmailSender:
     """`sender` is a bare address; it or its domain must be a verified identity of the account."""
 
     client: "SESClient"
@@ -58,22 +58,22 @@ class SesMail:
         except ClientError as error:
             raise _translated(error) from None
         except (BotoCoreError, ResponseParserError) as error:
-            raise MailUnavailable(masked(str(error))) from None
+            raise EmailUnavailable(masked(str(error))) from None
         log.info("letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=masked(message.to))
 
 
 @dataclass(frozen=True)
-class GuardedMail:
+class GuardedEmailSender:
     """While SES does not answer, most letters come again later without having waited for it."""
 
-    mail: Mail
+    mail: EmailSender
     breaker: Breaker
 
     def send(self, message: Message) -> None:
         try:
-            self.breaker.call(lambda: self.mail.send(message), (MailUnavailable,))
+            self.breaker.call(lambda: self.mail.send(message), (EmailUnavailable,))
         except BreakerOpen as error:
-            raise MailUnavailable("SES was not asked: it has just failed") from error
+            raise EmailUnavailable("SES was not asked: it has just failed") from error
 
 
 def mime(message: Message, sender: str) -> MIMEMultipart:
@@ -97,7 +97,7 @@ def _encoded(subject: str) -> str:
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 
-def _translated(error: ClientError) -> MailRefused | MailUnavailable:
+def _translated(error: ClientError) -> EmailRefused | EmailUnavailable:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    kind = MailRefused if code in PERMANENT else MailUnavailable
+    kind = EmailRefused if code in PERMANENT else EmailUnavailable
     return kind(masked(f"SES: {code}: {said}"))

@@ -30,7 +30,7 @@ POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class GatedRows:
+class CachedRows:
     rows: Rows
     sessions: Sessions
     cache: SeatCache

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import RateLimiter
-from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, Standing, Verdict
+from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, QuotaUsage, Verdict
 
 from . import answers
 from .connection import RedisConnection, RedisUnavailable
@@ -60,7 +60,7 @@ class SharedRateLimiter:
     otherwise: RateLimiter
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        keys = [f"limit:{digest(asker)}" for asker in quotas]
+        keys = [f"limit:{digest(requester)}" for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
 
         def evaluate(redis: "Redis") -> Any:
@@ -82,14 +82,14 @@ class ProcessRateLimiter:
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         now_us = microseconds(now)
-        by_key = {digest(asker): quota for asker, quota in quotas.items()}
+        by_key = {digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
             due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
                 due[key] += quota.taken_us if admitted else 0
                 self._remember(key, due[key])
-        return Verdict(admitted, tuple(Standing(quota, due[key] - now_us) for key, quota in by_key.items()))
+        return Verdict(admitted, tuple(QuotaUsage(quota, due[key] - now_us) for key, quota in by_key.items()))
 
     def _remember(self, key: str, due_us: int) -> None:
         self.due[key] = due_us
@@ -102,18 +102,18 @@ def _verdict(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     """What the script's answer says, if it can be one: nobody is refused for longer than a window and a minute, nor
     without a quota that is used up; nobody is let in beyond one. Raises Nonsense."""
     admitted, *used = answers.numbers(1 + len(quotas))(answer)
-    standings = tuple(map(Standing, quotas, used))
-    within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in standings)
-    refused_by_one = any(each.next_in_seconds for each in standings)
-    within_all = all(each.used_us <= each.quota.window_us for each in standings)
+    usages = tuple(map(QuotaUsage, quotas, used))
+    within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)
+    refused_by_one = any(each.next_in_seconds for each in usages)
+    within_all = all(each.used_us <= each.quota.window_us for each in usages)
     if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
         raise answers.Nonsense("no verdict")
-    return Verdict(admitted == 1, standings)
+    return Verdict(admitted == 1, usages)
 
 
-def digest(asker: str) -> str:
+def digest(requester: str) -> str:
     """Short whatever the client sent, and no personal data."""
-    return hashlib.blake2b(asker.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def microseconds(moment: datetime) -> int:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import urllib3
 
 from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
-from chalicelib.domain.ports import Courier
+from chalicelib.domain.ports import WebhookSender
 from chalicelib.domain.signatures import HEADER, signature
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
@@ -46,7 +46,7 @@ def addresses_of(host: str, port: int) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class HttpCourier:
+class HttpWebhookSender:
     """`local` as in `addresses.target_of`: a webhook may be on this machine."""
 
     local: bool
@@ -110,7 +110,7 @@ class HttpCourier:
 
 
 @dataclass(frozen=True)
-class GuardedCourier:
+class GuardedWebhookSender:
     """Who hangs is left alone for a while, so that it does not take the time of the others' deliveries.
 
     Only time-outs count: who refuses at once, or is not reached, costs nothing. What is put off meanwhile comes again
@@ -118,7 +118,7 @@ class GuardedCourier:
     is found out anew.
     """
 
-    courier: Courier
+    courier: WebhookSender
     new_breaker: Callable[[], Breaker]
     most: int = MOST_BREAKERS
     _breakers: OrderedDict[str, Breaker] = field(default_factory=OrderedDict, init=False, repr=False)

@@ -31,7 +31,7 @@ def client(connections_url: str) -> "ApiGatewayManagementApiClient":
 
 
 @dataclass(frozen=True)
-class GatewayScreens:
+class ApiGatewayConnections:
     client: "ApiGatewayManagementApiClient"
 
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
@@ -50,7 +50,7 @@ class GatewayScreens:
         return True
 
 
-class NoScreens:
+class NoConnections:
     """Where nobody can be connected: no WebSocket API is deployed."""
 
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:

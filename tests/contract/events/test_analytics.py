@@ -16,7 +16,7 @@ from chalicelib.domain.ports import Analytics
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.analytics import SHARDS, DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
-from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, ProcessedEvents
 from chalicelib.infrastructure.dynamodb.tables import AnalyticsItem
 from tests.builders import NOW
 from tests.contract.conftest import Backend, Dynamo
@@ -30,7 +30,7 @@ HOLD = Tally(holds=1, seats_in_holds=2)
 
 
 def dynamo_analytics(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None, **own: Any) -> DynamoAnalytics:
-    ledger = Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", MovableClock(NOW), pause)
+    ledger = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", MovableClock(NOW), pause)
     return DynamoAnalytics(dynamo.client, f"{dynamo.prefix}-analytics", ledger, **own)
 
 
@@ -58,8 +58,8 @@ def a_history(session_id: str) -> list[Event]:
     events: list[Event] = []
     for number in range(12):
         reservation, at = Facts(session_id, (f"A{number + 1}",)), NOW + number * BUCKET
-        fate = (reservation.paid, reservation.expired, reservation.cancelled)[number % 3]
-        events += [reservation.created(at), fate(at + timedelta(seconds=30)), reservation.released(at)]
+        status = (reservation.paid, reservation.expired, reservation.cancelled)[number % 3]
+        events += [reservation.created(at), status(at + timedelta(seconds=30)), reservation.released(at)]
     return events
 
 
@@ -178,7 +178,7 @@ def test_the_ledger_remembers_an_event_longer_than_any_queue(dynamo: Dynamo, res
 
 
 def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts) -> None:
-    other = Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "email", MovableClock(NOW))
+    other = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", MovableClock(NOW))
     assert other.once(reservation.created().id, [])
 
     assert dynamo_analytics(dynamo).add(reservation.created().id, reservation.session_id, bucket_of(NOW), HOLD)

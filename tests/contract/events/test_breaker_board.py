@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_ms
-from chalicelib.infrastructure.breakers import Breaker, Change, Patience, Standing, State
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, BreakerStatus, Change, State
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.breaker_board import FORGOTTEN, BreakerBoard
 from chalicelib.infrastructure.dynamodb.tables import BreakerItem
@@ -19,7 +19,7 @@ from tests.builders import NOW
 from tests.contract.conftest import Dynamo
 from tests.fakes import MovableClock
 
-PATIENCE = Patience(failures=1, pause_seconds=5, longest_pause_seconds=60)
+POLICIES = BreakerPolicy(failures=1, pause_seconds=5, longest_pause_seconds=60)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ class AProcess:
     """With a breaker of its own, which tells the board."""
 
     def __init__(self, name: str, board: BreakerBoard, clock: MovableClock) -> None:
-        self.breaker = Breaker(name, PATIENCE, [board.write], lambda: to_ms(clock()) / 1000)
+        self.breaker = Breaker(name, POLICIES, [board.write], lambda: to_ms(clock()) / 1000)
 
     def asks(self, *, answered: bool) -> None:
         def ask() -> None:
@@ -60,7 +60,7 @@ class AProcess:
 
 
 def test_of_what_nobody_spoke_the_breaker_is_closed(board: BreakerBoard, name: str) -> None:
-    assert board.read(name) == Standing(State.CLOSED, 0)
+    assert board.read(name) == BreakerStatus(State.CLOSED, 0)
 
 
 def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: MovableClock, name: str) -> None:
@@ -77,10 +77,10 @@ def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: Mo
     seen.append(board.read(name))
 
     assert seen == [
-        Standing(State.OPEN, 1),
-        Standing(State.HALF_OPEN, 1),
-        Standing(State.OPEN, 1),
-        Standing(State.CLOSED, 1),
+        BreakerStatus(State.OPEN, 1),
+        BreakerStatus(State.HALF_OPEN, 1),
+        BreakerStatus(State.OPEN, 1),
+        BreakerStatus(State.CLOSED, 1),
     ]
 
 
@@ -90,11 +90,11 @@ def test_trips_of_all_processes_are_counted_and_the_last_word_wins(
     one, other = (AProcess(name, board, clock) for _ in range(2))
     one.asks(answered=False)
     other.asks(answered=False)
-    assert board.read(name) == Standing(State.OPEN, 2)
+    assert board.read(name) == BreakerStatus(State.OPEN, 2)
 
     clock.forward(seconds=5)
     one.asks(answered=True)
-    assert board.read(name) == Standing(State.CLOSED, 2)
+    assert board.read(name) == BreakerStatus(State.CLOSED, 2)
 
 
 def test_a_process_that_died_with_an_open_breaker_is_forgotten(
@@ -106,7 +106,7 @@ def test_a_process_that_died_with_an_open_breaker_is_forgotten(
     assert board.read(name).state is State.HALF_OPEN
 
     clock.forward(milliseconds=1)
-    assert board.read(name) == Standing(State.CLOSED, 1)
+    assert board.read(name) == BreakerStatus(State.CLOSED, 1)
 
 
 def test_what_is_written_is_what_the_model_says(

@@ -15,18 +15,18 @@ from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from chalicelib.domain.email import MailRefused, MailUnavailable, Message
-from chalicelib.domain.ports import Ledger as LedgerPort
-from chalicelib.domain.ports import Mail
+from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
+from chalicelib.domain.ports import EmailSender
+from chalicelib.domain.ports import ProcessedEvents as LedgerPort
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses
-from chalicelib.infrastructure.email.ses import SesMail
+from chalicelib.infrastructure.email.ses import SesEmailSender
 from chalicelib.settings import DEFAULT_SENDER
 from infra.local import mailbox
 from infra.processes import HOST, free_port
 from tests.contract.conftest import Backend, Dynamo, moto_environment
-from tests.fakes import FakeLedger, FakeMail
+from tests.fakes import FakeEmailSender, FakeProcessedEvents
 
 STRANGER = "stranger@nowhere.example"
 
@@ -35,12 +35,12 @@ STRANGER = "stranger@nowhere.example"
 class PostOffice:
     """`mail` sends for a sender; `subjects_to` is what an address has received."""
 
-    mail: Callable[[str], Mail]
+    mail: Callable[[str], EmailSender]
     subjects_to: Callable[[str], list[str]]
 
 
 def fake_post_office() -> Iterator[PostOffice]:
-    mail = FakeMail()
+    mail = FakeEmailSender()
     yield PostOffice(
         lambda sender: replace(mail, sender=sender),
         lambda address: [message.subject for message in mail.sent if message.to == address],
@@ -55,13 +55,13 @@ def moto_post_office() -> Iterator[PostOffice]:
             sent: Any = ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
             return [str(message_from_string(one.raw_data)["Subject"]) for one in sent if address in one.destinations]
 
-        yield PostOffice(lambda sender: SesMail(client, sender), subjects_to)
+        yield PostOffice(lambda sender: SesEmailSender(client, sender), subjects_to)
 
 
 def emulated_post_office(endpoint: str) -> Iterator[PostOffice]:
     with closing(ses.client()) as client:
         yield PostOffice(
-            lambda sender: SesMail(client, sender),
+            lambda sender: SesEmailSender(client, sender),
             lambda address: [letter.subject for letter in mailbox.letters(endpoint) if address in letter.to],
         )
 
@@ -97,7 +97,7 @@ def test_each_sending_is_a_letter(post_office: PostOffice) -> None:
 
 def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) -> None:
     message = a_message()
-    with pytest.raises(MailRefused):
+    with pytest.raises(EmailRefused):
         post_office.mail(STRANGER).send(message)
 
     assert post_office.subjects_to(message.to) == []
@@ -109,8 +109,8 @@ def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) 
 @pytest.fixture
 def ledger(backend: Backend) -> LedgerPort:
     if isinstance(backend, Dynamo):
-        return Ledger(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
-    return FakeLedger()
+        return ProcessedEvents(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    return FakeProcessedEvents()
 
 
 def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> None:
@@ -124,9 +124,9 @@ def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> Non
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     event_id = str(uuid.uuid4())
-    Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).enter(event_id)
+    ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).enter(event_id)
 
-    assert not Ledger(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).has(event_id)
+    assert not ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).has(event_id)
 
 
 # What only SES has: its errors.
@@ -136,19 +136,19 @@ def refusal_of(code: str, said: str = "no") -> Exception:
     client = boto3.client("ses", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with closing(client), Stubber(client) as stubber:
         stubber.add_client_error("send_raw_email", code, said)
-        with pytest.raises((MailRefused, MailUnavailable, ClientError)) as caught:
-            SesMail(client, DEFAULT_SENDER).send(a_message())
+        with pytest.raises((EmailRefused, EmailUnavailable, ClientError)) as caught:
+            SesEmailSender(client, DEFAULT_SENDER).send(a_message())
     return caught.value
 
 
 @pytest.mark.parametrize("code", ["MessageRejected", "InvalidParameterValue", "MailFromDomainNotVerifiedException"])
 def test_what_trying_again_can_not_help_is_refused(code: str) -> None:
-    assert isinstance(refusal_of(code), MailRefused)
+    assert isinstance(refusal_of(code), EmailRefused)
 
 
 @pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable", "AccountSendingPausedException", "AccessDenied"])
 def test_anything_else_may_come_again(code: str) -> None:
-    assert isinstance(refusal_of(code), MailUnavailable)
+    assert isinstance(refusal_of(code), EmailUnavailable)
 
 
 @pytest.mark.parametrize("code", ["MessageRejected", "Throttling"])
@@ -166,9 +166,9 @@ def test_an_ses_that_does_not_answer_may_be_there_later() -> None:
     once: Any = Config(connect_timeout=1, retries={"total_max_attempts": 1})
     with (
         closing(boto3.client("ses", endpoint_url=nobody, config=once, **keys)) as client,
-        pytest.raises(MailUnavailable, match="Could not connect"),
+        pytest.raises(EmailUnavailable, match="Could not connect"),
     ):
-        SesMail(client, DEFAULT_SENDER).send(a_message())
+        SesEmailSender(client, DEFAULT_SENDER).send(a_message())
 
 
 def test_five_letters_to_an_ses_that_hangs_fit_into_the_handlers_time() -> None:

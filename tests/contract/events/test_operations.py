@@ -13,7 +13,7 @@ from chalicelib.domain.analytics import BUCKET, bucket_of
 from chalicelib.domain.board import QueueState, Redriven, shown_buckets
 from chalicelib.domain.ports import QueueBoard, Refusals
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.stream_failures import S3StreamFailures
 from chalicelib.infrastructure.invoices import files as invoice_files
@@ -174,7 +174,7 @@ def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard)
 
 
 def connection(url: str) -> RedisConnection:
-    return RedisConnection(url, Breaker("redis", PATIENCE["redis"]))
+    return RedisConnection(url, Breaker("redis", POLICIES["redis"]))
 
 
 @pytest.fixture

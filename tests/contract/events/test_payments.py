@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, Fate, Payment, RefundReason, payment_of_sale
+from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, payment_of_sale
 from chalicelib.domain.ports import Payments
 from chalicelib.infrastructure.dynamodb.payments import OUTSTANDING
 from chalicelib.infrastructure.dynamodb.streams import payment_change
@@ -45,7 +45,7 @@ def for_nothing(payment: Payment, reason: RefundReason = RefundReason.LATE) -> P
 def a_claim(payment: Payment) -> Payment:
     """On what the payment has bought, before it has."""
     unsold = replace(payment, sale_id="", sold_at=None)
-    return replace(unsold, fate=Fate.CLAIMED, method="credit_card", claimed_at=NOW, due_at=LATER)
+    return replace(unsold, status=PaymentStatus.CLAIMED, method="credit_card", claimed_at=NOW, due_at=LATER)
 
 
 def a_charge(payment: Payment, **changes: Any) -> Charge:
@@ -71,7 +71,7 @@ def test_a_sale_is_found_as_it_was_registered(payments: Payments, sale: Payment)
     assert payments.register_sale(sale) == sale
 
     assert payments.find(sale.transaction_id) == sale
-    assert (sale.fate, sale.amount_cents, sale.sold_at) == (Fate.SOLD, 5000, PAID_AT)
+    assert (sale.status, sale.amount_cents, sale.sold_at) == (PaymentStatus.SOLD, 5000, PAID_AT)
 
 
 def test_a_request_is_found_as_it_was_made(payments: Payments, sale: Payment) -> None:
@@ -127,7 +127,7 @@ def test_what_was_charged_is_claimed_for_just_that(
     stands = payments.record_charge(charge)
 
     assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
-    assert (stands.fate, stands.reservation_id) == (Fate.ASSERTED, charge.reservation_id)
+    assert (stands.status, stands.reservation_id) == (PaymentStatus.ASSERTED, charge.reservation_id)
 
 
 @pytest.mark.parametrize("charged_only", [False, True])
@@ -140,7 +140,9 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
 
     assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
     assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
-    assert payments.register_sale(sale) == replace(claim, fate=Fate.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at)
+    assert payments.register_sale(sale) == replace(
+        claim, status=PaymentStatus.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at
+    )
 
 
 @pytest.mark.parametrize("ended", ["requested", "refunded"])
@@ -173,7 +175,11 @@ def test_what_the_gateway_says_first_is_asserted_once(payments: Payments, sale: 
     charge = a_charge(sale)
     stands = payments.record_charge(charge)
 
-    assert (stands.fate, stands.reservation_id, stands.is_charged) == (Fate.ASSERTED, sale.reservation_id, True)
+    assert (stands.status, stands.reservation_id, stands.is_charged) == (
+        PaymentStatus.ASSERTED,
+        sale.reservation_id,
+        True,
+    )
     assert payments.record_charge(replace(charge, amount_cents=1, charged_at=LATER)) == stands
     assert payments.find(sale.transaction_id) == stands
 
@@ -181,8 +187,10 @@ def test_what_the_gateway_says_first_is_asserted_once(payments: Payments, sale: 
 def test_what_the_gateway_says_of_no_reservation_is_asserted_for_none(payments: Payments, sale: Payment) -> None:
     stands = payments.record_charge(a_charge(sale, reservation_id=""))
 
-    assert (stands.fate, stands.reservation_id) == (Fate.ASSERTED, "")
-    request = replace(stands, fate=Fate.REFUND_REQUESTED, reason=RefundReason.RESERVATION_UNKNOWN, requested_at=LATER)
+    assert (stands.status, stands.reservation_id) == (PaymentStatus.ASSERTED, "")
+    request = replace(
+        stands, status=PaymentStatus.REFUND_REQUESTED, reason=RefundReason.RESERVATION_UNKNOWN, requested_at=LATER
+    )
     assert payments.request_refund(request) == request
 
 
@@ -209,7 +217,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 
     stands = payments.record_charge(charge)
 
-    proved = Payment(sale.transaction_id, "res-of-its-buyer", Fate.ASSERTED)
+    proved = Payment(sale.transaction_id, "res-of-its-buyer", PaymentStatus.ASSERTED)
     assert stands == charged(proved, charge)
     assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import Quota, Verdict
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
@@ -86,8 +86,8 @@ def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def admitted(limiter: RateLimiter, asker: str, times: int, now: datetime = NOW, quota: Quota = TEN_IN_TEN) -> int:
-    return sum(limiter.take({asker: quota}, now).admitted for _ in range(times))
+def admitted(limiter: RateLimiter, requester: str, times: int, now: datetime = NOW, quota: Quota = TEN_IN_TEN) -> int:
+    return sum(limiter.take({requester: quota}, now).admitted for _ in range(times))
 
 
 def test_so_many_are_admitted_at_once_and_then_one_in_each_interval(limiter: RateLimiter) -> None:
@@ -115,10 +115,10 @@ def test_everybody_is_counted_for_themselves(limiter: RateLimiter) -> None:
 
 def test_a_verdict_says_what_is_left_and_when(limiter: RateLimiter) -> None:
     ana = someone()
-    (first,) = limiter.take({ana: TEN_IN_TEN}, NOW).standings
+    (first,) = limiter.take({ana: TEN_IN_TEN}, NOW).usages
     admitted(limiter, ana, 8)
-    (last,) = limiter.take({ana: TEN_IN_TEN}, NOW).standings
-    (refused,) = limiter.take({ana: TEN_IN_TEN}, later(0.25)).standings
+    (last,) = limiter.take({ana: TEN_IN_TEN}, NOW).usages
+    (refused,) = limiter.take({ana: TEN_IN_TEN}, later(0.25)).usages
 
     assert (first.remaining, first.whole_in_seconds, first.next_in_seconds) == (9, 1, 0)
     assert (last.remaining, last.whole_in_seconds, last.next_in_seconds) == (0, 10, 1)
@@ -161,9 +161,9 @@ def test_many_at_the_same_moment_are_admitted_as_few_as_ever(limiter: RateLimite
     assert sum(verdicts) == 10
 
 
-@pytest.mark.parametrize("asker", ["", "x" * 100_000, "José da Silva", "\ud800", "a b:c\n\0*"])
-def test_anybody_can_be_counted(limiter: RateLimiter, asker: str) -> None:
-    name = asker + someone()
+@pytest.mark.parametrize("requester", ["", "x" * 100_000, "José da Silva", "\ud800", "a b:c\n\0*"])
+def test_anybody_can_be_counted(limiter: RateLimiter, requester: str) -> None:
+    name = requester + someone()
 
     assert admitted(limiter, name, 11) == 10
 
@@ -258,7 +258,7 @@ def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str
 
 def test_another_kind_of_value_in_redis_is_as_no_redis(redis_url: str) -> None:
     alone = ProcessRateLimiter()
-    limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", PATIENCE["redis"])), alone)
+    limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", POLICIES["redis"])), alone)
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
         redis.lpush(f"limit:{digest(ana)}", "x")

@@ -11,9 +11,9 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib import bootstrap
-from chalicelib.domain.email import MailUnavailable
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, State
-from chalicelib.infrastructure.email.ses import GuardedMail
+from chalicelib.domain.email import EmailUnavailable
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerOpen, Change, State
+from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
 from infra.local.serving import served
 from tests.conftest import ApiServers
@@ -35,7 +35,7 @@ def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
     for factory in built:
         factory.cache_clear()
     mail, gateway = bootstrap.mail(), bootstrap.payment_gateway()
-    assert isinstance(mail, GuardedMail)
+    assert isinstance(mail, GuardedEmailSender)
     assert isinstance(gateway, GuardedGateway)
     yield {"ses": mail.breaker, "payments": gateway.breaker}
     for factory in built:
@@ -47,7 +47,7 @@ def an_answer(name: str) -> None:
     bootstrap.breaker_board().write(Change(name, State.CLOSED, is_trip=False, trips=1, open_seconds=0))
 
 
-@pytest.mark.parametrize(("name", "silence"), [("ses", MailUnavailable), ("payments", GatewaySilent)])
+@pytest.mark.parametrize(("name", "silence"), [("ses", EmailUnavailable), ("payments", GatewaySilent)])
 def test_a_breaker_that_opens_in_a_consumer_is_seen_by_who_asks_an_api_process(
     consumers: dict[str, Breaker], server: str, name: str, silence: type[Exception]
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_breaker_that_opens_in_a_consumer_is_seen_by_who_asks_an_api_process(
     api = Api(server)
     an_answer(name)
     before = dependency(api, name)
-    for _ in range(PATIENCE[name].failures):
+    for _ in range(POLICIES[name].failures):
         with pytest.raises(silence):
             consumers[name].call(hang, (silence,))
     with pytest.raises(BreakerOpen):

@@ -14,7 +14,7 @@ from chalice.app import Chalice
 from chalicelib import bootstrap
 from chalicelib.api import live
 from chalicelib.api.http import limits
-from chalicelib.domain.rate_limits import NO_LIMITS, Asker
+from chalicelib.domain.rate_limits import NO_LIMITS, Requester
 from chalicelib.settings import RATE_LIMITS, load
 from infra.local.serving import served
 from tests.builders import a_session
@@ -115,7 +115,7 @@ def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:
     chosen = load({"RATE_LIMITS": "subscribe=2/1s per connection"}).rate_limits
     limits.refuse_unknown_routes(app, chosen)
 
-    assert (quota := chosen.of(Asker.CONNECTION, "subscribe"))
+    assert (quota := chosen.of(Requester.CONNECTION, "subscribe"))
     assert (quota.requests, quota.seconds) == (2, 1)
-    assert NO_LIMITS.changed(RATE_LIMITS).of(Asker.ADDRESS, "subscribe")
-    assert load({}).rate_limits.of(Asker.ADDRESS, "subscribe") is None, "on a laptop all have one address"
+    assert NO_LIMITS.changed(RATE_LIMITS).of(Requester.ADDRESS, "subscribe")
+    assert load({}).rate_limits.of(Requester.ADDRESS, "subscribe") is None, "on a laptop all have one address"

@@ -14,9 +14,9 @@ import boto3
 import pytest
 
 from chalicelib.api.batches import each_message
-from chalicelib.application.email import WriteToBuyer
+from chalicelib.application.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import MailUnavailable
+from chalicelib.domain.email import EmailUnavailable
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import StoreUnavailable
@@ -24,11 +24,11 @@ from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.email import ses
-from chalicelib.infrastructure.email.rendering import TemplateLetters
+from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
@@ -162,14 +162,14 @@ class Consumer:
         self.write = self.built()
         self.queue = queue_source(self.name, self.handle, self.sqs, self.name, 5)
 
-    def built(self) -> WriteToBuyer:
+    def built(self) -> SendBuyerEmail:
         """A function that has just started: it remembers nothing."""
-        return WriteToBuyer(
+        return SendBuyerEmail(
             DynamoReservations(self.database, f"{self.prefix}-reservations"),
             DynamoSessions(self.database, f"{self.prefix}-sessions"),
-            TemplateLetters("UTC"),
-            ses.SesMail(self.mail, DEFAULT_SENDER),
-            Ledger(self.database, f"{self.prefix}-ledger", "email", utc_now),
+            TemplateEmailRenderer("UTC"),
+            ses.SesEmailSender(self.mail, DEFAULT_SENDER),
+            ProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
             utc_now,
         )
 
@@ -286,11 +286,11 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
     consumer: Consumers, created: Event, address: str
 ) -> None:
     at_work = consumer()
-    at_work.write = WriteToBuyer(
+    at_work.write = SendBuyerEmail(
         at_work.write.reservations,
         at_work.write.sessions,
         at_work.write.letters,
-        ses.SesMail(at_work.mail, "stranger@nowhere.example"),
+        ses.SesEmailSender(at_work.mail, "stranger@nowhere.example"),
         at_work.write.ledger,
         utc_now,
     )
@@ -350,7 +350,7 @@ def test_a_fault_at_any_call_never_costs_the_letter_and_repeats_it_once_at_most(
         try:
             at_work.write(created)
             survived = True
-        except (StoreUnavailable, MailUnavailable, at_work.database.exceptions.ClientError):
+        except (StoreUnavailable, EmailUnavailable, at_work.database.exceptions.ClientError):
             survived = False
     at_work.built()(created)
     at_work.built()(created)

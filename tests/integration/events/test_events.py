@@ -13,13 +13,13 @@ import pytest
 
 from chalicelib.application.analytics import CountEvent
 from chalicelib.application.audit import RecordEvent
-from chalicelib.application.email import WriteToBuyer
+from chalicelib.application.email import SendBuyerEmail
 from chalicelib.application.invoices import IssueInvoice
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.application.webhooks import AnnounceEvent
-from chalicelib.domain.email import Letter, Message
+from chalicelib.domain.email import Email, Message
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.payments import Charge, Fate, RefundReason
+from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
@@ -28,14 +28,14 @@ from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump
 from tests.builders import NOW, a_reservation, a_sale, a_session
 from tests.fakes import (
+    FakeEmailSender,
     FakeGateway,
     FakeInvoiceFiles,
-    FakeMail,
     FakeOutbox,
     FakeReservations,
     FakeSessions,
@@ -148,7 +148,7 @@ def test_a_thousand_sales_are_in_the_audit_log_once_each(database: Any, data_sta
 
 def test_a_thousand_sales_are_counted_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(2)
-    ledger = Ledger(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
+    ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
     analytics = DynamoAnalytics(database, f"{data_stack}-analytics", ledger)
 
     worked_through(Consumer(CountEvent(analytics), chance), sales, chance)
@@ -191,19 +191,21 @@ def test_a_thousand_sales_get_an_invoice_once_each(database: Any, data_stack: st
 
 def test_a_thousand_buyers_get_their_letter_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(6)
-    session, mail = replace(a_session(), id=sales[0].session_id), FakeMail()
+    session, mail = replace(a_session(), id=sales[0].session_id), FakeEmailSender()
     ana = Contact("ana@example.com", "en")
     bought = (replace(a_reservation(session=session), id=sale.reservation_id, contact=ana) for sale in sales)
     reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
-    ledger = Ledger(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
-    write = WriteToBuyer(reservations, FakeSessions({session.id: session}), _in_short, mail, ledger, MovableClock(NOW))
+    ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    write = SendBuyerEmail(
+        reservations, FakeSessions({session.id: session}), _in_short, mail, ledger, MovableClock(NOW)
+    )
 
     worked_through(Consumer(write, chance), sales, chance)
 
     assert sorted(message.reference for message in mail.sent) == sorted(sale.id for sale in sales)
 
 
-def _in_short(letter: Letter) -> Message:
+def _in_short(letter: Email) -> Message:
     return Message(letter.contact.email, letter.contact.language, letter.kind, "", "", letter.event.id)
 
 
@@ -222,7 +224,7 @@ def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: s
     worked_through(Consumer(settle, chance), requests, chance)
 
     assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)
-    assert {payment.fate for each in transactions if (payment := payments.find(each))} == {Fate.REFUNDED}
+    assert {payment.status for each in transactions if (payment := payments.find(each))} == {PaymentStatus.REFUNDED}
 
 
 def test_a_redriven_message_takes_effect(database: Any, data_stack: str, sales: list[Event]) -> None:

@@ -130,7 +130,7 @@ def test_a_payment_that_bought_nothing_is_returned_and_its_story_told(till: Till
     till.pump.drain()
 
     assert (answer.status, answer.body["error"]) == (status, code)
-    assert till.fate(transaction) == ("refunded", reason)
+    assert till.status(transaction) == ("refunded", reason)
     known = reason != "reservation_unknown"
     assert [one["amountCents"] for one in till.returned(transaction)] == [5000 if known else 2500]
     log = till.api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"]
@@ -147,7 +147,7 @@ def test_a_sale_is_registered_and_not_returned(till: Till, session_id: str) -> N
     till.pump.drain()
 
     payment = till.payment(transaction)
-    assert (payment.fate, payment.sale_id, payment.amount_cents) == ("sold", sale["saleId"], 5000)
+    assert (payment.status, payment.sale_id, payment.amount_cents) == ("sold", sale["saleId"], 5000)
     assert till.returned(transaction) == []
 
 
@@ -159,7 +159,7 @@ def test_a_stolen_transaction_of_a_sale_is_not_returned_for_a_made_up_reservatio
     assert till.api.confirm(UNKNOWN_RESERVATION, transaction).status == 404
     till.pump.drain()
 
-    assert till.fate(transaction) == ("sold", None)
+    assert till.status(transaction) == ("sold", None)
     assert till.returned(transaction) == []
 
 
@@ -181,7 +181,7 @@ def test_a_refund_that_is_declined_ends_in_the_dlq_and_a_redrive_settles_it(
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refund_requested", "twice")
+    assert till.status(transaction) == ("refund_requested", "twice")
     assert till.parked()[transaction].startswith("RefundRefused('the payment gateway answered 402 DECLINED")
     waiting = ops("payments", "--older-than", "0", "--json")
     assert waiting.status == 1
@@ -190,7 +190,7 @@ def test_a_refund_that_is_declined_ends_in_the_dlq_and_a_redrive_settles_it(
     assert ops("dlq", "redrive", "refunds").status == 0
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     assert len(till.returned(transaction)) == 1
     assert transaction not in till.parked()
     assert transaction not in [one["transaction"] for one in ops("payments", "--json").data["waiting"]]
@@ -203,7 +203,7 @@ def test_a_refund_whose_answer_comes_too_late_is_settled_by_the_next_try_and_ret
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     assert till.gateway.tries[transaction] == 1, "the second answer was the first one again"
     assert len(till.returned(transaction)) == 1
 
@@ -213,7 +213,7 @@ def test_what_was_returned_by_hand_is_settled_and_not_returned_again(till: Till,
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     (by_hand,) = till.returned(transaction)
     assert till.payment(transaction).refund_id == by_hand["refundId"]
 
@@ -223,7 +223,7 @@ def test_a_gateway_that_is_down_for_a_while_returns_the_money_once_it_is_up(till
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     assert len(till.returned(transaction)) == 1
 
 
@@ -244,7 +244,7 @@ def test_what_the_gateway_does_not_know_is_on_the_list_until_it_does(
     till.api.confirm(reservation, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refund_requested", "reservation_cancelled")
+    assert till.status(transaction) == ("refund_requested", "reservation_cancelled")
     (waiting,) = [one for one in ops("payments", "--json").data["waiting"] if one["transaction"] == transaction]
     assert waiting["asked"] == 1
     assert transaction not in till.parked(), "it is no fault of the consumer's"
@@ -252,7 +252,7 @@ def test_what_the_gateway_does_not_know_is_on_the_list_until_it_does(
     till.charge(reservation, transaction, 2500)
     ops("payments", "--older-than", "0", "--again")
     till.pump.drain()
-    assert till.fate(transaction) == ("refunded", "reservation_cancelled")
+    assert till.status(transaction) == ("refunded", "reservation_cancelled")
 
 
 @pytest.mark.parametrize("reservation", [UNKNOWN_RESERVATION, "the thief's own, lapsed"])
@@ -282,7 +282,7 @@ def test_one_transaction_buys_one_reservation_and_resent_the_same_sale(till: Til
 
     assert till.api.confirm(first, transaction).body == sale.body
     till.assert_settled([transaction])
-    assert till.fate(transaction) == ("sold", None)
+    assert till.status(transaction) == ("sold", None)
 
 
 def test_money_that_went_back_buys_nothing(till: Till, session_id: str) -> None:
@@ -295,7 +295,7 @@ def test_money_that_went_back_buys_nothing(till: Till, session_id: str) -> None:
         assert (refused.status, refused.body["error"]) == (409, "PAYMENT_RETURNED")
         till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "reservation_cancelled")
+    assert till.status(transaction) == ("refunded", "reservation_cancelled")
 
 
 # The gateway's own messages.
@@ -314,7 +314,7 @@ def test_a_buyer_who_paid_and_never_came_back_has_the_seats(
         till.pump.drain()
 
     assert till.api.get(f"/api/reservations/{reservation}").body["status"] == "confirmed"
-    assert till.fate(transaction) == ("sold", None)
+    assert till.status(transaction) == ("sold", None)
     till.assert_settled([transaction])
 
 
@@ -324,7 +324,7 @@ def test_a_payment_of_another_amount_goes_back_whole(till: Till, session_id: str
     till.charge(reservation, transaction, cents)
     till.hear()
 
-    assert till.fate(transaction) == ("refunded", "wrong_amount")
+    assert till.status(transaction) == ("refunded", "wrong_amount")
     assert [one["amountCents"] for one in till.returned(transaction)] == [cents]
     assert till.api.get(f"/api/reservations/{reservation}").body["status"] == "pending"
 
@@ -335,12 +335,12 @@ def test_a_claim_that_nobody_comes_back_to_is_settled_when_its_hold_is_over(
     transaction, reservation = a_transaction("-lost"), held(till, session_id, "A1")
     with wire.broken(Fault.CRASH_AFTER, at_call=2):
         assert till.pay(reservation, transaction, wired_api).status == 500
-    assert till.fate(transaction) == ("claimed", None)
+    assert till.status(transaction) == ("claimed", None)
     lapse(till, reservation)
     till.hurry(transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "late")
+    assert till.status(transaction) == ("refunded", "late")
     till.assert_settled([transaction])
 
 
@@ -356,7 +356,7 @@ def test_without_a_gateway_refunds_wait_in_the_dlq_with_the_reason(
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refund_requested", "twice")
+    assert till.status(transaction) == ("refund_requested", "twice")
     assert reason in till.parked()[transaction]
 
 
@@ -392,7 +392,7 @@ def test_a_crash_around_the_record_of_a_refund_returns_the_money_once(till: Till
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     assert len(till.returned(transaction)) == 1
 
 
@@ -409,7 +409,7 @@ def test_settling_survives_any_fault(till: Till, session_id: str, wire: Wire, fa
     with wire.broken(fault, call):
         till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     assert len(till.returned(transaction)) == 1
 
 
@@ -435,7 +435,7 @@ def test_a_refused_payment_is_returned_once_whatever_fault_its_refusal_meets(
     assert till.pay(reservation, transaction, wired_api).status == 409
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     till.assert_settled([transaction])
 
 
@@ -462,7 +462,7 @@ def test_whatever_a_confirmation_dies_at_its_payment_comes_to_an_end_by_itself(
     till.pump.drain()
 
     till.assert_settled([transaction])
-    is_sold = till.fate(transaction)[0] == "sold"
+    is_sold = till.status(transaction)[0] == "sold"
     assert till.api.seats(session_id)["A1"] == ("sold" if is_sold else "available")
     assert (till.api.get(f"/api/reservations/{reservation}").body["status"] == "confirmed") is is_sold
 
@@ -491,7 +491,7 @@ def test_whatever_settling_a_claim_dies_at_the_next_try_ends_it(
     till.pump.drain()
 
     till.assert_settled([transaction])
-    assert till.fate(transaction)[0] == ("sold" if was_sold else "refunded")
+    assert till.status(transaction)[0] == ("sold" if was_sold else "refunded")
     assert till.api.seats(session_id)["A1"] == ("sold" if was_sold else "available")
 
 
@@ -547,12 +547,12 @@ def test_a_request_whose_message_was_lost_is_sent_again_by_the_operator(
     transaction = a_transaction()
     paid_twice(till, session_id, transaction)
     till.pump.skip()
-    assert till.fate(transaction) == ("refund_requested", "twice")
+    assert till.status(transaction) == ("refund_requested", "twice")
 
     assert ops("payments", "--older-than", "0", "--again").status == 1
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "twice")
+    assert till.status(transaction) == ("refunded", "twice")
     till.assert_settled([transaction])
 
 
@@ -574,7 +574,7 @@ def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
 
     assert (said.status, said.data["sales"], said.data["unfinished"]) == (0, 3, [])
     till.assert_settled(sales)
-    assert {till.fate(transaction) for transaction in sales} == {("refunded", "screening_cancelled")}
+    assert {till.status(transaction) for transaction in sales} == {("refunded", "screening_cancelled")}
     drain_until(till.pump, lambda: till.api.get(f"/api/sessions/{session_id}/seats").status == 410)  # a second at most
     for answer in (till.api.get(f"/api/sessions/{session_id}/seats"), till.api.hold(session_id, "B5")):
         assert (answer.status, answer.body["error"]) == (410, "SESSION_CANCELLED")
@@ -655,7 +655,7 @@ def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
     till.pump.drain()
 
     till.assert_settled(sales)
-    assert {till.fate(transaction)[0] for transaction in sales} == {"refunded"}
+    assert {till.status(transaction)[0] for transaction in sales} == {"refunded"}
 
 
 def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till: Till, session_id: str) -> None:
@@ -666,7 +666,7 @@ def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till
         stage.rows.close(session_id, row, utc_now())
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "screening_cancelled")
+    assert till.status(transaction) == ("refunded", "screening_cancelled")
     till.assert_settled([transaction])
 
 
@@ -680,7 +680,7 @@ def test_a_sale_that_died_after_its_commit_point_is_finished_and_returned(
     assert Stage.of(Connection.to(STAGE)).cancel(session_id).unfinished == (reservation,)
     till.pump.drain()
 
-    assert till.fate(transaction) == ("refunded", "screening_cancelled")
+    assert till.status(transaction) == ("refunded", "screening_cancelled")
     till.assert_settled([transaction])
 
 
@@ -724,7 +724,7 @@ def test_payments_that_race_with_a_cancellation_all_come_back_once(till: Till, a
 
     assert set(statuses) == {200, 410}, "some were in time, some were not: else it was no race"
     till.assert_settled(transactions)
-    assert {till.fate(transaction) for transaction in transactions} == {("refunded", "screening_cancelled")}
+    assert {till.status(transaction) for transaction in transactions} == {("refunded", "screening_cancelled")}
 
 
 def test_without_the_rows_condition_a_payment_buys_a_seat_of_a_cancelled_screening(
@@ -737,7 +737,7 @@ def test_without_the_rows_condition_a_payment_buys_a_seat_of_a_cancelled_screeni
         assert Api(url).confirm(reservation, transaction).status == 200
     till.pump.drain()
 
-    assert till.fate(transaction) == ("sold", None), "the control must lose money"
+    assert till.status(transaction) == ("sold", None), "the control must lose money"
 
 
 # All of it at once.

@@ -17,7 +17,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import Ledger
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from infra.local.pump import Pump
 from infra.ops import rebuild as rebuilding
 from infra.ops.__main__ import REFUSED, main
@@ -229,7 +229,7 @@ class Consumers:
 @pytest.fixture
 def consumers(data_stack: str) -> Consumers:
     client = connection.client()
-    ledger = Ledger(client, f"{data_stack}-ledger", "analytics", utc_now)
+    ledger = ProcessedEvents(client, f"{data_stack}-ledger", "analytics", utc_now)
     analytics = DynamoAnalytics(client, f"{data_stack}-analytics", ledger)
     return Consumers(RecordEvent(DynamoEventLog(client, f"{data_stack}-events")), CountEvent(analytics))
 

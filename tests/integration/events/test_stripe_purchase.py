@@ -122,7 +122,7 @@ def test_a_payment_by_stripe_buys_the_seats_once_its_message_has_come(cinema: Ci
     sale = confirmed(cinema, reservation, payment)
     assert confirmed(cinema, reservation, payment) == sale
     cinema.pump.drain()
-    assert cinema.payment(payment).fate == "sold"
+    assert cinema.payment(payment).status == "sold"
 
 
 def test_a_payment_by_stripe_whose_message_is_lost_is_found_by_the_sweep(cinema: Cinema) -> None:
@@ -150,7 +150,7 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
         settle.settle(cinema.payment(payment))
 
     stands = cinema.payment(payment)
-    assert (stands.fate, stands.reason) == ("refunded", "late")
+    assert (stands.status, stands.reason) == ("refunded", "late")
     charge = cinema.gateway.charge(payment)
     assert charge
     assert charge.refunded_cents == 5000

@@ -31,7 +31,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.signatures import is_signed, signature
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
@@ -39,7 +39,7 @@ from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in
 from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
-from chalicelib.infrastructure.webhooks.sender import GuardedCourier, HttpCourier
+from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops.__main__ import main
 from infra.processes import free_port
@@ -64,7 +64,7 @@ class Office:
     urls: QueueUrls
     webhooks: DynamoWebhooks
     notifications: DynamoNotifications
-    courier: HttpCourier
+    courier: HttpWebhookSender
     subscribed: list[Webhook]
 
     def subscribe(self, url: str, *event_types: str, key: str = "whsec_1") -> Webhook:
@@ -91,7 +91,7 @@ class Office:
         return self._source("notification", handle)
 
     def delivering(self) -> QueueSource:
-        courier = GuardedCourier(self.courier, partial(Breaker, "webhooks", PATIENCE["webhooks"]))
+        courier = GuardedWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
         deliver = Deliver(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
@@ -141,7 +141,7 @@ def office(data_stack: str) -> Iterator[Office]:
             QueueUrls(sqs),
             DynamoWebhooks(client, f"{data_stack}-webhooks"),
             DynamoNotifications(client, f"{data_stack}-notifications"),
-            HttpCourier(local=True, seconds=SHORT_SECONDS),
+            HttpWebhookSender(local=True, seconds=SHORT_SECONDS),
             [],
         )
         yield made
@@ -419,7 +419,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
     office: Office, theirs: Receiver, others: Receiver, facts: Facts
 ) -> None:
     ticks = Ticks()
-    guarded = GuardedCourier(office.courier, partial(Breaker, "webhooks", PATIENCE["webhooks"], monotonic=ticks))
+    guarded = GuardedWebhookSender(office.courier, partial(Breaker, "webhooks", POLICIES["webhooks"], monotonic=ticks))
     webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)
     notification = office.notifications.number(facts.created())
     theirs.answering = hanging
@@ -444,13 +444,13 @@ def test_in_production_no_name_leads_into_our_network(office: Office, theirs: Re
     for url in (theirs.url, f"https://127.0.0.1:{port}/", f"https://localhost:{port}/"):
         webhook = office.subscribe(url)
         with pytest.raises(DeliveryFailed, match="may not have its URL"):
-            HttpCourier(local=False).deliver(webhook, notification, utc_now())
+            HttpWebhookSender(local=False).deliver(webhook, notification, utc_now())
 
     assert theirs.got == []
 
 
 def test_a_name_that_also_leads_into_our_network_is_refused() -> None:
-    courier = HttpCourier(local=False, resolve=lambda host, port: ["93.184.215.14", "169.254.169.254"])
+    courier = HttpWebhookSender(local=False, resolve=lambda host, port: ["93.184.215.14", "169.254.169.254"])
 
     with pytest.raises(UrlRefused, match="not a public address"):
         courier.check("https://rebinding.example.com/")
@@ -459,7 +459,7 @@ def test_a_name_that_also_leads_into_our_network_is_refused() -> None:
 def test_the_address_that_was_checked_is_the_one_that_is_called(office: Office, theirs: Receiver, facts: Facts) -> None:
     """The name is resolved once: what it leads to a moment later does not matter."""
     answers = iter([["127.0.0.1"], ["192.0.2.1"]])
-    courier = HttpCourier(local=True, resolve=lambda host, port: next(answers))
+    courier = HttpWebhookSender(local=True, resolve=lambda host, port: next(answers))
     webhook = office.subscribe(theirs.url.replace("127.0.0.1", "rebinding.example.com"))
 
     assert courier.deliver(webhook, office.notifications.number(facts.created()), utc_now()) == 204
@@ -494,7 +494,7 @@ def test_the_certificate_must_be_the_names_though_a_checked_address_is_called(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(file)
-    courier = HttpCourier(local=True, resolve=lambda host, port: ["127.0.0.1"])
+    courier = HttpWebhookSender(local=True, resolve=lambda host, port: ["127.0.0.1"])
     with receiver(tls) as theirs:
         webhook = office.subscribe(theirs.url.replace("127.0.0.1", host))
         notification = office.notifications.number(facts.created())

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import boto3
 
 from chalicelib.application.board import FRESH, QUEUES, SCREENINGS
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
 from tests.builders import NOW
@@ -85,7 +85,7 @@ def test_a_redrive_costs_three_calls_for_its_queues_and_two_for_each_message(
 
 
 def test_counting_a_refusal_is_one_round_trip(redis_wire: RedisWire) -> None:
-    redis = RedisConnection(redis_wire.url, Breaker("redis", PATIENCE["redis"]))
+    redis = RedisConnection(redis_wire.url, Breaker("redis", POLICIES["redis"]))
     refusals = RedisRefusals(redis, uuid.uuid4().hex, MovableClock(NOW))
     refusals.add("NOT_FOUND")  # connected
 

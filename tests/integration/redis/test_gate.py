@@ -21,8 +21,8 @@ from chalicelib.domain.refusals import (
     StoreUnavailable,
 )
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, SeatsTaken, Sold
-from chalicelib.infrastructure.breakers import Breaker, Patience
-from chalicelib.infrastructure.redis.cached_rows import GatedRows
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
+from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_OWED, SOLD, Map, SeatCache
 from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
@@ -44,7 +44,7 @@ class GatedCinema(Cinema):
         super().__post_init__()
         self.plain = FakeRows()
         self.stored = FakeReservations()
-        self.rows = GatedRows(self.counted(self.plain), self.sessions, self.cache, self.clock, sleep=lambda _: None)
+        self.rows = CachedRows(self.counted(self.plain), self.sessions, self.cache, self.clock, sleep=lambda _: None)
         self.reservations = interposed(self.stored, "find", before=lambda: self.asked.append("find"))
 
     def counted(self, rows: Any) -> Any:
@@ -460,7 +460,7 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: GatedCinema) ->
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
     among = interposed(plain, "occupancy", after=lambda: cinema.hold("A1"))
-    slow = GatedRows(among, cinema.sessions, cinema.cache, cinema.clock)
+    slow = CachedRows(among, cinema.sessions, cinema.cache, cinema.clock)
 
     assert slow.occupancy(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
@@ -487,7 +487,7 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
         reads.append(1)
         assert begun.wait(5)
 
-    rows = GatedRows(interposed(plain, "occupancy", before=slow_read), Cinema(session).sessions, cache, clock)
+    rows = CachedRows(interposed(plain, "occupancy", before=slow_read), Cinema(session).sessions, cache, clock)
     with ThreadPoolExecutor(20) as crowd:
         asked = [crowd.submit(rows.occupancy, session) for _ in range(20)]
         threading.Timer(0.05, begun.set).start()
@@ -508,7 +508,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         cache.learn(session.id, {}, NOW, changed=True)
         threading.Event().wait(0.03)
 
-    rows = GatedRows(interposed(plain, "occupancy", after=written_meanwhile), Cinema(session).sessions, cache, clock)
+    rows = CachedRows(interposed(plain, "occupancy", after=written_meanwhile), Cinema(session).sessions, cache, clock)
     with ThreadPoolExecutor(20) as crowd:
         maps = list(crowd.map(lambda _: rows.occupancy(session), range(20)))
 
@@ -535,7 +535,7 @@ class FlakyConnection:
     away: bool = False
 
     def __post_init__(self) -> None:
-        self.real = RedisConnection(self.url, Breaker("redis", Patience(100, 0.1, 0.1)))
+        self.real = RedisConnection(self.url, Breaker("redis", BreakerPolicy(100, 0.1, 0.1)))
 
     def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         if self.away:

@@ -10,7 +10,7 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib.domain.rate_limits import Quota
-from chalicelib.infrastructure.breakers import Breaker, Patience
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
@@ -38,7 +38,7 @@ def liar() -> Iterator[LyingRedis]:
 
 def asked(liar: LyingRedis) -> RedisConnection:
     """A connection that is not given up, so that each question meets the lie."""
-    return RedisConnection(liar.url, Breaker("redis", Patience(1000, 0.01, 0.01)))
+    return RedisConnection(liar.url, Breaker("redis", BreakerPolicy(1000, 0.01, 0.01)))
 
 
 def cache_of(liar: LyingRedis) -> SeatCache:

@@ -10,17 +10,17 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib.infrastructure.breakers import Breaker, Patience, State
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, State
 from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS, RedisConnection, RedisUnavailable
 
-PATIENCE = Patience(failures=1, pause_seconds=60, longest_pause_seconds=60)
+POLICIES = BreakerPolicy(failures=1, pause_seconds=60, longest_pause_seconds=60)
 PATIENCE_OF_NO_TIMEOUT = 5.0
 """Seconds; far more than a busy machine adds to a time-out, far less than waiting without one lasts."""
 
 
 def connected(url: str) -> RedisConnection:
-    return RedisConnection(url, Breaker("redis", PATIENCE))
+    return RedisConnection(url, Breaker("redis", POLICIES))
 
 
 @pytest.fixture

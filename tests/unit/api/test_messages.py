@@ -17,7 +17,7 @@ from chalicelib.api.wire import bodies
 from chalicelib.api.wire.bodies import MalformedRequest, parsed
 from chalicelib.api.wire.schemas import NOT_BLANK, Email, Seat, Start
 from chalicelib.domain import refusals
-from chalicelib.domain.rate_limits import Quota, Standing
+from chalicelib.domain.rate_limits import Quota, QuotaUsage
 from tests.builders import NOW
 
 EXAMPLES: list[Exception] = [
@@ -56,7 +56,7 @@ EXAMPLES: list[Exception] = [
     refusals.IdempotencyKeyReused(),
     refusals.SignatureInvalid(),
     refusals.WebhookDisabled("wh-1"),
-    refusals.RateLimited(Standing(Quota(10, 10), 10_000_000)),
+    refusals.RateLimited(QuotaUsage(Quota(10, 10), 10_000_000)),
     refusals.StoreUnavailable("UpdateItem"),
 ]
 

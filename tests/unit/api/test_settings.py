@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.rate_limits import NO_LIMITS, Asker, Quota
+from chalicelib.domain.rate_limits import NO_LIMITS, Quota, Requester
 from chalicelib.settings import SettingInvalid, Settings, load
 
 
@@ -146,26 +146,26 @@ def test_a_sender_is_a_bare_address(sender: str) -> None:
 def test_on_ones_own_machine_addresses_are_not_limited_and_users_are() -> None:
     limits = load({}).rate_limits
 
-    assert limits.of(Asker.ADDRESS, "hold_seats") is None
-    assert limits.of(Asker.ADDRESS, "anything") is None
-    assert limits.of(Asker.USER, "hold_seats") == Quota(10, 10)
+    assert limits.of(Requester.ADDRESS, "hold_seats") is None
+    assert limits.of(Requester.ADDRESS, "anything") is None
+    assert limits.of(Requester.USER, "hold_seats") == Quota(10, 10)
 
 
 def test_a_shared_stage_limits_every_route_by_address() -> None:
     limits = load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits
 
-    assert limits.of(Asker.ADDRESS, "anything") == Quota(100, 10)
-    assert limits.of(Asker.ADDRESS, "hold_seats") == Quota(60, 30)
-    assert limits.of(Asker.USER, "anything") is None
+    assert limits.of(Requester.ADDRESS, "anything") == Quota(100, 10)
+    assert limits.of(Requester.ADDRESS, "hold_seats") == Quota(60, 30)
+    assert limits.of(Requester.USER, "anything") is None
 
 
 def test_what_is_configured_goes_before_the_defaults_also_on_ones_own_machine() -> None:
     limits = load({"RATE_LIMITS": "hold_seats=3/60s per user, show_seats=7/1s per address"}).rate_limits
 
-    assert limits.of(Asker.USER, "hold_seats") == Quota(3, 60)
-    assert limits.of(Asker.USER, "list_purchases") == Quota(20, 10)
-    assert limits.of(Asker.ADDRESS, "show_seats") == Quota(7, 1)
-    assert limits.of(Asker.ADDRESS, "hold_seats") is None
+    assert limits.of(Requester.USER, "hold_seats") == Quota(3, 60)
+    assert limits.of(Requester.USER, "list_purchases") == Quota(20, 10)
+    assert limits.of(Requester.ADDRESS, "show_seats") == Quota(7, 1)
+    assert limits.of(Requester.ADDRESS, "hold_seats") is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.application.relay import AUDIT
 from chalicelib.domain.events import Event, EventType, RowClosed, SeatsSold
-from chalicelib.domain.payments import Fate, RefundReason
+from chalicelib.domain.payments import PaymentStatus, RefundReason
 from chalicelib.domain.refusals import PaymentForCancelledSession, SessionCancelled
 from chalicelib.domain.reservations import State
 from tests.builders import NOW, Cinema, a_sale
@@ -50,7 +50,7 @@ def test_a_payment_for_it_is_refused_and_to_be_returned(cinema: Cinema, payments
         cinema.confirm(held.id, "tx-1")
 
     payment = payments.known["tx-1"]
-    assert (payment.fate, payment.reason) == (Fate.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
+    assert (payment.status, payment.reason) == (PaymentStatus.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
     assert payment.sale_id == ""
 
 
@@ -69,9 +69,9 @@ def test_every_sale_is_to_be_returned_once_whatever_rows_it_spans(cinema: Cinema
     cancellation = cinema.cancel_session()
 
     assert {payment.transaction_id for payment in cancellation.payments} == {"tx-1", "tx-2"}
-    assert {key: (found.fate, found.amount_cents) for key, found in payments.known.items()} == {
-        "tx-1": (Fate.REFUND_REQUESTED, 5000),
-        "tx-2": (Fate.REFUND_REQUESTED, 2500),
+    assert {key: (found.status, found.amount_cents) for key, found in payments.known.items()} == {
+        "tx-1": (PaymentStatus.REFUND_REQUESTED, 5000),
+        "tx-2": (PaymentStatus.REFUND_REQUESTED, 2500),
     }
     assert wide.sale
     assert narrow.sale
@@ -131,7 +131,7 @@ def test_should_the_command_die_the_rows_stream_requests_the_refunds(cinema: Cin
 
     cinema.relay_row(RowClosed(sold.session_id, "A", (sold.id,), NOW))
 
-    assert payments.known["tx-1"].fate is Fate.REFUND_REQUESTED
+    assert payments.known["tx-1"].status is PaymentStatus.REFUND_REQUESTED
 
 
 def test_a_sale_whose_request_died_is_finished_by_the_stream_and_then_returned(
@@ -146,7 +146,7 @@ def test_a_sale_whose_request_died_is_finished_by_the_stream_and_then_returned(
         cinema.relay_row(event)
 
     assert isinstance(rows.events[held.session_id, "A"][1], SeatsSold)
-    assert payments.known["tx-1"].fate is Fate.REFUND_REQUESTED
+    assert payments.known["tx-1"].status is PaymentStatus.REFUND_REQUESTED
 
 
 def test_that_it_is_cancelled_is_told_once_when_all_rows_are_closed(cinema: Cinema, rows: FakeRows) -> None:

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.application.email import LETTERS, WriteToBuyer
-from chalicelib.domain.email import Letter, MailRefused, Message, masked
+from chalicelib.application.email import LETTERS, SendBuyerEmail
+from chalicelib.domain.email import Email, EmailRefused, Message, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
 from tests.builders import HOLD_SECONDS, Cinema
-from tests.fakes import Crash, FakeLedger, FakeMail, crash, interposed
+from tests.fakes import Crash, FakeEmailSender, FakeProcessedEvents, crash, interposed
 
 ANA = Contact("ana@example.com", "pt-BR")
 
 
-def in_short(letter: Letter) -> Message:
+def in_short(letter: Email) -> Message:
     """Words don't matter here."""
     contact, event = letter.contact, letter.event
     return Message(contact.email, contact.language, letter.kind, letter.reservation.id, "", event.id)
@@ -27,12 +27,12 @@ class Office:
     """A cinema, and the consumer that writes to its buyers."""
 
     cinema: Cinema = field(default_factory=Cinema)
-    mail: FakeMail = field(default_factory=FakeMail)
-    ledger: FakeLedger = field(default_factory=FakeLedger)
+    mail: FakeEmailSender = field(default_factory=FakeEmailSender)
+    ledger: FakeProcessedEvents = field(default_factory=FakeProcessedEvents)
 
     def __call__(self, event: Event) -> None:
         cinema = self.cinema
-        write = WriteToBuyer(cinema.reservations, cinema.sessions, in_short, self.mail, self.ledger, cinema.clock)
+        write = SendBuyerEmail(cinema.reservations, cinema.sessions, in_short, self.mail, self.ledger, cinema.clock)
         write(event)
 
     @property
@@ -170,7 +170,7 @@ def test_a_crash_between_letter_and_ledger_repeats_the_letter_once(office: Offic
 def test_a_letter_that_is_refused_is_not_entered_as_sent(office: Office) -> None:
     _, created = office.held()
     office.mail.verified = frozenset()
-    with pytest.raises(MailRefused):
+    with pytest.raises(EmailRefused):
         office(created)
     office.mail.verified = frozenset({office.mail.sender})
     office(created)

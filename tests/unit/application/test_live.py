@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.live import ROWS_PER_MESSAGE, ShowChanges, StopWatching, Watch
+from chalicelib.application.live import ROWS_PER_MESSAGE, ShowChanges, StopWatchingSession, WatchSession
 from chalicelib.domain.live import RowState
 from chalicelib.domain.refusals import SessionNotFound
 from chalicelib.domain.reservations import Held, Sold
 from tests.builders import NOW, a_session
-from tests.fakes import FakeScreens, FakeSessions, FakeViewers, MovableClock
+from tests.fakes import FakeConnections, FakeSessions, FakeViewers, MovableClock
 
 HELD = Held("res-1", NOW + timedelta(seconds=30))
 
@@ -25,7 +25,7 @@ def as_text(rows: Sequence[RowState]) -> str:
 
 def shown(*states: RowState, viewers: dict[str, str], gone: set[str] | None = None) -> dict[str, list[str]]:
     """What each viewer sees of these states."""
-    screens = FakeScreens(gone or set())
+    screens = FakeConnections(gone or set())
     ShowChanges(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
     return dict(screens.shown)
 
@@ -56,7 +56,7 @@ def test_many_rows_come_in_messages_that_fit_a_frame() -> None:
 
 def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
     viewers = FakeViewers({"one": "s", "gone": "s"})
-    screens = FakeScreens({"gone"})
+    screens = FakeConnections({"gone"})
     rows = [a_row(chr(ord("A") + number)) for number in range(ROWS_PER_MESSAGE + 1)]
 
     ShowChanges(viewers, screens, MovableClock(NOW))(rows, as_text)
@@ -68,7 +68,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
 def test_a_viewer_looks_at_one_screening_at_a_time() -> None:
     one, other = a_session(), a_session()
     viewers = FakeViewers()
-    watch = Watch(FakeSessions({one.id: one, other.id: other}), viewers)
+    watch = WatchSession(FakeSessions({one.id: one, other.id: other}), viewers)
 
     watch("viewer", one.id)
     watch("viewer", other.id)
@@ -80,14 +80,14 @@ def test_an_unknown_screening_can_not_be_watched() -> None:
     viewers = FakeViewers()
 
     with pytest.raises(SessionNotFound):
-        Watch(FakeSessions(), viewers)("viewer", "unknown")
+        WatchSession(FakeSessions(), viewers)("viewer", "unknown")
     assert not viewers.watched
 
 
 def test_who_leaves_is_shown_nothing_more() -> None:
     viewers = FakeViewers({"one": "s"})
 
-    StopWatching(viewers)("one")
-    StopWatching(viewers)("one")
+    StopWatchingSession(viewers)("one")
+    StopWatchingSession(viewers)("one")
 
     assert not viewers.watched

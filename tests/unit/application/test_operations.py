@@ -15,9 +15,9 @@ from chalicelib.application.board import (
     QUEUES,
     SCREENINGS,
     Board,
-    LookAtLetters,
     Redrive,
     ShowBoard,
+    ShowDeadLetters,
     ShowRecentBoard,
 )
 from chalicelib.application.queries import CheckReadiness
@@ -242,7 +242,7 @@ def test_a_redrive_shows_on_the_very_next_board(stage: Stage) -> None:
 
 def test_letters_of_an_unknown_queue_are_not_found(stage: Stage) -> None:
     with pytest.raises(QueueNotFound):
-        LookAtLetters(stage.queues)("nonsense")
+        ShowDeadLetters(stage.queues)("nonsense")
 
 
 def test_the_boards_of_many_pages_are_not_kept_for_ever(stage: Stage) -> None:

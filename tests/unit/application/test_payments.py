@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from chalicelib.application.payments import PAYMENTS, HearGateway, NotDueYet, StartPayment
-from chalicelib.domain.payments import Charge, Fate, Payment, PaymentDue, RefundReason, claim_on
+from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claim_on
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
     NothingToPay,
@@ -42,9 +42,9 @@ class Till:
     def hears(self, reservation: Reservation, transaction_id: str = "tx-1", cents: int = 2500) -> None:
         self.cinema.settle_payment(a_charge(transaction_id, reservation.id, cents))
 
-    def fate(self, transaction_id: str = "tx-1") -> tuple[Fate, RefundReason | None]:
+    def status(self, transaction_id: str = "tx-1") -> tuple[PaymentStatus, RefundReason | None]:
         payment = self.payments.known[transaction_id]
-        return payment.fate, payment.reason
+        return payment.status, payment.reason
 
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
@@ -103,7 +103,7 @@ def test_what_was_charged_for_a_live_hold_is_sold_without_its_buyer(till: Till) 
     for _ in range(3):
         till.hears(held)
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A1": "sold"}
     stored = till.reservations.stored[held.id]
     assert stored.sale
@@ -116,7 +116,7 @@ def test_what_was_charged_wrongly_goes_back_and_the_hold_stays(till: Till, cents
     held = till.cinema.hold("A1")
     till.hears(held, cents=cents)
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
     assert till.payments.known["tx-1"].refund_cents == cents
     assert till.cinema.seats() == {"A1": "reserved"}
 
@@ -125,7 +125,7 @@ def test_what_was_charged_in_another_currency_goes_back(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.settle_payment(replace(a_charge("tx-1", held.id, 2500), currency="USD"))
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
 
 
 def test_what_was_charged_too_late_goes_back(till: Till) -> None:
@@ -133,7 +133,7 @@ def test_what_was_charged_too_late_goes_back(till: Till) -> None:
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
     till.hears(held)
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.LATE)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
     assert till.state_of(held) is State.EXPIRED
 
 
@@ -142,7 +142,7 @@ def test_what_was_charged_for_a_cancelled_reservation_goes_back(till: Till) -> N
     till.cinema.cancel(held.id)
     till.hears(held)
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
 
 
 def test_what_was_charged_for_a_cancelled_screening_goes_back(till: Till) -> None:
@@ -150,7 +150,7 @@ def test_what_was_charged_for_a_cancelled_screening_goes_back(till: Till) -> Non
     till.cinema.cancel_session()
     till.hears(held)
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
 
 
 def test_what_was_charged_twice_goes_back_once(till: Till) -> None:
@@ -158,15 +158,15 @@ def test_what_was_charged_twice_goes_back_once(till: Till) -> None:
     till.hears(held, "tx-1")
     till.hears(held, "tx-2")
 
-    assert till.fate("tx-1") == (Fate.SOLD, None)
-    assert till.fate("tx-2") == (Fate.REFUND_REQUESTED, RefundReason.TWICE)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
+    assert till.status("tx-2") == (PaymentStatus.REFUND_REQUESTED, RefundReason.TWICE)
 
 
 @pytest.mark.parametrize("reservation_id", ["res-forgotten", ""])
 def test_what_was_charged_for_nobody_goes_back(till: Till, reservation_id: str) -> None:
     till.cinema.settle_payment(a_charge("tx-1", reservation_id, 2500))
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_UNKNOWN)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.RESERVATION_UNKNOWN)
 
 
 def test_what_was_charged_for_something_free_goes_back(till: Till) -> None:
@@ -175,7 +175,7 @@ def test_what_was_charged_for_something_free_goes_back(till: Till) -> None:
     held = till.cinema.hold("A1", session_id=free.id)
     till.hears(held)
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
 
 
 # Claims.
@@ -188,7 +188,7 @@ def test_a_claim_is_not_due_while_its_hold_may_still_be_paid_for(till: Till) -> 
     with pytest.raises(NotDueYet):
         till.due()
 
-    assert till.fate() == (Fate.CLAIMED, None)
+    assert till.status() == (PaymentStatus.CLAIMED, None)
 
 
 def test_a_claim_that_nobody_comes_back_to_goes_back_when_its_hold_is_over(till: Till) -> None:
@@ -199,7 +199,7 @@ def test_a_claim_that_nobody_comes_back_to_goes_back_when_its_hold_is_over(till:
     for _ in range(2):
         till.due()
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.LATE)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
     assert till.cinema.seats() == {}
 
 
@@ -208,7 +208,7 @@ def test_a_claim_that_was_charged_is_sold_at_once_and_not_only_when_its_hold_is_
     till.claimed(held)
     till.hears(held)
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A1": "sold"}
 
 
@@ -222,7 +222,7 @@ def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till
     till.cinema.clock.forward(seconds=seconds)
     till.hears(held)
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.bought_by("ana") == [held.id]
 
 
@@ -237,7 +237,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     till.cinema.clock.forward(days=2)
     till.due()
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     (restored,) = till.reservations.stored.values()
     assert restored.state is State.CONFIRMED
     assert (restored.id, restored.seats, restored.amount) == (held.id, held.seats, held.amount)
@@ -253,7 +253,7 @@ def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(
     till.cinema.clock.forward(days=2)
     till.due()
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_UNKNOWN)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.RESERVATION_UNKNOWN)
 
 
 def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finish_goes_back(till: Till) -> None:
@@ -267,7 +267,7 @@ def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finis
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
     till.due()
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
     assert till.payments.known["tx-1"].sale_id
 
 
@@ -301,7 +301,7 @@ def test_a_refund_asks_for_the_hold_back_first_so_that_a_slow_instance_can_not_s
     with pytest.raises(Refusal):
         slow.confirm(held.id, "tx-1")
 
-    assert till.fate() == (Fate.REFUND_REQUESTED, RefundReason.LATE)
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
     assert till.cinema.seats() == {}
 
 
@@ -321,7 +321,7 @@ def test_what_is_claimed_stays_claimed_though_it_was_charged_for_another_while_i
     replace(till.cinema, rows=rows).confirm(held.id, "tx-1")
     till.hears(theirs, "tx-1")
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A1": "sold", "A2": "reserved"}
 
 
@@ -335,7 +335,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.hears(theirs, "tx-1")
     till.cinema.settle_refund.settle(till.payments.known["tx-1"])
 
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
     assert till.gateway.returned == {}
 
@@ -348,11 +348,11 @@ def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till)
     del till.reservations.stored[held.id]
 
     till.cinema.settle_payment.settle(read)
-    assert till.fate() == (Fate.CLAIMED, None)
+    assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
     till.due()
-    assert till.fate() == (Fate.SOLD, None)
+    assert till.status() == (PaymentStatus.SOLD, None)
 
 
 @pytest.mark.parametrize("cents", [2499, 2501])

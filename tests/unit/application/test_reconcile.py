@@ -13,7 +13,7 @@ from chalicelib.application.reconcile import (
     Reconcile,
     Reconciliation,
 )
-from chalicelib.domain.payments import Charge, Fate, RefundReason, claim_on
+from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claim_on
 from chalicelib.domain.reservations import Reservation, Sale, State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import FakeGateway, FakePayments, FakeReservations, FakeRows, interposed
@@ -61,8 +61,8 @@ class Till:
         self.cinema.settle_payment.register_sale(sold)
         return sold
 
-    def fate(self, transaction_id: str = "tx-1") -> Fate:
-        return self.payments.known[transaction_id].fate
+    def status(self, transaction_id: str = "tx-1") -> PaymentStatus:
+        return self.payments.known[transaction_id].status
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
     result = till.sweep()
 
     assert (result.mended, result.findings) == (1, ())
-    assert till.fate() is Fate.SOLD
+    assert till.status() is PaymentStatus.SOLD
     assert till.reservations.stored[held.id].state is State.CONFIRMED
     assert till.sweep().mended == 0
 
@@ -100,7 +100,7 @@ def test_a_claim_that_nobody_settled_is_settled_once_it_is_old_enough(till: Till
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS + AT_WORK.total_seconds())
     assert till.sweep().mended == 1
-    assert till.fate() is Fate.REFUND_REQUESTED
+    assert till.status() is PaymentStatus.REFUND_REQUESTED
     assert till.payments.known["tx-1"].reason is RefundReason.LATE
 
 
@@ -122,7 +122,7 @@ def test_money_that_the_gateway_was_slow_to_know_of_is_asked_for_again_at_growin
     till.charge(held.id)
     till.cinema.clock.forward(seconds=LONGEST_PAUSE.total_seconds())
     till.sweep()
-    assert till.fate() is Fate.REFUNDED
+    assert till.status() is PaymentStatus.REFUNDED
     assert till.sweep().findings == ()
 
 
@@ -137,7 +137,7 @@ def test_a_refund_that_is_declined_is_named_and_asked_for_again(till: Till) -> N
 
     till.gateway.declined.clear()
     assert till.sweep().mended == 1
-    assert till.fate() is Fate.REFUNDED
+    assert till.status() is PaymentStatus.REFUNDED
     assert till.reservations.stored[held.id].state is State.PENDING
 
 
@@ -199,7 +199,7 @@ def test_one_that_can_not_be_looked_at_does_not_keep_the_others_from_it(till: Ti
     result = till.sweep()
 
     assert [one.transaction_id for one in result.findings] == ["tx-1"]
-    assert (result.mended, till.fate("tx-2")) == (1, Fate.SOLD)
+    assert (result.mended, till.status("tx-2")) == (1, PaymentStatus.SOLD)
 
 
 def test_a_gateway_that_does_not_answer_is_named_and_the_rest_is_looked_at(till: Till) -> None:

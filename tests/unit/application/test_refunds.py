@@ -15,10 +15,10 @@ from chalicelib.application.relay import ANALYTICS, AUDIT, NOTIFICATION, REFUNDS
 from chalicelib.domain.events import Event, EventType, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import (
     Charge,
-    Fate,
     Payment,
     PaymentChange,
     PaymentDue,
+    PaymentStatus,
     RefundReason,
     RefundRefused,
 )
@@ -68,9 +68,9 @@ class Till:
         self.cinema.relay_reservation(ReservationChange(held, sold, NOW))
         return sold
 
-    def fate(self, transaction_id: str) -> tuple[Fate, RefundReason | None]:
+    def status(self, transaction_id: str) -> tuple[PaymentStatus, RefundReason | None]:
         payment = self.payments.known[transaction_id]
-        return payment.fate, payment.reason
+        return payment.status, payment.reason
 
     def requested(self, transaction_id: str) -> list[Outgoing]:
         return self.cinema.relay_payment(PaymentChange(None, self.payments.known[transaction_id]))
@@ -109,7 +109,7 @@ def test_a_late_payment_is_to_be_returned(till: Till) -> None:
     assert till.payments.known["tx-1"] == Payment(
         "tx-1",
         held.id,
-        Fate.REFUND_REQUESTED,
+        PaymentStatus.REFUND_REQUESTED,
         session_id=held.session_id,
         user_id="ana",
         seats=("A1", "A2"),
@@ -127,8 +127,8 @@ def test_a_second_payment_is_to_be_returned_and_the_first_keeps_its_sale(till: T
 
     assert isinstance(till.refused(sold.id, "tx-2"), AlreadyPaid)
 
-    assert till.fate("tx-2") == (Fate.REFUND_REQUESTED, RefundReason.TWICE)
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-2") == (PaymentStatus.REFUND_REQUESTED, RefundReason.TWICE)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
 
 
 def test_a_payment_for_a_cancelled_reservation_is_to_be_returned(till: Till) -> None:
@@ -137,7 +137,7 @@ def test_a_payment_for_a_cancelled_reservation_is_to_be_returned(till: Till) -> 
 
     assert isinstance(till.refused(held.id, "tx-1"), PaymentForCancelled)
 
-    assert till.fate("tx-1") == (Fate.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
+    assert till.status("tx-1") == (PaymentStatus.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
 
 
 @pytest.mark.parametrize("charged_only", [False, True])
@@ -178,7 +178,7 @@ def test_a_payment_that_went_back_buys_nothing_any_more(till: Till) -> None:
         till.gateway.pay(a_charge("tx-1", cancelled.id, 2500))
         till.settle("tx-1")
 
-    assert till.fate("tx-1") == (Fate.REFUNDED, RefundReason.RESERVATION_CANCELLED)
+    assert till.status("tx-1") == (PaymentStatus.REFUNDED, RefundReason.RESERVATION_CANCELLED)
     assert till.cinema.seats() == {"A1": "reserved", "A2": "reserved", "A3": "reserved"}
 
 
@@ -191,7 +191,7 @@ def test_a_payment_buys_one_reservation_whoever_claims_it(till: Till) -> None:
     till.cinema.relay_reservation(ReservationChange(holds[0], sold, NOW))
 
     assert till.cinema.confirm(holds[0].id, "tx-1") == sold
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
 
 
 def test_of_two_who_claim_a_payment_in_the_same_moment_one_gets_it(till: Till) -> None:
@@ -225,10 +225,10 @@ def test_a_refund_that_died_as_its_payment_proved_to_be_anothers_is_ended_by_its
 
     with pytest.raises(Crash):
         dying.settle_refund(request)
-    assert till.fate("tx-1") == (Fate.ASSERTED, None)
+    assert till.status("tx-1") == (PaymentStatus.ASSERTED, None)
     till.cinema.settle_refund(request)
 
-    assert till.fate("tx-1") == (Fate.REFUND_REQUESTED, RefundReason.LATE)
+    assert till.status("tx-1") == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
 
 
 def test_what_is_free_is_confirmed_without_a_payment_and_nothing_is_returned() -> None:
@@ -263,7 +263,7 @@ def test_a_payment_that_buys_its_sale_is_not_returned_when_it_is_confirmed_again
 
     assert till.cinema.confirm(sold.id, "tx-1") == sold
 
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
 
 
 def test_a_payment_that_has_bought_a_sale_is_not_returned_for_another_reservation(
@@ -275,7 +275,7 @@ def test_a_payment_that_has_bought_a_sale_is_not_returned_for_another_reservatio
 
     till.refused(cancelled.id, "tx-1")
 
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert "not returned" in caplog.text
 
 
@@ -315,7 +315,7 @@ def test_a_sale_is_registered_with_all_that_its_return_would_need(till: Till) ->
     assert till.payments.known["tx-1"] == Payment(
         "tx-1",
         sold.id,
-        Fate.SOLD,
+        PaymentStatus.SOLD,
         session_id=sold.session_id,
         user_id="ana",
         seats=("A1", "B1"),
@@ -337,7 +337,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
     till.cinema.settle_refund(_request("tx-1"))
 
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert till.gateway.returned == {}
 
 
@@ -348,7 +348,7 @@ def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, capl
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
 
-    assert till.fate("tx-1")[0] is Fate.REFUNDED
+    assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
     assert [r.levelno for r in caplog.records if "sale without its money" in r.message] == [logging.ERROR]
 
 
@@ -356,7 +356,7 @@ def test_a_sale_told_twice_is_registered_once_and_quietly(till: Till, caplog: py
     sold = till.sold("A1")
     till.cinema.relay_reservation(ReservationChange(till.cinema.hold("A2"), sold, NOW))
 
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert caplog.text == ""
 
 
@@ -449,7 +449,7 @@ def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> Non
         late.cinema.settle_refund(_request("tx-1"))
 
     assert late.gateway.returned == {"refund-tx-1": ("tx-1", 2500)}
-    assert late.fate("tx-1")[0] is Fate.REFUNDED
+    assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
 
 
 def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -> None:
@@ -457,24 +457,24 @@ def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -
     with pytest.raises(Crash):
         late.cinema.settle_refund(_request("tx-1"))
     late.cinema.payments = late.payments
-    assert late.fate("tx-1")[0] is Fate.REFUND_REQUESTED
+    assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
 
     late.cinema.settle_refund(_request("tx-1"))
 
     assert len(late.gateway.returned) == 1
-    assert late.fate("tx-1")[0] is Fate.REFUNDED
+    assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
 
 
 def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) -> None:
     late.gateway.declined.add("tx-1")
     with pytest.raises(RefundRefused):
         late.cinema.settle_refund(_request("tx-1"))
-    assert late.fate("tx-1")[0] is Fate.REFUND_REQUESTED
+    assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
     late.gateway.declined.clear()
 
     late.cinema.settle_refund(_request("tx-1"))
 
-    assert late.fate("tx-1")[0] is Fate.REFUNDED
+    assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
 
 
 def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Till) -> None:
@@ -491,7 +491,7 @@ def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Ti
     till.gateway.pay(a_charge("tx-1", held.id, 2500))
     till.cinema.settle_refund(_request("tx-1"))
 
-    assert till.fate("tx-1")[0] is Fate.REFUNDED
+    assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
     assert list(till.payments.outstanding()) == []
 
 
@@ -507,7 +507,7 @@ def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_
 
     assert till.gateway.returned == {}
     assert till.cinema.seats() == {"A1": "sold"}
-    assert till.fate("tx-1") == (Fate.SOLD, None)
+    assert till.status("tx-1") == (PaymentStatus.SOLD, None)
 
 
 def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
@@ -517,7 +517,7 @@ def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
     till.cinema.settle_refund(_request("tx-1"))
 
     assert till.gateway.returned == {"refund-tx-1": ("tx-1", 2499)}
-    assert till.fate("tx-1") == (Fate.REFUNDED, RefundReason.WRONG_AMOUNT)
+    assert till.status("tx-1") == (PaymentStatus.REFUNDED, RefundReason.WRONG_AMOUNT)
 
 
 def test_a_request_without_a_payment_is_not_swallowed(till: Till) -> None:
@@ -558,9 +558,11 @@ def test_every_payment_ends_as_a_sale_or_a_refund_and_none_is_returned_twice(his
     stage.events()
 
     assert stage.payments.known.keys() == charges.keys()
-    assert {payment.fate for payment in stage.payments.known.values()} <= {Fate.SOLD, Fate.REFUNDED}
+    assert {payment.status for payment in stage.payments.known.values()} <= {PaymentStatus.SOLD, PaymentStatus.REFUNDED}
     returned = [transaction for transaction, _ in stage.cinema.gateway.returned.values()]  # type: ignore[attr-defined]
-    refunded = [payment.transaction_id for payment in stage.payments.known.values() if payment.fate is Fate.REFUNDED]
+    refunded = [
+        payment.transaction_id for payment in stage.payments.known.values() if payment.status is PaymentStatus.REFUNDED
+    ]
     assert sorted(returned) == sorted(refunded)
     if stage.rows.closed:
         assert sorted(returned) == sorted(charges), "nothing was sold that was not returned"

@@ -15,7 +15,16 @@ from chalicelib.domain.signatures import signature
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Secret
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
-from tests.fakes import Crash, FakeCourier, FakeNotifications, FakeOutbox, FakeWebhooks, MovableClock, crash, interposed
+from tests.fakes import (
+    Crash,
+    FakeNotifications,
+    FakeOutbox,
+    FakeWebhooks,
+    FakeWebhookSender,
+    MovableClock,
+    crash,
+    interposed,
+)
 
 PAID = EventType.PAYMENT_CONFIRMED
 HOUR = timedelta(hours=1)
@@ -28,7 +37,7 @@ class Office:
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    courier: FakeCourier = field(default_factory=FakeCourier)
+    courier: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
@@ -184,7 +193,7 @@ def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: De
 # A batch
 
 
-class Patience:
+class BreakerPolicy:
     """Puts nothing off and parks nothing."""
 
     def later(self, record: object) -> None: ...
@@ -203,7 +212,7 @@ def test_deliveries_of_a_batch_wait_at_the_same_time() -> None:
     def wait(_: object) -> None:
         together.wait()
 
-    answer = all_messages_at_once(records, wait, Patience())
+    answer = all_messages_at_once(records, wait, BreakerPolicy())
 
     assert answer == {"batchItemFailures": []}
 
@@ -215,10 +224,10 @@ def test_of_a_batch_only_what_failed_comes_again() -> None:
 
     records = [{"messageId": str(number)} for number in range(4)]
 
-    answer = all_messages_at_once(records, fails_on_even, Patience())
+    answer = all_messages_at_once(records, fails_on_even, BreakerPolicy())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
-    assert all_messages_at_once([], fails_on_even, Patience()) == {"batchItemFailures": []}
+    assert all_messages_at_once([], fails_on_even, BreakerPolicy()) == {"batchItemFailures": []}
 
 
 # Replays

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.rate_limits import NO_LIMITS, Asker, Quota, Standing, Verdict
+from chalicelib.domain.rate_limits import NO_LIMITS, Quota, QuotaUsage, Requester, Verdict
 
 SECOND = 1_000_000
 
@@ -12,9 +12,9 @@ SECOND = 1_000_000
 def test_an_entry_limits_its_route_for_whom_it_names() -> None:
     limits = NO_LIMITS.changed(" hold_seats = 10/20s  per user ,")
 
-    assert limits.of(Asker.USER, "hold_seats") == Quota(10, 20)
-    assert limits.of(Asker.ADDRESS, "hold_seats") is None
-    assert limits.of(Asker.USER, "show_seats") is None
+    assert limits.of(Requester.USER, "hold_seats") == Quota(10, 20)
+    assert limits.of(Requester.ADDRESS, "hold_seats") is None
+    assert limits.of(Requester.USER, "show_seats") is None
 
 
 def test_a_star_limits_all_that_is_not_named_after_it() -> None:
@@ -22,17 +22,17 @@ def test_a_star_limits_all_that_is_not_named_after_it() -> None:
         "show_seats=1/1s per user, *=5/5s per user, hold_seats=2/2s per user, *=9/9s per address"
     )
 
-    assert limits.of(Asker.USER, "hold_seats") == Quota(2, 2)
-    assert limits.of(Asker.USER, "show_seats") == Quota(5, 5)
-    assert limits.of(Asker.ADDRESS, "hold_seats") == Quota(9, 9)
+    assert limits.of(Requester.USER, "hold_seats") == Quota(2, 2)
+    assert limits.of(Requester.USER, "show_seats") == Quota(5, 5)
+    assert limits.of(Requester.ADDRESS, "hold_seats") == Quota(9, 9)
 
 
 def test_off_lifts_one_limit_or_all() -> None:
     limits = NO_LIMITS.changed("*=5/5s per user, hold_seats=2/2s per user")
 
-    assert limits.changed("hold_seats=off per user").of(Asker.USER, "hold_seats") is None
-    assert limits.changed("hold_seats=off per user").of(Asker.USER, "show_seats") == Quota(5, 5)
-    assert {limits.changed("off").of(asker, "hold_seats") for asker in Asker} == {None}
+    assert limits.changed("hold_seats=off per user").of(Requester.USER, "hold_seats") is None
+    assert limits.changed("hold_seats=off per user").of(Requester.USER, "show_seats") == Quota(5, 5)
+    assert {limits.changed("off").of(requester, "hold_seats") for requester in Requester} == {None}
 
 
 def test_it_knows_which_routes_are_named() -> None:
@@ -50,19 +50,19 @@ def test_any_other_words_are_refused(words: str) -> None:
 def test_a_quota_never_promises_more_than_its_requests(requests: int, seconds: int) -> None:
     quota = Quota(requests, seconds)
 
-    assert Standing(quota, 0).remaining == requests
-    assert Standing(quota, quota.window_us).remaining == 0
+    assert QuotaUsage(quota, 0).remaining == requests
+    assert QuotaUsage(quota, quota.window_us).remaining == 0
     assert quota.interval_us * requests >= seconds * SECOND
-    assert Standing(quota, quota.window_us).next_in_seconds == -(-quota.interval_us // SECOND)
+    assert QuotaUsage(quota, quota.window_us).next_in_seconds == -(-quota.interval_us // SECOND)
 
 
 def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_with_least_left() -> None:
     slow, fast = Quota(2, 60), Quota(10, 10)
-    nearly, full = Standing(fast, 9 * SECOND), Standing(slow, 60 * SECOND)
+    nearly, full = QuotaUsage(fast, 9 * SECOND), QuotaUsage(slow, 60 * SECOND)
 
-    assert Verdict(admitted=False, standings=(nearly, full)).tightest == full
-    assert Verdict(admitted=True, standings=(Standing(slow, 0), nearly)).tightest == nearly
-    assert Verdict(admitted=True, standings=(Standing(fast, 0), Standing(slow, 0))).tightest == Standing(slow, 0)
+    assert Verdict(admitted=False, usages=(nearly, full)).tightest == full
+    assert Verdict(admitted=True, usages=(QuotaUsage(slow, 0), nearly)).tightest == nearly
+    assert Verdict(admitted=True, usages=(QuotaUsage(fast, 0), QuotaUsage(slow, 0))).tightest == QuotaUsage(slow, 0)
 
 
 @given(st.integers(1, 100), st.integers(-5, 200))
@@ -72,5 +72,5 @@ def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(req
 
     assert quota.taken_us == taken * quota.interval_us
     assert quota.admits(0, 0)
-    assert Standing(quota, quota.taken_us).remaining == requests - taken
-    assert Standing(quota, quota.window_us).next_in_seconds == -(-quota.taken_us // SECOND)
+    assert QuotaUsage(quota, quota.taken_us).remaining == requests - taken
+    assert QuotaUsage(quota, quota.window_us).next_in_seconds == -(-quota.taken_us // SECOND)

@@ -18,7 +18,7 @@ from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknown, RefundRefused
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.domain.signatures import is_signed, signature
-from chalicelib.infrastructure.breakers import Breaker, Patience
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, HttpGateway, HttpGatewayMessages
@@ -220,7 +220,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
 
 
 def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count() -> None:
-    patience = Patience(failures=2, pause_seconds=60, longest_pause_seconds=60)
+    patience = BreakerPolicy(failures=2, pause_seconds=60, longest_pause_seconds=60)
     with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as alive:
         guarded = GuardedGateway(alive, Breaker("payments", patience))
         for _ in range(3):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.email import MailRefused, MailUnavailable, Message
+from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
 from chalicelib.domain.payments import RefundRefused
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker, BreakerOpen, Change, Patience, State
-from chalicelib.infrastructure.email.ses import GuardedMail
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerOpen, BreakerPolicy, Change, State
+from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.metrics import Metrics
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
 from tests.fakes import FakeGateway, Ticks
@@ -56,7 +56,7 @@ def ticks() -> Ticks:
 
 @pytest.fixture
 def breaker(ticks: Ticks) -> Breaker:
-    return Breaker("redis", Patience(failures=3, pause_seconds=1, longest_pause_seconds=4), monotonic=ticks)
+    return Breaker("redis", BreakerPolicy(failures=3, pause_seconds=1, longest_pause_seconds=4), monotonic=ticks)
 
 
 def opened(breaker: Breaker) -> Breaker:
@@ -148,7 +148,7 @@ def test_one_probe_at_a_time_is_let_through(breaker: Breaker, ticks: Ticks) -> N
 
 
 def test_calls_that_were_under_way_when_it_opened_change_nothing(ticks: Ticks) -> None:
-    breaker = Breaker("redis", Patience(failures=1, pause_seconds=1, longest_pause_seconds=4), monotonic=ticks)
+    breaker = Breaker("redis", BreakerPolicy(failures=1, pause_seconds=1, longest_pause_seconds=4), monotonic=ticks)
     both, tripped = threading.Barrier(3, timeout=5), threading.Event()
 
     def late(ask: Callable[[], object]) -> Callable[[], object]:
@@ -176,7 +176,7 @@ def test_whatever_happens_it_opens_on_failures_only_and_always_probes_in_the_end
     story: list[Callable[[], object] | None],
 ) -> None:
     ticks = Ticks()
-    breaker = Breaker("redis", PATIENCE["redis"], monotonic=ticks)
+    breaker = Breaker("redis", POLICIES["redis"], monotonic=ticks)
     for ask in story:
         if ask is None:
             ticks.now += 0.1
@@ -184,7 +184,7 @@ def test_whatever_happens_it_opens_on_failures_only_and_always_probes_in_the_end
             tried(breaker, ask)
     assert (breaker.trips == 0) <= (breaker.state is State.CLOSED)
     assert breaker.trips <= sum(ask is failing for ask in story)
-    ticks.now += PATIENCE["redis"].longest_pause_seconds
+    ticks.now += POLICIES["redis"].longest_pause_seconds
     assert tried(breaker, fine) == "fine"
 
 
@@ -201,26 +201,28 @@ class MailOf:
 
 
 def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_do_not(ticks: Ticks) -> None:
-    patience = PATIENCE["ses"]
-    mail = MailOf(*[MailRefused("bad address")] * 20, *[MailUnavailable("timed out")] * patience.failures)
-    guarded = GuardedMail(mail, Breaker("ses", patience, monotonic=ticks))
+    policy = POLICIES["ses"]
+    mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
+    guarded = GuardedEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
     letter = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
     for _ in range(20):
-        with pytest.raises(MailRefused):
+        with pytest.raises(EmailRefused):
             guarded.send(letter)
-    for _ in range(patience.failures + 3):
-        with pytest.raises(MailUnavailable):
+    for _ in range(policy.failures + 3):
+        with pytest.raises(EmailUnavailable):
             guarded.send(letter)
-    assert mail.asked == 20 + patience.failures
+    assert mail.asked == 20 + policy.failures
 
-    ticks.now = patience.pause_seconds
+    ticks.now = policy.pause_seconds
     guarded.send(letter)
     assert guarded.breaker.state is State.CLOSED
 
 
 def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ticks) -> None:
-    told: list[Change] = []
-    breaker = Breaker("redis", Patience(failures=2, pause_seconds=1, longest_pause_seconds=4), [told.append], ticks)
+    on_change: list[Change] = []
+    breaker = Breaker(
+        "redis", BreakerPolicy(failures=2, pause_seconds=1, longest_pause_seconds=4), [on_change.append], ticks
+    )
     for ask in (failing, failing, failing):
         tried(breaker, ask)
     ticks.now = 1
@@ -228,7 +230,7 @@ def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ti
     ticks.now = 3
     tried(breaker, refusing)
 
-    assert told == [
+    assert on_change == [
         Change("redis", State.OPEN, is_trip=True, trips=1, open_seconds=1),
         Change("redis", State.OPEN, is_trip=False, trips=1, open_seconds=2),
         Change("redis", State.CLOSED, is_trip=False, trips=1, open_seconds=0),
@@ -237,8 +239,8 @@ def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ti
 
 def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ticks) -> None:
     out = io.StringIO()
-    patience = Patience(failures=1, pause_seconds=1, longest_pause_seconds=4)
-    breaker = Breaker("redis", patience, [Metrics("dev", out).breaker_changed], ticks)
+    policy = BreakerPolicy(failures=1, pause_seconds=1, longest_pause_seconds=4)
+    breaker = Breaker("redis", policy, [Metrics("dev", out).breaker_changed], ticks)
     for ask in (fine, failing, failing):
         tried(breaker, ask)
     ticks.now = 1
@@ -269,8 +271,8 @@ class SilentGateway(FakeGateway):
 
 
 def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_declines_is_not() -> None:
-    gateway, patience = SilentGateway(), Patience(failures=2, pause_seconds=5, longest_pause_seconds=60)
-    guarded = GuardedGateway(gateway, Breaker("payments", patience, monotonic=lambda: 0.0))
+    gateway, policy = SilentGateway(), BreakerPolicy(failures=2, pause_seconds=5, longest_pause_seconds=60)
+    guarded = GuardedGateway(gateway, Breaker("payments", policy, monotonic=lambda: 0.0))
 
     for transaction_id in ("tx-2", "tx-2", "tx-2", "tx-1", "tx-1", "tx-1"):
         with pytest.raises(RefundRefused):

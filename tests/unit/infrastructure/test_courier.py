@@ -10,36 +10,36 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
-from chalicelib.infrastructure.breakers import PATIENCE, Breaker, Change, State
-from chalicelib.infrastructure.webhooks.sender import GuardedCourier
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, Change, State
+from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender
 from tests.builders import NOW, a_webhook, an_event
-from tests.fakes import FakeCourier, Ticks
+from tests.fakes import FakeWebhookSender, Ticks
 
 HANGS = NoAnswerInTime("hangs")
-PAUSE_SECONDS = PATIENCE["webhooks"].pause_seconds
+PAUSE_SECONDS = POLICIES["webhooks"].pause_seconds
 WEBHOOK = a_webhook(webhook_id="wh-1")
 NOTIFICATION = Notification(an_event("event-1"), 1, {})
 
 
 @dataclass
-class Courier:
+class WebhookSender:
     """A guarded courier, what it guards, and what its breakers told."""
 
-    inner: FakeCourier = field(default_factory=FakeCourier)
+    inner: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     ticks: Ticks = field(default_factory=Ticks)
     told: list[Change] = field(default_factory=list)
 
-    def guarded(self, most: int = 10) -> GuardedCourier:
-        patience, told = PATIENCE["webhooks"], (self.told.append,)
-        return GuardedCourier(self.inner, partial(Breaker, "webhooks", patience, told, self.ticks), most)
+    def guarded(self, most: int = 10) -> GuardedWebhookSender:
+        patience, told = POLICIES["webhooks"], (self.told.append,)
+        return GuardedWebhookSender(self.inner, partial(Breaker, "webhooks", patience, told, self.ticks), most)
 
 
 @pytest.fixture
-def courier() -> Courier:
-    return Courier()
+def courier() -> WebhookSender:
+    return WebhookSender()
 
 
-def tried(guarded: GuardedCourier, webhook: Webhook = WEBHOOK) -> int | str:
+def tried(guarded: GuardedWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
     """The status, or why there is none."""
     try:
         return guarded.deliver(webhook, NOTIFICATION, NOW)
@@ -50,7 +50,7 @@ def tried(guarded: GuardedCourier, webhook: Webhook = WEBHOOK) -> int | str:
 
 
 @pytest.fixture
-def hanging(courier: Courier) -> GuardedCourier:
+def hanging(courier: WebhookSender) -> GuardedWebhookSender:
     """Has waited for the webhook in vain three times, and no longer than that."""
     courier.inner.answers = [HANGS]
     guarded = courier.guarded()
@@ -59,7 +59,9 @@ def hanging(courier: Courier) -> GuardedCourier:
     return guarded
 
 
-def test_who_hangs_three_times_is_left_alone_for_half_a_minute(courier: Courier, hanging: GuardedCourier) -> None:
+def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
+    courier: WebhookSender, hanging: GuardedWebhookSender
+) -> None:
     courier.inner.answers = [204]
     courier.ticks.now = 29.9
     with pytest.raises(DeliveryFailed, match="wh-1 is left alone"):
@@ -76,28 +78,28 @@ def test_who_hangs_three_times_is_left_alone_for_half_a_minute(courier: Courier,
 
 
 def test_who_still_hangs_then_is_left_alone_at_once_and_for_no_longer(
-    courier: Courier, hanging: GuardedCourier
+    courier: WebhookSender, hanging: GuardedWebhookSender
 ) -> None:
     for _ in range(3):
         courier.ticks.now += PAUSE_SECONDS
         assert [tried(hanging), tried(hanging)] == ["hangs", "left alone"]
 
 
-def test_others_are_called_meanwhile(courier: Courier, hanging: GuardedCourier) -> None:
+def test_others_are_called_meanwhile(courier: WebhookSender, hanging: GuardedWebhookSender) -> None:
     courier.inner.answers = [204]
 
     assert tried(hanging, a_webhook(webhook_id="wh-2")) == 204
     assert courier.inner.posted == [("wh-2", 1)]
 
 
-def test_an_answer_ends_the_row_and_a_refusal_is_one(courier: Courier) -> None:
+def test_an_answer_ends_the_row_and_a_refusal_is_one(courier: WebhookSender) -> None:
     courier.inner.answers = [HANGS, HANGS, 500, HANGS, HANGS, 204]
     guarded = courier.guarded()
 
     assert [tried(guarded) for _ in range(6)] == ["hangs", "hangs", 500, "hangs", "hangs", 204]
 
 
-def test_who_is_not_reached_at_all_costs_no_time_and_is_tried_each_time(courier: Courier) -> None:
+def test_who_is_not_reached_at_all_costs_no_time_and_is_tried_each_time(courier: WebhookSender) -> None:
     courier.inner.answers = [DeliveryFailed("connection refused")]
     guarded = courier.guarded()
 
@@ -115,9 +117,9 @@ class WaitingCourier:
         raise HANGS
 
 
-def test_the_time_outs_of_one_batch_count_together(courier: Courier) -> None:
+def test_the_time_outs_of_one_batch_count_together(courier: WebhookSender) -> None:
     together = Barrier(3, timeout=20)
-    guarded = GuardedCourier(WaitingCourier(together), courier.guarded().new_breaker)
+    guarded = GuardedWebhookSender(WaitingCourier(together), courier.guarded().new_breaker)
 
     with ThreadPoolExecutor(3) as batch:
         assert list(batch.map(lambda _: tried(guarded), range(3))) == ["hangs"] * 3
@@ -125,7 +127,7 @@ def test_the_time_outs_of_one_batch_count_together(courier: Courier) -> None:
     assert tried(guarded) == "left alone"
 
 
-def test_who_was_called_longest_ago_is_forgotten_first(courier: Courier) -> None:
+def test_who_was_called_longest_ago_is_forgotten_first(courier: WebhookSender) -> None:
     hung, quiet, third = (a_webhook(webhook_id=name) for name in ("hung", "quiet", "third"))
     courier.inner.answers = [204, HANGS, HANGS, HANGS, 204]
     guarded = courier.guarded(most=2)
@@ -142,5 +144,5 @@ def test_who_was_called_longest_ago_is_forgotten_first(courier: Courier) -> None
 def test_the_courier_in_use_guards_each_webhook_by_itself() -> None:
     in_use = bootstrap.courier()
 
-    assert isinstance(in_use, GuardedCourier)
+    assert isinstance(in_use, GuardedWebhookSender)
     assert in_use.new_breaker() is not in_use.new_breaker()

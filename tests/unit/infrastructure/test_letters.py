@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from chalicelib.application.email import LETTERS
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import Letter, Message
+from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.email.rendering import TEMPLATES, TONGUES, TemplateLetters
+from chalicelib.infrastructure.email.rendering import TEMPLATES, TONGUES, TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import mime
 from tests.builders import a_reservation, a_sale, a_session, an_event
 
@@ -32,22 +32,22 @@ CODE = booking_code("sale-1")
 def a_letter(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
     """`changes` are the screening's."""
     session = replace(a_session(starts_at=STARTS_AT), **changes)  # type: ignore[arg-type] # texts only
-    return TemplateLetters(zone)(to_be_said(kind, language, session))
+    return TemplateEmailRenderer(zone)(to_be_said(kind, language, session))
 
 
-def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> Letter:
+def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> Email:
     reservation = replace(
         a_reservation("A1", "A2", session=session), id="res-1", amount=Decimal("1250.50"), expires_at=EXPIRES_AT
     )
     sold = reservation.confirmed(replace(a_sale(), id="sale-1"))
     about: Reservation = reservation if kind == "held" else sold
     event = replace(an_event("event-1"), data={"amountCents": 125050, "transactionId": "tx-1", "reason": reason})
-    return Letter(kind, Contact("ana@example.com", language), event, about, session)
+    return Email(kind, Contact("ana@example.com", language), event, about, session)
 
 
 def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     texts = {
-        (reason, language): TemplateLetters("UTC")(to_be_said("refunded", language, a_session(), reason))
+        (reason, language): TemplateEmailRenderer("UTC")(to_be_said("refunded", language, a_session(), reason))
         for reason in ("screening_cancelled", "late", "twice", "reservation_cancelled")
         for language in TONGUES
     }
@@ -142,7 +142,7 @@ def test_two_purchases_of_one_screening_have_subjects_of_their_own(kind: str, la
     letter = to_be_said(kind, language, a_session())
     other = replace(letter, reservation=replace(letter.reservation, seats=("B7",)))
 
-    subjects = {TemplateLetters("UTC")(each).subject for each in (letter, other)}
+    subjects = {TemplateEmailRenderer("UTC")(each).subject for each in (letter, other)}
 
     assert len(subjects) == 2
 
@@ -151,7 +151,7 @@ def test_the_same_seats_bought_again_are_told_apart_by_their_code() -> None:
     letter = to_be_said("paid", "en", a_session())
     again = replace(letter, reservation=letter.reservation.confirmed(replace(a_sale(), id="sale-2")))
 
-    assert TemplateLetters("UTC")(letter).subject != TemplateLetters("UTC")(again).subject
+    assert TemplateEmailRenderer("UTC")(letter).subject != TemplateEmailRenderer("UTC")(again).subject
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
@@ -159,7 +159,7 @@ def test_what_is_free_of_charge_was_not_paid_for(kind: str, language: str) -> No
     if kind == "refunded":
         return  # nothing goes back
     letter = to_be_said(kind, language, a_session())
-    message = TemplateLetters("UTC")(replace(letter, reservation=replace(letter.reservation, amount=Decimal(0))))
+    message = TemplateEmailRenderer("UTC")(replace(letter, reservation=replace(letter.reservation, amount=Decimal(0))))
 
     for words in (message.subject, message.text, message.html):
         assert not re.search(r"R\$|\bpay|\bpaid|payment|\bpag[ou]|pagamento", words, re.IGNORECASE), words

@@ -13,7 +13,7 @@ from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 from chalicelib.infrastructure.dynamodb.stream_failures import (
     LEAST_TRIES,
     PARKED,
-    PATIENCE,
+    POLICIES,
     REMEMBERED_TRIES,
     Parking,
     S3StreamFailures,
@@ -91,7 +91,7 @@ def test_a_bug_holds_up_the_others_for_a_quarter_of_an_hour(
 ) -> None:
     assert not any(tried(parking, 100, bug))
 
-    clock.now += PATIENCE
+    clock.now += POLICIES
 
     assert tried(parking, 1, bug) == [True]
 
