@@ -16,9 +16,14 @@ from msgspec import Meta
 
 from chalicelib.api.wire import analytics as analytics_wire
 from chalicelib.api.wire import board as board_wire
-from chalicelib.api.wire import bodies, schemas
+from chalicelib.api.wire import bodies
+from chalicelib.api.wire import events as events_wire
 from chalicelib.api.wire import health as health_wire
+from chalicelib.api.wire import invoices as invoices_wire
 from chalicelib.api.wire import live as live_wire
+from chalicelib.api.wire import payments as payments_wire
+from chalicelib.api.wire import reservations as reservations_wire
+from chalicelib.api.wire import sessions as sessions_wire
 from chalicelib.api.wire import webhooks as webhooks_wire
 from chalicelib.application.analytics import SessionAnalytics
 from chalicelib.application.board import Board
@@ -204,7 +209,7 @@ PATH = {
     "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
     "user_id": Parameter(
-        "user_id", "The buyer's id, as in the hold.", Annotated[str, Meta(pattern=schemas.NOT_BLANK)], USER
+        "user_id", "The buyer's id, as in the hold.", Annotated[str, Meta(pattern=bodies.NOT_BLANK)], USER
     ),
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK),
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
@@ -216,7 +221,7 @@ CURSOR = Parameter(
     Annotated[str, Meta(min_length=1, max_length=500, pattern="^[A-Za-z0-9_-]+={0,2}$")],
 )
 PAGE = (LIMIT, CURSOR)
-FROM = Parameter("from", "Screenings that start at this moment or later.", schemas.Start, SESSION.starts_at)
+FROM = Parameter("from", "Screenings that start at this moment or later.", sessions_wire.Start, SESSION.starts_at)
 SIGNATURE = Parameter(
     "Cinema-Signature",
     "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "
@@ -232,7 +237,7 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "Any text of yours that names this request: among all of the buyer's for a hold, among all of the cinema's for a "
     "screening. Sent again with it, the request gets the same answer and has no second effect.",
-    Annotated[str, Meta(min_length=1, max_length=schemas.LONGEST_KEY_CHARACTERS, pattern=schemas.NOT_BLANK)],
+    Annotated[str, Meta(min_length=1, max_length=bodies.LONGEST_KEY_CHARACTERS, pattern=bodies.NOT_BLANK)],
 )
 """Without an example: /docs would send it with every request, and the second one would be refused."""
 
@@ -262,8 +267,8 @@ OPERATIONS: Mapping[str, Operation] = {
         says="Seats are numbered A1, A2, … row by row. The price has two decimals at most, and the start lies in the "
         "years 2000 to 2099.",
         headers=(IDEMPOTENCY_KEY,),
-        takes=schemas.SessionRequest(SESSION.movie_title, SESSION.starts_at, SESSION.room, 16, 25.00),
-        gives=schemas.scheduled(replace(SESSION, total_seats=16)),
+        takes=sessions_wire.SessionRequest(SESSION.movie_title, SESSION.starts_at, SESSION.room, 16, 25.00),
+        gives=sessions_wire.scheduled(replace(SESSION, total_seats=16)),
         status=201,
         refuses=(refusals.IdempotencyKeyReused,),
     ),
@@ -272,21 +277,21 @@ OPERATIONS: Mapping[str, Operation] = {
         "What is on, by start time",
         says="All screenings, also those that are over or cancelled, unless `from` says from when on.",
         query=(*PAGE, FROM),
-        gives=schemas.programme(Page([SESSION], None)),
+        gives=sessions_wire.programme(Page([SESSION], None)),
         refuses=(refusals.CursorInvalid,),
     ),
     "GET /api/sessions/{session_id}": Operation(
         SCREENINGS,
         "One screening",
         says="What is shown of it; its seats have an address of their own.",
-        gives=schemas.session(SESSION),
+        gives=sessions_wire.session(SESSION),
         refuses=(refusals.SessionNotFound,),
     ),
     "GET /api/sessions/{session_id}/seats": Operation(
         SCREENINGS,
         "Its seats, as they are now",
         says="A hold that has lapsed is shown as available from its very second. Who polls sends the `ETag`.",
-        gives=schemas.seat_map(SEATS),
+        gives=sessions_wire.seat_map(SEATS),
         has_etag=True,
         refuses=(refusals.SessionNotFound, refusals.SessionCancelled),
     ),
@@ -304,8 +309,8 @@ OPERATIONS: Mapping[str, Operation] = {
         says="To the address, if there is one, letters about the hold and its payment are sent. A hold counts as many "
         "requests as it has seats.",
         headers=(IDEMPOTENCY_KEY,),
-        takes=schemas.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
-        gives=schemas.held(PENDING),
+        takes=reservations_wire.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
+        gives=reservations_wire.held(PENDING),
         status=201,
         refuses=(
             refusals.TooManySeats,
@@ -324,7 +329,7 @@ OPERATIONS: Mapping[str, Operation] = {
         RESERVATIONS,
         "A reservation and its state",
         says="`pending`, `confirmed`, `expired` or `cancelled`, as it is now.",
-        gives=schemas.reservation(SOLD, SOLD.state),
+        gives=reservations_wire.reservation(SOLD, SOLD.state),
         refuses=(refusals.ReservationNotFound,),
     ),
     "POST /api/reservations/{reservation_id}/payment": Operation(
@@ -332,7 +337,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Start its payment at the payment gateway",
         says="The same payment for the same hold, however often it is asked. Its id is the transaction of the "
         "confirmation. With the simulated gateway it is paid at once.",
-        gives=schemas.payment(PENDING, INTENT),
+        gives=reservations_wire.payment(PENDING, INTENT),
         status=201,
         refuses=(
             refusals.ReservationNotFound,
@@ -349,8 +354,8 @@ OPERATIONS: Mapping[str, Operation] = {
         says="In the gateway's own form, signed with its secret over the raw body. What follows from it is done later; "
         "the same message again changes nothing.",
         headers=(GATEWAY_SIGNATURE,),
-        takes=schemas.GatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
-        gives=schemas.Heard(),
+        takes=payments_wire.GatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
+        gives=payments_wire.Heard(),
         refuses=(refusals.SignatureInvalid,),
     ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
@@ -359,8 +364,8 @@ OPERATIONS: Mapping[str, Operation] = {
         says="Confirming again with the same transaction gives the same sale. What is free of charge is confirmed "
         "without a payment: `{}`. A payment that was charged and buys nothing is returned: one that is late, that "
         "comes second, or is for a reservation or a screening that was cancelled.",
-        takes=schemas.PaymentRequest(SALE.payment_method, SALE.transaction_id),
-        gives=schemas.sale(SOLD),
+        takes=reservations_wire.PaymentRequest(SALE.payment_method, SALE.transaction_id),
+        gives=reservations_wire.sale(SOLD),
         refuses=(
             refusals.ReservationNotFound,
             refusals.TransactionMissing,
@@ -377,14 +382,14 @@ OPERATIONS: Mapping[str, Operation] = {
         RESERVATIONS,
         "Give the seats back",
         says="The same answer comes also the second time.",
-        gives=schemas.reservation(PENDING, State.CANCELLED),
+        gives=reservations_wire.reservation(PENDING, State.CANCELLED),
         refuses=(refusals.ReservationNotFound, refusals.ReservationConfirmed, refusals.ReservationExpired),
     ),
     "GET /api/reservations/{reservation_id}/invoice": Operation(
         RESERVATIONS,
         "The way to the invoice of a sale, a PDF",
         says="The `Location` needs no credentials and lasts five minutes. It is there some seconds after the sale.",
-        gives=schemas.invoice(INVOICE),
+        gives=invoices_wire.invoice(INVOICE),
         status=303,
         refuses=(refusals.ReservationNotFound, refusals.InvoiceNotReady, refusals.ReservationNotPaid),
     ),
@@ -394,7 +399,7 @@ OPERATIONS: Mapping[str, Operation] = {
         says="A sale is in it as soon as its confirmation has been answered. One whose screening was cancelled stays, "
         "as refunded once the money went back.",
         query=PAGE,
-        gives=schemas.purchases(USER, Page([SOLD], None)),
+        gives=reservations_wire.purchases(USER, Page([SOLD], None)),
         refuses=(refusals.CursorInvalid,),
     ),
     "GET /api/sessions/{session_id}/events": Operation(
@@ -402,7 +407,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Everything that happened to a screening, once, in order",
         says="An event is in it some seconds after its fact.",
         query=PAGE,
-        gives=schemas.events(SESSION.id, Page([HAPPENED], None)),
+        gives=events_wire.events(SESSION.id, Page([HAPPENED], None)),
         refuses=(refusals.SessionNotFound, refusals.CursorInvalid),
     ),
     "GET /api/sessions/{session_id}/analytics": Operation(

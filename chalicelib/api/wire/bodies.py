@@ -17,6 +17,9 @@ from . import names
 
 LARGEST_BODY_BYTES = 65_536
 LARGEST_PAGE = 100
+LONGEST_KEY_CHARACTERS = 255
+
+NOT_BLANK = r"\S"
 
 _MISSING = re.compile("Object missing required field `(.+)`")
 _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
@@ -174,6 +177,14 @@ def cursor_wanted(request: Request) -> str | None:
     return cursor
 
 
+def idempotency_key(request: Request) -> str | None:
+    """Gives the request's Idempotency-Key, if it has one. Raises MalformedRequest for one that is blank or too long."""
+    key: str | None = request.headers.get("idempotency-key")
+    if key is not None and not (key.strip() and len(key) <= LONGEST_KEY_CHARACTERS):
+        raise MalformedRequest(f"Expected 1 to {LONGEST_KEY_CHARACTERS} characters", "Idempotency-Key")
+    return key
+
+
 def encoded(answer: Any) -> str:
     return msgspec.json.encode(answer).decode()
 
@@ -184,6 +195,14 @@ def moment(at: datetime) -> str:
 
 def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
+
+
+def amount_of(number: float, field: str) -> Decimal:
+    """Gives the amount of money that a request names. Raises MalformedRequest for more than two decimals."""
+    amount = Decimal(repr(number))
+    if amount != round(amount, 2):
+        raise MalformedRequest("Expected at most two decimals", field)
+    return round(amount, 2)
 
 
 def money(amount: Decimal) -> msgspec.Raw:

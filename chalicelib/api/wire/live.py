@@ -8,7 +8,7 @@ import msgspec
 from chalicelib.application.queries import seen
 
 from .bodies import Answer, SessionId, parsed
-from .schemas import SeatBody, seat
+from .sessions import SeatBody, seat
 
 if TYPE_CHECKING:
     from chalicelib.domain.live import RowState
@@ -52,4 +52,8 @@ def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
 
 
 def _row(state: "RowState") -> RowBody:
-    return RowBody(state.row, state.version, [seat(seen(number, entry)) for number, entry in state.occupancy.items()])
+    return RowBody(
+        row=state.row,
+        version=state.version,
+        seats=[seat(seen(number, entry)) for number, entry in state.occupancy.items()],
+    )

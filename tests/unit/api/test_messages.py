@@ -14,8 +14,9 @@ from msgspec import Meta
 from chalicelib.api.http.answers import CHALICE_CODES, REFUSALS, Refused
 from chalicelib.api.http.messages import ENGLISH, MESSAGES, PORTUGUESE, language, message
 from chalicelib.api.wire import bodies
-from chalicelib.api.wire.bodies import MalformedRequest, parsed
-from chalicelib.api.wire.schemas import NOT_BLANK, Email, Seat, Start
+from chalicelib.api.wire.bodies import NOT_BLANK, MalformedRequest, parsed
+from chalicelib.api.wire.reservations import Email, Seat
+from chalicelib.api.wire.sessions import Start
 from chalicelib.domain import refusals
 from chalicelib.domain.rate_limits import Quota, QuotaUsage
 from tests.builders import NOW
