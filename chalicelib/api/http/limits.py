@@ -7,7 +7,8 @@ from chalice.app import Chalice, Request
 
 from chalicelib import bootstrap
 from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
-from chalicelib.domain.rate_limits import Quota, QuotaUsage, RateLimits, Requester
+from chalicelib.api.wire.rate_limits import quota_headers
+from chalicelib.domain.rate_limits import Quota, RateLimits, Requester
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
@@ -35,7 +36,7 @@ def take(route: str, request: Request) -> dict[str, str]:
     verdict = bootstrap.rate_limiter().take(quotas, bootstrap.clock()())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
-    return headers(verdict.tightest)
+    return quota_headers(verdict.tightest)
 
 
 def take_of_viewer(viewer_id: str, source: str) -> None:
@@ -52,21 +53,6 @@ def take_of_viewer(viewer_id: str, source: str) -> None:
     verdict = bootstrap.viewer_limiter().take(quotas, bootstrap.clock()())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
-
-
-def headers(standing: QuotaUsage) -> dict[str, str]:
-    """As in draft-ietf-httpapi-ratelimit-headers-06; seconds."""
-    quota = standing.quota
-    return {
-        "RateLimit-Limit": str(quota.requests),
-        "RateLimit-Remaining": str(standing.remaining),
-        "RateLimit-Reset": str(standing.whole_in_seconds),
-        "RateLimit-Policy": f"{quota.requests};w={quota.seconds}",
-    }
-
-
-def headers_of_refusal(refusal: RateLimited) -> dict[str, str]:
-    return {"Retry-After": str(refusal.standing.next_in_seconds), **headers(refusal.standing)}
 
 
 def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:

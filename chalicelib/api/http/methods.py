@@ -9,7 +9,8 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from .answers import answered, method_not_allowed
+from .answers import answered, error_response
+from .errors import MethodNotAllowed
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 
@@ -36,7 +37,7 @@ def is_added(view: Callable[..., Any]) -> bool:
 def _refusing(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-def] # a Chalice view
     @answered(blueprint)
     def refuse_method(request: Request, **_: str) -> Response:
-        return method_not_allowed(request, allowed)
+        return error_response(MethodNotAllowed(request.method, allowed), request)
 
     return refuse_method
 

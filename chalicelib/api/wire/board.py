@@ -22,7 +22,7 @@ from chalicelib.domain.board import (
 )
 from chalicelib.domain.events import PRIVATE
 
-from .bodies import Answer, Moment, Money, Ratio, UnnamedMediaType, body_of, moment, money, ratio
+from .bodies import Answer, Moment, Money, Ratio, UnsupportedMediaType, body_of, moment, money, ratio
 from .health import DependencyBody, dependency
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class RedrivenBody(Answer):
 def most_to_redrive(request: Request) -> int:
     """The body must say that it is JSON: no page of another site can send that without being asked first."""
     if "content-type" not in request.headers:
-        raise UnnamedMediaType
+        raise UnsupportedMediaType
     return body_of(request, RedriveRequest).limit
 
 

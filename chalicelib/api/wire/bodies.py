@@ -57,7 +57,7 @@ class BodyTooLarge(Exception):
     """The body is longer than any request of the contract can be."""
 
 
-class UnnamedMediaType(Exception):
+class UnsupportedMediaType(Exception):
     """A body that does not say what it is, where that matters: Chalice takes it for JSON."""
 
 

@@ -8,7 +8,7 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.api.http.messages import language
+from chalicelib.api.http.languages import preferred_language
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.domain.booking_codes import booking_code
@@ -209,4 +209,4 @@ def _contact(request: Request, email: str | None) -> Contact | None:
         return None
     if not _EMAIL.fullmatch(email):
         raise MalformedRequest("Expected an e-mail address such as ana@example.com", "$.email")
-    return Contact(email, language(request.headers.get("accept-language", "")))
+    return Contact(email, preferred_language(request.headers.get("accept-language", "")))
