@@ -1,4 +1,4 @@
-"""What Schemathesis is told of formats: of the moments that it makes up, hardly one in a hundred fits our pattern."""
+"""Formats for Schemathesis: of the moments that it makes up, hardly one in a hundred fits our pattern."""
 
 from datetime import UTC, datetime
 

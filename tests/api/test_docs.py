@@ -65,7 +65,7 @@ def test_a_slash_too_much_leads_back_to_the_page_whose_references_are_relative(a
 
 
 def http_requests(text: str) -> Iterator[tuple[str, str, list[str], str, str]]:
-    """Its name for others, its method and address, its headers, its body, and the variables set before it."""
+    """Reads each request: name, method and address, headers, body, and the variables set before it."""
     for block in re.split(r"(?m)^###.*\n", text)[1:]:
         lines = block.splitlines()
         start = next(number for number, line in enumerate(lines) if re.match(r"[A-Z]+ ", line))

@@ -49,7 +49,7 @@ def _answer(view: View, request: Request, path: Mapping[str, str]) -> Response:
     started = perf_counter()
     quota_headers: dict[str, str] = {}
     try:
-        quota_headers = limits.take(view.__name__, request)
+        quota_headers = limits.admit_request(view.__name__, request)
         bodies.check_path(path)
         response = view(request, **path)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's

@@ -67,7 +67,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def words(self) -> Mapping[str, str]:
-        """The message by language."""
+        """Gives the message by language."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 
@@ -341,8 +341,8 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.RateLimited(QuotaUsage(Quota(10, 10), used_us=10_000_000)),
         english="Too many requests: try again in {retryAfterSeconds} s.",
         portuguese="Requisições demais: tente de novo em {retryAfterSeconds} s.",
-        facts=lambda e: {"retryAfterSeconds": e.standing.next_in_seconds},
-        headers=lambda e: rate_limits.refusal_headers(e.standing),
+        facts=lambda e: {"retryAfterSeconds": e.usage.retry_after_seconds},
+        headers=lambda e: rate_limits.refusal_headers(e.usage),
     ),
     ErrorRow(
         code="TEMPORARILY_UNAVAILABLE",

@@ -1,8 +1,4 @@
-"""The schemas of the document: how requests and answers look, made of the wire's types.
-
-A type's name on the wire is its class's name: `…Request` for what is taken and `…Body` for what is answered. Renaming a
-class, or changing its docstring, changes the contract.
-"""
+"""The schemas in the document: the shapes of requests and answers, made of the wire's types."""
 
 from collections.abc import Iterable
 from inspect import cleandoc

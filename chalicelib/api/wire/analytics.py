@@ -1,4 +1,4 @@
-"""A screening's numbers on the wire: names and shapes, and nothing else knows them."""
+"""A screening's numbers on the wire: the JSON of /api/sessions/{id}/analytics."""
 
 from datetime import date
 from typing import TYPE_CHECKING

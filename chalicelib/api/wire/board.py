@@ -1,4 +1,4 @@
-"""The operator's board on the wire: its names and shapes, and nothing else knows them."""
+"""The operator's board on the wire: the JSON of /api/operations."""
 
 import re
 from collections import Counter
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.application.board import Board
 
 SHOWN_CHARACTERS = 2000
-"""Of a dead letter's body: an SQS message may have a quarter of a million, or more."""
+"""The most that is shown of a dead letter's body: an SQS message may have a quarter of a million, or more."""
 
 _PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
 
@@ -144,7 +144,10 @@ class RedrivenBody(Answer):
 
 
 def most_to_redrive(request: Request) -> int:
-    """The body must say that it is JSON: no page of another site can send that without being asked first."""
+    """Reads how many dead letters to redrive. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
+
+    A body must say that it is JSON: a browser asks us first before it sends that for a page of another site.
+    """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType
     return body_of(request, RedriveRequest).limit

@@ -1,4 +1,4 @@
-"""Health and readiness on the wire: names and shapes, and nothing else knows them."""
+"""Health and readiness on the wire: the JSON of /health and /ready."""
 
 from typing import TYPE_CHECKING, Annotated
 

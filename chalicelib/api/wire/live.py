@@ -1,4 +1,4 @@
-"""Live seat maps on the wire: what viewers send and are shown, and nothing else knows its names and shapes."""
+"""Live seat maps on the wire: the messages that viewers send and get over their WebSocket."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -43,7 +43,7 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
 
 
 def subscription(body: str) -> str:
-    """The screening that a WebSocket message subscribes to."""
+    """Gives the id of the screening that a viewer's message subscribes to. Raises MalformedRequest, BodyTooLarge."""
     return parsed(body, SubscribeRequest).session_id
 
 

@@ -4,16 +4,16 @@ from chalicelib.domain.rate_limits import QuotaUsage
 
 
 def quota_headers(usage: QuotaUsage) -> dict[str, str]:
-    """As in draft-ietf-httpapi-ratelimit-headers-06; in seconds."""
+    """Writes the quota's headers by draft-ietf-httpapi-ratelimit-headers-06; in seconds."""
     quota = usage.quota
     return {
         "RateLimit-Limit": str(quota.requests),
         "RateLimit-Remaining": str(usage.remaining),
-        "RateLimit-Reset": str(usage.whole_in_seconds),
+        "RateLimit-Reset": str(usage.reset_seconds),
         "RateLimit-Policy": f"{quota.requests};w={quota.seconds}",
     }
 
 
 def refusal_headers(usage: QuotaUsage) -> dict[str, str]:
     """Adds to the quota's headers in how many seconds to ask again."""
-    return {"Retry-After": str(usage.next_in_seconds), **quota_headers(usage)}
+    return {"Retry-After": str(usage.retry_after_seconds), **quota_headers(usage)}

@@ -1,4 +1,4 @@
-"""Replays on the wire: names and shapes, and nothing else knows them."""
+"""Replays of webhook deliveries on the wire: the JSON of /api/webhooks/{id}/replay."""
 
 from typing import TYPE_CHECKING, Annotated
 

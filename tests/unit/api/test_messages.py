@@ -1,4 +1,4 @@
-"""What people read when the answer is no, and in which language."""
+"""The messages of errors: their facts, their words in each language, and the language that a client prefers."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_a_fault_names_its_field_where_that_is_known() -> None:
 
 
 class EveryKind(msgspec.Struct, rename="camel"):
-    """Every type that a request of ours has, with every limit."""
+    """A field of every type that our requests have, with every limit."""
 
     text: Annotated[str, Meta(min_length=1, max_length=3, pattern=NOT_BLANK)]
     seats: Annotated[list[Seat], Meta(min_length=1, max_length=2)]

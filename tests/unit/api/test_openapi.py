@@ -1,4 +1,4 @@
-"""The API's document: it says what the code does, completely, and validly."""
+"""The OpenAPI document: complete, valid, and as the code is."""
 
 import json
 import re
@@ -27,7 +27,7 @@ from tests.documented import closed
 Json = dict[str, Any]
 
 LOCAL_ONLY = {"MISDIRECTED_REQUEST", "REQUEST_TIMEOUT", "UNAUTHORIZED"}
-"""What only infra/local/server.py may say; API Gateway is not asked for it."""
+"""Codes of infra/local/server.py alone, which API Gateway never answers."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def made(app: Chalice) -> Json:
 
 
 def resolved(made: Json, node: Json) -> Json:
-    """What a $ref stands for."""
+    """Follows a $ref."""
     while "$ref" in node:
         found: Any = made
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -52,7 +52,7 @@ def operations(made: Json) -> Iterator[tuple[str, Json]]:
 
 
 def contents(made: Json) -> Iterator[tuple[str, Json, Any]]:
-    """Where it is, the schema and the value of each example of a body."""
+    """Gives the place, the schema and the value of each example of a body."""
     for route, operation in operations(made):
         bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
         for where, body in bodies.items():
@@ -176,7 +176,7 @@ def test_every_answer_may_be_that_something_went_wrong_or_that_there_are_too_man
 
 
 def test_no_description_has_the_indentation_of_our_source(made: Json) -> None:
-    """Which Python 3.13 takes out of docstrings and earlier ones leave in: the document is the same on each."""
+    """Python 3.13 removes it from docstrings, earlier ones keep it: the document is the same on each."""
     described = [schema["description"] for schema in made["components"]["schemas"].values() if "description" in schema]
 
     assert described
