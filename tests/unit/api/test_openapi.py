@@ -140,6 +140,13 @@ def test_every_error_that_a_route_names_has_its_row() -> None:
     assert not [kind for operation in OPERATIONS.values() for kind in operation.errors if row_of(kind) is None]
 
 
+def test_every_error_is_answered_by_some_operation(made: Json) -> None:
+    """A new one is not forgotten in the routes. API Gateway answers for a route what is left here, or no route does."""
+    described = " ".join(answer["description"] for _, one in operations(made) for answer in one["responses"].values())
+
+    assert {code for code in ROWS if f"`{code}`" not in described} == {"METHOD_NOT_ALLOWED", "FORBIDDEN"}
+
+
 def test_every_code_is_in_it_in_each_language_that_it_is_told_in(made: Json) -> None:
     ours = {row.code for row in ERRORS if row.examples}
     examples = made["components"]["examples"].values()
