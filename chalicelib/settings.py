@@ -173,11 +173,11 @@ def _emulated_bucket(environment: Mapping[str, str], name: str) -> str:
 
 
 def _rate_limits(environment: Mapping[str, str], stage: str) -> RateLimits:
-    defaults = NO_LIMITS.changed(RATE_LIMITS)
+    defaults = NO_LIMITS.with_changes(RATE_LIMITS)
     if stage in LOCAL_STAGES:
-        defaults = defaults.changed(LOCAL_RATE_LIMITS)
+        defaults = defaults.with_changes(LOCAL_RATE_LIMITS)
     try:
-        return defaults.changed(environment.get("RATE_LIMITS", ""))
+        return defaults.with_changes(environment.get("RATE_LIMITS", ""))
     except ValueError as error:
         example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
         raise SettingInvalid(f"RATE_LIMITS must be `off`, or entries such as {example}, not {str(error)!r}.") from error

@@ -1,4 +1,4 @@
-"""A client that holds each answer against the API's document: of what an operation answers, all is documented."""
+"""A client that compares each answer with the API's document: an operation answers nothing undocumented."""
 
 import re
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ class Document:
     checks: dict[tuple[str, str], Draft202012Validator] = field(default_factory=dict)
 
     def faults(self, method: str, path: str, answer: Answer) -> list[str]:
-        """In what the answer is not as documented. What is about no operation must say so: 404, 405.
+        """Lists how the answer differs from the document. A request for no operation must get 404 or 405.
 
-        HEAD is as GET is, without a body.
+        HEAD is like GET, without a body.
         """
         if method == "HEAD":
             return ["it has a body"] if answer.text else []
@@ -42,7 +42,7 @@ class Document:
 
     @cached_property
     def _forms(self) -> list[tuple[str, re.Pattern[str]]]:
-        """Each path with its form, those with fewer parameters first."""
+        """Gives each path with its pattern, those with fewer parameters first."""
         paths = sorted(self.content["paths"], key=lambda path: path.count("{"))
         return [(path, re.compile(re.sub(r"{\w+}", "[^/]+", path) + "/?")) for path in paths]
 
@@ -57,7 +57,7 @@ class Document:
 
 
 def closed(schema: Any) -> Any:
-    """The same schema, which takes no field that it does not name."""
+    """Gives the same schema, which allows no field that it does not name."""
     if isinstance(schema, list):
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):

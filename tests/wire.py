@@ -47,7 +47,7 @@ class Call:
 
     @property
     def write_units(self) -> float:
-        """As the emulator reckons them; consumed by reads too when a transaction reads."""
+        """Counts write units as the emulator reckons them: a transaction that reads consumes them, too."""
         consumed = self.answer.get("ConsumedCapacity", [])
         entries = consumed if isinstance(consumed, list) else [consumed]
         writes = self.operation in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
@@ -74,7 +74,7 @@ class Wire:
 
     @contextmanager
     def counting(self) -> Iterator[list[Call]]:
-        """The calls made within."""
+        """Gives the calls that are made within."""
         start = len(self.calls)
         seen: list[Call] = []
         yield seen
@@ -82,7 +82,7 @@ class Wire:
 
     @contextmanager
     def broken(self, fault: Fault, at_call: int) -> Iterator[None]:
-        """The fault strikes at the call of that number, counted from 1 here."""
+        """Lets the fault strike at the call of that number, counted from 1 here."""
         self.fault, self.at_call = fault, len(self.calls) + at_call
         try:
             yield
@@ -90,12 +90,12 @@ class Wire:
             self.fault = None
 
     def arrive_late(self) -> None:
-        """What was delayed takes effect now, after all that was written meanwhile."""
+        """Sends the delayed calls now, after all that was written meanwhile."""
         while self.delayed:
             self.delayed.pop(0)()
 
     def strikes(self) -> Fault | None:
-        """The fault that the next call meets, if any."""
+        """Gives the fault that the next call meets, if any."""
         number = len(self.calls) + 1
         lasting = self.fault is Fault.THROTTLED
         return self.fault if self.fault and (number == self.at_call or (lasting and number > self.at_call)) else None
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         wire: Wire = self.server.wire  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        service, operation = self._asked(body)
+        service, operation = self._service_and_operation(body)
         fault = wire.strikes()
         if fault in (Fault.CRASH_BEFORE, Fault.THROTTLED):
             wire.calls.append(Call(service, operation, {}))
@@ -142,13 +142,13 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(status, headers, answer)
 
     def do_GET(self) -> None:
-        """S3's, which no test breaks."""
+        """Passes on a call to S3, which no test breaks."""
         wire: Wire = self.server.wire  # type: ignore[attr-defined]
         wire.calls.append(Call("", "ListObjectsV2" if "list-type=2" in self.path else "GetObject", {}))
         self._answer(*self._forward(wire.target, "", b"", method="GET"))
 
-    def _asked(self, body: bytes) -> tuple[str, str]:
-        """Service and operation. Where the target is not in a header, as with SES, the operation is in the body."""
+    def _service_and_operation(self, body: bytes) -> tuple[str, str]:
+        """Gives service and operation. SES names its operation in the body, others in a header."""
         target = self.headers.get("X-Amz-Target", "")
         service, _, operation = target.partition(".")
         return (service, operation) if target else ("", parse_qs(body.decode()).get("Action", [""])[0])
@@ -182,4 +182,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing: the tests speak."""
+        """Logs nothing: the tests speak."""

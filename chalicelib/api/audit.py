@@ -5,7 +5,8 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import bootstrap
 
 from .http.answers import answered, ok
-from .wire import bodies, schemas
+from .wire import bodies
+from .wire import events as schemas
 
 routes = Blueprint(__name__)
 

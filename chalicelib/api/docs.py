@@ -1,4 +1,4 @@
-"""The OpenAPI document: /openapi.json, made of the routes, the wire's types and the table in operations.py; and /docs.
+"""The OpenAPI document: /openapi.json, made of the routes, the wire's types and the table in routes.py; and /docs.
 
 The document is made when somebody first asks for it: its parts are imported only then.
 """

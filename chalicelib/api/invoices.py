@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import bootstrap
 
 from .http.answers import answered, see_other
-from .wire import schemas
+from .wire import invoices as schemas
 
 routes = Blueprint(__name__)
 

@@ -34,7 +34,7 @@ def show_live_address(request: Request) -> Response:
 def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     """Answers on the viewer's own connection, also with a refusal in the contract's form."""
     try:
-        limits.take_of_viewer(viewer_id, bodies.source_of(context))
+        limits.admit_viewer_message(viewer_id, bodies.source_of(context))
         session_id = live_wire.subscription(body)
         bootstrap.watch()(viewer_id, session_id)
         answer = bodies.encoded(live_wire.SubscribedBody(session_id))

@@ -6,7 +6,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.events import UnreadableMessage
 
 from .http.answers import answered, log, ok
-from .wire import schemas
+from .wire import payments as schemas
 from .wire.bodies import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
 
 routes = Blueprint(__name__)

@@ -6,7 +6,8 @@ from chalicelib import bootstrap
 from chalicelib.application.release import CancelReservation
 
 from .http.answers import answered, created, ok
-from .wire import bodies, schemas
+from .wire import bodies
+from .wire import reservations as schemas
 
 routes = Blueprint(__name__)
 

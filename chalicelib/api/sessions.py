@@ -6,7 +6,8 @@ from chalicelib import bootstrap
 
 from .http.answers import answered, created, ok
 from .http.static import ASK_FIRST, as_text, unless_known
-from .wire import bodies, schemas
+from .wire import bodies
+from .wire import sessions as schemas
 
 routes = Blueprint(__name__)
 

@@ -1,7 +1,7 @@
-"""How often something may be asked: quotas, the algorithm, and the configuration's words for them.
+"""Rate limits: quotas, how they admit a request, and how the configuration writes them.
 
-GCRA, the leaky bucket as one moment: `due` is when all that was admitted so far has leaked out. Each request puts it
-off by one interval, and may put it as far ahead as the whole window:
+The algorithm is GCRA, a leaky bucket kept as one moment. `due` is when all admitted requests will have leaked out. Each
+request moves `due` ahead by one interval, and never further ahead than the whole window:
 
     now ──────────── due ── interval ──┐ now + window
      └── used up ────────┘             └ further than this: refused, and nothing changes
@@ -16,7 +16,7 @@ from enum import StrEnum
 
 MICROSECONDS = 1_000_000
 CLOCKS_DIFFER_US = 60 * MICROSECONDS
-"""Between instances, at the very most: far less on Lambda."""
+"""The most by which two instances' clocks differ; on Lambda it is far less."""
 
 MOST_REQUESTS = 100_000
 LONGEST_WINDOW_SECONDS = 86_400
@@ -30,11 +30,10 @@ _ENTRY = re.compile(
 
 
 class Requester(StrEnum):
-    """Who is counted."""
+    """By whom requests are counted."""
 
     USER = "user"
-    """Of whom it is known who they are: what a request says of itself counts for nobody, or anybody could use up a
-    stranger's quota."""
+    """A verified user. A name in the request itself does not count, or anybody could use up a stranger's quota."""
     ADDRESS = "address"
     CONNECTION = "connection"
     """A WebSocket."""
@@ -42,24 +41,24 @@ class Requester(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`requests` at once, and as many again in each `seconds`, evenly spread. One request counts as its `weight`."""
+    """Admits `requests` at once, and as many again in each `seconds`, evenly spread. A request counts as `weight`."""
 
     requests: int
     seconds: int
     weight: int = 1
 
-    def weighing(self, weight: int) -> "Quota":
-        """For a request that is worth several. One that is worth more than the whole quota takes all of it."""
+    def with_weight(self, weight: int) -> "Quota":
+        """Gives the quota for a request that counts as several: as the whole quota, at most."""
         return replace(self, weight=min(max(weight, 1), self.requests))
 
     @property
     def interval_us(self) -> int:
-        """Rounded up, so that no rounding admits more."""
+        """Microseconds for one request; rounded up, so that rounding never admits more."""
         return -(-self.seconds * MICROSECONDS // self.requests)
 
     @property
     def taken_us(self) -> int:
-        """By this request."""
+        """Microseconds that this request takes."""
         return self.interval_us * self.weight
 
     @property
@@ -67,9 +66,9 @@ class Quota:
         return self.interval_us * self.requests
 
     def due(self, known_us: int, now_us: int) -> int:
-        """When all will have leaked out, by what was remembered: 0 for nothing.
+        """Gives when all will have leaked out, by the stored moment: 0 where none is stored.
 
-        What is further ahead than clocks may differ was not written with this quota: that counts as used up.
+        A moment too far ahead for this quota was written with another one. The quota counts as used up then.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -81,43 +80,43 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """A quota after a request: `used_us` is how far ahead its bucket is filled."""
+    """A quota after a request. `used_us` is how far `due` lies ahead, in microseconds."""
 
     quota: Quota
     used_us: int
 
     @property
     def remaining(self) -> int:
-        """Requests that would be admitted now."""
+        """How many requests would be admitted now."""
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
-    def whole_in_seconds(self) -> int:
-        """Rounded up."""
+    def reset_seconds(self) -> int:
+        """Seconds until the whole quota is there again; rounded up."""
         return -(-self.used_us // MICROSECONDS)
 
     @property
-    def next_in_seconds(self) -> int:
-        """When one more of this weight would be admitted; rounded up, 0 for at once."""
+    def retry_after_seconds(self) -> int:
+        """Seconds until one more request of this weight would be admitted; rounded up, 0 for at once."""
         return max(0, -(-(self.used_us + self.quota.taken_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """On one request, against each of its quotas. Refused by one of them, it used up none."""
+    """The answer to one request by each of its quotas. If one refuses it, it uses up none of them."""
 
     admitted: bool
     usages: tuple[QuotaUsage, ...]
 
     @property
     def tightest(self) -> QuotaUsage:
-        """The quota that matters to whoever asked: the next to refuse, or the one that admits again last."""
-        return max(self.usages, key=lambda standing: (standing.next_in_seconds, -standing.remaining))
+        """The quota to show to the client: the next to refuse, or the one that admits again last."""
+        return max(self.usages, key=lambda usage: (usage.retry_after_seconds, -usage.remaining))
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The quota of each route and asker; None where there is no limit."""
+    """The quota of each kind of requester on each route; None where there is no limit."""
 
     quotas: Mapping[tuple[Requester, str], Quota | None]
 
@@ -127,17 +126,17 @@ class RateLimits:
 
     @property
     def routes(self) -> set[str]:
-        """Those that are named."""
+        """The routes that are named."""
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
-    def changed(self, words: str) -> "RateLimits":
-        """With `words` on top, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
+    def with_changes(self, text: str) -> "RateLimits":
+        """Applies a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
 
-        `*=…` is for every route, and forgets what was said of single ones before; `off` alone turns all limits off.
-        Raises ValueError, which says what can't be understood.
+        `*=…` is for every route, and replaces the limits of single ones before it; `off` alone turns all limits off.
+        Raises ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)
-        for requester, route, quota in _entries(words):
+        for requester, route, quota in _entries(text):
             if route == EVERY_ROUTE:
                 quotas = {key: value for key, value in quotas.items() if key[0] is not requester}
             quotas[requester, route] = quota
@@ -147,11 +146,11 @@ class RateLimits:
 NO_LIMITS = RateLimits({})
 
 
-def _entries(words: str) -> Iterator[tuple[Requester, str, Quota | None]]:
-    if words.strip() == OFF:
+def _entries(text: str) -> Iterator[tuple[Requester, str, Quota | None]]:
+    if text.strip() == OFF:
         yield from ((requester, EVERY_ROUTE, None) for requester in Requester)
         return
-    for entry in filter(None, map(str.strip, words.split(","))):
+    for entry in filter(None, map(str.strip, text.split(","))):
         match = _ENTRY.fullmatch(entry)
         if not match or match["who"] not in set(Requester):
             raise ValueError(entry)

@@ -1,4 +1,4 @@
-"""Why the system says no. Each refusal carries the facts; the API's table gives it a status and words."""
+"""Refusals: why the system says no. Each carries its facts; status and words are in its row of api/http/errors.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +8,10 @@ from .rate_limits import QuotaUsage
 
 
 class Refusal(Exception):
-    """The request was understood and is refused. Nothing has changed for it."""
+    """The request was understood and is refused. It has changed nothing."""
 
     refund_reason: RefundReason | None = None
-    """Set where a payment buys nothing by it: if it is one, it is returned, for this reason."""
+    """Set where the refused request was a payment: its money is returned, for this reason."""
 
 
 @dataclass(eq=False)
@@ -66,7 +66,7 @@ class ReservationCancelled(Refusal):
 
 @dataclass(eq=False)
 class ReservationConfirmed(Refusal):
-    """It is sold, so it can't simply be given back."""
+    """The reservation is sold, so it can't be cancelled."""
 
     reservation_id: str
 
@@ -113,7 +113,7 @@ class PaymentsUnavailable(Refusal):
 
 @dataclass(eq=False)
 class PaymentNotReceived(Refusal):
-    """The gateway has not said (yet) that it was paid. Nothing has happened: asking again is what to do."""
+    """The payment gateway has not said (yet) that the transaction was paid. Asking again is safe."""
 
     reservation_id: str
     transaction_id: str
@@ -121,7 +121,7 @@ class PaymentNotReceived(Refusal):
 
 @dataclass(eq=False)
 class PaymentAlreadyUsed(Refusal):
-    """The transaction is for something else, or has bought it already."""
+    """The transaction pays for something else, or has paid for it already."""
 
     reservation_id: str
     transaction_id: str
@@ -137,13 +137,13 @@ class PaymentReturned(Refusal):
 
 @dataclass(eq=False)
 class SalesClosed(Refusal):
-    """The screening has begun, or is about to: its seats were sold until `closed_at`."""
+    """The screening has begun, or is about to. Its seats were sold until `closed_at`."""
 
     session_id: str
     closed_at: datetime
 
 
-# Payments that bought nothing. A dataclass takes only what is annotated for a field.
+# Payments that bought nothing. `refund_reason` has no annotation here, so a dataclass takes it for no field.
 
 
 @dataclass(eq=False)
@@ -177,37 +177,37 @@ class AlreadyPaid(Refusal):
 
 @dataclass(eq=False)
 class RateLimited(Refusal):
-    """Asked too often. `standing` is the quota that admits again last."""
+    """The client asked too often. `usage` is of the quota that admits again last."""
 
-    standing: QuotaUsage
+    usage: QuotaUsage
 
 
 @dataclass(eq=False)
 class CursorInvalid(Refusal):
-    """The page cursor is not one that this API gave out."""
+    """The page cursor is none that this API gave out."""
 
 
 @dataclass(eq=False)
 class SignatureInvalid(Refusal):
-    """Not signed with a secret of this webhook, too long ago, or there is no such webhook: it doesn't say which."""
+    """The signature is not of this webhook's secrets, or too old, or there is no such webhook. We don't say which."""
 
 
 @dataclass(eq=False)
 class WebhookDisabled(Refusal):
-    """Its deliveries are dropped until an operator enables it. Only who holds its secret learns that."""
+    """The webhook's deliveries are dropped until an operator enables it. Only the holder of its secret learns that."""
 
     webhook_id: str
 
 
 @dataclass(eq=False)
 class QueueNotFound(Refusal):
-    """No queue of that name has dead letters that could be asked for or given back."""
+    """No queue of that name has dead letters to show or to redrive."""
 
     queue: str
 
 
 class QueueOutOfReach(Refusal):
-    """We have no right to look into this stage's dead letters or to move them."""
+    """This deployment has no right to read its dead letters or to move them."""
 
 
 @dataclass(eq=False)

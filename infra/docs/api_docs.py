@@ -26,9 +26,9 @@ BASE_URL = "http://127.0.0.1:8000"
 
 BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservation", "list_purchases")
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
-"""What of an answer the requests after it are about."""
+"""The field of an answer that the requests after it use."""
 SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
-"""Only who has its secret can sign for a webhook: the request for a replay is refused as it stands there."""
+"""Values of variables. Only the holder of its secret signs for a webhook: the request for a replay is refused."""
 AS_THEY_STAND = {
     "start_payment": (409,),  # it is paid for by then
     "cancel_reservation": (409,),  # the same
@@ -36,7 +36,7 @@ AS_THEY_STAND = {
     "hear_gateway": (401,),  # the gateway signs
     "replay_notifications": (401,),
 }
-"""What is answered to a request that stands there to be seen, and not for what it would do."""
+"""Statuses of requests that are there to be read, and do nothing."""
 FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
 """Headers and fields made anew for each request, by the tools themselves: a payment buys once."""
 
@@ -64,7 +64,7 @@ class Request:
 
 
 def made(app: Chalice) -> dict[str, str]:
-    """The files' contents by name."""
+    """Makes the files' contents, by name."""
     text = encoded(document(app)) + "\n"
     known = json.loads(text)
     requests = list(requests_of(known))
@@ -76,12 +76,12 @@ def made(app: Chalice) -> dict[str, str]:
 
 
 def outdated(app: Chalice) -> list[str]:
-    """The names of the files that are not what the code makes of them."""
+    """Names the files that differ from what the code makes."""
     return [name for name, text in made(app).items() if _text(name) != text]
 
 
 def requests_of(document: Json) -> Iterator[Request]:
-    """One request for each operation, those of the buyer's way first."""
+    """Makes one request of each operation, those of the buyer's way first."""
     operations = {
         operation["operationId"]: (method.upper(), path, operation)
         for path, methods in document["paths"].items()
@@ -134,7 +134,7 @@ def http_file(requests: list[Request]) -> str:
 
 
 def _in_http(request: Request, before: Request | None) -> str:
-    """What the request before is remembered by stands here: below its body it would be part of that."""
+    """Writes a request. The variable of the one before comes first: below its body, it would be part of that."""
     lines = [f"### {request.title}"]
     if before and before.remembered:
         lines += [f"@{before.remembered} = {{{{{before.view}.response.body.$.{before.remembered}}}}}", ""]
@@ -200,7 +200,7 @@ def _in_postman(request: Request) -> Json:
 
 
 def _script(request: Request) -> Iterator[str]:
-    """What Postman looks at once it is answered, and what it remembers."""
+    """Gives the lines with which Postman checks the answer and sets its variable."""
     statuses, words = list(request.expected), " or ".join(map(str, request.expected))
     yield f'pm.test("answers {words}", () => pm.expect(pm.response.code).to.be.oneOf({statuses}));'
     yield 'pm.test("tells its id", () => pm.response.to.have.header("X-Request-Id"));'

@@ -1,8 +1,8 @@
-"""The event that a REST API of API Gateway sends to its function (Lambda proxy integration), for whoever plays gateway.
+"""Events of a REST API (Lambda proxy integration), as API Gateway sends them: for the local server and the tests.
 
-As AWS sends it: paths and path parameters as they came, still percent-encoded, and the query decoded; of a header or a
-query parameter that came several times all values, and the last one by itself; names of headers as they were written;
-a body of a binary media type in base64, any other as text. The path begins with no stage, as behind a custom domain.
+Paths and path parameters stay percent-encoded, and the query is decoded. A header or query parameter that came several
+times has all values, and the last one by itself. Header names stay as they were written. A body of a binary media type
+is in base64, any other is text. The path begins with no stage, as behind a custom domain.
 """
 
 import base64
@@ -30,7 +30,7 @@ NOBODY = dict.fromkeys(
         "userArn",
     )
 )
-"""What AWS knows of a caller who signed nothing."""
+"""The identity of a caller who signed nothing."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _NOT_FOR_A_PATH = re.compile(r"[^\x21-\x7e]")
@@ -48,20 +48,20 @@ class Asked:
 
     @property
     def address(self) -> str:
-        """The target with everything percent-encoded that may not stand in one."""
+        """Gives the target, with every character percent-encoded that may not stand in one."""
         return _NOT_FOR_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", self.target)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Where a request was found to lead: the route as it is declared, and what stands for its parameters."""
+    """The route of a request as it is declared, and the values of its parameters."""
 
     route: str
     captured: Mapping[str, str] = field(default_factory=dict)
 
 
 def event(asked: Asked, resource: Resource, binary_types: Collection[str] = ()) -> Event:
-    """Raises ValueError for an address that is none."""
+    """Makes the event. Raises ValueError for an address that is none."""
     parts = urlsplit(asked.address)
     headers = _all_values(asked.headers)
     query = parse_qs(parts.query, keep_blank_values=True)
@@ -103,7 +103,7 @@ def _context(asked: Asked, resource: Resource, path: str) -> Event:
 
 
 def _body(body: bytes | None, content_type: str, binary_types: Collection[str]) -> Event:
-    """Text that is no UTF-8 arrives with replacement characters: API Gateway does not refuse it."""
+    """Puts replacement characters into text that is no UTF-8, as API Gateway does."""
     if not body:
         return {"body": None, "isBase64Encoded": False}
     if content_type.partition(";")[0].strip().lower() in binary_types:

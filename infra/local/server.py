@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import HTTPServer
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from chalice.app import Chalice
@@ -39,6 +40,9 @@ from chalice.local import (
 )
 from chalice.utils import OSUtils
 
+from chalicelib.api.http.errors import ROWS
+from chalicelib.api.http.languages import ENGLISH
+from chalicelib.api.http.messages import message
 from infra.local import console as consoles
 from infra.local import lambda_proxy
 from infra.local.serving import is_loopback, served
@@ -56,22 +60,28 @@ LOGGERS = ("cinema-tickets", "cinema-tickets-app")
 BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
 
+FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
+
+
+def _contract_error(code: str, facts: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, str, str]:
+    """Gives the status, the code and the message of an error in the contract's table."""
+    return ROWS[code].status, code, message(code, facts, ENGLISH)
+
+
 GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
     401: (401, "UNAUTHORIZED", "Credentials are required here."),
-    403: (403, "FORBIDDEN", "You may not do this."),
-    404: (404, "NOT_FOUND", "There is nothing at this address."),
+    403: _contract_error("FORBIDDEN"),
+    404: _contract_error("NOT_FOUND"),
     408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),
-    413: (413, "PAYLOAD_TOO_LARGE", f"The body is longer than {MAX_BODY_BYTES} bytes."),
+    413: _contract_error("PAYLOAD_TOO_LARGE", FACTS[413]),
     421: (421, "MISDIRECTED_REQUEST", "This server answers to localhost, 127.0.0.1 and [::1] only."),
-    500: (500, "INTERNAL_ERROR", "Something went wrong on our side. Tell us the request id if it goes on."),
+    500: _contract_error("INTERNAL_ERROR"),
     501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
 }
-"""What the server finds wrong → the status, code and message of the contract, as in infra/cloud/app.yaml."""
+"""What the server finds wrong → the status, code and message. Errors of this server alone have their words here."""
 
-MALFORMED = (400, "MALFORMED_REQUEST", "The request can not be understood.")
+MALFORMED = _contract_error("MALFORMED_REQUEST")
 """Everything else that makes a request unreadable: a bad length, an endless address, another HTTP."""
-
-FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
 
 
 class GatewayRefusal(LocalGatewayException):

@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_slash_too_much_leads_back_to_the_page_whose_references_are_relative(a
 
 
 def http_requests(text: str) -> Iterator[tuple[str, str, list[str], str, str]]:
-    """Its name for others, its method and address, its headers, its body, and the variables set before it."""
+    """Reads each request: name, method and address, headers, body, and the variables set before it."""
     for block in re.split(r"(?m)^###.*\n", text)[1:]:
         lines = block.splitlines()
         start = next(number for number, line in enumerate(lines) if re.match(r"[A-Z]+ ", line))
@@ -75,34 +76,39 @@ def http_requests(text: str) -> Iterator[tuple[str, str, list[str], str, str]]:
         yield name, request, headers, body.strip(), "\n".join(lines[:start])
 
 
-def sent_from_http_file(text: str, base_url: str) -> Sent:
-    variables: dict[str, str] = {}
-    named: dict[str, Answer] = {}
-    sent: Sent = []
+@dataclass
+class RestClient:
+    """Fills the variables of an .http file, as the editor does."""
 
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
+    variables: dict[str, str]
+    named: dict[str, Answer]
+
+    def define(self, part: str) -> None:
+        self.variables.update({name: self.fill(text) for name, text in re.findall(r"(?m)^@(\w+) = (.*)$", part)})
+
+    def fill(self, part: str) -> str:
+        return re.sub(r"{{(.+?)}}", lambda found: self._value(found[1]), part)
+
+    def _value(self, name: str) -> str:
         if name == "$guid":
             return str(uuid.uuid4())
         if ".response.body.$." in name:
             request, field = name.split(".response.body.$.")
-            return str(named[request].body[field])
-        return variables[name]
+            return str(self.named[request].body[field])
+        return self.variables[name]
 
-    def filled(part: str) -> str:
-        return re.sub(r"{{(.+?)}}", value, part)
 
-    def define(part: str) -> None:
-        variables.update({name: filled(text) for name, text in re.findall(r"(?m)^@(\w+) = (.*)$", part)})
-
-    define(text.partition("###")[0])
-    variables["baseUrl"] = base_url
+def sent_from_http_file(text: str, base_url: str) -> Sent:
+    client = RestClient({}, {})
+    sent: Sent = []
+    client.define(text.partition("###")[0])
+    client.variables["baseUrl"] = base_url
     for name, request, headers, body, before in http_requests(text):
-        define(before)
-        method, url = filled(request).split(" ")
-        given = dict(header.split(": ", 1) for header in map(filled, headers))
-        answer = Api(base_url).send(method, url.removeprefix(base_url), filled(body) or None, **given)
-        named[name] = answer
+        client.define(before)
+        method, url = client.fill(request).split(" ")
+        given = dict(header.split(": ", 1) for header in map(client.fill, headers))
+        answer = Api(base_url).send(method, url.removeprefix(base_url), client.fill(body) or None, **given)
+        client.named[name] = answer
         sent.append((f"{method} {request.split('}}', 1)[1]}", answer))
     return sent
 

@@ -1,4 +1,4 @@
-"""What a buyer sees of a hold that lapses: on an instance whose holds last one second, with no job running."""
+"""A hold that lapses, as a buyer sees it: on an instance whose holds last one second, with no job running."""
 
 import time
 from datetime import UTC, datetime, timedelta

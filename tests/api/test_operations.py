@@ -27,12 +27,12 @@ Board = dict[str, Any]
 
 @pytest.fixture
 def session_on_board(api: Api) -> str:
-    """The oldest screening that is still shown, and not for long: so it is on the first page, whatever else is on."""
+    """Schedules the oldest screening that is still shown: it is on the first page, whatever else is on."""
     return api.schedule(startTime=(datetime.now(UTC) - WINDOW + timedelta(minutes=2)).isoformat())
 
 
 def board_when(api: Api, seen: Callable[[Board], bool]) -> Board:
-    """The board, asked again until it shows that: one is kept for two seconds."""
+    """Asks for the board until it shows the wanted: an answer is kept for two seconds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not seen(board := api.get("/api/operations").body):
         assert time.monotonic() < deadline, board

@@ -52,7 +52,7 @@ def tools() -> None:
 
 
 def run(program: str | Path, *arguments: object, within: Path, **environment: str) -> str:
-    """What it said. Fails when it says that something is wrong."""
+    """Runs a tool and gives its output. Fails when the tool fails."""
     command = [str(program), *map(str, arguments)]
     done = subprocess.run(
         command, cwd=within, env=quietly(environment), capture_output=True, text=True, timeout=SECONDS, check=False
@@ -62,7 +62,7 @@ def run(program: str | Path, *arguments: object, within: Path, **environment: st
 
 
 def quietly(environment: Mapping[str, str]) -> dict[str, str]:
-    """They tell nobody how they are used, and look for no newer version of themselves."""
+    """Keeps the tools from reporting their use and from looking for newer versions."""
     silent = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"}
     return {**os.environ, **silent, **environment}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from chalicelib.api.http.answers import CHALICE_CODES, REFUSALS
+from chalicelib.api.http.errors import ERRORS
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing, changing_each, in_the_future, in_turn
 from tests.browser.visitor import PHONE, Visitor
@@ -25,7 +25,7 @@ COMING = {
     "UNAUTHENTICATED",
     "FORBIDDEN",
 }
-CODES = sorted({refused.code for refused in (*REFUSALS.values(), *CHALICE_CODES.values())} - OF_OTHER_CLIENTS | COMING)
+CODES = sorted({row.code for row in ERRORS if row.examples} - OF_OTHER_CLIENTS | COMING)
 
 OWN_WORDS = "Own words."
 FACTS: dict[str, Any] = {

@@ -1,148 +1,9 @@
-"""What people read when the answer is no, in the languages we speak."""
+"""The messages of errors, for people: fills the words of an error's row (errors.py) with the facts of the case."""
 
 import re
-from collections.abc import Mapping
 
-ENGLISH, PORTUGUESE = "en", "pt-BR"
-
-MESSAGES: dict[str, dict[str, str]] = {
-    "MALFORMED_JSON": {
-        ENGLISH: "The body is not valid JSON{place}.",
-        PORTUGUESE: "O corpo não é um JSON válido{place}.",
-    },
-    "VALIDATION_ERROR": {
-        ENGLISH: "The request is not valid: {fault}",
-        PORTUGUESE: "A requisição não é válida: {fault}",
-    },
-    "CURSOR_INVALID": {
-        ENGLISH: "The cursor is not one that this API gave out: start from the first page.",
-        PORTUGUESE: "O cursor não foi emitido por esta API: comece pela primeira página.",
-    },
-    "TOO_MANY_SEATS": {
-        ENGLISH: "You asked for {requested} seats; one reservation holds {limit} at most.",
-        PORTUGUESE: "Você pediu {requested} assentos; uma reserva tem no máximo {limit}.",
-    },
-    "NOT_FOUND": {ENGLISH: "There is nothing at this address.", PORTUGUESE: "Não há nada neste endereço."},
-    "SESSION_NOT_FOUND": {ENGLISH: "There is no such session.", PORTUGUESE: "Esta sessão não existe."},
-    "RESERVATION_NOT_FOUND": {ENGLISH: "There is no such reservation.", PORTUGUESE: "Esta reserva não existe."},
-    "INVOICE_NOT_READY": {
-        ENGLISH: "The invoice is being made: ask again in some seconds.",
-        PORTUGUESE: "A fatura está sendo emitida: tente de novo em alguns segundos.",
-    },
-    "RESERVATION_NOT_PAID": {
-        ENGLISH: "The reservation is not paid for, so it has no invoice.",
-        PORTUGUESE: "A reserva não foi paga, por isso não tem fatura.",
-    },
-    "SEAT_NOT_FOUND": {
-        ENGLISH: "This room has no seats {seats}.",
-        PORTUGUESE: "Esta sala não tem os assentos {seats}.",
-    },
-    "QUEUE_NOT_FOUND": {
-        ENGLISH: "No queue {queue} has dead letters here.",
-        PORTUGUESE: "Nenhuma fila {queue} tem mensagens mortas aqui.",
-    },
-    "QUEUE_OUT_OF_REACH": {
-        ENGLISH: "This deployment has no right to its dead letters: use the command line, with your own credentials.",
-        PORTUGUESE: "Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas "
-        "credenciais.",
-    },
-    "METHOD_NOT_ALLOWED": {
-        ENGLISH: "This address does not know the method {method}.",
-        PORTUGUESE: "Este endereço não aceita o método {method}.",
-    },
-    "SEAT_ALREADY_RESERVED": {
-        ENGLISH: "These seats are already taken: {seats}. None of your request is held.",
-        PORTUGUESE: "Estes assentos já estão ocupados: {seats}. Nada do seu pedido foi reservado.",
-    },
-    "TOO_MANY_HOLDS": {
-        ENGLISH: "You hold seats of this session {limit} times already. Pay for them, give some back, or wait until"
-        " {freeAt}.",
-        PORTUGUESE: "Você já tem {limit} reservas em aberto nesta sessão. Pague, desista de uma ou espere até"
-        " {freeAt}.",
-    },
-    "RESERVATION_ALREADY_CONFIRMED": {
-        ENGLISH: "The reservation is paid for and can't be cancelled.",
-        PORTUGUESE: "A reserva já foi paga e não pode ser cancelada.",
-    },
-    "RESERVATION_ALREADY_PAID": {
-        ENGLISH: "Another payment has already bought these seats: if this one was charged, it is returned.",
-        PORTUGUESE: "Outro pagamento já comprou estes assentos: se este foi cobrado, será devolvido.",
-    },
-    "TRANSACTION_MISSING": {
-        ENGLISH: "These seats cost something: name the payment's method and transaction.",
-        PORTUGUESE: "Estes assentos têm um preço: informe o meio e a transação do pagamento.",
-    },
-    "NOTHING_TO_PAY": {
-        ENGLISH: "These seats are free of charge: confirm them without a payment.",
-        PORTUGUESE: "Estes assentos são gratuitos: confirme sem pagamento.",
-    },
-    "PAYMENT_NOT_RECEIVED": {
-        ENGLISH: "We have not heard of this payment yet: ask again in some seconds. Nothing is lost by asking.",
-        PORTUGUESE: "Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
-    },
-    "PAYMENT_ALREADY_USED": {
-        ENGLISH: "This payment is for something else: it can't pay for these seats, too.",
-        PORTUGUESE: "Este pagamento é de outra compra: não pode pagar também estes assentos.",
-    },
-    "PAYMENT_RETURNED": {
-        ENGLISH: "This payment went back, or is on its way back: it buys nothing any more.",
-        PORTUGUESE: "Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
-    },
-    "PAYMENTS_UNAVAILABLE": {
-        ENGLISH: "Payments can't be taken at this moment: try again in some seconds.",
-        PORTUGUESE: "Não é possível receber pagamentos neste momento: tente de novo em alguns segundos.",
-    },
-    "RESERVATION_EXPIRED": {
-        ENGLISH: "The reservation expired at {expiredAt}: its seats are free again.",
-        PORTUGUESE: "A reserva expirou em {expiredAt}: os assentos estão livres de novo.",
-    },
-    "RESERVATION_CANCELLED": {
-        ENGLISH: "The reservation was cancelled: its seats are free again.",
-        PORTUGUESE: "A reserva foi cancelada: os assentos estão livres de novo.",
-    },
-    "SALES_CLOSED": {
-        ENGLISH: "Seats of this session were sold until {closedAt}.",
-        PORTUGUESE: "Os assentos desta sessão foram vendidos até {closedAt}.",
-    },
-    "SESSION_CANCELLED": {
-        ENGLISH: "This session was cancelled. What was paid for it is returned.",
-        PORTUGUESE: "Esta sessão foi cancelada. O que foi pago por ela será devolvido.",
-    },
-    "PAYLOAD_TOO_LARGE": {
-        ENGLISH: "The body is longer than {limitBytes} bytes.",
-        PORTUGUESE: "O corpo tem mais de {limitBytes} bytes.",
-    },
-    "UNSUPPORTED_MEDIA_TYPE": {
-        ENGLISH: "Send the body as application/json.",
-        PORTUGUESE: "Envie o corpo como application/json.",
-    },
-    "IDEMPOTENCY_KEY_REUSED": {
-        ENGLISH: "This Idempotency-Key came before with another request. This one has changed nothing.",
-        PORTUGUESE: "Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
-    },
-    "SIGNATURE_INVALID": {
-        ENGLISH: "The signature is not one of the secrets we know, over this body, within the last five minutes.",
-        PORTUGUESE: "A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
-    },
-    "WEBHOOK_DISABLED": {
-        ENGLISH: "This webhook is disabled: ask an operator to enable it, then ask for the replay again.",
-        PORTUGUESE: "Este webhook está desativado: peça a um operador que o ative e depois peça o reenvio de novo.",
-    },
-    "RATE_LIMITED": {
-        ENGLISH: "Too many requests: try again in {retryAfterSeconds} s.",
-        PORTUGUESE: "Requisições demais: tente de novo em {retryAfterSeconds} s.",
-    },
-    "TEMPORARILY_UNAVAILABLE": {
-        ENGLISH: "We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
-        PORTUGUESE: "Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",
-    },
-    "INTERNAL_ERROR": {
-        ENGLISH: "Something went wrong on our side. Tell us the request id if it goes on.",
-        PORTUGUESE: "Algo deu errado do nosso lado. Informe o id da requisição se continuar.",
-    },
-}
-
-# What is wrong with a value: the words of the parser, or ours, and what people read instead of them. {it} is the field.
+from .errors import ROWS, ErrorRow, Facts
+from .languages import ENGLISH, PORTUGUESE
 
 FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
     (
@@ -276,7 +137,10 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
         {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
     ),
 )
-"""The first that fits the whole of it is told."""
+"""What the parser (or our own check) finds wrong with a value, as a pattern, and the words for people.
+
+The first pattern that fits all of it counts. {it} stands for the field.
+"""
 
 UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
 
@@ -285,46 +149,39 @@ WHOLE = {ENGLISH: "it", PORTUGUESE: "ela"}
 _PLACE = re.compile(r".*\(byte (\d+)\)")
 
 
-def language(accept_language: str) -> str:
-    """Portuguese where the header prefers it to English, else English."""
-    weights = {ENGLISH: 0.0, PORTUGUESE: 0.0}
-    for choice in accept_language[:1000].split(","):
-        tag, _, parameters = choice.strip().partition(";")
-        known = {"en": ENGLISH, "pt": PORTUGUESE}.get(tag.strip().lower().split("-")[0])
-        if known:
-            weights[known] = max(weights[known], _weight(parameters))
-    return PORTUGUESE if weights[PORTUGUESE] > weights[ENGLISH] else ENGLISH
+def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[str, object]:
+    """Gives the body of an error's answer: code, message, facts. `error` is None where API Gateway found the error."""
+    facts: Facts = row.facts(error) if error else {}
+    unshown: Facts = row.message_facts(error) if error else {}
+    return {"error": row.code, "message": message(row.code, {**facts, **unshown}, language), **facts}
 
 
-def message(code: str, facts: Mapping[str, object], spoken: str) -> str:
-    words = {name: _said(value) for name, value in facts.items()}
+def message(code: str, facts: Facts, language: str) -> str:
+    """Gives the message of an error's code. `detail` among the facts is what a parser found wrong."""
+    words = {name: _written(value) for name, value in facts.items()}
     if "detail" in words:
         detail = words["detail"]
-        words |= {"fault": _fault(detail, words.get("field", ""), spoken), "place": _place(detail, spoken)}
-    return MESSAGES[code][spoken].format_map(words)
+        words |= {"fault": _fault(detail, words.get("field", ""), language), "place": _place(detail, language)}
+    return ROWS[code].words[language].format_map(words)
 
 
-def _weight(parameters: str) -> float:
-    match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
-    return float(match[1]) if match else 1.0
-
-
-def _said(value: object) -> str:
+def _written(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
-def _fault(detail: str, field: str, spoken: str) -> str:
-    it = f"“{field.removeprefix('$.')}”" if field else WHOLE[spoken]
-    for pattern, told in FAULTS:
+def _fault(detail: str, field: str, language: str) -> str:
+    """Gives a sentence for people on what is wrong with a field."""
+    it = f"“{field.removeprefix('$.')}”" if field else WHOLE[language]
+    for pattern, words in FAULTS:
         if found := re.fullmatch(pattern, detail, re.DOTALL):
-            return told[spoken].format(it=it, **found.groupdict())
-    return UNKNOWN_FAULT[spoken].format(it=it)
+            return words[language].format(it=it, **found.groupdict())
+    return UNKNOWN_FAULT[language].format(it=it)
 
 
-def _place(detail: str, spoken: str) -> str:
-    """Where the parser stumbled over what is no JSON, if it says so."""
+def _place(detail: str, language: str) -> str:
+    """Gives where a body stops being JSON; empty if the parser doesn't say."""
     if found := _PLACE.fullmatch(detail):
-        return {ENGLISH: f" (see byte {found[1]})", PORTUGUESE: f" (veja o byte {found[1]})"}[spoken]
+        return {ENGLISH: f" (see byte {found[1]})", PORTUGUESE: f" (veja o byte {found[1]})"}[language]
     if "truncated" in detail:
-        return {ENGLISH: ": it ends too early", PORTUGUESE: ": termina antes do fim"}[spoken]
+        return {ENGLISH: ": it ends too early", PORTUGUESE: ": termina antes do fim"}[language]
     return ""

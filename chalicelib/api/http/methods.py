@@ -1,6 +1,6 @@
-"""The methods that a path has besides those of its views: HEAD where there is GET, and 405 for all others.
+"""Methods of a path besides those of its views: answers HEAD where there is GET, and 405 to all others.
 
-API Gateway only asks us about methods that a path has, and calls the others an unknown path.
+API Gateway asks us only about methods that a path has, and takes others for an unknown path.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from .answers import answered, method_not_allowed
+from .answers import answered, error_response
+from .errors import MethodNotAllowed
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 
@@ -23,26 +24,26 @@ def answer_other_methods(app: Chalice) -> None:
             others.route(path, methods=["HEAD"], name=f"head_{number}")(head)
         allowed = [*known, "HEAD"] if "GET" in known else [*known]
         missing = [method for method in METHODS if method not in allowed]
-        refusing = _refusing(others, ", ".join(allowed))
+        refusing = _refusing_view(others, ", ".join(allowed))
         others.route(path, methods=missing, name=f"refuse_method_{number}")(refusing)
     app.register_blueprint(others)
 
 
 def is_added(view: Callable[..., Any]) -> bool:
-    """True for a view that answers a method which its path has only from here: HEAD, or one that is refused."""
+    """Tells whether a view was added here: for HEAD, or for a method that is refused."""
     return view.__module__ == __name__
 
 
-def _refusing(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-def] # a Chalice view
+def _refusing_view(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-def] # a Chalice view
     @answered(blueprint)
     def refuse_method(request: Request, **_: str) -> Response:
-        return method_not_allowed(request, allowed)
+        return error_response(MethodNotAllowed(request.method, allowed), request)
 
     return refuse_method
 
 
 def _without_body(view: Callable[..., Response]) -> Callable[..., Response]:
-    """The view itself, with its limits and headers: who looks with HEAD is told what GET would say."""
+    """Gives a view for HEAD: the view of GET with its limits and headers, without the body."""
 
     @wraps(view)
     def head(**path: str) -> Response:

@@ -1,8 +1,8 @@
-"""Path parameters, decoded: the one door through which they reach the views, whoever made the event.
+"""Path parameters: decodes them, once for every view and whoever made the event.
 
-A REST API hands them over as they came in the address, percent-encoded, and so does our local server. An event with a
-`version` is of the form of HTTP APIs, whose gateway has decoded them already: ministack sends it for REST APIs, too.
-Who can't tell the two apart either finds no `qa%40example.com`, or takes the user `qa%2540example.com` for another.
+A REST API passes them on percent-encoded, as they came in the address. So does our local server. An event with a
+`version` has the form of HTTP APIs, whose gateway has decoded them: ministack sends such events for REST APIs, too.
+Decoding twice would take the user `qa%2540example.com` for another; not decoding finds no `qa%40example.com`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from chalice.app import Request
 
 
 def decoded(request: Request, path: Mapping[str, str]) -> dict[str, str]:
-    """Bytes that are no UTF-8 become replacement characters: nothing of ours has such a name."""
+    """Gives the path parameters decoded. Bytes that are no UTF-8 become replacement characters, which name nothing."""
     if "version" in request.to_original_event():
         return dict(path)
     return {name: unquote(value) for name, value in path.items()}

@@ -1,4 +1,4 @@
-"""What browsers load: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and the pages that refer to them.
+"""Pages and files for browsers: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and each part's page.
 
 Text only: API Gateway hands other bodies out as base64, unless the first type in a browser's Accept is exactly theirs.
 So icons are SVG, and a part brings no fonts.
@@ -34,11 +34,11 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""What a part may hold besides its index.html; a file of another kind is not served."""
+"""The kinds of files that are served, besides a part's index.html."""
 
 FRESH_FOREVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "no-cache"
-"""To be kept, and to be used after asking whether it is still the same: a 304."""
+"""A browser keeps the file, and asks before each use whether it is still the same: 304."""
 
 CONTENT_SECURITY = {
     "default-src": "'none'",
@@ -62,7 +62,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 @dataclass(frozen=True)
 class Text:
-    """What is served: `version` changes with each byte of it."""
+    """A file as it is served. `version` changes with each byte of it."""
 
     body: str
     content_type: str
@@ -81,10 +81,10 @@ def show_asset(request: Request, part: str, file: str) -> Response:
 
 
 def page(request: Request, part: str, told: Mapping[str, str] = NOTHING, **security: str) -> Response:
-    """The part's index.html. It refers to files as assets/<part>/<file>: relative, so that a stage's path stays before.
+    """Answers with the part's index.html. Its references, assets/<part>/<file>, are relative: a stage's path stays.
 
-    `told` are settings, which stand in it as {name}; `security` changes directives of the Content-Security-Policy:
-    style_src="'self' 'unsafe-inline'".
+    `told` are settings, which stand in the page as {name}. `security` changes directives of the
+    Content-Security-Policy: style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
@@ -95,12 +95,12 @@ def page(request: Request, part: str, told: Mapping[str, str] = NOTHING, **secur
 
 
 def as_text(answer: Any) -> Text:
-    """An answer in JSON, as something to be kept."""
+    """Writes an answer as JSON that a client may keep."""
     return Text(bodies.encoded(answer), TYPES[".json"])
 
 
 def unless_known(request: Request, text: Text, cache_control: str) -> Response:
-    """The text, or 304 when the client says with If-None-Match that it has just this one."""
+    """Answers with the text, or with 304 when the client's If-None-Match names this version."""
     tag = f'"{text.version}"'
     headers: Headers = {
         "ETag": tag,
@@ -116,7 +116,7 @@ def unless_known(request: Request, text: Text, cache_control: str) -> Response:
 
 @cache
 def _assets() -> Mapping[tuple[str, str], Path]:
-    """Each file that may be asked for, by part and name: nothing else is read, whatever a path says."""
+    """Lists each file that is served, by part and name. No other file is read, whatever a path says."""
     ours = {(path.parent.name, path.name): path for path in WEB.glob("*/*")}
     viewer = {("docs", path.name): path for path in SWAGGER_UI.glob("*.min.*")}
     return {name: path for name, path in (ours | viewer).items() if path.suffix in TYPES}
@@ -124,7 +124,7 @@ def _assets() -> Mapping[tuple[str, str], Path]:
 
 @cache
 def _asset(part: str, file: str) -> Text:
-    """Raises NotFoundError for what is not among the assets."""
+    """Reads a file. Raises NotFoundError for one that is not among the assets."""
     if (path := _assets().get((part, file))) is None:
         raise NotFoundError
     return Text(path.read_text(encoding="utf-8"), TYPES[path.suffix])
@@ -132,7 +132,7 @@ def _asset(part: str, file: str) -> Text:
 
 @cache
 def _page(part: str, **told: str) -> Text:
-    """With the version in each reference, so that browsers keep the files and still get new ones at once."""
+    """Reads a page and puts the version into each reference: browsers keep files, and get new ones at once."""
     html = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in told.items():
         html = html.replace(f"{{{name}}}", value)
@@ -141,10 +141,10 @@ def _page(part: str, **told: str) -> Text:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """The page's own address, relative to the one that was asked for: /docs for /docs/, and /prod/ for /prod.
+    """Gives the page's own address, relative to the request's: /docs for /docs/, and /prod/ for /prod.
 
-    None when it was asked for there. The path of the context is the whole one, with a stage or the mapping of a domain;
-    only AWS leaves out there the slash that a browser has left out: an emulator writes /prod/ for both.
+    None when the request came there. The context's path is the whole one, with a stage or a domain's mapping. Only AWS
+    shows there whether the browser left out the last slash: an emulator writes /prod/ for both.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

@@ -1,4 +1,4 @@
-"""A screening's numbers on the wire: names and shapes, and nothing else knows them."""
+"""A screening's numbers on the wire: the JSON of /api/sessions/{id}/analytics."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -61,40 +61,43 @@ class AnalyticsBody(Answer):
 def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
     conversion = numbers.total.conversion
     return AnalyticsBody(
-        numbers.session_id,
-        moment(numbers.as_of),
-        numbers.total_seats,
-        _totals(numbers.total),
-        ratio(numbers.occupancy),
-        [_day(day, tally) for day, tally in numbers.by_day],
-        [MomentBody(moment(at), tally.seats_in_sales, tally.held_seats) for at, tally in numbers.over_time],
-        None if conversion is None else ratio(conversion),
+        session_id=numbers.session_id,
+        as_of=moment(numbers.as_of),
+        total_seats=numbers.total_seats,
+        totals=_totals(numbers.total),
+        occupancy=ratio(numbers.occupancy),
+        by_day=[_day(day, tally) for day, tally in numbers.by_day],
+        occupancy_over_time=[
+            MomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
+            for at, tally in numbers.over_time
+        ],
+        conversion=None if conversion is None else ratio(conversion),
     )
 
 
 def _totals(tally: "Tally") -> TotalsBody:
     return TotalsBody(
-        tally.holds,
-        tally.seats_in_holds,
-        tally.sales,
-        tally.seats_in_sales,
-        tally.expiries,
-        tally.cancellations,
-        money(tally.revenue),
-        tally.refunds,
-        money(tally.refunded),
-        money(tally.net_revenue),
+        holds=tally.holds,
+        seats_in_holds=tally.seats_in_holds,
+        sales=tally.sales,
+        seats_in_sales=tally.seats_in_sales,
+        expiries=tally.expiries,
+        cancellations=tally.cancellations,
+        revenue=money(tally.revenue),
+        refunds=tally.refunds,
+        refunded=money(tally.refunded),
+        net_revenue=money(tally.net_revenue),
     )
 
 
 def _day(day: date, tally: "Tally") -> DayBody:
     return DayBody(
-        day.isoformat(),
-        tally.holds,
-        tally.sales,
-        tally.expiries,
-        tally.cancellations,
-        money(tally.revenue),
-        tally.refunds,
-        money(tally.refunded),
+        day=day.isoformat(),
+        holds=tally.holds,
+        sales=tally.sales,
+        expiries=tally.expiries,
+        cancellations=tally.cancellations,
+        revenue=money(tally.revenue),
+        refunds=tally.refunds,
+        refunded=money(tally.refunded),
     )

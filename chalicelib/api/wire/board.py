@@ -1,4 +1,4 @@
-"""The operator's board on the wire: its names and shapes, and nothing else knows them."""
+"""The operator's board on the wire: the JSON of /api/operations."""
 
 import re
 from collections import Counter
@@ -22,14 +22,14 @@ from chalicelib.domain.board import (
 )
 from chalicelib.domain.events import PRIVATE
 
-from .bodies import Answer, Moment, Money, Ratio, UnnamedMediaType, body_of, moment, money, ratio
+from .bodies import Answer, Moment, Money, Ratio, UnsupportedMediaType, body_of, moment, money, ratio
 from .health import DependencyBody, dependency
 
 if TYPE_CHECKING:
     from chalicelib.application.board import Board
 
 SHOWN_CHARACTERS = 2000
-"""Of a dead letter's body: an SQS message may have a quarter of a million, or more."""
+"""The most that is shown of a dead letter's body: an SQS message may have a quarter of a million, or more."""
 
 _PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
 
@@ -144,9 +144,12 @@ class RedrivenBody(Answer):
 
 
 def most_to_redrive(request: Request) -> int:
-    """The body must say that it is JSON: no page of another site can send that without being asked first."""
+    """Reads how many dead letters to redrive. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
+
+    A body must say that it is JSON: a browser asks us first before it sends that for a page of another site.
+    """
     if "content-type" not in request.headers:
-        raise UnnamedMediaType
+        raise UnsupportedMediaType
     return body_of(request, RedriveRequest).limit
 
 
@@ -169,53 +172,65 @@ def letters(queue: str, found: Sequence[DeadLetter]) -> LettersBody:
 
 
 def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
-    return RedrivenBody(queue, redriven.moved, redriven.left)
+    return RedrivenBody(queue=queue, moved=redriven.moved, left=redriven.left)
 
 
 def queue(state: QueueState) -> QueueBody:
-    return QueueBody(state.name, state.waiting, state.in_flight, state.delayed, state.dead_letters, state.redrivable)
+    return QueueBody(
+        name=state.name,
+        waiting=state.waiting,
+        in_flight=state.in_flight,
+        delayed=state.delayed,
+        dead_letters=state.dead_letters,
+        redrivable=state.redrivable,
+    )
 
 
 def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
     session, tally = numbers.session, numbers.total
     return ScreeningNumbersBody(
-        session.id,
-        session.movie_title,
-        moment(session.starts_at),
-        session.room,
-        session.total_seats,
-        tally.seats_in_sales,
-        tally.held_seats,
-        ratio(tally.occupancy_of(session.total_seats)),
-        money(tally.revenue),
-        money(tally.net_revenue),
-        tally.holds,
-        tally.sales,
-        tally.expiries,
-        _conversion(tally),
-        "cancelled" if session.cancelled_at else None,
+        session_id=session.id,
+        movie_title=session.movie_title,
+        start_time=moment(session.starts_at),
+        room_number=session.room,
+        total_seats=session.total_seats,
+        sold_seats=tally.seats_in_sales,
+        held_seats=tally.held_seats,
+        occupancy=ratio(tally.occupancy_of(session.total_seats)),
+        revenue=money(tally.revenue),
+        net_revenue=money(tally.net_revenue),
+        holds=tally.holds,
+        sales=tally.sales,
+        expiries=tally.expiries,
+        conversion=_conversion(tally),
+        status="cancelled" if session.cancelled_at else None,
     )
 
 
 def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
     return BoardTotalsBody(
-        total_seats,
-        tally.seats_in_sales,
-        tally.held_seats,
-        money(tally.revenue),
-        money(tally.net_revenue),
-        tally.holds,
-        tally.sales,
-        tally.expiries,
-        tally.cancellations,
-        ratio(tally.occupancy_of(total_seats)) if total_seats else None,
-        _conversion(tally),
+        total_seats=total_seats,
+        sold_seats=tally.seats_in_sales,
+        held_seats=tally.held_seats,
+        revenue=money(tally.revenue),
+        net_revenue=money(tally.net_revenue),
+        holds=tally.holds,
+        sales=tally.sales,
+        expiries=tally.expiries,
+        cancellations=tally.cancellations,
+        occupancy=ratio(tally.occupancy_of(total_seats)) if total_seats else None,
+        conversion=_conversion(tally),
     )
 
 
 def _five_minutes(at: datetime, tally: Tally) -> FiveMinutesBody:
     return FiveMinutesBody(
-        moment(at), tally.holds, tally.sales, tally.expiries, tally.cancellations, _conversion(tally)
+        at=moment(at),
+        holds=tally.holds,
+        sales=tally.sales,
+        expiries=tally.expiries,
+        cancellations=tally.cancellations,
+        conversion=_conversion(tally),
     )
 
 
@@ -231,7 +246,9 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
 
 def _letter(letter: DeadLetter) -> LetterBody:
     text = _PRIVATE.sub(r"\1…", letter.body[:SHOWN_CHARACTERS])
-    return LetterBody(letter.id, moment(letter.sent_at), text, letter.reason, letter.receives)
+    return LetterBody(
+        id=letter.id, sent_at=moment(letter.sent_at), body=text, reason=letter.reason, receives=letter.receives
+    )
 
 
 def _conversion(tally: Tally) -> msgspec.Raw | None:

@@ -1,4 +1,8 @@
-"""What every request and answer has in common on the wire: how a body is read and written; moments, money, shares."""
+"""Bodies on the wire: reads those of requests, writes those of answers; moments, money, ratios, pages, names.
+
+Each resource has a module beside this one, with the JSON that it takes (`…Request`) and gives (`…Body`). These names,
+and the docstrings of the classes, stand in the OpenAPI document: changing one changes the contract.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,15 +21,18 @@ from . import names
 
 LARGEST_BODY_BYTES = 65_536
 LARGEST_PAGE = 100
+LONGEST_KEY_CHARACTERS = 255
+
+NOT_BLANK = r"\S"
 
 _MISSING = re.compile("Object missing required field `(.+)`")
 _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 
 MOST_EXACT = 2**53
-"""Up to here each whole number is a float of its own."""
+"""The largest float up to which every whole number is a float, too."""
 
 NETWORK_BITS = 64
-"""One customer's part of an IPv6 address: they choose the rest as they like."""
+"""Of an IPv6 address, a customer's part. The customer chooses the rest freely."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -39,7 +46,7 @@ Ratio = Annotated[
 
 
 class MalformedRequest(Exception):
-    """The request is not of the contract's form. `field` is where, as a JSON path, if that is known."""
+    """The request has not the contract's form. `field` is the place, as a JSON path, if it is known."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -54,24 +61,24 @@ class BodyTooLarge(Exception):
     """The body is longer than any request of the contract can be."""
 
 
-class UnnamedMediaType(Exception):
-    """A body that does not say what it is, where that matters: Chalice takes it for JSON."""
+class UnsupportedMediaType(Exception):
+    """The body is of another type than JSON, or names none where it must: Chalice takes such a body for JSON."""
 
 
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What is None is left out."""
+    """Leaves out fields that are None."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def body_of(request: Request, shape: type[T]) -> T:
-    """As parsed."""
+    """Reads the request's body. Raises MalformedRequest, BodyTooLarge."""
     return parsed(request.raw_body, shape)
 
 
 def parsed(raw: bytes | str, shape: type[T]) -> T:
-    """Raises MalformedRequest, BodyTooLarge."""
+    """Reads JSON of a shape. Raises MalformedRequest, BodyTooLarge."""
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
@@ -86,7 +93,7 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
 
 
 def _decoded(raw: bytes | str, shape: type[T]) -> T:
-    """16.0 is a whole number, as in JSON Schema. To msgspec it is none: what it refuses is looked at again."""
+    """Takes 16.0 for a whole number, as JSON Schema does and msgspec does not. Raises msgspec.ValidationError."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError:
@@ -113,19 +120,22 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
 
 
 def check_path(path: Mapping[str, str]) -> None:
-    """A buyer's id is one in an address, too; other ids are ours, and what is none of them is not found."""
+    """Checks a buyer's id in an address as one in a body. Other ids are ours: a wrong one is not found.
+
+    Raises MalformedRequest.
+    """
     if "user_id" in path:
         check_name(path["user_id"], "userId")
 
 
 def check_name(text: str, field: str) -> None:
-    """Raises MalformedRequest for what can't be a name: see names.py."""
+    """Raises MalformedRequest for a text that can't be a name: see names.py."""
     if fault := names.fault_of(text):
         raise MalformedRequest(fault, field)
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Every text in a body, with its place as a JSON path."""
+    """Gives every text in a body, with its place as a JSON path."""
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, msgspec.Struct):
@@ -141,9 +151,9 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def source_of(context: Mapping[str, Any]) -> str:
-    """The network at the other end of API Gateway's connection, by the request's context; empty if that is not known.
+    """Gives the network that the request came from, by its context; empty if it is not known.
 
-    A header that says otherwise is the client's own words.
+    No header counts: a client may write into it what it likes.
     """
     address = str(context.get("identity", {}).get("sourceIp", ""))
     if ":" not in address:
@@ -157,7 +167,7 @@ def source_of(context: Mapping[str, Any]) -> str:
 
 
 def page_wanted(request: Request) -> tuple[int, str | None]:
-    """The query's `limit` (20 when absent) and `cursor`."""
+    """Gives the query's `limit` (20 when absent) and `cursor`. Raises MalformedRequest, CursorInvalid."""
     query: Mapping[str, str] = request.query_params or {}
     limit = _WHOLE.fullmatch(query.get("limit", "20"))
     if not limit or not 1 <= int(limit[1]) <= LARGEST_PAGE:
@@ -166,12 +176,20 @@ def page_wanted(request: Request) -> tuple[int, str | None]:
 
 
 def cursor_wanted(request: Request) -> str | None:
-    """Raises CursorInvalid for an empty one, which asks for no page."""
+    """Gives the query's `cursor`, if there is one. Raises CursorInvalid for an empty one."""
     query: Mapping[str, str] = request.query_params or {}
     cursor = query.get("cursor")
     if cursor == "":
         raise CursorInvalid
     return cursor
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Gives the request's Idempotency-Key, if it has one. Raises MalformedRequest for one that is blank or too long."""
+    key: str | None = request.headers.get("idempotency-key")
+    if key is not None and not (key.strip() and len(key) <= LONGEST_KEY_CHARACTERS):
+        raise MalformedRequest(f"Expected 1 to {LONGEST_KEY_CHARACTERS} characters", "Idempotency-Key")
+    return key
 
 
 def encoded(answer: Any) -> str:
@@ -186,11 +204,19 @@ def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
 
 
+def amount_of(number: float, field: str) -> Decimal:
+    """Gives the amount of money that a request names. Raises MalformedRequest for more than two decimals."""
+    amount = Decimal(repr(number))
+    if amount != round(amount, 2):
+        raise MalformedRequest("Expected at most two decimals", field)
+    return round(amount, 2)
+
+
 def money(amount: Decimal) -> msgspec.Raw:
-    """A JSON number with two decimals, 50.00, which no float could be."""
+    """Writes an amount as a JSON number with two decimals: 50.00, which no float could be."""
     return msgspec.Raw(f"{amount:.2f}".encode())
 
 
 def ratio(share: Decimal) -> msgspec.Raw:
-    """With four decimals: 0.1250."""
+    """Writes a ratio with four decimals: 0.1250."""
     return msgspec.Raw(f"{share:.4f}".encode())

@@ -1,4 +1,4 @@
-"""Health and readiness on the wire: names and shapes, and nothing else knows them."""
+"""Health and readiness on the wire: the JSON of /health and /ready."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,10 +38,20 @@ class ReadinessBody(Answer):
 def readiness(found: "Readiness") -> ReadinessBody:
     ready = all(state.up for state in found.states if state.required)
     states = [dependency(state) for state in found.states]
-    return ReadinessBody("ready" if ready else "unavailable", moment(found.checked_at), states)
+    return ReadinessBody(
+        status="ready" if ready else "unavailable", checked_at=moment(found.checked_at), dependencies=states
+    )
 
 
 def dependency(state: DependencyState) -> DependencyBody:
     word = "up" if state.up else "down"
     breaker, trips = (state.breaker, state.trips) if state.breaker else (None, None)
-    return DependencyBody(state.name, word, state.required, state.latency_ms, state.reason or None, breaker, trips)
+    return DependencyBody(
+        name=state.name,
+        state=word,
+        required=state.required,
+        latency_ms=state.latency_ms,
+        reason=state.reason or None,
+        breaker=breaker,
+        trips=trips,
+    )

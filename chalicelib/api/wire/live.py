@@ -1,4 +1,4 @@
-"""Live seat maps on the wire: what viewers send and are shown, and nothing else knows its names and shapes."""
+"""Live seat maps on the wire: the messages that viewers send and get over their WebSocket."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -8,7 +8,7 @@ import msgspec
 from chalicelib.application.queries import seen
 
 from .bodies import Answer, SessionId, parsed
-from .schemas import SeatBody, seat
+from .sessions import SeatBody, seat
 
 if TYPE_CHECKING:
     from chalicelib.domain.live import RowState
@@ -43,7 +43,7 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
 
 
 def subscription(body: str) -> str:
-    """The screening that a WebSocket message subscribes to."""
+    """Gives the id of the screening that a viewer's message subscribes to. Raises MalformedRequest, BodyTooLarge."""
     return parsed(body, SubscribeRequest).session_id
 
 
@@ -52,4 +52,8 @@ def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
 
 
 def _row(state: "RowState") -> RowBody:
-    return RowBody(state.row, state.version, [seat(seen(number, entry)) for number, entry in state.occupancy.items()])
+    return RowBody(
+        row=state.row,
+        version=state.version,
+        seats=[seat(seen(number, entry)) for number, entry in state.occupancy.items()],
+    )

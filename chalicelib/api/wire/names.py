@@ -1,7 +1,7 @@
-"""What may be a name: of a film, a room, a buyer, a payment. People must see it, and see it as it was written.
+"""Names: which texts may name a film, a room, a buyer, a payment. People must see a name as it was written.
 
-Scripts of all languages are names, and so are emoji; the joiners within them, which can't be seen alone (Persian's
-ZWNJ, the ZWJ of a family), belong to them. What turns the text around it, or ends the line, belongs to no name.
+Names may be of any script, and emoji. The joiners within them can't be seen alone (Persian's ZWNJ, the ZWJ of a family)
+and belong to them. Characters that turn the text around them, or end the line, belong to no name.
 """
 
 import re
@@ -14,10 +14,10 @@ BLANK = (
     r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
 )
-"""Of the first 65,536 characters, those that show nothing, whatever their category says: fillers, blank Braille."""
+"""Characters below 65,536 that show nothing, whatever their category: fillers, blank Braille."""
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"
-"""The last one stands where bytes were no UTF-8: API Gateway puts it there, and the text is not what was sent."""
+"""The last one replaces bytes that were no UTF-8: API Gateway writes it, and the text is not the one that was sent."""
 
 _CONTROL = re.compile(f"[{CONTROLS}\ud800-\udfff]")
 _TURNING = re.compile(f"[{LINES_AND_DIRECTIONS}]")
@@ -28,7 +28,7 @@ UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 
 
 def fault_of(name: str) -> str | None:
-    """Why this can't be a name, in the words that messages.py knows in Portuguese; None when it can."""
+    """Says why a text can't be a name, in words that http/messages.py translates; None when it can."""
     if name.isascii() and name.isprintable() and not name.isspace():
         return None
     if _CONTROL.search(name):

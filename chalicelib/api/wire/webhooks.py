@@ -1,4 +1,4 @@
-"""Replays on the wire: names and shapes, and nothing else knows them."""
+"""Replays of webhook deliveries on the wire: the JSON of /api/webhooks/{id}/replay."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,4 +35,6 @@ def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotificati
 
 
 def replayed(replayed: "Replayed") -> ReplayedBody:
-    return ReplayedBody(replayed.session_id, replayed.queued, replayed.next_after_sequence)
+    return ReplayedBody(
+        session_id=replayed.session_id, queued=replayed.queued, next_after_sequence=replayed.next_after_sequence
+    )

@@ -103,10 +103,10 @@ def test_so_many_are_admitted_at_once_and_then_one_in_each_interval(limiter: Rat
 def test_a_request_that_weighs_more_takes_more(limiter: RateLimiter) -> None:
     ana = someone()
 
-    assert admitted(limiter, ana, 3, quota=TEN_IN_TEN.weighing(4)) == 2
+    assert admitted(limiter, ana, 3, quota=TEN_IN_TEN.with_weight(4)) == 2
     assert admitted(limiter, ana, 3, quota=TEN_IN_TEN) == 2
-    assert admitted(limiter, ana, 1, later(3.999), quota=TEN_IN_TEN.weighing(4)) == 0
-    assert admitted(limiter, ana, 1, later(4), quota=TEN_IN_TEN.weighing(4)) == 1
+    assert admitted(limiter, ana, 1, later(3.999), quota=TEN_IN_TEN.with_weight(4)) == 0
+    assert admitted(limiter, ana, 1, later(4), quota=TEN_IN_TEN.with_weight(4)) == 1
 
 
 def test_everybody_is_counted_for_themselves(limiter: RateLimiter) -> None:
@@ -120,9 +120,9 @@ def test_a_verdict_says_what_is_left_and_when(limiter: RateLimiter) -> None:
     (last,) = limiter.take({ana: TEN_IN_TEN}, NOW).usages
     (refused,) = limiter.take({ana: TEN_IN_TEN}, later(0.25)).usages
 
-    assert (first.remaining, first.whole_in_seconds, first.next_in_seconds) == (9, 1, 0)
-    assert (last.remaining, last.whole_in_seconds, last.next_in_seconds) == (0, 10, 1)
-    assert (refused.remaining, refused.whole_in_seconds, refused.next_in_seconds) == (0, 10, 1)
+    assert (first.remaining, first.reset_seconds, first.retry_after_seconds) == (9, 1, 0)
+    assert (last.remaining, last.reset_seconds, last.retry_after_seconds) == (0, 10, 1)
+    assert (refused.remaining, refused.reset_seconds, refused.retry_after_seconds) == (0, 10, 1)
     assert refused.used_us == 9_750_000
 
 
@@ -218,7 +218,7 @@ def test_whoever_waits_as_told_is_never_refused(limiter: RateLimiter, quota: Quo
         now += timedelta(milliseconds=pause)
         verdict = limiter.take({ana: quota}, now)
         if not verdict.admitted:
-            now += timedelta(seconds=verdict.tightest.next_in_seconds)
+            now += timedelta(seconds=verdict.tightest.retry_after_seconds)
             assert limiter.take({ana: quota}, now).admitted
 
 

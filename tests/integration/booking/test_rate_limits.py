@@ -207,11 +207,11 @@ def test_giving_seats_back_gives_no_quota_back(weighed: Api) -> None:
 
 def test_one_address_keeps_no_more_seats_from_the_others_than_the_settings_say() -> None:
     """With what ships, by the limiter itself, in 300 s of holds of eight seats that are asked for without a pause."""
-    quota = NO_LIMITS.changed(RATE_LIMITS).of(Requester.ADDRESS, "hold_seats")
+    quota = NO_LIMITS.with_changes(RATE_LIMITS).of(Requester.ADDRESS, "hold_seats")
     assert quota
     limiter, held = ProcessRateLimiter(), list[int]()
     for tenth in range(3000):
-        while limiter.take({"home": quota.weighing(8)}, NOW + timedelta(seconds=tenth / 10)).admitted:
+        while limiter.take({"home": quota.with_weight(8)}, NOW + timedelta(seconds=tenth / 10)).admitted:
             held.append(tenth)
     blocked = [8 * sum(tenth - 300 < at <= tenth for at in held) for tenth in range(3000)]
 

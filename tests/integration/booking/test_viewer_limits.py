@@ -117,5 +117,5 @@ def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:
 
     assert (quota := chosen.of(Requester.CONNECTION, "subscribe"))
     assert (quota.requests, quota.seconds) == (2, 1)
-    assert NO_LIMITS.changed(RATE_LIMITS).of(Requester.ADDRESS, "subscribe")
+    assert NO_LIMITS.with_changes(RATE_LIMITS).of(Requester.ADDRESS, "subscribe")
     assert load({}).rate_limits.of(Requester.ADDRESS, "subscribe") is None, "on a laptop all have one address"

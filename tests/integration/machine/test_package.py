@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
-from chalicelib.api.http.messages import ENGLISH, MESSAGES
+from chalicelib.api.http.languages import ENGLISH
+from chalicelib.api.http.messages import message
 from chalicelib.api.http.methods import METHODS
 from chalicelib.application.board import QUEUES
 from chalicelib.application.payments import PAYMENTS
@@ -281,7 +282,7 @@ def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Templat
     for name, response in responses.items():
         body = json.loads(response["responseTemplates"]["application/json"])
         assert body["error"] == body["error"].upper(), name
-        assert body["message"] == MESSAGES.get(body["error"], {}).get(ENGLISH, body["message"]).format_map(body), name
+        assert body["message"] == message(body["error"], body, ENGLISH), name
         headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
         safe = {name: f"'{value}'" for name, value in (SNIFF_NOTHING | ONLY_BY_HTTPS).items()}
         assert headers == headers | safe, name

@@ -82,7 +82,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
     verdicts = [limiter.take({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 
     assert [verdict.admitted for verdict in verdicts] == [True, True, False]
-    assert verdicts[-1].tightest.next_in_seconds == 30
+    assert verdicts[-1].tightest.retry_after_seconds == 30
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -1,4 +1,4 @@
-"""The API's document: it says what the code does, completely, and validly."""
+"""The OpenAPI document: complete, valid, and as the code is."""
 
 import json
 import re
@@ -12,10 +12,13 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.api import audit
-from chalicelib.api.http import answers, methods
-from chalicelib.api.http.messages import ENGLISH, MESSAGES, PORTUGUESE
-from chalicelib.api.openapi.document import GATEWAY_ERRORS, NotDescribed, demand, document, encoded
-from chalicelib.api.openapi.routes import FOR_BROWSERS, PATH, REFUSALS
+from chalicelib.api.http import methods
+from chalicelib.api.http.errors import ERRORS, ROWS, row_of
+from chalicelib.api.http.languages import ENGLISH, PORTUGUESE
+from chalicelib.api.http.messages import message
+from chalicelib.api.openapi.document import NotDescribed, document, encoded, require_described
+from chalicelib.api.openapi.parameters import PATH
+from chalicelib.api.openapi.routes import FOR_BROWSERS, OPERATIONS
 from infra.docs import api_docs
 from infra.local import server
 from infra.processes import ROOT
@@ -24,7 +27,7 @@ from tests.documented import closed
 Json = dict[str, Any]
 
 LOCAL_ONLY = {"MISDIRECTED_REQUEST", "REQUEST_TIMEOUT", "UNAUTHORIZED"}
-"""What only infra/local/server.py may say; API Gateway is not asked for it."""
+"""Codes of infra/local/server.py alone, which API Gateway never answers."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def made(app: Chalice) -> Json:
 
 
 def resolved(made: Json, node: Json) -> Json:
-    """What a $ref stands for."""
+    """Follows a $ref."""
     while "$ref" in node:
         found: Any = made
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -49,7 +52,7 @@ def operations(made: Json) -> Iterator[tuple[str, Json]]:
 
 
 def contents(made: Json) -> Iterator[tuple[str, Json, Any]]:
-    """Where it is, the schema and the value of each example of a body."""
+    """Gives the place, the schema and the value of each example of a body."""
     for route, operation in operations(made):
         bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
         for where, body in bodies.items():
@@ -115,8 +118,8 @@ def test_a_route_that_is_not_described_is_refused_with_the_remedy(app: Chalice) 
 
 
 def test_each_refusal_and_path_parameter_of_the_future_is_asked_for_by_name() -> None:
-    with pytest.raises(NotDescribed, match=r"Describe thing in PATH of chalicelib/api/openapi/routes.py"):
-        demand(["session_id", "thing"], PATH, "PATH")
+    with pytest.raises(NotDescribed, match=r"Describe thing in PATH of chalicelib/api/openapi/parameters.py"):
+        require_described(["session_id", "thing"], PATH, "PATH of chalicelib/api/openapi/parameters.py")
 
 
 def test_an_operation_without_a_route_is_refused_with_the_remedy() -> None:
@@ -133,17 +136,23 @@ def test_a_view_that_only_says_405_or_answers_head_is_known_as_such() -> None:
     assert [method for method, entry in views.items() if not methods.is_added(entry.view_function)] == ["GET"]
 
 
-def test_every_refusal_has_an_example_in_operations() -> None:
-    assert {type(each) for each in REFUSALS} == answers.REFUSALS.keys()
+def test_every_error_that_a_route_names_has_its_row() -> None:
+    assert not [kind for operation in OPERATIONS.values() for kind in operation.errors if row_of(kind) is None]
+
+
+def test_every_error_is_answered_by_some_operation(made: Json) -> None:
+    """A new one is not forgotten in the routes. API Gateway answers for a route what is left here, or no route does."""
+    described = " ".join(answer["description"] for _, one in operations(made) for answer in one["responses"].values())
+
+    assert {code for code in ROWS if f"`{code}`" not in described} == {"METHOD_NOT_ALLOWED", "FORBIDDEN"}
 
 
 def test_every_code_is_in_it_in_each_language_that_it_is_told_in(made: Json) -> None:
-    ours = {refused.code for refused in (*answers.REFUSALS.values(), *answers.CHALICE_CODES.values())}
+    ours = {row.code for row in ERRORS if row.examples}
     examples = made["components"]["examples"].values()
     told = {(example["value"]["error"], example["value"]["message"]) for example in examples}
 
-    assert codes(made) == ours | GATEWAY_ERRORS.keys()
-    assert ours <= MESSAGES.keys()
+    assert codes(made) == ROWS.keys()
     assert len(told) >= 2 * len(ours)
     assert all(f"`{code}`" in made["info"]["description"] for code in codes(made))
     for code in ours:
@@ -156,12 +165,16 @@ def test_what_the_gateway_says_by_itself_is_in_it_with_the_gateways_words(made: 
     responses = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][
         "x-amazon-apigateway-gateway-responses"
     ]
-    said = {(body := json.loads(r["responseTemplates"]["application/json"]))["error"]: body for r in responses.values()}
+    said = {name: json.loads(each["responseTemplates"]["application/json"]) for name, each in responses.items()}
+    told = {body["error"] for body in said.values()}
     locally = {code for _, code, _ in (*server.GATEWAY_ERRORS.values(), server.MALFORMED)}
 
-    assert said.keys() | (locally - LOCAL_ONLY) <= codes(made)
-    for code, (_, message, facts) in GATEWAY_ERRORS.items():
-        assert {"error": code, "message": message, **facts} == said[code]
+    assert told | (locally - LOCAL_ONLY) <= codes(made)
+    assert {row.code for row in ERRORS if not row.examples} <= told
+    for name, body in said.items():
+        row = ROWS[body["error"]]
+        assert body["message"] == message(row.code, body, ENGLISH), name
+        assert responses[name].get("statusCode", str(row.status)) == str(row.status), name
 
 
 def test_every_answer_may_be_that_something_went_wrong_or_that_there_are_too_many_requests(made: Json) -> None:
@@ -170,7 +183,7 @@ def test_every_answer_may_be_that_something_went_wrong_or_that_there_are_too_man
 
 
 def test_no_description_has_the_indentation_of_our_source(made: Json) -> None:
-    """Which Python 3.13 takes out of docstrings and earlier ones leave in: the document is the same on each."""
+    """Python 3.13 removes it from docstrings, earlier ones keep it: the document is the same on each."""
     described = [schema["description"] for schema in made["components"]["schemas"].values() if "description" in schema]
 
     assert described

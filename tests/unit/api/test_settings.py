@@ -71,7 +71,7 @@ def test_what_is_set_is_taken() -> None:
         max_seats_per_hold=1,
         max_live_holds=10,
         sales_end_minutes=-15,
-        rate_limits=NO_LIMITS.changed("off"),
+        rate_limits=NO_LIMITS.with_changes("off"),
         id_secret="s",
         redis_url="redis://cache",
         payments_provider="stripe",

@@ -48,7 +48,7 @@ def test_every_file_of_a_part_is_of_a_kind_that_is_served() -> None:
 
 
 def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:
-    """As API Gateway asks: `path` is all of it, with the stage or the mapping of a domain."""
+    """Makes a request as API Gateway does: `path` is all of it, with the stage or a domain's mapping."""
     return app(event(Asked("GET", path), Resource(resource)), None)
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from chalicelib.api.wire import board as board_wire
-from chalicelib.api.wire import schemas
+from chalicelib.api.wire import events as schemas
 from chalicelib.api.wire.bodies import encoded
 from chalicelib.domain.board import DeadLetter
 from chalicelib.domain.ports import Page

@@ -10,7 +10,7 @@ SECOND = 1_000_000
 
 
 def test_an_entry_limits_its_route_for_whom_it_names() -> None:
-    limits = NO_LIMITS.changed(" hold_seats = 10/20s  per user ,")
+    limits = NO_LIMITS.with_changes(" hold_seats = 10/20s  per user ,")
 
     assert limits.of(Requester.USER, "hold_seats") == Quota(10, 20)
     assert limits.of(Requester.ADDRESS, "hold_seats") is None
@@ -18,7 +18,7 @@ def test_an_entry_limits_its_route_for_whom_it_names() -> None:
 
 
 def test_a_star_limits_all_that_is_not_named_after_it() -> None:
-    limits = NO_LIMITS.changed(
+    limits = NO_LIMITS.with_changes(
         "show_seats=1/1s per user, *=5/5s per user, hold_seats=2/2s per user, *=9/9s per address"
     )
 
@@ -28,22 +28,22 @@ def test_a_star_limits_all_that_is_not_named_after_it() -> None:
 
 
 def test_off_lifts_one_limit_or_all() -> None:
-    limits = NO_LIMITS.changed("*=5/5s per user, hold_seats=2/2s per user")
+    limits = NO_LIMITS.with_changes("*=5/5s per user, hold_seats=2/2s per user")
 
-    assert limits.changed("hold_seats=off per user").of(Requester.USER, "hold_seats") is None
-    assert limits.changed("hold_seats=off per user").of(Requester.USER, "show_seats") == Quota(5, 5)
-    assert {limits.changed("off").of(requester, "hold_seats") for requester in Requester} == {None}
+    assert limits.with_changes("hold_seats=off per user").of(Requester.USER, "hold_seats") is None
+    assert limits.with_changes("hold_seats=off per user").of(Requester.USER, "show_seats") == Quota(5, 5)
+    assert {limits.with_changes("off").of(requester, "hold_seats") for requester in Requester} == {None}
 
 
 def test_it_knows_which_routes_are_named() -> None:
-    assert NO_LIMITS.changed("*=1/1s per user, a=1/1s per user, b=off per address").routes == {"a", "b"}
+    assert NO_LIMITS.with_changes("*=1/1s per user, a=1/1s per user, b=off per address").routes == {"a", "b"}
 
 
 @given(st.text())
 def test_any_other_words_are_refused(words: str) -> None:
     if "per" not in words and words.strip(" ,\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0") not in ("", "off"):
         with pytest.raises(ValueError):
-            NO_LIMITS.changed(words)
+            NO_LIMITS.with_changes(words)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 86_400))
@@ -53,7 +53,7 @@ def test_a_quota_never_promises_more_than_its_requests(requests: int, seconds: i
     assert QuotaUsage(quota, 0).remaining == requests
     assert QuotaUsage(quota, quota.window_us).remaining == 0
     assert quota.interval_us * requests >= seconds * SECOND
-    assert QuotaUsage(quota, quota.window_us).next_in_seconds == -(-quota.interval_us // SECOND)
+    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.interval_us // SECOND)
 
 
 def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_with_least_left() -> None:
@@ -67,10 +67,10 @@ def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_
 
 @given(st.integers(1, 100), st.integers(-5, 200))
 def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(requests: int, weight: int) -> None:
-    quota = Quota(requests, 60).weighing(weight)
+    quota = Quota(requests, 60).with_weight(weight)
     taken = min(max(weight, 1), requests)
 
     assert quota.taken_us == taken * quota.interval_us
     assert quota.admits(0, 0)
     assert QuotaUsage(quota, quota.taken_us).remaining == requests - taken
-    assert QuotaUsage(quota, quota.window_us).next_in_seconds == -(-quota.taken_us // SECOND)
+    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.taken_us // SECOND)

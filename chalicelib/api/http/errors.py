@@ -1,0 +1,387 @@
+"""The table of errors: one row for each error that the API answers, with its status, its words and an example of it.
+
+HTTP answers, messages, the OpenAPI document and the local server read the rows. A test compares API Gateway's own
+answers (infra/cloud/app.yaml) with them. A new error takes its exception in chalicelib/domain/refusals.py, a row here,
+and its place in the routes that may answer it (chalicelib/api/openapi/routes.py).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from chalice.app import NotFoundError
+
+from chalicelib.api.wire import bodies, rate_limits
+from chalicelib.domain import refusals
+from chalicelib.domain.rate_limits import Quota, QuotaUsage
+from chalicelib.domain.times import to_iso
+
+from .languages import ENGLISH, PORTUGUESE
+
+Facts = Mapping[str, Any]
+FactsOf = Callable[[Any], Facts]
+
+
+class MethodNotAllowed(Exception):
+    """The path has no such method. `allowed` are those that it has, if they are known."""
+
+    def __init__(self, method: str, allowed: str = "") -> None:
+        super().__init__(method, allowed)
+        self.method, self.allowed = method, allowed
+
+
+class InternalError(Exception):
+    """Something failed that nobody expected."""
+
+    def __init__(self, request_id: str | None = None) -> None:
+        super().__init__(request_id)
+        self.request_id = request_id
+
+
+class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """An error of the contract.
+
+    `example`            the exception that is answered so: the row is for its type and all types derived from it
+    `english`, …         the message; {name} stands for a fact
+    `facts`              fields of the answer's body, beside `error` and `message`
+    `message_facts`      facts that the message needs, and the body does not show
+    `headers`            of the answer
+
+    API Gateway alone answers a row without an example, in English only.
+    """
+
+    code: str
+    status: int
+    english: str
+    portuguese: str = ""
+    example: Exception | None = None
+    second_example: Exception | None = None
+    facts: FactsOf = lambda _: {}
+    message_facts: FactsOf = lambda _: {}
+    headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
+
+    @property
+    def examples(self) -> tuple[Exception, ...]:
+        return tuple(example for example in (self.example, self.second_example) if example is not None)
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Gives the message by language."""
+        return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
+
+
+def _reservation(refusal: Any) -> Facts:
+    return {"reservationId": refusal.reservation_id}
+
+
+# The examples are of one screening and one reservation, as all examples in the OpenAPI document.
+
+SESSION_ID = "550e8400-e29b-41d4-a716-446655440000"
+STARTS_AT = datetime(2034, 2, 15, 19, tzinfo=UTC)
+RESERVATION_ID = "res-_CmOVZQyGfY5dQwBbk4u0XH2lqSYlzIJ8"
+EXPIRES_AT = datetime(2034, 2, 10, 14, 30, 30, tzinfo=UTC)
+SALE_ID, TRANSACTION_ID = "sale-GQzU3BvY9mbr5cFjCq8HJw", "tx-456"
+WEBHOOK_ID = "wh-qZ3mS0t8xX4v0n2bK1yYwA"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+ERRORS: tuple[ErrorRow, ...] = (
+    ErrorRow(
+        code="MALFORMED_JSON",
+        status=400,
+        example=bodies.MalformedJson("JSON is malformed: expected ',' (byte 17)"),
+        english="The body is not valid JSON{place}.",
+        portuguese="O corpo não é um JSON válido{place}.",
+        message_facts=lambda e: {"detail": e.detail},
+    ),
+    ErrorRow(
+        code="VALIDATION_ERROR",
+        status=400,
+        example=bodies.MalformedRequest("Expected `int`, got `str`", "$.totalSeats"),
+        second_example=bodies.MalformedRequest("Expected 1 to 255 characters"),
+        english="The request is not valid: {fault}",
+        portuguese="A requisição não é válida: {fault}",
+        facts=lambda e: {"field": e.field} if e.field else {},
+        message_facts=lambda e: {"detail": e.detail},
+    ),
+    ErrorRow(
+        code="PAYLOAD_TOO_LARGE",
+        status=413,
+        example=bodies.BodyTooLarge(),
+        english="The body is longer than {limitBytes} bytes.",
+        portuguese="O corpo tem mais de {limitBytes} bytes.",
+        facts=lambda _: {"limitBytes": bodies.LARGEST_BODY_BYTES},
+    ),
+    ErrorRow(
+        code="NOT_FOUND",
+        status=404,
+        example=NotFoundError(),
+        english="There is nothing at this address.",
+        portuguese="Não há nada neste endereço.",
+    ),
+    ErrorRow(
+        code="CURSOR_INVALID",
+        status=400,
+        example=refusals.CursorInvalid(),
+        english="The cursor is not one that this API gave out: start from the first page.",
+        portuguese="O cursor não foi emitido por esta API: comece pela primeira página.",
+    ),
+    ErrorRow(
+        code="TOO_MANY_SEATS",
+        status=400,
+        example=refusals.TooManySeats(asked=9, limit=8),
+        english="You asked for {requested} seats; one reservation holds {limit} at most.",
+        portuguese="Você pediu {requested} assentos; uma reserva tem no máximo {limit}.",
+        facts=lambda e: {"requested": e.asked, "limit": e.limit},
+    ),
+    ErrorRow(
+        code="SESSION_NOT_FOUND",
+        status=404,
+        example=refusals.SessionNotFound(SESSION_ID),
+        english="There is no such session.",
+        portuguese="Esta sessão não existe.",
+    ),
+    ErrorRow(
+        code="RESERVATION_NOT_FOUND",
+        status=404,
+        example=refusals.ReservationNotFound(RESERVATION_ID),
+        english="There is no such reservation.",
+        portuguese="Esta reserva não existe.",
+    ),
+    ErrorRow(
+        code="SEAT_NOT_FOUND",
+        status=404,
+        example=refusals.SeatsNotFound(("C9",)),
+        english="This room has no seats {seats}.",
+        portuguese="Esta sala não tem os assentos {seats}.",
+        facts=lambda e: {"unknownSeats": e.seats},
+        message_facts=lambda e: {"seats": e.seats},
+    ),
+    ErrorRow(
+        code="QUEUE_NOT_FOUND",
+        status=404,
+        example=refusals.QueueNotFound("letters"),
+        english="No queue {queue} has dead letters here.",
+        portuguese="Nenhuma fila {queue} tem mensagens mortas aqui.",
+        facts=lambda e: {"queue": e.queue},
+    ),
+    ErrorRow(
+        code="QUEUE_OUT_OF_REACH",
+        status=403,
+        example=refusals.QueueOutOfReach(),
+        english="This deployment has no right to its dead letters: use the command line, with your own credentials.",
+        portuguese="Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas"
+        " credenciais.",
+    ),
+    ErrorRow(
+        code="UNSUPPORTED_MEDIA_TYPE",
+        status=415,
+        example=bodies.UnsupportedMediaType(),
+        english="Send the body as application/json.",
+        portuguese="Envie o corpo como application/json.",
+    ),
+    ErrorRow(
+        code="SEAT_ALREADY_RESERVED",
+        status=409,
+        example=refusals.SeatsUnavailable(("A1",)),
+        english="These seats are already taken: {seats}. None of your request is held.",
+        portuguese="Estes assentos já estão ocupados: {seats}. Nada do seu pedido foi reservado.",
+        facts=lambda e: {"conflictingSeats": e.seats},
+        message_facts=lambda e: {"seats": e.seats},
+    ),
+    ErrorRow(
+        code="TOO_MANY_HOLDS",
+        status=409,
+        example=refusals.TooManyHolds(2, EXPIRES_AT),
+        english="You hold seats of this session {limit} times already. Pay for them, give some back, or wait until"
+        " {freeAt}.",
+        portuguese="Você já tem {limit} reservas em aberto nesta sessão. Pague, desista de uma ou espere até {freeAt}.",
+        facts=lambda e: {"limit": e.limit, "freeAt": to_iso(e.free_at)},
+    ),
+    ErrorRow(
+        code="INVOICE_NOT_READY",
+        status=404,
+        example=refusals.InvoiceNotReady(RESERVATION_ID),
+        english="The invoice is being made: ask again in some seconds.",
+        portuguese="A fatura está sendo emitida: tente de novo em alguns segundos.",
+        facts=_reservation,
+        headers=lambda _: {"Retry-After": "2"},
+    ),
+    ErrorRow(
+        code="RESERVATION_NOT_PAID",
+        status=409,
+        example=refusals.ReservationNotPaid(RESERVATION_ID),
+        english="The reservation is not paid for, so it has no invoice.",
+        portuguese="A reserva não foi paga, por isso não tem fatura.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="RESERVATION_ALREADY_CONFIRMED",
+        status=409,
+        example=refusals.ReservationConfirmed(RESERVATION_ID),
+        english="The reservation is paid for and can't be cancelled.",
+        portuguese="A reserva já foi paga e não pode ser cancelada.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="RESERVATION_ALREADY_PAID",
+        status=409,
+        example=refusals.AlreadyPaid(RESERVATION_ID, SALE_ID, "tx-789"),
+        english="Another payment has already bought these seats: if this one was charged, it is returned.",
+        portuguese="Outro pagamento já comprou estes assentos: se este foi cobrado, será devolvido.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="TRANSACTION_MISSING",
+        status=400,
+        example=refusals.TransactionMissing(RESERVATION_ID),
+        english="These seats cost something: name the payment's method and transaction.",
+        portuguese="Estes assentos têm um preço: informe o meio e a transação do pagamento.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="NOTHING_TO_PAY",
+        status=409,
+        example=refusals.NothingToPay(RESERVATION_ID),
+        english="These seats are free of charge: confirm them without a payment.",
+        portuguese="Estes assentos são gratuitos: confirme sem pagamento.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="PAYMENT_NOT_RECEIVED",
+        status=402,
+        example=refusals.PaymentNotReceived(RESERVATION_ID, TRANSACTION_ID),
+        english="We have not heard of this payment yet: ask again in some seconds. Nothing is lost by asking.",
+        portuguese="Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
+        facts=_reservation,
+        headers=lambda _: {"Retry-After": "2"},
+    ),
+    ErrorRow(
+        code="PAYMENT_ALREADY_USED",
+        status=409,
+        example=refusals.PaymentAlreadyUsed(RESERVATION_ID, TRANSACTION_ID),
+        english="This payment is for something else: it can't pay for these seats, too.",
+        portuguese="Este pagamento é de outra compra: não pode pagar também estes assentos.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="PAYMENT_RETURNED",
+        status=409,
+        example=refusals.PaymentReturned(RESERVATION_ID, TRANSACTION_ID),
+        english="This payment went back, or is on its way back: it buys nothing any more.",
+        portuguese="Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="PAYMENTS_UNAVAILABLE",
+        status=503,
+        example=refusals.PaymentsUnavailable(RESERVATION_ID),
+        english="Payments can't be taken at this moment: try again in some seconds.",
+        portuguese="Não é possível receber pagamentos neste momento: tente de novo em alguns segundos.",
+        facts=_reservation,
+        headers=lambda _: {"Retry-After": "5"},
+    ),
+    ErrorRow(
+        code="RESERVATION_EXPIRED",
+        status=410,
+        example=refusals.ReservationExpired(RESERVATION_ID, EXPIRES_AT),
+        english="The reservation expired at {expiredAt}: its seats are free again.",
+        portuguese="A reserva expirou em {expiredAt}: os assentos estão livres de novo.",
+        facts=lambda e: {"reservationId": e.reservation_id, "expiredAt": to_iso(e.expired_at)},
+    ),
+    ErrorRow(
+        code="RESERVATION_CANCELLED",
+        status=410,
+        example=refusals.ReservationCancelled(RESERVATION_ID),
+        english="The reservation was cancelled: its seats are free again.",
+        portuguese="A reserva foi cancelada: os assentos estão livres de novo.",
+        facts=_reservation,
+    ),
+    ErrorRow(
+        code="SESSION_CANCELLED",
+        status=410,
+        example=refusals.SessionCancelled(SESSION_ID),
+        english="This session was cancelled. What was paid for it is returned.",
+        portuguese="Esta sessão foi cancelada. O que foi pago por ela será devolvido.",
+        facts=lambda e: {"sessionId": e.session_id},
+    ),
+    ErrorRow(
+        code="SALES_CLOSED",
+        status=410,
+        example=refusals.SalesClosed(SESSION_ID, STARTS_AT),
+        english="Seats of this session were sold until {closedAt}.",
+        portuguese="Os assentos desta sessão foram vendidos até {closedAt}.",
+        facts=lambda e: {"sessionId": e.session_id, "closedAt": to_iso(e.closed_at)},
+    ),
+    ErrorRow(
+        code="IDEMPOTENCY_KEY_REUSED",
+        status=422,
+        example=refusals.IdempotencyKeyReused(),
+        english="This Idempotency-Key came before with another request. This one has changed nothing.",
+        portuguese="Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
+    ),
+    ErrorRow(
+        code="SIGNATURE_INVALID",
+        status=401,
+        example=refusals.SignatureInvalid(),
+        english="The signature is not one of the secrets we know, over this body, within the last five minutes.",
+        portuguese="A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
+        headers=lambda _: {"WWW-Authenticate": "Cinema-Signature"},
+    ),
+    ErrorRow(
+        code="WEBHOOK_DISABLED",
+        status=409,
+        example=refusals.WebhookDisabled(WEBHOOK_ID),
+        english="This webhook is disabled: ask an operator to enable it, then ask for the replay again.",
+        portuguese="Este webhook está desativado: peça a um operador que o ative e depois peça o reenvio de novo.",
+    ),
+    ErrorRow(
+        code="RATE_LIMITED",
+        status=429,
+        example=refusals.RateLimited(QuotaUsage(Quota(10, 10), used_us=10_000_000)),
+        english="Too many requests: try again in {retryAfterSeconds} s.",
+        portuguese="Requisições demais: tente de novo em {retryAfterSeconds} s.",
+        facts=lambda e: {"retryAfterSeconds": e.usage.retry_after_seconds},
+        headers=lambda e: rate_limits.refusal_headers(e.usage),
+    ),
+    ErrorRow(
+        code="TEMPORARILY_UNAVAILABLE",
+        status=503,
+        example=refusals.StoreUnavailable("UpdateItem"),
+        english="We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
+        portuguese="Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",
+        headers=lambda _: {"Retry-After": "1"},
+    ),
+    # No route is asked, or its view failed.
+    ErrorRow(
+        code="METHOD_NOT_ALLOWED",
+        status=405,
+        example=MethodNotAllowed("PUT"),
+        english="This address does not know the method {method}.",
+        portuguese="Este endereço não aceita o método {method}.",
+        message_facts=lambda e: {"method": e.method},
+        headers=lambda e: {"Allow": e.allowed} if e.allowed else {},
+    ),
+    ErrorRow(
+        code="INTERNAL_ERROR",
+        status=500,
+        example=InternalError(REQUEST_ID),
+        english="Something went wrong on our side. Tell us the request id if it goes on.",
+        portuguese="Algo deu errado do nosso lado. Informe o id da requisição se continuar.",
+        facts=lambda e: {} if e.request_id is None else {"requestId": e.request_id},
+    ),
+    # API Gateway answers these by itself.
+    ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),
+    ErrorRow(code="FORBIDDEN", status=403, english="You may not do this."),
+)
+"""In the order in which the OpenAPI document shows them."""
+
+ROWS: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
+"""By code."""
+
+_BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
+
+
+def row_of(kind: type[Exception]) -> ErrorRow | None:
+    """Gives the row of an exception's type, or of the nearest type that it is derived from; None if there is none."""
+    return next((_BY_TYPE[each] for each in kind.__mro__ if each in _BY_TYPE), None)

@@ -1,0 +1,22 @@
+"""The languages that the API speaks, and the one that a client prefers."""
+
+import re
+
+ENGLISH, PORTUGUESE = "en", "pt-BR"
+
+
+def preferred_language(accept_language: str) -> str:
+    """Gives Portuguese where the Accept-Language header prefers it to English, else English."""
+    weights = {ENGLISH: 0.0, PORTUGUESE: 0.0}
+    for choice in accept_language[:1000].split(","):
+        tag, _, parameters = choice.strip().partition(";")
+        known = {"en": ENGLISH, "pt": PORTUGUESE}.get(tag.strip().lower().split("-")[0])
+        if known:
+            weights[known] = max(weights[known], _weight(parameters))
+    return PORTUGUESE if weights[PORTUGUESE] > weights[ENGLISH] else ENGLISH
+
+
+def _weight(parameters: str) -> float:
+    """Reads the weight of `q=0.8`: 1 where there is none."""
+    match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
+    return float(match[1]) if match else 1.0

@@ -1,0 +1,65 @@
+"""The errors in the document: a schema and the examples of each code, made of the table of errors."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from chalicelib.api.http.errors import ErrorRow
+from chalicelib.api.http.languages import ENGLISH
+from chalicelib.api.http.messages import error_body
+
+Json = dict[str, Any]
+
+
+def schema_name(row: ErrorRow) -> str:
+    return "".join(word.capitalize() for word in row.code.split("_")).removesuffix("Error") + "Error"
+
+
+def error_schema(row: ErrorRow) -> Json:
+    """Makes a schema of the examples: a field that all of them have is required."""
+    bodies = [body for _, body in _bodies(row)]
+    properties = {name: _schema_of(name, value) for body in bodies for name, value in body.items()}
+    return {
+        "type": "object",
+        "properties": {**properties, "error": {"const": row.code}},
+        "required": [name for name in properties if all(name in body for body in bodies)],
+    }
+
+
+def named_examples(row: ErrorRow) -> Iterator[tuple[str, Json]]:
+    """Names each example after code and language, and numbers them where there are several."""
+    bodies = _bodies(row)
+    for number, (language, body) in enumerate(bodies):
+        suffix = f".{number // 2 + 1}" if len(bodies) > 2 else ""
+        yield f"{row.code}{suffix}.{language}", {"summary": f"{row.code} ({language})", "value": body}
+
+
+def header_names(row: ErrorRow) -> set[str]:
+    return {name for example in row.examples for name in row.headers(example)}
+
+
+def table_of(rows: Iterable[ErrorRow]) -> str:
+    """Makes a table of all codes for people, in Markdown."""
+    cells = [
+        f"| {row.status} | `{row.code}` | {str(_bodies(row)[0][1]['message']).replace('|', ' ')} |"
+        for row in sorted(rows, key=lambda row: (row.status, row.code))
+    ]
+    lines = ["| Status | Code | For example |", "|---|---|---|", *cells]
+    return "\n".join(["<details><summary>Every error code</summary>", "", *lines, "", "</details>"]) + "\n"
+
+
+def _bodies(row: ErrorRow) -> list[tuple[str, Json]]:
+    """Gives each example's body in each language, with the language."""
+    if not row.examples:
+        return [(ENGLISH, error_body(row, None, ENGLISH))]
+    return [(language, error_body(row, example, language)) for example in row.examples for language in row.words]
+
+
+def _schema_of(name: str, value: object) -> Json:
+    match value:
+        case int():
+            return {"type": "integer"}
+        case list() | tuple():
+            return {"type": "array", "items": {"type": "string"}}
+        case str() if name.endswith("At"):
+            return {"type": "string", "format": "date-time"}
+    return {"type": "string"}

@@ -1,0 +1,62 @@
+"""The parameters of the routes: those in paths, in queries and in headers.
+
+A route's path parameter takes an entry in PATH. A test fails until it is there.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from chalicelib.api.http.errors import WEBHOOK_ID
+from chalicelib.api.wire import bodies
+from chalicelib.api.wire.sessions import Start
+
+from .examples import PENDING, SESSION, USER
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter in a path, a query or a header. `kind` is its type, as msgspec reads it."""
+
+    name: str
+    description: str
+    kind: Any = str
+    example: object = None
+
+
+PATH = {
+    "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
+    "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
+    "user_id": Parameter(
+        "user_id", "The buyer's id, as in the hold.", Annotated[str, Meta(pattern=bodies.NOT_BLANK)], USER
+    ),
+    "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK_ID),
+    "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
+}
+LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=bodies.LARGEST_PAGE)], 20)
+CURSOR = Parameter(
+    "cursor",
+    "The `nextCursor` of the page before; absent for the first one.",
+    Annotated[str, Meta(min_length=1, max_length=500, pattern="^[A-Za-z0-9_-]+={0,2}$")],
+)
+PAGE = (LIMIT, CURSOR)
+FROM = Parameter("from", "Screenings that start at this moment or later.", Start, SESSION.starts_at)
+SIGNATURE = Parameter(
+    "Cinema-Signature",
+    "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "
+    "minutes old.",
+)
+GATEWAY_SIGNATURE = Parameter(
+    "Payment-Signature",
+    "`t=<unix seconds>,v1=<hex>`, HMAC-SHA-256 of `<unix seconds>.<raw body>`, at most five minutes old. Stripe calls "
+    "its header `Stripe-Signature`.",
+)
+LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "Any text of yours that names this request: among all of the buyer's for a hold, among all of the cinema's for a "
+    "screening. Sent again with it, the request gets the same answer and has no second effect.",
+    Annotated[str, Meta(min_length=1, max_length=bodies.LONGEST_KEY_CHARACTERS, pattern=bodies.NOT_BLANK)],
+)
+"""Without an example: /docs would send it with every request, and the second one would be refused."""

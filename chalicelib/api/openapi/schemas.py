@@ -1,0 +1,59 @@
+"""The schemas in the document: the shapes of requests and answers, made of the wire's types."""
+
+from collections.abc import Iterable
+from inspect import cleandoc
+from typing import Any
+
+from msgspec.json import schema_components
+
+from chalicelib.api.wire import names
+
+from .routes import Operation
+
+Json = dict[str, Any]
+
+_NEVER = f"{names.CONTROLS}{names.LINES_AND_DIRECTIONS}"
+PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
+"""The least that a text of a request must be, as far as a pattern can say it: see names.py."""
+
+
+def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
+    """Gives a reference to each type of a request or an answer, and the schemas of them all by name."""
+    known = list(operations)
+    requests = list(dict.fromkeys(type(each.request) for each in known if each.request))
+    bodies = (body for each in known for body in (each.answer, *each.other_answers.values()))
+    answers = list(dict.fromkeys(map(type, bodies)))
+    refs, schemas = schema_components([*requests, *answers], ref_template="#/components/schemas/{name}")
+    of_requests = {kind.__name__ for kind in requests}
+    schemas = {name: _with_clean_description(schema) for name, schema in schemas.items()}
+    shaped = {
+        name: of_request(schema) if name in of_requests else _of_answer(schema) for name, schema in schemas.items()
+    }
+    return dict(zip([*requests, *answers], refs, strict=True)), shaped
+
+
+def of_request(schema: Json) -> Json:
+    """Adds the rule for free text, which the parser checks beside the types to say in its own words what is wrong."""
+    if "properties" in schema:
+        return {**schema, "properties": {name: of_request(one) for name, one in schema["properties"].items()}}
+    if schema.get("default", ...) is None:
+        schema = {name: value for name, value in schema.items() if name != "default"}
+    is_free_text = schema.get("type") == "string" and not {"format", "enum"} & schema.keys()
+    return {**schema, "pattern": PRINTABLE} if is_free_text else schema
+
+
+def _with_clean_description(schema: Json) -> Json:
+    """Removes the indentation of our source, which Python keeps in docstrings before 3.13."""
+    return {**schema, "description": cleandoc(schema["description"])} if "description" in schema else schema
+
+
+def _of_answer(schema: Json) -> Json:
+    """Removes null from the types: an answer leaves out a field that is None."""
+    if "properties" not in schema:
+        return schema
+    return {**schema, "properties": {name: _without_null(one) for name, one in schema["properties"].items()}}
+
+
+def _without_null(schema: Json) -> Json:
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema

@@ -1,0 +1,40 @@
+"""A screening's events on the wire: the JSON of /api/sessions/{id}/events."""
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.ports import Page
+
+from .bodies import Answer, Moment, moment
+
+
+class EventBody(Answer):
+    id: str
+    type: EventType
+    occurred_at: Moment
+    reservation_id: str
+    user_id: str
+    seats: Sequence[str]
+    data: Mapping[str, str | int]
+
+
+class EventsBody(Answer):
+    session_id: str
+    events: list[EventBody]
+    next_cursor: str | None = None
+
+
+def events(session_id: str, page: Page[Event]) -> EventsBody:
+    return EventsBody(session_id=session_id, events=[_event(event) for event in page.items], next_cursor=page.cursor)
+
+
+def _event(event: Event) -> EventBody:
+    return EventBody(
+        id=event.id,
+        type=event.type,
+        occurred_at=moment(event.occurred_at),
+        reservation_id=event.reservation_id,
+        user_id=event.user_id,
+        seats=event.seats,
+        data=event.public_data,
+    )

@@ -1,0 +1,17 @@
+"""Invoices on the wire: the JSON of the way to a PDF."""
+
+from chalicelib.domain.ports import InvoiceLink
+
+from .bodies import Answer, Moment, moment
+
+
+class InvoiceBody(Answer):
+    """`url` needs no credentials, until `expires_at`."""
+
+    number: str
+    url: str
+    expires_at: Moment
+
+
+def invoice(link: InvoiceLink) -> InvoiceBody:
+    return InvoiceBody(number=link.number, url=link.url, expires_at=moment(link.expires_at))

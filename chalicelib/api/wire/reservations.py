@@ -1,0 +1,212 @@
+"""Reservations, their payments and a buyer's purchases on the wire: the JSON, its shapes and limits."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from chalicelib.api.http.languages import preferred_language
+from chalicelib.application.confirm import ConfirmReservation
+from chalicelib.application.hold import HoldSeats
+from chalicelib.domain.booking_codes import booking_code
+from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.payments import PaymentIntent
+from chalicelib.domain.ports import Page
+from chalicelib.domain.reservations import Contact, Reservation, State
+from chalicelib.domain.sessions import SEAT_PATTERN
+
+from .bodies import (
+    NOT_BLANK,
+    Answer,
+    MalformedRequest,
+    Moment,
+    Money,
+    SessionId,
+    body_of,
+    idempotency_key,
+    moment,
+    moment_if_any,
+    money,
+    source_of,
+)
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+"""As SES takes it: ASCII, no quoting, no address literal. An international domain comes in its xn-- form."""
+
+UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
+Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
+Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
+
+
+class HoldRequest(msgspec.Struct, rename="camel"):
+    session_id: SessionId
+    user_id: UserId
+    seat_numbers: Annotated[list[Seat], Meta(min_length=1, max_length=100)]
+    email: Email | None = None
+
+
+class PaymentRequest(msgspec.Struct, rename="camel"):
+    """Both are left out where nothing is to be paid."""
+
+    payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)] | None = None
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)] | None = None
+
+
+class HeldBody(Answer):
+    reservation_id: str
+    status: State
+    expires_at: Moment
+    seats: Sequence[str]
+    total_amount: Money
+
+
+class ReservationBody(Answer):
+    reservation_id: str
+    session_id: str
+    user_id: str
+    status: State
+    expires_at: Moment
+    seats: Sequence[str]
+    total_amount: Money
+    sale_id: str | None = None
+    paid_at: Moment | None = None
+    refunded_at: Moment | None = None
+
+
+class SaleBody(Answer):
+    sale_id: str
+    status: State
+    seats: Sequence[str]
+    paid_at: Moment
+    booking_code: str | None = None
+    """The sale's name for people: what is shown and said at the door."""
+
+
+class PaymentBody(Answer):
+    """A payment that the gateway waits for. `client_secret` and `public_key` are for the provider's own page code."""
+
+    provider: str
+    payment_id: str
+    amount: Money
+    currency: str
+    client_secret: str | None = None
+    public_key: str | None = None
+
+
+class PurchaseBody(Answer):
+    """`invoice_url` is a path of this API, of an invoice that may still be being made."""
+
+    sale_id: str
+    session_id: str
+    movie_title: str
+    seats: Sequence[str]
+    total_amount: Money
+    purchased_at: Moment
+    invoice_url: str | None = None
+    """None where nothing was paid."""
+    status: Literal["refunded"] | None = None
+    """Once the money went back, because the screening was cancelled."""
+    refunded_at: Moment | None = None
+    booking_code: str | None = None
+
+
+class PurchasesBody(Answer):
+    user_id: str
+    purchases: list[PurchaseBody]
+    next_cursor: str | None = None
+
+
+def hold_seats(request: Request) -> HoldSeats:
+    body = body_of(request, HoldRequest)
+    key, contact = idempotency_key(request), _contact(request, body.email)
+    seats, source = tuple(body.seat_numbers), source_of(request.context)
+    return HoldSeats(body.session_id, body.user_id, seats, key, contact, source)
+
+
+def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
+    body = body_of(request, PaymentRequest)
+    if (body.payment_method is None) != (body.transaction_id is None):
+        raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")
+    return ConfirmReservation(reservation_id, body.payment_method or "", body.transaction_id or "")
+
+
+def held(reservation: Reservation) -> HeldBody:
+    """Answers a hold and each resend of it. The status is `confirmed` once the hold is paid for."""
+    return HeldBody(
+        reservation_id=reservation.id,
+        status=reservation.state,
+        expires_at=moment(reservation.expires_at),
+        seats=reservation.seats,
+        total_amount=money(reservation.amount),
+    )
+
+
+def reservation(reservation: Reservation, state: State) -> ReservationBody:
+    sale = reservation.sale
+    return ReservationBody(
+        reservation_id=reservation.id,
+        session_id=reservation.session_id,
+        user_id=reservation.user_id,
+        status=state,
+        expires_at=moment(reservation.expires_at),
+        seats=reservation.seats,
+        total_amount=money(reservation.amount),
+        sale_id=sale.id if sale else None,
+        paid_at=moment(sale.paid_at) if sale else None,
+        refunded_at=moment_if_any(reservation.refunded_at),
+    )
+
+
+def sale(reservation: Reservation) -> SaleBody:
+    assert reservation.sale, "a confirmed reservation has its sale"  # noqa: S101 - tells the type checker
+    return SaleBody(
+        sale_id=reservation.sale.id,
+        status=reservation.state,
+        seats=reservation.seats,
+        paid_at=moment(reservation.sale.paid_at),
+        booking_code=booking_code(reservation.sale.id),
+    )
+
+
+def payment(reservation: Reservation, intent: PaymentIntent) -> PaymentBody:
+    return PaymentBody(
+        provider=intent.provider,
+        payment_id=intent.id,
+        amount=money(reservation.amount),
+        currency=CURRENCY,
+        client_secret=intent.client_secret or None,
+        public_key=intent.public_key or None,
+    )
+
+
+def purchases(user_id: str, page: Page[Reservation]) -> PurchasesBody:
+    return PurchasesBody(user_id=user_id, purchases=[_purchase(item) for item in page.items], next_cursor=page.cursor)
+
+
+def _purchase(reservation: Reservation) -> PurchaseBody:
+    bought = sale(reservation)
+    return PurchaseBody(
+        sale_id=bought.sale_id,
+        session_id=reservation.session_id,
+        movie_title=reservation.movie_title,
+        seats=reservation.seats,
+        total_amount=money(reservation.amount),
+        purchased_at=bought.paid_at,
+        invoice_url=None if reservation.is_free else f"/api/reservations/{reservation.id}/invoice",
+        status="refunded" if reservation.refunded_at else None,
+        refunded_at=moment_if_any(reservation.refunded_at),
+        booking_code=bought.booking_code,
+    )
+
+
+def _contact(request: Request, email: str | None) -> Contact | None:
+    if email is None:
+        return None
+    if not _EMAIL.fullmatch(email):
+        raise MalformedRequest("Expected an e-mail address such as ana@example.com", "$.email")
+    return Contact(email, preferred_language(request.headers.get("accept-language", "")))
