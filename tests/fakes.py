@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from chalicelib.domain.analytics import NOTHING, Tally, bucket_of
 from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
-from chalicelib.domain.email import EmailRefused, Message
+from chalicelib.domain.email import Email, EmailRefused, Message
 from chalicelib.domain.events import Event, RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.payments import (
@@ -239,13 +239,13 @@ class FakeReservations:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)
         return self.find(hold.reservation_id)
 
-    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         stored = self.find(reservation_id)
         if stored and stored.sale and stored.sale.id == sale_id:
             self.stored[reservation_id] = replace(stored, refunded_at=refunded_at)
@@ -267,7 +267,7 @@ class FakeLiveHolds:
 
     counted: dict[tuple[str, str], list[Hold]] = field(default_factory=lambda: defaultdict(list))
 
-    def count(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         holds = self.counted[holder, hold.session_id]
         place = instead_of.age if instead_of else limit - 1
         standing = holds[place] if place < len(holds) else None
@@ -357,20 +357,20 @@ class FakePayments:
         asked = replace(claim, asked=found.asked, asked_at=found.asked_at)
         return self._write(with_charge(asked, found))
 
-    def settle(self, payment: Payment) -> Payment:
+    def mark_refunded(self, payment: Payment) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
         settled = found.returned(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
         return self._write(replace(settled, asked=0, asked_at=None))
 
-    def count_unknown(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
         return self._write(replace(found, asked=payment.asked + 1, asked_at=now))
 
-    def outstanding(self) -> list[Payment]:
+    def outstanding_refunds(self) -> list[Payment]:
         waiting = [each for each in self.known.values() if each.status is PaymentStatus.REFUND_REQUESTED]
         return sorted(waiting, key=lambda each: str(each.requested_at))
 
@@ -504,6 +504,14 @@ class FakeAnalytics:
         return dict(buckets)
 
 
+class FakeEmailRenderer:
+    """Says no more than the kind of the email and whose reservation it is about."""
+
+    def render(self, email: Email) -> Message:
+        contact, event = email.contact, email.event
+        return Message(contact.email, contact.language, email.kind, email.reservation.id, "", event.id)
+
+
 @dataclass
 class FakeEmailSender:
     """`sent` is what left. `sender` must be one of the verified ones."""
@@ -522,10 +530,10 @@ class FakeEmailSender:
 class FakeProcessedEvents:
     entered: set[str] = field(default_factory=set)
 
-    def has(self, event_id: str) -> bool:
+    def contains(self, event_id: str) -> bool:
         return event_id in self.entered
 
-    def enter(self, event_id: str) -> None:
+    def add(self, event_id: str) -> None:
         self.entered.add(event_id)
 
 
@@ -533,7 +541,7 @@ class FakeProcessedEvents:
 class FakeInvoices:
     known: dict[str, Invoice] = field(default_factory=dict)
 
-    def number(self, bill: Bill) -> Invoice:
+    def assign_number(self, bill: Bill) -> Invoice:
         place = 1 + sum(invoice.bill.series == bill.series for invoice in self.known.values())
         return self.known.setdefault(bill.reservation_id, Invoice(bill, place))
 
@@ -593,7 +601,7 @@ class FakeWebhooks:
 class FakeNotifications:
     told: dict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
 
-    def number(self, event: Event) -> Notification:
+    def assign_number(self, event: Event) -> Notification:
         before = self.told[event.session_id]
         known = [notification for notification in before if notification.event.id == event.id]
         if not known:
@@ -605,7 +613,7 @@ class FakeNotifications:
     def find(self, session_id: str, sequence: int) -> Notification | None:
         return next((one for one in self.told[session_id] if one.sequence == sequence), None)
 
-    def after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+    def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
         return [one for one in self.told[session_id] if one.sequence > sequence][:limit]
 
 
@@ -661,7 +669,7 @@ class FakeQueueBoard:
             for name in (*self.consumers, *self.failures)
         ]
 
-    def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+    def dead_letters(self, name: str, most: int) -> Sequence[DeadLetter]:
         if name not in (*self.consumers, *self.failures):
             raise QueueNotFound(name)
         moment = datetime.now(UTC)
@@ -758,7 +766,7 @@ class FakeViewers:
     def remove(self, viewer_id: str) -> None:
         self.watched.pop(viewer_id, None)
 
-    def of(self, session_id: str) -> Sequence[str]:
+    def viewers_of(self, session_id: str) -> Sequence[str]:
         return [viewer_id for viewer_id, watched in self.watched.items() if watched == session_id]
 
 

@@ -36,8 +36,8 @@ class TellingReservations(FakeReservations):
         change = super().confirm
         return self._told(reservation_id, lambda: change(reservation_id, sale))
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        change = super().close
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        change = super().end
         return self._told(hold.reservation_id, lambda: change(hold, state, now))
 
     def restore(self, reservation: Reservation) -> Reservation:

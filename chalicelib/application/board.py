@@ -119,11 +119,11 @@ class ShowDeadLetters:
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
         """Some of its dead letters; they stay. Raises QueueNotFound, QueueOutOfReach."""
-        return self.queues.letters(queue, LETTERS_SHOWN)
+        return self.queues.dead_letters(queue, LETTERS_SHOWN)
 
 
 @dataclass(frozen=True)
-class Redrive:
+class RedriveDeadLetters:
     """Harmless twice: what was given back is no dead letter any more, and every consumer tolerates a message twice."""
 
     queues: QueueBoard

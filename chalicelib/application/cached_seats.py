@@ -21,11 +21,11 @@ class RefreshSeatCache:
     def __call__(self, event: Event) -> None:
         """Raises StoreUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
-            self.cache.forget(event.session_id, event.reservation_id, event.seats)
+            self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:
-            self.cache.changed(event.session_id)
+            self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
-            self.cache.remember_id(event.reservation_id)
+            self.cache.remember_reservation_id(event.reservation_id)
 
 
 def without_cache(event: Event) -> None:

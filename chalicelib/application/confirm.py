@@ -140,7 +140,7 @@ class Confirm:
             return sold_by
         now = reservation.not_before(self.clock())
         state = _how_it_ended(reservation, taken, now)
-        stands = self.reservations.close(reservation.hold, state, now) or reservation
+        stands = self.reservations.end(reservation.hold, state, now) or reservation
         raise _not_for_sale(stands, sale) from taken
 
     def _remember_sale(self, reservation: Reservation, sale: Sale) -> Reservation:

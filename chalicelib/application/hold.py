@@ -28,7 +28,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Contact, Held, HoldHasEnded, Reservation, RowsClosed, SeatsTaken, Sold, State
 
-from .live_holds import LimitHolds
+from .live_holds import CountLiveHold
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class HoldSeats:
 class PlaceHold:
     sessions: Sessions
     rows: Rows
-    limit_holds: LimitHolds
+    count_live_hold: CountLiveHold
     reservations: Reservations
     clock: Clock
     ids: Ids
@@ -100,7 +100,7 @@ class PlaceHold:
     def _made(self, reservation: Reservation) -> Reservation:
         """The seats are held: what is left to do."""
         try:
-            self.limit_holds(reservation)
+            self.count_live_hold(reservation)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
             return self._given_back(reservation, refusal)
         return self._remembered(reservation)
@@ -119,7 +119,7 @@ class PlaceHold:
 
     def _finished(self, earlier: Reservation) -> Reservation:
         """What a twin began. Refused, we leave its seats alone: it gives them back itself, or was let in meanwhile."""
-        self.limit_holds(earlier)
+        self.count_live_hold(earlier)
         return self._remembered(earlier)
 
     def _remembered(self, reservation: Reservation) -> Reservation:

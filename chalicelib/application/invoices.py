@@ -32,7 +32,7 @@ class IssueInvoice:
         """What was free of charge has no invoice. Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
         if sale.data.get("amountCents") == 0:
             return
-        invoice = self.invoices.number(self._bill(sale))
+        invoice = self.invoices.assign_number(self._bill(sale))
         if not invoice.filed:
             self.files.put(invoice, self.printed(invoice))
             self.invoices.mark_filed(invoice)

@@ -38,14 +38,14 @@ class StopWatchingSession:
 @dataclass(frozen=True)
 class ShowChanges:
     viewers: Viewers
-    screens: LiveConnections
+    live_connections: LiveConnections
     clock: Clock
 
     def __call__(self, states: Iterable[RowState], render: Callable[[Sequence[RowState]], str]) -> None:
         """Sends each screening's rows to its viewers. Who is gone without a word is forgotten."""
         now = self.clock()
         for session_id, rows in newest(states).items():
-            watching = self.viewers.of(session_id)
+            watching = self.viewers.viewers_of(session_id)
             if watching:
                 self._show(watching, [row.at(now) for row in rows], render)
 
@@ -53,7 +53,7 @@ class ShowChanges:
         self, watching: Sequence[str], rows: Sequence[RowState], render: Callable[[Sequence[RowState]], str]
     ) -> None:
         for start in range(0, len(rows), ROWS_PER_MESSAGE):
-            gone = self.screens.show(watching, render(rows[start : start + ROWS_PER_MESSAGE]))
+            gone = self.live_connections.show(watching, render(rows[start : start + ROWS_PER_MESSAGE]))
             for viewer_id in gone:
                 self.viewers.remove(viewer_id)
             watching = [viewer_id for viewer_id in watching if viewer_id not in gone]

@@ -28,7 +28,7 @@ that there is no room."""
 
 
 @dataclass(frozen=True)
-class LimitHolds:
+class CountLiveHold:
     live_holds: LiveHolds
     reservations: Reservations
     limit: int
@@ -42,7 +42,7 @@ class LimitHolds:
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.live_holds.count(_holder(reservation), hold, self.limit, now, ended)
+                return self.live_holds.add(_holder(reservation), hold, self.limit, now, ended)
             except LimitReached as reached:
                 ended = self._ended_among(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")

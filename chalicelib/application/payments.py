@@ -86,7 +86,7 @@ class StartPayment:
 
 
 @dataclass(frozen=True)
-class HearGateway:
+class ReceiveGatewayMessage:
     """Takes a message of the gateway's; what follows from it is done by whoever the queue wakes.
 
     Harmless twice: a charge is recorded once, whatever the number of messages that tell of it.

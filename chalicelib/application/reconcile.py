@@ -58,7 +58,7 @@ class Reconciliation:
 
 
 @dataclass(frozen=True)
-class Reconcile:
+class ReconcilePayments:
     """Harmless twice, and beside everything else: it does what the consumers do."""
 
     payments: Payments
@@ -76,7 +76,7 @@ class Reconcile:
         sweep = _Sweep()
         for charge in self._charges(now - looked_back, sweep):
             sweep.compare(charge.transaction_id, partial(self._compare, charge, mend=mend))
-        for payment in list(self.payments.outstanding()) if mend else ():
+        for payment in list(self.payments.outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._ask_again, payment))
         for reservation_id, sale_id in self._sold_of_late(now):
             sweep.compare(reservation_id, partial(self._is_bought, reservation_id, sale_id))

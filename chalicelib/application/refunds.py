@@ -99,7 +99,7 @@ class SettleRefund:
             return
         charged = payment if payment.is_charged else self._charged(payment)
         if charged is None:
-            self.payments.count_unknown(payment, self.clock())
+            self.payments.count_unknown_at_gateway(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
             self._return(charged)
         else:
@@ -116,9 +116,9 @@ class SettleRefund:
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
         except PaymentUnknown:
-            self.payments.count_unknown(payment, self.clock())
+            self.payments.count_unknown_at_gateway(payment, self.clock())
             return
-        stands = self.payments.settle(payment.returned(refund_id, self.clock()))
+        stands = self.payments.mark_refunded(payment.returned(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:
             log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
 

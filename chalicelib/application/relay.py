@@ -35,7 +35,7 @@ from chalicelib.domain.times import to_ms
 from .cancel_session import LAST_CLOSED
 from .payments import PAYMENTS
 from .refunds import RefundSales, RegisterSale
-from .release import Expire
+from .release import ExpireHold
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class RelayRow:
 
 @dataclass(frozen=True)
 class RelayReservation:
-    expire: Expire
+    expire: ExpireHold
     register_sale: RegisterSale
 
     def __call__(self, change: ReservationChange) -> list[Outgoing]:
@@ -147,7 +147,7 @@ class RelayPayment:
             return _routed(refund_requested(payment))
         if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
             if payment.sale_id:
-                self.reservations.refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
+                self.reservations.mark_refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
             return _routed(_of_payment(payment, EventType.REFUND_COMPLETED, payment.refunded_at))
         return []
 

@@ -41,7 +41,7 @@ class Cancel:
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        closed = self.reservations.close(reservation.hold, state, now)
+        closed = self.reservations.end(reservation.hold, state, now)
         if closed is None:
             raise ReservationNotFound(reservation.id)
         return closed
@@ -60,7 +60,7 @@ class NotLapsedYet(Exception):
 
 
 @dataclass(frozen=True)
-class Expire:
+class ExpireHold:
     """Frees a lapsed hold's seats and writes down that it expired. A second delivery finds nothing left to do."""
 
     rows: Rows
@@ -77,6 +77,6 @@ class Expire:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.close(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
-            self.reservations.close(hold, State.EXPIRED, now)  # its request, which was slow, has come just before
+        if self.reservations.end(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+            self.reservations.end(hold, State.EXPIRED, now)  # its request, which was slow, has come just before
         return True

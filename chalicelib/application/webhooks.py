@@ -39,17 +39,17 @@ class AnnounceEvent:
 
     def __call__(self, event: Event) -> None:
         """Raises StoreUnavailable: let the event come again."""
-        notification = self.notifications.number(event)
+        notification = self.notifications.assign_number(event)
         _queued(self.outbox, self.clock, chain(*(_for(one, [notification]) for one in self.webhooks.subscribers())))
 
 
 @dataclass(frozen=True)
-class Deliver:
+class DeliverNotification:
     """Harmless twice: the receiver gets the same delivery id again, and the number tells what it has seen."""
 
     notifications: Notifications
     webhooks: Webhooks
-    courier: WebhookSender
+    webhook_sender: WebhookSender
     clock: Clock
 
     def __call__(self, delivery: Delivery) -> None:
@@ -60,7 +60,7 @@ class Deliver:
         notification = self.notifications.find(delivery.session_id, delivery.sequence)
         if notification is None:
             raise UnreadableMessage(f"no notification {delivery.sequence} of {delivery.session_id}")
-        self._settle(webhook, self.courier.deliver(webhook, notification, self.clock()))
+        self._settle(webhook, self.webhook_sender.deliver(webhook, notification, self.clock()))
 
     def _settle(self, webhook: Webhook, status: int) -> None:
         if status == GONE:
@@ -102,7 +102,7 @@ class Replay:
     def __call__(self, command: ReplayNotifications) -> Replayed:
         """Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
         webhook = self._authenticated(command)
-        found = self.notifications.after(command.session_id, command.after_sequence, self.most + 1)
+        found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
         queued = _queued(self.outbox, self.clock, _for(webhook.subscriber, shown))
         return Replayed(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)

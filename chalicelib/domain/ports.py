@@ -123,15 +123,15 @@ class Rows(Protocol):
 class SeatCache(Protocol):
     """What is known of the seats beside the rows, to be put right after the fact."""
 
-    def forget(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+    def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """The reservation no longer has the seats; who has them by now is not forgotten. Raises StoreUnavailable."""
         ...
 
-    def changed(self, session_id: str) -> None:
+    def invalidate_map(self, session_id: str) -> None:
         """A map of the screening's seats that was read before is out of date. Raises StoreUnavailable."""
         ...
 
-    def remember_id(self, reservation_id: str) -> None:
+    def remember_reservation_id(self, reservation_id: str) -> None:
         """A reservation has been made under this id, which came from an idempotency key. Raises StoreUnavailable."""
         ...
 
@@ -163,14 +163,14 @@ class Reservations(Protocol):
         row decides. Gives what is stored then; None when there is none."""
         ...
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then.
 
         Only once the rows have none of the hold's seats any more, so that none can be sold after it.
         """
         ...
 
-    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         """Writes down that what this sale cost was returned; nothing where the reservation has no such sale."""
         ...
 
@@ -183,7 +183,7 @@ class LiveHolds(Protocol):
     """Which holds of a holder count against the limit in a screening: a user, as asked for from one network. Knows when
     they lapse, not how they ended."""
 
-    def count(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         """Counts this very hold; once, however often it is asked. Raises LimitReached.
 
         There must be room: fewer than `limit` that have not lapsed, or the one that it is to be counted `instead_of`,
@@ -237,15 +237,15 @@ class Payments(Protocol):
         """
         ...
 
-    def settle(self, payment: Payment) -> Payment:
+    def mark_refunded(self, payment: Payment) -> Payment:
         """It was returned, if that was requested. Raises LookupError when nothing is known of it."""
         ...
 
-    def count_unknown(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
         """The gateway was asked to return it, and knows of no such payment (yet). Raises LookupError."""
         ...
 
-    def outstanding(self) -> Iterable[Payment]:
+    def outstanding_refunds(self) -> Iterable[Payment]:
         """Those that are still to be returned, oldest first. Follows the writes by some milliseconds."""
         ...
 
@@ -359,7 +359,7 @@ class Viewers(Protocol):
 
     def remove(self, viewer_id: str) -> None: ...
 
-    def of(self, session_id: str) -> Sequence[str]:
+    def viewers_of(self, session_id: str) -> Sequence[str]:
         """Consistent: a viewer who was added before a change is among those who are shown it."""
         ...
 
@@ -371,7 +371,7 @@ class LiveConnections(Protocol):
 
 
 class EmailRenderer(Protocol):
-    def __call__(self, letter: Email) -> Message:
+    def render(self, email: Email) -> Message:
         """Puts the letter into words, in its reader's language; English where we don't speak it."""
         ...
 
@@ -385,11 +385,11 @@ class EmailSender(Protocol):
 class ProcessedEvents(Protocol):
     """One consumer's book of the events that it has dealt with, for effects that no transaction can hold."""
 
-    def has(self, event_id: str) -> bool:
+    def contains(self, event_id: str) -> bool:
         """Consistent. Raises StoreUnavailable."""
         ...
 
-    def enter(self, event_id: str) -> None:
+    def add(self, event_id: str) -> None:
         """Entering twice is entering once. Raises StoreUnavailable."""
 
 
@@ -426,7 +426,7 @@ class Webhooks(Protocol):
 class Notifications(Protocol):
     """The events of each screening, numbered from 1 without a gap. Each method raises StoreUnavailable."""
 
-    def number(self, event: Event) -> Notification:
+    def assign_number(self, event: Event) -> Notification:
         """Gives the event the next number of its screening, unless it has one."""
         ...
 
@@ -434,7 +434,7 @@ class Notifications(Protocol):
         """Consistent."""
         ...
 
-    def after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+    def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
         """Those with a higher number, in order, so many at most; consistent."""
         ...
 
@@ -449,7 +449,7 @@ class WebhookSender(Protocol):
 
 
 class Invoices(Protocol):
-    def number(self, bill: Bill) -> Invoice:
+    def assign_number(self, bill: Bill) -> Invoice:
         """The invoice of this sale: the one that it has, else a new one with the next number of its series.
 
         Numbers of a series are 1, 2, 3, … without gaps or repeats. Raises StoreUnavailable: ask again.
@@ -499,7 +499,7 @@ class QueueBoard(Protocol):
 
     def states(self) -> Sequence[QueueState]: ...
 
-    def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+    def dead_letters(self, name: str, most: int) -> Sequence[DeadLetter]:
         """Some dead letters of that queue, which stay where they are. Raises QueueNotFound."""
         ...
 

@@ -27,7 +27,7 @@ def payments(connection: Connection, longest_seconds: float, *, again: bool = Fa
     been waiting for longer than that, or something does not agree; `again` requests the former once more."""
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
-    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
+    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding_refunds())
     late = [payment for payment in waiting if _age(payment, now) > longest_seconds]
     if again:
         _request_again(connection, late, now)

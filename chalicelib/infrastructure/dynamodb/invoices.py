@@ -44,7 +44,7 @@ class DynamoInvoices:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def number(self, bill: Bill) -> Invoice:
+    def assign_number(self, bill: Bill) -> Invoice:
         return when_free_of_conflict(lambda: self._numbered(bill), self.sleep)
 
     def mark_filed(self, invoice: Invoice) -> None:

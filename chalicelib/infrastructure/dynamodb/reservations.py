@@ -81,7 +81,7 @@ class DynamoReservations:
             },
         )
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._change(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
@@ -95,7 +95,7 @@ class DynamoReservations:
             },
         )
 
-    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         with suppress(ConditionFailed):
             self._table.update(
                 _key(reservation_id),

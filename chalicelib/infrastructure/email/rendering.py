@@ -76,14 +76,14 @@ class TemplateEmailRenderer:
 
     time_zone: str
 
-    def __call__(self, letter: Email) -> Message:
-        language = letter.contact.language if letter.contact.language in TONGUES else ENGLISH
+    def render(self, email: Email) -> Message:
+        language = email.contact.language if email.contact.language in TONGUES else ENGLISH
         environment = self._environments[language]
-        facts = _facts(letter)
-        first_line, _, text = environment.get_template(f"{letter.kind}.txt").render(facts).partition("\n")
+        facts = _facts(email)
+        first_line, _, text = environment.get_template(f"{email.kind}.txt").render(facts).partition("\n")
         subject = _one_line(first_line)
-        html = environment.get_template(f"{letter.kind}.html").render(facts, language=language, subject=subject)
-        return Message(letter.contact.email, language, subject, f"{text.strip()}\n", html, letter.event.id)
+        html = environment.get_template(f"{email.kind}.html").render(facts, language=language, subject=subject)
+        return Message(email.contact.email, language, subject, f"{text.strip()}\n", html, email.event.id)
 
     @cached_property
     def _environments(self) -> Mapping[str, Environment]:

@@ -150,7 +150,7 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
     request = a_claim(sale).to_be_returned(RefundReason.LATE, LATER)
     stands = payments.request_refund(request)
     if ended == "refunded":
-        stands = payments.settle(stands.returned("re-1", LATER))
+        stands = payments.mark_refunded(stands.returned("re-1", LATER))
 
     for charged_only in (False, True):
         assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
@@ -219,7 +219,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 
     proved = Payment(sale.transaction_id, "res-of-its-buyer", PaymentStatus.ASSERTED)
     assert stands == charged(proved, charge)
-    assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
+    assert [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id] == []
 
 
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
@@ -239,7 +239,7 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
     stands = payments.register_sale(sale)
     if step == "returned":
         request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
-        stands = payments.settle(request.returned("re-1", LATER))
+        stands = payments.mark_refunded(request.returned("re-1", LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     assert payments.record_charge(charge) == charged(stands, charge)
@@ -250,16 +250,16 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
 
 def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments, sale: Payment) -> None:
     def listed() -> list[Payment]:
-        return [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id]
+        return [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id]
 
     payments.register_sale(sale)
     assert listed() == []
     request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
     assert listed() == [request]
-    asked = payments.count_unknown(request, LATER)
+    asked = payments.count_unknown_at_gateway(request, LATER)
     assert (asked.asked, asked.asked_at) == (1, LATER)
     assert listed() == [asked]
-    payments.settle(request.returned("re-1", LATER))
+    payments.mark_refunded(request.returned("re-1", LATER))
     assert listed() == []
 
 
@@ -281,7 +281,7 @@ def test_a_sale_that_takes_the_place_of_a_request_keeps_how_often_the_gateway_wa
     payments: Payments, sale: Payment
 ) -> None:
     request = payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
-    payments.count_unknown(request, LATER)
+    payments.count_unknown_at_gateway(request, LATER)
 
     stands = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
 
@@ -329,7 +329,7 @@ def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payment
     payments.request_refund(request)
 
     assert payments.register_sale(sale) == sale
-    assert payments.settle(request.returned("re-1", LATER)) == sale, "and is not returned any more"
+    assert payments.mark_refunded(request.returned("re-1", LATER)) == sale, "and is not returned any more"
 
 
 def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
@@ -359,11 +359,11 @@ def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> 
     payments.request_refund(request)
     returned = request.returned("re-1", LATER)
 
-    assert payments.settle(returned) == returned
-    assert payments.settle(request.returned("re-2", LATER)) == returned
+    assert payments.mark_refunded(returned) == returned
+    assert payments.mark_refunded(request.returned("re-2", LATER)) == returned
     assert payments.register_sale(sale) == returned
     assert payments.request_refund(request) == returned
-    assert payments.count_unknown(request, LATER) == returned
+    assert payments.count_unknown_at_gateway(request, LATER) == returned
     assert payments.find(sale.transaction_id) == returned
 
 
@@ -372,14 +372,14 @@ def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) ->
     request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
     payments.request_refund(request)
 
-    assert payments.settle(request.returned("re-1", LATER)) == request.returned("re-1", LATER)
+    assert payments.mark_refunded(request.returned("re-1", LATER)) == request.returned("re-1", LATER)
 
 
 def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment) -> None:
     with pytest.raises(LookupError):
-        payments.settle(sale.returned("re-1", LATER))
+        payments.mark_refunded(sale.returned("re-1", LATER))
     with pytest.raises(LookupError):
-        payments.count_unknown(sale, LATER)
+        payments.count_unknown_at_gateway(sale, LATER)
 
 
 @pytest.mark.parametrize("transaction_id", ["x", "ü" * 100, '"; {} \\ #1', "🎟" * 100])
@@ -403,7 +403,7 @@ def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Paymen
     request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
     dynamo.payments.request_refund(request)
     assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
-    dynamo.payments.settle(request.returned("re-1", LATER))
+    dynamo.payments.mark_refunded(request.returned("re-1", LATER))
     assert "outstanding" not in stored(dynamo, sale)
 
 

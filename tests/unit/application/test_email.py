@@ -5,21 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.application.email import LETTERS, SendBuyerEmail
-from chalicelib.domain.email import Email, EmailRefused, Message, masked
+from chalicelib.application.email import EMAILS, SendBuyerEmail
+from chalicelib.domain.email import EmailRefused, Message, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
 from tests.builders import HOLD_SECONDS, Cinema
-from tests.fakes import Crash, FakeEmailSender, FakeProcessedEvents, crash, interposed
+from tests.fakes import Crash, FakeEmailRenderer, FakeEmailSender, FakeProcessedEvents, crash, interposed
 
 ANA = Contact("ana@example.com", "pt-BR")
-
-
-def in_short(letter: Email) -> Message:
-    """Words don't matter here."""
-    contact, event = letter.contact, letter.event
-    return Message(contact.email, contact.language, letter.kind, letter.reservation.id, "", event.id)
 
 
 @dataclass
@@ -32,7 +26,8 @@ class Office:
 
     def __call__(self, event: Event) -> None:
         cinema = self.cinema
-        write = SendBuyerEmail(cinema.reservations, cinema.sessions, in_short, self.mail, self.ledger, cinema.clock)
+        renderer = FakeEmailRenderer()
+        write = SendBuyerEmail(cinema.reservations, cinema.sessions, renderer, self.mail, self.ledger, cinema.clock)
         write(event)
 
     @property
@@ -136,7 +131,7 @@ def test_a_reservation_that_is_forgotten_is_not_written_about(office: Office) ->
     assert office.mail.sent == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in LETTERS])
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in EMAILS])
 def test_other_events_are_no_news_to_a_buyer(office: Office, kind: EventType) -> None:
     _, created = office.held()
     office(replace(created, type=kind))

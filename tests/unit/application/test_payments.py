@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.application.payments import PAYMENTS, HearGateway, NotDueYet, StartPayment
+from chalicelib.application.payments import PAYMENTS, NotDueYet, ReceiveGatewayMessage, StartPayment
 from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claim_on
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
@@ -448,8 +448,8 @@ class Messages:
 def test_what_the_gateway_says_is_worked_on_by_whoever_the_queue_wakes(till: Till) -> None:
     outbox, charge = FakeOutbox(), a_charge("tx-1", "res-1", 2500)
 
-    HearGateway(Messages(charge), outbox, till.cinema.clock)({}, b"")
-    HearGateway(Messages(None), outbox, till.cinema.clock)({}, b"")
+    ReceiveGatewayMessage(Messages(charge), outbox, till.cinema.clock)({}, b"")
+    ReceiveGatewayMessage(Messages(None), outbox, till.cinema.clock)({}, b"")
 
     assert outbox.sent == [(Outgoing(PAYMENTS, charge), NOW)]
 
@@ -458,7 +458,7 @@ def test_a_message_that_the_queue_does_not_take_is_sent_again_by_the_gateway(til
     outbox = FakeOutbox(deaf={PAYMENTS})
 
     with pytest.raises(StoreUnavailable):
-        HearGateway(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
+        ReceiveGatewayMessage(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
 
 
 def test_a_claim_is_due_when_its_hold_lapses(till: Till) -> None:

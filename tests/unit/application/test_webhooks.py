@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from chalicelib.api.batches import all_messages_at_once
-from chalicelib.application.webhooks import AnnounceEvent, Deliver, Replay, Replayed, ReplayNotifications
+from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay, Replayed, ReplayNotifications
 from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import signature
@@ -45,8 +45,8 @@ class Office:
         return AnnounceEvent(self.notifications, self.webhooks, self.outbox, self.clock)
 
     @property
-    def deliver(self) -> Deliver:
-        return Deliver(self.notifications, self.webhooks, self.courier, self.clock)
+    def deliver(self) -> DeliverNotification:
+        return DeliverNotification(self.notifications, self.webhooks, self.courier, self.clock)
 
     @property
     def replay(self) -> Replay:
@@ -117,7 +117,10 @@ def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office
 
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
     everything, sales = a_webhook(), a_webhook(PAID)
-    told = [office.notifications.number(event) for event in (facts.paid(), facts.created(), Facts("session-1").paid())]
+    told = [
+        office.notifications.assign_number(event)
+        for event in (facts.paid(), facts.created(), Facts("session-1").paid())
+    ]
 
     assert [notification.previous_for(everything) for notification in told] == [0, 1, 2]
     assert [notification.previous_for(sales) for notification in (told[0], told[2])] == [0, 1]
@@ -130,7 +133,7 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
 def delivery(office: Office, facts: Facts) -> Delivery:
     webhook = a_webhook()
     office.webhooks.add(webhook)
-    return Delivery(webhook.id, facts.session_id, office.notifications.number(facts.created()).sequence)
+    return Delivery(webhook.id, facts.session_id, office.notifications.assign_number(facts.created()).sequence)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
@@ -241,7 +244,7 @@ def ask(office: Office, facts: Facts) -> Ask:
     """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
     office.webhooks.add(a_webhook(webhook_id="mine", key="whsec_mine"))
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
-        office.notifications.number(event)
+        office.notifications.assign_number(event)
 
     def asked(after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = "") -> Replayed:
         header = header or signature(["whsec_mine"], BODY, NOW)
