@@ -69,5 +69,5 @@ class QueueBoard(Protocol):
         ...
 
     def redrive(self, name: str, most: int) -> Redriven:
-        """Moves dead letters back to the queue, `most` at most. Those that come meanwhile stay. Raises QueueNotFound."""
+        """Moves dead letters back to the queue, `most` at most. Newer ones stay. Raises QueueNotFound."""
         ...
