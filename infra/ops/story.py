@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from chalicelib.application.relay import ENDS
-from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.events import ENDS, Event, EventType
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
