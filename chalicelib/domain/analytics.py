@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .events import Event, EventType, UnreadableMessage
+from .money import Money
 from .times import from_ms, to_ms
 
 BUCKET = timedelta(minutes=5)
@@ -41,7 +42,7 @@ class Tally:
 
     @property
     def revenue(self) -> Decimal:
-        return Decimal(self.revenue_cents) / 100
+        return Money(self.revenue_cents).amount
 
     def occupancy_of(self, total_seats: int) -> Decimal:
         """Sold seats ÷ all seats."""
@@ -49,12 +50,12 @@ class Tally:
 
     @property
     def refunded(self) -> Decimal:
-        return Decimal(self.refunded_cents) / 100
+        return Money(self.refunded_cents).amount
 
     @property
     def net_revenue(self) -> Decimal:
-        """What is left of the revenue, which counts every sale, also one that was returned later."""
-        return Decimal(self.revenue_cents - self.refunded_revenue_cents) / 100
+        """The revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
+        return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
     def conversion(self) -> Decimal | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .events import Event, EventType, UnreadableMessage
+from .money import Money
 from .sessions import Session
 
 ENGLISH, PORTUGUESE = "en", "pt-BR"
@@ -94,4 +95,4 @@ def _amount(sale: Event) -> Decimal:
     cents = sale.data.get("amountCents")
     if not isinstance(cents, int):
         raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {cents!r}")
-    return Decimal(cents) / 100
+    return Money(cents).amount

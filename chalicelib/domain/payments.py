@@ -1,4 +1,4 @@
-"""Money: the whole life of each payment. It buys one sale, or it goes back.
+"""Payments: each one buys one sale, or it is refunded.
 
               gateway says: charged          for one reservation            the row is sold
     (none) ──────────────────────► asserted ─────────────────► claimed ─────────────────► sold
@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from .money import CURRENCY
+from .money import CURRENCY, Money
 from .reservations import SHORTEST, Reservation
 
 
@@ -100,8 +100,8 @@ class Payment:
 
     @property
     def amount(self) -> Decimal:
-        """What its reservation costs, in the currency's unit; nothing where that is not known."""
-        return Decimal(self.amount_cents or 0) / 100
+        """The price of its reservation, in the currency's unit; 0 where that is not known."""
+        return Money(self.amount_cents or 0).amount
 
     @property
     def is_charged(self) -> bool:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from .money import Money
+
 SHORTEST = timedelta(milliseconds=1)
 """Moments are whole milliseconds."""
 
@@ -81,7 +83,7 @@ class Reservation:
 
     @property
     def amount_cents(self) -> int:
-        return int(self.amount * 100)
+        return Money.of(self.amount).minor
 
     def not_before(self, moment: datetime) -> datetime:
         """The moment, or the first one after this reservation was made: instances' clocks differ, its story is one."""

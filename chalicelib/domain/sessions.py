@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from .money import Money
 from .refusals import SeatsNotFound
 
 SEAT_PATTERN = r"^[A-Z]{1,3}[1-9][0-9]{0,3}$"
@@ -48,7 +49,7 @@ class Session:
         return tuple(sorted(places, key=lambda number: places[number] or 0))
 
     def price_of(self, seats: Iterable[str]) -> Decimal:
-        return self.ticket_price * len(tuple(seats))
+        return (Money.of(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, number: str) -> int | None:
         if not _SEAT.fullmatch(number):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.relay import REFUNDS
 from chalicelib.domain.events import refund_requested
+from chalicelib.domain.money import Money
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso
@@ -84,7 +85,7 @@ def _text(connection: Connection, waiting: list[Payment], late: int, longest_sec
         (
             payment.transaction_id,
             payment.reason,
-            "all of it" if payment.refund_cents is None else f"{payment.refund_cents / 100:.2f}",
+            "all of it" if payment.refund_cents is None else Money(payment.refund_cents).format(),
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
             duration(_age(payment, now)),

@@ -10,6 +10,7 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
+from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.refusals import CursorInvalid
 from chalicelib.domain.times import to_iso
 
@@ -188,7 +189,7 @@ def moment_if_any(at: datetime | None) -> str | None:
 
 def money(amount: Decimal) -> msgspec.Raw:
     """A JSON number with two decimals, 50.00, which no float could be."""
-    return msgspec.Raw(f"{amount:.2f}".encode())
+    return msgspec.Raw(DomainMoney.of(amount).format().encode())
 
 
 def ratio(share: Decimal) -> msgspec.Raw:

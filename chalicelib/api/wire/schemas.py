@@ -21,6 +21,7 @@ from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.money import CURRENCY
+from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import InvoiceLink, Page
 from chalicelib.domain.reservations import Contact, Reservation, State
@@ -119,10 +120,10 @@ def _start(moment: datetime, field: str) -> datetime:
 
 
 def _price(number: float) -> Decimal:
-    price = Decimal(repr(number))
-    if price != round(price, 2):
-        raise MalformedRequest("Expected at most two decimals", "$.ticketPrice")
-    return round(price, 2)
+    try:
+        return DomainMoney.parse(repr(number)).amount
+    except ValueError as error:
+        raise MalformedRequest("Expected at most two decimals", "$.ticketPrice") from error
 
 
 def _contact(request: Request, email: str | None) -> Contact | None:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
-from chalicelib.domain.money import SYMBOL
+from chalicelib.domain.money import Money
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -46,7 +46,8 @@ class Locale:
         return self.money(amount) if amount else self.free_of_charge
 
     def money(self, amount: Decimal) -> str:
-        return f"{SYMBOL}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
+        money = Money.of(amount)
+        return f"{money.symbol}{NO_BREAK}{money.format(*self.separators)}"
 
 
 ENGLISH = "en"
@@ -143,7 +144,7 @@ def _facts(letter: Email) -> dict[str, Any]:
         "expires_at": reservation.expires_at,
         "reservation_id": reservation.id,
         "event": letter.event,
-        "returned": Decimal(letter.event.data.get("amountCents", 0)) / 100,
+        "returned": Money(int(letter.event.data.get("amountCents", 0))).amount,
         **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
     }
 

@@ -81,7 +81,7 @@ class HttpGateway:
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         body = {
             "reservationId": reservation.id,
-            "amountCents": int(reservation.amount * 100),
+            "amountCents": reservation.amount_cents,
             "currency": self.currency,
         }
         answer = self._asked("POST", "/payments", GatewayUnavailable, body, idempotency_key)

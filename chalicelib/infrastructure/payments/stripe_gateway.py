@@ -64,7 +64,7 @@ class StripeGateway:
 
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         asked: Any = {
-            "amount": int(reservation.amount * 100),
+            "amount": reservation.amount_cents,
             "currency": self.currency.lower(),
             "metadata": {RESERVATION: reservation.id},
             "payment_method_types": CARD_ONLY,
