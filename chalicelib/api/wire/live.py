@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from chalicelib.application.queries import seen
+from chalicelib.application.queries import to_seat_view
 
 from .bodies import Answer, SessionId, parsed
 from .schemas import SeatBody, seat
@@ -52,4 +52,6 @@ def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
 
 
 def _row(state: "RowState") -> RowBody:
-    return RowBody(state.row, state.version, [seat(seen(number, entry)) for number, entry in state.occupancy.items()])
+    return RowBody(
+        state.row, state.version, [seat(to_seat_view(number, entry)) for number, entry in state.occupancy.items()]
+    )

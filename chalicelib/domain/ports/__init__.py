@@ -1,4 +1,4 @@
-"""What the use cases need from the world outside, as Protocols.
+"""Ports: the Protocols by which the use cases reach the world outside.
 
 common       pages of a listing, the clock, the makers of ids
 booking      sessions, rows of seats, the seat cache, reservations, live holds

@@ -100,7 +100,7 @@ class SeatCache(Protocol):
 
 
 class Reservations(Protocol):
-    """What is remembered of each buyer's hold: pending, confirmed, cancelled or expired."""
+    """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
     def add(self, reservation: Reservation) -> Reservation:
         """Stores the reservation unless its id is known. Gives what is stored: this one, or the earlier one.

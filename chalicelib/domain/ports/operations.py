@@ -24,7 +24,7 @@ class RateLimiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """How one dependency answered. `breaker` is the state of its circuit breaker, `trips` how often that opened.
+    """The answer of one dependency. `breaker` is the state of its circuit breaker, `trips` how often that opened.
 
     `breaker` is empty where there is none, or none is known. Redis's belongs to the process that answers. SES's and the
     payment gateway's are what the functions that use them said last; their trips are added up.
