@@ -76,7 +76,7 @@ class ShowBoard:
         now = self.clock()
         with ThreadPoolExecutor(3) as threads:
             queues = threads.submit(_none_if_down, self.queues.states)
-            refusals = threads.submit(self.refusals.counted, shown_buckets(now))
+            refusals = threads.submit(self.refusals.counts_in, shown_buckets(now))
             dependencies = threads.submit(self.check_readiness)
             screenings = _none_if_down(lambda: self._count_screenings(now, cursor))
         return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())

@@ -100,7 +100,7 @@ class Confirm:
             return reservation
         claim = claim_on(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
         stands = self.payments.claim(claim, charged_only=self.charged_only)
-        if _is_for(stands, reservation):
+        if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _goes_back_from(stands, reservation) else None
         if ended is None or ended.state is State.PENDING:
@@ -155,7 +155,7 @@ class Confirm:
     def _refund_cancelled(self, confirmed: Reservation) -> None:
         """Requests the refund of a sale in a cancelled session. The cancellation could not see its payment yet."""
         if payment := payment_of_sale(confirmed):
-            self.payments.request_refund(payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock()))
+            self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
 
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
         """Requests the refund of a payment that bought nothing.
@@ -170,7 +170,7 @@ class Confirm:
             log.warning("not returned: %s; its transaction stands for %s", request.facts, stands.facts)
 
 
-def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
+def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
     return (
         payment is not None
         and payment.reservation_id == reservation.id

@@ -69,7 +69,7 @@ class PlaceHold:
         try:
             self.count_live_hold(held)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
-            return self._resends.give_back(held, refusal)
+            return self._resends.release_refused(held, refusal)
         return self._resends.store(held)
 
     def _draft(self, command: HoldSeats) -> Reservation:

@@ -201,7 +201,7 @@ class SettlePayment:
             return ""
 
     def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
-        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).to_be_returned(reason, now))
+        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).with_refund_requested(reason, now))
 
 
 def _idempotency_key(reservation: Reservation) -> str:

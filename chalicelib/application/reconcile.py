@@ -16,7 +16,7 @@ from functools import partial
 from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundRefused
 from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import Refusal
-from chalicelib.domain.reservations import State
+from chalicelib.domain.reservations import Sale, State
 
 from .payments import NotDueYet, SettlePayment
 from .refunds import SettleRefund
@@ -102,7 +102,7 @@ class ReconcilePayments:
                 return self._settle(charge) if mend else _unsettled_charge_finding(charge)
             case PaymentStatus.SOLD if charge.refunded_cents:
                 return _payment_finding("the gateway has returned money for which there is a sale", payment)
-            case PaymentStatus.SOLD if not self._reservation_has_sale(payment):
+            case PaymentStatus.SOLD if not self._find_sale(payment):
                 return _payment_finding("sold, but there is no such purchase", payment)
             case PaymentStatus.REFUNDED if charge.refunded_cents < charge.amount_cents:
                 return _payment_finding("said to be returned, but the gateway has not returned all of it", payment)
@@ -115,9 +115,11 @@ class ReconcilePayments:
         self.settle_payment(charge)
         return True
 
-    def _reservation_has_sale(self, payment: Payment) -> bool:
+    def _find_sale(self, payment: Payment) -> Sale | None:
+        """Finds the sale that the payment has bought, on its reservation."""
         reservation = self.reservations.find(payment.reservation_id)
-        return bool(reservation and reservation.sale and reservation.sale.id == payment.sale_id)
+        sale = reservation.sale if reservation else None
+        return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> bool | Finding:
         now = self.clock()

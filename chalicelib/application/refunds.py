@@ -62,7 +62,7 @@ class RefundSales:
         payment = payment_of_sale(sold)
         if payment is None:
             return None
-        request = payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock())
+        request = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
         stands = self.payments.request_refund(request)
         if stands.sale_id != payment.sale_id:
             log.error("sale without its money, nothing to return: %s; but %s", payment.facts, stands.facts)
@@ -111,7 +111,7 @@ class SettleRefund:
 
         The payment may turn out to belong to another reservation. None when the gateway does not know it (yet).
         """
-        charge = self.gateway.charge(payment.transaction_id)
+        charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
@@ -121,7 +121,7 @@ class SettleRefund:
         except PaymentUnknown:
             self.payments.count_unknown_at_gateway(payment, self.clock())
             return
-        stands = self.payments.mark_refunded(payment.returned(refund_id, self.clock()))
+        stands = self.payments.mark_refunded(payment.as_refunded(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:
             log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
 

@@ -99,10 +99,10 @@ class RelayRow:
                 self._finish_sale(event)
                 return []
             case SeatsReleased():
-                return _routed(seat_released(event))
+                return _route(seat_released(event))
             case RowClosed():
                 self.refund_sales(event.sold)
-                return _routed(session_cancelled(event)) if event.row == LAST_CLOSED else []
+                return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         reservation = self.reservations.find(event.reservation_id)
@@ -125,15 +125,15 @@ class RelayReservation:
             return self._expire_deleted(before)
         if after is None or (before and before.state is after.state):
             return []
-        created = [] if before else _routed(reservation_created(after))
+        created = [] if before else _route(reservation_created(after))
         if after.state is State.PENDING:
             return created
         self.register_sale(after)
-        return created + _routed(reservation_ended(after, after.state, change.occurred_at))
+        return created + _route(reservation_ended(after, after.state, change.occurred_at))
 
     def _expire_deleted(self, reservation: Reservation) -> list[Outgoing]:
         if self.expire(reservation.hold):
-            return _routed(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
+            return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
         return []
 
@@ -150,15 +150,15 @@ class RelayPayment:
         if payment.status is PaymentStatus.CLAIMED and payment.due_at:
             return [Outgoing(PAYMENTS, PaymentDue(payment.transaction_id, payment.due_at))]
         if payment.status is PaymentStatus.REFUND_REQUESTED:
-            return _routed(refund_requested(payment))
+            return _route(refund_requested(payment))
         if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
             if payment.sale_id:
                 self.reservations.mark_refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
-            return _routed(refund_completed(payment))
+            return _route(refund_completed(payment))
         return []
 
 
-def _routed(event: Event) -> list[Outgoing]:
+def _route(event: Event) -> list[Outgoing]:
     """Addresses the event to each of its consumers.
 
     A payment for an unknown reservation belongs to no session, so its events have no place in a session's log or

@@ -40,7 +40,7 @@ class Resends:
         may_be_stored = asked.fingerprint and not taken.id_is_new
         stored = self.reservations.find(asked.id) if may_be_stored else None
         if stored:
-            return self._settle(stored, earlier) if earlier else self._answer_with(stored, asked)
+            return self._settle_with(stored, earlier) if earlier else self._answer_with(stored, asked)
         if earlier:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
@@ -51,12 +51,12 @@ class Resends:
         Raises ReservationExpired or ReservationCancelled when the hold was barred meanwhile.
         """
         try:
-            return self._settle(self.reservations.add(held), held)
+            return self._settle_with(self.reservations.add(held), held)
         except HoldHasEnded as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
 
-    def give_back(self, held: Reservation, refusal: Refusal) -> Reservation:
+    def release_refused(self, held: Reservation, refusal: Refusal) -> Reservation:
         """Releases the seats of a hold for which there is no room, and raises the refusal.
 
         Of twins, one may be refused and the other let in, if there was room only when the second asked.
@@ -66,7 +66,7 @@ class Resends:
         """
         stored = self.reservations.bar(held.hold) if held.fingerprint else None
         if stored:
-            return self._settle(stored, held)
+            return self._settle_with(stored, held)
         self.rows.release(held.hold, self.clock())
         raise refusal
 
@@ -84,7 +84,7 @@ class Resends:
             raise
         return self.store(earlier)
 
-    def _settle(self, stored: Reservation, held: Reservation) -> Reservation:
+    def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Releases the held seats unless they are the stored reservation's and it is pending. Then answers with it."""
         now = self.clock()
         if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:

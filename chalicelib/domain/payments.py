@@ -89,12 +89,12 @@ class Payment:
     """How often the gateway was asked to refund it and knew of no such payment."""
     asked_at: datetime | None = None
 
-    def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
+    def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
         """Gives the payment with its refund requested."""
         requested_at = _after(self.sold_at, now)
         return replace(self, status=PaymentStatus.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
-    def returned(self, refund_id: str, now: datetime) -> "Payment":
+    def as_refunded(self, refund_id: str, now: datetime) -> "Payment":
         """Gives the payment as refunded."""
         return replace(
             self, status=PaymentStatus.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now)
@@ -163,7 +163,7 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
 
 def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
     """Makes the refund request of a payment that could not buy the reservation."""
-    return _payment_for(transaction_id, reservation).to_be_returned(reason, now)
+    return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:

@@ -15,7 +15,7 @@ TOLERANCE = timedelta(minutes=5)
 LONGEST_HEADER = 1000
 
 
-def signature(keys: Iterable[str], body: bytes, now: datetime) -> str:
+def sign_body(keys: Iterable[str], body: bytes, now: datetime) -> str:
     """Makes the header's value, with one signature for each key."""
     moment = str(int(now.timestamp()))
     return ",".join([f"t={moment}", *(f"v1={_digest(key, moment, body)}" for key in keys)])
@@ -23,7 +23,7 @@ def signature(keys: Iterable[str], body: bytes, now: datetime) -> str:
 
 def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> bool:
     """Tells whether one of the keys made one of the header's signatures, less than TOLERANCE away from now."""
-    moment, given = _parsed(header)
+    moment, given = _parse_header(header)
     if not _is_about(moment, now):
         return False
     wanted = [_digest(key, moment, body).encode() for key in keys]
@@ -32,10 +32,10 @@ def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> b
 
 def is_recent(header: str, now: datetime) -> bool:
     """Tells whether the header's moment is less than TOLERANCE away from now. Does not check its signatures."""
-    return _is_about(_parsed(header)[0], now)
+    return _is_about(_parse_header(header)[0], now)
 
 
-def _parsed(header: str) -> tuple[str, list[bytes]]:
+def _parse_header(header: str) -> tuple[str, list[bytes]]:
     """Reads the moment and the signatures. The moment is empty unless there is exactly one."""
     if len(header) > LONGEST_HEADER:
         return "", []

@@ -94,7 +94,7 @@ class FakePayments:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
-        settled = found.returned(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
+        settled = found.as_refunded(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
         return self._write(replace(settled, asked=0, asked_at=None))
 
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
@@ -137,7 +137,7 @@ class FakeGateway:
         self._listen()
         return self.started.setdefault(idempotency_key, PaymentIntent("fake", f"tx-{idempotency_key}"))
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         self._listen()
         return self.charged.get(transaction_id)
 

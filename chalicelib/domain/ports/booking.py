@@ -121,7 +121,7 @@ class Reservations(Protocol):
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:

@@ -55,7 +55,7 @@ class ProcessedEvents(Protocol):
     """
 
     def contains(self, event_id: str) -> bool:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
     def add(self, event_id: str) -> None:

@@ -26,7 +26,7 @@ class Invoices(Protocol):
         ...
 
     def find(self, reservation_id: str) -> Invoice | None:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
 

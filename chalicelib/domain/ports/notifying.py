@@ -31,7 +31,7 @@ class Webhooks(Protocol):
     def add(self, webhook: Webhook) -> None: ...
 
     def find(self, webhook_id: str) -> Webhook | None:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
     def all(self) -> Sequence[Webhook]:
@@ -63,7 +63,7 @@ class Notifications(Protocol):
         ...
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
     def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:

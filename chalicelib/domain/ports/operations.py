@@ -52,7 +52,7 @@ class Refusals(Protocol):
         """Counts one more answer with this error code, at this moment. Never raises, hardly ever waits."""
         ...
 
-    def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         """Reads the counts of each of these five minutes; None where nothing counts, or the counts can't be read."""
         ...
 

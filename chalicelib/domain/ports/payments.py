@@ -16,7 +16,7 @@ class Payments(Protocol):
     """The status of each payment. Every write gives the payment as it stands afterwards."""
 
     def find(self, transaction_id: str) -> Payment | None:
-        """Consistent."""
+        """Reads consistently: every earlier write is seen."""
         ...
 
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
@@ -72,7 +72,7 @@ class PaymentGateway(Protocol):
         """
         ...
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         """Asks what was paid by this transaction; None when the payment is unknown, or not paid (yet).
 
         Raises GatewayUnavailable.

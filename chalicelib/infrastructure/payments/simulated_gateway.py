@@ -90,7 +90,7 @@ class HttpGateway:
             raise GatewayUnavailable(str(answer))
         return PaymentIntent(PROVIDER, str(payment_id))
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         answer = self._asked("GET", f"/payments/{quote(transaction_id, safe='')}", GatewayUnavailable)
         if answer.said == UNKNOWN:
             return None

@@ -76,7 +76,7 @@ class StripeGateway:
                 raise ValueError("no PaymentIntent")
             return started
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         with _translated(GatewayUnavailable):
             intent = self._intent(transaction_id)
             return _charge_in(intent["latest_charge"], intent) if intent else None

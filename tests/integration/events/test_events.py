@@ -214,7 +214,7 @@ def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: s
         charge = Charge(transaction, "res-forgotten", 2500, "BRL", NOW)
         gateway.pay(charge)
         stands = payments.record_charge(charge)
-        payments.request_refund(stands.to_be_returned(RefundReason.RESERVATION_UNKNOWN, NOW))
+        payments.request_refund(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
     settle = SettleRefund(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)

@@ -151,7 +151,7 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
 
     stands = cinema.payment(payment)
     assert (stands.status, stands.reason) == ("refunded", "late")
-    charge = cinema.gateway.charge(payment)
+    charge = cinema.gateway.find_charge(payment)
     assert charge
     assert charge.refunded_cents == 5000
     late = cinema.api.confirm(reservation, payment)

@@ -29,7 +29,7 @@ from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing
-from chalicelib.domain.signatures import is_signed, signature
+from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
@@ -530,7 +530,7 @@ class Subscriber:
 
     def replay(self, body: object, key: str = "whsec_1", seconds_ago: int = 0, webhook_id: str = "") -> Answer:
         raw = json.dumps(body).encode()
-        header = signature([key], raw, utc_now() - timedelta(seconds=seconds_ago))
+        header = sign_body([key], raw, utc_now() - timedelta(seconds=seconds_ago))
         return self.send(raw, webhook_id, Cinema_Signature=header)
 
     def send(self, raw: bytes, webhook_id: str = "", **headers: str) -> Answer:
@@ -590,7 +590,7 @@ def test_an_unsigned_late_or_wrongly_signed_replay_is_401_as_is_an_unknown_webho
         subscriber.replay(body, key="whsec_other"),
         subscriber.replay(body, seconds_ago=301),
         subscriber.replay(body, seconds_ago=-330),
-        subscriber.send(raw + b" ", Cinema_Signature=signature(["whsec_1"], raw, utc_now())),
+        subscriber.send(raw + b" ", Cinema_Signature=sign_body(["whsec_1"], raw, utc_now())),
         subscriber.replay(body, webhook_id="unknown"),
         subscriber.replay(body, webhook_id="x" * 3000),
     ]

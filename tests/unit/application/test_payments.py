@@ -371,11 +371,11 @@ def test_what_goes_back_does_so_after_its_sale_and_after_it_was_requested_by_eve
     sale = Payment("tx-1", "res-1", sale_id="sale-1", sold_at=NOW)
     behind = NOW - timedelta(seconds=4)
 
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, behind)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, behind)
     assert request.requested_at == NOW + timedelta(milliseconds=1)
-    returned = request.returned("re-1", behind)
+    returned = request.as_refunded("re-1", behind)
     assert returned.refunded_at == NOW + timedelta(milliseconds=2)
-    assert request.returned("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
+    assert request.as_refunded("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
 
 
 # Starting one.

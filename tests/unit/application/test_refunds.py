@@ -332,7 +332,9 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
     """The row is the commit point: should anything have said otherwise, that gives way."""
     sold = till.sold("A1", transaction_id="tx-1")
     payment = till.payments.known["tx-1"]
-    till.payments.known["tx-1"] = replace(payment, sale_id="", sold_at=None).to_be_returned(RefundReason.LATE, NOW)
+    till.payments.known["tx-1"] = replace(payment, sale_id="", sold_at=None).with_refund_requested(
+        RefundReason.LATE, NOW
+    )
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
     till.cinema.settle_refund(_request("tx-1"))
@@ -343,7 +345,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
 
 def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     sold = till.sold("A1", transaction_id="tx-1")
-    payment = till.payments.known["tx-1"].to_be_returned(RefundReason.LATE, NOW).returned("re-1", NOW)
+    payment = till.payments.known["tx-1"].with_refund_requested(RefundReason.LATE, NOW).as_refunded("re-1", NOW)
     till.payments.known["tx-1"] = replace(payment, sale_id="")
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))

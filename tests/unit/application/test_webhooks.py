@@ -11,7 +11,7 @@ from chalicelib.api.batches import all_messages_at_once
 from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay, Replayed, ReplayNotifications
 from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
-from chalicelib.domain.signatures import signature
+from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Secret
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
@@ -247,7 +247,7 @@ def ask(office: Office, facts: Facts) -> Ask:
         office.notifications.assign_number(event)
 
     def asked(after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = "") -> Replayed:
-        header = header or signature(["whsec_mine"], BODY, NOW)
+        header = header or sign_body(["whsec_mine"], BODY, NOW)
         return office.replay(ReplayNotifications(webhook_id, session_id, after, BODY, header))
 
     return asked
@@ -279,10 +279,10 @@ def test_a_screening_of_which_nothing_was_told_has_nothing_to_replay(ask: Ask) -
 
 def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> None:
     for wrong in (
-        signature(["whsec_other"], BODY, NOW),
-        signature(["whsec_mine"], BODY + b" ", NOW),
-        signature(["whsec_mine"], BODY, NOW - timedelta(minutes=6)),
-        signature(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
+        sign_body(["whsec_other"], BODY, NOW),
+        sign_body(["whsec_mine"], BODY + b" ", NOW),
+        sign_body(["whsec_mine"], BODY, NOW - timedelta(minutes=6)),
+        sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
         with pytest.raises(SignatureInvalid):
@@ -317,7 +317,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     office.clock.forward(hours=1)
     assert rotated.keys(office.clock()) == ("whsec_new",)
     with pytest.raises(SignatureInvalid):
-        ask(header=signature(["whsec_mine"], BODY, office.clock()))
+        ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 
 def test_without_overlap_the_old_secret_ends_at_once() -> None:
