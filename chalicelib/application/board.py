@@ -145,6 +145,7 @@ def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> S
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:
+    """Asks, and gives None where there is no answer."""
     try:
         return ask()
     except (StoreUnavailable, QueueOutOfReach):

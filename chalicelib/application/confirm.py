@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConfirmReservation:
-    """Method and transaction are empty where the reservation is free of charge."""
+    """The order to confirm. Method and transaction are empty where the reservation is free of charge."""
 
     reservation_id: str
     payment_method: str = ""
@@ -51,8 +51,11 @@ class ConfirmReservation:
 
 @dataclass(frozen=True)
 class Confirm:
-    """With `charged_only` a payment counts once the gateway has said that it was charged. Without it, the client's word
-    is enough, as on a laptop."""
+    """Confirms a reservation that is paid for, or free of charge.
+
+    With `charged_only` a payment counts once the gateway has said that it was charged. Without it, the client's word is
+    enough, as on a laptop.
+    """
 
     rows: Rows
     reservations: Reservations
@@ -146,6 +149,7 @@ class Confirm:
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
+        """Writes the sale on the reservation, or stores both anew where the reservation was deleted."""
         confirmed = reservation.confirmed(sale)
         stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(confirmed)
         if stored.sale != confirmed.sale:
@@ -171,6 +175,7 @@ class Confirm:
 
 
 def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
+    """Tells whether the payment is claimed for the reservation, or has bought it already."""
     return (
         payment is not None
         and payment.reservation_id == reservation.id
@@ -179,6 +184,7 @@ def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
 
 
 def _goes_back_from(payment: Payment | None, reservation: Reservation) -> bool:
+    """Tells whether the payment was for the reservation and its refund is requested or made."""
     return payment is not None and payment.reservation_id == reservation.id and payment.goes_back
 
 
@@ -215,6 +221,7 @@ def _state_of_end(reservation: Reservation, taken: SeatsTaken, now: datetime) ->
 
 
 def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
+    """Makes the refusal of a payment that came after its reservation had ended."""
     if reservation.state is State.CANCELLED:
         return PaymentForCancelled(reservation.id, sale.transaction_id)
     ended_at = min(reservation.expires_at, reservation.ended_at or reservation.expires_at)

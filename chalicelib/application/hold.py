@@ -47,10 +47,12 @@ class PlaceHold:
     hold_seconds: int
     max_seats: int
     sales_end: timedelta = timedelta(0)
-    """How long after its start a session's seats can still be held. A negative time ends before the start."""
+    """How long after its start a session's seats can still be held. If it is negative, sales end before the start."""
 
     def __call__(self, command: HoldSeats) -> Reservation:
-        """Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
+        """Holds the seats and gives the pending reservation.
+
+        Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
         TooManyHolds, IdempotencyKeyReused.
 
         Raises ReservationExpired or ReservationCancelled when the reservation that it asks for has ended since.
@@ -103,7 +105,7 @@ class PlaceHold:
         return session, now
 
     def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:
-        """Tells requests with one idempotency key apart; empty without a key."""
+        """Makes the text that tells requests with one idempotency key apart; empty without a key."""
         if command.idempotency_key is None:
             return ""
         address = (command.contact.email,) if command.contact else ()

@@ -37,6 +37,8 @@ class StopWatchingSession:
 
 @dataclass(frozen=True)
 class ShowChanges:
+    """Sends changed rows to the viewers of their session."""
+
     viewers: Viewers
     live_connections: LiveConnections
     clock: Clock

@@ -73,4 +73,5 @@ class CountLiveHold:
 
 
 def _holder(reservation: Reservation) -> str:
+    """Joins the user and the network, if that is known."""
     return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id

@@ -181,6 +181,7 @@ class SettlePayment:
         return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
 
     def _reservation_of_claim(self, payment: Payment) -> Reservation:
+        """Makes the reservation anew from what its claim says of it."""
         made_at = payment.claimed_at or self.clock()
         return Reservation(
             id=payment.reservation_id,
@@ -195,6 +196,7 @@ class SettlePayment:
         )
 
     def _movie_title(self, session_id: str) -> str:
+        """Reads the title; empty where the session is unknown."""
         try:
             return self.sessions.get(session_id).movie_title
         except SessionNotFound:

@@ -61,7 +61,10 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class ReconcilePayments:
-    """Harmless twice, and beside everything else: it mends as the consumers work."""
+    """Compares our payments and sales with the gateway's charges, and settles what nobody settled.
+
+    Harmless twice, and beside everything else: it mends as the consumers work.
+    """
 
     payments: Payments
     reservations: Reservations
@@ -85,6 +88,7 @@ class ReconcilePayments:
         return sweep.result()
 
     def _read_charges(self, since: datetime, sweep: "_Sweep") -> list[Charge]:
+        """Reads the gateway's charges. If they can't be read, that is a finding."""
         try:
             return list(self.gateway.charges_since(since))
         except GatewayUnavailable as error:
@@ -122,6 +126,7 @@ class ReconcilePayments:
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> bool | Finding:
+        """Asks the gateway again for a refund that is late. Gives False while it is too early to ask."""
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
@@ -140,6 +145,7 @@ class ReconcilePayments:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
 
     def _compare_sale(self, reservation_id: str, sale_id: str) -> bool | Finding:
+        """Compares a sale in the rows with its reservation. Gives False when both agree."""
         reservation = self.reservations.find(reservation_id)
         if reservation and reservation.state is State.CONFIRMED and reservation.sale and reservation.sale.id == sale_id:
             return False

@@ -115,6 +115,7 @@ class SettleRefund:
         return self.payments.record_charge(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
+        """Asks the gateway for the refund and marks it. Counts a payment that the gateway does not know."""
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
@@ -127,6 +128,7 @@ class SettleRefund:
 
 
 def _transaction_in(event: Event) -> str:
+    """Reads the transaction id. Raises UnreadableMessage where the event has none."""
     transaction_id = event.data.get("transactionId")
     if not (isinstance(transaction_id, str) and transaction_id):
         raise UnreadableMessage(f"{event.type} needs its transactionId, a text, not {transaction_id!r}")

@@ -84,6 +84,8 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class RelayRow:
+    """Relays an event of a row of seats: held, sold, released or closed."""
+
     reservations: Reservations
     refund_sales: RefundSales
 
@@ -105,6 +107,7 @@ class RelayRow:
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
+        """Confirms the reservation of sold seats, if its request died before it could."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
             self.reservations.confirm(event.reservation_id, event.sale)
@@ -112,6 +115,8 @@ class RelayRow:
 
 @dataclass(frozen=True)
 class RelayReservation:
+    """Relays the creation and the end of a reservation."""
+
     expire: ExpireHold
     register_sale: RegisterSale
 
@@ -132,6 +137,7 @@ class RelayReservation:
         return created + _route(reservation_ended(after, after.state, change.occurred_at))
 
     def _expire_deleted(self, reservation: Reservation) -> list[Outgoing]:
+        """Expires the hold of a deleted reservation. Gives no message when it was sold meanwhile."""
         if self.expire(reservation.hold):
             return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
@@ -140,6 +146,8 @@ class RelayReservation:
 
 @dataclass(frozen=True)
 class RelayPayment:
+    """Relays a payment that was claimed, is to be refunded, or was refunded."""
+
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[Outgoing]:

@@ -20,6 +20,8 @@ class CancelReservation:
 
 @dataclass(frozen=True)
 class Cancel:
+    """Cancels a pending reservation for its buyer."""
+
     rows: Rows
     reservations: Reservations
     clock: Clock

@@ -112,7 +112,7 @@ class GivenUp(Exception):
 
 
 class UnreadableMessage(GivenUp):
-    """Not a message of ours, or of a version that we don't know."""
+    """A message that is not ours, or of a version that we don't know."""
 
 
 ENDS: Mapping[State, EventType] = {
@@ -124,6 +124,7 @@ ENDS: Mapping[State, EventType] = {
 
 
 def reservation_created(reservation: Reservation) -> Event:
+    """Makes the event of a new reservation."""
     data: dict[str, str | int] = {"amountCents": reservation.amount_cents, "expiresAtMs": to_ms(reservation.expires_at)}
     if reservation.fingerprint:
         data["fingerprint"] = reservation.fingerprint
@@ -178,11 +179,13 @@ def session_cancelled(closed: RowClosed) -> Event:
 
 
 def refund_requested(payment: Payment) -> Event:
+    """Makes the event of a payment that is to be refunded."""
     assert payment.requested_at, "a payment to be refunded has its moment"  # noqa: S101 - tells the type checker
     return _payment_event(payment, EventType.REFUND_REQUESTED, payment.requested_at)
 
 
 def refund_completed(payment: Payment) -> Event:
+    """Makes the event of a refunded payment."""
     assert payment.refunded_at, "a refunded payment has its moment"  # noqa: S101 - tells the type checker
     return _payment_event(payment, EventType.REFUND_COMPLETED, payment.refunded_at)
 

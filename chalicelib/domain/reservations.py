@@ -57,6 +57,8 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
+    """A buyer's seats in one session: pending until paid for, cancelled or expired. `amount` is their price."""
+
     id: str
     session_id: str
     movie_title: str
@@ -151,9 +153,11 @@ class SeatsTaken(Exception):
         self.occupancy, self.id_is_new = dict(occupancy), id_is_new
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
+        """Gives the seats that other reservations have."""
         return tuple(seat for seat, entry in self.occupancy.items() if entry.reservation_id != reservation_id)
 
     def entries_of(self, reservation_id: str) -> dict[str, Occupancy]:
+        """Gives the entries of this reservation, by seat."""
         return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
 
     def sale_of(self, reservation_id: str) -> str | None:

@@ -51,9 +51,11 @@ class Session:
         return tuple(sorted(places, key=lambda number: places[number] or 0))
 
     def price_of(self, seats: Iterable[str]) -> Decimal:
+        """Gives the price of all these seats, in the currency's unit."""
         return (Money.of(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, number: str) -> int | None:
+        """Counts the seats before this one in the hall. None when there is no such seat."""
         if not _SEAT.fullmatch(number):
             return None
         letters = row_of(number)

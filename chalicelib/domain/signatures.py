@@ -47,6 +47,7 @@ def _parse_header(header: str) -> tuple[str, list[bytes]]:
 
 
 def _is_about(moment: str, now: datetime) -> bool:
+    """Tells whether the moment, in seconds since 1970, is less than TOLERANCE away from now."""
     if not (moment.isascii() and moment.isdigit() and len(moment) <= 12):
         return False
     return abs(int(moment) - now.timestamp()) <= TOLERANCE.total_seconds()

@@ -21,7 +21,7 @@ class EmailRenderer(Protocol):
 
 class EmailSender(Protocol):
     def send(self, message: Message) -> None:
-        """Raises EmailRefused, when trying again can't help, and EmailUnavailable."""
+        """Sends the email. Raises EmailRefused, when trying again can't help, and EmailUnavailable."""
         ...
 
 
@@ -93,6 +93,8 @@ class Viewers(Protocol):
 
 
 class LiveConnections(Protocol):
+    """The open WebSocket connections of viewers."""
+
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
         """Sends the message to each viewer, once. Gives the viewers whose connection is gone; others may miss it."""
         ...

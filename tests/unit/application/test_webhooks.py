@@ -37,7 +37,7 @@ class Office:
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    courier: FakeWebhookSender = field(default_factory=FakeWebhookSender)
+    webhook_sender: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
@@ -46,7 +46,7 @@ class Office:
 
     @property
     def deliver(self) -> DeliverNotification:
-        return DeliverNotification(self.notifications, self.webhooks, self.courier, self.clock)
+        return DeliverNotification(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
     def replay(self) -> Replay:
@@ -138,32 +138,32 @@ def delivery(office: Office, facts: Facts) -> Delivery:
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_a_receiver_accepts_with_any_2xx(office: Office, delivery: Delivery, status: int) -> None:
-    office.courier.answers = [status]
+    office.webhook_sender.answers = [status]
 
     office.deliver(delivery)
 
-    assert office.courier.posted == [(delivery.webhook_id, 1)]
+    assert office.webhook_sender.posted == [(delivery.webhook_id, 1)]
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 400, 401, 404, 429, 500, 503])
 def test_anything_else_is_tried_again(office: Office, delivery: Delivery, status: int) -> None:
-    office.courier.answers = [status]
+    office.webhook_sender.answers = [status]
 
     with pytest.raises(DeliveryFailed, match=str(status)):
         office.deliver(delivery)
 
 
 def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Delivery) -> None:
-    office.courier.answers = [410]
+    office.webhook_sender.answers = [410]
 
     office.deliver(delivery)
     office.deliver(delivery)
 
-    assert len(office.courier.posted) == 1
+    assert len(office.webhook_sender.posted) == 1
     assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
     office.webhooks.disable(delivery.webhook_id, None)
     office.deliver(delivery)
-    assert len(office.courier.posted) == 2
+    assert len(office.webhook_sender.posted) == 2
 
 
 def test_what_was_for_a_removed_webhook_is_dropped(office: Office, delivery: Delivery) -> None:
@@ -171,7 +171,7 @@ def test_what_was_for_a_removed_webhook_is_dropped(office: Office, delivery: Del
 
     office.deliver(delivery)
 
-    assert office.courier.posted == []
+    assert office.webhook_sender.posted == []
 
 
 def test_a_delivery_of_nothing_is_unreadable(office: Office, delivery: Delivery) -> None:
@@ -184,13 +184,13 @@ def test_a_delivery_has_one_id_for_ever(delivery: Delivery) -> None:
 
 
 def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: Delivery) -> None:
-    office.courier.answers = [NoAnswerInTime("hangs"), 204]
+    office.webhook_sender.answers = [NoAnswerInTime("hangs"), 204]
     with pytest.raises(NoAnswerInTime):
         office.deliver(delivery)
 
     office.deliver(delivery)
 
-    assert len(office.courier.posted) == 2
+    assert len(office.webhook_sender.posted) == 2
 
 
 # A batch
