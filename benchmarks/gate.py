@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.cost import LASTING, as_benchmark
 from chalicelib.application.hold import HoldSeats, PlaceHold
-from chalicelib.application.live_holds import LimitHolds
+from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
@@ -135,8 +135,10 @@ def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     if redis_url:
         rows = CachedRows(rows, sessions, seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
-    limit_holds = LimitHolds(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
-    place_hold = PlaceHold(sessions, rows, limit_holds, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8)
+    count_live_hold = CountLiveHold(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
+    place_hold = PlaceHold(
+        sessions, rows, count_live_hold, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8
+    )
     sessions.get(session)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))
     for number in range(SAMPLE):

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from chalicelib.application.analytics import CountEvent, ShowAnalytics
     from chalicelib.application.audit import ListEvents, RecordEvent
-    from chalicelib.application.board import Redrive, ShowDeadLetters, ShowRecentBoard
+    from chalicelib.application.board import RedriveDeadLetters, ShowDeadLetters, ShowRecentBoard
     from chalicelib.application.confirm import Confirm
     from chalicelib.application.email import SendBuyerEmail
     from chalicelib.application.hold import PlaceHold
     from chalicelib.application.invoices import IssueInvoice, LinkInvoice
     from chalicelib.application.live import ShowChanges, StopWatchingSession, WatchSession
-    from chalicelib.application.payments import HearGateway, SettlePayment, StartPayment
+    from chalicelib.application.payments import ReceiveGatewayMessage, SettlePayment, StartPayment
     from chalicelib.application.queries import (
         CheckReadiness,
         ListPurchases,
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
         ShowSeats,
         ShowSession,
     )
-    from chalicelib.application.reconcile import Reconcile
+    from chalicelib.application.reconcile import ReconcilePayments
     from chalicelib.application.refunds import RefundSales, SettleRefund
-    from chalicelib.application.release import Cancel, Expire
+    from chalicelib.application.release import Cancel, ExpireHold
     from chalicelib.application.schedule import Schedule
     from chalicelib.application.webhooks import AnnounceEvent, Replay
     from chalicelib.domain import ports
@@ -381,13 +381,13 @@ def schedule() -> Schedule:
 @cache
 def place_hold() -> PlaceHold:
     from chalicelib.application.hold import PlaceHold
-    from chalicelib.application.live_holds import LimitHolds
+    from chalicelib.application.live_holds import CountLiveHold
 
-    limit_holds = LimitHolds(live_holds(), reservations(), settings().max_live_holds)
+    count_live_hold = CountLiveHold(live_holds(), reservations(), settings().max_live_holds)
     return PlaceHold(
         sessions(),
         cached_rows(),
-        limit_holds,
+        count_live_hold,
         reservations(),
         clock(),
         ids(),
@@ -412,10 +412,10 @@ def start_payment() -> StartPayment:
 
 
 @cache
-def hear_gateway() -> HearGateway:
-    from chalicelib.application.payments import HearGateway
+def hear_gateway() -> ReceiveGatewayMessage:
+    from chalicelib.application.payments import ReceiveGatewayMessage
 
-    return HearGateway(gateway_messages(), outbox(), clock())
+    return ReceiveGatewayMessage(gateway_messages(), outbox(), clock())
 
 
 @cache
@@ -426,10 +426,10 @@ def cancel() -> Cancel:
 
 
 @cache
-def expire() -> Expire:
-    from chalicelib.application.release import Expire
+def expire() -> ExpireHold:
+    from chalicelib.application.release import ExpireHold
 
-    return Expire(rows(), reservations(), clock())
+    return ExpireHold(rows(), reservations(), clock())
 
 
 @cache
@@ -544,10 +544,10 @@ def look_at_letters() -> ShowDeadLetters:
 
 
 @cache
-def redrive() -> Redrive:
-    from chalicelib.application.board import Redrive
+def redrive() -> RedriveDeadLetters:
+    from chalicelib.application.board import RedriveDeadLetters
 
-    return Redrive(queue_board(), show_board())
+    return RedriveDeadLetters(queue_board(), show_board())
 
 
 # Live seat maps.
@@ -646,10 +646,10 @@ def settle_refund() -> SettleRefund:
 
 
 @cache
-def reconcile() -> Reconcile:
-    from chalicelib.application.reconcile import Reconcile
+def reconcile() -> ReconcilePayments:
+    from chalicelib.application.reconcile import ReconcilePayments
 
-    return Reconcile(
+    return ReconcilePayments(
         payments(),
         reservations(),
         rows(),
@@ -737,10 +737,10 @@ def settle_due() -> Callable[[Record], None]:
 
 @cache
 def deliver_to_webhook() -> Callable[[Record], None]:
-    from chalicelib.application.webhooks import Deliver
+    from chalicelib.application.webhooks import DeliverNotification
     from chalicelib.infrastructure.sqs import envelopes
 
-    deliver = Deliver(notifications(), webhooks(), courier(), clock())
+    deliver = DeliverNotification(notifications(), webhooks(), courier(), clock())
     return lambda record: deliver(envelopes.delivery_in(record))
 
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
 from chalicelib.application.confirm import Confirm, ConfirmReservation
 from chalicelib.application.hold import HoldSeats, PlaceHold
-from chalicelib.application.live_holds import LimitHolds
+from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
 from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
 from chalicelib.application.relay import SENDS_TO, RelayPayment, RelayReservation, RelayRow
-from chalicelib.application.release import Cancel, CancelReservation, Expire
+from chalicelib.application.release import Cancel, CancelReservation, ExpireHold
 from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
@@ -130,7 +130,7 @@ def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
-    expire = Expire(FakeRows(), FakeReservations(), MovableClock(paid_at))
+    expire = ExpireHold(FakeRows(), FakeReservations(), MovableClock(paid_at))
     relayed = RelayReservation(expire, RegisterSale(FakePayments()))(change)
     return next(message.content for message in relayed if isinstance(message.content, Event))
 
@@ -180,11 +180,11 @@ class Cinema:
         contact: Contact | None = None,
         source: str = "",
     ) -> Reservation:
-        limit_holds = LimitHolds(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
+        count_live_hold = CountLiveHold(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
         place_hold = PlaceHold(
             self.sessions,
             self.rows,
-            limit_holds,
+            count_live_hold,
             self.reservations,
             self.clock,
             self.ids,
@@ -213,8 +213,8 @@ class Cinema:
         return cancelled
 
     @property
-    def expire(self) -> Expire:
-        return Expire(self.rows, self.reservations, self.clock)
+    def expire(self) -> ExpireHold:
+        return ExpireHold(self.rows, self.reservations, self.clock)
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[Outgoing]]:

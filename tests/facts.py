@@ -1,4 +1,4 @@
-"""What happens to a reservation, as the events that tell of it."""
+"""Events of one reservation, as a test needs them."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ PRICE_CENTS = 2500
 
 @dataclass(frozen=True)
 class Facts:
-    """One reservation of one screening, as its events tell of it."""
+    """Makes the events of one reservation of one session."""
 
     session_id: str
     seats: tuple[str, ...] = ("A1", "A2")

@@ -1,4 +1,4 @@
-"""A cinema in memory whose tables have streams, so that its events can be held against its tables."""
+"""A cinema in memory whose tables have streams, so that its events can be compared with its tables."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -23,32 +23,32 @@ REMEMBERED = timedelta(hours=24)
 
 @dataclass
 class TellingReservations(FakeReservations):
-    """With a stream, whose moments are whole seconds."""
+    """Reservations with a stream, whose moments are whole seconds."""
 
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     changes: list[ReservationChange] = field(default_factory=list)
 
     def add(self, reservation: Reservation) -> Reservation:
         change = super().add
-        return self._told(reservation.id, lambda: change(reservation)) or reservation
+        return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
         change = super().confirm
-        return self._told(reservation_id, lambda: change(reservation_id, sale))
+        return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        change = super().close
-        return self._told(hold.reservation_id, lambda: change(hold, state, now))
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        change = super().end
+        return self._stream(hold.reservation_id, lambda: change(hold, state, now))
 
     def restore(self, reservation: Reservation) -> Reservation:
         change = super().restore
-        return self._told(reservation.id, lambda: change(reservation)) or reservation
+        return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
     def forget(self, reservation_id: str) -> None:
-        """As TTL does."""
-        self._told(reservation_id, lambda: self.stored.pop(reservation_id))
+        """Deletes the reservation, as TTL does."""
+        self._stream(reservation_id, lambda: self.stored.pop(reservation_id))
 
-    def _told(self, reservation_id: str, change: Callable[[], Reservation | None]) -> Reservation | None:
+    def _stream(self, reservation_id: str, change: Callable[[], Reservation | None]) -> Reservation | None:
         before = self.find(reservation_id)
         answer, after = change(), self.find(reservation_id)
         if before != after:
@@ -58,7 +58,7 @@ class TellingReservations(FakeReservations):
 
 @dataclass
 class TellingPayments(FakePayments):
-    """With a stream."""
+    """Payments with a stream."""
 
     changes: list[PaymentChange] = field(default_factory=list)
 
@@ -71,12 +71,12 @@ class TellingPayments(FakePayments):
 
 @dataclass
 class Stage:
-    """A cinema whose tables tell, so that its story can be held against them."""
+    """A cinema with streams, whose events can be compared with its tables."""
 
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     rows: FakeRows = field(default_factory=FakeRows)
     dying: str = ""
-    """The reservations' method at which the next request dies, before it takes effect."""
+    """The method of the reservations before which the next request dies."""
 
     def __post_init__(self) -> None:
         self.reservations = TellingReservations(clock=self.clock)
@@ -84,7 +84,7 @@ class Stage:
         self.cinema = Cinema(clock=self.clock, rows=self.rows, reservations=self.reservations, payments=self.payments)
 
     def request(self, method: str, *arguments: Any, dying_at: str = "", **named: Any) -> Reservation | None:
-        """None when it is refused or dies. Requests are a millisecond apart at least."""
+        """Makes a request of the cinema, a millisecond later at least. None when it is refused or dies."""
         self.clock.forward(milliseconds=1)
         port = interposed(self.reservations, dying_at, before=crash)
         with suppress(Refusal, Crash):
@@ -93,23 +93,23 @@ class Stage:
         return None
 
     def expire_all(self) -> None:
-        """Every expiry message that has come due."""
+        """Handles every expiry message that has come due."""
         self.clock.forward(milliseconds=1)
         for hold in {event.hold for told in self.rows.events.values() for event in told if hasattr(event, "hold")}:
             if hold.expires_at <= self.clock():
                 self.cinema.expire(hold)
 
     def events(self) -> list[Event]:
-        """What the relay makes of the streams. A sale that its request could not finish is finished by it, and what is
-        to be returned is returned."""
+        """Gives the events that the relay makes of the streams. It finishes sales that their request could not finish,
+        and requested refunds are made."""
         relayed = [sent for row in self.rows.events.values() for one in row for sent in self.cinema.relay_row(one)]
         relayed += [sent for one in self.reservations.changes for sent in self.cinema.relay_reservation(one)]
         for change in self.payments.changes:  # it grows while payments are settled
             told = self.cinema.relay_payment(change)
-            for event in _to(REFUNDS, told):
+            for event in _events_for(REFUNDS, told):
                 self.cinema.settle_refund(event)
             relayed += told
-        return list(_to(AUDIT, relayed))
+        return list(_events_for(AUDIT, relayed))
 
     def tables(self) -> Tables:
         seats, stored = dict(self.rows.taken[self.cinema.session.id]), dict(self.reservations.stored)
@@ -120,7 +120,7 @@ class Stage:
         return differences(story, tables or self.tables(), self.clock(), REMEMBERED)
 
 
-def _to(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:
+def _events_for(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:
     for message in messages:
         if message.queue == queue and isinstance(message.content, Event):
             yield message.content

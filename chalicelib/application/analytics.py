@@ -1,4 +1,4 @@
-"""Counting what happens to a screening, and showing the numbers."""
+"""Analytics: counting a session's events, and showing the counts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from chalicelib.domain.ports import Analytics, Clock, Sessions
 
 @dataclass(frozen=True)
 class CountEvent:
-    """Adds the event to its screening's numbers.
+    """Adds the event to its session's counts.
 
-    Harmless twice: the event's entry in the ledger and its counts are one write, so that a second delivery finds the
-    entry and adds nothing. Harmless in any order: counts only add up, under the moment at which the fact occurred.
+    Harmless twice: the counts and the mark that the event is processed are one write, so that a second delivery adds
+    nothing. Harmless in any order: counts are only added, under the moment at which the event occurred.
     """
 
     analytics: Analytics
@@ -30,9 +30,9 @@ class CountEvent:
 
 @dataclass(frozen=True, slots=True)
 class SessionAnalytics:
-    """`as_of` is when the numbers were read: the facts of the last seconds before may not have been counted yet.
+    """The counts of one session, read at `as_of`. Events of the last seconds may not have been counted yet.
 
-    `over_time` gives, for each five minutes in which something changed, what there was in all at their end.
+    `over_time` has, for each five minutes in which something changed, the total at their end.
     """
 
     session_id: str
@@ -54,7 +54,7 @@ class ShowAnalytics:
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionAnalytics:
-        """Raises SessionNotFound."""
+        """Reads and adds up the counts. Raises SessionNotFound."""
         session = self.sessions.get(session_id)
         as_of = self.clock()
         counted = sorted(self.analytics.by_bucket(session.id).items(), key=lambda entry: entry[0])
@@ -63,15 +63,15 @@ class ShowAnalytics:
             total_seats=session.total_seats,
             as_of=as_of,
             total=total(tally for _, tally in counted),
-            by_day=_by_day(counted),
-            over_time=_over_time(dict(counted)),
+            by_day=_group_by_day(counted),
+            over_time=_accumulate(dict(counted)),
         )
 
 
-def _by_day(counted: Iterable[tuple[datetime, Tally]]) -> tuple[tuple[date, Tally], ...]:
+def _group_by_day(counted: Iterable[tuple[datetime, Tally]]) -> tuple[tuple[date, Tally], ...]:
     days = groupby(counted, key=lambda entry: entry[0].date())
     return tuple((day, total(tally for _, tally in entries)) for day, entries in days)
 
 
-def _over_time(counted: Mapping[datetime, Tally]) -> tuple[tuple[datetime, Tally], ...]:
+def _accumulate(counted: Mapping[datetime, Tally]) -> tuple[tuple[datetime, Tally], ...]:
     return tuple(zip(counted, accumulate(counted.values()), strict=True))

@@ -1,4 +1,4 @@
-"""The audit log: every event of every screening, once, in order; nothing is ever changed or taken out."""
+"""The audit log: every event of every session, once, in order. Nothing is ever changed or removed."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from chalicelib.domain.ports import EventLog, Page, Sessions
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """Harmless twice: the log's key is the event's own moment and id, and what stands there is left as it is."""
+    """Writes an event to the audit log. Harmless twice: the key is the event's moment and id, and an entry stays."""
 
     log: EventLog
 
@@ -22,5 +22,5 @@ class ListEvents:
     log: EventLog
 
     def __call__(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
-        """Oldest first. Raises SessionNotFound, CursorInvalid."""
+        """Lists the session's events, oldest first. Raises SessionNotFound, CursorInvalid."""
         return self.log.page(self.sessions.get(session_id).id, limit, cursor)

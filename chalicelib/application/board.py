@@ -1,4 +1,4 @@
-"""The operator's board: how sales go, what waits, what was refused, and giving dead letters back."""
+"""The operator's board: sales, queues, refusals, the health of dependencies; and redriving dead letters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,22 +30,22 @@ from .webhooks import WEBHOOKS
 T = TypeVar("T")
 
 QUEUES = tuple(sorted({EXPIRY, PAYMENTS, WEBHOOKS, *(queue for queues in ROUTES.values() for queue in queues)}))
-"""Every queue with a handler of ours."""
+"""Every queue that a handler of ours reads."""
 
 SCREENINGS = 20
-"""On one page of the board."""
+"""How many sessions one page of the board has."""
 COUNTED_AT_ONCE = 10
-"""Screenings whose numbers are read at the same time."""
+"""How many sessions' counts are read at the same time."""
 LETTERS_SHOWN = 5
 
 FRESH = timedelta(seconds=2)
-"""How long a board is shown again: any number of operators cost one reading in this time, for each process."""
+"""How long the same board is shown again. Each process reads it once in this time, for any number of operators."""
 KEPT_BOARDS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What could not be read is None: a board is wanted most when something is down."""
+    """The board at one moment. A part that could not be read is None: a board is wanted most when something is down."""
 
     as_of: datetime
     screenings: Page[ScreeningNumbers] | None
@@ -72,25 +72,25 @@ class ShowBoard:
     clock: Clock
 
     def __call__(self, cursor: str | None) -> Board:
-        """The screenings that run or come next, or those after the cursor. Raises CursorInvalid."""
+        """Shows the sessions that run or come next, or those after the cursor. Raises CursorInvalid."""
         now = self.clock()
         with ThreadPoolExecutor(3) as threads:
-            queues = threads.submit(_unless_down, self.queues.states)
-            refusals = threads.submit(self.refusals.counted, shown_buckets(now))
+            queues = threads.submit(_none_if_down, self.queues.states)
+            refusals = threads.submit(self.refusals.counts_in, shown_buckets(now))
             dependencies = threads.submit(self.check_readiness)
-            screenings = _unless_down(lambda: self._screenings(now, cursor))
+            screenings = _none_if_down(lambda: self._count_screenings(now, cursor))
         return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())
 
-    def _screenings(self, now: datetime, cursor: str | None) -> Page[ScreeningNumbers]:
+    def _count_screenings(self, now: datetime, cursor: str | None) -> Page[ScreeningNumbers]:
         page = self.sessions.page(None if cursor else now - WINDOW, SCREENINGS, cursor)
         with ThreadPoolExecutor(COUNTED_AT_ONCE) as threads:
             counted = threads.map(self.analytics.by_bucket, [session.id for session in page.items])
-            return Page(list(map(_numbers, page.items, counted)), page.cursor)
+            return Page(list(map(_screening_numbers, page.items, counted)), page.cursor)
 
 
 @dataclass(frozen=True)
 class ShowRecentBoard:
-    """The same board again while it is fresh; one reading at a time."""
+    """Shows the same board again while it is fresh. Only one thread reads it at a time."""
 
     show: ShowBoard
     clock: Clock
@@ -107,8 +107,8 @@ class ShowRecentBoard:
                 self.kept.pop(next(iter(self.kept)))
             return known
 
-    def forget(self) -> None:
-        """Something was done that the next board must show."""
+    def forget_boards(self) -> None:
+        """Makes the next board a new one, after something was done that it must show."""
         with self.lock:
             self.kept.clear()
 
@@ -118,30 +118,34 @@ class ShowDeadLetters:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
-        """Some of its dead letters; they stay. Raises QueueNotFound, QueueOutOfReach."""
-        return self.queues.letters(queue, LETTERS_SHOWN)
+        """Shows some dead letters of the queue, which stay there. Raises QueueNotFound, QueueOutOfReach."""
+        return self.queues.dead_letters(queue, LETTERS_SHOWN)
 
 
 @dataclass(frozen=True)
-class Redrive:
-    """Harmless twice: what was given back is no dead letter any more, and every consumer tolerates a message twice."""
+class RedriveDeadLetters:
+    """Moves dead letters back to their queue.
+
+    Harmless twice: a moved message is no dead letter any more, and every consumer tolerates a message twice.
+    """
 
     queues: QueueBoard
     board: ShowRecentBoard
 
     def __call__(self, queue: str, most: int) -> Redriven:
-        """Raises QueueNotFound, QueueOutOfReach."""
+        """Redrives `most` dead letters at most. Raises QueueNotFound, QueueOutOfReach."""
         try:
             return self.queues.redrive(queue, most)
         finally:
-            self.board.forget()
+            self.board.forget_boards()
 
 
-def _numbers(session: Session, buckets: Mapping[datetime, Tally]) -> ScreeningNumbers:
+def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> ScreeningNumbers:
     return ScreeningNumbers(session, buckets, total(buckets.values()))
 
 
-def _unless_down(ask: Callable[[], T]) -> T | None:
+def _none_if_down(ask: Callable[[], T]) -> T | None:
+    """Asks, and gives None where there is no answer."""
     try:
         return ask()
     except (StoreUnavailable, QueueOutOfReach):

@@ -1,4 +1,4 @@
-"""Putting right what the cache of seats was not told by the request itself: it died, or Redis did, at that moment."""
+"""Corrections of the seat cache, where a request did not make them: it died, or Redis did."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,11 @@ from chalicelib.domain.ports import SeatCache
 
 @dataclass(frozen=True)
 class RefreshSeatCache:
-    """Makes the cache forget seats that are free again, and the map of a cancelled screening; and remember ids that
-    came from idempotency keys.
+    """Forgets seats that are free again and the map of a cancelled session; remembers ids made from idempotency keys.
 
-    Harmless twice: what is forgotten is gone, what is remembered is there. Harmless late and in any order: only entries
-    of the very reservation that gave the seats back are forgotten, never of who has them by now; an entry too many or
-    too few costs a question to the rows, which decide.
+    Harmless twice: a forgotten entry is gone, a remembered id is there. Harmless late and in any order: only entries of
+    the very reservation that released the seats are forgotten, never of a later owner. An entry too many or too few
+    costs a question to the rows, which decide.
     """
 
     cache: SeatCache
@@ -21,12 +20,12 @@ class RefreshSeatCache:
     def __call__(self, event: Event) -> None:
         """Raises StoreUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
-            self.cache.forget(event.session_id, event.reservation_id, event.seats)
+            self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:
-            self.cache.changed(event.session_id)
+            self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
-            self.cache.remember_id(event.reservation_id)
+            self.cache.remember_reservation_id(event.reservation_id)
 
 
 def without_cache(event: Event) -> None:
-    """Where no Redis is configured there is nothing to put right."""
+    """Does nothing: where no Redis is configured, there is no cache to correct."""

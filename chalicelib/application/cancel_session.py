@@ -1,11 +1,10 @@
-"""Cancelling a screening: each row decides for itself, by one write, after which none of its seats is held or sold.
+"""Cancelling a session: each row is closed by one write, after which none of its seats is held or sold.
 
-    rows, the first one last: closed ──► session: cancelled, for display ──► what stands sold: to be returned
-            └──stream──► the same request, should we die here; with the first row, SessionCancelled
+    rows, the first one last: close ──► session: mark as cancelled, for display ──► sales: request their refunds
+            └──stream──► the same requests, should we die here; with the first row, SessionCancelled
 
-What a row shows as sold when it is closed is exactly what must be returned: nothing is sold in it afterwards, and a
-payment that comes after is refused, and returned. Sold seats stay as they are: they say what there was. Holds
-lapse by themselves, or are given back, as ever.
+The sales in a row when it is closed are exactly those to refund: nothing is sold in it afterwards, and a later payment
+is refused and refunded. Sold seats stay sold. Holds lapse by themselves, or are released, as ever.
 """
 
 from dataclasses import dataclass
@@ -18,13 +17,16 @@ from chalicelib.domain.sessions import Session, row_letters
 from .refunds import RefundSales
 
 LAST_CLOSED = row_letters(0)
-"""The row whose closing says that all are closed: every screening has it."""
+"""The row that is closed last, which every session has: once it is closed, all rows are."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCancellation:
-    """`sales` is how many there were, `payments` what they were paid with. `unfinished` is the reservations of sales
-    whose request died after the commit point: who finishes them requests their refund."""
+    """A cancelled session: how many sales it had, and their payments, now to be refunded.
+
+    `unfinished` has the reservation ids of sales whose request died after the commit point. Whoever finishes such a
+    sale requests its refund.
+    """
 
     session: Session
     sales: int
@@ -34,7 +36,7 @@ class SessionCancellation:
 
 @dataclass(frozen=True)
 class CancelSession:
-    """Harmless twice: run again, it goes on where it stopped."""
+    """Closes all rows of a session and requests the refunds. Harmless twice: it goes on where it stopped."""
 
     sessions: Sessions
     rows: Rows

@@ -1,13 +1,13 @@
-"""Turning a hold into a sale, now that it is paid for.
+"""Confirming a reservation: its hold becomes a sale, now that it is paid for.
 
     reservation: read ──► payment: claim it for this reservation ──► row: sell, if it is this very hold and live
-        │ over                │ used, returned, not received             │ the commit point: from here on the seats are
+        │ ended               │ used, refunded, not received             │ the commit point: from here on the seats are
         ▼                     ▼                                          ▼ sold, whatever happens next
       404, 410            409, 402                                    reservation: confirmed ──► 200
 
-A payment whose row was not sold, and never will be (its hold is given back first), is to be returned. A claim whose
-request dies is settled when its hold is over: see payments.py. That a payment has bought its sale is registered after
-the fact, from the reservations' stream: see relay.py.
+A payment is to be refunded if its row was not sold and never will be: its hold is released first. If a request dies,
+its claim is settled when the hold is over: see payments.py. The payment is marked as sold afterwards, from the
+reservations' stream: see relay.py.
 """
 
 import logging
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConfirmReservation:
-    """Without method and transaction where nothing is to be paid."""
+    """The order to confirm. Method and transaction are empty where the reservation is free of charge."""
 
     reservation_id: str
     payment_method: str = ""
@@ -51,8 +51,11 @@ class ConfirmReservation:
 
 @dataclass(frozen=True)
 class Confirm:
-    """`charged_only`: a payment counts once the gateway has said that it was charged. Else the client's word is enough,
-    as on a laptop."""
+    """Confirms a reservation that is paid for, or free of charge.
+
+    With `charged_only` a payment counts once the gateway has said that it was charged. Without it, the client's word is
+    enough, as on a laptop.
+    """
 
     rows: Rows
     reservations: Reservations
@@ -64,30 +67,25 @@ class Confirm:
     def __call__(self, command: ConfirmReservation) -> Reservation:
         """Gives the confirmed reservation. The same transaction again gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned;
-        LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid: then what was paid is to be returned.
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
+        Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
         """
         reservation = self.reservations.find(command.reservation_id)
         if reservation is None:
             raise ReservationNotFound(command.reservation_id)
         if reservation.is_free:
-            return self._sold(reservation, self._sale(ConfirmReservation(command.reservation_id), reservation))
+            return self._sell(reservation, self._draft_sale(ConfirmReservation(reservation.id), reservation))
         if not command.transaction_id:
             raise TransactionMissing(command.reservation_id)
-        sale = self._sale(command, reservation)
+        sale = self._draft_sale(command, reservation)
         try:
-            return self._paid(reservation, sale)
+            return self._sell(self._claim_payment(reservation, sale), sale)
         except Refusal as refusal:
             if refusal.refund_reason:
                 self._request_refund(reservation, sale, refusal.refund_reason)
             raise
 
-    def _paid(self, reservation: Reservation, sale: Sale) -> Reservation:
-        if reservation.state is State.PENDING:
-            reservation = self._claim(reservation, sale)
-        return self._sold(reservation, sale)
-
-    def _sale(self, command: ConfirmReservation, reservation: Reservation) -> Sale:
+    def _draft_sale(self, command: ConfirmReservation, reservation: Reservation) -> Sale:
         return Sale(
             id=self.ids.sale(command.reservation_id, command.transaction_id),
             transaction_id=command.transaction_id,
@@ -95,42 +93,50 @@ class Confirm:
             paid_at=reservation.not_before(self.clock()),
         )
 
-    def _claim(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Before the row is sold: two who claim one payment never both get to a row. Gives the reservation again: over,
-        where the same request has been refused by another instance since it was read, so that both say the same."""
+    def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
+        """Claims the sale's payment for a pending reservation. Gives the reservation as it stands.
+
+        The row is sold after it, so two who claim one payment never both get to a row. Another instance may have
+        refused the same request since the reservation was read: then it is read again, so that both say the same.
+        """
+        if reservation.state is not State.PENDING:
+            return reservation
         claim = claim_on(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
         stands = self.payments.claim(claim, charged_only=self.charged_only)
-        if _is_for(stands, reservation):
+        if _is_claimed_for(stands, reservation):
             return reservation
-        refused = self.reservations.find(reservation.id) if _bought_nothing(stands, reservation) else None
-        if refused is None or refused.state is State.PENDING:
-            raise _in_the_way(stands, reservation, sale)
-        return refused
+        ended = self.reservations.find(reservation.id) if _goes_back_from(stands, reservation) else None
+        if ended is None or ended.state is State.PENDING:
+            raise _refusal_of_claim(stands, reservation, sale)
+        return ended
 
-    def _sold(self, reservation: Reservation, sale: Sale) -> Reservation:
+    def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
+        """Sells the seats of a pending reservation and confirms it. Gives a confirmed one if this sale bought it."""
         if reservation.state is not State.PENDING:
-            return _bought_by(sale, reservation)
-        is_cancelled = self._sell(reservation, sale)
-        sold = self._remember_sale(reservation, sale)
-        if is_cancelled:
-            self._return_of_cancelled(sold)
-        return sold
+            return _check_bought(reservation, sale)
+        session_is_cancelled = self._sell_seats(reservation, sale)
+        confirmed = self._store_sale(reservation, sale)
+        if session_is_cancelled:
+            self._refund_cancelled(confirmed)
+        return confirmed
 
-    def _sell(self, reservation: Reservation, sale: Sale) -> bool:
-        """Whether the screening was cancelled since this sale was made."""
+    def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
+        """Sells the seats, unless this sale has them already. Tells whether the session was cancelled since then."""
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
         except SeatsTaken as taken:
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
-            sold_by = taken.sale_of(reservation.id) or self._given_back(reservation, sale, taken)
+            sold_by = taken.sale_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
                 raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
             return isinstance(taken, RowsClosed)
         return False
 
-    def _given_back(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
-        """Before it may be said that the payment buys nothing, its hold must be gone: another instance, whose clock is
-        behind, may be selling it at this moment. Then that was the commit point, and this gives the sale's id.
+    def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
+        """Releases a hold that can't be sold, and ends its reservation. Gives the id of a sale that came before.
+
+        The hold must be gone before anybody says that the payment buys nothing. Another instance, whose clock is
+        behind, may be selling it at this moment: then that was the commit point.
 
         Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession.
         """
@@ -139,24 +145,27 @@ class Confirm:
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
         now = reservation.not_before(self.clock())
-        state = _how_it_ended(reservation, taken, now)
-        stands = self.reservations.close(reservation.hold, state, now) or reservation
-        raise _not_for_sale(stands, sale) from taken
+        ended = self.reservations.end(reservation.hold, _state_of_end(reservation, taken, now), now)
+        raise _refusal_of_ended(ended or reservation, sale) from taken
 
-    def _remember_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
-        sold = reservation.confirmed(sale)
-        stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(sold)
-        if stored.sale != sold.sale:
+    def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
+        """Writes the sale on the reservation, or stores both anew where the reservation was deleted."""
+        confirmed = reservation.confirmed(sale)
+        stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(confirmed)
+        if stored.sale != confirmed.sale:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
 
-    def _return_of_cancelled(self, reservation: Reservation) -> None:
-        """The cancellation could not see this sale's payment yet."""
-        if payment := payment_of_sale(reservation):
-            self.payments.request_refund(payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock()))
+    def _refund_cancelled(self, confirmed: Reservation) -> None:
+        """Requests the refund of a sale in a cancelled session. The cancellation could not see its payment yet."""
+        if payment := payment_of_sale(confirmed):
+            self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
 
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
-        """Where only charged payments count, what was never heard of is no money: there is nothing to be returned."""
+        """Requests the refund of a payment that bought nothing.
+
+        Where only charged payments count, an unknown payment is no money: there is nothing to refund.
+        """
         request = payment_for_nothing(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
@@ -165,7 +174,8 @@ class Confirm:
             log.warning("not returned: %s; its transaction stands for %s", request.facts, stands.facts)
 
 
-def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
+def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
+    """Tells whether the payment is claimed for the reservation, or has bought it already."""
     return (
         payment is not None
         and payment.reservation_id == reservation.id
@@ -173,11 +183,13 @@ def _is_for(payment: Payment | None, reservation: Reservation) -> bool:
     )
 
 
-def _bought_nothing(payment: Payment | None, reservation: Reservation) -> bool:
+def _goes_back_from(payment: Payment | None, reservation: Reservation) -> bool:
+    """Tells whether the payment was for the reservation and its refund is requested or made."""
     return payment is not None and payment.reservation_id == reservation.id and payment.goes_back
 
 
-def _in_the_way(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
+def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
+    """Tells why the payment can't be claimed for the reservation. `stands` is the payment as it stands."""
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
     if stands.goes_back:
@@ -189,22 +201,27 @@ def _in_the_way(stands: Payment | None, reservation: Reservation, sale: Sale) ->
     return PaymentNotReceived(reservation.id, sale.transaction_id)
 
 
-def _bought_by(sale: Sale, reservation: Reservation) -> Reservation:
+def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
+    """Gives the reservation, which is not pending, if this sale bought it. Raises LatePayment, PaymentForCancelled,
+    AlreadyPaid."""
     if reservation.sale is None:
-        raise _not_for_sale(reservation, sale)
+        raise _refusal_of_ended(reservation, sale)
     if reservation.sale.id != sale.id:
         raise AlreadyPaid(reservation.id, reservation.sale.id, sale.transaction_id)
     return reservation
 
 
-def _how_it_ended(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Seats that are free long before their time were given back by the buyer. Shortly before it they may have lapsed
-    by another instance's clock, as what somebody else has had in any case."""
+def _state_of_end(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
+    """Tells cancelled from expired. Seats that are free long before their hold lapses were released by the buyer.
+
+    Shortly before, the hold may have lapsed by another instance's clock. Seats of others say that it has lapsed.
+    """
     has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED
 
 
-def _not_for_sale(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
+def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
+    """Makes the refusal of a payment that came after its reservation had ended."""
     if reservation.state is State.CANCELLED:
         return PaymentForCancelled(reservation.id, sale.transaction_id)
     ended_at = min(reservation.expires_at, reservation.ended_at or reservation.expires_at)

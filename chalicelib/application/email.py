@@ -1,9 +1,9 @@
-"""Writing to buyers about their reservations.
+"""Emails to buyers about their reservations.
 
-event ──► reservation: read; has it an address? ──► still worth saying? ──► told before? ──► render ──► send ──► ledger
-                          │ no                          │ no                  │ yes
-                          ▼                             ▼                     ▼
-                        nothing                       nothing               nothing
+event ──► reservation: has it an address? ──► still worth saying? ──► sent before? ──► render ──► send ──► mark
+                          │ no                     │ no                  │ yes
+                          ▼                        ▼                     ▼
+                        nothing                  nothing               nothing
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,8 @@ from chalicelib.domain.times import to_ms
 
 
 def _this_hold_is_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """A key that is used again after a day makes another hold under the same id: its expiry tells them apart."""
+    """Tells whether the event's own hold is live. A key used again after a day makes another hold under the same id:
+    the two differ in their expiry."""
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
 
@@ -32,49 +33,48 @@ def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One sort of letter: the name of its templates, and whether its news still is one when it comes to be sent."""
+class EmailKind:
+    """The name of an email's templates, and a test of whether its news is still true when it is sent."""
 
     name: str
     is_worth_saying: Callable[[Event, Reservation, datetime], bool]
 
 
-LETTERS: Mapping[EventType, Kind] = {
-    EventType.RESERVATION_CREATED: Kind("held", _this_hold_is_live),
-    EventType.PAYMENT_CONFIRMED: Kind("paid", _is_paid),
-    EventType.REFUND_COMPLETED: Kind("refunded", _always),
+EMAILS: Mapping[EventType, EmailKind] = {
+    EventType.RESERVATION_CREATED: EmailKind("held", _this_hold_is_live),
+    EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid),
+    EventType.REFUND_COMPLETED: EmailKind("refunded", _always),
 }
-"""Which event is written about. Another letter is an entry here and, for each language, two templates of its name in
-infrastructure/letters. A hold that lapsed or was given back is no news to the buyer who let it go."""
+"""The events that buyers get an email about. Another one needs an entry here and, for each language, two templates of
+its name. A lapsed or cancelled hold is no news to the buyer who let it go."""
 
 
 @dataclass(frozen=True)
 class SendBuyerEmail:
-    """Sends the letter that the event calls for, if the buyer left an address.
+    """Sends the email that the event calls for, if the buyer left an address.
 
-    Harmless twice: a second delivery finds the event in the ledger and sends nothing. The letter is sent first and
-    entered then, because no transaction holds both: a process that dies in between sends it once more when the event
-    comes again, where the other order would lose it for good. So a letter is repeated only by such a death, by an
-    answer of the mail service that got lost, or by two deliveries at the very same moment; it is never left out.
+    Harmless twice: a second delivery finds the event among the processed ones and sends nothing. No transaction holds
+    both the email and the mark, so the email is sent first: a process that dies in between repeats the email, where the
+    other order would lose it. So do a lost answer of the email service and two deliveries at the same moment.
     """
 
     reservations: Reservations
     sessions: Sessions
-    letters: EmailRenderer
-    mail: EmailSender
-    ledger: ProcessedEvents
+    renderer: EmailRenderer
+    sender: EmailSender
+    processed_events: ProcessedEvents
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises MailRefused, MailUnavailable, StoreUnavailable."""
-        letter = self._letter(event)
-        if letter is None or self.ledger.has(event.id):
+        """Raises EmailRefused, EmailUnavailable, StoreUnavailable."""
+        email = self._email_about(event)
+        if email is None or self.processed_events.contains(event.id):
             return
-        self.mail.send(self.letters(letter))
-        self.ledger.enter(event.id)
+        self.sender.send(self.renderer.render(email))
+        self.processed_events.add(event.id)
 
-    def _letter(self, event: Event) -> Email | None:
-        kind = LETTERS.get(event.type)
+    def _email_about(self, event: Event) -> Email | None:
+        kind = EMAILS.get(event.type)
         reservation = self.reservations.find(event.reservation_id) if kind else None
         if kind is None or reservation is None or reservation.contact is None:
             return None

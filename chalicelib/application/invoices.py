@@ -1,4 +1,4 @@
-"""An invoice for each sale: numbered, printed, filed, in this order; and the way to it.
+"""Invoices: each sale's is numbered, printed and filed, in this order; and links to them.
 
 sale ──► number: counter and invoice, one write ──► PDF to the files ──► invoice: filed ──► the link answers
          ▲ from here on the number is this sale's    ▲ a crash before or after it: the next delivery goes on from here
@@ -16,29 +16,31 @@ from chalicelib.domain.reservations import State
 
 @dataclass(frozen=True)
 class IssueInvoice:
-    """Harmless twice, and at the same time: a sale's number is written once, together with the counter, and whoever
-    comes later finds it; the same invoice is printed as the same bytes, and filed where it lies already.
+    """Issues the invoice of a sale. Harmless twice, and at the same time.
+
+    The number is written once, together with the counter, and a second delivery finds it. The same invoice is printed
+    as the same bytes, and filed in the same place.
     """
 
     reservations: Reservations
     sessions: Sessions
     invoices: Invoices
-    printed: Callable[[Invoice], bytes]
+    print_pdf: Callable[[Invoice], bytes]
     files: InvoiceFiles
     seller: tuple[str, ...]
     time_zone: str
 
     def __call__(self, sale: Event) -> None:
-        """What was free of charge has no invoice. Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
+        """Does nothing if the sale was free of charge. Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
         if sale.data.get("amountCents") == 0:
             return
-        invoice = self.invoices.number(self._bill(sale))
+        invoice = self.invoices.assign_number(self._draft_bill(sale))
         if not invoice.filed:
-            self.files.put(invoice, self.printed(invoice))
+            self.files.put(invoice, self.print_pdf(invoice))
             self.invoices.mark_filed(invoice)
 
-    def _bill(self, sale: Event) -> Bill:
-        """In the language in which the buyer wants letters; English where we don't know."""
+    def _draft_bill(self, sale: Event) -> Bill:
+        """Makes the bill in the language of the buyer's emails, or else in English."""
         reservation = self.reservations.find(sale.reservation_id)
         contact = reservation.contact if reservation else None
         language = contact.language if contact else ENGLISH
@@ -53,13 +55,13 @@ class LinkInvoice:
     clock: Clock
 
     def __call__(self, reservation_id: str) -> InvoiceLink:
-        """Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
+        """Links to the invoice's PDF. Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
         invoice = self.invoices.find(reservation_id)
         if invoice is None or not invoice.filed:
-            raise self._why_there_is_none(reservation_id)
+            raise self._refusal_of_missing(reservation_id)
         return self.files.link(invoice, self.clock())
 
-    def _why_there_is_none(self, reservation_id: str) -> Refusal:
+    def _refusal_of_missing(self, reservation_id: str) -> Refusal:
         reservation = self.reservations.find(reservation_id)
         if reservation is None:
             return ReservationNotFound(reservation_id)

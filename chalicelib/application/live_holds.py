@@ -1,17 +1,17 @@
-"""So many live holds at most for each user and screening: nobody keeps a hall from the others without paying.
+"""The limit of live holds for each user and session: nobody keeps a hall from the others without paying.
 
-    room? ──yes──► counted: one write
+    room? ──yes──► count the hold: one write
       │ no: these count
       ▼
-    has one of them ended, paid for or given back? ──yes──► counted in its place, if that is still as it was read
+    has one of them ended, sold or released? ──yes──► count the hold in its place, if that is still as it was read
       │ no
       ▼
     TooManyHolds
 
-Looking only when there is no room is what makes it cheap: confirming and cancelling write nothing for it.
+The limit is cheap: confirming and cancelling write nothing for it, and ended holds are looked for only without room.
 
-Whoever asks may name anybody as the user. So holds are counted for a user and the network they were asked from
-together: a stranger who holds in somebody's name uses up their own count of that name, not the count of who bears it.
+A request may name anybody as the user. So holds are counted by user and network together: a stranger who holds seats
+in somebody's name from elsewhere uses up another count than theirs.
 """
 
 from collections.abc import Sequence
@@ -23,48 +23,48 @@ from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, T
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached, Reservation, State
 
 ATTEMPTS = 10
-"""Each try that fails means that another hold of the same user was counted meanwhile: almost always the second is told
-that there is no room."""
+"""How often to try. A failed try means that another hold of the same user was counted meanwhile. The second try almost
+always finds no room."""
 
 
 @dataclass(frozen=True)
-class LimitHolds:
+class CountLiveHold:
     live_holds: LiveHolds
     reservations: Reservations
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
-        """Counts the hold of a reservation that is about to be made; once, however often it is asked.
+        """Counts the hold of a reservation before it is stored; once, however often it is called.
 
-        Raises TooManyHolds, and IdempotencyKeyReused when another request with its key is being counted, too.
+        Raises TooManyHolds, and IdempotencyKeyReused when a counted hold has the same id.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.live_holds.count(_holder(reservation), hold, self.limit, now, ended)
+                return self.live_holds.add(_holder(reservation), hold, self.limit, now, ended)
             except LimitReached as reached:
-                ended = self._ended_among(reached.counted, hold, now)
+                ended = self._find_ended(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")
 
-    def _ended_among(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """The oldest that counts no more; None when there is room already."""
-        live = [hold for hold in counted if self._is_live(hold, now)]
+    def _find_ended(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
+        """Finds the oldest counted hold that has ended. None when there is room already. Raises as above."""
+        live = [hold for hold in counted if self._check_live(hold, now)]
         if len(live) >= self.limit:
-            raise self._refusal(live, new)
+            raise self._refusal_of(new, live)
         ended = [hold for hold in counted if hold.age < self.limit and hold not in live]
         return ended[-1] if ended else None
 
-    def _refusal(self, live: Sequence[CountedHold], new: Hold) -> TooManyHolds | IdempotencyKeyReused:
+    def _refusal_of(self, new: Hold, live: Sequence[CountedHold]) -> TooManyHolds | IdempotencyKeyReused:
         if any(hold.reservation_id == new.reservation_id for hold in live):
             return IdempotencyKeyReused()
         lapses = sorted(hold.expires_at for hold in live)
         return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
 
-    def _is_live(self, hold: CountedHold, now: datetime) -> bool:
-        """What is not remembered may be about to be: its request is between its writes, or died there.
+    def _check_live(self, hold: CountedHold, now: datetime) -> bool:
+        """Reads whether the hold is live. Without a reservation it is: its request is between two writes, or died.
 
-        A reservation with another expiry is of another hold under the same id: this one was given back.
+        A reservation with another expiry is of another hold under the same id: this hold was released.
         """
         if hold.expires_at <= now:
             return False
@@ -73,4 +73,5 @@ class LimitHolds:
 
 
 def _holder(reservation: Reservation) -> str:
+    """Joins the user and the network, if that is known."""
     return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id

@@ -1,8 +1,8 @@
-"""Payments from the gateway's side: how one starts, what its word sets off, and that every claim comes to an end.
+"""Payments from the gateway's side: starting one, receiving the gateway's messages, settling each payment.
 
 buyer ──► gateway: a payment for this hold ──► paid ──signed message──► queue ──► charge recorded ──┐
 claim ──stream──► PaymentDue, which waits in the queue until the hold is over ──────────────────────┴─► settled:
-                                                 sold, if the hold is live and this was charged for it; else returned
+                                                 sold, if the hold is live and this was charged for it; else refunded
 """
 
 from collections.abc import Mapping
@@ -49,10 +49,10 @@ from .confirm import Confirm, ConfirmReservation
 from .refunds import RegisterSale
 
 PAYMENTS = "payments"
-"""The queue of what is due of payments, and of what the gateway says of them."""
+"""The queue of claimed payments that come due, and of charges that the gateway reports."""
 
 BY_GATEWAY = "gateway"
-"""The method of a payment whose buyer never came back to name one."""
+"""The payment method where the buyer never came back to name one."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class StartPayment:
     clock: Clock
 
     def __call__(self, reservation_id: str) -> tuple[Reservation, PaymentIntent]:
-        """The same payment for the same hold, however often it is asked.
+        """Starts a payment for the hold. Gives the same payment for the same hold, however often it is called.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, NothingToPay,
         PaymentsUnavailable.
@@ -80,16 +80,16 @@ class StartPayment:
         if reservation.is_free:
             raise NothingToPay(reservation.id)
         try:
-            return reservation, self.gateway.start(reservation, _key(reservation))
+            return reservation, self.gateway.start(reservation, _idempotency_key(reservation))
         except GatewayUnavailable as error:
             raise PaymentsUnavailable(reservation.id) from error
 
 
 @dataclass(frozen=True)
-class HearGateway:
-    """Takes a message of the gateway's; what follows from it is done by whoever the queue wakes.
+class ReceiveGatewayMessage:
+    """Checks a message of the payment gateway and queues the charge that it reports.
 
-    Harmless twice: a charge is recorded once, whatever the number of messages that tell of it.
+    Harmless twice: a charge is recorded once, however many messages report it.
     """
 
     messages: GatewayMessages
@@ -97,7 +97,7 @@ class HearGateway:
     clock: Clock
 
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: then the gateway sends it again."""
+        """Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: the gateway then sends the message again."""
         now = self.clock()
         charge = self.messages.read(headers, body, now)
         if charge and self.outbox.send([Outgoing(PAYMENTS, charge)], now):
@@ -105,7 +105,7 @@ class HearGateway:
 
 
 class NotDueYet(Exception):
-    """A claim came before its hold is over by this instance's clock: deliver it again."""
+    """A claimed payment came while its hold is live by this instance's clock: deliver it again."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,13 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: Confirm
-    """As a request would, but with `charged_only` off: here it is known what was charged."""
+    """As for a request, but with `charged_only` off: what was charged is known here."""
     register_sale: RegisterSale
     clock: Clock
 
     def __call__(self, due: PaymentDue | Charge) -> None:
-        """Raises NotDueYet, StoreUnavailable; LookupError when nothing is known of a payment that is due."""
+        """Settles the payment that is due, or was charged. Raises NotDueYet, StoreUnavailable, and LookupError when the
+        payment is unknown."""
         if isinstance(due, Charge):
             return self.settle(self.payments.record_charge(due))
         payment = self.payments.find(due.transaction_id)
@@ -134,21 +135,21 @@ class SettlePayment:
         return self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Does nothing for what is settled. Raises NotDueYet, StoreUnavailable."""
+        """Settles a payment; a settled one stays as it is. Raises NotDueYet, StoreUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
         if reservation is None:
-            self._settle_alone(payment)
+            self._settle_without_reservation(payment)
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise NotDueYet(payment.transaction_id)
         elif payment.status is PaymentStatus.ASSERTED and not payment.pays(reservation):
-            self._return(payment, RefundReason.WRONG_AMOUNT, reservation.not_before(self.clock()))
+            self._request_refund(payment, RefundReason.WRONG_AMOUNT, reservation.not_before(self.clock()))
         else:
-            self._buy(payment)
+            self._confirm_reservation(payment)
 
-    def _buy(self, payment: Payment) -> None:
-        """As its buyer would have done. What it can't buy is on its way back then, or was settled meanwhile."""
+    def _confirm_reservation(self, payment: Payment) -> None:
+        """Confirms the reservation, as its buyer would have done. Its refund is requested if it can't buy it."""
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservation(payment.reservation_id, method, payment.transaction_id))
@@ -160,30 +161,32 @@ class SettlePayment:
         else:
             self.register_sale(sold)
 
-    def _settle_alone(self, payment: Payment) -> None:
-        """Its reservation is not remembered (any more). The row may have been sold all the same."""
-        sale = self._sale_in_rows(payment) if payment.session_id and payment.due_at else None
-        if sale:
-            self.register_sale(self.reservations.restore(sale))
+    def _settle_without_reservation(self, payment: Payment) -> None:
+        """Settles a payment whose reservation is unknown, or deleted. The row may have been sold all the same."""
+        sold = self._find_sold_in_rows(payment) if payment.session_id and payment.due_at else None
+        if sold:
+            self.register_sale(self.reservations.restore(sold))
         else:
-            self._return(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
+            self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
-    def _sale_in_rows(self, payment: Payment) -> Reservation | None:
-        """The reservation as it was, by what its claim says, if the row has sold its seats for this payment."""
-        drafted = self._drafted(payment)
-        release = self.rows.release(drafted.hold, self.clock())
+    def _find_sold_in_rows(self, payment: Payment) -> Reservation | None:
+        """Releases the claimed hold. Gives the reservation, as its claim describes it, if the row was sold for this
+        payment; else None."""
+        claimed = self._reservation_of_claim(payment)
+        release = self.rows.release(claimed.hold, self.clock())
         sale_id = self.confirm.ids.sale(payment.reservation_id, payment.transaction_id)
         if release.sale_id != sale_id:
             return None
         paid_at = payment.claimed_at or payment.charged_at or self.clock()
-        return drafted.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
+        return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
 
-    def _drafted(self, payment: Payment) -> Reservation:
+    def _reservation_of_claim(self, payment: Payment) -> Reservation:
+        """Makes the reservation anew from what its claim says of it."""
         made_at = payment.claimed_at or self.clock()
         return Reservation(
             id=payment.reservation_id,
             session_id=payment.session_id,
-            movie_title=self._title(payment.session_id),
+            movie_title=self._movie_title(payment.session_id),
             user_id=payment.user_id,
             seats=payment.seats,
             amount=payment.amount,
@@ -192,15 +195,16 @@ class SettlePayment:
             expires_at=payment.due_at or made_at,
         )
 
-    def _title(self, session_id: str) -> str:
+    def _movie_title(self, session_id: str) -> str:
+        """Reads the title; empty where the session is unknown."""
         try:
             return self.sessions.get(session_id).movie_title
         except SessionNotFound:
             return ""
 
-    def _return(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
-        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).to_be_returned(reason, now))
+    def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
+        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).with_refund_requested(reason, now))
 
 
-def _key(reservation: Reservation) -> str:
+def _idempotency_key(reservation: Reservation) -> str:
     return f"payment-{reservation.id}-{to_ms(reservation.expires_at)}"

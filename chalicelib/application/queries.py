@@ -1,4 +1,4 @@
-"""Questions: what is on, which seats are free, what was bought, and whether we are well."""
+"""Queries: sessions, seat maps, reservations, purchases, and readiness."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ class ShowSeats:
     clock: Clock
 
     def __call__(self, session_id: str) -> SeatMap:
-        """Raises SessionNotFound, SessionCancelled."""
+        """Shows all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
             occupancy = self.rows.occupancy(session)
@@ -44,11 +44,11 @@ class ShowSeats:
             raise SessionCancelled(session.id) from closed
         now = self.clock()
         taken = in_force(occupancy, now)
-        return SeatMap(session.id, tuple(seen(seat, taken.get(seat)) for seat in session.seats))
+        return SeatMap(session.id, tuple(to_seat_view(seat, taken.get(seat)) for seat in session.seats))
 
 
-def seen(number: str, entry: Occupancy | None) -> SeatView:
-    """The seat as the world sees it, if the entry is in force."""
+def to_seat_view(number: str, entry: Occupancy | None) -> SeatView:
+    """Makes the public view of a seat from its entry, which must be in force."""
     match entry:
         case Sold():
             return SeatView(number, "sold")
@@ -63,7 +63,7 @@ class ShowReservation:
     clock: Clock
 
     def __call__(self, reservation_id: str) -> tuple[Reservation, State]:
-        """The reservation and its state at this moment. Raises ReservationNotFound."""
+        """Gives the reservation and its state at this moment. Raises ReservationNotFound."""
         reservation = self.reservations.find(reservation_id)
         if reservation is None:
             raise ReservationNotFound(reservation_id)
@@ -84,7 +84,7 @@ class ListSessions:
     sessions: Sessions
 
     def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Raises CursorInvalid."""
+        """Lists sessions by start time. Raises CursorInvalid."""
         return self.sessions.page(starting_from, limit, cursor)
 
 
@@ -93,7 +93,7 @@ class ListPurchases:
     reservations: Reservations
 
     def __call__(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
-        """Raises CursorInvalid."""
+        """Lists the user's purchases, newest first. Raises CursorInvalid."""
         return self.reservations.purchases(user_id, limit, cursor)
 
 
@@ -102,19 +102,19 @@ class CheckReadiness:
     probes: Sequence[Probe]
 
     def __call__(self) -> tuple[DependencyState, ...]:
-        """Asks all at the same time: it takes as long as the slowest does."""
+        """Asks all dependencies at the same time: it takes as long as the slowest."""
         with ThreadPoolExecutor(len(self.probes)) as threads:
             return tuple(threads.map(lambda probe: probe(), self.probes))
 
 
 FRESH = timedelta(seconds=1)
-"""How long an answer of /ready is shared: whoever asks it, however often, each dependency is asked once in this time by
-each process."""
+"""How long an answer of /ready is shared. Each process asks each dependency once in this time, however often it is
+asked itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`checked_at` is when the dependencies were asked."""
+    """The states of the dependencies. `checked_at` is when they were asked."""
 
     states: tuple[DependencyState, ...]
     checked_at: datetime
@@ -122,13 +122,13 @@ class Readiness:
 
 @dataclass(frozen=True)
 class ShareReadiness:
-    """The same answer again while it is fresh, and for all who ask while it is being found out. Safe in threads."""
+    """Gives the same answer again while it is fresh, also to those who ask meanwhile. Safe in threads."""
 
     check: CheckReadiness
     clock: Clock
     lock: Lock = field(default_factory=Lock)
     kept: list[tuple[datetime, Readiness]] = field(default_factory=list)
-    """The last one, with the moment when it was there: a check may take longer than its answer is fresh."""
+    """The last answer, with the moment when it was ready. A check may take longer than its answer is fresh."""
 
     def __call__(self) -> Readiness:
         with self.lock:

@@ -1,13 +1,13 @@
-"""Money back: a payment that bought nothing, or whose screening was cancelled, is returned, once.
+"""Refunds: a payment that bought nothing, or whose session was cancelled, is refunded once.
 
 claim came to nothing ─┐
 row closed ────────────┴► payment: refund_requested ──stream──► RefundRequested ──queue──► gateway: was it charged, for
-                                                                                           this? then return it
+                                                                                           this? then refund it
                           RefundCompleted ◄──stream── payment: refunded ◄──────────────────────────┘
 
 sale ──stream──► payment: sold
 
-What the gateway does not know is asked for again, by the sweep (reconcile.py), and stays on the list until then.
+A payment that the gateway does not know is asked for again by the sweep (reconcile.py), and stays outstanding.
 """
 
 import logging
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RegisterSale:
-    """Harmless twice: the second time finds the sale registered."""
+    """Marks a sale's payment as sold. Harmless twice: the second time finds the sale registered."""
 
     payments: Payments
 
     def __call__(self, reservation: Reservation) -> None:
-        """Does nothing for a reservation that is no sale. Raises StoreUnavailable."""
+        """Does nothing for a reservation that is not confirmed. Raises StoreUnavailable."""
         payment = payment_of_sale(reservation)
         if payment is None:
             return
@@ -40,7 +40,7 @@ class RegisterSale:
 
 @dataclass(frozen=True)
 class RefundSales:
-    """Requests the return of what these reservations cost, because their screening was cancelled.
+    """Requests the refunds of reservations whose session was cancelled.
 
     Harmless twice, and together with itself: the second request finds the first.
     """
@@ -50,8 +50,10 @@ class RefundSales:
     clock: Clock
 
     def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
-        """What stands for each sale's payment, by reservation; None where there is none: it was free of charge, or its
-        payment stands for something else. What is no sale (yet) is left out. Raises StoreUnavailable.
+        """Gives each sale's payment, by reservation id. Reservations that are not confirmed (yet) are left out.
+
+        None where there is no payment: the sale was free of charge, or its payment stands for something else. Raises
+        StoreUnavailable.
         """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
@@ -60,7 +62,7 @@ class RefundSales:
         payment = payment_of_sale(sold)
         if payment is None:
             return None
-        request = payment.to_be_returned(RefundReason.SCREENING_CANCELLED, self.clock())
+        request = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
         stands = self.payments.request_refund(request)
         if stands.sale_id != payment.sale_id:
             log.error("sale without its money, nothing to return: %s; but %s", payment.facts, stands.facts)
@@ -70,10 +72,10 @@ class RefundSales:
 
 @dataclass(frozen=True)
 class SettleRefund:
-    """Has the gateway return a payment and writes that down.
+    """Has the gateway refund a payment, and marks it as refunded.
 
-    Harmless twice: what is settled is left alone, and the gateway returns money once for each key, which is the
-    transaction's own. So a crash between the gateway and the record is mended by the next delivery.
+    Harmless twice: a settled payment is left alone, and the gateway refunds once for each key, which is made from the
+    transaction. So the next delivery mends a crash between the gateway and the mark.
     """
 
     payments: Payments
@@ -82,48 +84,51 @@ class SettleRefund:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises RefundRefused, GatewayUnavailable, StoreUnavailable, LookupError; UnreadableMessage for an event that
-        names no payment."""
+        """Settles the refund that the event requests. Raises RefundRefused, GatewayUnavailable, StoreUnavailable,
+        LookupError, and UnreadableMessage for an event that names no payment."""
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
         self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Does nothing for what is not to be returned. Raises as above."""
-        if (
-            payment.status is PaymentStatus.ASSERTED
-        ):  # an earlier delivery has found that it is another reservation's, and died
+        """Refunds a payment if that was requested. Raises RefundRefused, GatewayUnavailable, StoreUnavailable."""
+        if payment.status is PaymentStatus.ASSERTED:
+            # An earlier delivery has found that it belongs to another reservation, and died.
             self.settle_payment(payment)
         if payment.status is not PaymentStatus.REFUND_REQUESTED:
             return
-        charged = payment if payment.is_charged else self._charged(payment)
+        charged = payment if payment.is_charged else self._ask_gateway(payment)
         if charged is None:
-            self.payments.count_unknown(payment, self.clock())
+            self.payments.count_unknown_at_gateway(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
-            self._return(charged)
+            self._refund(charged)
         else:
             self.settle_payment(charged)
 
-    def _charged(self, payment: Payment) -> Payment | None:
-        """What stands once the gateway was asked what it knows: so far there is a client's word only, and that moves no
-        money. The payment may turn out to be another reservation's. None when the gateway knows of none (yet)."""
-        charge = self.gateway.charge(payment.transaction_id)
+    def _ask_gateway(self, payment: Payment) -> Payment | None:
+        """Asks the gateway what was charged, and records it: a client's word alone moves no money.
+
+        The payment may turn out to belong to another reservation. None when the gateway does not know it (yet).
+        """
+        charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge(charge) if charge else None
 
-    def _return(self, payment: Payment) -> None:
+    def _refund(self, payment: Payment) -> None:
+        """Asks the gateway for the refund and marks it. Counts a payment that the gateway does not know."""
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
         except PaymentUnknown:
-            self.payments.count_unknown(payment, self.clock())
+            self.payments.count_unknown_at_gateway(payment, self.clock())
             return
-        stands = self.payments.settle(payment.returned(refund_id, self.clock()))
+        stands = self.payments.mark_refunded(payment.as_refunded(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:
             log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
 
 
 def _transaction_in(event: Event) -> str:
+    """Reads the transaction id. Raises UnreadableMessage where the event has none."""
     transaction_id = event.data.get("transactionId")
     if not (isinstance(transaction_id, str) and transaction_id):
         raise UnreadableMessage(f"{event.type} needs its transactionId, a text, not {transaction_id!r}")

@@ -1,4 +1,4 @@
-"""The relay: from what the streams tell to messages on one queue for each consumer. Never in a buyer's request.
+"""The relay: turns the streams' records into messages, on one queue for each consumer. Never in a buyer's request.
 
     row ──────────► hold: to the expiry queue, which keeps it until it lapses
         ├─────────► sale: finished here, if its request could not
@@ -15,9 +15,9 @@ A record that comes twice gives the same events with the same ids, and each cons
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from chalicelib.domain.events import (
+    ENDS,
     Event,
     EventType,
     ReservationChange,
@@ -26,16 +26,21 @@ from chalicelib.domain.events import (
     SeatsHeld,
     SeatsReleased,
     SeatsSold,
+    refund_completed,
+    refund_requested,
+    reservation_created,
+    reservation_ended,
+    seat_released,
+    session_cancelled,
 )
-from chalicelib.domain.payments import Payment, PaymentChange, PaymentDue, PaymentStatus
+from chalicelib.domain.payments import PaymentChange, PaymentDue, PaymentStatus
 from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
-from chalicelib.domain.times import to_ms
 
 from .cancel_session import LAST_CLOSED
 from .payments import PAYMENTS
 from .refunds import RefundSales, RegisterSale
-from .release import Expire
+from .release import ExpireHold
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +65,6 @@ ROUTES: Mapping[EventType, tuple[str, ...]] = {
 }
 """Who is told what: the queue of each consumer. infra/cloud/stateful.yaml makes the queues."""
 
-ENDS = {
-    State.CONFIRMED: EventType.PAYMENT_CONFIRMED,
-    State.EXPIRED: EventType.RESERVATION_EXPIRED,
-    State.CANCELLED: EventType.RESERVATION_CANCELLED,
-}
-
 TELLS: Mapping[str, tuple[EventType, ...]] = {
     "rows": (EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
     "reservations": (EventType.RESERVATION_CREATED, *ENDS.values()),
@@ -85,11 +84,16 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class RelayRow:
+    """Relays an event of a row of seats: held, sold, released or closed."""
+
     reservations: Reservations
     refund_sales: RefundSales
 
     def __call__(self, event: RowEvent) -> list[Outgoing]:
-        """What to send. Harmless twice: a second expiry message finds nothing to do, a finished sale is left alone."""
+        """Gives the messages to send. Finishes a sale that its request could not finish.
+
+        Harmless twice: a second expiry message finds nothing to do, a finished sale is left alone.
+        """
         match event:
             case SeatsHeld():
                 return [Outgoing(EXPIRY, event.hold)]
@@ -97,12 +101,13 @@ class RelayRow:
                 self._finish_sale(event)
                 return []
             case SeatsReleased():
-                return _routed(_seat_released(event))
+                return _route(seat_released(event))
             case RowClosed():
                 self.refund_sales(event.sold)
-                return _routed(_session_cancelled(event)) if event.row == LAST_CLOSED else []
+                return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
+        """Confirms the reservation of sold seats, if its request died before it could."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
             self.reservations.confirm(event.reservation_id, event.sale)
@@ -110,138 +115,64 @@ class RelayRow:
 
 @dataclass(frozen=True)
 class RelayReservation:
-    expire: Expire
+    """Relays the creation and the end of a reservation."""
+
+    expire: ExpireHold
     register_sale: RegisterSale
 
     def __call__(self, change: ReservationChange) -> list[Outgoing]:
-        """What to send. A pending reservation that TTL has deleted is expired here: its expiry message was lost."""
-        if change.before and change.before.state is State.PENDING and change.after is None:
-            return self._lapsed(change.before)
-        if change.after is None or (change.before and change.before.state is change.after.state):
-            return []
-        made = [] if change.before else _routed(_created(change.after))
-        if change.after.state is State.PENDING:
-            return made
-        self.register_sale(change.after)
-        return made + _routed(_ended(change.after, change.after.state, change.occurred_at))
+        """Gives the messages to send. Registers a sale with its payment.
 
-    def _lapsed(self, reservation: Reservation) -> list[Outgoing]:
+        A pending reservation that TTL has deleted is expired here: its expiry message was lost.
+        """
+        before, after = change.before, change.after
+        if before and before.state is State.PENDING and after is None:
+            return self._expire_deleted(before)
+        if after is None or (before and before.state is after.state):
+            return []
+        created = [] if before else _route(reservation_created(after))
+        if after.state is State.PENDING:
+            return created
+        self.register_sale(after)
+        return created + _route(reservation_ended(after, after.state, change.occurred_at))
+
+    def _expire_deleted(self, reservation: Reservation) -> list[Outgoing]:
+        """Expires the hold of a deleted reservation. Gives no message when it was sold meanwhile."""
         if self.expire(reservation.hold):
-            return _routed(_ended(reservation, State.EXPIRED, reservation.expires_at))
+            return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
         return []
 
 
 @dataclass(frozen=True)
 class RelayPayment:
+    """Relays a payment that was claimed, is to be refunded, or was refunded."""
+
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[Outgoing]:
-        """What to send. A sale's return is written beside its reservation: the purchase shows it."""
+        """Gives the messages to send. Marks the refund of a sale on its reservation too, so that the buyer sees it."""
         payment = change.after
         if payment is None or (change.before and change.before.status is payment.status):
             return []
         if payment.status is PaymentStatus.CLAIMED and payment.due_at:
             return [Outgoing(PAYMENTS, PaymentDue(payment.transaction_id, payment.due_at))]
         if payment.status is PaymentStatus.REFUND_REQUESTED:
-            return _routed(refund_requested(payment))
+            return _route(refund_requested(payment))
         if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
             if payment.sale_id:
-                self.reservations.refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
-            return _routed(_of_payment(payment, EventType.REFUND_COMPLETED, payment.refunded_at))
+                self.reservations.mark_refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
+            return _route(refund_completed(payment))
         return []
 
 
-def refund_requested(payment: Payment) -> Event:
-    assert payment.requested_at, "what is to be returned says since when"  # noqa: S101 - tells the type checker
-    return _of_payment(payment, EventType.REFUND_REQUESTED, payment.requested_at)
+def _route(event: Event) -> list[Outgoing]:
+    """Addresses the event to each of its consumers.
 
-
-def _routed(event: Event) -> list[Outgoing]:
-    """What concerns no screening (a payment for a reservation that nobody knows) has no place in one's log, nor in its
-    numbers: only what must act on it is told."""
+    A payment for an unknown reservation belongs to no session, so its events have no place in a session's log or
+    counts: they go to the refunds alone.
+    """
     consumers = ROUTES[event.type]
-    told = consumers if event.session_id else [consumer for consumer in consumers if consumer == REFUNDS]
-    return [Outgoing(consumer, event) for consumer in told]
-
-
-def _created(reservation: Reservation) -> Event:
-    data: dict[str, str | int] = {"amountCents": reservation.amount_cents, "expiresAtMs": to_ms(reservation.expires_at)}
-    if reservation.fingerprint:
-        data["fingerprint"] = reservation.fingerprint
-    return _of_reservation(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
-
-
-def _ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
-    """A stream tells whole seconds: what is written on the reservation itself is exact, and after its beginning."""
-    sale = reservation.sale
-    if sale is None:
-        ended_at = reservation.not_before(reservation.ended_at or occurred_at)
-        return _of_reservation(reservation, ENDS[state], ended_at, {})
-    payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
-    paid_at = reservation.not_before(sale.paid_at)
-    return _of_reservation(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
-
-
-def _of_reservation(
-    reservation: Reservation, kind: EventType, occurred_at: datetime, data: Mapping[str, str | int]
-) -> Event:
-    """Each happens to a hold once at most. Its expiry tells it from another under the same id, made a day later."""
-    return Event(
-        id=f"{kind}:{reservation.id}:{to_ms(reservation.expires_at)}",
-        type=kind,
-        occurred_at=occurred_at,
-        session_id=reservation.session_id,
-        reservation_id=reservation.id,
-        user_id=reservation.user_id,
-        seats=reservation.seats,
-        data=data,
-    )
-
-
-def _seat_released(event: SeatsReleased) -> Event:
-    """Seats go back once for each hold, row and moment: a refused reuse of a key may give back under a known id."""
-    return Event(
-        id=f"{EventType.SEAT_RELEASED}:{event.reservation_id}:{event.seats[0]}:{to_ms(event.occurred_at)}",
-        type=EventType.SEAT_RELEASED,
-        occurred_at=event.occurred_at,
-        session_id=event.session_id,
-        reservation_id=event.reservation_id,
-        user_id="",
-        seats=event.seats,
-        data={},
-    )
-
-
-def _session_cancelled(event: RowClosed) -> Event:
-    return Event(
-        id=f"{EventType.SESSION_CANCELLED}:{event.session_id}",
-        type=EventType.SESSION_CANCELLED,
-        occurred_at=event.occurred_at,
-        session_id=event.session_id,
-        reservation_id="",
-        user_id="",
-        seats=(),
-        data={},
-    )
-
-
-def _of_payment(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
-    """The moment is in the id because a request may be overtaken by the payment's own sale, and come again later."""
-    known = {
-        "transactionId": payment.transaction_id,
-        "reason": payment.reason,
-        "amountCents": payment.refund_cents,
-        "saleId": payment.sale_id or None,
-        "refundId": payment.refund_id or None,
-    }
-    return Event(
-        id=f"{kind}:{payment.transaction_id}:{to_ms(occurred_at)}",
-        type=kind,
-        occurred_at=occurred_at,
-        session_id=payment.session_id,
-        reservation_id=payment.reservation_id,
-        user_id=payment.user_id,
-        seats=payment.seats,
-        data={name: value for name, value in known.items() if value is not None},
-    )
+    if not event.session_id:
+        consumers = tuple(consumer for consumer in consumers if consumer == REFUNDS)
+    return [Outgoing(consumer, event) for consumer in consumers]

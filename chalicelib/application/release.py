@@ -1,9 +1,9 @@
-"""Giving seats back: because the buyer cancels, or because the hold has lapsed.
+"""Releasing seats: because the buyer cancels, or because the hold has lapsed.
 
     row: release ──► reservation: cancelled or expired
 
-In this order: once the seats were given back, that hold can't be sold any more, nor be made again (see rows.py). So a
-reservation that says that it has ended is never paid for afterwards.
+The order matters. Once its seats are released, a hold can't be sold or made again (see rows.py). So a reservation that
+has ended is never paid for afterwards.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,14 @@ class CancelReservation:
 
 @dataclass(frozen=True)
 class Cancel:
+    """Cancels a pending reservation for its buyer."""
+
     rows: Rows
     reservations: Reservations
     clock: Clock
 
     def __call__(self, command: CancelReservation) -> Reservation:
-        """Gives the cancelled reservation, also the second time.
+        """Cancels the reservation and gives it, also the second time.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationExpired.
         """
@@ -33,21 +35,22 @@ class Cancel:
         if reservation is None:
             raise ReservationNotFound(command.reservation_id)
         if reservation.state is State.PENDING:
-            reservation = self._give_back(reservation)
-        return _cancelled(reservation)
+            reservation = self._release_and_end(reservation)
+        return _check_cancelled(reservation)
 
-    def _give_back(self, reservation: Reservation) -> Reservation:
+    def _release_and_end(self, reservation: Reservation) -> Reservation:
         now = reservation.not_before(self.clock())
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        closed = self.reservations.close(reservation.hold, state, now)
-        if closed is None:
+        ended = self.reservations.end(reservation.hold, state, now)
+        if ended is None:
             raise ReservationNotFound(reservation.id)
-        return closed
+        return ended
 
 
-def _cancelled(reservation: Reservation) -> Reservation:
+def _check_cancelled(reservation: Reservation) -> Reservation:
+    """Gives the reservation if it is cancelled. Raises ReservationConfirmed, ReservationExpired."""
     if reservation.state is State.CONFIRMED:
         raise ReservationConfirmed(reservation.id)
     if reservation.state is State.EXPIRED:
@@ -56,27 +59,24 @@ def _cancelled(reservation: Reservation) -> Reservation:
 
 
 class NotLapsedYet(Exception):
-    """The expiry message came before its time by this instance's clock: deliver it again."""
+    """An expiry message came too early by this instance's clock: deliver it again."""
 
 
 @dataclass(frozen=True)
-class Expire:
-    """Frees a lapsed hold's seats and writes down that it expired. A second delivery finds nothing left to do."""
+class ExpireHold:
+    """Releases a lapsed hold's seats and ends its reservation. Harmless twice: there is nothing left to do."""
 
     rows: Rows
     reservations: Reservations
     clock: Clock
 
     def __call__(self, hold: Hold) -> bool:
-        """Whether the hold came to nothing; False when it was sold meanwhile, and is left as it is.
-
-        Raises NotLapsedYet.
-        """
+        """Expires the hold. False when it was sold meanwhile, and is left as it is. Raises NotLapsedYet."""
         now = self.clock()
         if now < hold.expires_at:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.close(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
-            self.reservations.close(hold, State.EXPIRED, now)  # its request, which was slow, has come just before
+        if self.reservations.end(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+            self.reservations.end(hold, State.EXPIRED, now)  # its slow request has stored it in between
         return True

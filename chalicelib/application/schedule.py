@@ -1,7 +1,7 @@
-"""Putting a screening on the programme.
+"""Scheduling a session.
 
-With an idempotency key the screening's id is derived from it: whoever comes second, on whichever instance, finds what
-the first one made, and compares.
+With an idempotency key the session's id is made from it. So a second request, on any instance, finds the session of the
+first one, and compares.
 """
 
 from contextlib import suppress
@@ -32,14 +32,14 @@ class Schedule:
     ids: Ids
 
     def __call__(self, command: ScheduleSession) -> Session:
-        """Raises IdempotencyKeyReused."""
-        session = self._drafted(command)
+        """Stores the session. Gives the earlier one for the same key. Raises IdempotencyKeyReused if they differ."""
+        session = self._draft(command)
         if command.idempotency_key is not None:
             with suppress(SessionNotFound):
-                return _same_request(self.sessions.get(session.id), session)
-        return _same_request(self.sessions.add(session), session)
+                return _check_same_request(self.sessions.get(session.id), session)
+        return _check_same_request(self.sessions.add(session), session)
 
-    def _drafted(self, command: ScheduleSession) -> Session:
+    def _draft(self, command: ScheduleSession) -> Session:
         return Session(
             id=self.ids.session(command.idempotency_key),
             movie_title=command.movie_title,
@@ -52,8 +52,9 @@ class Schedule:
         )
 
 
-def _same_request(stored: Session, asked: Session) -> Session:
-    """Compared by all that was asked for; when it was made, and whether it was cancelled since, is the stored one's."""
+def _check_same_request(stored: Session, asked: Session) -> Session:
+    """Gives the stored session if it is the one asked for, whenever it was made or cancelled. Raises
+    IdempotencyKeyReused."""
     if stored != replace(asked, created_at=stored.created_at, cancelled_at=stored.cancelled_at):
         raise IdempotencyKeyReused
     return stored

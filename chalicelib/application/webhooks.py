@@ -1,8 +1,8 @@
-"""Webhooks: an event gets its number in its screening and goes to every subscriber, each delivery by itself.
+"""Webhooks: an event gets its number in its session and goes to every subscriber, each delivery by itself.
 
 queue notification ──► AnnounceEvent: numbered once, for good ──► queue webhooks: one message a subscriber
-queue webhooks     ──► Deliver: POSTed and signed; what is not accepted comes again later
-POST …/replay      ──► Replay: deliveries queued again, for who saw a gap
+queue webhooks     ──► DeliverNotification: signed and POSTed; a delivery that is not accepted comes again later
+POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,15 +21,15 @@ WEBHOOKS = "webhooks"
 GONE = 410
 
 MOST_REPLAYED = 100
-"""Numbers looked at in one call of the replay endpoint: ten batches of messages, well within a request's time."""
+"""How many numbers one replay covers: ten batches of messages, well within a request's time."""
 
 
 @dataclass(frozen=True)
 class AnnounceEvent:
     """Numbers the event and queues a delivery for each webhook that wants it.
 
-    Harmless twice: an event keeps the number that it got first. Its deliveries are queued again, which finishes what a
-    crash between the two left undone; a receiver knows each by its delivery id.
+    Harmless twice: an event keeps its first number. Its deliveries are queued again, which finishes what a crash
+    between the two left undone. A receiver knows each by its delivery id.
     """
 
     notifications: Notifications
@@ -38,31 +38,36 @@ class AnnounceEvent:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises StoreUnavailable: let the event come again."""
-        notification = self.notifications.number(event)
-        _queued(self.outbox, self.clock, chain(*(_for(one, [notification]) for one in self.webhooks.subscribers())))
+        """Raises StoreUnavailable: then deliver the event again."""
+        notification = self.notifications.assign_number(event)
+        _queue_deliveries(
+            self.outbox,
+            self.clock,
+            chain(*(_deliveries_for(one, [notification]) for one in self.webhooks.subscribers())),
+        )
 
 
 @dataclass(frozen=True)
-class Deliver:
-    """Harmless twice: the receiver gets the same delivery id again, and the number tells what it has seen."""
+class DeliverNotification:
+    """Sends a notification to its webhook. Harmless twice: the receiver gets the same delivery id and number again."""
 
     notifications: Notifications
     webhooks: Webhooks
-    courier: WebhookSender
+    webhook_sender: WebhookSender
     clock: Clock
 
     def __call__(self, delivery: Delivery) -> None:
-        """Raises DeliveryFailed unless the receiver accepts it. What was for a webhook removed since is dropped."""
+        """Does nothing for a removed or disabled webhook. Raises DeliveryFailed unless the receiver accepts it."""
         webhook = self.webhooks.find(delivery.webhook_id)
         if webhook is None or webhook.disabled:
             return
         notification = self.notifications.find(delivery.session_id, delivery.sequence)
         if notification is None:
             raise UnreadableMessage(f"no notification {delivery.sequence} of {delivery.session_id}")
-        self._settle(webhook, self.courier.deliver(webhook, notification, self.clock()))
+        self._check_answer(webhook, self.webhook_sender.deliver(webhook, notification, self.clock()))
 
-    def _settle(self, webhook: Webhook, status: int) -> None:
+    def _check_answer(self, webhook: Webhook, status: int) -> None:
+        """Disables a webhook that is gone. Raises DeliveryFailed for any other status that is no success."""
         if status == GONE:
             self.webhooks.disable(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
@@ -71,7 +76,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class ReplayNotifications:
-    """`signature` is the header as it came, for this very body."""
+    """A subscriber's request. `signature` is the header as it came, for this very body."""
 
     webhook_id: str
     session_id: str
@@ -82,7 +87,7 @@ class ReplayNotifications:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`next_after_sequence` is what to ask for next; None when there was nothing more."""
+    """The result of a replay. `next_after_sequence` asks for the rest; None when there is no more."""
 
     session_id: str
     queued: int
@@ -91,7 +96,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Replay:
-    """Queues again what a subscriber says that it has not seen. Harmless twice, as every delivery is."""
+    """Queues deliveries again that a subscriber has not seen. Harmless twice, as every delivery is."""
 
     notifications: Notifications
     webhooks: Webhooks
@@ -101,13 +106,13 @@ class Replay:
 
     def __call__(self, command: ReplayNotifications) -> Replayed:
         """Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
-        webhook = self._authenticated(command)
-        found = self.notifications.after(command.session_id, command.after_sequence, self.most + 1)
+        webhook = self._authenticate(command)
+        found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
-        queued = _queued(self.outbox, self.clock, _for(webhook.subscriber, shown))
+        queued = _queue_deliveries(self.outbox, self.clock, _deliveries_for(webhook.subscriber, shown))
         return Replayed(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)
 
-    def _authenticated(self, command: ReplayNotifications) -> Webhook:
+    def _authenticate(self, command: ReplayNotifications) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
         if webhook is None or not is_signed(command.signature, command.body, webhook.keys(now), now):
             raise SignatureInvalid
@@ -116,7 +121,7 @@ class Replay:
         return webhook
 
 
-def _for(subscriber: Subscriber, notifications: Sequence[Notification]) -> list[Delivery]:
+def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification]) -> list[Delivery]:
     return [
         Delivery(subscriber.id, notification.event.session_id, notification.sequence)
         for notification in notifications
@@ -124,8 +129,8 @@ def _for(subscriber: Subscriber, notifications: Sequence[Notification]) -> list[
     ]
 
 
-def _queued(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
-    """How many were; raises StoreUnavailable unless all of them were."""
+def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
+    """Queues the deliveries and gives their number. Raises StoreUnavailable unless all were queued."""
     messages = [Outgoing(WEBHOOKS, delivery) for delivery in deliveries]
     if messages and outbox.send(messages, clock()):
         raise StoreUnavailable("SendMessageBatch")

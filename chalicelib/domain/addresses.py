@@ -1,4 +1,4 @@
-"""Which addresses a webhook may have: nobody may make us call what only our own network can reach."""
+"""Addresses that a webhook may have: nobody may make us call a host that only our own network can reach."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ LONGEST_URL = 2000
 PORTS = {"https": 443, "http": 80}
 
 IPV6_INTERNET = ipaddress.ip_network("2000::/3")
-"""All that is given out as global unicast. What lies elsewhere is ours, nobody's, or an IPv4 address in disguise:
+"""The range of global unicast addresses. All others are private, unassigned, or an IPv4 address in disguise:
 ::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48; fc00::/7, fe80::/10, fec0::/10, ff00::/8."""
 
 NOT_FOR_US = tuple(
@@ -24,19 +24,19 @@ NOT_FOR_US = tuple(
         ),
     )
 )
-"""Of the internet's addresses. Which of them ipaddress calls global differs between versions of Python."""
+"""Networks of the internet that no webhook may be in. Versions of Python differ in which of them they call global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""In the middle of an IPv6 address of any network: an IPv4 address follows."""
+"""Marks in the middle of an IPv6 address, in any network, after which an IPv4 address follows."""
 
 
 class UrlRefused(Exception):
-    """A webhook can't have this URL, or not what its host resolves to; the message says why."""
+    """A webhook can't have this URL, or the address of its host. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL leads, in parts. `path` is with its query."""
+    """The parts of a URL that a request needs. `path` includes the query."""
 
     scheme: str
     host: str
@@ -50,7 +50,7 @@ class Target:
 
 
 def target_of(url: str, *, local: bool) -> Target:
-    """Raises UrlRefused. `local` is true in stages on a laptop, where http to this machine is allowed."""
+    """Parses a webhook's URL. `local` is true on a laptop, where http to this machine is allowed. Raises UrlRefused."""
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
     try:
@@ -68,7 +68,7 @@ def target_of(url: str, *, local: bool) -> Target:
 
 
 def check_address(target: Target, address: str, *, local: bool) -> None:
-    """For what the target's host resolves to. Raises UrlRefused unless it is public, or we are on a laptop."""
+    """Checks an address of the target's host. Raises UrlRefused unless it is public, or `local` is true."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
     if target.scheme == "http" and not inside.is_loopback:

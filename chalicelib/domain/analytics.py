@@ -1,4 +1,4 @@
-"""What is counted of a screening, and what the numbers say. Counts only ever add up, so their order does not matter."""
+"""Counts of a session's reservations, sales and refunds. They are only ever added, so their order does not matter."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .events import Event, EventType, UnreadableMessage
+from .money import Money
 from .times import from_ms, to_ms
 
 BUCKET = timedelta(minutes=5)
-"""The finest step in time of the numbers. Days are UTC days, so that each consists of whole buckets."""
+"""The finest step in time of the counts. Days are UTC days, so that each consists of whole buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Reservations and their seats, counted. What was counted in parts is summed with `+`."""
+    """Counts of reservations and their seats. Parts are added up with `+`."""
 
     holds: int = 0
     seats_in_holds: int = 0
@@ -24,37 +25,37 @@ class Tally:
     expiries: int = 0
     cancellations: int = 0
     seats_given_back: int = 0
-    """By expiry or cancellation."""
+    """Seats released by expiry or cancellation."""
     refunds: int = 0
-    """Payments returned, those included that had bought nothing: they never were in the revenue."""
+    """Refunded payments, also of payments that had bought nothing and never were in the revenue."""
     refunded_cents: int = 0
     refunded_revenue_cents: int = 0
-    """Of it, what sales had brought in."""
+    """The part of `refunded_cents` that had been in the revenue."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, name) + getattr(other, name) for name in COUNTERS))
 
     @property
     def held_seats(self) -> int:
-        """Held and neither sold nor given back. Never below 0, though a sale may be counted before its hold."""
+        """Seats held and neither sold nor released. Never below 0, though a sale may be counted before its hold."""
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
     def revenue(self) -> Decimal:
-        return Decimal(self.revenue_cents) / 100
+        return Money(self.revenue_cents).amount
 
     def occupancy_of(self, total_seats: int) -> Decimal:
-        """Sold seats ÷ all seats."""
+        """Divides the sold seats by all seats."""
         return Decimal(self.seats_in_sales) / total_seats
 
     @property
     def refunded(self) -> Decimal:
-        return Decimal(self.refunded_cents) / 100
+        return Money(self.refunded_cents).amount
 
     @property
     def net_revenue(self) -> Decimal:
-        """What is left of the revenue, which counts every sale, also one that was returned later."""
-        return Decimal(self.revenue_cents - self.refunded_revenue_cents) / 100
+        """The revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
+        return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
     def conversion(self) -> Decimal | None:
@@ -67,7 +68,7 @@ NOTHING = Tally()
 
 
 def tally_of(event: Event) -> Tally:
-    """What the event adds to the numbers. Raises UnreadableMessage for a sale or refund without its amount."""
+    """Counts the event. Raises UnreadableMessage for a sale or refund without its amount."""
     seats = len(event.seats)
     match event.type:
         case EventType.RESERVATION_CREATED:
@@ -95,7 +96,7 @@ def _amount_cents(event: Event) -> int:
 
 
 def bucket_of(moment: datetime) -> datetime:
-    """The beginning of the five minutes that the moment is in."""
+    """Gives the beginning of the five minutes that the moment is in."""
     length = BUCKET // timedelta(milliseconds=1)
     return from_ms(to_ms(moment) // length * length)
 

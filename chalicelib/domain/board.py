@@ -1,4 +1,4 @@
-"""What an operator watches: queues, dead letters, refusals, and a whole board of numbers."""
+"""The operator's board: queues, dead letters, refusals, and the counts of sessions over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from .analytics import BUCKET, NOTHING, Tally, bucket_of
 from .sessions import Session
 
 WINDOW = timedelta(hours=3)
-"""How far back the board shows what happened over time; and how long after its start a screening is taken to run."""
+"""How far back the board shows counts over time. A session is taken to run for as long after its start."""
 
 
 MOST_REDRIVEN = 100
-"""Dead letters of one request: two calls for each must fit into the 29 seconds that API Gateway waits."""
+"""Dead letters redriven by one request: two calls for each must fit into the 29 seconds that API Gateway waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Counts are SQS's own: right on an emulator, up to a minute old on AWS.
+    """The messages of a queue, as SQS counts them: exact on an emulator, up to a minute old on AWS.
 
-    A queue that only takes what was given up elsewhere has nothing but dead letters, and can't be redriven.
+    A queue of failures from elsewhere has nothing but dead letters, and is not `redrivable`.
     """
 
     name: str
@@ -34,13 +34,13 @@ class QueueState:
 class DeadLetter:
     id: str
     sent_at: datetime
-    """When it was last sent: by its handler as it gave up, else into its first queue, which SQS's own move keeps."""
+    """When its handler gave it up. For a message that SQS moved: when it was sent to its first queue."""
     reason: str | None
-    """None where SQS's own redrive policy moved it."""
+    """Why its handler gave it up. None for a message that SQS's redrive policy moved."""
     receives: int | None
-    """How often its handler tried, where it says so."""
+    """How often its handler tried, if that is known."""
     received_here: int
-    """How often it was received since it was sent, looking at it included."""
+    """How often it was received as a dead letter, also to be shown."""
     attributes: Mapping[str, str]
     body: str
 
@@ -52,7 +52,7 @@ class Redriven:
 
 
 RefusalCounts = Mapping[datetime, Mapping[str, int]]
-"""How often each code was answered, by the beginning of its five minutes."""
+"""The count of each error code, by the beginning of its five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class ScreeningNumbers:
 
 
 def shown_buckets(now: datetime) -> list[datetime]:
-    """The beginnings of the five minutes of the window, oldest first; the last ones are still going on."""
+    """Gives the beginnings of the window's five minutes, oldest first. The last five minutes still go on."""
     last = bucket_of(now)
     return [last - BUCKET * back for back in reversed(range(WINDOW // BUCKET))]
 
 
 def over_time(screenings: Sequence[ScreeningNumbers], now: datetime) -> list[tuple[datetime, Tally]]:
-    """What happened to all of them in each five minutes of the window, those in which nothing did included."""
+    """Adds up the counts of all sessions for each five minutes of the window, also where they are zero."""
     return [
         (at, sum((screening.buckets.get(at, NOTHING) for screening in screenings), start=NOTHING))
         for at in shown_buckets(now)

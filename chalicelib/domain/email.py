@@ -1,4 +1,4 @@
-"""Letters to buyers: what is to be said to whom, and the message that says it."""
+"""Emails to buyers: their facts before they are put into words, and the message that is sent."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _LOCAL_PART = re.compile(r"[^\s@<>\"(),:;]+(?=@[^\s@])")
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """What is to be said, before it is put into words. `kind` names the templates that do it."""
+    """The facts of an email, before it is put into words. `kind` names its templates."""
 
     kind: str
     contact: Contact
@@ -23,7 +23,7 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The same message as plain text and as HTML. `reference` is the id of the event that it tells of."""
+    """An email as plain text and as HTML. `reference` is the id of its event."""
 
     to: str = field(repr=False)
     language: str
@@ -34,13 +34,13 @@ class Message:
 
 
 class EmailRefused(GivenUp):
-    """This message will not be taken, whenever it is sent: a bad address, or a sender that is not ours."""
+    """A message that is refused whenever it is sent: a bad address, or a sender that is not ours."""
 
 
 class EmailUnavailable(Exception):
-    """It could not be sent now. Whether it went out is unknown: send it again."""
+    """A message that could not be sent now, or may have been sent: send it again."""
 
 
 def masked(text: str) -> str:
-    """The text with nothing but the domain of each address in it: …@example.com."""
+    """Masks each address in the text but for its domain: …@example.com."""
     return _LOCAL_PART.sub("…", text)

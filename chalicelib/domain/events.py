@@ -1,14 +1,24 @@
-"""What has happened: what a row of seats tells after each write, and what the world is told of it.
+"""Events: what a row of seats reports after each write, and what consumers and subscribers are told of it.
+
+    row, reservation, payment ──stream──► RowEvent, ReservationChange, PaymentChange ──relay──► Event ──► queues
 
 Both come out of the database's streams, so that none is lost and none made up.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from .reservations import Hold, Reservation, Sale
+from .reservations import Hold, Reservation, Sale, State
+from .times import to_ms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .payments import Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class SeatsReleased:
 
 @dataclass(frozen=True, slots=True)
 class RowClosed:
-    """From here on no seat of the row is held or sold. `sold` is every reservation that owns seats in it."""
+    """No seat of the row is held or sold any more. `sold` has the id of every reservation that owns seats in it."""
 
     session_id: str
     row: str
@@ -49,7 +59,7 @@ RowEvent = SeatsHeld | SeatsSold | SeatsReleased | RowClosed
 
 @dataclass(frozen=True, slots=True)
 class ReservationChange:
-    """What the reservations' stream tells: None before it was made, None after it was deleted."""
+    """A record of the reservations' stream. `before` is None for a new reservation, `after` for a deleted one."""
 
     before: Reservation | None
     after: Reservation | None
@@ -57,30 +67,30 @@ class ReservationChange:
 
 
 PRIVATE = frozenset({"fingerprint"})
-"""What our own consumers and tools need to know of an event and nobody else: it says something of the request, with the
-buyer's address, to whoever can guess."""
+"""The names in an event's data that only our own consumers and tools may see. A fingerprint is made from the request
+and the buyer's address: whoever guesses these could check the guess."""
 
 
 class EventType(StrEnum):
     RESERVATION_CREATED = "ReservationCreated"
-    """data: amountCents, expiresAtMs; fingerprint when it came with an idempotency key, which is PRIVATE."""
+    """data: amountCents, expiresAtMs; fingerprint if it came with an idempotency key, which is PRIVATE."""
     PAYMENT_CONFIRMED = "PaymentConfirmed"
     """data: amountCents, saleId, transactionId, paymentMethod."""
     RESERVATION_EXPIRED = "ReservationExpired"
     RESERVATION_CANCELLED = "ReservationCancelled"
     SEAT_RELEASED = "SeatReleased"
-    """Seats of one row are free again. The user is not known to a row: user_id is empty."""
+    """Seats of one row are free again. user_id is empty: a row does not know the user."""
     SESSION_CANCELLED = "SessionCancelled"
-    """Of the screening alone: no reservation, user or seats."""
+    """About the session alone: no reservation, user or seats."""
     REFUND_REQUESTED = "RefundRequested"
-    """A payment is to be returned. data: transactionId, reason; amountCents if known; saleId if it had bought one."""
+    """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it had bought one."""
     REFUND_COMPLETED = "RefundCompleted"
-    """It was returned. data: as RefundRequested, and refundId."""
+    """A payment was refunded. data: as RefundRequested, and refundId."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact in its envelope. The id follows from the fact: the same fact, told again, is the same event."""
+    """A fact in its envelope. The id follows from the fact: the same fact reported again is the same event."""
 
     id: str
     type: EventType
@@ -93,13 +103,127 @@ class Event:
 
     @property
     def public_data(self) -> dict[str, str | int]:
-        """All that leaves us: in answers, and to webhooks."""
+        """The data without PRIVATE names, for answers and webhooks."""
         return {name: value for name, value in self.data.items() if name not in PRIVATE}
 
 
 class GivenUp(Exception):
-    """Trying again won't help: the message is parked at once, with this reason."""
+    """A message that trying again won't help: it becomes a dead letter at once, with this reason."""
 
 
 class UnreadableMessage(GivenUp):
-    """Not a message of ours, or of a version that we don't know."""
+    """A message that is not ours, or of a version that we don't know."""
+
+
+ENDS: Mapping[State, EventType] = {
+    State.CONFIRMED: EventType.PAYMENT_CONFIRMED,
+    State.EXPIRED: EventType.RESERVATION_EXPIRED,
+    State.CANCELLED: EventType.RESERVATION_CANCELLED,
+}
+"""The event of each state in which a reservation ends."""
+
+
+def reservation_created(reservation: Reservation) -> Event:
+    """Makes the event of a new reservation."""
+    data: dict[str, str | int] = {"amountCents": reservation.amount_cents, "expiresAtMs": to_ms(reservation.expires_at)}
+    if reservation.fingerprint:
+        data["fingerprint"] = reservation.fingerprint
+    return _reservation_event(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
+
+
+def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
+    """Makes the event of the reservation's end in this state: confirmed, expired or cancelled.
+
+    `occurred_at` is the stream's moment, in whole seconds. The moments written on the reservation are exact: it counts
+    only where they are missing.
+    """
+    sale = reservation.sale
+    if sale is None:
+        ended_at = reservation.not_before(reservation.ended_at or occurred_at)
+        return _reservation_event(reservation, ENDS[state], ended_at, {})
+    payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
+    paid_at = reservation.not_before(sale.paid_at)
+    return _reservation_event(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
+
+
+def seat_released(released: SeatsReleased) -> Event:
+    """Makes the event of seats in one row that are free again.
+
+    The moment is in its id. A reused idempotency key that is refused may release seats under a known reservation id, so
+    seats are released once for each hold, row and moment.
+    """
+    return Event(
+        id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",
+        type=EventType.SEAT_RELEASED,
+        occurred_at=released.occurred_at,
+        session_id=released.session_id,
+        reservation_id=released.reservation_id,
+        user_id="",
+        seats=released.seats,
+        data={},
+    )
+
+
+def session_cancelled(closed: RowClosed) -> Event:
+    """Makes the event of a cancelled session from the last of its rows to be closed."""
+    return Event(
+        id=f"{EventType.SESSION_CANCELLED}:{closed.session_id}",
+        type=EventType.SESSION_CANCELLED,
+        occurred_at=closed.occurred_at,
+        session_id=closed.session_id,
+        reservation_id="",
+        user_id="",
+        seats=(),
+        data={},
+    )
+
+
+def refund_requested(payment: Payment) -> Event:
+    """Makes the event of a payment that is to be refunded."""
+    assert payment.requested_at, "a payment to be refunded has its moment"  # noqa: S101 - tells the type checker
+    return _payment_event(payment, EventType.REFUND_REQUESTED, payment.requested_at)
+
+
+def refund_completed(payment: Payment) -> Event:
+    """Makes the event of a refunded payment."""
+    assert payment.refunded_at, "a refunded payment has its moment"  # noqa: S101 - tells the type checker
+    return _payment_event(payment, EventType.REFUND_COMPLETED, payment.refunded_at)
+
+
+def _reservation_event(
+    reservation: Reservation, kind: EventType, occurred_at: datetime, data: Mapping[str, str | int]
+) -> Event:
+    """Makes an event that happens to a hold once at most. The expiry in its id tells this hold from another one that
+    was made under the same reservation id a day later."""
+    return Event(
+        id=f"{kind}:{reservation.id}:{to_ms(reservation.expires_at)}",
+        type=kind,
+        occurred_at=occurred_at,
+        session_id=reservation.session_id,
+        reservation_id=reservation.id,
+        user_id=reservation.user_id,
+        seats=reservation.seats,
+        data=data,
+    )
+
+
+def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
+    """Makes an event of a refund. The moment is in its id: a request may be overtaken by the payment's own sale, and
+    made again later."""
+    facts = {
+        "transactionId": payment.transaction_id,
+        "reason": payment.reason,
+        "amountCents": payment.refund_cents,
+        "saleId": payment.sale_id or None,
+        "refundId": payment.refund_id or None,
+    }
+    return Event(
+        id=f"{kind}:{payment.transaction_id}:{to_ms(occurred_at)}",
+        type=kind,
+        occurred_at=occurred_at,
+        session_id=payment.session_id,
+        reservation_id=payment.reservation_id,
+        user_id=payment.user_id,
+        seats=payment.seats,
+        data={name: value for name, value in facts.items() if value is not None},
+    )

@@ -1,21 +1,22 @@
-"""Invoices: what a sale was, as its buyer is told in writing, under a number that no other invoice has."""
+"""Invoices: a sale in writing, under a number that no other invoice has."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from .events import Event, EventType, UnreadableMessage
+from .money import Money
 from .sessions import Session
 
 ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 NUMBER_DIGITS = 6
-"""At least: the invoice after 2026-999999 is 2026-1000000."""
+"""The least number of digits: the invoice after 2026-999999 is 2026-1000000."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """All that an invoice says but its number. It never changes: neither do the sale and the screening.
+    """All that an invoice says but its number. It never changes, as neither its sale nor its session does.
 
     `seller` is the name, then the lines of the address; `time_zone` is the cinema's, an IANA name.
     """
@@ -38,7 +39,7 @@ class Bill:
 
     @property
     def series(self) -> str:
-        """What numbers are counted in: the sale's year in UTC. Credit notes would be a series of their own, C2026."""
+        """The series in which invoices are numbered: the sale's year in UTC. Credit notes would be another, C2026."""
         return f"{self.paid_at.year:04}"
 
 
@@ -61,7 +62,7 @@ class Invoice:
 def bill_for(
     sale: Event, session: Session, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
 ) -> Bill:
-    """Raises UnreadableMessage when the event is no sale, or lacks one of its facts."""
+    """Makes the bill of a sale. Raises UnreadableMessage when the event is no sale, or lacks one of its facts."""
     if sale.type is not EventType.PAYMENT_CONFIRMED:
         raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
     return Bill(
@@ -94,4 +95,4 @@ def _amount(sale: Event) -> Decimal:
     cents = sale.data.get("amountCents")
     if not isinstance(cents, int):
         raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {cents!r}")
-    return Decimal(cents) / 100
+    return Money(cents).amount

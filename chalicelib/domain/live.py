@@ -1,4 +1,4 @@
-"""What viewers are shown while they look at a screening: each row of seats as it stands after a write."""
+"""Live seat maps: each row of seats as it stands after a write, for the viewers of its session."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from .reservations import Occupancy, in_force
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """All that is not free in a row of seats. `version` counts the row's writes, so that of two states one is newer."""
+    """The seats of a row that are not free. `version` counts the row's writes, so that of two states one is newer."""
 
     session_id: str
     row: str
@@ -17,11 +17,12 @@ class RowState:
     occupancy: Mapping[str, Occupancy]
 
     def at(self, now: datetime) -> "RowState":
+        """Gives the state without the holds that have lapsed by now."""
         return replace(self, occupancy=in_force(self.occupancy, now))
 
 
 def newest(states: Iterable[RowState]) -> dict[str, list[RowState]]:
-    """The last state of each row, by screening: what a row was in between, nobody needs to see."""
+    """Gives the newest state of each row, by session id. Nobody needs to see the states in between."""
     rows: dict[tuple[str, str], RowState] = {}
     for state in states:
         known = rows.get((state.session_id, state.row))

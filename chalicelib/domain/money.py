@@ -1,6 +1,96 @@
-"""What prices are in."""
+"""Money: whole minor units of one currency. Prices are parsed, converted and formatted here and nowhere else.
+
+A price on a session or reservation is a Decimal, an amount in a payment or event a number of cents. Money is the way
+from one to the other.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 CURRENCY = "BRL"
-"""Prices are in reais (ISO 4217): the contract's amounts name no currency."""
+"""The currency of every price, reais. The contract's amounts name none."""
 
-SYMBOL = "R$"
+SYMBOLS = {"BRL": "R$"}
+
+_CURRENCIES_OF_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+MINOR_DIGITS = {code: digits for digits, codes in _CURRENCIES_OF_DIGITS.items() for code in codes.split()}
+"""Digits after the decimal point, by ISO 4217. Every other currency has two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units: 2500 of BRL are R$ 25.00. `currency` is an ISO 4217 code in upper case."""
+
+    minor: int
+    currency: str = CURRENCY
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.minor, int) or isinstance(self.minor, bool):
+            raise TypeError(f"money is a whole number of minor units, not {self.minor!r}")
+        if not (
+            len(self.currency) == 3 and self.currency.isascii() and self.currency.isalpha() and self.currency.isupper()
+        ):
+            raise ValueError(f"a currency has three capital letters, not {self.currency!r}")
+
+    @classmethod
+    def of(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
+        """Makes money of an amount in the currency's unit. Raises ValueError if it has too many decimals."""
+        if not amount.is_finite():
+            raise ValueError(f"{amount} is no amount")
+        numerator, denominator = amount.as_integer_ratio()
+        minor, rest = divmod(numerator * 10 ** minor_digits(currency), denominator)
+        if rest:
+            raise ValueError(f"{amount} has more than {minor_digits(currency)} decimals")
+        return cls(minor, currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str = CURRENCY) -> "Money":
+        """Reads an amount in the currency's unit: 25.00 or 25. Raises ValueError."""
+        try:
+            return cls.of(Decimal(text), currency)
+        except InvalidOperation as error:
+            raise ValueError(f"{text!r} is no amount") from error
+
+    @property
+    def amount(self) -> Decimal:
+        """The amount in the currency's unit, with all its decimals: 25.00."""
+        return Decimal(f"{self.minor}E-{minor_digits(self.currency)}")
+
+    @property
+    def symbol(self) -> str:
+        """The currency's sign: R$. Its code where we know no sign."""
+        return SYMBOLS.get(self.currency, self.currency)
+
+    def format(self, thousands: str = "", point: str = ".") -> str:
+        """Writes the amount without its currency: 1234.50, or with a comma between thousands 1,234.50."""
+        digits = minor_digits(self.currency)
+        whole, rest = divmod(abs(self.minor), 10**digits)
+        sign = "-" if self.minor < 0 else ""
+        text = f"{sign}{whole:,}".replace(",", thousands)
+        return f"{text}{point}{rest:0{digits}}" if digits else text
+
+    def __add__(self, other: "Money") -> "Money":
+        """Raises ValueError when the currencies differ."""
+        self._check_currency(other)
+        return Money(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        """Raises ValueError when the currencies differ."""
+        self._check_currency(other)
+        return Money(self.minor - other.minor, self.currency)
+
+    def __mul__(self, times: int) -> "Money":
+        return Money(self.minor * times, self.currency)
+
+    def _check_currency(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} and {other.currency} can't be added")
+
+
+def minor_digits(currency: str) -> int:
+    """Gives how many digits the currency has after its decimal point."""
+    return MINOR_DIGITS.get(currency, 2)

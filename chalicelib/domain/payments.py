@@ -1,4 +1,4 @@
-"""Money: the whole life of each payment. It buys one sale, or it goes back.
+"""Payments: each one buys one sale, or it is refunded.
 
               gateway says: charged          for one reservation            the row is sold
     (none) ──────────────────────► asserted ─────────────────► claimed ─────────────────► sold
@@ -7,7 +7,7 @@
                                    asserted ─────────────────────┴────────────────► refund_requested ──► refunded
 
 Each step is one conditional write on one item, so of two that meet the second finds the first. A payment is claimed
-before the row is sold, for one reservation, once and for ever; what went back, or is on its way, never buys anything.
+before the row is sold, for one reservation and for good. Once its refund is requested, it never buys anything.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,15 +15,15 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from .money import CURRENCY
+from .money import CURRENCY, Money
 from .reservations import SHORTEST, Reservation
 
 
 class PaymentStatus(StrEnum):
     ASSERTED = "asserted"
-    """The gateway says that it was charged, and nobody has claimed it yet."""
+    """Charged, as the gateway says, and claimed by nobody yet."""
     CLAIMED = "claimed"
-    """It is to buy one reservation, and nothing else any more."""
+    """Meant to buy one reservation, and nothing else any more."""
     SOLD = "sold"
     REFUND_REQUESTED = "refund_requested"
     REFUNDED = "refunded"
@@ -37,15 +37,15 @@ class RefundReason(StrEnum):
     RESERVATION_UNKNOWN = "reservation_unknown"
     SCREENING_CANCELLED = "screening_cancelled"
     WRONG_AMOUNT = "wrong_amount"
-    """What was charged is not what the reservation costs."""
+    """The charge is not the price of the reservation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the payment gateway says of one payment: the only word on money that counts.
+    """A charge as the payment gateway reports it: the only word on money that counts.
 
-    `reservation_id` is the one that the payment was started for; empty where the gateway knows of none.
-    `amount_cents` was charged, `refunded_cents` of it went back, in `currency` (ISO 4217, upper case).
+    `reservation_id` is the reservation that the payment was started for; empty where the gateway knows none.
+    `amount_cents` was charged, `refunded_cents` of it were refunded, in `currency` (ISO 4217, upper case).
     """
 
     transaction_id: str
@@ -58,9 +58,9 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One transaction. `amount_cents` is what its reservation costs; None while that is not known.
+    """One transaction. `amount_cents` is the price of its reservation; None while that is not known.
 
-    `charged_cents`, `charged_currency` and `charged_at` are the gateway's word; nothing while it has said nothing.
+    `charged_cents`, `charged_currency` and `charged_at` are the gateway's word; None or empty until it has reported.
     """
 
     transaction_id: str
@@ -74,64 +74,66 @@ class Payment:
     method: str = ""
     claimed_at: datetime | None = None
     due_at: datetime | None = None
-    """When the claimed hold lapses: until then its payment is a sale, or on its way back soon after."""
+    """When the claimed hold lapses. Soon afterwards the payment has bought its sale, or its refund is requested."""
     charged_cents: int | None = None
     charged_currency: str = ""
     charged_at: datetime | None = None
     sale_id: str = ""
-    """Of the sale that it has bought, also when it was returned later."""
+    """The id of the sale that it has bought, also when it was refunded later."""
     sold_at: datetime | None = None
     reason: RefundReason | None = None
     requested_at: datetime | None = None
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """So many times the gateway was asked to return it, and knew of no such payment."""
+    """How often the gateway was asked to refund it and knew of no such payment."""
     asked_at: datetime | None = None
 
-    def to_be_returned(self, reason: RefundReason, now: datetime) -> "Payment":
+    def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
+        """Gives the payment with its refund requested."""
         requested_at = _after(self.sold_at, now)
         return replace(self, status=PaymentStatus.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
-    def returned(self, refund_id: str, now: datetime) -> "Payment":
+    def as_refunded(self, refund_id: str, now: datetime) -> "Payment":
+        """Gives the payment as refunded."""
         return replace(
             self, status=PaymentStatus.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now)
         )
 
     @property
     def amount(self) -> Decimal:
-        """What its reservation costs, in the currency's unit; nothing where that is not known."""
-        return Decimal(self.amount_cents or 0) / 100
+        """The price of its reservation, in the currency's unit; 0 where that is not known."""
+        return Money(self.amount_cents or 0).amount
 
     @property
     def is_charged(self) -> bool:
-        """The gateway has said that it was paid."""
+        """True once the gateway has reported the charge."""
         return self.charged_at is not None
 
     @property
     def goes_back(self) -> bool:
-        """It is on its way, or has arrived."""
+        """True once its refund is requested."""
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
     def refund_cents(self) -> int | None:
-        """What is to go back: what was charged, as far as that is known."""
+        """The amount to refund: the charge if the gateway has reported it, else the price, which may be None."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
     def pays(self, reservation: Reservation) -> bool:
-        """Whether what was charged is what the reservation costs."""
+        """Tells whether the charge is the price of the reservation."""
         return (self.charged_cents, self.charged_currency) == (reservation.amount_cents, CURRENCY)
 
     @property
     def facts(self) -> dict[str, str]:
-        """For a log: ids, and no person."""
+        """The ids, for a log; nothing about a person."""
         names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentChange:
-    """What the payments' stream tells: None before it was known, None after it was deleted."""
+    """A record of the payments' stream. `before` is None for a new payment, `after` for a deleted one."""
 
     before: Payment | None
     after: Payment | None
@@ -139,37 +141,37 @@ class PaymentChange:
 
 @dataclass(frozen=True, slots=True)
 class PaymentDue:
-    """A claimed payment is to be looked at when its hold is over: has it bought something?"""
+    """A message to settle a claimed payment when its hold is over."""
 
     transaction_id: str
     due_at: datetime
 
 
 def claim_on(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
-    """The payment, as it is to buy the reservation."""
-    payment = _payment(transaction_id, reservation)
+    """Makes the claim of a payment for the reservation."""
+    payment = _payment_for(transaction_id, reservation)
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
 
 def payment_of_sale(reservation: Reservation) -> Payment | None:
-    """The payment that bought a confirmed reservation; None for any other, and where nothing was paid."""
+    """Makes the payment that bought a confirmed reservation. None if it is not confirmed, or was free of charge."""
     sale = reservation.sale
     if sale is None or reservation.is_free:
         return None
-    return replace(_payment(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
+    return replace(_payment_for(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
 
 
 def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """To be returned: the reservation was not to be had for it."""
-    return _payment(transaction_id, reservation).to_be_returned(reason, now)
+    """Makes the refund request of a payment that could not buy the reservation."""
+    return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:
-    """Instances' clocks differ, a payment's story is one."""
+    """Gives now, or the first moment after the earlier one: instances' clocks differ."""
     return max(now, earlier + SHORTEST) if earlier else now
 
 
-def _payment(transaction_id: str, reservation: Reservation) -> Payment:
+def _payment_for(transaction_id: str, reservation: Reservation) -> Payment:
     return Payment(
         transaction_id,
         reservation.id,
@@ -182,23 +184,23 @@ def _payment(transaction_id: str, reservation: Reservation) -> Payment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentIntent:
-    """A payment that the gateway waits for. `client_secret` is what the buyer's browser needs to pay, if anything."""
+    """A payment that was started at the gateway. The buyer's browser may need `client_secret` to pay."""
 
     provider: str
     id: str
-    """The transaction's id, once it is paid."""
+    """The id of the transaction once it is paid."""
     client_secret: str = field(default="", repr=False)
     public_key: str = ""
     """The provider's key for browsers, where it has one."""
 
 
 class GatewayUnavailable(Exception):
-    """The payment gateway did not answer, or refused; or none is set up. Asking again is safe."""
+    """The payment gateway did not answer, refused, or is not set up. Asking again is safe."""
 
 
 class RefundRefused(Exception):
-    """The gateway did not return the money, or did not say so. Asking again with the same key is safe."""
+    """The gateway did not refund the payment, or did not say so. Asking again with the same key is safe."""
 
 
 class PaymentUnknown(RefundRefused):
-    """The gateway knows of no such payment. It may know of it later."""
+    """The gateway does not know the payment. It may know it later."""

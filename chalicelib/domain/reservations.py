@@ -1,4 +1,4 @@
-"""Reservations and sales: what is remembered of a buyer's hold, and what stands in the rows of seats meanwhile."""
+"""Reservations, holds and sales: what is stored of each, and what stands in the rows of seats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from .money import Money
+
 SHORTEST = timedelta(milliseconds=1)
-"""Moments are whole milliseconds."""
+"""The shortest time between two moments, which are whole milliseconds."""
 
 CLOCKS_DIFFER = timedelta(seconds=10)
-"""Two instances' at most: each may be wrong by five."""
+"""How far two instances' clocks may differ: each may be wrong by five seconds."""
 
 
 class State(StrEnum):
@@ -30,9 +32,9 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Seats of one screening kept for one reservation until `expires_at`, that moment excluded.
+    """Seats of one session kept for one reservation until `expires_at`, that moment excluded.
 
-    `fingerprint` tells requests apart that came with the same idempotency key; it is empty when there was none.
+    `fingerprint` tells requests with the same idempotency key apart. It is empty without a key.
     """
 
     session_id: str
@@ -44,9 +46,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Where the buyer wants to be written to, and in which language, a tag as en or pt-BR.
+    """The buyer's email address, and the language of the emails: a tag such as en or pt-BR.
 
-    Stands on the reservation only: no event, log or answer shows the address.
+    It stands on the reservation only: no event, log or answer shows the address.
     """
 
     email: str = field(repr=False)
@@ -55,6 +57,8 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
+    """A buyer's seats in one session: pending until paid for, cancelled or expired. `amount` is their price."""
+
     id: str
     session_id: str
     movie_title: str
@@ -68,31 +72,31 @@ class Reservation:
     sale: Sale | None = None
     contact: Contact | None = None
     refunded_at: datetime | None = None
-    """When what was paid for it went back: its screening was cancelled. It stays confirmed, and in the history."""
+    """When its payment was refunded, because its session was cancelled. The reservation stays confirmed."""
     ended_at: datetime | None = None
-    """When it was cancelled, or found to have expired."""
+    """When it was cancelled, or when its expiry was written down."""
     source: str = field(default="", compare=False)
-    """The network that asked for it, while it is being made: it is not remembered."""
+    """The network from which it was asked for. It is not stored."""
 
     @property
     def is_free(self) -> bool:
-        """Free of charge: there is no payment, no refund and no invoice."""
+        """True if it is free of charge: then there is no payment, no refund and no invoice."""
         return not self.amount
 
     @property
     def amount_cents(self) -> int:
-        return int(self.amount * 100)
+        return Money.of(self.amount).minor
 
     def not_before(self, moment: datetime) -> datetime:
-        """The moment, or the first one after this reservation was made: instances' clocks differ, its story is one."""
+        """Gives the moment, or the first one after this reservation was made: instances' clocks differ."""
         return max(moment, self.created_at + SHORTEST)
 
     def state_at(self, now: datetime) -> State:
-        """A pending reservation is expired from the moment it lapses, whether or not anybody has written that down."""
+        """Gives the state at this moment. A pending reservation is expired once it lapses, written down or not."""
         return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
 
     def may_have_lapsed(self, now: datetime) -> bool:
-        """By some instance's clock."""
+        """Tells whether the hold has lapsed by some instance's clock."""
         return self.expires_at <= now + CLOCKS_DIFFER
 
     @property
@@ -100,43 +104,48 @@ class Reservation:
         return Hold(self.session_id, self.id, self.seats, self.expires_at, self.fingerprint)
 
     def confirmed(self, sale: Sale) -> "Reservation":
+        """Gives the reservation as confirmed by this sale."""
         return replace(self, state=State.CONFIRMED, sale=sale)
 
     def until(self, expires_at: datetime) -> "Reservation":
+        """Gives the reservation with another expiry."""
         return replace(self, expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What stands for a held seat in its row. Once `expires_at` has come, it means nothing."""
+    """The entry of a held seat in its row. From `expires_at` on it means nothing."""
 
     reservation_id: str
     expires_at: datetime
     fingerprint: str = ""
 
     def is_of(self, hold: Hold) -> bool:
-        """True for this very hold, not for an earlier or a later one under the same id."""
+        """Tells whether this entry is of this very hold, not of an earlier or later one under the same id."""
         return self == Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
+    """The entry of a sold seat in its row."""
+
     reservation_id: str
     sale_id: str
 
 
 Occupancy = Held | Sold
+"""The entry of a seat that is not free."""
 
 
 def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
-    """Without the holds that have lapsed by now."""
+    """Gives the entries without the holds that have lapsed by now."""
     return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
 
 
 class SeatsTaken(Exception):
-    """A row refused a write. `occupancy` is what stands there for the seats asked for; a free seat is not in it.
+    """A row refused a write. `occupancy` has the entries of the seats asked for; free seats have none.
 
-    `id_is_new`: who refused knows for sure that no reservation is stored under the id that asked.
+    With `id_is_new` it is certain that no reservation is stored under the id that asked.
     """
 
     def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:
@@ -144,30 +153,32 @@ class SeatsTaken(Exception):
         self.occupancy, self.id_is_new = dict(occupancy), id_is_new
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
+        """Gives the seats that other reservations have."""
         return tuple(seat for seat, entry in self.occupancy.items() if entry.reservation_id != reservation_id)
 
     def entries_of(self, reservation_id: str) -> dict[str, Occupancy]:
+        """Gives the entries of this reservation, by seat."""
         return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
 
     def sale_of(self, reservation_id: str) -> str | None:
-        """The id of the sale by which the reservation owns seats here, if it does."""
+        """Gives the id of the sale by which the reservation owns some of these seats; None if it owns none."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
 
 
 class HoldHasEnded(Exception):
-    """A hold is over before its reservation was remembered: its seats were given back, or are being given back."""
+    """A hold ended before its reservation was stored: its seats were released, or are being released."""
 
 
 class RowsClosed(SeatsTaken):
-    """The screening was cancelled: a row refused a write, or a view of its seats."""
+    """The session was cancelled: a row refused a write, or a reading of its seats."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountedHold:
-    """A hold that counts against its user's limit in one screening until `expires_at`, or until it has ended.
+    """A hold that counts against its holder's limit in one session until `expires_at`, or until it has ended.
 
-    `age` is how many of the user's holds in the screening were counted after it.
+    `age` is how many of the holder's holds in the session were counted after it.
     """
 
     reservation_id: str
@@ -179,7 +190,7 @@ class CountedHold:
 
 
 class LimitReached(Exception):
-    """No hold could be counted in addition, or in place of the one named. `counted`, newest first, is what stands."""
+    """There was no room for one more hold, nor in place of the named one. `counted` is newest first."""
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:
         super().__init__()
@@ -188,7 +199,7 @@ class LimitReached(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What giving seats back came to: the seats freed by it, and the sale that stood in the way, if one did."""
+    """The result of releasing a hold: the seats that were freed, and the id of a sale that was in the way."""
 
     seats: tuple[str, ...]
     sale_id: str | None = None

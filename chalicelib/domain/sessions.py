@@ -1,4 +1,4 @@
-"""Screening sessions: what is shown when and where, and how its seats are laid out."""
+"""Sessions: a film's screening at a time in a room, its price, and the layout of its seats."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from .money import Money
 from .refusals import SeatsNotFound
 
 SEAT_PATTERN = r"^[A-Z]{1,3}[1-9][0-9]{0,3}$"
-"""A row's letters and the seat's place in it, from 1: A1, B12, AA3."""
+"""The letters of a row and the number of a seat in it, from 1: A1, B12, AA3."""
 
 _SEAT = re.compile(SEAT_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A screening. Once scheduled it is at most cancelled, for good: any instance may keep it in memory for a while,
-    because the rows of seats decide what can still be booked."""
+    """A screening. Nothing of it changes, but that it may be cancelled for good.
+
+    So any instance may keep it in memory for a while: the rows of seats decide what can still be booked.
+    """
 
     id: str
     movie_title: str
@@ -35,12 +38,12 @@ class Session:
 
     @property
     def seats(self) -> Iterator[str]:
-        """All seats in the hall's order; the last row may be shorter than the others."""
+        """All seats in the hall's order. The last row may be shorter than the others."""
         for place in range(self.total_seats):
             yield f"{row_letters(place // self.seats_per_row)}{place % self.seats_per_row + 1}"
 
     def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
-        """The named seats, each once, in the hall's order. Raises SeatsNotFound naming those the hall lacks."""
+        """Gives the named seats, each once, in the hall's order. Raises SeatsNotFound with those that don't exist."""
         places = {number: self._place(number) for number in numbers}
         missing = tuple(number for number, place in places.items() if place is None)
         if missing:
@@ -48,9 +51,11 @@ class Session:
         return tuple(sorted(places, key=lambda number: places[number] or 0))
 
     def price_of(self, seats: Iterable[str]) -> Decimal:
-        return self.ticket_price * len(tuple(seats))
+        """Gives the price of all these seats, in the currency's unit."""
+        return (Money.of(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, number: str) -> int | None:
+        """Counts the seats before this one in the hall. None when there is no such seat."""
         if not _SEAT.fullmatch(number):
             return None
         letters = row_of(number)
@@ -60,12 +65,12 @@ class Session:
 
 
 def row_of(seat: str) -> str:
-    """The letters of the seat's row: AA of AA12."""
+    """Gives the letters of the seat's row: AA of AA12."""
     return seat.rstrip("0123456789")
 
 
 def by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The seats grouped by row, rows in the order in which they are first named."""
+    """Groups the seats by row. Rows come in the order in which they are first named."""
     rows: dict[str, list[str]] = {}
     for seat in seats:
         rows.setdefault(row_of(seat), []).append(seat)
@@ -73,7 +78,7 @@ def by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def row_letters(index: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
+    """Gives A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
     letters = ""
     index += 1
     while index:
@@ -83,7 +88,7 @@ def row_letters(index: int) -> str:
 
 
 def row_index(letters: str) -> int:
-    """The inverse of row_letters."""
+    """Gives 0, 1, … 25, 26, … for A, B, … Z, AA, …: the inverse of row_letters."""
     index = 0
     for letter in letters:
         index = index * 26 + ord(letter) - ord("A") + 1

@@ -10,20 +10,20 @@ from datetime import datetime, timedelta
 
 HEADER = "Cinema-Signature"
 TOLERANCE = timedelta(minutes=5)
-"""How far the signature's moment may be from now: clocks differ, and what was overheard soon becomes worthless."""
+"""How far the signature's moment may be from now. Clocks differ; an overheard message soon becomes worthless."""
 
 LONGEST_HEADER = 1000
 
 
-def signature(keys: Iterable[str], body: bytes, now: datetime) -> str:
-    """The header's value: one signature for each key."""
+def sign_body(keys: Iterable[str], body: bytes, now: datetime) -> str:
+    """Makes the header's value, with one signature for each key."""
     moment = str(int(now.timestamp()))
     return ",".join([f"t={moment}", *(f"v1={_digest(key, moment, body)}" for key in keys)])
 
 
 def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> bool:
-    """Whether one of the keys made one of the header's signatures, less than TOLERANCE away from now."""
-    moment, given = _parsed(header)
+    """Tells whether one of the keys made one of the header's signatures, less than TOLERANCE away from now."""
+    moment, given = _parse_header(header)
     if not _is_about(moment, now):
         return False
     wanted = [_digest(key, moment, body).encode() for key in keys]
@@ -31,12 +31,12 @@ def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> b
 
 
 def is_recent(header: str, now: datetime) -> bool:
-    """Whether the header's one moment is less than TOLERANCE away from now. By whom it is signed is not looked at."""
-    return _is_about(_parsed(header)[0], now)
+    """Tells whether the header's moment is less than TOLERANCE away from now. Does not check its signatures."""
+    return _is_about(_parse_header(header)[0], now)
 
 
-def _parsed(header: str) -> tuple[str, list[bytes]]:
-    """The moment, empty unless there is exactly one, and the signatures."""
+def _parse_header(header: str) -> tuple[str, list[bytes]]:
+    """Reads the moment and the signatures. The moment is empty unless there is exactly one."""
     if len(header) > LONGEST_HEADER:
         return "", []
     parts = [part.strip().partition("=") for part in header.split(",")]
@@ -47,6 +47,7 @@ def _parsed(header: str) -> tuple[str, list[bytes]]:
 
 
 def _is_about(moment: str, now: datetime) -> bool:
+    """Tells whether the moment, in seconds since 1970, is less than TOLERANCE away from now."""
     if not (moment.isascii() and moment.isdigit() and len(moment) <= 12):
         return False
     return abs(int(moment) - now.timestamp()) <= TOLERANCE.total_seconds()

@@ -1,4 +1,4 @@
-"""Moments: aware, UTC, in whole milliseconds, which is how holds are stored and compared."""
+"""Moments: aware, UTC, in whole milliseconds. Holds are stored and compared so."""
 
 from datetime import UTC, datetime
 
@@ -13,16 +13,17 @@ def from_ms(milliseconds: int) -> datetime:
 
 
 def whole_ms(moment: datetime) -> datetime:
+    """Cuts the moment to whole milliseconds, in UTC."""
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_iso(moment: datetime) -> str:
-    """2024-02-15T19:00:00.000Z: of fixed width, so that texts sort as the moments do."""
+    """Writes 2024-02-15T19:00:00.000Z: of fixed width, so that texts sort as the moments do."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_iso(text: str) -> datetime:
-    """Raises ValueError when the text is no moment or names no time zone."""
+    """Reads a moment. Raises ValueError when the text is no moment or names no time zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time zone is missing")

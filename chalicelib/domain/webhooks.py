@@ -1,6 +1,6 @@
-"""Webhooks: who subscribed to what happens, and what they are told: the events of a screening, numbered from 1.
+"""Webhooks: URLs of subscribers, to which the events of each session are sent, numbered from 1.
 
-screening   1  ReservationCreated     a subscriber of all:        1, 2, 3, …          a missing number is a gap
+session     1  ReservationCreated     a subscriber of all:        1, 2, 3, …          a missing number is a gap
             2  ReservationCreated     of PaymentConfirmed only:   3 (before it: 0), … each delivery names the one
             3  PaymentConfirmed                                                       before it for that subscriber
 """
@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from .events import Event
 
 MOST_SECRETS = 3
-"""How many sign at most: the newest, and those before it that have not expired."""
+"""How many secrets sign at most: the newest, and those before it that have not expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """`expires_at` is None for the newest; one that it replaced signs beside it until then."""
+    """A key that signs deliveries. `expires_at` is None for the newest; a replaced one signs beside it until then."""
 
     key: str = field(repr=False)
     created_at: datetime
@@ -29,7 +29,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Of a webhook, what it takes to know who is told what: no address and no secret."""
+    """A webhook without its address and secrets: enough to tell which events it gets."""
 
     id: str
     event_types: frozenset[str]
@@ -41,7 +41,10 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`secrets` are newest first. No `event_types` means all of them. `disabled` is the reason; None: it is called."""
+    """A subscriber's URL. `secrets` are newest first. No `event_types` means all of them.
+
+    `disabled` is the reason why it is not called; None while it is called.
+    """
 
     id: str
     url: str = field(repr=False)
@@ -58,11 +61,11 @@ class Webhook:
         return self.subscriber.wants(event_type)
 
     def keys(self, now: datetime) -> tuple[str, ...]:
-        """Those that sign now, newest first."""
+        """Gives the keys that sign now, newest first."""
         return tuple(secret.key for secret in self.secrets if secret.is_live(now))
 
     def rotated(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
-        """With a new secret; the one before it signs for so long."""
+        """Gives the webhook with a new secret. The secrets before it still sign for the time of `overlap`."""
         end = now + overlap
         still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_live(now)]
         kept = [secret for secret in still if secret.is_live(now)]
@@ -71,20 +74,20 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An event and its number in its screening. `latest_before`: the last number of each type of event before it."""
+    """An event and its number in its session. `latest_before` has the last number before it of each event type."""
 
     event: Event
     sequence: int
     latest_before: Mapping[str, int]
 
     def previous_for(self, webhook: Webhook) -> int:
-        """The number of the last event before this one that the webhook wants; 0 when this is the first."""
+        """Gives the number of the last event before this one that the webhook wants; 0 when this is the first."""
         return max((number for kind, number in self.latest_before.items() if webhook.wants(kind)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification for one webhook. Its id is the same whenever it is delivered again."""
+    """One notification for one webhook. Its id stays the same when it is delivered again."""
 
     webhook_id: str
     session_id: str
@@ -96,8 +99,8 @@ class Delivery:
 
 
 class DeliveryFailed(Exception):
-    """A receiver did not accept it; it is worth trying again. The reason shows no more of the URL than its host."""
+    """A receiver did not accept a delivery: try again. The reason shows no more of the URL than its host."""
 
 
 class NoAnswerInTime(DeliveryFailed):
-    """The receiver hangs: it has cost all the time that a delivery may take."""
+    """The receiver hangs: the delivery took all the time that it may take."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from chalicelib.domain.money import Money
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
@@ -192,7 +193,7 @@ def _state(item: Item) -> str:
 
 def _money(item: Item) -> str | None:
     cents = item.get("amount_cents")
-    return None if cents is None else f"{Decimal(cents) / 100:.2f}"
+    return None if cents is None else Money(int(cents)).format()
 
 
 def _first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.relay import REFUNDS, refund_requested
+from chalicelib.application.relay import REFUNDS
+from chalicelib.domain.events import refund_requested
+from chalicelib.domain.money import Money
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso
@@ -27,7 +29,7 @@ def payments(connection: Connection, longest_seconds: float, *, again: bool = Fa
     been waiting for longer than that, or something does not agree; `again` requests the former once more."""
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
-    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
+    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding_refunds())
     late = [payment for payment in waiting if _age(payment, now) > longest_seconds]
     if again:
         _request_again(connection, late, now)
@@ -83,7 +85,7 @@ def _text(connection: Connection, waiting: list[Payment], late: int, longest_sec
         (
             payment.transaction_id,
             payment.reason,
-            "all of it" if payment.refund_cents is None else f"{payment.refund_cents / 100:.2f}",
+            "all of it" if payment.refund_cents is None else Money(payment.refund_cents).format(),
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
             duration(_age(payment, now)),

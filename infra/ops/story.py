@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from chalicelib.application.relay import ENDS
-from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.events import ENDS, Event, EventType
+from chalicelib.domain.money import Money
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
@@ -121,7 +121,7 @@ def _told(events: list[Event]) -> Told | None:
         state=STATES[end.type] if end else State.PENDING,
         user_id=first.user_id,
         seats=first.seats,
-        amount=Decimal(first.data.get("amountCents", 0)) / 100,
+        amount=Money(int(first.data.get("amountCents", 0))).amount,
         created_at=created.occurred_at if created else None,
         expires_at=from_ms(expires_ms) if isinstance(expires_ms, int) else None,
         fingerprint=str(first.data.get("fingerprint", "")),

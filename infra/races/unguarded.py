@@ -79,7 +79,7 @@ class KeyBlindIds(SecretIds):
         return super().reservation(user_id, None)
 
 
-class NoLiveHoldsLimit(DynamoLiveHolds):
+class UnlimitedLiveHolds(DynamoLiveHolds):
     """Counts holds, but finds room for any number of them."""
 
     def free_or_lapsed(self, place: int) -> str:
@@ -118,7 +118,9 @@ WITHOUT: Mapping[str, Parts] = {
         "payments": lambda: NoClaimCondition(bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments")
     },
     "live-holds-limit": {
-        "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")
+        "live_holds": lambda: UnlimitedLiveHolds(
+            bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds"
+        )
     },
     "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().needed_id_secret.encode())},
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import boto3
 import pytest
 
-from chalicelib.application.release import Expire, NotLapsedYet
+from chalicelib.application.release import ExpireHold, NotLapsedYet
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso
 from chalicelib.infrastructure.clock import utc_now
@@ -30,7 +30,7 @@ HOLD_SECONDS = 2
 JITTER_SECONDS = 0.05
 """Around the expiry: about what a request takes when this many come together."""
 
-ExpireHold = Callable[[Hold], None]
+Expire = Callable[[Hold], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Outcome:
         return (self.payment.status == 200) + sum(answer.status == 201 for answer in self.others)
 
 
-def race(crowd: Crowd, expire_hold: ExpireHold) -> list[Outcome]:
+def race(crowd: Crowd, expire_hold: Expire) -> list[Outcome]:
     """One round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
     held = hold_all_seats(crowd)
     with ThreadPoolExecutor(len(held)) as handlers:
@@ -107,7 +107,7 @@ def faults(outcome: Outcome, ledger: FinalState) -> Iterator[str]:
 
 
 def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: ExpireHold
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: Expire
 ) -> None:
     crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(ROUNDS):
@@ -116,7 +116,7 @@ def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
 
 
 def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: ExpireHold
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold: Expire
 ) -> None:
     unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(CONTROL_ROUNDS):
@@ -128,11 +128,11 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 
 
 @pytest.fixture(scope="module")
-def expire_hold(data_stack: str) -> ExpireHold:
+def expire_hold(data_stack: str) -> Expire:
     """What the expiry handler does with a hold, done as soon as that does anything."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")
-    expire = Expire(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)
+    expire = ExpireHold(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)
 
     def at_its_moment(hold: Hold) -> None:
         deadline = time.monotonic() + 2 * HOLD_SECONDS

@@ -17,7 +17,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.signatures import signature
+from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.cloud import deploy
@@ -297,7 +297,7 @@ def test_an_event_is_numbered_queued_for_its_subscriber_and_replayed(api: Api) -
     def replayed(key: str = "whsec_1") -> Answer:
         # as urllib3 writes it, which the deployed API is asked with
         raw = json.dumps(wanted, separators=(",", ":"), ensure_ascii=False).encode()
-        signed = {"Cinema-Signature": signature([key], raw, datetime.now(UTC))}
+        signed = {"Cinema-Signature": sign_body([key], raw, datetime.now(UTC))}
         return api("POST", f"/api/webhooks/{webhook.id}/replay", wanted, **signed)
 
     _eventually(lambda: replayed().body.get("queued", 0) >= 1, True)

@@ -9,12 +9,12 @@ from typing import Any
 from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.hold import PlaceHold
-from chalicelib.application.live_holds import LimitHolds
+from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.reconcile import Reconcile
+from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
 from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
-from chalicelib.application.release import Cancel, Expire
+from chalicelib.application.release import Cancel, ExpireHold
 from chalicelib.domain.ports import Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from tests.builders import HOLD_SECONDS, MAX_SEATS
 from tests.fakes import MovableClock
@@ -48,11 +48,11 @@ class Instance:
     @cached_property
     def hold(self) -> PlaceHold:
         ports = self.ports
-        limit_holds = LimitHolds(ports.live_holds, ports.reservations, ports.max_live_holds)
+        count_live_hold = CountLiveHold(ports.live_holds, ports.reservations, ports.max_live_holds)
         return PlaceHold(
             ports.sessions,
             ports.rows,
-            limit_holds,
+            count_live_hold,
             ports.reservations,
             self.clock,
             ports.ids,
@@ -74,8 +74,8 @@ class Instance:
         return Cancel(self.ports.rows, self.ports.reservations, self.clock)
 
     @cached_property
-    def expire(self) -> Expire:
-        return Expire(self.ports.rows, self.ports.reservations, self.clock)
+    def expire(self) -> ExpireHold:
+        return ExpireHold(self.ports.rows, self.ports.reservations, self.clock)
 
     @cached_property
     def refund_sales(self) -> RefundSales:
@@ -110,9 +110,9 @@ class Instance:
         return CancelSession(self.ports.sessions, self.ports.rows, self.refund_sales, self.clock)
 
     @cached_property
-    def reconcile(self) -> Reconcile:
+    def reconcile(self) -> ReconcilePayments:
         ports = self.ports
-        return Reconcile(
+        return ReconcilePayments(
             ports.payments,
             ports.reservations,
             ports.rows,

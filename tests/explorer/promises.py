@@ -92,9 +92,9 @@ class WatchedRows(FakeRows):
 class WatchedLiveHolds(FakeLiveHolds):
     promises: "Promises | None" = None
 
-    def count(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def add(self, user_id: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         try:
-            super().count(user_id, hold, limit, now, instead_of)
+            super().add(user_id, hold, limit, now, instead_of)
         except LimitReached:
             assert self.promises
             self.promises.twins_refused = True

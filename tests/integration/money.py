@@ -50,7 +50,7 @@ class Till:
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
         self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
-        plain = replace(bootstrap.issue_invoice(), printed=lambda invoice: invoice.number.encode())
+        plain = replace(bootstrap.issue_invoice(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),
             "on_sale_to_invoice": self._source("invoices", plain),

@@ -14,6 +14,7 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
+from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.refusals import CursorInvalid
 from chalicelib.domain.times import to_iso
 
@@ -206,15 +207,15 @@ def moment_if_any(at: datetime | None) -> str | None:
 
 def amount_of(number: float, field: str) -> Decimal:
     """Gives the amount of money that a request names. Raises MalformedRequest for more than two decimals."""
-    amount = Decimal(repr(number))
-    if amount != round(amount, 2):
-        raise MalformedRequest("Expected at most two decimals", field)
-    return round(amount, 2)
+    try:
+        return DomainMoney.parse(repr(number)).amount
+    except ValueError as error:
+        raise MalformedRequest("Expected at most two decimals", field) from error
 
 
 def money(amount: Decimal) -> msgspec.Raw:
     """Writes an amount as a JSON number with two decimals: 50.00, which no float could be."""
-    return msgspec.Raw(f"{amount:.2f}".encode())
+    return msgspec.Raw(DomainMoney.of(amount).format().encode())
 
 
 def ratio(share: Decimal) -> msgspec.Raw:

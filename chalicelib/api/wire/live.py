@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from chalicelib.application.queries import seen
+from chalicelib.application.queries import to_seat_view
 
 from .bodies import Answer, SessionId, parsed
 from .sessions import SeatBody, seat
@@ -55,5 +55,5 @@ def _row(state: "RowState") -> RowBody:
     return RowBody(
         row=state.row,
         version=state.version,
-        seats=[seat(seen(number, entry)) for number, entry in state.occupancy.items()],
+        seats=[seat(to_seat_view(number, entry)) for number, entry in state.occupancy.items()],
     )

@@ -14,10 +14,10 @@ the other; what waits for its turn waits in the queue.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
+from chalicelib.domain.money import Money
 from chalicelib.domain.times import from_iso, to_iso
 from chalicelib.infrastructure.ids import buyer_of_reservation
 
@@ -44,7 +44,7 @@ class DynamoInvoices:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def number(self, bill: Bill) -> Invoice:
+    def assign_number(self, bill: Bill) -> Invoice:
         return when_free_of_conflict(lambda: self._numbered(bill), self.sleep)
 
     def mark_filed(self, invoice: Invoice) -> None:
@@ -128,8 +128,8 @@ def _item(invoice: Invoice) -> InvoiceItem:
         room=bill.room,
         starts_at=to_iso(bill.starts_at),
         seats=list(bill.seats),
-        unit_cents=int(bill.unit_price * 100),
-        amount_cents=int(bill.amount * 100),
+        unit_cents=Money.of(bill.unit_price).minor,
+        amount_cents=Money.of(bill.amount).minor,
         payment_method=bill.payment_method,
         transaction_id=bill.transaction_id,
         paid_at=to_iso(bill.paid_at),
@@ -149,8 +149,8 @@ def _invoice(raw: Mapping[str, Any]) -> Invoice:
         room=item.room,
         starts_at=from_iso(item.starts_at),
         seats=tuple(item.seats),
-        unit_price=Decimal(int(item.unit_cents)) / 100,
-        amount=Decimal(int(item.amount_cents)) / 100,
+        unit_price=Money(int(item.unit_cents)).amount,
+        amount=Money(int(item.amount_cents)).amount,
         payment_method=item.payment_method,
         transaction_id=item.transaction_id,
         paid_at=from_iso(item.paid_at),

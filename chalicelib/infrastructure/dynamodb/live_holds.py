@@ -33,7 +33,7 @@ class DynamoLiveHolds:
     client: "DynamoDBClient"
     table_name: str
 
-    def count(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         key = {"buyer": {"S": buyer_of_user(holder)}, "session_id": {"S": hold.session_id}}
         place = instead_of.age if instead_of else limit - 1
         has_room = self.is_this_one(place) if instead_of else self.free_or_lapsed(place)

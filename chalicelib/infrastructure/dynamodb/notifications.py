@@ -54,14 +54,14 @@ class DynamoNotifications:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def number(self, event: Event) -> Notification:
+    def assign_number(self, event: Event) -> Notification:
         return when_free_of_conflict(lambda: self._numbered(event), self.sleep, NUMBER_ATTEMPTS)
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
         item = self._get(session_id, _of_number(sequence))
         return _notification(item) if item else None
 
-    def after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+    def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
         if sequence >= LARGEST_NUMBER:
             return []
         with outages_as_refusals("Query"):

@@ -138,7 +138,7 @@ class DynamoPayments:
         change = _Change(requested).where(condition, reservation=payment.reservation_id, **compared)
         return self._stands_after(payment, change)
 
-    def settle(self, payment: Payment) -> Payment:
+    def mark_refunded(self, payment: Payment) -> Payment:
         returned = {
             "fate": PaymentStatus.REFUNDED,
             "refund_id": payment.refund_id,
@@ -146,10 +146,10 @@ class DynamoPayments:
         }
         return self._while_requested(payment, _Change(returned, ("outstanding", "asked", "asked_at")))
 
-    def count_unknown(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
         return self._while_requested(payment, _Change({"asked": payment.asked + 1, "asked_at": to_iso(now)}))
 
-    def outstanding(self) -> Iterator[Payment]:
+    def outstanding_refunds(self) -> Iterator[Payment]:
         items = queried(
             self.client,
             self.table_name,

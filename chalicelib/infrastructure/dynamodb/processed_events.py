@@ -40,10 +40,10 @@ class ProcessedEvents:
         writes = [{"Put": self._entry(event_id)}, *effects]
         return when_free_of_conflict(lambda: self._written(writes), self.sleep)
 
-    def has(self, event_id: str) -> bool:
+    def contains(self, event_id: str) -> bool:
         return Table(self.client, self.table_name).get({"id": {"S": self.entry_id(event_id)}}) is not None
 
-    def enter(self, event_id: str) -> None:
+    def add(self, event_id: str) -> None:
         """After an effect outside of the database. Raises StoreUnavailable."""
         with outages_as_refusals("PutItem"):
             self.client.put_item(TableName=self.table_name, Item=self._item(event_id))

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.money import Money
 from chalicelib.domain.ports import Page
 from chalicelib.domain.reservations import Contact, Hold, HoldHasEnded, Reservation, Sale, State
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
@@ -81,7 +81,7 @@ class DynamoReservations:
             },
         )
 
-    def close(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._change(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
@@ -95,7 +95,7 @@ class DynamoReservations:
             },
         )
 
-    def refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         with suppress(ConditionFailed):
             self._table.update(
                 _key(reservation_id),
@@ -185,7 +185,7 @@ def _reservation(item: ReservationItem) -> Reservation:
         movie_title=item.movie_title,
         user_id=item.user_id,
         seats=tuple(item.seats),
-        amount=Decimal(int(item.amount_cents)) / 100,
+        amount=Money(int(item.amount_cents)).amount,
         fingerprint=item.fingerprint or "",
         created_at=from_ms(int(item.created_at_ms)),
         expires_at=from_ms(int(item.expires_at_ms)),

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.money import Money
 from chalicelib.domain.ports import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
@@ -137,7 +137,7 @@ def _item(session: Session) -> SessionItem:
         room=session.room,
         total_seats=session.total_seats,
         seats_per_row=session.seats_per_row,
-        price_cents=int(session.ticket_price * 100),
+        price_cents=Money.of(session.ticket_price).minor,
         created_at=to_iso(session.created_at),
         cancelled_at=to_iso(session.cancelled_at) if session.cancelled_at else None,
     )
@@ -151,7 +151,7 @@ def _session(item: SessionItem) -> Session:
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
-        ticket_price=Decimal(int(item.price_cents)) / 100,
+        ticket_price=Money(int(item.price_cents)).amount,
         created_at=from_iso(item.created_at),
         cancelled_at=from_iso(item.cancelled_at) if item.cancelled_at else None,
     )

@@ -35,7 +35,7 @@ class DynamoViewers:
     def remove(self, viewer_id: str) -> None:
         self._delete(viewer_id, self._watched_by(viewer_id))
 
-    def of(self, session_id: str) -> Sequence[str]:
+    def viewers_of(self, session_id: str) -> Sequence[str]:
         wanted = {
             "KeyConditionExpression": "session_id = :session",
             "ExpressionAttributeValues": {":session": {"S": session_id}},

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
-from chalicelib.domain.money import SYMBOL
+from chalicelib.domain.money import Money
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -46,7 +46,8 @@ class Locale:
         return self.money(amount) if amount else self.free_of_charge
 
     def money(self, amount: Decimal) -> str:
-        return f"{SYMBOL}{NO_BREAK}{f'{amount:,.2f}'.translate(str.maketrans(',.', self.separators))}"
+        money = Money.of(amount)
+        return f"{money.symbol}{NO_BREAK}{money.format(*self.separators)}"
 
 
 ENGLISH = "en"
@@ -76,14 +77,14 @@ class TemplateEmailRenderer:
 
     time_zone: str
 
-    def __call__(self, letter: Email) -> Message:
-        language = letter.contact.language if letter.contact.language in TONGUES else ENGLISH
+    def render(self, email: Email) -> Message:
+        language = email.contact.language if email.contact.language in TONGUES else ENGLISH
         environment = self._environments[language]
-        facts = _facts(letter)
-        first_line, _, text = environment.get_template(f"{letter.kind}.txt").render(facts).partition("\n")
+        facts = _facts(email)
+        first_line, _, text = environment.get_template(f"{email.kind}.txt").render(facts).partition("\n")
         subject = _one_line(first_line)
-        html = environment.get_template(f"{letter.kind}.html").render(facts, language=language, subject=subject)
-        return Message(letter.contact.email, language, subject, f"{text.strip()}\n", html, letter.event.id)
+        html = environment.get_template(f"{email.kind}.html").render(facts, language=language, subject=subject)
+        return Message(email.contact.email, language, subject, f"{text.strip()}\n", html, email.event.id)
 
     @cached_property
     def _environments(self) -> Mapping[str, Environment]:
@@ -143,7 +144,7 @@ def _facts(letter: Email) -> dict[str, Any]:
         "expires_at": reservation.expires_at,
         "reservation_id": reservation.id,
         "event": letter.event,
-        "returned": Decimal(letter.event.data.get("amountCents", 0)) / 100,
+        "returned": Money(int(letter.event.data.get("amountCents", 0))).amount,
         **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
     }
 

@@ -19,7 +19,7 @@ from fpdf.enums import MethodReturnValue, TableBordersLayout, XPos, YPos
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Bill, Invoice
-from chalicelib.domain.money import SYMBOL
+from chalicelib.domain.money import Money
 
 from .arabic import joined
 
@@ -67,8 +67,8 @@ class Words:
     day: str
 
     def money(self, amount: Decimal) -> str:
-        whole, _, cents = f"{amount:,.2f}".partition(".")
-        return f"{SYMBOL} {whole.replace(',', self.thousands)}{self.decimals}{cents}"
+        money = Money.of(amount)
+        return f"{money.symbol} {money.format(self.thousands, self.decimals)}"
 
     def date(self, moment: datetime) -> str:
         return self.day.format(year=moment.year, month=moment.month, day=moment.day)

@@ -29,8 +29,8 @@ class GuardedGateway:
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         return self._asked(lambda: self.gateway.start(reservation, idempotency_key))
 
-    def charge(self, transaction_id: str) -> Charge | None:
-        return self._asked(lambda: self.gateway.charge(transaction_id))
+    def find_charge(self, transaction_id: str) -> Charge | None:
+        return self._asked(lambda: self.gateway.find_charge(transaction_id))
 
     def charges_since(self, moment: datetime) -> Iterable[Charge]:
         return self._asked(lambda: list(self.gateway.charges_since(moment)))

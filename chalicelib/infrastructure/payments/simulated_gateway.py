@@ -81,7 +81,7 @@ class HttpGateway:
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         body = {
             "reservationId": reservation.id,
-            "amountCents": int(reservation.amount * 100),
+            "amountCents": reservation.amount_cents,
             "currency": self.currency,
         }
         answer = self._asked("POST", "/payments", GatewayUnavailable, body, idempotency_key)
@@ -90,7 +90,7 @@ class HttpGateway:
             raise GatewayUnavailable(str(answer))
         return PaymentIntent(PROVIDER, str(payment_id))
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         answer = self._asked("GET", f"/payments/{quote(transaction_id, safe='')}", GatewayUnavailable)
         if answer.said == UNKNOWN:
             return None

@@ -64,7 +64,7 @@ class StripeGateway:
 
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         asked: Any = {
-            "amount": int(reservation.amount * 100),
+            "amount": reservation.amount_cents,
             "currency": self.currency.lower(),
             "metadata": {RESERVATION: reservation.id},
             "payment_method_types": CARD_ONLY,
@@ -76,7 +76,7 @@ class StripeGateway:
                 raise ValueError("no PaymentIntent")
             return started
 
-    def charge(self, transaction_id: str) -> Charge | None:
+    def find_charge(self, transaction_id: str) -> Charge | None:
         with _translated(GatewayUnavailable):
             intent = self._intent(transaction_id)
             return _charge_in(intent["latest_charge"], intent) if intent else None

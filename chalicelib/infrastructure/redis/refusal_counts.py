@@ -38,7 +38,7 @@ class RedisRefusals:
         with suppress(RedisUnavailable):
             self.connection.ask(lambda redis: _add(redis, key, code), answers.receipts)
 
-    def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
         try:
             hashes = self.connection.ask(lambda redis: _all(redis, keys), _all_counts)
@@ -57,7 +57,7 @@ class NotCounted:
     def add(self, code: str) -> None:
         pass
 
-    def counted(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         return None
 
 

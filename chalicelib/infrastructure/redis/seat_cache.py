@@ -145,19 +145,19 @@ class SeatCache:
 
     # What the consumer repairs.
 
-    def forget(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+    def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """Raises StoreUnavailable."""
         with _as_refusal():
             self._forget(session_id, seats, f"{reservation_id}|")
 
-    def remember_id(self, reservation_id: str) -> None:
+    def remember_reservation_id(self, reservation_id: str) -> None:
         """Raises StoreUnavailable."""
         with _as_refusal():
             self.connection.ask(
                 lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.done
             )
 
-    def changed(self, session_id: str) -> None:
+    def invalidate_map(self, session_id: str) -> None:
         """Raises StoreUnavailable."""
         with _as_refusal():
             self._tell(lambda _: None, session_id)

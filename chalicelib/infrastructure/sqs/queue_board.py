@@ -62,7 +62,7 @@ class SqsQueueBoard:
         except (BotoCoreError, ClientError):
             return []
 
-    def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
+    def dead_letters(self, name: str, most: int) -> Sequence[DeadLetter]:
         if name == STREAM_FAILURES:
             with _translated("GetObject"):
                 return self.failures.look(most)

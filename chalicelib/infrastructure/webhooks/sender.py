@@ -20,7 +20,7 @@ import urllib3
 
 from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
 from chalicelib.domain.ports import WebhookSender
-from chalicelib.domain.signatures import HEADER, signature
+from chalicelib.domain.signatures import HEADER, sign_body
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 from chalicelib.infrastructure.sqs.envelopes import VERSION, event_to_wire
@@ -64,7 +64,7 @@ class HttpWebhookSender:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
-            HEADER: signature(webhook.keys(now), body, now),
+            HEADER: sign_body(webhook.keys(now), body, now),
             DELIVERY_HEADER: delivery_id,
         }
         status = self._status(webhook, body, headers)

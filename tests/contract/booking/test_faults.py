@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
-from chalicelib.application.live_holds import LimitHolds
+from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Held, Hold, LimitReached, Release, SeatsTaken
 from chalicelib.domain.sessions import Session
@@ -171,7 +171,7 @@ def test_an_overloaded_table_is_unavailable(
 
 def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
     with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(StoreUnavailable):
-        moto.live_holds.count("ana", a_hold(), 2, NOW)
+        moto.live_holds.add("ana", a_hold(), 2, NOW)
 
 
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
@@ -247,11 +247,11 @@ def test_there_a_sale_and_what_is_left_of_a_hold_are_found_too(rows: DynamoRows,
 @pytest.mark.usefixtures("old_endpoint")
 def test_there_the_holds_that_count_are_found_too(moto: Dynamo) -> None:
     first, second = a_hold(), a_hold()
-    moto.live_holds.count("ana", first, 1, NOW)
-    moto.live_holds.count("ana", first, 1, NOW)
+    moto.live_holds.add("ana", first, 1, NOW)
+    moto.live_holds.add("ana", first, 1, NOW)
 
     with pytest.raises(LimitReached) as reached:
-        moto.live_holds.count("ana", replace(second, session_id=first.session_id), 1, NOW)
+        moto.live_holds.add("ana", replace(second, session_id=first.session_id), 1, NOW)
 
     assert [hold.is_of(first) for hold in reached.value.counted] == [True]
 
@@ -285,9 +285,9 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    limit_holds = LimitHolds(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    count_live_hold = CountLiveHold(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
-        moto.sessions, rows, limit_holds, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
+        moto.sessions, rows, count_live_hold, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
     )
     losing = LosingTheFirstAnswer()
 
@@ -304,8 +304,8 @@ def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
     losing = LosingTheFirstAnswer()
 
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", losing):
-        moto.live_holds.count("ana", first, 2, NOW)
-    moto.live_holds.count("ana", replace(second, session_id=first.session_id), 2, NOW)
+        moto.live_holds.add("ana", first, 2, NOW)
+    moto.live_holds.add("ana", replace(second, session_id=first.session_id), 2, NOW)
 
     assert losing.lost == 2
 

@@ -25,7 +25,7 @@ class User:
     id: str
 
     def count(self, hold: Hold, now: datetime = NOW, limit: int = LIMIT, instead_of: CountedHold | None = None) -> None:
-        self.backend.live_holds.count(self.id, hold, limit, now, instead_of)
+        self.backend.live_holds.add(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
         """What a hold beyond the limit is told of."""

@@ -27,7 +27,7 @@ def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) ->
 
 
 def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
-    ended = backend.reservations.close(reservation.hold, state, NOW)
+    ended = backend.reservations.end(reservation.hold, state, NOW)
     assert ended
     return ended
 
@@ -123,7 +123,7 @@ def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None
     reservation = backend.reservations.add(a_reservation())
 
     ended = replace(reservation, state=state, ended_at=LATER)
-    assert backend.reservations.close(reservation.hold, state, LATER) == ended
+    assert backend.reservations.end(reservation.hold, state, LATER) == ended
     assert backend.reservations.find(reservation.id) == ended
 
 
@@ -131,7 +131,7 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
     reservation = backend.reservations.add(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
-    assert backend.reservations.close(reservation.hold, State.EXPIRED, NOW) == cancelled
+    assert backend.reservations.end(reservation.hold, State.EXPIRED, NOW) == cancelled
     assert backend.reservations.find(reservation.id) == cancelled
 
 
@@ -139,20 +139,20 @@ def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
     reservation = backend.reservations.add(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.close(reservation.hold, State.EXPIRED, NOW) == sold
+    assert backend.reservations.end(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
     reservation = backend.reservations.add(a_reservation())
 
-    assert backend.reservations.close(later_hold_of(reservation.hold), State.EXPIRED, NOW) == reservation
+    assert backend.reservations.end(later_hold_of(reservation.hold), State.EXPIRED, NOW) == reservation
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.close(unknown.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.end(unknown.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -196,9 +196,9 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
     barred = a_reservation()
     backend.reservations.bar(barred.hold)
 
-    assert backend.reservations.close(barred.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.end(barred.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.confirm(barred.id, a_sale(barred.hold)) is None
-    backend.reservations.refunded(barred.id, a_sale(barred.hold).id, NOW)
+    backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None
 
 

@@ -40,7 +40,7 @@ def a_viewer() -> str:
 
 
 def test_nobody_looks_at_what_nobody_has_asked_for(viewers: Viewers, session_id: str) -> None:
-    assert not viewers.of(session_id)
+    assert not viewers.viewers_of(session_id)
 
 
 def test_all_who_look_at_a_screening_are_found_at_once(viewers: Viewers, session_id: str) -> None:
@@ -49,7 +49,7 @@ def test_all_who_look_at_a_screening_are_found_at_once(viewers: Viewers, session
         viewers.add(viewer_id, session_id)
         viewers.add(viewer_id, session_id)
 
-    assert sorted(viewers.of(session_id)) == sorted(watching)
+    assert sorted(viewers.viewers_of(session_id)) == sorted(watching)
 
 
 def test_who_looks_at_another_screening_is_not_found_at_the_first(viewers: Viewers, session_id: str) -> None:
@@ -58,8 +58,8 @@ def test_who_looks_at_another_screening_is_not_found_at_the_first(viewers: Viewe
     _until_the_index_has(viewers, viewer_id)
     viewers.add(viewer_id, other)
 
-    assert not viewers.of(session_id)
-    assert viewers.of(other) == [viewer_id]
+    assert not viewers.viewers_of(session_id)
+    assert viewers.viewers_of(other) == [viewer_id]
 
 
 def test_who_is_removed_is_not_found(viewers: Viewers, session_id: str) -> None:
@@ -71,7 +71,7 @@ def test_who_is_removed_is_not_found(viewers: Viewers, session_id: str) -> None:
     viewers.remove(viewer_id)
     viewers.remove(viewer_id)
 
-    assert viewers.of(session_id) == [staying]
+    assert viewers.viewers_of(session_id) == [staying]
 
 
 def _until_the_index_has(viewers: Viewers, viewer_id: str) -> None:

@@ -61,32 +61,32 @@ def places(invoices: Invoices, bills: Sequence[Bill]) -> list[int]:
 
 
 def test_numbers_are_given_in_order_from_one(invoices: Invoices, year: datetime) -> None:
-    given = [invoices.number(a_bill(paid_at=year)) for _ in range(3)]
+    given = [invoices.assign_number(a_bill(paid_at=year)) for _ in range(3)]
 
     assert [invoice.place for invoice in given] == [1, 2, 3]
 
 
 def test_each_year_has_its_own_numbers(invoices: Invoices, year: datetime) -> None:
-    invoices.number(a_bill(paid_at=year))
+    invoices.assign_number(a_bill(paid_at=year))
     other = year.replace(year=9999 - (year.year - 2100) % 900)
 
-    before = invoices.number(a_bill(paid_at=other)).place
-    assert invoices.number(a_bill(paid_at=year)).place == 2
-    assert invoices.number(a_bill(paid_at=other)).place == before + 1
+    before = invoices.assign_number(a_bill(paid_at=other)).place
+    assert invoices.assign_number(a_bill(paid_at=year)).place == 2
+    assert invoices.assign_number(a_bill(paid_at=other)).place == before + 1
 
 
 def test_a_sale_keeps_its_number_however_often_it_is_asked_for(invoices: Invoices, year: datetime) -> None:
     bill = a_bill(paid_at=year)
-    first = invoices.number(bill)
-    invoices.number(a_bill(paid_at=year))
+    first = invoices.assign_number(bill)
+    invoices.assign_number(a_bill(paid_at=year))
 
-    assert [invoices.number(bill) for _ in range(3)] == [first] * 3
-    assert invoices.number(a_bill(paid_at=year)).place == 3
+    assert [invoices.assign_number(bill) for _ in range(3)] == [first] * 3
+    assert invoices.assign_number(a_bill(paid_at=year)).place == 3
 
 
 def test_what_is_found_is_what_was_numbered(invoices: Invoices, year: datetime) -> None:
     bill = a_bill(paid_at=year, movie_title=MIXED, seats=("A1", "A10", "B1"), language="pt-BR")
-    given = invoices.number(bill)
+    given = invoices.assign_number(bill)
 
     assert given == Invoice(bill, 1)
     assert invoices.find(bill.reservation_id) == given
@@ -94,18 +94,18 @@ def test_what_is_found_is_what_was_numbered(invoices: Invoices, year: datetime) 
 
 def test_the_first_words_of_an_invoice_are_the_last(invoices: Invoices, year: datetime) -> None:
     bill = a_bill(paid_at=year)
-    given = invoices.number(bill)
+    given = invoices.assign_number(bill)
 
-    assert invoices.number(replace(bill, seller=("Another name",))) == given
+    assert invoices.assign_number(replace(bill, seller=("Another name",))) == given
 
 
 def test_a_filed_invoice_is_found_as_filed(invoices: Invoices, year: datetime) -> None:
-    given = invoices.number(a_bill(paid_at=year))
+    given = invoices.assign_number(a_bill(paid_at=year))
     invoices.mark_filed(given)
     invoices.mark_filed(given)
 
     assert invoices.find(given.bill.reservation_id) == given.in_file()
-    assert invoices.number(given.bill) == given.in_file()
+    assert invoices.assign_number(given.bill) == given.in_file()
 
 
 def test_a_sale_without_an_invoice_has_none(invoices: Invoices) -> None:
@@ -114,15 +114,15 @@ def test_a_sale_without_an_invoice_has_none(invoices: Invoices) -> None:
 
 @pytest.mark.parametrize("reservation_id", ["", "unknown", "2044#counter", "x" * 3000])
 def test_what_is_no_reservations_id_is_found_nowhere(invoices: Invoices, reservation_id: str) -> None:
-    invoices.number(a_bill())
+    invoices.assign_number(a_bill())
 
     assert invoices.find(reservation_id) is None
 
 
 def test_a_write_that_is_sent_twice_gives_one_number(invoices: Invoices, year: datetime) -> None:
-    twice = sent_twice(invoices, "number")
+    twice = sent_twice(invoices, "assign_number")
 
-    assert [twice.number(a_bill(paid_at=year)).place for _ in range(3)] == [1, 2, 3]
+    assert [twice.assign_number(a_bill(paid_at=year)).place for _ in range(3)] == [1, 2, 3]
 
 
 # Races, and costs, on an emulator that takes and reckons writes as DynamoDB does.
@@ -136,7 +136,7 @@ def insistent(invoices: Invoices) -> Callable[[Bill], Invoice]:
     def number(bill: Bill) -> Invoice:
         for _ in range(50):
             try:
-                return invoices.number(bill)
+                return invoices.assign_number(bill)
             except StoreUnavailable:
                 continue
         raise AssertionError("no number after 50 deliveries")
@@ -203,9 +203,9 @@ def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_f
     invoices = dynamo_invoices(emulated)
 
     with counting(emulated) as calls:
-        given = invoices.number(a_bill(paid_at=year))
+        given = invoices.assign_number(a_bill(paid_at=year))
         invoices.mark_filed(given)
-        invoices.number(given.bill)
+        invoices.assign_number(given.bill)
 
     assert [call.operation for call in calls] == ["BatchGetItem", "TransactWriteItems", "UpdateItem", "BatchGetItem"]
     assert [call.write_units for call in calls] == [0, 4, 1, 0]
@@ -225,7 +225,7 @@ def test_who_comes_second_at_the_counter_reads_it_again(moto: Dynamo, year: date
     ]
 
     with answering(moto, "TransactWriteItems", *reasons) as scripted:
-        assert dynamo_invoices(moto, pauses).number(a_bill(paid_at=year)).place == 1
+        assert dynamo_invoices(moto, pauses).assign_number(a_bill(paid_at=year)).place == 1
 
     assert scripted.calls == len(reasons) + 1
     assert len(pauses.seconds) == len(reasons)
@@ -235,10 +235,10 @@ def test_a_counter_that_is_never_free_is_left_to_the_queue(moto: Dynamo, year: d
     bill = a_bill(paid_at=year)
     conflicts = [cancelled(REFUSED, NOTHING_WRONG)] * CONFLICT_ATTEMPTS
     with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(StoreUnavailable):
-        dynamo_invoices(moto).number(bill)
+        dynamo_invoices(moto).assign_number(bill)
 
     assert dynamo_invoices(moto).find(bill.reservation_id) is None
-    assert dynamo_invoices(moto).number(bill).place == 1
+    assert dynamo_invoices(moto).assign_number(bill).place == 1
 
 
 @pytest.mark.parametrize(
@@ -248,20 +248,20 @@ def test_a_counter_that_is_never_free_is_left_to_the_queue(moto: Dynamo, year: d
 )
 def test_an_overloaded_table_is_left_to_the_queue_and_leaves_no_gap(moto: Dynamo, year: datetime, answer: Any) -> None:
     with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
-        dynamo_invoices(moto).number(a_bill(paid_at=year))
+        dynamo_invoices(moto).assign_number(a_bill(paid_at=year))
 
-    assert dynamo_invoices(moto).number(a_bill(paid_at=year)).place == 1
+    assert dynamo_invoices(moto).assign_number(a_bill(paid_at=year)).place == 1
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
 def test_an_unreachable_table_is_an_outage(moto: Dynamo, year: datetime, operation: str) -> None:
     with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
-        dynamo_invoices(moto).number(a_bill(paid_at=year))
+        dynamo_invoices(moto).assign_number(a_bill(paid_at=year))
 
 
 def test_an_invoice_that_can_not_be_read_or_marked_is_an_outage(moto: Dynamo, year: datetime) -> None:
     invoices = dynamo_invoices(moto)
-    given = invoices.number(a_bill(paid_at=year))
+    given = invoices.assign_number(a_bill(paid_at=year))
 
     with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(StoreUnavailable):
         invoices.find(given.bill.reservation_id)
@@ -271,4 +271,4 @@ def test_an_invoice_that_can_not_be_read_or_marked_is_an_outage(moto: Dynamo, ye
 
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo) -> None:
     with pytest.raises(moto.client.exceptions.ClientError):
-        replace(dynamo_invoices(moto), table_name="no-such-table").number(a_bill())
+        replace(dynamo_invoices(moto), table_name="no-such-table").assign_number(a_bill())

@@ -114,19 +114,19 @@ def ledger(backend: Backend) -> LedgerPort:
 
 
 def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> None:
-    assert not ledger.has("event-1")
-    ledger.enter("event-1")
-    ledger.enter("event-1")
+    assert not ledger.contains("event-1")
+    ledger.add("event-1")
+    ledger.add("event-1")
 
-    assert ledger.has("event-1")
-    assert not ledger.has("event-2")
+    assert ledger.contains("event-1")
+    assert not ledger.contains("event-2")
 
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     event_id = str(uuid.uuid4())
-    ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).enter(event_id)
+    ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).add(event_id)
 
-    assert not ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).has(event_id)
+    assert not ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).contains(event_id)
 
 
 # What only SES has: its errors.

@@ -90,8 +90,8 @@ def test_every_queue_has_a_state_and_what_was_given_up_is_counted_with_its_queue
 def test_looking_at_letters_takes_none_away(stage: Stage, queue: str) -> None:
     stage.park(queue, "one", "two", "three")
 
-    some = {letter.body for letter in stage.board.letters(queue, 2)}
-    every = {letter.body for letter in stage.board.letters(queue, 5)}
+    some = {letter.body for letter in stage.board.dead_letters(queue, 2)}
+    every = {letter.body for letter in stage.board.dead_letters(queue, 5)}
 
     assert len(some) == 2
     assert every == {"one", "two", "three"}
@@ -99,7 +99,7 @@ def test_looking_at_letters_takes_none_away(stage: Stage, queue: str) -> None:
 
 
 def test_there_are_no_letters_where_nothing_was_given_up(stage: Stage) -> None:
-    assert list(stage.board.letters("email", 5)) == []
+    assert list(stage.board.dead_letters("email", 5)) == []
 
 
 def test_a_redrive_gives_back_no_more_than_it_was_told(stage: Stage) -> None:
@@ -121,7 +121,7 @@ def test_only_a_queue_with_dead_letters_of_its_own_can_be_redriven(stage: Stage,
 @pytest.mark.parametrize("name", ["nonsense", "", "email-dlq"])
 def test_only_known_queues_are_looked_into(stage: Stage, name: str) -> None:
     with pytest.raises(QueueNotFound):
-        stage.board.letters(name, 1)
+        stage.board.dead_letters(name, 1)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_redrive_that_breaks_at_any_call_loses_no_message(
     there = states["email"].dead_letters
     delivered_twice = operation == "DeleteMessage"
     assert (there, states["email"].waiting) == (1, 1 if delivered_twice else 0)
-    assert [letter.body for letter in sqs_board.letters("email", 5)] == ["precious"], "it is given back at once"
+    assert [letter.body for letter in sqs_board.dead_letters("email", 5)] == ["precious"], "it is given back at once"
 
 
 def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard) -> None:
@@ -165,7 +165,7 @@ def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard)
     url = sqs_board.urls[f"{sqs_board.prefix}-email-dlq"]
     boto3.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({}), MessageAttributes=verdict)  # type: ignore[arg-type]
 
-    (letter,) = sqs_board.letters("email", 5)
+    (letter,) = sqs_board.dead_letters("email", 5)
 
     assert (letter.reason, letter.receives, letter.body, letter.attributes) == ("unknown version 9", 1, "{}", {})
 
@@ -198,15 +198,15 @@ def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_ans
     refusals.add("RESERVATION_EXPIRED")
 
     first = bucket_of(NOW)
-    assert refusals.counted(shown_buckets(clock())) == {
+    assert refusals.counts_in(shown_buckets(clock())) == {
         first: {"SEAT_ALREADY_RESERVED": 2},
         first + BUCKET: {"RESERVATION_EXPIRED": 1},
     }
-    assert refusals.counted([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
+    assert refusals.counts_in([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
 
 
 def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None:
-    assert refusals.counted(shown_buckets(NOW)) == {}
+    assert refusals.counts_in(shown_buckets(NOW)) == {}
 
 
 def test_counts_forget_themselves(redis_url: str) -> None:
@@ -222,10 +222,10 @@ def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
 
     refusals.add("NOT_FOUND")
 
-    assert refusals.counted([NOW]) is None
+    assert refusals.counts_in([NOW]) is None
 
 
 def test_without_redis_nothing_is_counted_and_that_is_known() -> None:
     NotCounted().add("NOT_FOUND")
 
-    assert NotCounted().counted([NOW]) is None
+    assert NotCounted().counts_in([NOW]) is None

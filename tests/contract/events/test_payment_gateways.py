@@ -36,7 +36,7 @@ class Bank:
         return transaction_id
 
     def charge(self, transaction_id: str) -> Charge:
-        found = self.gateway.charge(transaction_id)
+        found = self.gateway.find_charge(transaction_id)
         assert found, f"{transaction_id} was not charged"
         return found
 
@@ -106,7 +106,7 @@ def test_what_was_paid_is_known_with_its_reservation_and_amount(bank: Bank) -> N
 @pytest.mark.parametrize("made_up", ["tx-made-up", "pi_made_up", "ü/../?&", "x" * 255])
 def test_what_nobody_has_paid_is_no_charge_and_can_not_be_returned(bank: Bank, made_up: str) -> None:
     for transaction_id in (made_up, bank.start_unpaid(a_reservation())):
-        assert bank.gateway.charge(transaction_id) is None
+        assert bank.gateway.find_charge(transaction_id) is None
         with pytest.raises(PaymentUnknown):
             bank.gateway.refund(transaction_id, 100, a_key())
         with pytest.raises(PaymentUnknown):

@@ -39,7 +39,7 @@ def a_payment_of_sale(transaction_id: str) -> Payment:
 def for_nothing(payment: Payment, reason: RefundReason = RefundReason.LATE) -> Payment:
     """The same transaction, sent for something that was not to be had."""
     nothing = replace(payment, sale_id="", sold_at=None, reservation_id="res-other")
-    return nothing.to_be_returned(reason, LATER)
+    return nothing.with_refund_requested(reason, LATER)
 
 
 def a_claim(payment: Payment) -> Payment:
@@ -147,10 +147,10 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
 
 @pytest.mark.parametrize("ended", ["requested", "refunded"])
 def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sale: Payment, ended: str) -> None:
-    request = a_claim(sale).to_be_returned(RefundReason.LATE, LATER)
+    request = a_claim(sale).with_refund_requested(RefundReason.LATE, LATER)
     stands = payments.request_refund(request)
     if ended == "refunded":
-        stands = payments.settle(stands.returned("re-1", LATER))
+        stands = payments.mark_refunded(stands.as_refunded("re-1", LATER))
 
     for charged_only in (False, True):
         assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
@@ -161,11 +161,11 @@ def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
 ) -> None:
     claim = payments.claim(a_claim(sale), charged_only=False)
     assert claim
-    request = replace(sale, sale_id="", sold_at=None).to_be_returned(RefundReason.LATE, LATER)
+    request = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
     stands = payments.request_refund(request)
 
-    assert stands == claim.to_be_returned(RefundReason.LATE, LATER)
+    assert stands == claim.with_refund_requested(RefundReason.LATE, LATER)
 
 
 # The gateway's word.
@@ -212,14 +212,14 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
 def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_once_it_came_to_nothing(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
+    payments.request_refund(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     stands = payments.record_charge(charge)
 
     proved = Payment(sale.transaction_id, "res-of-its-buyer", PaymentStatus.ASSERTED)
     assert stands == charged(proved, charge)
-    assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
+    assert [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id] == []
 
 
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
@@ -238,8 +238,8 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
 ) -> None:
     stands = payments.register_sale(sale)
     if step == "returned":
-        request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
-        stands = payments.settle(request.returned("re-1", LATER))
+        request = payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+        stands = payments.mark_refunded(request.as_refunded("re-1", LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     assert payments.record_charge(charge) == charged(stands, charge)
@@ -250,16 +250,16 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
 
 def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments, sale: Payment) -> None:
     def listed() -> list[Payment]:
-        return [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id]
+        return [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id]
 
     payments.register_sale(sale)
     assert listed() == []
-    request = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+    request = payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
     assert listed() == [request]
-    asked = payments.count_unknown(request, LATER)
+    asked = payments.count_unknown_at_gateway(request, LATER)
     assert (asked.asked, asked.asked_at) == (1, LATER)
     assert listed() == [asked]
-    payments.settle(request.returned("re-1", LATER))
+    payments.mark_refunded(request.as_refunded("re-1", LATER))
     assert listed() == []
 
 
@@ -271,19 +271,19 @@ def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
     claim = payments.claim(a_claim(sale), charged_only=True)
     assert claim
 
-    assert payments.request_refund(asserted.to_be_returned(RefundReason.RESERVATION_UNKNOWN, LATER)) == claim
+    assert payments.request_refund(asserted.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, LATER)) == claim
 
-    request = claim.to_be_returned(RefundReason.LATE, LATER)
+    request = claim.with_refund_requested(RefundReason.LATE, LATER)
     assert payments.request_refund(request) == request
 
 
 def test_a_sale_that_takes_the_place_of_a_request_keeps_how_often_the_gateway_was_asked(
     payments: Payments, sale: Payment
 ) -> None:
-    request = payments.request_refund(a_claim(sale).to_be_returned(RefundReason.LATE, LATER))
-    payments.count_unknown(request, LATER)
+    request = payments.request_refund(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
+    payments.count_unknown_at_gateway(request, LATER)
 
-    stands = payments.request_refund(sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER))
+    stands = payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
 
     assert (stands.sale_id, stands.asked, stands.asked_at) == (sale.sale_id, 1, LATER)
 
@@ -304,7 +304,7 @@ def test_what_has_bought_a_sale_is_not_requested_back_for_nothing(payments: Paym
 
 def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Payments, sale: Payment) -> None:
     payments.register_sale(sale)
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
     assert payments.register_sale(sale) == request, "told late, it changes nothing"
@@ -312,13 +312,13 @@ def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Paymen
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_another(payments: Payments, sale: Payment) -> None:
     payments.register_sale(sale)
-    other = a_payment_of_sale(sale.transaction_id).to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    other = a_payment_of_sale(sale.transaction_id).with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(other) == sale
 
 
 def test_a_sale_may_be_requested_back_before_it_was_registered(payments: Payments, sale: Payment) -> None:
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
     assert payments.register_sale(sale) == request
@@ -329,7 +329,7 @@ def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payment
     payments.request_refund(request)
 
     assert payments.register_sale(sale) == sale
-    assert payments.settle(request.returned("re-1", LATER)) == sale, "and is not returned any more"
+    assert payments.mark_refunded(request.as_refunded("re-1", LATER)) == sale, "and is not returned any more"
 
 
 def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
@@ -342,7 +342,7 @@ def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments
 def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
     """Its screening may be cancelled before the sale is told of."""
     payments.request_refund(replace(for_nothing(sale), reservation_id=sale.reservation_id))
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
     assert payments.register_sale(sale) == request
@@ -357,29 +357,29 @@ def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -
 def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
     payments.request_refund(request)
-    returned = request.returned("re-1", LATER)
+    returned = request.as_refunded("re-1", LATER)
 
-    assert payments.settle(returned) == returned
-    assert payments.settle(request.returned("re-2", LATER)) == returned
+    assert payments.mark_refunded(returned) == returned
+    assert payments.mark_refunded(request.as_refunded("re-2", LATER)) == returned
     assert payments.register_sale(sale) == returned
     assert payments.request_refund(request) == returned
-    assert payments.count_unknown(request, LATER) == returned
+    assert payments.count_unknown_at_gateway(request, LATER) == returned
     assert payments.find(sale.transaction_id) == returned
 
 
 def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) -> None:
     payments.register_sale(sale)
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     payments.request_refund(request)
 
-    assert payments.settle(request.returned("re-1", LATER)) == request.returned("re-1", LATER)
+    assert payments.mark_refunded(request.as_refunded("re-1", LATER)) == request.as_refunded("re-1", LATER)
 
 
 def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment) -> None:
     with pytest.raises(LookupError):
-        payments.settle(sale.returned("re-1", LATER))
+        payments.mark_refunded(sale.as_refunded("re-1", LATER))
     with pytest.raises(LookupError):
-        payments.count_unknown(sale, LATER)
+        payments.count_unknown_at_gateway(sale, LATER)
 
 
 @pytest.mark.parametrize("transaction_id", ["x", "ü" * 100, '"; {} \\ #1', "🎟" * 100])
@@ -400,10 +400,10 @@ def stored(dynamo: Dynamo, payment: Payment) -> dict[str, object]:
 def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Payment) -> None:
     dynamo.payments.register_sale(sale)
     assert "outstanding" not in stored(dynamo, sale)
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, LATER)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     dynamo.payments.request_refund(request)
     assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
-    dynamo.payments.settle(request.returned("re-1", LATER))
+    dynamo.payments.mark_refunded(request.as_refunded("re-1", LATER))
     assert "outstanding" not in stored(dynamo, sale)
 
 

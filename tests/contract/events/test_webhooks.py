@@ -64,7 +64,7 @@ def events_of(session_id: str, count: int) -> list[Event]:
 
 
 def numbers(notifications: Notifications, session_id: str) -> list[int]:
-    return [one.sequence for one in notifications.after(session_id, 0, 1000)]
+    return [one.sequence for one in notifications.list_after(session_id, 0, 1000)]
 
 
 # Subscriptions
@@ -132,32 +132,33 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
 def test_events_are_numbered_in_the_order_in_which_they_come(notifications: Notifications, session_id: str) -> None:
     events = events_of(session_id, 12)
 
-    told = [notifications.number(event) for event in events]
+    told = [notifications.assign_number(event) for event in events]
 
     assert [one.sequence for one in told] == list(range(1, 13))
-    assert [one.event for one in notifications.after(session_id, 0, 100)] == events
+    assert [one.event for one in notifications.list_after(session_id, 0, 100)] == events
 
 
 def test_an_event_keeps_its_number(notifications: Notifications, session_id: str) -> None:
     first, second = events_of(session_id, 2)
-    told = notifications.number(first)
-    notifications.number(second)
+    told = notifications.assign_number(first)
+    notifications.assign_number(second)
 
-    assert notifications.number(first) == told
+    assert notifications.assign_number(first) == told
     assert numbers(notifications, session_id) == [1, 2]
 
 
 def test_each_screening_has_its_own_numbers(notifications: Notifications, session_id: str) -> None:
     (event,) = events_of(session_id, 1)
-    notifications.number(Facts(f"{session_id[:-1]}x").created())
+    notifications.assign_number(Facts(f"{session_id[:-1]}x").created())
 
-    assert notifications.number(event).sequence == 1
+    assert notifications.assign_number(event).sequence == 1
 
 
 def test_a_notification_says_which_numbers_came_before_it(notifications: Notifications, session_id: str) -> None:
     reservation = Facts(session_id)
     told = [
-        notifications.number(event) for event in (reservation.created(), reservation.paid(), reservation.released())
+        notifications.assign_number(event)
+        for event in (reservation.created(), reservation.paid(), reservation.released())
     ]
 
     assert [dict(one.latest_before) for one in told] == [
@@ -168,7 +169,7 @@ def test_a_notification_says_which_numbers_came_before_it(notifications: Notific
 
 
 def test_a_notification_is_found_by_its_number(notifications: Notifications, session_id: str) -> None:
-    told: Notification = notifications.number(Facts(session_id).paid())
+    told: Notification = notifications.assign_number(Facts(session_id).paid())
 
     assert notifications.find(session_id, 1) == told
     assert notifications.find(session_id, 2) is None
@@ -190,9 +191,9 @@ def test_those_after_a_number_come_in_order(
     notifications: Notifications, session_id: str, after: int, limit: int, found: list[int]
 ) -> None:
     for event in events_of(session_id, 11):
-        notifications.number(event)
+        notifications.assign_number(event)
 
-    assert [one.sequence for one in notifications.after(session_id, after, limit)] == found
+    assert [one.sequence for one in notifications.list_after(session_id, after, limit)] == found
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -202,17 +203,17 @@ def test_a_crash_around_the_write_makes_neither_gap_nor_repeat(
     first, second = events_of(session_id, 2)
     crashing: Any = {moment: crash}
     with pytest.raises(Crash):
-        interposed(notifications, "number", **crashing).number(first)
+        interposed(notifications, "assign_number", **crashing).assign_number(first)
 
-    notifications.number(second)
-    notifications.number(first)
+    notifications.assign_number(second)
+    notifications.assign_number(first)
 
-    assert sorted(one.event.id for one in notifications.after(session_id, 0, 9)) == sorted([first.id, second.id])
+    assert sorted(one.event.id for one in notifications.list_after(session_id, 0, 9)) == sorted([first.id, second.id])
     assert numbers(notifications, session_id) == [1, 2]
 
 
 def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, session_id: str) -> None:
-    assert sent_twice(notifications, "number").number(Facts(session_id).paid()).sequence == 1
+    assert sent_twice(notifications, "assign_number").assign_number(Facts(session_id).paid()).sequence == 1
     assert numbers(notifications, session_id) == [1]
 
 
@@ -232,7 +233,7 @@ def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_o
         told = list(workers.map(_stubbornly(notifications), deliveries))
 
     assert numbers(notifications, session_id) == list(range(1, 61))
-    assert {one.event.id: one.sequence for one in notifications.after(session_id, 0, 99)} == {
+    assert {one.event.id: one.sequence for one in notifications.list_after(session_id, 0, 99)} == {
         one.event.id: one.sequence for one in told
     }
 
@@ -243,10 +244,10 @@ def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]
     def number(event: Event) -> Notification:
         for _ in range(4):
             try:
-                return notifications.number(event)
+                return notifications.assign_number(event)
             except StoreUnavailable:
                 continue
-        return notifications.number(event)
+        return notifications.assign_number(event)
 
     return number
 
@@ -265,7 +266,7 @@ DYNAMODB_LOCALS_UNITS = "DynamoDB Local (1.25.1) reckons 4 units for each table 
 
 def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_id: str) -> None:
     with counting(emulated) as calls:
-        dynamo_notifications(emulated).number(Facts(session_id).paid())
+        dynamo_notifications(emulated).assign_number(Facts(session_id).paid())
 
     assert [call.operation for call in calls] == ["GetItem", "TransactWriteItems"]
     units = [call.write_units for call in calls]
@@ -296,7 +297,7 @@ def test_meeting_another_event_is_tried_again(moto: Dynamo, session_id: str, ans
     pauses = Pauses()
 
     with answering(moto, "TransactWriteItems", *answers) as scripted:
-        told = dynamo_notifications(moto, pauses).number(Facts(session_id).paid())
+        told = dynamo_notifications(moto, pauses).assign_number(Facts(session_id).paid())
 
     assert told.sequence == 1
     assert scripted.calls == len(answers) + 1
@@ -309,7 +310,7 @@ def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id:
     notifications = dynamo_notifications(moto)
 
     with answering(moto, "TransactWriteItems", *rush), pytest.raises(StoreUnavailable):
-        notifications.number(Facts(session_id).paid())
+        notifications.assign_number(Facts(session_id).paid())
 
     assert numbers(notifications, session_id) == []
 
@@ -326,9 +327,9 @@ def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, session_id: str,
     notifications = dynamo_notifications(moto)
 
     with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
-        notifications.number(Facts(session_id).paid())
+        notifications.assign_number(Facts(session_id).paid())
 
-    assert notifications.number(Facts(session_id).paid()).sequence == 1
+    assert notifications.assign_number(Facts(session_id).paid()).sequence == 1
 
 
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
@@ -336,17 +337,17 @@ def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
     loud = error("ValidationException")
 
     with answering(moto, "TransactWriteItems", loud), pytest.raises(moto.client.exceptions.ClientError):
-        dynamo_notifications(moto).number(Facts(session_id).paid())
+        dynamo_notifications(moto).assign_number(Facts(session_id).paid())
     with answering(moto, "TransactWriteItems", wrong), pytest.raises(StoreUnavailable):
-        dynamo_notifications(moto).number(Facts(session_id).paid())
+        dynamo_notifications(moto).assign_number(Facts(session_id).paid())
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "TransactWriteItems", "Query", "Scan", "DeleteItem", "UpdateItem"])
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: str, operation: str) -> None:
     calls: dict[str, Callable[[], object]] = {
         "GetItem": lambda: dynamo_webhooks(moto).find("wh-1"),
-        "TransactWriteItems": lambda: dynamo_notifications(moto).number(Facts(session_id).paid()),
-        "Query": lambda: dynamo_notifications(moto).after(session_id, 0, 1),
+        "TransactWriteItems": lambda: dynamo_notifications(moto).assign_number(Facts(session_id).paid()),
+        "Query": lambda: dynamo_notifications(moto).list_after(session_id, 0, 1),
         "Scan": lambda: dynamo_webhooks(moto).all(),
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
         "UpdateItem": lambda: dynamo_webhooks(moto).disable("wh-1", None),

@@ -108,7 +108,7 @@ def test_who_is_refused_looks_at_nothing(screens: Connections, session_id: str) 
         live.subscribe(viewer, "nonsense", {"identity": {"sourceIp": address}})
     subscribes(screens, viewer, session_id, address)
 
-    assert viewer not in bootstrap.viewers().of(session_id)
+    assert viewer not in bootstrap.viewers().viewers_of(session_id)
 
 
 def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:

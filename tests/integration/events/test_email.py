@@ -289,9 +289,9 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
     at_work.write = SendBuyerEmail(
         at_work.write.reservations,
         at_work.write.sessions,
-        at_work.write.letters,
+        at_work.write.renderer,
         ses.SesEmailSender(at_work.mail, "stranger@nowhere.example"),
-        at_work.write.ledger,
+        at_work.write.processed_events,
         utc_now,
     )
     at_work.send(created)

@@ -17,7 +17,6 @@ from chalicelib.application.email import SendBuyerEmail
 from chalicelib.application.invoices import IssueInvoice
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.application.webhooks import AnnounceEvent
-from chalicelib.domain.email import Email, Message
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
@@ -33,6 +32,7 @@ from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump
 from tests.builders import NOW, a_reservation, a_sale, a_session
 from tests.fakes import (
+    FakeEmailRenderer,
     FakeEmailSender,
     FakeGateway,
     FakeInvoiceFiles,
@@ -197,16 +197,12 @@ def test_a_thousand_buyers_get_their_letter_once_each(database: Any, data_stack:
     reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
     ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
     write = SendBuyerEmail(
-        reservations, FakeSessions({session.id: session}), _in_short, mail, ledger, MovableClock(NOW)
+        reservations, FakeSessions({session.id: session}), FakeEmailRenderer(), mail, ledger, MovableClock(NOW)
     )
 
     worked_through(Consumer(write, chance), sales, chance)
 
     assert sorted(message.reference for message in mail.sent) == sorted(sale.id for sale in sales)
-
-
-def _in_short(letter: Email) -> Message:
-    return Message(letter.contact.email, letter.contact.language, letter.kind, "", "", letter.event.id)
 
 
 def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
@@ -218,7 +214,7 @@ def test_a_thousand_payments_are_returned_once_each(database: Any, data_stack: s
         charge = Charge(transaction, "res-forgotten", 2500, "BRL", NOW)
         gateway.pay(charge)
         stands = payments.record_charge(charge)
-        payments.request_refund(stands.to_be_returned(RefundReason.RESERVATION_UNKNOWN, NOW))
+        payments.request_refund(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
     settle = SettleRefund(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)

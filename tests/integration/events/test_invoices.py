@@ -196,7 +196,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     def pdf_of(invoice: Invoice) -> bytes:
         return printed(invoice) if invoice.place % 20 == 0 else invoice.number.encode()
 
-    crashing = interposed(store, "number", after=sometimes)
+    crashing = interposed(store, "assign_number", after=sometimes)
     issue = IssueInvoice(
         FakeReservations(),
         sessions,
@@ -220,7 +220,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     ]
 
 
-@pytest.mark.parametrize("broken", ["number", "mark_filed"])
+@pytest.mark.parametrize("broken", ["assign_number", "mark_filed"])
 def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     api: Api, store: DynamoInvoices, files: S3InvoiceFiles, broken: str
 ) -> None:
@@ -232,7 +232,7 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     def issue_with(invoices: DynamoInvoices) -> IssueInvoice:
         return IssueInvoice(FakeReservations(), sessions, invoices, printed, files, SELLER, "UTC")
 
-    before: dict[str, Callable[[], object]] = {"after": crash} if broken == "number" else {"before": crash}
+    before: dict[str, Callable[[], object]] = {"after": crash} if broken == "assign_number" else {"before": crash}
     with pytest.raises(Crash):
         issue_with(interposed(store, broken, **before))(sale)
     half_made = store.find(sale.reservation_id)

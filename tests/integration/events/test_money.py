@@ -17,7 +17,7 @@ import pytest
 from chalicelib import bootstrap
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.reconcile import AT_WORK, Reconcile
+from chalicelib.application.reconcile import AT_WORK, ReconcilePayments
 from chalicelib.application.refunds import RegisterSale, SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import PaymentDue
@@ -387,7 +387,7 @@ def test_a_request_delivered_again_and_again_returns_the_money_once(till: Till, 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_crash_around_the_record_of_a_refund_returns_the_money_once(till: Till, session_id: str, when: str) -> None:
     transaction, crashes = a_transaction(), iter([True, False])
-    payments = interposed(till.payments, "settle", **{when: lambda: crash() if next(crashes) else None})
+    payments = interposed(till.payments, "mark_refunded", **{when: lambda: crash() if next(crashes) else None})
     till.settle = till.settling(HttpGateway(till.url, PATIENCE_SECONDS), payments)
     paid_twice(till, session_id, transaction)
     till.pump.drain()
@@ -505,7 +505,7 @@ class Payments:
     """What settles payments, with a database whose calls go over the wire."""
 
     settle_payment: SettlePayment
-    reconcile: Reconcile
+    reconcile: ReconcilePayments
 
     @classmethod
     def over(cls, wire: Wire, till: Till) -> "Payments":
@@ -518,7 +518,7 @@ class Payments:
         settle = SettlePayment(payments, reservations, rows, sessions, confirm, register_sale, a_while_later)
         gateway = HttpGateway(till.url, PATIENCE_SECONDS)
         refund = SettleRefund(payments, gateway, settle.settle, utc_now)
-        sweep = Reconcile(payments, reservations, rows, sessions, gateway, settle, refund, a_while_later)
+        sweep = ReconcilePayments(payments, reservations, rows, sessions, gateway, settle, refund, a_while_later)
         return cls(settle, sweep)
 
     def settle(self, transaction: str) -> None:
@@ -785,8 +785,8 @@ def test_a_crash_of_the_relay_loses_no_refund(till: Till, session_id: str, wire:
     till.pump.drain()
     wired = DynamoReservations(wired_client(wire), f"{till.prefix}-reservations")
     with wire.broken(Fault.CRASH_BEFORE, 1), pytest.raises(Exception, match="SimulatedCrash"):
-        wired.refunded(reservation, sale["saleId"], utc_now())
+        wired.mark_refunded(reservation, sale["saleId"], utc_now())
     with wire.broken(Fault.ANSWER_LOST_ONCE, 1):
-        wired.refunded(reservation, sale["saleId"], utc_now())
+        wired.mark_refunded(reservation, sale["saleId"], utc_now())
 
     assert "refundedAt" in till.api.get(f"/api/reservations/{reservation}").body

@@ -94,7 +94,7 @@ def test_a_card_that_is_declined_charges_nothing(server: StripeServer, stripe: S
     intent = stripe.start(a_reservation(), "key-of-a-bad-card")
     server.pay(intent.id, card="4000000000000341")
 
-    assert stripe.charge(intent.id) is None
+    assert stripe.find_charge(intent.id) is None
     assert intent.id not in [charge.transaction_id for charge in stripe.charges_since(utc_now() - timedelta(minutes=5))]
 
 
@@ -106,7 +106,7 @@ def test_a_payment_of_something_else_is_left_alone(server: StripeServer, stripe:
     foreign = server.asked("POST", "/v1/payment_intents", popcorn)["id"]
     server.pay(foreign)
 
-    assert stripe.charge(foreign) is None
+    assert stripe.find_charge(foreign) is None
     assert foreign not in [charge.transaction_id for charge in stripe.charges_since(utc_now() - timedelta(minutes=5))]
     with pytest.raises(PaymentUnknown):
         stripe.refund(foreign, None, "key-of-popcorn")
@@ -117,7 +117,7 @@ def test_a_payment_of_something_else_is_left_alone(server: StripeServer, stripe:
 def test_what_a_client_made_up_is_not_asked_for(server: StripeServer) -> None:
     nobody = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base="http://127.0.0.1:9")
 
-    assert nobody.charge("tx-456") is None
+    assert nobody.find_charge("tx-456") is None
     with pytest.raises(PaymentUnknown):
         nobody.refund("pi_1/../../refunds", None, "key")
 
@@ -134,7 +134,7 @@ def test_a_refund_is_found_by_its_key_when_stripe_has_forgotten_that_key(
     server.answers.clear()
 
     assert stripe.refund(transaction_id, 2000, "refund-of-forgotten") == first
-    charge = stripe.charge(transaction_id)
+    charge = stripe.find_charge(transaction_id)
     assert charge
     assert charge.refunded_cents == 2000
 
@@ -228,7 +228,7 @@ def test_an_answer_that_means_nothing_is_no_payment_and_no_refund(answer: tuple[
     with answering(answer) as stripe:
         for ask in (
             lambda: stripe.start(a_reservation(), "key"),
-            lambda: stripe.charge("pi_1"),
+            lambda: stripe.find_charge("pi_1"),
             lambda: stripe.charges_since(NOW),
         ):
             with pytest.raises(GatewayUnavailable):
@@ -242,7 +242,7 @@ def test_a_stripe_that_nobody_reaches_is_silent() -> None:
     nobody = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base="http://127.0.0.1:9")
     for ask in (
         lambda: nobody.start(a_reservation(), "key"),
-        lambda: nobody.charge("pi_1"),
+        lambda: nobody.find_charge("pi_1"),
         lambda: nobody.charges_since(NOW),
         lambda: nobody.refund("pi_1", None, "key"),
         nobody.ping,
@@ -259,7 +259,7 @@ def test_it_is_alive_when_it_takes_our_key(stripe: StripeGateway) -> None:
 
 def test_a_payment_that_stripe_does_not_know_is_told_apart() -> None:
     with answering((404, error("resource_missing"))) as stripe:
-        assert stripe.charge("pi_1") is None
+        assert stripe.find_charge("pi_1") is None
         with pytest.raises(PaymentUnknown):
             stripe.refund("pi_1", 5000, "key")
 
@@ -300,9 +300,9 @@ def test_a_list_that_breaks_off_is_none(second: tuple[int, object]) -> None:
 
 def test_money_that_is_only_reserved_on_the_card_is_not_charged() -> None:
     with answering((200, an_intent(captured=False))) as stripe:
-        assert stripe.charge("pi_1") is None
+        assert stripe.find_charge("pi_1") is None
     with answering((200, an_intent() | {"status": "requires_capture"})) as stripe:
-        assert stripe.charge("pi_1") is None
+        assert stripe.find_charge("pi_1") is None
 
 
 # Messages
@@ -322,7 +322,7 @@ def test_its_message_is_signed_as_we_verify_it(server: StripeServer, stripe: Str
     headers, body = signed(as_today(message.body))
     charge = StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW)
     assert charge
-    assert charge == stripe.charge(transaction_id)
+    assert charge == stripe.find_charge(transaction_id)
     assert (charge.reservation_id, charge.amount_cents) == (reservation.id, 5000)
 
 

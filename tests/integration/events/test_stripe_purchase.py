@@ -13,7 +13,7 @@ import pytest
 from stripe import WebhookSignature
 
 from chalicelib import bootstrap
-from chalicelib.application.reconcile import Reconcile
+from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.payments import Payment
 from chalicelib.infrastructure.clock import utc_now
@@ -76,7 +76,7 @@ class Cinema:
         settle = bootstrap.settle_payment()
         refund = SettleRefund(bootstrap.payments(), self.gateway, settle.settle, utc_now)
         parts = bootstrap.payments(), bootstrap.reservations(), bootstrap.rows(), bootstrap.sessions()
-        Reconcile(*parts, self.gateway, settle, refund, utc_now)(timedelta(hours=1))
+        ReconcilePayments(*parts, self.gateway, settle, refund, utc_now)(timedelta(hours=1))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
 
     stands = cinema.payment(payment)
     assert (stands.status, stands.reason) == ("refunded", "late")
-    charge = cinema.gateway.charge(payment)
+    charge = cinema.gateway.find_charge(payment)
     assert charge
     assert charge.refunded_cents == 5000
     late = cinema.api.confirm(reservation, payment)

@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.api.batches import all_messages_at_once, each_message
-from chalicelib.application.webhooks import AnnounceEvent, Deliver
+from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing
-from chalicelib.domain.signatures import is_signed, signature
+from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
@@ -92,7 +92,7 @@ class Office:
 
     def delivering(self) -> QueueSource:
         courier = GuardedWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
-        deliver = Deliver(self.notifications, self.webhooks, courier, utc_now)
+        deliver = DeliverNotification(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
             return all_messages_at_once(event["Records"], lambda r: deliver(delivery_in(r)), self.redelivery)
@@ -300,7 +300,7 @@ def test_many_events_with_duplicates_through_several_workers_are_numbered_from_o
         list(workers.map(worked, [office.announcing() for _ in range(5)]))
     office.work()
 
-    assert [one.sequence for one in office.notifications.after(facts.session_id, 0, 99)] == list(range(1, 51))
+    assert [one.sequence for one in office.notifications.list_after(facts.session_id, 0, 99)] == list(range(1, 51))
     assert len({(got.body["id"], got.body["sequence"]) for got in theirs.got}) == 50
     assert set(theirs.numbers()) == set(range(1, 51))
     previous = {got.body["sequence"]: got.body["previousSequence"] for got in theirs.got}
@@ -319,7 +319,7 @@ def test_gone_disables_the_webhook(office: Office, theirs: Receiver, facts: Fact
     found = office.webhooks.find(webhook.id)
     assert found
     assert found.disabled == "it answered 410 Gone"
-    assert [one.sequence for one in office.notifications.after(facts.session_id, 0, 9)] == [1, 2]
+    assert [one.sequence for one in office.notifications.list_after(facts.session_id, 0, 9)] == [1, 2]
 
 
 def test_a_message_that_is_no_delivery_is_parked_at_once(office: Office) -> None:
@@ -374,7 +374,7 @@ def test_a_receiver_that_gives_no_answer_costs_its_time_and_no_more(
 ) -> None:
     webhook = office.subscribe(theirs.url)
     theirs.answering = behaviour
-    notification = office.notifications.number(facts.created())
+    notification = office.notifications.assign_number(facts.created())
     started = time.monotonic()
 
     with pytest.raises(DeliveryFailed, match=webhook.id):
@@ -386,7 +386,7 @@ def test_a_receiver_that_gives_no_answer_costs_its_time_and_no_more(
 def test_a_huge_answer_is_not_read(office: Office, theirs: Receiver, facts: Facts) -> None:
     webhook = office.subscribe(theirs.url)
     theirs.answering = huge
-    notification = office.notifications.number(facts.created())
+    notification = office.notifications.assign_number(facts.created())
     started = time.monotonic()
 
     assert office.courier.deliver(webhook, notification, utc_now()) == 200
@@ -421,7 +421,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
     ticks = Ticks()
     guarded = GuardedWebhookSender(office.courier, partial(Breaker, "webhooks", POLICIES["webhooks"], monotonic=ticks))
     webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)
-    notification = office.notifications.number(facts.created())
+    notification = office.notifications.assign_number(facts.created())
     theirs.answering = hanging
     for _ in range(5):
         with pytest.raises(DeliveryFailed):
@@ -439,7 +439,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
 
 
 def test_in_production_no_name_leads_into_our_network(office: Office, theirs: Receiver, facts: Facts) -> None:
-    notification = office.notifications.number(facts.created())
+    notification = office.notifications.assign_number(facts.created())
     port = theirs.url.split(":")[2].split("/")[0]
     for url in (theirs.url, f"https://127.0.0.1:{port}/", f"https://localhost:{port}/"):
         webhook = office.subscribe(url)
@@ -462,7 +462,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(office: Office, 
     courier = HttpWebhookSender(local=True, resolve=lambda host, port: next(answers))
     webhook = office.subscribe(theirs.url.replace("127.0.0.1", "rebinding.example.com"))
 
-    assert courier.deliver(webhook, office.notifications.number(facts.created()), utc_now()) == 204
+    assert courier.deliver(webhook, office.notifications.assign_number(facts.created()), utc_now()) == 204
 
     (got,) = theirs.got
     assert got.headers["host"].startswith("rebinding.example.com:")
@@ -497,7 +497,7 @@ def test_the_certificate_must_be_the_names_though_a_checked_address_is_called(
     courier = HttpWebhookSender(local=True, resolve=lambda host, port: ["127.0.0.1"])
     with receiver(tls) as theirs:
         webhook = office.subscribe(theirs.url.replace("127.0.0.1", host))
-        notification = office.notifications.number(facts.created())
+        notification = office.notifications.assign_number(facts.created())
         if accepted:
             assert courier.deliver(webhook, notification, utc_now()) == 204
         else:
@@ -510,7 +510,7 @@ def test_a_receiver_that_speaks_no_tls_is_not_reached(office: Office, theirs: Re
     webhook = office.subscribe(theirs.url.replace("http://", "https://"))
 
     with pytest.raises(DeliveryFailed, match="not reached"):
-        office.courier.deliver(webhook, office.notifications.number(facts.created()), utc_now())
+        office.courier.deliver(webhook, office.notifications.assign_number(facts.created()), utc_now())
 
     assert theirs.got == []
 
@@ -530,7 +530,7 @@ class Subscriber:
 
     def replay(self, body: object, key: str = "whsec_1", seconds_ago: int = 0, webhook_id: str = "") -> Answer:
         raw = json.dumps(body).encode()
-        header = signature([key], raw, utc_now() - timedelta(seconds=seconds_ago))
+        header = sign_body([key], raw, utc_now() - timedelta(seconds=seconds_ago))
         return self.send(raw, webhook_id, Cinema_Signature=header)
 
     def send(self, raw: bytes, webhook_id: str = "", **headers: str) -> Answer:
@@ -571,7 +571,7 @@ def test_one_call_replays_a_hundred_numbers_and_says_where_to_go_on(
     subscriber: Subscriber, office: Office, facts: Facts, pump: Pump
 ) -> None:
     for event in events_of(facts, 103):
-        office.notifications.number(event)
+        office.notifications.assign_number(event)
 
     first = subscriber.replay({"sessionId": facts.session_id, "afterSequence": 1})
     second = subscriber.replay({"sessionId": facts.session_id, "afterSequence": 101})
@@ -590,7 +590,7 @@ def test_an_unsigned_late_or_wrongly_signed_replay_is_401_as_is_an_unknown_webho
         subscriber.replay(body, key="whsec_other"),
         subscriber.replay(body, seconds_ago=301),
         subscriber.replay(body, seconds_ago=-330),
-        subscriber.send(raw + b" ", Cinema_Signature=signature(["whsec_1"], raw, utc_now())),
+        subscriber.send(raw + b" ", Cinema_Signature=sign_body(["whsec_1"], raw, utc_now())),
         subscriber.replay(body, webhook_id="unknown"),
         subscriber.replay(body, webhook_id="x" * 3000),
     ]
@@ -690,7 +690,7 @@ def test_announcing_survives_any_fault(
 
     office.work()
 
-    assert [one.sequence for one in office.notifications.after(facts.session_id, 0, 9)] == [1, 2]
+    assert [one.sequence for one in office.notifications.list_after(facts.session_id, 0, 9)] == [1, 2]
     assert {got.delivery for got in theirs.got} == {f"{webhook.id}.{facts.session_id}.{n}" for n in (1, 2)}
     assert office.dead() == 0
 
@@ -699,7 +699,7 @@ def test_announcing_survives_any_fault(
 def wired_subscriber(office: Office, theirs: Receiver, wired_api: Api, facts: Facts) -> Subscriber:
     """Of two events; its API process knows the queue already."""
     for event in (facts.created(), facts.paid()):
-        office.notifications.number(event)
+        office.notifications.assign_number(event)
     subscriber = Subscriber(wired_api, office.subscribe(theirs.url))
     subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0})
     return subscriber

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from chalicelib.domain.signatures import is_signed, signature
+from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.local.serving import served
@@ -198,7 +198,7 @@ def post(address: str, body: bytes, **headers: str) -> int:
 def told(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
     content = {"type": "SeatReleased", "sessionId": "s", "sequence": sequence, "previousSequence": previous}
     body = json.dumps(content).encode()
-    return post(address, body, Cinema_Signature=signature([key], body, utc_now()))
+    return post(address, body, Cinema_Signature=sign_body([key], body, utc_now()))
 
 
 def test_what_is_signed_is_printed_and_a_gap_told(listening: str, said: list[str]) -> None:

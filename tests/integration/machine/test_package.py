@@ -569,7 +569,7 @@ reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(2
 event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
 for language in TONGUES:
     email = Email("held", Contact("ana@example.com", language), event, reservation, session)
-    print(TemplateEmailRenderer(sys.argv[2])(email).subject)
+    print(TemplateEmailRenderer(sys.argv[2]).render(email).subject)
 ses.client()
 """
 
@@ -624,10 +624,10 @@ from types import SimpleNamespace
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway, StripeMessages
 stripe, now = StripeGateway("sk_test_of_nobody", "pk", api_base=sys.argv[2]), datetime.now(timezone.utc)
-charge = stripe.charge(sys.argv[3])
+charge = stripe.find_charge(sys.argv[3])
 assert charge in stripe.charges_since(now - timedelta(minutes=1))
 stripe.refund(charge.transaction_id, None, "refund")
-print(stripe.charge(charge.transaction_id).refunded_cents)
+print(stripe.find_charge(charge.transaction_id).refunded_cents)
 print(stripe.start(SimpleNamespace(id="res-1", amount=25), "start").provider)
 header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
 try: StripeMessages(["whsec"]).read(header, b"{}", now)

@@ -149,7 +149,7 @@ def test_a_late_release_leaves_the_next_holders_entry(cinema: GatedCinema) -> No
     cinema.hold("A1", user="next")
 
     cinema.rows.release(first.hold, cinema.clock())
-    cinema.cache.forget(cinema.session.id, first.id, ("A1",))
+    cinema.cache.forget_seats(cinema.session.id, first.id, ("A1",))
 
     assert cinema.questions(lambda: cinema.refused("A1")) == []
 

@@ -92,7 +92,7 @@ def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
 
     refusals.add("NOT_FOUND")
 
-    assert not refusals.counted([NOW, NOW])
+    assert not refusals.counts_in([NOW, NOW])
 
 
 def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> None:

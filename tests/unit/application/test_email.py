@@ -5,21 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.application.email import LETTERS, SendBuyerEmail
-from chalicelib.domain.email import Email, EmailRefused, Message, masked
+from chalicelib.application.email import EMAILS, SendBuyerEmail
+from chalicelib.domain.email import EmailRefused, Message, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
 from tests.builders import HOLD_SECONDS, Cinema
-from tests.fakes import Crash, FakeEmailSender, FakeProcessedEvents, crash, interposed
+from tests.fakes import Crash, FakeEmailRenderer, FakeEmailSender, FakeProcessedEvents, crash, interposed
 
 ANA = Contact("ana@example.com", "pt-BR")
-
-
-def in_short(letter: Email) -> Message:
-    """Words don't matter here."""
-    contact, event = letter.contact, letter.event
-    return Message(contact.email, contact.language, letter.kind, letter.reservation.id, "", event.id)
 
 
 @dataclass
@@ -27,17 +21,20 @@ class Office:
     """A cinema, and the consumer that writes to its buyers."""
 
     cinema: Cinema = field(default_factory=Cinema)
-    mail: FakeEmailSender = field(default_factory=FakeEmailSender)
-    ledger: FakeProcessedEvents = field(default_factory=FakeProcessedEvents)
+    sender: FakeEmailSender = field(default_factory=FakeEmailSender)
+    processed_events: FakeProcessedEvents = field(default_factory=FakeProcessedEvents)
 
     def __call__(self, event: Event) -> None:
         cinema = self.cinema
-        write = SendBuyerEmail(cinema.reservations, cinema.sessions, in_short, self.mail, self.ledger, cinema.clock)
+        renderer = FakeEmailRenderer()
+        write = SendBuyerEmail(
+            cinema.reservations, cinema.sessions, renderer, self.sender, self.processed_events, cinema.clock
+        )
         write(event)
 
     @property
     def subjects(self) -> list[str]:
-        return [message.subject for message in self.mail.sent]
+        return [message.subject for message in self.sender.sent]
 
     def event_of(self, before: Reservation | None, after: Reservation | None) -> Event:
         """What the relay makes of the change."""
@@ -65,20 +62,20 @@ def test_a_hold_and_its_payment_are_each_written_about(office: Office) -> None:
     office(office.paid(reservation))
 
     assert office.subjects == ["held", "paid"]
-    assert {(message.to, message.language) for message in office.mail.sent} == {("ana@example.com", "pt-BR")}
-    assert {message.text for message in office.mail.sent} == {reservation.id}
+    assert {(message.to, message.language) for message in office.sender.sent} == {("ana@example.com", "pt-BR")}
+    assert {message.text for message in office.sender.sent} == {reservation.id}
 
 
-def test_who_left_no_address_gets_no_letter(office: Office) -> None:
+def test_who_left_no_address_gets_no_email(office: Office) -> None:
     reservation, created = office.held(contact=None)
     office(created)
     office(office.paid(reservation))
 
-    assert office.mail.sent == []
-    assert office.ledger.entered == set(), "nothing was done, so nothing is written down"
+    assert office.sender.sent == []
+    assert office.processed_events.entered == set(), "nothing was done, so nothing is written down"
 
 
-def test_the_same_event_five_times_is_one_letter(office: Office) -> None:
+def test_the_same_event_five_times_is_one_email(office: Office) -> None:
     _, created = office.held()
     for _ in range(5):
         office(created)
@@ -91,7 +88,7 @@ def test_a_hold_that_has_lapsed_is_not_written_about(office: Office) -> None:
     office.cinema.clock.forward(seconds=HOLD_SECONDS)
     office(created)
 
-    assert office.mail.sent == []
+    assert office.sender.sent == []
 
 
 def test_a_hold_is_written_about_until_its_last_moment(office: Office) -> None:
@@ -117,7 +114,7 @@ def test_a_hold_that_was_given_back_is_not_written_about(office: Office) -> None
     office.cinema.cancel(reservation.id)
     office(created)
 
-    assert office.mail.sent == []
+    assert office.sender.sent == []
 
 
 def test_an_event_of_an_earlier_hold_under_the_same_id_says_nothing_of_the_later(office: Office) -> None:
@@ -125,7 +122,7 @@ def test_an_event_of_an_earlier_hold_under_the_same_id_says_nothing_of_the_later
     office(replace(created, id="earlier", data={**created.data, "expiresAtMs": 1}))
     office(created)
 
-    assert [message.reference for message in office.mail.sent] == [created.id]
+    assert [message.reference for message in office.sender.sent] == [created.id]
     assert reservation.id in created.id
 
 
@@ -133,21 +130,21 @@ def test_a_reservation_that_is_forgotten_is_not_written_about(office: Office) ->
     _, created = office.held()
     office(replace(created, reservation_id="res-gone"))
 
-    assert office.mail.sent == []
+    assert office.sender.sent == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in LETTERS])
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in EMAILS])
 def test_other_events_are_no_news_to_a_buyer(office: Office, kind: EventType) -> None:
     _, created = office.held()
     office(replace(created, type=kind))
 
-    assert office.mail.sent == []
+    assert office.sender.sent == []
 
 
 # Something dies in the middle; the event comes again.
 
 
-def test_a_crash_before_the_letter_leaves_loses_nothing(office: Office) -> None:
+def test_a_crash_before_the_email_leaves_loses_nothing(office: Office) -> None:
     _, created = office.held()
     with_crash = replace_mail(office, before=crash)
     with pytest.raises(Crash):
@@ -157,7 +154,7 @@ def test_a_crash_before_the_letter_leaves_loses_nothing(office: Office) -> None:
     assert office.subjects == ["held"]
 
 
-def test_a_crash_between_letter_and_ledger_repeats_the_letter_once(office: Office) -> None:
+def test_a_crash_between_email_and_mark_repeats_the_email_once(office: Office) -> None:
     _, created = office.held()
     with pytest.raises(Crash):
         replace_mail(office, after=crash)(created)
@@ -167,19 +164,19 @@ def test_a_crash_between_letter_and_ledger_repeats_the_letter_once(office: Offic
     assert office.subjects == ["held", "held"]
 
 
-def test_a_letter_that_is_refused_is_not_entered_as_sent(office: Office) -> None:
+def test_an_email_that_is_refused_is_not_marked_as_sent(office: Office) -> None:
     _, created = office.held()
-    office.mail.verified = frozenset()
+    office.sender.verified = frozenset()
     with pytest.raises(EmailRefused):
         office(created)
-    office.mail.verified = frozenset({office.mail.sender})
+    office.sender.verified = frozenset({office.sender.sender})
     office(created)
 
     assert office.subjects == ["held"]
 
 
 def replace_mail(office: Office, **interposed_with: Callable[[], object]) -> Office:
-    return Office(office.cinema, interposed(office.mail, "send", **interposed_with), office.ledger)
+    return Office(office.cinema, interposed(office.sender, "send", **interposed_with), office.processed_events)
 
 
 # The address.

@@ -96,7 +96,7 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
 
 @pytest.mark.parametrize(
     ("method", "moment"),
-    [(method, moment) for method in ("number", "put", "mark_filed") for moment in ("before", "after")],
+    [(method, moment) for method in ("assign_number", "put", "mark_filed") for moment in ("before", "after")],
 )
 def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number(
     office: Office, method: str, moment: str
@@ -120,7 +120,7 @@ def test_numbers_begin_again_with_each_year_of_the_sale_in_utc() -> None:
     last, first = datetime(2044, 12, 31, 23, 59, 59, 999_000, UTC), datetime(2045, 1, 1, tzinfo=UTC)
     invoices = FakeInvoices()
 
-    assert [invoices.number(a_bill(paid_at=at)).number for at in (last, first, first)] == [
+    assert [invoices.assign_number(a_bill(paid_at=at)).number for at in (last, first, first)] == [
         "2044-000001",
         "2045-000001",
         "2045-000002",
@@ -137,7 +137,7 @@ def test_an_invoice_that_was_not_filed_yet_is_not_ready(office: Office) -> None:
     with pytest.raises(InvoiceNotReady):
         office.link(reservation.id)
 
-    office.invoices.number(a_bill(reservation))
+    office.invoices.assign_number(a_bill(reservation))
     with pytest.raises(InvoiceNotReady):
         office.link(reservation.id)
 

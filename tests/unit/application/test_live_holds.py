@@ -92,7 +92,7 @@ def test_a_hold_that_lapsed_before_an_older_one_counts_no_more(full: Cinema) -> 
     """As when an instance's clock was behind, or holds were shortened meanwhile."""
     short = a_hold("A9", session=full.session, expires_in=2)
     ended = CountedHold(full.ids.reservation("ana", "second"), NOW + timedelta(seconds=HOLD_SECONDS + 1), 0)
-    full.live_holds.count("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
+    full.live_holds.add("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
     refused(full, "A3")
     full.clock.forward(seconds=1)
 
@@ -219,7 +219,7 @@ def hold_of(cinema: Cinema, key: str) -> Hold:
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cinema, key: str | None) -> None:
-    cinema.live_holds = sent_twice(cinema.live_holds, "count")
+    cinema.live_holds = sent_twice(cinema.live_holds, "add")
     cinema.hold("A1", user="ana", key=key)
 
     cinema.hold("A2", user="ana")
@@ -228,7 +228,7 @@ def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cin
 
 def test_a_hold_in_an_ended_ones_place_that_is_counted_twice_takes_one_place(full: Cinema) -> None:
     paid(full, full.ids.reservation("ana", "first"))
-    full.live_holds = sent_twice(full.live_holds, "count")
+    full.live_holds = sent_twice(full.live_holds, "add")
     full.hold("A3", user="ana")
 
     refused(full, "A4")
@@ -245,7 +245,7 @@ def test_a_lost_answer_of_the_rows_and_no_room_leave_the_seats_free_or_lapsing(f
     assert full.seats() == {}
 
 
-@pytest.mark.parametrize(("port", "method"), [("live_holds", "count"), ("reservations", "add")])
+@pytest.mark.parametrize(("port", "method"), [("live_holds", "add"), ("reservations", "add")])
 def test_whatever_a_request_died_at_lapses_with_its_hold(cinema: Cinema, port: str, method: str) -> None:
     for seat, when in (("A1", "before"), ("A2", "after")):
         broken = interposed(getattr(cinema, port), method, **{when: crash})
@@ -268,7 +268,7 @@ def test_a_hold_that_is_counted_and_not_remembered_counts_until_it_would_lapse(c
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> None:
-    broken = interposed(cinema.live_holds, "count", **{when: crash})
+    broken = interposed(cinema.live_holds, "add", **{when: crash})
     with pytest.raises(Crash):
         replace(cinema, live_holds=broken).hold("A1", user="ana", key="k")
     cinema.clock.forward(seconds=5)
@@ -282,7 +282,7 @@ def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> N
 
 def test_a_resend_of_what_died_at_counting_is_refused_when_there_is_no_room_and_its_seats_lapse(full: Cinema) -> None:
     with pytest.raises(Crash):
-        replace(full, live_holds=interposed(full.live_holds, "count", before=crash)).hold("A3", user="ana", key="k")
+        replace(full, live_holds=interposed(full.live_holds, "add", before=crash)).hold("A3", user="ana", key="k")
 
     refused(full, "A3", key="k")
 
@@ -341,7 +341,7 @@ def test_of_two_that_see_the_same_ended_hold_one_takes_its_place(full: Cinema) -
 
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
-        def count(self, user_id: str, hold: object, *_: object) -> None:
+        def add(self, user_id: str, hold: object, *_: object) -> None:
             raise LimitReached(())
 
     unlucky: LiveHolds = Unlucky()

@@ -15,7 +15,7 @@ from chalicelib.application.board import (
     QUEUES,
     SCREENINGS,
     Board,
-    Redrive,
+    RedriveDeadLetters,
     ShowBoard,
     ShowDeadLetters,
     ShowRecentBoard,
@@ -233,7 +233,7 @@ def test_a_redrive_shows_on_the_very_next_board(stage: Stage) -> None:
     recent = ShowRecentBoard(stage.show, stage.clock)
     recent(None)
 
-    assert Redrive(stage.queues, recent)("email", 2) == Redriven(moved=2, left=1)
+    assert RedriveDeadLetters(stage.queues, recent)("email", 2) == Redriven(moved=2, left=1)
 
     states = recent(None).queues
     assert states is not None

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.application.payments import PAYMENTS, HearGateway, NotDueYet, StartPayment
+from chalicelib.application.payments import PAYMENTS, NotDueYet, ReceiveGatewayMessage, StartPayment
 from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claim_on
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
@@ -371,11 +371,11 @@ def test_what_goes_back_does_so_after_its_sale_and_after_it_was_requested_by_eve
     sale = Payment("tx-1", "res-1", sale_id="sale-1", sold_at=NOW)
     behind = NOW - timedelta(seconds=4)
 
-    request = sale.to_be_returned(RefundReason.SCREENING_CANCELLED, behind)
+    request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, behind)
     assert request.requested_at == NOW + timedelta(milliseconds=1)
-    returned = request.returned("re-1", behind)
+    returned = request.as_refunded("re-1", behind)
     assert returned.refunded_at == NOW + timedelta(milliseconds=2)
-    assert request.returned("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
+    assert request.as_refunded("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
 
 
 # Starting one.
@@ -448,8 +448,8 @@ class Messages:
 def test_what_the_gateway_says_is_worked_on_by_whoever_the_queue_wakes(till: Till) -> None:
     outbox, charge = FakeOutbox(), a_charge("tx-1", "res-1", 2500)
 
-    HearGateway(Messages(charge), outbox, till.cinema.clock)({}, b"")
-    HearGateway(Messages(None), outbox, till.cinema.clock)({}, b"")
+    ReceiveGatewayMessage(Messages(charge), outbox, till.cinema.clock)({}, b"")
+    ReceiveGatewayMessage(Messages(None), outbox, till.cinema.clock)({}, b"")
 
     assert outbox.sent == [(Outgoing(PAYMENTS, charge), NOW)]
 
@@ -458,7 +458,7 @@ def test_a_message_that_the_queue_does_not_take_is_sent_again_by_the_gateway(til
     outbox = FakeOutbox(deaf={PAYMENTS})
 
     with pytest.raises(StoreUnavailable):
-        HearGateway(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
+        ReceiveGatewayMessage(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
 
 
 def test_a_claim_is_due_when_its_hold_lapses(till: Till) -> None:

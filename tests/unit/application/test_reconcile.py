@@ -10,7 +10,7 @@ from chalicelib.application.reconcile import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     RETURNED_BY_THEN,
-    Reconcile,
+    ReconcilePayments,
     Reconciliation,
 )
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claim_on
@@ -35,9 +35,9 @@ class Till:
         return self.reconcile()
 
     @property
-    def reconcile(self) -> Reconcile:
+    def reconcile(self) -> ReconcilePayments:
         cinema = self.cinema
-        return Reconcile(
+        return ReconcilePayments(
             self.payments,
             cinema.reservations,
             self.rows,
@@ -152,7 +152,7 @@ def test_what_the_gateway_returned_by_itself_for_a_sale_is_named(till: Till) -> 
 def test_what_is_said_to_be_returned_and_was_not_is_named(till: Till) -> None:
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
-    till.payments.settle(stands.returned("re-1", NOW))
+    till.payments.mark_refunded(stands.as_refunded("re-1", NOW))
 
     ((subject, says),) = findings(till.sweep())
     assert (subject, "has not returned all of it" in says) == ("tx-1", True)

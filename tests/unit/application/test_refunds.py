@@ -332,7 +332,9 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
     """The row is the commit point: should anything have said otherwise, that gives way."""
     sold = till.sold("A1", transaction_id="tx-1")
     payment = till.payments.known["tx-1"]
-    till.payments.known["tx-1"] = replace(payment, sale_id="", sold_at=None).to_be_returned(RefundReason.LATE, NOW)
+    till.payments.known["tx-1"] = replace(payment, sale_id="", sold_at=None).with_refund_requested(
+        RefundReason.LATE, NOW
+    )
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
     till.cinema.settle_refund(_request("tx-1"))
@@ -343,7 +345,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
 
 def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     sold = till.sold("A1", transaction_id="tx-1")
-    payment = till.payments.known["tx-1"].to_be_returned(RefundReason.LATE, NOW).returned("re-1", NOW)
+    payment = till.payments.known["tx-1"].with_refund_requested(RefundReason.LATE, NOW).as_refunded("re-1", NOW)
     till.payments.known["tx-1"] = replace(payment, sale_id="")
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
@@ -453,7 +455,7 @@ def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> Non
 
 
 def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -> None:
-    late.cinema.payments = interposed(late.payments, "settle", before=crash)
+    late.cinema.payments = interposed(late.payments, "mark_refunded", before=crash)
     with pytest.raises(Crash):
         late.cinema.settle_refund(_request("tx-1"))
     late.cinema.payments = late.payments
@@ -485,14 +487,14 @@ def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Ti
     till.cinema.settle_refund(_request("tx-1"))
     till.cinema.clock.forward(days=40)
     till.cinema.settle_refund(_request("tx-1"))
-    (waiting,) = till.payments.outstanding()
+    (waiting,) = till.payments.outstanding_refunds()
     assert (waiting.asked, waiting.asked_at) == (2, till.cinema.clock())
 
     till.gateway.pay(a_charge("tx-1", held.id, 2500))
     till.cinema.settle_refund(_request("tx-1"))
 
     assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
-    assert list(till.payments.outstanding()) == []
+    assert list(till.payments.outstanding_refunds()) == []
 
 
 def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_but_buys_its_own(till: Till) -> None:

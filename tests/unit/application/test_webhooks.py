@@ -8,10 +8,10 @@ from threading import Barrier
 import pytest
 
 from chalicelib.api.batches import all_messages_at_once
-from chalicelib.application.webhooks import AnnounceEvent, Deliver, Replay, Replayed, ReplayNotifications
+from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay, Replayed, ReplayNotifications
 from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
-from chalicelib.domain.signatures import signature
+from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Secret
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
@@ -37,7 +37,7 @@ class Office:
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    courier: FakeWebhookSender = field(default_factory=FakeWebhookSender)
+    webhook_sender: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
@@ -45,8 +45,8 @@ class Office:
         return AnnounceEvent(self.notifications, self.webhooks, self.outbox, self.clock)
 
     @property
-    def deliver(self) -> Deliver:
-        return Deliver(self.notifications, self.webhooks, self.courier, self.clock)
+    def deliver(self) -> DeliverNotification:
+        return DeliverNotification(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
     def replay(self) -> Replay:
@@ -117,7 +117,10 @@ def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office
 
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
     everything, sales = a_webhook(), a_webhook(PAID)
-    told = [office.notifications.number(event) for event in (facts.paid(), facts.created(), Facts("session-1").paid())]
+    told = [
+        office.notifications.assign_number(event)
+        for event in (facts.paid(), facts.created(), Facts("session-1").paid())
+    ]
 
     assert [notification.previous_for(everything) for notification in told] == [0, 1, 2]
     assert [notification.previous_for(sales) for notification in (told[0], told[2])] == [0, 1]
@@ -130,37 +133,37 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
 def delivery(office: Office, facts: Facts) -> Delivery:
     webhook = a_webhook()
     office.webhooks.add(webhook)
-    return Delivery(webhook.id, facts.session_id, office.notifications.number(facts.created()).sequence)
+    return Delivery(webhook.id, facts.session_id, office.notifications.assign_number(facts.created()).sequence)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 def test_a_receiver_accepts_with_any_2xx(office: Office, delivery: Delivery, status: int) -> None:
-    office.courier.answers = [status]
+    office.webhook_sender.answers = [status]
 
     office.deliver(delivery)
 
-    assert office.courier.posted == [(delivery.webhook_id, 1)]
+    assert office.webhook_sender.posted == [(delivery.webhook_id, 1)]
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 400, 401, 404, 429, 500, 503])
 def test_anything_else_is_tried_again(office: Office, delivery: Delivery, status: int) -> None:
-    office.courier.answers = [status]
+    office.webhook_sender.answers = [status]
 
     with pytest.raises(DeliveryFailed, match=str(status)):
         office.deliver(delivery)
 
 
 def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Delivery) -> None:
-    office.courier.answers = [410]
+    office.webhook_sender.answers = [410]
 
     office.deliver(delivery)
     office.deliver(delivery)
 
-    assert len(office.courier.posted) == 1
+    assert len(office.webhook_sender.posted) == 1
     assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
     office.webhooks.disable(delivery.webhook_id, None)
     office.deliver(delivery)
-    assert len(office.courier.posted) == 2
+    assert len(office.webhook_sender.posted) == 2
 
 
 def test_what_was_for_a_removed_webhook_is_dropped(office: Office, delivery: Delivery) -> None:
@@ -168,7 +171,7 @@ def test_what_was_for_a_removed_webhook_is_dropped(office: Office, delivery: Del
 
     office.deliver(delivery)
 
-    assert office.courier.posted == []
+    assert office.webhook_sender.posted == []
 
 
 def test_a_delivery_of_nothing_is_unreadable(office: Office, delivery: Delivery) -> None:
@@ -181,13 +184,13 @@ def test_a_delivery_has_one_id_for_ever(delivery: Delivery) -> None:
 
 
 def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: Delivery) -> None:
-    office.courier.answers = [NoAnswerInTime("hangs"), 204]
+    office.webhook_sender.answers = [NoAnswerInTime("hangs"), 204]
     with pytest.raises(NoAnswerInTime):
         office.deliver(delivery)
 
     office.deliver(delivery)
 
-    assert len(office.courier.posted) == 2
+    assert len(office.webhook_sender.posted) == 2
 
 
 # A batch
@@ -241,10 +244,10 @@ def ask(office: Office, facts: Facts) -> Ask:
     """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
     office.webhooks.add(a_webhook(webhook_id="mine", key="whsec_mine"))
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
-        office.notifications.number(event)
+        office.notifications.assign_number(event)
 
     def asked(after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = "") -> Replayed:
-        header = header or signature(["whsec_mine"], BODY, NOW)
+        header = header or sign_body(["whsec_mine"], BODY, NOW)
         return office.replay(ReplayNotifications(webhook_id, session_id, after, BODY, header))
 
     return asked
@@ -276,10 +279,10 @@ def test_a_screening_of_which_nothing_was_told_has_nothing_to_replay(ask: Ask) -
 
 def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> None:
     for wrong in (
-        signature(["whsec_other"], BODY, NOW),
-        signature(["whsec_mine"], BODY + b" ", NOW),
-        signature(["whsec_mine"], BODY, NOW - timedelta(minutes=6)),
-        signature(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
+        sign_body(["whsec_other"], BODY, NOW),
+        sign_body(["whsec_mine"], BODY + b" ", NOW),
+        sign_body(["whsec_mine"], BODY, NOW - timedelta(minutes=6)),
+        sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
         with pytest.raises(SignatureInvalid):
@@ -314,7 +317,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     office.clock.forward(hours=1)
     assert rotated.keys(office.clock()) == ("whsec_new",)
     with pytest.raises(SignatureInvalid):
-        ask(header=signature(["whsec_mine"], BODY, office.clock()))
+        ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 
 def test_without_overlap_the_old_secret_ends_at_once() -> None:

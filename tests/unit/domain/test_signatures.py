@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.domain.signatures import TOLERANCE, is_signed, signature
+from chalicelib.domain.signatures import TOLERANCE, is_signed, sign_body
 from tests.builders import NOW
 
 BODY = b'{"id": "e-1"}'
@@ -19,11 +19,11 @@ SECOND = timedelta(seconds=1)
 def test_the_signature_is_over_the_moment_and_the_raw_body() -> None:
     wanted = hmac.new(b"key", f"{MOMENT}.".encode() + BODY, hashlib.sha256).hexdigest()
 
-    assert signature(["key"], BODY, NOW) == f"t={MOMENT},v1={wanted}"
+    assert sign_body(["key"], BODY, NOW) == f"t={MOMENT},v1={wanted}"
 
 
 def test_while_a_secret_is_rotated_either_verifies_and_no_third() -> None:
-    header = signature(["new", "old"], BODY, NOW)
+    header = sign_body(["new", "old"], BODY, NOW)
 
     assert header.count("v1=") == 2
     assert is_signed(header, BODY, ["new"], NOW)
@@ -33,18 +33,18 @@ def test_while_a_secret_is_rotated_either_verifies_and_no_third() -> None:
 
 
 def test_another_body_is_not_signed() -> None:
-    assert not is_signed(signature(["key"], BODY, NOW), BODY + b" ", ["key"], NOW)
+    assert not is_signed(sign_body(["key"], BODY, NOW), BODY + b" ", ["key"], NOW)
 
 
 def test_another_moment_is_not_signed() -> None:
-    header = signature(["key"], BODY, NOW).replace(f"t={MOMENT}", f"t={MOMENT + 1}")
+    header = sign_body(["key"], BODY, NOW).replace(f"t={MOMENT}", f"t={MOMENT + 1}")
 
     assert not is_signed(header, BODY, ["key"], NOW)
 
 
 @pytest.mark.parametrize(("late", "signed"), [(TOLERANCE - SECOND, True), (TOLERANCE + SECOND, False)])
 def test_a_signature_is_worth_five_minutes_both_ways(late: timedelta, signed: bool) -> None:
-    header = signature(["key"], BODY, NOW)
+    header = sign_body(["key"], BODY, NOW)
 
     assert is_signed(header, BODY, ["key"], NOW + late) is signed
     assert is_signed(header, BODY, ["key"], NOW - late) is signed
@@ -72,7 +72,7 @@ def test_what_is_no_signature_is_none(header: str) -> None:
 
 
 def test_a_moment_said_twice_is_not_signed_though_one_of_them_is() -> None:
-    header = signature(["key"], BODY, NOW)
+    header = sign_body(["key"], BODY, NOW)
 
     assert not is_signed(f"t=1,{header}", BODY, ["key"], NOW)
 
@@ -84,6 +84,6 @@ def test_any_header_over_any_body_is_answered(header: str, body: bytes) -> None:
 
 @given(some.binary(), some.lists(some.text("abcdef\u00e9"), min_size=1, max_size=3))
 def test_what_is_signed_verifies_with_each_key(body: bytes, keys: list[str]) -> None:
-    header = signature(keys, body, NOW)
+    header = sign_body(keys, body, NOW)
 
     assert all(is_signed(header, body, [key], NOW) for key in keys)

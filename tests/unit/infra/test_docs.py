@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.signatures import signature
+from chalicelib.domain.signatures import sign_body
 
 ROOT = Path(__file__).parents[3]
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
@@ -26,13 +26,13 @@ def is_from_the_cinema() -> Callable[[str, str, bytes], bool]:
 
 def test_the_receivers_example_verifies_what_we_sign(is_from_the_cinema: Callable[[str, str, bytes], bool]) -> None:
     now = datetime.now(UTC)
-    header = signature(["new", "old"], BODY, now)
+    header = sign_body(["new", "old"], BODY, now)
 
     assert is_from_the_cinema("new", header, BODY)
     assert is_from_the_cinema("old", header, BODY)
     assert not is_from_the_cinema("other", header, BODY)
     assert not is_from_the_cinema("new", header, BODY + b" ")
-    assert not is_from_the_cinema("new", signature(["new"], BODY, now - timedelta(minutes=6)), BODY)
+    assert not is_from_the_cinema("new", sign_body(["new"], BODY, now - timedelta(minutes=6)), BODY)
 
 
 def test_the_first_request_of_the_readme_is_for_a_screening_that_is_still_to_come() -> None:

@@ -17,7 +17,7 @@ import urllib3
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknown, RefundRefused
 from chalicelib.domain.refusals import SignatureInvalid
-from chalicelib.domain.signatures import is_signed, signature
+from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
@@ -129,7 +129,7 @@ def test_an_answer_that_means_nothing_says_nothing_of_a_payment(status: int, bod
     with answering(status, body) as gateway:
         for ask in (
             lambda: gateway.start(a_reservation(), "key"),
-            lambda: gateway.charge("tx-1"),
+            lambda: gateway.find_charge("tx-1"),
             lambda: gateway.charges_since(NOW),
         ):
             with pytest.raises(GatewayUnavailable):
@@ -138,7 +138,7 @@ def test_an_answer_that_means_nothing_says_nothing_of_a_payment(status: int, bod
 
 def test_a_payment_is_read_as_it_was_charged() -> None:
     with answering(200, json.dumps(PAID).encode()) as gateway:
-        charge = gateway.charge("tx-1")
+        charge = gateway.find_charge("tx-1")
     assert charge
     assert (charge.reservation_id, charge.amount_cents, charge.currency) == ("res-1", 5000, "BRL")
     assert charge.charged_at.isoformat() == "2024-02-15T19:00:00.123000+00:00"
@@ -166,7 +166,7 @@ def test_a_payment_is_read_as_it_was_charged() -> None:
 )
 def test_a_payment_with_a_nonsensical_field_is_none(change: dict[str, object]) -> None:
     with answering(200, json.dumps(PAID | change).encode()) as gateway, pytest.raises(GatewayUnavailable):
-        gateway.charge("tx-1")
+        gateway.find_charge("tx-1")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_list_that_makes_no_sense_or_does_not_end_is_none(body: dict[str, obje
 def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
     nowhere = HttpGateway("")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
-        nowhere.charge("tx-1")
+        nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.start(a_reservation(), "key")
     with pytest.raises(RefundRefused, match="set PAYMENTS_URL"):
@@ -212,7 +212,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
 
     ended = threading.Event()
     with serving.served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.raises(GatewaySilent):
-        HttpGateway(url, 0.2).charge("tx-1")
+        HttpGateway(url, 0.2).find_charge("tx-1")
     assert ended.wait(5), "the connection was closed"
 
 
@@ -224,7 +224,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
     with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as alive:
         guarded = GuardedGateway(alive, Breaker("payments", patience))
         for _ in range(3):
-            assert guarded.charge("tx-1") is None
+            assert guarded.find_charge("tx-1") is None
             with pytest.raises(PaymentUnknown):
                 guarded.refund("tx-1", None, "key")
 
@@ -233,7 +233,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
         guarded.charges_since(NOW)
     with pytest.raises(GatewaySilent):
         guarded.start(a_reservation(), "key")
-    for ask in (lambda: guarded.charge("tx-1"), lambda: guarded.start(a_reservation(), "key")):
+    for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start(a_reservation(), "key")):
         with pytest.raises(GatewayUnavailable, match="was not asked"):
             ask()
     with pytest.raises(RefundRefused, match="was not asked"):
@@ -266,7 +266,7 @@ def test_any_transaction_of_the_contract_is_returned_once_for_its_key(served: tu
         first = HttpGateway(url).refund(transaction, None, f"refund-{transaction}")
         assert HttpGateway(url).refund(transaction, None, f"refund-{transaction}") == first
         assert HttpGateway(url).refund(transaction, None, "another key") == first
-        assert HttpGateway(url).charge(transaction), transaction
+        assert HttpGateway(url).find_charge(transaction), transaction
     assert [one["amountCents"] for one in gateway.listed(None)] == [5000] * 3
 
 
@@ -293,7 +293,7 @@ def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, 
     HttpGateway(url).refund("tx-1", None, "second")
 
     assert [one["amountCents"] for one in gateway.listed("tx-1")] == [2000, 3000]
-    charge = HttpGateway(url).charge("tx-1")
+    charge = HttpGateway(url).find_charge("tx-1")
     assert charge
     assert charge.refunded_cents == 5000
 
@@ -305,7 +305,7 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
     if transaction != "tx-made-up":
         post(url, "/payments", asked, **{"Idempotency-Key": "key"})
 
-    assert HttpGateway(url).charge(transaction) is None
+    assert HttpGateway(url).find_charge(transaction) is None
     with pytest.raises(PaymentUnknown):
         HttpGateway(url).refund(transaction, 5000, "key")
     assert gateway.listed(None) == []
@@ -314,7 +314,7 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
 def test_it_charges_less_where_the_transaction_says_so(served: tuple[str, Gateway]) -> None:
     url, gateway = served
     assert gateway.charge("tx-short", "res-1", 5000)["amountCents"] == 4999
-    charge = HttpGateway(url).charge("tx-short")
+    charge = HttpGateway(url).find_charge("tx-short")
     assert charge
     assert charge.amount_cents == 4999
 
@@ -451,7 +451,7 @@ def test_where_it_tells_may_be_said_later(served: tuple[str, Gateway]) -> None:
 
 
 def test_the_gateways_signature_is_the_one_that_we_know() -> None:
-    ours = signature(SECRETS, b'{"a": 1}', NOW)
+    ours = sign_body(SECRETS, b'{"a": 1}', NOW)
     assert simulated.signature(SECRETS, b'{"a": 1}', NOW.timestamp()) == ours
     assert is_signed(ours, b'{"a": 1}', ["old"], NOW)
     assert simulated.SIGNATURE_HEADER.lower() == SIGNATURE_HEADER
@@ -527,7 +527,7 @@ def test_what_is_no_charge_is_told_and_says_nothing_to_us(telling: tuple[Gateway
 
 
 def signed(body: bytes, **headers: str) -> dict[str, str]:
-    return {SIGNATURE_HEADER: signature(["key"], body, NOW), **headers}
+    return {SIGNATURE_HEADER: sign_body(["key"], body, NOW), **headers}
 
 
 @pytest.mark.parametrize(
@@ -537,8 +537,8 @@ def signed(body: bytes, **headers: str) -> dict[str, str]:
         (signed(b"{}"), []),
         (signed(b"{ }"), ["key"]),
         ({}, ["key"]),
-        ({SIGNATURE_HEADER: signature(["key"], b"{}", NOW - timedelta(seconds=301))}, ["key"]),
-        ({SIGNATURE_HEADER: signature(["key"], b"{}", NOW + timedelta(seconds=301))}, ["key"]),
+        ({SIGNATURE_HEADER: sign_body(["key"], b"{}", NOW - timedelta(seconds=301))}, ["key"]),
+        ({SIGNATURE_HEADER: sign_body(["key"], b"{}", NOW + timedelta(seconds=301))}, ["key"]),
     ],
 )
 def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str], secrets: list[str]) -> None:

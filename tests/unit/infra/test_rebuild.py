@@ -31,7 +31,7 @@ holds = some.tuples(
     some.sampled_from(("", "", "", "add")),
 )
 follow_ups = some.tuples(
-    some.sampled_from((("confirm", ""), ("confirm", "confirm"), ("cancel", ""), ("cancel", "close"))),
+    some.sampled_from((("confirm", ""), ("confirm", "confirm"), ("cancel", ""), ("cancel", "end"))),
     some.integers(0, 20),
 )
 passing_time = some.tuples(
@@ -123,7 +123,7 @@ def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: 
 
 def test_seats_that_a_dying_cancellation_gave_back_are_free(stage: Stage) -> None:
     reservation = held(stage, "A1", "B1")
-    stage.request("cancel", reservation.id, dying_at="close")
+    stage.request("cancel", reservation.id, dying_at="end")
 
     assert stage.differences() == []
     assert folded(stage.events()).seats_at(stage.clock()) == {}

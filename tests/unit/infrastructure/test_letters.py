@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.application.email import LETTERS
+from chalicelib.application.email import EMAILS
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
@@ -32,7 +32,7 @@ CODE = booking_code("sale-1")
 def a_letter(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
     """`changes` are the screening's."""
     session = replace(a_session(starts_at=STARTS_AT), **changes)  # type: ignore[arg-type] # texts only
-    return TemplateEmailRenderer(zone)(to_be_said(kind, language, session))
+    return TemplateEmailRenderer(zone).render(to_be_said(kind, language, session))
 
 
 def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> Email:
@@ -47,7 +47,7 @@ def to_be_said(kind: str, language: str, session: Session, reason: str = "late")
 
 def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     texts = {
-        (reason, language): TemplateEmailRenderer("UTC")(to_be_said("refunded", language, a_session(), reason))
+        (reason, language): TemplateEmailRenderer("UTC").render(to_be_said("refunded", language, a_session(), reason))
         for reason in ("screening_cancelled", "late", "twice", "reservation_cancelled")
         for language in TONGUES
     }
@@ -60,7 +60,7 @@ def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     assert "chegou depois" in texts["late", "pt-BR"].text
 
 
-EVERY_LETTER = [(kind.name, language) for kind in LETTERS.values() for language in TONGUES]
+EVERY_LETTER = [(kind.name, language) for kind in EMAILS.values() for language in TONGUES]
 
 
 def test_the_letter_of_a_hold_in_english() -> None:
@@ -142,7 +142,7 @@ def test_two_purchases_of_one_screening_have_subjects_of_their_own(kind: str, la
     letter = to_be_said(kind, language, a_session())
     other = replace(letter, reservation=replace(letter.reservation, seats=("B7",)))
 
-    subjects = {TemplateEmailRenderer("UTC")(each).subject for each in (letter, other)}
+    subjects = {TemplateEmailRenderer("UTC").render(each).subject for each in (letter, other)}
 
     assert len(subjects) == 2
 
@@ -151,7 +151,7 @@ def test_the_same_seats_bought_again_are_told_apart_by_their_code() -> None:
     letter = to_be_said("paid", "en", a_session())
     again = replace(letter, reservation=letter.reservation.confirmed(replace(a_sale(), id="sale-2")))
 
-    assert TemplateEmailRenderer("UTC")(letter).subject != TemplateEmailRenderer("UTC")(again).subject
+    assert TemplateEmailRenderer("UTC").render(letter).subject != TemplateEmailRenderer("UTC").render(again).subject
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
@@ -159,7 +159,9 @@ def test_what_is_free_of_charge_was_not_paid_for(kind: str, language: str) -> No
     if kind == "refunded":
         return  # nothing goes back
     letter = to_be_said(kind, language, a_session())
-    message = TemplateEmailRenderer("UTC")(replace(letter, reservation=replace(letter.reservation, amount=Decimal(0))))
+    message = TemplateEmailRenderer("UTC").render(
+        replace(letter, reservation=replace(letter.reservation, amount=Decimal(0)))
+    )
 
     for words in (message.subject, message.text, message.html):
         assert not re.search(r"R\$|\bpay|\bpaid|payment|\bpag[ou]|pagamento", words, re.IGNORECASE), words
@@ -240,7 +242,7 @@ def test_html_names_its_language_and_fetches_nothing(kind: str, language: str) -
 def test_each_kind_has_its_templates_in_each_language(language: str, ending: str) -> None:
     found = {path.stem for path in (TEMPLATES / language).glob(f"*.{ending}")}
 
-    assert found == {kind.name for kind in LETTERS.values()}
+    assert found == {kind.name for kind in EMAILS.values()}
 
 
 # What was typed by someone.

@@ -1,0 +1,131 @@
+"""Resends of a hold: twins with one idempotency key, and requests whose answer was lost on the way.
+
+    the row has my own id ──► on all my seats: finish what the earlier request began ──► 201
+                          └─► on others, or for another request: IdempotencyKeyReused
+    the id is stored      ──► the same request: the earlier answer ──► 201
+                          ├─► another request: IdempotencyKeyReused
+                          └─► ended since: ReservationExpired, ReservationCancelled
+
+The reservation stored under the id decides. Seats that are held for anything else are released.
+"""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.ports import Clock, Reservations, Rows
+from chalicelib.domain.refusals import (
+    IdempotencyKeyReused,
+    Refusal,
+    ReservationCancelled,
+    ReservationExpired,
+    SeatsUnavailable,
+    TooManyHolds,
+)
+from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, SeatsTaken, Sold, State
+
+from .live_holds import CountLiveHold
+
+
+@dataclass(frozen=True)
+class Resends:
+    """Answers to requests for a hold that may come more than once."""
+
+    rows: Rows
+    count_live_hold: CountLiveHold
+    reservations: Reservations
+    clock: Clock
+
+    def answer_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
+        """Answers a request whose seats are taken: perhaps by itself. Raises SeatsUnavailable if by others."""
+        earlier = _earlier_attempt(asked, taken)
+        may_be_stored = asked.fingerprint and not taken.id_is_new
+        stored = self.reservations.find(asked.id) if may_be_stored else None
+        if stored:
+            return self._settle_with(stored, earlier) if earlier else self._answer_with(stored, asked)
+        if earlier:
+            return self._finish(earlier)
+        raise _refusal_of_taken(asked, taken)
+
+    def store(self, held: Reservation) -> Reservation:
+        """Stores the reservation of a counted hold, unless its id is known: then the earlier one decides.
+
+        Raises ReservationExpired or ReservationCancelled when the hold was barred meanwhile.
+        """
+        try:
+            return self._settle_with(self.reservations.add(held), held)
+        except HoldHasEnded as ended:
+            self.rows.release(held.hold, self.clock())
+            raise self._refusal_of_barred(held) from ended
+
+    def release_refused(self, held: Reservation, refusal: Refusal) -> Reservation:
+        """Releases the seats of a hold for which there is no room, and raises the refusal.
+
+        Of twins, one may be refused and the other let in, if there was room only when the second asked.
+
+        refused:  bar the hold ──► release          One item decides: who comes second to it finds the other. So no
+        let in:   store the reservation ──► 201     twin is promised seats that its twin gives back.
+        """
+        stored = self.reservations.bar(held.hold) if held.fingerprint else None
+        if stored:
+            return self._settle_with(stored, held)
+        self.rows.release(held.hold, self.clock())
+        raise refusal
+
+    def _finish(self, earlier: Reservation) -> Reservation:
+        """Counts and stores a hold that an earlier attempt left in the rows.
+
+        Where there is no room, a twin's seats stay: the twin releases them itself, or was let in meanwhile. Without a
+        key there is no twin: the attempt was our own.
+        """
+        try:
+            self.count_live_hold(earlier)
+        except (TooManyHolds, IdempotencyKeyReused):
+            if not earlier.fingerprint:
+                self.rows.release(earlier.hold, self.clock())
+            raise
+        return self.store(earlier)
+
+    def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
+        """Releases the held seats unless they are the stored reservation's and it is pending. Then answers with it."""
+        now = self.clock()
+        if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:
+            self.rows.release(held.hold, now)
+        return self._answer_with(stored, held)
+
+    def _answer_with(self, stored: Reservation, asked: Reservation) -> Reservation:
+        """Gives the stored reservation. Raises a refusal if it is another request's, or has ended."""
+        if stored.fingerprint != asked.fingerprint:
+            raise IdempotencyKeyReused
+        match stored.state_at(self.clock()):
+            case State.EXPIRED:
+                raise ReservationExpired(stored.id, stored.expires_at)
+            case State.CANCELLED:
+                raise ReservationCancelled(stored.id)
+        return stored
+
+    def _refusal_of_barred(self, held: Reservation) -> Refusal:
+        """Tells why a hold was barred. It has lapsed, perhaps by another instance's clock; or its twin was refused."""
+        now = self.clock()
+        if held.may_have_lapsed(now):
+            return ReservationExpired(held.id, min(held.expires_at, now))
+        return ReservationCancelled(held.id)
+
+
+def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | None:
+    """Gives the reservation of an earlier attempt of this very request, if it holds all the seats already.
+
+    Either the answer to our own write was lost and the client library sent it again. Or a twin with the same key is
+    between its two writes, or died there. Its hold is as good as ours: the work is finished with its expiry.
+    """
+    entry = taken.occupancy.get(asked.seats[0])
+    if not isinstance(entry, Held):
+        return None
+    earlier = asked.until(entry.expires_at)
+    own = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.is_of(earlier.hold)]
+    return earlier if len(own) == len(asked.seats) else None
+
+
+def _refusal_of_taken(asked: Reservation, taken: SeatsTaken) -> Refusal:
+    own = taken.entries_of(asked.id)
+    if any(isinstance(entry, Sold) or entry.fingerprint != asked.fingerprint for entry in own.values()):
+        return IdempotencyKeyReused()
+    return SeatsUnavailable(seats=taken.seats_of_others(asked.id) or tuple(own) or asked.seats)

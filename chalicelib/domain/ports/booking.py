@@ -1,0 +1,163 @@
+"""Ports of booking: sessions, rows of seats, the seat cache, reservations, and the holds that count against a limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
+    from chalicelib.domain.sessions import Session
+
+    from .common import Page
+
+
+class Sessions(Protocol):
+    """The screenings on the programme."""
+
+    def add(self, session: Session) -> Session:
+        """Stores the session unless its id is known. Gives what is stored under the id: this session, or the earlier.
+
+        Makes the rows first and the session last, so that any session that can be found can be booked.
+        """
+        ...
+
+    def get(self, session_id: str) -> Session:
+        """Raises SessionNotFound."""
+        ...
+
+    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Lists sessions by start time. Raises CursorInvalid."""
+        ...
+
+    def cancel(self, session_id: str, now: datetime) -> Session:
+        """Marks the session as cancelled, for display: the rows decide what can be booked. The first moment stays.
+
+        Raises SessionNotFound.
+        """
+        ...
+
+
+class Rows(Protocol):
+    """The rows of seats. A row decides who holds and who owns its seats."""
+
+    def hold(self, hold: Hold, now: datetime) -> None:
+        """Takes all the seats or none. Each must be free, or its earlier hold must have lapsed.
+
+        Each hold of a seat expires later than the seat's hold before it. So a hold that was given back can't be made
+        again, however late somebody repeats its request.
+
+        Raises SeatsTaken, and RowsClosed once the session is cancelled.
+        """
+        ...
+
+    def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
+        """Turns this very hold, if it is live, into a sale: the commit point of a purchase.
+
+        Raises SeatsTaken, and RowsClosed once the session is cancelled.
+        """
+        ...
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        """Frees the seats that this very hold still has, row by row. Sold seats and later holds under its id stay."""
+        ...
+
+    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+        """Reads the seats that are not free. Consistent. Lapsed holds may be among them: compare with the clock.
+
+        Raises RowsClosed, with the same entries, once the session is cancelled.
+        """
+        ...
+
+    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        """Reads sale ids by reservation id, from the rows that were last written between the moments. Consistent."""
+        ...
+
+    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        """Closes the row for good: none of its seats is held or sold afterwards. Gives the seats that are not free.
+
+        Sales in it are final. Holds in it still lapse or are given back. Closing again changes nothing.
+        """
+        ...
+
+
+class SeatCache(Protocol):
+    """A copy of the rows for fast refusals, to be corrected after the fact. Each method raises StoreUnavailable."""
+
+    def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+        """Removes the reservation's entries for these seats. Entries of later owners stay."""
+        ...
+
+    def invalidate_map(self, session_id: str) -> None:
+        """Makes every seat map out of date that was read before."""
+        ...
+
+    def remember_reservation_id(self, reservation_id: str) -> None:
+        """Remembers that a reservation exists under this id, which was made from an idempotency key."""
+        ...
+
+
+class Reservations(Protocol):
+    """The stored reservations: each is pending, confirmed, cancelled or expired."""
+
+    def add(self, reservation: Reservation) -> Reservation:
+        """Stores the reservation unless its id is known. Gives what is stored: this one, or the earlier one.
+
+        Raises HoldHasEnded when this hold was barred.
+        """
+        ...
+
+    def bar(self, hold: Hold) -> Reservation | None:
+        """Bars this hold, and every earlier one under its id, from being stored. Gives what is stored under the id.
+
+        A stored reservation stays as it is. None when there is none.
+        """
+        ...
+
+    def restore(self, reservation: Reservation) -> Reservation:
+        """Stores a sale whose reservation is gone, in one write. Gives what is stored: this one, or the other."""
+        ...
+
+    def find(self, reservation_id: str) -> Reservation | None:
+        """Reads consistently: every earlier write is seen."""
+        ...
+
+    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        """Marks the reservation as confirmed by this sale, whatever its state: the rows have sold its seats.
+
+        An earlier sale stays. Gives what is stored then; None when there is none.
+        """
+        ...
+
+    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then.
+
+        Call it only once the rows have released the hold, so that none of its seats can be sold afterwards.
+        """
+        ...
+
+    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+        """Writes on the reservation that its sale was refunded. Changes nothing if it has no such sale."""
+        ...
+
+    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        """Lists the user's confirmed reservations, newest first. Consistent. Raises CursorInvalid."""
+        ...
+
+
+class LiveHolds(Protocol):
+    """The holds that count against the limit, by holder and session. It knows when a hold lapses, not how it ended.
+
+    A holder is a user as asked for from one network.
+    """
+
+    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        """Counts this very hold; once, however often it is called. Raises LimitReached.
+
+        There is room while fewer than `limit` counted holds are live. Without room, the hold takes the place of
+        `instead_of`, if that still stands as it was read. All holds last equally long, so the oldest of the last
+        `limit` is the first to lapse.
+        """
+        ...

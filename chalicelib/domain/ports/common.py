@@ -1,0 +1,48 @@
+"""Ports that every topic needs: pages of a listing, the clock, the makers of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing. `cursor` asks for the next page; None on the last."""
+
+    items: Sequence[T]
+    cursor: str | None
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Gives the present moment: aware, UTC, whole milliseconds, which is how holds are stored."""
+        ...
+
+
+class Ids(Protocol):
+    """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
+
+    def session(self, key: str | None) -> str:
+        """Makes the id of a session, which nobody can guess: the same for the same key, else a new one."""
+        ...
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        """Makes the id of a reservation, which nobody can guess: the same for the same user and key, else a new one."""
+        ...
+
+    def fingerprint(self, *parts: str) -> str:
+        """Makes a short text that tells requests with the same idempotency key apart. Nobody can guess the parts from
+        it without our secret.
+        """
+        ...
+
+    def sale(self, reservation_id: str, transaction_id: str) -> str:
+        """Makes the id of a sale: always the same for the same reservation and transaction."""
+        ...

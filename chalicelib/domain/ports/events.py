@@ -1,0 +1,78 @@
+"""Ports of events: the outbox to the queues, the audit log, the counts, and the events a consumer has processed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from chalicelib.domain.analytics import Tally
+    from chalicelib.domain.events import Event
+    from chalicelib.domain.payments import Charge, PaymentDue
+    from chalicelib.domain.reservations import Hold
+    from chalicelib.domain.webhooks import Delivery
+
+    from .common import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for a queue.
+
+    A hold waits in its queue until it lapses, a claimed payment until its hold is over. A charge, an event for a
+    consumer and a webhook's delivery are due at once.
+    """
+
+    queue: str
+    content: Hold | PaymentDue | Charge | Event | Delivery
+
+
+class Outbox(Protocol):
+    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+        """Sends each message at least once. Gives the positions of those that were refused: send these again."""
+        ...
+
+
+class EventLog(Protocol):
+    """The audit log."""
+
+    def append(self, event: Event) -> None:
+        """Writes the event once: a written event stays as it is."""
+        ...
+
+    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+        """Lists a session's events, oldest first. Consistent. Raises CursorInvalid."""
+        ...
+
+
+class ProcessedEvents(Protocol):
+    """The events that one consumer has processed, for effects that no transaction can hold.
+
+    Each method raises StoreUnavailable.
+    """
+
+    def contains(self, event_id: str) -> bool:
+        """Reads consistently: every earlier write is seen."""
+        ...
+
+    def add(self, event_id: str) -> None:
+        """Marks the event as processed. Harmless twice."""
+        ...
+
+
+class Analytics(Protocol):
+    """The counts of each session, in buckets of five minutes. Each method raises StoreUnavailable."""
+
+    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+        """Adds the tally to a bucket, once for each event id; False when it was added before.
+
+        After StoreUnavailable, add it again: it counts once.
+        """
+        ...
+
+    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        """Reads the counts by the beginning of their five minutes. Consistent, in no order."""
+        ...

@@ -1,0 +1,49 @@
+"""Ports of invoices: their numbers, their PDF files, and links to these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.domain.invoices import Bill, Invoice
+
+
+class Invoices(Protocol):
+    """The invoices, one for each sale. Each method raises StoreUnavailable."""
+
+    def assign_number(self, bill: Bill) -> Invoice:
+        """Gives the sale's invoice. Makes it with the next number of its series, unless the sale has one.
+
+        The numbers of a series are 1, 2, 3, … without gaps or repeats. After StoreUnavailable, ask again.
+        """
+        ...
+
+    def mark_filed(self, invoice: Invoice) -> None:
+        """Marks that the invoice's PDF can be fetched."""
+        ...
+
+    def find(self, reservation_id: str) -> Invoice | None:
+        """Reads consistently: every earlier write is seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLink:
+    """A URL from which anybody may fetch the invoice's PDF until `expires_at`."""
+
+    number: str
+    url: str
+    expires_at: datetime
+
+
+class InvoiceFiles(Protocol):
+    def put(self, invoice: Invoice, pdf: bytes) -> None:
+        """Stores the PDF, unless the invoice has one. Raises StoreUnavailable."""
+        ...
+
+    def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
+        """Makes a link to the invoice's PDF, which expires some minutes after `now`."""
+        ...

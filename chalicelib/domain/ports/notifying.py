@@ -1,0 +1,100 @@
+"""Ports of notifying: emails to buyers, webhooks to subscribers, live seat maps to viewers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from chalicelib.domain.email import Email, Message
+    from chalicelib.domain.events import Event
+    from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
+
+
+class EmailRenderer(Protocol):
+    def render(self, email: Email) -> Message:
+        """Puts the email into words, in its reader's language, or else in English."""
+        ...
+
+
+class EmailSender(Protocol):
+    def send(self, message: Message) -> None:
+        """Sends the email. Raises EmailRefused, when trying again can't help, and EmailUnavailable."""
+        ...
+
+
+class Webhooks(Protocol):
+    """The webhooks: few, so that they are listed whole. Each method raises StoreUnavailable."""
+
+    def add(self, webhook: Webhook) -> None: ...
+
+    def find(self, webhook_id: str) -> Webhook | None:
+        """Reads consistently: every earlier write is seen."""
+        ...
+
+    def all(self) -> Sequence[Webhook]:
+        """Lists all webhooks, oldest first. Consistent."""
+        ...
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        """Lists all webhooks without their addresses and secrets. Consistent."""
+        ...
+
+    def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
+        """Replaces the webhook's secrets. False when there is no such webhook."""
+        ...
+
+    def disable(self, webhook_id: str, reason: str | None) -> bool:
+        """Disables the webhook; None as the reason enables it again. False when there is no such webhook."""
+        ...
+
+    def remove(self, webhook_id: str) -> bool:
+        """False when there was no such webhook."""
+        ...
+
+
+class Notifications(Protocol):
+    """The events of each session, numbered from 1 without a gap. Each method raises StoreUnavailable."""
+
+    def assign_number(self, event: Event) -> Notification:
+        """Gives the event the next number of its session, unless it has one."""
+        ...
+
+    def find(self, session_id: str, sequence: int) -> Notification | None:
+        """Reads consistently: every earlier write is seen."""
+        ...
+
+    def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+        """Lists the notifications with higher numbers, in order, `limit` at most. Consistent."""
+        ...
+
+
+class WebhookSender(Protocol):
+    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        """Posts the notification, signed with every secret that is valid now. Gives the status of the answer.
+
+        Raises NoAnswerInTime, and DeliveryFailed when nobody is reached or the URL is not allowed.
+        """
+        ...
+
+
+class Viewers(Protocol):
+    """The viewers of each session, by the id of their connection. A viewer watches one session at a time."""
+
+    def add(self, viewer_id: str, session_id: str) -> None: ...
+
+    def remove(self, viewer_id: str) -> None: ...
+
+    def viewers_of(self, session_id: str) -> Sequence[str]:
+        """Reads the ids of the session's viewers. Consistent: a viewer who was added before a change is shown it."""
+        ...
+
+
+class LiveConnections(Protocol):
+    """The open WebSocket connections of viewers."""
+
+    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+        """Sends the message to each viewer, once. Gives the viewers whose connection is gone; others may miss it."""
+        ...

@@ -1,0 +1,61 @@
+"""The clock, ids that one can read, and pages, in memory."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import TypeVar
+
+from chalicelib.domain.ports import Page
+from chalicelib.infrastructure.dynamodb.cursors import to_cursor
+
+T = TypeVar("T")
+
+
+@dataclass
+class MovableClock:
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@dataclass
+class Ticks:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class ReadableIds:
+    """Ids that show from what they are made."""
+
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def session(self, key: str | None) -> str:
+        return f"session-{key or next(self.numbers)}"
+
+    def reservation(self, user_id: str, key: str | None) -> str:
+        return f"res-{user_id}-{key or next(self.numbers)}"
+
+    def fingerprint(self, *parts: str) -> str:
+        return f"fingerprint-{zlib.crc32('|'.join(parts).encode()):08x}"
+
+    def may_be_reservation(self, text: str) -> bool:
+        return text.startswith("res-")
+
+    def sale(self, reservation_id: str, transaction_id: str) -> str:
+        return f"sale-{reservation_id}-{transaction_id}"
+
+
+def make_page(wanted: list[tuple[str, str]], found: Mapping[tuple[str, str], T], limit: int) -> Page[T]:
+    shown = wanted[:limit]
+    return Page([found[key] for key in shown], to_cursor(shown[-1]) if len(wanted) > limit else None)

@@ -1,0 +1,127 @@
+"""The ports of notifying in memory."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.email import Email, EmailRefused, Message
+from chalicelib.domain.events import Event
+from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
+
+
+class FakeEmailRenderer:
+    """Renders the kind of the email and the id of its reservation, no words."""
+
+    def render(self, email: Email) -> Message:
+        contact, event = email.contact, email.event
+        return Message(contact.email, contact.language, email.kind, email.reservation.id, "", event.id)
+
+
+@dataclass
+class FakeEmailSender:
+    """`sent` has the sent messages. The sender must be a verified one."""
+
+    sender: str = "tickets@example.com"
+    verified: frozenset[str] = frozenset({"tickets@example.com"})
+    sent: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        if self.sender not in self.verified:
+            raise EmailRefused("the sender is not verified")
+        self.sent.append(message)
+
+
+@dataclass
+class FakeWebhooks:
+    known: dict[str, Webhook] = field(default_factory=dict)
+
+    def add(self, webhook: Webhook) -> None:
+        self.known[webhook.id] = webhook
+
+    def find(self, webhook_id: str) -> Webhook | None:
+        return self.known.get(webhook_id)
+
+    def all(self) -> Sequence[Webhook]:
+        return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        return [webhook.subscriber for webhook in self.known.values()]
+
+    def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
+        return self._changed(webhook_id, secrets=tuple(secrets))
+
+    def disable(self, webhook_id: str, reason: str | None) -> bool:
+        return self._changed(webhook_id, disabled=reason)
+
+    def remove(self, webhook_id: str) -> bool:
+        return self.known.pop(webhook_id, None) is not None
+
+    def _changed(self, webhook_id: str, **changes: Any) -> bool:
+        if webhook_id not in self.known:
+            return False
+        self.known[webhook_id] = replace(self.known[webhook_id], **changes)
+        return True
+
+
+@dataclass
+class FakeNotifications:
+    told: dict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
+
+    def assign_number(self, event: Event) -> Notification:
+        before = self.told[event.session_id]
+        known = [notification for notification in before if notification.event.id == event.id]
+        if not known:
+            latest = {str(notification.event.type): notification.sequence for notification in before}
+            known = [Notification(event, len(before) + 1, latest)]
+            before += known
+        return known[0]
+
+    def find(self, session_id: str, sequence: int) -> Notification | None:
+        return next((one for one in self.told[session_id] if one.sequence == sequence), None)
+
+    def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
+        return [one for one in self.told[session_id] if one.sequence > sequence][:limit]
+
+
+@dataclass
+class FakeWebhookSender:
+    """Answers `answers` in turn, a status or a failure, and the last one for ever; `posted` has the deliveries."""
+
+    answers: list[int | Exception] = field(default_factory=lambda: [204])
+    posted: list[tuple[str, int]] = field(default_factory=list)
+
+    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        self.posted.append((webhook.id, notification.sequence))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeViewers:
+    watched: dict[str, str] = field(default_factory=dict)
+
+    def add(self, viewer_id: str, session_id: str) -> None:
+        self.watched[viewer_id] = session_id
+
+    def remove(self, viewer_id: str) -> None:
+        self.watched.pop(viewer_id, None)
+
+    def viewers_of(self, session_id: str) -> Sequence[str]:
+        return [viewer_id for viewer_id, watched in self.watched.items() if watched == session_id]
+
+
+@dataclass
+class FakeConnections:
+    """`shown` has the messages of each viewer, in order. Viewers in `gone` can't be reached any more."""
+
+    gone: set[str] = field(default_factory=set)
+    shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+        for viewer_id in set(viewer_ids) - self.gone:
+            self.shown[viewer_id].append(message)
+        return self.gone & set(viewer_ids)
