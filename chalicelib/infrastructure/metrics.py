@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TextIO
 
-from .breakers import Change, State
+from .breakers import BreakerChange, BreakerState
 
 NAMESPACE = "CinemaTickets"
 
@@ -21,9 +21,9 @@ class Metrics:
     out: TextIO | None = None
     """Standard output, when it is None: Lambda's log."""
 
-    def breaker_changed(self, change: Change) -> None:
+    def breaker_changed(self, change: BreakerChange) -> None:
         """BreakerOpen is 1 each time that it opens or a probe has failed, and 0 when it closes."""
-        opened = int(change.state is State.OPEN)
+        opened = int(change.state is BreakerState.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
     def money_to_look_at(self, findings: int) -> None:

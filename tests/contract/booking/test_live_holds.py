@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
-from chalicelib.infrastructure.dynamodb.connection import Item
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_session, a_user, later_hold_of, seconds

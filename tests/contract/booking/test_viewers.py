@@ -76,6 +76,6 @@ def test_who_is_removed_is_not_found(viewers: Viewers, session_id: str) -> None:
 
 def _until_the_index_has(viewers: Viewers, viewer_id: str) -> None:
     deadline = time.monotonic() + 5
-    while isinstance(viewers, DynamoViewers) and not viewers._watched_by(viewer_id):
+    while isinstance(viewers, DynamoViewers) and not viewers._query_sessions(viewer_id):
         assert time.monotonic() < deadline, "the index did not follow"
         time.sleep(0.05)

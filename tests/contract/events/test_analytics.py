@@ -179,7 +179,7 @@ def test_the_ledger_remembers_an_event_longer_than_any_queue(dynamo: Dynamo, res
 
 def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts) -> None:
     other = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", MovableClock(NOW))
-    assert other.once(reservation.created().id, [])
+    assert other.enter_with(reservation.created().id, [])
 
     assert dynamo_analytics(dynamo).add(reservation.created().id, reservation.session_id, bucket_of(NOW), HOLD)
 

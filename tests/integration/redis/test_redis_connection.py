@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, State
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, BreakerState
 from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS, RedisConnection, RedisUnavailable
 
@@ -73,7 +73,7 @@ def test_a_silent_redis_is_waited_for_once(silent: socket.socket) -> None:
     connection = warmed_up(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
 
     assert TIMEOUT_SECONDS <= seconds_to_give_up(connection) < PATIENCE_OF_NO_TIMEOUT
-    assert connection.breaker.state is State.OPEN
+    assert connection.breaker.state is BreakerState.OPEN
     for _ in range(100):
         seconds_to_give_up(connection)
     assert let_in(silent) == 1
@@ -83,7 +83,7 @@ def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: st
     connection = warmed_up(refusing_url)
 
     assert seconds_to_give_up(connection) < PATIENCE_OF_NO_TIMEOUT
-    assert connection.breaker.state is State.OPEN
+    assert connection.breaker.state is BreakerState.OPEN
 
 
 def test_a_refused_command_is_an_answer(redis_url: str) -> None:
@@ -93,7 +93,7 @@ def test_a_refused_command_is_an_answer(redis_url: str) -> None:
     with pytest.raises(RedisUnavailable, match="ResponseError"):
         connection.ask(lambda redis: redis.lpush("test:text", "x"), answers.whole)
 
-    assert connection.breaker.state is State.CLOSED
+    assert connection.breaker.state is BreakerState.CLOSED
 
 
 def test_many_threads_share_it(redis_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
-from chalicelib.infrastructure.breakers import POLICIES, Breaker, Change, State
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
 from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender
 from tests.builders import NOW, a_webhook, an_event
 from tests.fakes import FakeWebhookSender, Ticks
@@ -27,7 +27,7 @@ class WebhookSender:
 
     inner: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     ticks: Ticks = field(default_factory=Ticks)
-    told: list[Change] = field(default_factory=list)
+    told: list[BreakerChange] = field(default_factory=list)
 
     def guarded(self, most: int = 10) -> GuardedWebhookSender:
         patience, told = POLICIES["webhooks"], (self.told.append,)
@@ -72,8 +72,8 @@ def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
 
     assert tried(hanging) == 204
     assert [(change.name, change.state) for change in courier.told] == [
-        ("webhooks", State.OPEN),
-        ("webhooks", State.CLOSED),
+        ("webhooks", BreakerState.OPEN),
+        ("webhooks", BreakerState.CLOSED),
     ]
 
 

@@ -11,9 +11,9 @@ from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 from chalicelib.infrastructure.dynamodb.stream_failures import (
+    LEAST_AGE,
     LEAST_TRIES,
     PARKED,
-    POLICIES,
     REMEMBERED_TRIES,
     Parking,
     S3StreamFailures,
@@ -91,7 +91,7 @@ def test_a_bug_holds_up_the_others_for_a_quarter_of_an_hour(
 ) -> None:
     assert not any(tried(parking, 100, bug))
 
-    clock.now += POLICIES
+    clock.now += LEAST_AGE
 
     assert tried(parking, 1, bug) == [True]
 
