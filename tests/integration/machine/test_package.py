@@ -561,12 +561,12 @@ from chalicelib.domain.email import Letter
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure import ses
-from chalicelib.infrastructure.email.rendering import TONGUES, TemplateLetters
+from chalicelib.infrastructure.email.rendering import LOCALES, TemplateLetters
 now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
 session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
 reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
 event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
-for language in TONGUES:
+for language in LOCALES:
     letter = Letter("held", Contact("ana@example.com", language), event, reservation, session)
     print(TemplateLetters(sys.argv[2])(letter).subject)
 ses.client()

@@ -24,7 +24,8 @@ from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, S
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
-from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_OWED, SOLD, Map, SeatCache
+from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
+from chalicelib.infrastructure.redis.seat_format import SOLD, SeatMap, sign, verified_text
 from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
 from tests.facts import Facts
 from tests.fakes import FakeReservations, FakeRows, MovableClock, interposed
@@ -90,8 +91,8 @@ def made_lasting(cache: SeatCache, kind: str) -> None:
 
 def keeps_ids_since(cinema: GatedCinema, moment: datetime) -> None:
     """Redis has run for that long."""
-    cinema.cache.keep_ids_from(moment)
-    if cinema.cache.known(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).kept_since is None:
+    cinema.cache.record_ids_from(moment)
+    if cinema.cache.read_known_seats(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).kept_since is None:
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
 
 
@@ -268,7 +269,8 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: GatedCinema) 
     past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache._kept_key))
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
-    assert cinema.cache.known(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).kept_since == NOW
+    asked = replace(a_hold(session=cinema.session), fingerprint="f")
+    assert cinema.cache.read_known_seats(asked, NOW).kept_since == NOW
 
 
 def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(redis_url: str) -> None:
@@ -290,9 +292,9 @@ def test_when_too_many_ids_were_missed_none_is_taken_for_new(redis_url: str) -> 
     cinema = GatedCinema(cache=replace(a_seat_cache(redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
     keeps_ids_since(cinema, LONG_AGO)
     flaky.away = True
-    for _ in range(MOST_OWED + 1):
+    for _ in range(MOST_UNMARKED + 1):
         with pytest.raises(RedisUnavailable):
-            cinema.cache.held(a_hold("B1", session=cinema.session, fingerprint="f"), NOW)
+            cinema.cache.record_hold(a_hold("B1", session=cinema.session, fingerprint="f"), NOW)
     flaky.away = False
     cinema.hold("A1")
 
@@ -361,7 +363,7 @@ SEAT_LIES: dict[str, Callable[[Any, str, "GatedCinema"], object]] = {
     "held for ever, unsigned": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f"),
     "held for ever, badly signed": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f|AAAAAAAAAAAA"),
     "sold, by another secret": lambda redis, key, c: redis.set(
-        key, replace(c.cache, secret=b"evil")._signed(key, "res-evil|s|99999999999999|sale-evil")
+        key, sign(b"evil", key, "res-evil|s|99999999999999|sale-evil")
     ),
     "another seat's entry": lambda redis, key, c: redis.set(key, redis.get(c.cache._seat_key(c.session.id, "B1"))),
 }
@@ -404,7 +406,7 @@ def test_a_lie_in_place_of_map_version_or_marks_shows_and_refuses_nothing_wrong(
 def test_whatever_stands_there_was_not_written_by_us(value: bytes) -> None:
     cache = a_seat_cache("redis://127.0.0.1:9/0")
 
-    assert cache._genuine("key", value) is None
+    assert verified_text(cache.secret, "key", value) is None
 
 
 # The seat map.
@@ -472,9 +474,9 @@ def test_all_kinds_of_entries_come_back_as_they_were(cinema: GatedCinema) -> Non
         "A2": Held("res-2", NOW + seconds(30)),
         "B1": Sold("res-3", "sale-3"),
     }
-    cinema.cache.keep_map(cinema.session.id, Map(7, NOW, entries), 1000)
+    cinema.cache.store_map(cinema.session.id, SeatMap(version=7, read_at=NOW, occupancy=entries), 1000)
 
-    assert cinema.cache.seat_map(cinema.session.id) == (0, Map(7, NOW, entries))
+    assert cinema.cache.read_map(cinema.session.id) == (0, SeatMap(version=7, read_at=NOW, occupancy=entries))
 
 
 @pytest.mark.skipif(not is_real(), reason="fakeredis does not answer twenty at once within the 50 ms that one waits")
@@ -505,7 +507,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
 
     def written_meanwhile() -> None:
         reads.append(1)
-        cache.learn(session.id, {}, NOW, changed=True)
+        cache.record_seats(session.id, {}, NOW, changed=True)
         threading.Event().wait(0.03)
 
     rows = CachedRows(interposed(plain, "occupancy", after=written_meanwhile), Cinema(session).sessions, cache, clock)
@@ -575,9 +577,9 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_behind_the_gate_everything_ends_as_without_it(shared_cache: SeatCache, steps: list[Any]) -> None:
     """As long as Redis is told, or has lost all at once, nobody can tell by the answers that the gate is there."""
-    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _owed=set())
+    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids=set())
     gated, plain = GatedCinema(cache=cache), Cinema()
-    gated.cache.keep_ids_from(LONG_AGO)
+    gated.cache.record_ids_from(LONG_AGO)
 
     assert [ended(gated, step) for step in steps] == [ended(plain, step) for step in steps]
     assert gated.seats() == plain.seats()
@@ -609,10 +611,10 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: GatedCinema)
     """Forgetting a hold that is over leaves a later one under the same id."""
     first: Hold = cinema.hold("A1", key="k").hold
     later = replace(first, expires_at=first.expires_at + seconds(60))
-    cinema.cache.learn(
+    cinema.cache.record_seats(
         first.session_id, {"A1": Held(later.reservation_id, later.expires_at, later.fingerprint)}, NOW, changed=False
     )
 
     cinema.cache.forget_hold(first)
 
-    assert cinema.cache.known(first, NOW).occupancy
+    assert cinema.cache.read_known_seats(first, NOW).occupancy

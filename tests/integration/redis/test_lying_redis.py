@@ -49,14 +49,14 @@ HOLD = a_hold("A1", "A2")
 KEYED = a_hold("A1", fingerprint="f")
 
 CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
-    "what is known of seats": lambda cache: cache.known(HOLD, NOW).occupancy,
-    "what is known of seats and a key": lambda cache: cache.known(KEYED, NOW).occupancy,
-    "seats are held": lambda cache: cache.held(HOLD, NOW),
+    "what is known of seats": lambda cache: cache.read_known_seats(HOLD, NOW).occupancy,
+    "what is known of seats and a key": lambda cache: cache.read_known_seats(KEYED, NOW).occupancy,
+    "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
     "a hold is over": lambda cache: cache.forget_hold(HOLD),
-    "the map": lambda cache: cache.seat_map("session")[1],
+    "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
-    "giving the map back": lambda cache: cache.give_back_rebuild("session"),
-    "ids are kept": lambda cache: cache.keep_ids_from(NOW),
+    "giving the map back": lambda cache: cache.release_rebuild("session"),
+    "ids are kept": lambda cache: cache.record_ids_from(NOW),
 }
 
 

@@ -164,7 +164,7 @@ def test_an_invoice_has_the_booking_code_of_the_letter_and_the_ticket() -> None:
 def drawn_lines(invoice: Invoice) -> list[str]:
     """Letters from left to right, by the codes that the page draws them with and the font's own table of them."""
     sheet = Recorded(invoice)
-    sheet.screening()
+    sheet.add_screening()
     sheet.output()  # closes the fonts
     return sheet.drawn
 

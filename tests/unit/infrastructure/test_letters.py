@@ -19,7 +19,7 @@ from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.email.rendering import TEMPLATES, TONGUES, TemplateEmailRenderer
+from chalicelib.infrastructure.email.rendering import LOCALES, TEMPLATES, TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import mime
 from tests.builders import a_reservation, a_sale, a_session, an_event
 
@@ -49,7 +49,7 @@ def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     texts = {
         (reason, language): TemplateEmailRenderer("UTC")(to_be_said("refunded", language, a_session(), reason))
         for reason in ("screening_cancelled", "late", "twice", "reservation_cancelled")
-        for language in TONGUES
+        for language in LOCALES
     }
 
     assert all("R$\xa01,250.50" in message.text for (_, language), message in texts.items() if language == "en")
@@ -60,7 +60,7 @@ def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     assert "chegou depois" in texts["late", "pt-BR"].text
 
 
-EVERY_LETTER = [(kind.name, language) for kind in LETTERS.values() for language in TONGUES]
+EVERY_LETTER = [(kind.name, language) for kind in LETTERS.values() for language in LOCALES]
 
 
 def test_the_letter_of_a_hold_in_english() -> None:
@@ -136,7 +136,7 @@ def test_the_letter_of_a_payment_in_portuguese() -> None:
 
 
 @pytest.mark.parametrize("kind", ["held", "paid", "refunded"])
-@pytest.mark.parametrize("language", TONGUES)
+@pytest.mark.parametrize("language", LOCALES)
 def test_two_purchases_of_one_screening_have_subjects_of_their_own(kind: str, language: str) -> None:
     """Mail programs make one conversation of equal subjects, and one ticket is lost in it."""
     letter = to_be_said(kind, language, a_session())
@@ -163,7 +163,7 @@ def test_what_is_free_of_charge_was_not_paid_for(kind: str, language: str) -> No
 
     for words in (message.subject, message.text, message.html):
         assert not re.search(r"R\$|\bpay|\bpaid|payment|\bpag[ou]|pagamento", words, re.IGNORECASE), words
-    assert TONGUES[language].free_of_charge in message.text
+    assert LOCALES[language].free_of_charge in message.text
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
@@ -235,7 +235,7 @@ def test_html_names_its_language_and_fetches_nothing(kind: str, language: str) -
     assert "http" not in html
 
 
-@pytest.mark.parametrize("language", TONGUES)
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("ending", ["txt", "html"])
 def test_each_kind_has_its_templates_in_each_language(language: str, ending: str) -> None:
     found = {path.stem for path in (TEMPLATES / language).glob(f"*.{ending}")}
