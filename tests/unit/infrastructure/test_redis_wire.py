@@ -118,10 +118,10 @@ def test_what_has_come_is_read_though_we_were_too_busy_to_look() -> None:
     parser = parser_on(here)
     parser.expect()
     here.now += 60
-    assert parser._line() == b"$3"
+    assert parser._read_line() == b"$3"
     here.now += 60
 
-    assert parser._bulk(3) == b"abc"
+    assert parser._read_bulk(3) == b"abc"
     with pytest.raises(TimeoutError):
         parser.read_response()
 
