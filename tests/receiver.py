@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: remembers what it got, and answers as a test wants."""
+"""A receiver of webhooks on this machine: it records deliveries, and answers as a test wants."""
 
 import json
 import ssl
@@ -33,7 +33,10 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`statuses` are answered in turn, then 204. `answering` writes the whole answer itself, in place of these."""
+    """The deliveries so far, and the answers to the next. `statuses` are answered in turn, then 204.
+
+    `answering`, where there is one, writes the whole answer itself.
+    """
 
     url: str
     got: list[Received] = field(default_factory=list)
@@ -83,4 +86,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing: the tests speak."""
+        """Logs nothing: the tests speak."""

@@ -1,4 +1,4 @@
-"""A screening that was cancelled: closed rows, a mark on the screening, purchases whose money went back."""
+"""A cancelled screening: its rows are closed, it is marked as cancelled, its purchases are refunded."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What no emulator does by itself, injected into the client: conflicts, throttling, lost answers, old endpoints."""
+"""Faults that no emulator has by itself, injected into the client: conflicts, outages, lost answers, old endpoints."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -205,7 +205,7 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
 
 
 def without_item(parsed: dict[str, Any], **_: Any) -> None:
-    """As an old DynamoDB Local answers a failed condition."""
+    """Answers a failed condition without the item, as an old DynamoDB Local does."""
     parsed.pop("Item", None)
 
 
@@ -271,7 +271,7 @@ class LosingTheFirstAnswer:
     lost: int = 0
 
     def __call__(self, **_: Any) -> int | None:
-        """A delay before the next try; None for an answer that arrives."""
+        """Gives the delay before the next try; None for an answer that arrives."""
         self.lost += 1
         return 0 if self.lost == 1 else None
 

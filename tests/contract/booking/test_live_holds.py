@@ -1,4 +1,4 @@
-"""Live holds: what a use case may rely on, wherever they are counted."""
+"""Live holds, as every use case may rely on them, wherever they are counted."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ class User:
         self.backend.live_holds.count(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
-        """What a hold beyond the limit is told of."""
+        """Gives the holds that LimitReached names for one hold more."""
         with pytest.raises(LimitReached) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
         return [(hold.reservation_id, hold.expires_at, hold.age) for hold in reached.value.counted]
@@ -43,7 +43,7 @@ def ana(backend: Backend) -> User:
 
 
 def holds(number: int) -> list[Hold]:
-    """Made a second after the other, the first at NOW."""
+    """Counts holds, each a second after the one before, the first at NOW."""
     return [a_hold(f"A{n + 1}", session=SCREENING, expires_in=HOLD_SECONDS + n) for n in range(number)]
 
 
@@ -190,7 +190,7 @@ def test_as_many_as_can_be_counted_fit_into_one_write_unit(dynamo: Dynamo) -> No
 
 
 def bytes_of(item: Item) -> int:
-    """As DynamoDB reckons: names and values in UTF-8, a number in half of its digits, a map 3 and 1 for each entry."""
+    """Gives the size of an item, by DynamoDB's rules: UTF-8, half a byte a digit, 3 bytes a map and 1 an entry."""
     return sum(len(name) + _size(value) for name, value in item.items())
 
 

@@ -1,4 +1,4 @@
-"""The seats: what a use case may rely on, wherever they are kept."""
+"""The rows of seats, as every use case may rely on them, wherever they are kept."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -242,7 +242,7 @@ def test_released_seats_are_free(backend: Backend, session: Session, seats: tupl
 
 @in_one_row_and_in_two
 def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    """Not by the very request that made it, which a client library may repeat minutes later, nor by an older one."""
+    """Neither the very request that made it may, which a client library may repeat minutes later, nor an older one."""
     hold = held(backend, session, *seats)
     older = replace(a_hold(*seats, session=session), expires_at=hold.expires_at - A_MILLISECOND)
     backend.rows.release(hold, NOW)
@@ -407,16 +407,16 @@ def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backen
 
     backend.rows.release(hold, hold.expires_at)
 
-    told = SeatsReleased(session.id, hold.reservation_id, ("A2",), hold.expires_at)
-    assert backend.last_event(session.id, "A") == told
+    event = SeatsReleased(session.id, hold.reservation_id, ("A2",), hold.expires_at)
+    assert backend.last_event(session.id, "A") == event
 
 
 def test_a_refused_write_tells_nothing(backend: Backend, session: Session) -> None:
     hold = held(backend, session, "A1")
-    told = backend.last_event(session.id, "A")
+    event = backend.last_event(session.id, "A")
 
     with pytest.raises(SeatsTaken):
         held(backend, session, "A1", "A2")
     backend.rows.release(later_hold_of(hold), NOW)
 
-    assert backend.last_event(session.id, "A") == told
+    assert backend.last_event(session.id, "A") == event

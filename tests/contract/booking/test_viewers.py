@@ -1,4 +1,4 @@
-"""Who looks at which screening."""
+"""Viewers of screenings, by screening and by connection."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""A screening's numbers: each event counts exactly once, whatever happens on its way; and what counting costs."""
+"""Analytics: each event counts exactly once, whatever happens on its way; and the costs of counting."""
 
 import random
 import uuid
@@ -30,8 +30,8 @@ HOLD = Tally(holds=1, seats_in_holds=2)
 
 
 def dynamo_analytics(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None, **own: Any) -> DynamoAnalytics:
-    ledger = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", MovableClock(NOW), pause)
-    return DynamoAnalytics(dynamo.client, f"{dynamo.prefix}-analytics", ledger, **own)
+    processed_events = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", MovableClock(NOW), pause)
+    return DynamoAnalytics(dynamo.client, f"{dynamo.prefix}-analytics", processed_events, **own)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def counted(analytics: Analytics, session_id: str) -> Tally:
 
 
 def a_history(session_id: str) -> list[Event]:
-    """Twelve reservations of every fate, over an hour."""
+    """Makes twelve reservations of every status, over an hour."""
     events: list[Event] = []
     for number in range(12):
         reservation, at = Facts(session_id, (f"A{number + 1}",)), NOW + number * BUCKET
@@ -258,7 +258,7 @@ def test_a_conflict_that_does_not_end_is_left_to_the_queue_which_delivers_again(
 
 @pytest.mark.parametrize("beside", [ALREADY_THERE, THROTTLED], ids=["counted before", "throttled item"])
 def test_nothing_is_concluded_from_what_stands_beside_a_conflict(moto: Dynamo, reservation: Facts, beside: Any) -> None:
-    """The entry may be that of a transaction which is undone in the end: only what is asked again counts."""
+    """The entry may belong to a transaction that is undone in the end: only a second read counts."""
     analytics = dynamo_analytics(moto)
 
     with answering(moto, "TransactWriteItems", cancelled(beside, CONFLICT)) as scripted:

@@ -1,4 +1,4 @@
-"""What breakers of other processes are said to do, on moto and on the emulator."""
+"""The breakers of other processes, as they report them, on moto and on the emulator."""
 
 import uuid
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def board(dynamo: Dynamo, clock: MovableClock) -> BreakerBoard:
 
 @pytest.fixture
 def name() -> str:
-    """A dependency of its own for each test."""
+    """The name of a dependency that no other test has."""
     return f"mail-{uuid.uuid4()}"
 
 
@@ -43,7 +43,7 @@ class Silent(Exception):
 
 
 class AProcess:
-    """With a breaker of its own, which tells the board."""
+    """A process with a breaker, which reports to the board."""
 
     def __init__(self, name: str, board: BreakerBoard, clock: MovableClock) -> None:
         self.breaker = Breaker(name, POLICIES, [board.write], lambda: to_ms(clock()) / 1000)
@@ -120,7 +120,7 @@ def test_what_is_written_is_what_the_model_says(
 
 @pytest.fixture
 def unreachable() -> Iterator[BreakerBoard]:
-    """Nobody answers there, and nothing is tried twice."""
+    """A client of an endpoint where nobody answers, without retries."""
     config = connection.CONFIG.merge(Config(retries={"total_max_attempts": 1}))
     with closing(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:9", config=config)) as client:
         yield BreakerBoard(client, "any", MovableClock(NOW))

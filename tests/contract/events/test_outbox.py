@@ -1,4 +1,4 @@
-"""Messages out, in batches; and messages that could not be handled, put off or parked."""
+"""Sending messages in batches; and putting off or parking messages that could not be handled."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Any]] = {"expiry": hold_in, "audit
 
 @dataclass(frozen=True)
 class Post:
-    """`due` is what can be received from a queue by now; it waits a little for as many messages as are expected."""
+    """An outbox and its queues. `due` receives messages of a queue, and waits a little for as many as are expected."""
 
     outbox: Outbox
     due: Callable[[str, int], list[Hold | PaymentDue | Charge | Event | Delivery]]
@@ -85,7 +85,7 @@ def sqs_post(client: SQSClient) -> Post:
 
 
 def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]:
-    """As many as are expected; one look when none is."""
+    """Receives as many messages as are expected; tries once when none is."""
     found: list[dict[str, Any]] = []
     for _ in range(10):
         answer: Any = client.receive_message(
@@ -145,7 +145,7 @@ def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
 
 
 class StubbornSqs:
-    """Takes some messages and not others, as SQS does without raising; and is away for one queue."""
+    """An SQS that takes some messages and not others, without raising; and that is away for one queue."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -202,7 +202,7 @@ def test_an_event_is_not_delayed() -> None:
 
 
 def a_record(client: SQSClient, name: str, body: str) -> dict[str, Any]:
-    """A message of that queue, received once, in Lambda's shape."""
+    """Makes a record of that queue, received once, in Lambda's shape."""
     url = client.create_queue(QueueName=name)["QueueUrl"]
     client.create_queue(QueueName=f"{name}-dlq")
     client.send_message(QueueUrl=url, MessageBody=body)

@@ -24,7 +24,7 @@ from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
 
 @dataclass(frozen=True)
 class Bank:
-    """A gateway, and what a buyer does there: `pay` a payment that was started, or have the card declined."""
+    """A gateway and its buyers. `pay` pays a payment that was started; with `start_unpaid` the card is declined."""
 
     gateway: PaymentGateway
     pay: Callable[[Reservation, str], None]

@@ -28,7 +28,7 @@ TEN_IN_TEN = Quota(10, 10)
 
 
 class NoOther:
-    """Where a limiter must not do without its Redis."""
+    """The fallback of a limiter that must not need one: it fails the test."""
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         pytest.fail("Redis was not asked, or did not answer")
@@ -36,7 +36,7 @@ class NoOther:
 
 @dataclass(frozen=True)
 class Recording:
-    """A connection that notes what the client is asked for."""
+    """A connection that records the commands."""
 
     client: Any
     asked: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
 
 
 def in_redis(client: Any) -> SharedRateLimiter:
-    """Without the connection's short timeout, which a busy machine may miss: nothing but Redis counts here."""
+    """Makes a limiter without the connection's short timeout, which a busy machine may miss."""
     return SharedRateLimiter(Recording(client), NoOther())  # type: ignore[arg-type] # does as one
 
 
@@ -178,7 +178,7 @@ class Bucket:
     last_us: int = 0
 
     def take(self, now_us: int) -> bool:
-        """The level is in requests; one leaks out in each interval."""
+        """Takes from a model of the bucket: its level is in requests, of which one leaks out in each interval."""
         self.level = max(Fraction(0), self.level - Fraction(now_us - self.last_us, self.quota.interval_us))
         self.last_us = now_us
         if self.level + 1 > self.quota.requests:

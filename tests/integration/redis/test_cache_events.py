@@ -17,7 +17,7 @@ def gated(server: str) -> Api:
 
 @pytest.fixture(scope="module")
 def deaf(api_servers: ApiServers) -> Api:
-    """An instance that can't reach Redis: it books all the same, and can tell nobody."""
+    """An instance that can't reach Redis: it books all the same, but the cache misses it."""
     return Api(api_servers(1, REDIS_URL="redis://127.0.0.1:9")[0])
 
 

@@ -1,4 +1,4 @@
-"""Circuit breakers: when they open, whom they let through, and what they tell."""
+"""Circuit breakers: when they open, which calls they let through, and the changes that they report."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def fine() -> str:
 
 
 def tried(breaker: Breaker, ask: Callable[[], object]) -> str:
-    """How the call ended."""
+    """Makes a call. Gives how it ended."""
     try:
         breaker.call(ask, (Dead,))
     except (Dead, Refused, BreakerOpen) as error:
@@ -196,7 +196,7 @@ def test_whatever_happens_it_opens_on_failures_only_and_always_probes_in_the_end
 
 
 class MailOf:
-    """A mail service that fails as it is told to, or takes every letter."""
+    """A service that fails with the next of these errors, or takes every email."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.asked = list(failures), 0
@@ -211,17 +211,17 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
     policy = POLICIES["ses"]
     mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
     guarded = GuardedEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
-    letter = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
+    message = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
     for _ in range(20):
         with pytest.raises(EmailRefused):
-            guarded.send(letter)
+            guarded.send(message)
     for _ in range(policy.failures + 3):
         with pytest.raises(EmailUnavailable):
-            guarded.send(letter)
+            guarded.send(message)
     assert mail.asked == 20 + policy.failures
 
     ticks.now = policy.pause_seconds
-    guarded.send(letter)
+    guarded.send(message)
     assert guarded.breaker.state is BreakerState.CLOSED
 
 

@@ -1,4 +1,4 @@
-"""What is written into rows and messages is what handlers read out of records."""
+"""Handlers read from records what was written into rows and messages."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -37,7 +37,7 @@ holds = st.builds(Hold, sessions, texts, seats, moments, st.text(max_size=12))
 
 @st.composite
 def sales(draw: st.DrawFn) -> SeatsSold:
-    """A sale is paid for when it happens: the event has one moment for both."""
+    """Draws sales. Each is paid at the moment of its event, which has one moment for both."""
     moment = draw(moments)
     sale = Sale(draw(texts), draw(texts), draw(texts), moment)
     return SeatsSold(draw(sessions), draw(texts), draw(seats), sale, moment)
@@ -123,7 +123,7 @@ def test_no_text_does_worse_than_being_unreadable(body: str) -> None:
 
 @dataclass
 class Redeliveries:
-    """What was put off, and what was parked with which reason."""
+    """Redeliveries that record the messages put off, and those parked with their reasons."""
 
     last: bool = False
     broken: bool = False
@@ -193,7 +193,7 @@ def changes(count: int, bad: Exception | None = None) -> list[dict[str, Any]]:
 
 @dataclass
 class Aside:
-    """Parks what is unreadable, and nothing when it is broken."""
+    """A place to park unreadable records; it raises when it is broken."""
 
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
@@ -208,7 +208,7 @@ class Aside:
 
 
 def relay_two(record: Any) -> list[Outgoing]:
-    """Two messages for each record."""
+    """Relays two messages for each record."""
     refuse_bad(record)
     return [Outgoing(queue, a_hold()) for queue in ("first", "second")]
 

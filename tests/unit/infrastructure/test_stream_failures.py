@@ -1,4 +1,4 @@
-"""Which records of a stream are put aside, when, and what is written about them."""
+"""Parking records of a stream: which ones, when, and their description."""
 
 import json
 from datetime import timedelta
@@ -38,7 +38,7 @@ def refused(code: str) -> ClientError:
 
 
 class WrapsAnother(Exception):
-    """As PynamoDB's do."""
+    """An error with a cause, as PynamoDB's errors are."""
 
     def __init__(self, cause: Exception) -> None:
         self.cause = cause
@@ -79,7 +79,7 @@ def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
     ids=repr,
 )
 def test_an_outage_costs_time_only(parking: Parking, clock: MovableClock, outage: Exception) -> None:
-    """What gives a record up for its age, hours later, is the mapping."""
+    """Only the event source mapping gives a record up for its age, hours later."""
     clock.now += timedelta(hours=11)
 
     assert not any(tried(parking, 100, outage))

@@ -1,4 +1,4 @@
-"""What each path may cost with a Redis: DynamoDB calls and round trips to Redis, counted on both wires."""
+"""Costs of each path with a Redis: DynamoDB calls and round trips to Redis, counted on both wires."""
 
 import time
 import uuid
@@ -40,7 +40,7 @@ def meter(wire: Wire, redis_wire: RedisWire) -> Meter:
 
 @pytest.fixture
 def gated_session(gated_api: Api) -> str:
-    """A screening that the instance has in memory already."""
+    """The id of a screening that the instance has in memory already."""
     session_id = gated_api.schedule()
     gated_api.get(f"/api/sessions/{session_id}")
     return session_id
@@ -92,7 +92,7 @@ def test_cancelling_looks_and_tells(gated_api: Api, meter: Meter, gated_session:
 
 
 def test_a_seat_map_that_is_kept_costs_one_question_to_redis(gated_api: Api, meter: Meter, gated_session: str) -> None:
-    """The map lives for a second: on a machine that was away for longer, it is asked for again."""
+    """The map lives for a second: a machine that was busy for longer must read it again."""
     path = f"/api/sessions/{gated_session}/seats"
     gated_api.hold(gated_session, "A1")
     with meter.reading() as first:

@@ -1,4 +1,4 @@
-"""The gate before the rows: what it refuses without asking them, for how long, and that nothing in Redis is trusted."""
+"""The cached rows: which holds they refuse without the rows, for how long; and nothing in Redis is trusted."""
 
 import threading
 import uuid
@@ -36,7 +36,7 @@ MS = timedelta(milliseconds=1)
 
 @dataclass
 class GatedCinema(Cinema):
-    """A cinema whose rows stand behind the gate; `asked` counts the questions to rows and reservations."""
+    """A cinema with cached rows. `asked` are the calls of the rows and of the reservations."""
 
     cache: SeatCache = field(default_factory=lambda: a_seat_cache("redis://127.0.0.1:9/0"))
     asked: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class GatedCinema(Cinema):
         return rows
 
     def refused(self, *seats: str, user: str = "late", key: str | None = None) -> tuple[str, ...]:
-        """The seats that a hold was refused for."""
+        """Asks for a hold that is refused. Gives the seats that the refusal names."""
         with pytest.raises(SeatsUnavailable) as refused:
             self.hold(*seats, user=user, key=key)
         return refused.value.seats
@@ -76,7 +76,7 @@ def cinema(cache: SeatCache) -> GatedCinema:
 
 
 def written(cache: SeatCache, kind: str) -> list[str]:
-    """The keys of that kind that are there."""
+    """Gives the keys of that kind in Redis."""
     pattern = f"{cache.prefix}:{kind}:*"
     return sorted(
         key.decode() for key in past_the_door(cache.connection.url, lambda redis: list(redis.scan_iter(pattern)))
@@ -84,13 +84,13 @@ def written(cache: SeatCache, kind: str) -> list[str]:
 
 
 def made_lasting(cache: SeatCache, kind: str) -> None:
-    """They outlive the time they were given."""
+    """Takes the expiry from the keys of that kind."""
     for key in written(cache, kind):
         past_the_door(cache.connection.url, lambda redis, key=key: redis.persist(key))  # type: ignore[misc]
 
 
 def keeps_ids_since(cinema: GatedCinema, moment: datetime) -> None:
-    """Redis has run for that long."""
+    """Makes Redis vouch for all ids since that moment."""
     cinema.cache.record_ids_from(moment)
     if cinema.cache.read_known_seats(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).kept_since is None:
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
@@ -203,7 +203,7 @@ def test_a_resend_gets_its_answer_though_the_gate_knows_its_seats(cinema: GatedC
 
 
 def test_what_redis_says_of_ones_own_hold_is_not_believed(cinema: GatedCinema) -> None:
-    """The rows have lost it, and so have the reservations: the resend must take the seat, not trust that it has it."""
+    """Rows and reservations have lost it: the resend must take the seat, and not trust that it has it."""
     first = cinema.hold("A1", key="k")
     cinema.plain.taken.clear()
     cinema.stored.stored.clear()
@@ -222,7 +222,7 @@ def test_a_used_key_gets_its_answer_though_the_seat_is_someone_elses_by_now(cine
 
 
 def assert_told_of(first: Reservation, cinema: GatedCinema) -> None:
-    """A resend of it hears that it was given back, and not that somebody else has its seats."""
+    """Asserts that a resend is told that the hold was cancelled, and not that others have its seats."""
     with pytest.raises(ReservationCancelled) as told:
         cinema.hold("A1", key="k")
     assert told.value.reservation_id == first.id
@@ -347,7 +347,7 @@ def test_the_invalidator_fails_as_long_as_redis_does_so_that_its_message_comes_a
 
 
 def instead(redis: Any, key: str) -> Any:
-    """Redis without what stands there."""
+    """Deletes the key."""
     redis.delete(key)
     return redis
 
@@ -500,7 +500,7 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
 
 
 def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_before_them(cache: SeatCache) -> None:
-    """A write during each reading makes every map old at once; they are read once for all who wait all the same."""
+    """A write during each reading makes every map stale at once. The rows are still read once for all who wait."""
     session, clock = a_session(), MovableClock(NOW)
     plain, reads = FakeRows(), list[int]()
     plain.hold(a_hold("A1", session=session), NOW)
@@ -558,7 +558,7 @@ def test_without_redis_everything_goes_on() -> None:
 
 @pytest.fixture(scope="module")
 def shared_cache(redis_url: str) -> SeatCache:
-    """For many examples on one connection; each has a screening of its own."""
+    """A cache for many examples on one connection. Each example has a screening of its own."""
     return a_seat_cache(redis_url)
 
 
@@ -576,7 +576,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @settings(max_examples=60, deadline=None)
 def test_behind_the_gate_everything_ends_as_without_it(shared_cache: SeatCache, steps: list[Any]) -> None:
-    """As long as Redis is told, or has lost all at once, nobody can tell by the answers that the gate is there."""
+    """No answer shows that there is a cache, as long as Redis gets every write, or loses all its keys at once."""
     cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids=set())
     gated, plain = GatedCinema(cache=cache), Cinema()
     gated.cache.record_ids_from(LONG_AGO)
@@ -608,7 +608,7 @@ def ended(cinema: Cinema, step: tuple[str, str, str, str | None]) -> str:
 
 
 def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: GatedCinema) -> None:
-    """Forgetting a hold that is over leaves a later one under the same id."""
+    """An ended hold is forgotten, and a later one under the same id stays."""
     first: Hold = cinema.hold("A1", key="k").hold
     later = replace(first, expires_at=first.expires_at + seconds(60))
     cinema.cache.record_seats(

@@ -1,4 +1,4 @@
-"""Queues and counts of refusals: the fakes and the real ones behave alike; and what only the real ones have."""
+"""The board of queues and the counts of refusals: the fakes behave as the real ones do."""
 
 import json
 import uuid
@@ -31,7 +31,7 @@ from tests.redis_machine import past_the_door
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of its own with two queues, their DLQs and a queue of failures. `park` puts bodies among dead letters."""
+    """A stage of its own with two queues, their DLQs and stream failures. `park` puts bodies among dead letters."""
 
     board: QueueBoard
     park: Callable[..., None]
@@ -51,8 +51,8 @@ def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
     yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), failures)
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
-    for letter in failures.look(100):
-        s3.delete_object(Bucket=prefix, Key=letter.id)
+    for dead_letter in failures.look(100):
+        s3.delete_object(Bucket=prefix, Key=dead_letter.id)
     s3.delete_bucket(Bucket=prefix)
 
 
@@ -90,8 +90,8 @@ def test_every_queue_has_a_state_and_what_was_given_up_is_counted_with_its_queue
 def test_looking_at_letters_takes_none_away(stage: Stage, queue: str) -> None:
     stage.park(queue, "one", "two", "three")
 
-    some = {letter.body for letter in stage.board.letters(queue, 2)}
-    every = {letter.body for letter in stage.board.letters(queue, 5)}
+    some = {dead_letter.body for dead_letter in stage.board.letters(queue, 2)}
+    every = {dead_letter.body for dead_letter in stage.board.letters(queue, 5)}
 
     assert len(some) == 2
     assert every == {"one", "two", "three"}
@@ -154,7 +154,9 @@ def test_a_redrive_that_breaks_at_any_call_loses_no_message(
     there = states["email"].dead_letters
     delivered_twice = operation == "DeleteMessage"
     assert (there, states["email"].waiting) == (1, 1 if delivered_twice else 0)
-    assert [letter.body for letter in sqs_board.letters("email", 5)] == ["precious"], "it is given back at once"
+    assert [dead_letter.body for dead_letter in sqs_board.letters("email", 5)] == ["precious"], (
+        "it is given back at once"
+    )
 
 
 def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard) -> None:
@@ -165,9 +167,14 @@ def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard)
     url = sqs_board.urls[f"{sqs_board.prefix}-email-dlq"]
     boto3.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({}), MessageAttributes=verdict)  # type: ignore[arg-type]
 
-    (letter,) = sqs_board.letters("email", 5)
+    (dead_letter,) = sqs_board.letters("email", 5)
 
-    assert (letter.reason, letter.receives, letter.body, letter.attributes) == ("unknown version 9", 1, "{}", {})
+    assert (dead_letter.reason, dead_letter.receives, dead_letter.body, dead_letter.attributes) == (
+        "unknown version 9",
+        1,
+        "{}",
+        {},
+    )
 
 
 # Refusals

@@ -1,4 +1,4 @@
-"""Mail and the ledger of what was sent: the fakes, moto and the emulator's SES do the same."""
+"""Emails, and the processed events for which they were sent: the fakes, moto and the emulator's SES do the same."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from moto.ses.models import ses_backends
 
 from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
 from chalicelib.domain.ports import EmailSender
-from chalicelib.domain.ports import ProcessedEvents as LedgerPort
+from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses
@@ -33,7 +33,7 @@ STRANGER = "stranger@nowhere.example"
 
 @dataclass(frozen=True)
 class PostOffice:
-    """`mail` sends for a sender; `subjects_to` is what an address has received."""
+    """Sends and receives emails. `mail` gives a sender; `subjects_to` gives the emails of an address."""
 
     mail: Callable[[str], EmailSender]
     subjects_to: Callable[[str], list[str]]
@@ -103,23 +103,23 @@ def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) 
     assert post_office.subjects_to(message.to) == []
 
 
-# The ledger.
+# Processed events.
 
 
 @pytest.fixture
-def ledger(backend: Backend) -> LedgerPort:
+def processed_events(backend: Backend) -> ProcessedEventsPort:
     if isinstance(backend, Dynamo):
         return ProcessedEvents(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
     return FakeProcessedEvents()
 
 
-def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> None:
-    assert not ledger.has("event-1")
-    ledger.enter("event-1")
-    ledger.enter("event-1")
+def test_an_event_is_in_the_ledger_once_it_is_entered(processed_events: ProcessedEventsPort) -> None:
+    assert not processed_events.has("event-1")
+    processed_events.enter("event-1")
+    processed_events.enter("event-1")
 
-    assert ledger.has("event-1")
-    assert not ledger.has("event-2")
+    assert processed_events.has("event-1")
+    assert not processed_events.has("event-2")
 
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
