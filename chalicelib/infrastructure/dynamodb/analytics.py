@@ -83,6 +83,7 @@ def tally_from_item(item: Item) -> Tally:
 
 
 def sort_key(bucket: datetime, shard: int) -> str:
+    """Gives the sort key of a counter item: 07#1708023600000."""
     return f"{shard:02}#{to_ms(bucket):013}"
 
 

@@ -166,6 +166,7 @@ class Table:
         return attributes
 
     def _write(self, operation: str, key: Item, **request: Any) -> dict[str, Any]:
+        """Calls an operation of the client. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
         call = getattr(self.client, operation)
         request |= {"TableName": self.name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:

@@ -101,6 +101,10 @@ class DynamoNotifications:
         return notification
 
     def _find_earlier(self, event: Event, cancelled: TransactionCancelled) -> Notification:
+        """Reads the notification that the event has already, if that is why the transaction was cancelled.
+
+        Raises WriteConflict, StoreUnavailable.
+        """
         if cancelled.met_conflict:
             raise WriteConflict from cancelled
         has_number, *others = cancelled.conditions_failed
@@ -111,6 +115,7 @@ class DynamoNotifications:
         raise cancelled.as_error() from cancelled
 
     def _read_numbered(self, event: Event) -> Notification:
+        """Reads the notification of an event that has a number."""
         entry = self._get(event.session_id, _position_of_event(event))
         found = self.find(event.session_id, read_number(entry, "number")) if entry else None
         assert found, "an event's number is written with its notification"  # noqa: S101 - tells the type checker

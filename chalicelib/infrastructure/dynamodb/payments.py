@@ -187,6 +187,7 @@ class _PaymentUpdate:
     compared: Mapping[str, Any] = field(default_factory=dict)
 
     def where(self, condition: str, **compared: Any) -> "_PaymentUpdate":
+        """Gives the same update with this condition, and the values that the condition compares with."""
         return replace(self, condition=condition, compared=compared)
 
     def request(self) -> dict[str, Any]:

@@ -125,9 +125,11 @@ class DynamoRows:
     # are methods.
 
     def row_is_open(self) -> str:
+        """Gives the condition that the row is not closed."""
         return "attribute_not_exists(#closed)"
 
     def free_or_lapsed(self, seat: str) -> str:
+        """Gives the condition that a seat, by its path, may be held."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
         return f"({seat_is_free} OR {self.released_before(seat)} OR {hold_has_lapsed})"
@@ -137,6 +139,7 @@ class DynamoRows:
         return f"{seat}.z < :expires"
 
     def this_hold_and_live(self, seat: str) -> str:
+        """Gives the condition that a seat is held by this very hold, which has not lapsed."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
@@ -186,6 +189,7 @@ class DynamoRows:
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
+        """Releases the hold's seats, all of this row. Gives those released, and the sale where the hold was sold."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
             seats=hold.seats,

@@ -127,6 +127,7 @@ class DynamoSessions:
         return {"Put": {"TableName": RowItem.Meta.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _read(self, session_id: str) -> Session:
+        """Reads the screening, and keeps it in memory. Raises SessionNotFound."""
         item = None
         if len(session_id) == ID_CHARACTERS:
             item = Table(self.client, self.table_name).get(text_key(id=session_id))

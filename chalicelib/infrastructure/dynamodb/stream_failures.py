@@ -59,7 +59,7 @@ class S3StreamFailures:
 
     def put(self, records: Sequence[Record], condition: str, reason: str) -> None:
         """Writes the records down. Raises BotoCoreError, ClientError: then the stream must not go on past them."""
-        described = description(records, condition, reason, self.clock())
+        described = describe(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
         self.client().put_object(Bucket=self.bucket, Key=key_of(records), Body=body, ContentType="application/json")
 
@@ -67,7 +67,7 @@ class S3StreamFailures:
         """Counts the failures. Raises BotoCoreError, ClientError."""
         return len(self._list())
 
-    def look(self, most: int) -> list[DeadLetter]:
+    def read_oldest(self, most: int) -> list[DeadLetter]:
         """Reads the oldest failures. Raises BotoCoreError, ClientError."""
         return [self._read(key, moment) for moment, key in sorted(self._list())[:most]]
 
@@ -77,6 +77,7 @@ class S3StreamFailures:
         return [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
 
     def _read(self, key: str, moment: datetime) -> DeadLetter:
+        """Reads one failure. Raises BotoCoreError, ClientError."""
         body = self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace")
         return DeadLetter(
             id=key,
@@ -130,7 +131,7 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(cause, OUTAGES)
 
 
-def description(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
+def describe(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
     """Describes records as Lambda describes a batch in an on-failure destination in S3, with the reason added."""
     first, last = records[0], records[-1]
     return {

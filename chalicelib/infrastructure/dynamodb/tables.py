@@ -312,6 +312,7 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
 
 
 def row_id(session_id: str, row: str) -> str:
+    """Gives the key of a row's item."""
     return f"{session_id}#{row}"
 
 

@@ -47,6 +47,7 @@ class DynamoRateLimiter:
             return self.otherwise.take(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
+        """Takes one request from each quota, by digest. Raises StoreUnavailable."""
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)

@@ -93,6 +93,7 @@ class CachedRows:
         return self.rows.occupancy(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
+        """Reads the rows, and stores the map, which is of this version."""
         read_at = self.clock()
         try:
             occupancy = self.rows.occupancy(session)

@@ -181,6 +181,7 @@ class SeatCache:
         return mine, _version_from(version), self._verified_map(keys[1], kept)
 
     def release_rebuild(self, session_id: str) -> None:
+        """Lets another process read the map."""
         self.connection.ask(lambda redis: redis.delete(self._key("rebuild", session_id)), answers.whole)
 
     def store_map(self, session_id: str, built: SeatMap, lives_ms: int) -> None:
@@ -218,6 +219,7 @@ class SeatCache:
     def _occupancy_in_force(
         self, session_id: str, seats: Iterable[str], found: Iterable[bytes | None], now: datetime
     ) -> dict[str, Occupancy]:
+        """Gives the entries that we signed and that still count."""
         by_seat = dict(zip(seats, found, strict=True))
         texts = {
             seat: verified_text(self.secret, self._seat_key(session_id, seat), value) for seat, value in by_seat.items()
@@ -307,6 +309,7 @@ class SeatCache:
             pipeline.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, reservation_id: str) -> None:
+        """Remembers that an id must be marked. Drops all of them when they are too many."""
         with self._lock:
             self._unmarked_ids.add(reservation_id)
             if len(self._unmarked_ids) > MOST_UNMARKED:
@@ -318,6 +321,7 @@ class SeatCache:
             return list(self._unmarked_ids)
 
     def _remove_marked_ids(self, ids: Iterable[str], written: Iterable[bool]) -> None:
+        """Forgets the ids whose mark was written."""
         marked = {id_ for id_, was_written in zip(ids, written, strict=False) if was_written}
         with self._lock:
             self._unmarked_ids -= marked

@@ -89,6 +89,7 @@ class BoundedParser(BaseParser):
     # The forms of RESP2.
 
     def _read_answer(self, depth: int) -> Answer:
+        """Reads one answer, whose lists are at most `depth` deep."""
         self._values_left -= 1
         if self._values_left < 0 or not depth:
             raise InvalidResponse("too many values, or too deep")
@@ -128,6 +129,7 @@ class BoundedParser(BaseParser):
     # The wire.
 
     def _read_more(self) -> None:
+        """Waits for more bytes. Raises TimeoutError at the deadline."""
         self._sock.settimeout(self._seconds_left())
         try:
             self._receive()
@@ -144,6 +146,7 @@ class BoundedParser(BaseParser):
         return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
+        """Receives the next bytes. Raises InvalidResponse beyond the bound, ConnectionError at the end."""
         if self._bytes_left <= 0:
             raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
         read = self._sock.recv(READ_BYTES)

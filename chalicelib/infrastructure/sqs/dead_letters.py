@@ -35,7 +35,7 @@ class Interrupted(Exception):
     moved: int
 
 
-def look(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
+def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
     """Reads up to `most` of the queue's visible messages, and shows them again at once: none is consumed."""
     seen: list[MessageTypeDef] = []
     try:

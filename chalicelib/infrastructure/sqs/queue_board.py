@@ -87,11 +87,11 @@ class SqsQueueBoard:
     def letters(self, name: str, most: int) -> Sequence[DeadLetter]:
         if name == STREAM_FAILURES:
             with _errors_as_refusals("GetObject"):
-                return self.failures.look(most)
+                return self.failures.read_oldest(most)
         dlq = self._dead_letter_queue(name)
         with _errors_as_refusals("ReceiveMessage"):
             visible = self._read_depths(dlq).visible
-            return dead_letters.look(self.client, self._url(dlq), min(most, visible))
+            return dead_letters.peek(self.client, self._url(dlq), min(most, visible))
 
     def redrive(self, name: str, most: int) -> Redriven:
         dlq = self._dead_letter_queue(name)
@@ -112,6 +112,7 @@ class SqsQueueBoard:
             return self.urls[f"{self.prefix}-{name}"]
 
     def _read_depths(self, name: str) -> Depths:
+        """Reads how many messages are in a queue. Raises BotoCoreError, ClientError."""
         url = self.urls[f"{self.prefix}-{name}"]
         answer = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=ATTRIBUTES)
         visible, in_flight, delayed = (int(answer["Attributes"].get(name, 0)) for name in ATTRIBUTES)

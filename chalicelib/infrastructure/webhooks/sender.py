@@ -76,6 +76,7 @@ class HttpWebhookSender:
         self._resolve_address(target_of(url, local=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
+        """Posts the body. Gives the status of the answer. Raises DeliveryFailed, NoAnswerInTime."""
         try:
             target = target_of(webhook.url, local=self.local)
             return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
@@ -153,6 +154,7 @@ def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> Del
 
 
 def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any]:
+    """Gives the content of a delivery, as docs/webhooks.md describes it."""
     wire = event_to_wire(notification.event)
     numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_for(webhook)}
     return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}

@@ -51,7 +51,7 @@ def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
     yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), failures)
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
-    for dead_letter in failures.look(100):
+    for dead_letter in failures.read_oldest(100):
         s3.delete_object(Bucket=prefix, Key=dead_letter.id)
     s3.delete_bucket(Bucket=prefix)
 

@@ -17,7 +17,7 @@ from chalicelib.infrastructure.dynamodb.stream_failures import (
     REMEMBERED_TRIES,
     Parking,
     S3StreamFailures,
-    description,
+    describe,
     key_of,
     reason_in,
 )
@@ -113,7 +113,7 @@ def test_a_process_remembers_the_tries_of_some_records_only(parking: Parking) ->
 
 
 def test_what_is_written_is_what_a_replay_reads() -> None:
-    written = json.dumps(description([a_record("1"), a_record("2")], PARKED, "why", NOW))
+    written = json.dumps(describe([a_record("1"), a_record("2")], PARKED, "why", NOW))
 
     batch = lost_batch(written)
 
