@@ -73,7 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         mine: Receiver = self.server.receiver  # type: ignore[attr-defined]
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        mine.got.append(Received(self.path, {name.lower(): value for name, value in self.headers.items()}, raw))
+        mine.got.append(
+            Received(path=self.path, headers={name.lower(): value for name, value in self.headers.items()}, raw=raw)
+        )
         if mine.answering:
             with suppress(ConnectionError):  # who called has gone
                 mine.answering(self)

@@ -111,7 +111,7 @@ def fake_backend() -> Iterator[Backend]:
 def gated_backend(redis_url: str) -> Iterator[Backend]:
     """Makes the fakes with cached rows, on a real Redis."""
     with fake_backend() as fakes:
-        gated = CachedRows(fakes.rows, fakes.sessions, a_seat_cache(redis_url), utc_now)
+        gated = CachedRows(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
         yield replace(fakes, rows=gated)
 
 

@@ -50,7 +50,7 @@ def session(moto: Dynamo) -> Session:
 
 
 def entry(hold: Hold) -> Held:
-    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+    return Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
 
 
 # Conflicts of transactions.
@@ -285,14 +285,23 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    limit_holds = LimitHolds(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    limit_holds = LimitHolds(live_holds=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
-        moto.sessions, rows, limit_holds, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
+        sessions=moto.sessions,
+        rows=rows,
+        limit_holds=limit_holds,
+        reservations=moto.reservations,
+        clock=MovableClock(NOW),
+        ids=IDS,
+        hold_seconds=HOLD_SECONDS,
+        max_seats=MAX_SEATS,
     )
     losing = LosingTheFirstAnswer()
 
     with hooked(moto, f"needs-retry.dynamodb.{operation}", losing):
-        reservation = place_hold(HoldSeats(session.id, session.id, seats, key))
+        reservation = place_hold(
+            HoldSeats(session_id=session.id, user_id=session.id, seat_numbers=seats, idempotency_key=key)
+        )
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation

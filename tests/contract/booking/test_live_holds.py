@@ -102,7 +102,9 @@ def test_a_hold_is_counted_in_place_of_one_that_has_ended_and_the_others_stay(an
     newest_first = made[::-1]
     ended = newest_first.pop(age)
 
-    ana.count(new, limit=3, instead_of=CountedHold(ended.reservation_id, ended.expires_at, age))
+    ana.count(
+        new, limit=3, instead_of=CountedHold(reservation_id=ended.reservation_id, expires_at=ended.expires_at, age=age)
+    )
 
     assert ana.counted(limit=3) == listed(new, *newest_first)
 
@@ -111,7 +113,7 @@ def test_counted_in_place_of_an_ended_one_it_is_counted_once_however_often_it_is
     first, second, third = holds(3)
     ana.count(first)
     ana.count(second)
-    ended = CountedHold(first.reservation_id, first.expires_at, 1)
+    ended = CountedHold(reservation_id=first.reservation_id, expires_at=first.expires_at, age=1)
 
     ana.count(third, instead_of=ended)
     ana.count(third, instead_of=ended)
@@ -125,7 +127,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ana.count(first)
     ana.count(second)
     gone = (second, first)[age]
-    ended = CountedHold(gone.reservation_id, gone.expires_at, age)
+    ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, age=age)
     ana.count(third, instead_of=ended)
 
     with pytest.raises(LimitReached) as reached:
@@ -137,7 +139,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
     with pytest.raises(LimitReached) as reached:
-        ana.count(a_hold(session=SCREENING), instead_of=CountedHold("res-none", NOW, 0))
+        ana.count(a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, age=0))
 
     assert reached.value.counted == ()
 

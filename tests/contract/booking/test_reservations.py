@@ -222,7 +222,7 @@ def test_what_is_remembered_is_not_restored(backend: Backend) -> None:
 
 def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> None:
     reservation = backend.reservations.add(replace(a_reservation(), amount=Decimal("0.00")))
-    sale = Sale(IDS.sale(reservation.id, ""), "", "", NOW)
+    sale = Sale(id=IDS.sale(reservation.id, ""), transaction_id="", payment_method="", paid_at=NOW)
 
     assert backend.reservations.confirm(reservation.id, sale) == reservation.confirmed(sale)
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)

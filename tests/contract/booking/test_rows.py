@@ -16,7 +16,7 @@ A_MILLISECOND = timedelta(milliseconds=1)
 
 
 def entry(hold: Hold) -> Held:
-    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+    return Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
 
 
 # Holding.
@@ -398,7 +398,9 @@ def test_each_row_tells_of_its_own_seats_sold(backend: Backend, session: Session
     backend.rows.sell(hold, sale, NOW)
 
     in_row_a = tuple(seat for seat in seats if seat.startswith("A"))
-    assert backend.last_event(session.id, "A") == SeatsSold(session.id, hold.reservation_id, in_row_a, sale, NOW)
+    assert backend.last_event(session.id, "A") == SeatsSold(
+        session_id=session.id, reservation_id=hold.reservation_id, seats=in_row_a, sale=sale, occurred_at=NOW
+    )
 
 
 def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backend, session: Session) -> None:
@@ -407,7 +409,9 @@ def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backen
 
     backend.rows.release(hold, hold.expires_at)
 
-    event = SeatsReleased(session.id, hold.reservation_id, ("A2",), hold.expires_at)
+    event = SeatsReleased(
+        session_id=session.id, reservation_id=hold.reservation_id, seats=("A2",), occurred_at=hold.expires_at
+    )
     assert backend.last_event(session.id, "A") == event
 
 

@@ -23,11 +23,11 @@ def viewers(request: pytest.FixtureRequest) -> Iterator[Viewers]:
     elif request.param == "moto":
         with moto_environment(), closing(connection.client()) as client:
             client.create_table(**template.create_table_request(template.tables(MOTO_STAGE)["viewers"]))
-            yield DynamoViewers(client, f"cinema-{MOTO_STAGE}-viewers", utc_now)
+            yield DynamoViewers(client=client, table_name=f"cinema-{MOTO_STAGE}-viewers", clock=utc_now)
     else:
         prefix = request.getfixturevalue("data_stack")
         with closing(connection.client()) as client:
-            yield DynamoViewers(client, f"{prefix}-viewers", utc_now)
+            yield DynamoViewers(client=client, table_name=f"{prefix}-viewers", clock=utc_now)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def board(dynamo: Dynamo, clock: MovableClock) -> BreakerBoard:
-    return BreakerBoard(dynamo.client, f"{dynamo.prefix}-breakers", clock)
+    return BreakerBoard(client=dynamo.client, table_name=f"{dynamo.prefix}-breakers", clock=clock)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def unreachable() -> Iterator[BreakerBoard]:
     """A client of an endpoint where nobody answers, without retries."""
     config = connection.CONFIG.merge(Config(retries={"total_max_attempts": 1}))
     with closing(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:9", config=config)) as client:
-        yield BreakerBoard(client, "any", MovableClock(NOW))
+        yield BreakerBoard(client=client, table_name="any", clock=MovableClock(NOW))
 
 
 @pytest.mark.usefixtures("moto")
@@ -135,6 +135,6 @@ def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable
 
 
 def test_a_table_that_is_not_there_yet_breaks_nothing(dynamo: Dynamo, name: str) -> None:
-    BreakerBoard(dynamo.client, "not-deployed", MovableClock(NOW)).write(
+    BreakerBoard(client=dynamo.client, table_name="not-deployed", clock=MovableClock(NOW)).write(
         BreakerChange(name, BreakerState.OPEN, is_trip=True, trips=1, open_seconds=5)
     )

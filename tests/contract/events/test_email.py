@@ -76,7 +76,14 @@ def post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
 
 
 def a_message(subject: str = "Your seats") -> Message:
-    return Message(f"{uuid.uuid4()}@example.com", "en", subject, "Text\n", "<p>HTML</p>", "event-1")
+    return Message(
+        to=f"{uuid.uuid4()}@example.com",
+        language="en",
+        subject=subject,
+        text="Text\n",
+        html="<p>HTML</p>",
+        reference="event-1",
+    )
 
 
 def test_a_letter_reaches_its_reader_and_nobody_else(post_office: PostOffice) -> None:
@@ -109,7 +116,12 @@ def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) 
 @pytest.fixture
 def processed_events(backend: Backend) -> ProcessedEventsPort:
     if isinstance(backend, Dynamo):
-        return ProcessedEvents(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
+        return ProcessedEvents(
+            client=backend.client,
+            table_name=f"{backend.prefix}-ledger",
+            consumer=f"email-{uuid.uuid4()}",
+            clock=utc_now,
+        )
     return FakeProcessedEvents()
 
 
@@ -124,9 +136,13 @@ def test_an_event_is_in_the_ledger_once_it_is_entered(processed_events: Processe
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     event_id = str(uuid.uuid4())
-    ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).enter(event_id)
+    ProcessedEvents(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="analytics", clock=utc_now
+    ).enter(event_id)
 
-    assert not ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).has(event_id)
+    assert not ProcessedEvents(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="email", clock=utc_now
+    ).has(event_id)
 
 
 # What only SES has: its errors.

@@ -28,7 +28,7 @@ MIXED = "Ação 千と"
 
 
 def dynamo_invoices(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None) -> DynamoInvoices:
-    return DynamoInvoices(dynamo.client, f"{dynamo.prefix}-invoices", pause)
+    return DynamoInvoices(client=dynamo.client, table_name=f"{dynamo.prefix}-invoices", sleep=pause)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def sqs_post(client: SQSClient) -> Post:
         read = READERS[queue]
         return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
 
-    return Post(SqsOutbox(client, prefix, urls), due)
+    return Post(SqsOutbox(client=client, prefix=prefix, urls=urls), due)
 
 
 def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 
 
 def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
-    delivery = Delivery("wh-1", "session-1", 12)
+    delivery = Delivery(webhook_id="wh-1", session_id="session-1", sequence=12)
 
     assert post.outbox.send([Outgoing("webhooks", delivery)], NOW) == set()
 
@@ -162,7 +162,7 @@ class StubbornSqs:
 
 def stubborn() -> tuple[Any, SqsOutbox]:
     client: Any = StubbornSqs()
-    return client, SqsOutbox(client, "any", QueueUrls(client))
+    return client, SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
 
 
 def test_messages_that_sqs_did_not_take_are_named() -> None:

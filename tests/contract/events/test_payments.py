@@ -50,7 +50,13 @@ def a_claim(payment: Payment) -> Payment:
 
 def a_charge(payment: Payment, **changes: Any) -> Charge:
     """Gives the gateway's word of this payment, with the right amount and reservation."""
-    charge = Charge(payment.transaction_id, payment.reservation_id, payment.amount_cents or 0, CURRENCY, NOW)
+    charge = Charge(
+        transaction_id=payment.transaction_id,
+        reservation_id=payment.reservation_id,
+        amount_cents=payment.amount_cents or 0,
+        currency=CURRENCY,
+        charged_at=NOW,
+    )
     return replace(charge, **changes)
 
 
@@ -217,7 +223,9 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 
     stands = payments.record_charge(charge)
 
-    proved = Payment(sale.transaction_id, "res-of-its-buyer", PaymentStatus.ASSERTED)
+    proved = Payment(
+        transaction_id=sale.transaction_id, reservation_id="res-of-its-buyer", status=PaymentStatus.ASSERTED
+    )
     assert stands == charged(proved, charge)
     assert [each for each in payments.outstanding() if each.transaction_id == sale.transaction_id] == []
 

@@ -47,8 +47,10 @@ def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
     urls = [sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in names]
     s3 = invoice_files.client()
     s3.create_bucket(Bucket=prefix)
-    failures = S3StreamFailures(lambda: s3, prefix, utc_now)
-    yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), failures)
+    failures = S3StreamFailures(client=lambda: s3, bucket=prefix, clock=utc_now)
+    yield SqsQueueBoard(
+        client=sqs, urls=queues.QueueUrls(sqs), prefix=prefix, consumers=("email", "expiry"), failures=failures
+    )
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
     for dead_letter in failures.read_oldest(100):
@@ -80,9 +82,9 @@ def test_every_queue_has_a_state_and_what_was_given_up_is_counted_with_its_queue
     stage.park("stream-failures", "three")
 
     assert stage.board.states() == [
-        QueueState("email", 0, 0, 0, 2, redrivable=True),
-        QueueState("expiry", 0, 0, 0, 0, redrivable=True),
-        QueueState("stream-failures", 0, 0, 0, 1, redrivable=False),
+        QueueState(name="email", waiting=0, in_flight=0, delayed=0, dead_letters=2, redrivable=True),
+        QueueState(name="expiry", waiting=0, in_flight=0, delayed=0, dead_letters=0, redrivable=True),
+        QueueState(name="stream-failures", waiting=0, in_flight=0, delayed=0, dead_letters=1, redrivable=False),
     ]
 
 
@@ -193,7 +195,9 @@ def clock() -> MovableClock:
 def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
     if request.param == "fake":
         return FakeRefusals(clock)
-    return RedisRefusals(connection(request.getfixturevalue("redis_url")), uuid.uuid4().hex, clock)
+    return RedisRefusals(
+        connection=connection(request.getfixturevalue("redis_url")), prefix=uuid.uuid4().hex, clock=clock
+    )
 
 
 def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_answered(
@@ -218,14 +222,16 @@ def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None
 
 def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
-    RedisRefusals(connection(redis_url), prefix, MovableClock(NOW)).add("NOT_FOUND")
+    RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).add("NOT_FOUND")
 
     (key,) = past_the_door(redis_url, lambda client: client.keys(f"{prefix}*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
 
 
 def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
-    refusals = RedisRefusals(connection(f"redis://127.0.0.1:{free_port()}"), "any", MovableClock(NOW))
+    refusals = RedisRefusals(
+        connection=connection(f"redis://127.0.0.1:{free_port()}"), prefix="any", clock=MovableClock(NOW)
+    )
 
     refusals.add("NOT_FOUND")
 

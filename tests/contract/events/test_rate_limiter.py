@@ -67,7 +67,7 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     elif request.param == "dynamodb":
         prefix = request.getfixturevalue("data_stack")
         with closing(connection.client()) as client:
-            yield DynamoRateLimiter(client, f"{prefix}-viewers", NoOther())
+            yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", otherwise=NoOther())
     else:
         with driver.Redis.from_url(request.getfixturevalue("redis_url")) as client:
             yield in_redis(client)
@@ -304,7 +304,7 @@ def table(data_stack: str) -> Iterator[tuple[Any, str]]:
 
 def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table: tuple[Any, str]) -> None:
     (client, name), ana = table, someone()
-    DynamoRateLimiter(client, name, NoOther()).take({ana: TEN_IN_TEN}, NOW)
+    DynamoRateLimiter(client=client, table_name=name, otherwise=NoOther()).take({ana: TEN_IN_TEN}, NOW)
 
     key = {"S": f"limit#{digest(ana)}"}
     item = client.get_item(TableName=name, Key={"session_id": key, "viewer_id": key})["Item"]
@@ -315,6 +315,6 @@ def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table
 def test_without_dynamodb_the_process_limits_alone(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with closing(connection.client()) as nowhere:
-        limiter = DynamoRateLimiter(nowhere, "viewers", ProcessRateLimiter())
+        limiter = DynamoRateLimiter(client=nowhere, table_name="viewers", otherwise=ProcessRateLimiter())
 
         assert admitted(limiter, someone(), 2, quota=Quota(1, 10)) == 1

@@ -37,7 +37,7 @@ FAILED = {"Code": "ConditionalCheckFailed"}
 
 
 def dynamo_notifications(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None) -> DynamoNotifications:
-    return DynamoNotifications(dynamo.client, f"{dynamo.prefix}-notifications", pause)
+    return DynamoNotifications(client=dynamo.client, table_name=f"{dynamo.prefix}-notifications", sleep=pause)
 
 
 def dynamo_webhooks(dynamo: Dynamo) -> DynamoWebhooks:
@@ -121,7 +121,7 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
     known = {one.id: one for one in webhooks.subscribers()}
 
     assert known[called.id] == called.subscriber
-    assert known[silenced.id] == Subscriber(silenced.id, frozenset(), "it answered 410 Gone")
+    assert known[silenced.id] == Subscriber(id=silenced.id, event_types=frozenset(), disabled="it answered 410 Gone")
     for webhook in (called, silenced):
         assert webhooks.remove(webhook.id)
 

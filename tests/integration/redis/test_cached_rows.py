@@ -45,7 +45,13 @@ class GatedCinema(Cinema):
         super().__post_init__()
         self.plain = FakeRows()
         self.stored = FakeReservations()
-        self.rows = CachedRows(self.counted(self.plain), self.sessions, self.cache, self.clock, sleep=lambda _: None)
+        self.rows = CachedRows(
+            rows=self.counted(self.plain),
+            sessions=self.sessions,
+            cache=self.cache,
+            clock=self.clock,
+            sleep=lambda _: None,
+        )
         self.reservations = interposed(self.stored, "find", before=lambda: self.asked.append("find"))
 
     def counted(self, rows: Any) -> Any:
@@ -462,7 +468,7 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: GatedCinema) ->
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
     among = interposed(plain, "occupancy", after=lambda: cinema.hold("A1"))
-    slow = CachedRows(among, cinema.sessions, cinema.cache, cinema.clock)
+    slow = CachedRows(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
 
     assert slow.occupancy(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
@@ -470,7 +476,7 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: GatedCinema) ->
 
 def test_all_kinds_of_entries_come_back_as_they_were(cinema: GatedCinema) -> None:
     entries: dict[str, Occupancy] = {
-        "A1": Held("res-1", NOW + seconds(30), "0123456789ab"),
+        "A1": Held(reservation_id="res-1", expires_at=NOW + seconds(30), fingerprint="0123456789ab"),
         "A2": Held("res-2", NOW + seconds(30)),
         "B1": Sold("res-3", "sale-3"),
     }
@@ -489,7 +495,12 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
         reads.append(1)
         assert begun.wait(5)
 
-    rows = CachedRows(interposed(plain, "occupancy", before=slow_read), Cinema(session).sessions, cache, clock)
+    rows = CachedRows(
+        rows=interposed(plain, "occupancy", before=slow_read),
+        sessions=Cinema(session).sessions,
+        cache=cache,
+        clock=clock,
+    )
     with ThreadPoolExecutor(20) as crowd:
         asked = [crowd.submit(rows.occupancy, session) for _ in range(20)]
         threading.Timer(0.05, begun.set).start()
@@ -510,7 +521,12 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         cache.record_seats(session.id, {}, NOW, changed=True)
         threading.Event().wait(0.03)
 
-    rows = CachedRows(interposed(plain, "occupancy", after=written_meanwhile), Cinema(session).sessions, cache, clock)
+    rows = CachedRows(
+        rows=interposed(plain, "occupancy", after=written_meanwhile),
+        sessions=Cinema(session).sessions,
+        cache=cache,
+        clock=clock,
+    )
     with ThreadPoolExecutor(20) as crowd:
         maps = list(crowd.map(lambda _: rows.occupancy(session), range(20)))
 
@@ -537,7 +553,9 @@ class FlakyConnection:
     away: bool = False
 
     def __post_init__(self) -> None:
-        self.real = RedisConnection(self.url, Breaker("redis", BreakerPolicy(100, 0.1, 0.1)))
+        self.real = RedisConnection(
+            self.url, Breaker("redis", BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1))
+        )
 
     def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         if self.away:
@@ -612,7 +630,10 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: GatedCinema)
     first: Hold = cinema.hold("A1", key="k").hold
     later = replace(first, expires_at=first.expires_at + seconds(60))
     cinema.cache.record_seats(
-        first.session_id, {"A1": Held(later.reservation_id, later.expires_at, later.fingerprint)}, NOW, changed=False
+        first.session_id,
+        {"A1": Held(reservation_id=later.reservation_id, expires_at=later.expires_at, fingerprint=later.fingerprint)},
+        NOW,
+        changed=False,
     )
 
     cinema.cache.forget_hold(first)

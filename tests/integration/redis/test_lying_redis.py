@@ -38,11 +38,13 @@ def liar() -> Iterator[LyingRedis]:
 
 def asked(liar: LyingRedis) -> RedisConnection:
     """Makes a connection whose breaker stays closed, so that each question meets the lie."""
-    return RedisConnection(liar.url, Breaker("redis", BreakerPolicy(1000, 0.01, 0.01)))
+    return RedisConnection(
+        liar.url, Breaker("redis", BreakerPolicy(failures=1000, pause_seconds=0.01, longest_pause_seconds=0.01))
+    )
 
 
 def cache_of(liar: LyingRedis) -> SeatCache:
-    return SeatCache(asked(liar), f"test-{uuid.uuid4()}", b"for tests")
+    return SeatCache(connection=asked(liar), prefix=f"test-{uuid.uuid4()}", secret=b"for tests")
 
 
 HOLD = a_hold("A1", "A2")
@@ -88,7 +90,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    refusals = RedisRefusals(asked(liar), "test", MovableClock(NOW))
+    refusals = RedisRefusals(connection=asked(liar), prefix="test", clock=MovableClock(NOW))
 
     refusals.add("NOT_FOUND")
 

@@ -211,7 +211,9 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
     policy = POLICIES["ses"]
     mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
     guarded = GuardedEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
-    message = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
+    message = Message(
+        to="ana@example.com", language="en", subject="Your seats", text="Text", html="<p>HTML</p>", reference="event-1"
+    )
     for _ in range(20):
         with pytest.raises(EmailRefused):
             guarded.send(message)

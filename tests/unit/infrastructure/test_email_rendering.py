@@ -42,7 +42,9 @@ def to_be_said(kind: str, language: str, session: Session, reason: str = "late")
     sold = reservation.confirmed(replace(a_sale(), id="sale-1"))
     about: Reservation = reservation if kind == "held" else sold
     event = replace(an_event("event-1"), data={"amountCents": 125050, "transactionId": "tx-1", "reason": reason})
-    return Email(kind, Contact("ana@example.com", language), event, about, session)
+    return Email(
+        kind=kind, contact=Contact("ana@example.com", language), event=event, reservation=about, session=session
+    )
 
 
 def test_the_letter_of_a_refund_says_why_and_how_much() -> None:

@@ -39,8 +39,10 @@ holds = st.builds(Hold, sessions, texts, seats, moments, st.text(max_size=12))
 def sales(draw: st.DrawFn) -> SeatsSold:
     """Draws sales. Each is paid at the moment of its event, which has one moment for both."""
     moment = draw(moments)
-    sale = Sale(draw(texts), draw(texts), draw(texts), moment)
-    return SeatsSold(draw(sessions), draw(texts), draw(seats), sale, moment)
+    sale = Sale(id=draw(texts), transaction_id=draw(texts), payment_method=draw(texts), paid_at=moment)
+    return SeatsSold(
+        session_id=draw(sessions), reservation_id=draw(texts), seats=draw(seats), sale=sale, occurred_at=moment
+    )
 
 
 events = st.one_of(
@@ -65,7 +67,7 @@ def test_a_closed_row_tells_who_owns_seats_in_it(session_id: str, row: str, mome
         "A3": {"M": {"r": {"S": "res-1"}, "s": {"S": "sale-1"}}},
         "A4": {"M": {"r": {"S": "res-3"}, "x": {"N": "1"}}},
     }
-    event = RowClosed(session_id, row, ("res-1", "res-2"), moment)
+    event = RowClosed(session_id=session_id, row=row, sold=("res-1", "res-2"), occurred_at=moment)
     image = {"id": {"S": f"{session_id}#{row}"}, "event": event_value(event), "seats": {"M": seats}}
 
     assert row_event({"dynamodb": {"NewImage": image}}) == event

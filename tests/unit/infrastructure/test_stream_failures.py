@@ -54,7 +54,7 @@ def parking(clock: MovableClock) -> Parking:
     def nobody() -> Any:
         raise AssertionError("nothing is asked of S3 before something is parked")
 
-    return Parking(S3StreamFailures(nobody, "bucket", clock))
+    return Parking(S3StreamFailures(client=nobody, bucket="bucket", clock=clock))
 
 
 def tried(parking: Parking, times: int, error: Exception, number: str = "1") -> list[bool]:

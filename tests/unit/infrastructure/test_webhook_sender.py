@@ -18,7 +18,7 @@ from tests.fakes import FakeWebhookSender, Ticks
 HANGS = NoAnswerInTime("hangs")
 PAUSE_SECONDS = POLICIES["webhooks"].pause_seconds
 WEBHOOK = a_webhook(webhook_id="wh-1")
-NOTIFICATION = Notification(an_event("event-1"), 1, {})
+NOTIFICATION = Notification(event=an_event("event-1"), sequence=1, latest_before={})
 
 
 @dataclass
@@ -31,7 +31,9 @@ class Office:
 
     def guarded(self, most: int = 10) -> GuardedWebhookSender:
         policy, on_change = POLICIES["webhooks"], (self.changes.append,)
-        return GuardedWebhookSender(self.inner, partial(Breaker, "webhooks", policy, on_change, self.ticks), most)
+        return GuardedWebhookSender(
+            sender=self.inner, new_breaker=partial(Breaker, "webhooks", policy, on_change, self.ticks), most=most
+        )
 
 
 @pytest.fixture
