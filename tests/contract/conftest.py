@@ -56,7 +56,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "gated", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "cached", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -95,8 +95,8 @@ def session(backend: Backend) -> Session:
 def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
     if name == "emulator":
         return dynamo_backend(request.getfixturevalue("data_stack"))
-    if name == "gated":
-        return gated_backend(request.getfixturevalue("redis_url"))
+    if name == "cached":
+        return cached_backend(request.getfixturevalue("redis_url"))
     return moto_backend() if name == "moto" else fake_backend()
 
 
@@ -108,11 +108,11 @@ def fake_backend() -> Iterator[Backend]:
 
 
 @contextmanager
-def gated_backend(redis_url: str) -> Iterator[Backend]:
+def cached_backend(redis_url: str) -> Iterator[Backend]:
     """Makes the fakes with cached rows, on a real Redis."""
     with fake_backend() as fakes:
-        gated = CachedRows(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
-        yield replace(fakes, rows=gated)
+        cached = CachedRows(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
+        yield replace(fakes, rows=cached)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_no_lie_tells_the_gate_anything_nor_raises_anything_but_that_redis_is_not_there(
+def test_no_lie_tells_the_cache_anything_nor_raises_anything_but_that_redis_is_not_there(
     liar: LyingRedis, lie: str
 ) -> None:
     liar.lie = LIES[lie]
