@@ -302,7 +302,7 @@ def occupancy_in(item: Item) -> dict[str, Occupancy]:
 
 def _occupancy_from_entry(entry: Item) -> Occupancy:
     if "s" in entry:
-        return Sold(reservation_id=read_text(entry, "r"), sale_id=read_text(entry, "s"))
+        return Sold(read_text(entry, "r"), read_text(entry, "s"))
     return Held(
         reservation_id=read_text(entry, "r"),
         expires_at=read_ms(entry, "x"),
