@@ -1,4 +1,4 @@
-"""Put into a client of AWS by a test: answers that no emulator gives by itself, and a look at what its calls cost."""
+"""Hooks for a client of AWS: answers that no emulator gives by itself, and the costs of its calls."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def cancelled(*reasons: dict[str, Any]) -> Answer:
 
 @dataclass
 class Answers:
-    """Answers these instead of the endpoint, in turn; when they are used up, the endpoint answers. None lets one by."""
+    """Answers in place of the endpoint's, in turn; after the last, the endpoint answers. For None it answers, too."""
 
     answers: list[Answer | None]
     calls: int = 0
@@ -48,7 +48,7 @@ class Adapter(Protocol):
 
 @contextmanager
 def hooked(adapter: Adapter, event: str, handler: Callable[..., Any]) -> Iterator[None]:
-    """`event` as botocore names it."""
+    """Calls the handler for an event of the client, by botocore's name."""
     adapter.client.meta.events.register(event, handler)
     try:
         yield
@@ -77,7 +77,7 @@ class Pauses:
 
 @contextmanager
 def counting(dynamo: Adapter) -> Iterator[list[Call]]:
-    """The calls that its client makes within, each with what it cost, as the endpoint reckons."""
+    """Records the calls that the client makes within, each with its cost, as the endpoint reckons it."""
     calls: list[Call] = []
 
     def ask_for_the_bill(params: dict[str, Any], model: Any, **_: Any) -> None:

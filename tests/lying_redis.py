@@ -1,4 +1,4 @@
-"""A Redis that lies: it takes every question, and answers each with the same lie."""
+"""A Redis that lies: it accepts every question, and answers each with the same lie."""
 
 import contextlib
 import socket
@@ -37,7 +37,7 @@ def dripping(answer: bytes) -> Lie:
 
 
 def endless(start: bytes, more: bytes) -> Lie:
-    """Until nobody listens any more."""
+    """Makes a lie that is sent until the client hangs up."""
 
     def lie(client: socket.socket) -> None:
         client.sendall(start)
@@ -50,7 +50,7 @@ def endless(start: bytes, more: bytes) -> Lie:
 
 
 def silent(_: socket.socket) -> None:
-    """It never answers."""
+    """Never answers."""
 
 
 def broken_off(answer: bytes) -> Lie:
@@ -133,7 +133,7 @@ LIES: Mapping[str, Lie] = {
 class LyingRedis:
     port: int
     lie: Lie = b"+OK\r\n"
-    told: int = 0
+    answered: int = 0
     """How many questions were answered so."""
     open_sockets: list[socket.socket] = field(default_factory=list)
 
@@ -141,12 +141,12 @@ class LyingRedis:
     def url(self) -> str:
         return f"redis://{HOST}:{self.port}/0"
 
-    def was_asked_since(self, told: int) -> bool:
-        """On a busy machine a question may be given up before it is read here."""
+    def was_asked_since(self, answered: int) -> bool:
+        """Whether a question has come since. Waits for it: on a busy machine it is read late."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while self.told <= told and time.monotonic() < deadline:
+        while self.answered <= answered and time.monotonic() < deadline:
             time.sleep(0.001)
-        return self.told > told
+        return self.answered > answered
 
 
 @contextlib.contextmanager
@@ -175,7 +175,7 @@ def _accept(server: socket.socket, liar: LyingRedis) -> None:
 def _lie_to(client: socket.socket, liar: LyingRedis) -> None:
     with contextlib.suppress(OSError), client, client.makefile("rb") as asked:
         while _command(asked.readline, asked.read):
-            liar.told += 1
+            liar.answered += 1
             if callable(liar.lie):
                 liar.lie(client)
             else:
@@ -183,7 +183,7 @@ def _lie_to(client: socket.socket, liar: LyingRedis) -> None:
 
 
 def _command(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> bool:
-    """Reads one question, as clients send it: an array of texts. Whether there was one."""
+    """Reads one question, which is an array of texts. False when there is none."""
     parts = readline()[1:].strip()
     for _ in range(int(parts or 0)):
         read(int(readline()[1:]) + 2)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: remembers what it got, and answers as a test wants."""
+"""A receiver of webhooks on this machine: it records deliveries, and answers as a test wants."""
 
 import json
 import ssl
@@ -33,7 +33,10 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`statuses` are answered in turn, then 204. `answering` writes the whole answer itself, in place of these."""
+    """The deliveries so far, and the answers to the next. `statuses` are answered in turn, then 204.
+
+    `answering`, where there is one, writes the whole answer itself.
+    """
 
     url: str
     got: list[Received] = field(default_factory=list)
@@ -70,7 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         mine: Receiver = self.server.receiver  # type: ignore[attr-defined]
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        mine.got.append(Received(self.path, {name.lower(): value for name, value in self.headers.items()}, raw))
+        mine.got.append(
+            Received(path=self.path, headers={name.lower(): value for name, value in self.headers.items()}, raw=raw)
+        )
         if mine.answering:
             with suppress(ConnectionError):  # who called has gone
                 mine.answering(self)
@@ -83,4 +88,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing: the tests speak."""
+        """Logs nothing: the tests speak."""

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, that it may kill, freeze, fill and restart; and a wire to it that counts and delays."""
+"""A Redis of a test's own, to kill, freeze, fill and restart; and a wire to it that counts and delays."""
 
 import contextlib
 import os
@@ -43,13 +43,13 @@ class OwnRedis:
         return redis.Redis(port=self.port, protocol=2, driver_info=None, socket_timeout=5)
 
     def start(self) -> None:
-        """From the main thread: the kernel ends a child when the thread that made it ends."""
+        """Starts Redis. Call it from the main thread: the kernel ends a child with the thread that made it."""
         command = emulator.redis_command(self.port)
         self.child = processes.spawn(f"redis-{self.port}", command, os.environ, run_dir=self.run_dir)
         processes.wait_until(lambda: emulator.redis_answers(self.url), self.child, "Redis")
 
     def kill(self) -> None:
-        """At once, as a machine that fails."""
+        """Kills Redis at once, as a machine that fails."""
         if self.child:
             self.thaw()
             self.child.process.kill()
@@ -57,7 +57,7 @@ class OwnRedis:
             self.child = None
 
     def freeze(self) -> None:
-        """It accepts connections, for the kernel does that, and answers nothing."""
+        """Stops Redis: it still accepts connections, which is the kernel's work, but answers nothing."""
         if self.child:
             self.frozen = True
             os.kill(self.child.process.pid, signal.SIGSTOP)
@@ -69,7 +69,7 @@ class OwnRedis:
 
 
 def past_the_door(url: str, question: "Callable[[redis.Redis], T]") -> T:
-    """What the question gives when it is put to Redis by a plain client, which believes all and has time."""
+    """Puts the question to Redis by a plain client, without breaker, bounds or short timeout. Gives the answer."""
     with redis.Redis.from_url(url, protocol=2, driver_info=None, socket_timeout=5) as client:
         return question(client)
 
@@ -86,7 +86,7 @@ def own_redis(run_dir: Path) -> Iterator[OwnRedis]:
 
 @dataclass
 class RedisWire:
-    """Between a process and Redis: `delay_seconds` before each answer; `round_trips` counts what is asked at once."""
+    """A wire between a process and Redis. It waits `delay_seconds` before each answer, and counts the round trips."""
 
     port: int
     delay_seconds: float = 0.0
@@ -98,7 +98,7 @@ class RedisWire:
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[list[int]]:
-        """The round trips made within, as the one number of the list afterwards."""
+        """Counts the round trips made within. The list has that number afterwards."""
         before, counted = self.round_trips, [0]
         yield counted
         counted[0] = self.round_trips - before
@@ -124,7 +124,7 @@ def _accept(server: socket.socket, target: tuple[str, int], wire: RedisWire) -> 
 
 
 def _carry(near: socket.socket, target: tuple[str, int], wire: RedisWire) -> None:
-    """One question and its answer after the other, which is how our client speaks."""
+    """Carries one question and its answer after the other, as our client sends them."""
     with contextlib.suppress(OSError), near, socket.create_connection(target) as far:
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""A Stripe server that is not ours: localstripe, in a process of its own, and what stands before Stripe's real one.
+"""A Stripe server that is not ours: localstripe in a process of its own, behind a proxy for what it lacks.
 
 localstripe keeps the books: intents, cards, charges, refunds, webhooks. It knows no idempotency keys, and lacks some
 fields and codes. `_Edge` adds these, as Stripe documents them, and passes everything else on.
@@ -33,7 +33,7 @@ web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None)
 
 @dataclass
 class StripeServer:
-    """`url` is Stripe's API. `posts` is what reached localstripe by POST."""
+    """The server. `url` is Stripe's API; `posts` are the requests that reached localstripe by POST."""
 
     url: str
     behind: str
@@ -42,14 +42,14 @@ class StripeServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def pay(self, intent_id: str, card: str = "4242424242424242") -> None:
-        """Does what a buyer's browser does with Stripe's script."""
+        """Pays a payment, as a buyer's browser does with Stripe's script."""
         card_data = {"number": card, "exp_month": 12, "exp_year": 2050, "cvc": "123"}
         method = self.asked("POST", "/v1/payment_methods", {"type": "card", "card": card_data})["id"]
         self.asked("POST", f"/v1/payment_intents/{intent_id}", {"payment_method": method})
         self.asked("POST", f"/v1/payment_intents/{intent_id}/confirm", {})
 
     def tell(self, url: str, secret: str) -> None:
-        """Sends what happens from now on to this webhook."""
+        """Sends the events from now on to this webhook."""
         wanted = {"url": url, "secret": secret, "events": ["payment_intent.succeeded"]}
         self.asked("POST", "/_config/webhooks/ours", wanted)
 
@@ -88,7 +88,7 @@ class _Edge(BaseHTTPRequestHandler):
             return self._answer(*self._once(key, body))
 
     def _once(self, key: str, body: bytes) -> tuple[int, bytes]:
-        """A key gets the answer that it got before, whatever that was, unless it comes with another request."""
+        """Gives a key the answer that it got before, unless it comes with another request."""
         known, asked = self.server.stripe.answers, (self.path, body)  # type: ignore[attr-defined]
         if key not in known:
             known[key] = asked, self._passed_on(body)
@@ -123,7 +123,7 @@ class _Edge(BaseHTTPRequestHandler):
 
 
 def as_today(said: Any) -> Any:
-    """With the fields that localstripe does not know."""
+    """Adds the fields that localstripe does not know."""
     if isinstance(said, list):
         return [as_today(one) for one in said]
     if not isinstance(said, dict):

@@ -5,8 +5,8 @@
        │                            └────────────────────────────┘                                │
        └──────────────────────────────────────────────────────────────────────────────────────────┘
 
-Each process has its own, and decides by it alone: no shared state could be wrong or unreachable itself. Others may be
-told what it does: the metrics (metrics.py) and, for GET /ready, breaker_board.py.
+Each process has its own breakers, and decides by them alone: no shared state could be wrong or unreachable itself.
+Others only hear of their changes: the metrics (metrics.py) and, for GET /ready, breaker_board.py.
 """
 
 import time
@@ -19,19 +19,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half-open"
 
 
 class BreakerOpen(Exception):
-    """The dependency was not asked: it has failed a moment ago."""
+    """The dependency was not called: it has just failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """`failures` in a row open the breaker, for `pause_seconds`, which each failed probe doubles up to the longest."""
+    """When a breaker opens, and for how long.
+
+    `failures` in a row open it for `pause_seconds`. Each failed probe doubles the pause, up to the longest.
+    """
 
     failures: int
     pause_seconds: float
@@ -44,8 +47,9 @@ POLICIES: Mapping[str, BreakerPolicy] = {
     "redis": BreakerPolicy(failures=1, pause_seconds=0.25, longest_pause_seconds=4),
     "payments": BreakerPolicy(failures=5, pause_seconds=5, longest_pause_seconds=60),
     "ses": BreakerPolicy(failures=5, pause_seconds=5, longest_pause_seconds=60),
-    # For each of them. Who hangs takes one place of a function's ten for 5 of 35 seconds. No longer pause: a delivery
-    # that is put off has used one of its five tries, which end within six minutes (queues.full_jitter).
+    # One breaker for each webhook. A receiver that hangs takes one of a function's ten places for 5 of 35 seconds. The
+    # pause does not grow: a delivery that is put off has used one of its five tries, which end within six minutes
+    # (queues.full_jitter).
     "webhooks": BreakerPolicy(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
 """By dependency."""
@@ -53,30 +57,32 @@ POLICIES: Mapping[str, BreakerPolicy] = {
 
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """`trips` is how often it has opened from closed."""
+    """The state of a breaker. `trips` is how often it has opened from closed."""
 
-    state: State
+    state: BreakerState
     trips: int
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """It closed; or opened, for `open_seconds`: from closed, which is a trip, or anew because its probe failed."""
+class BreakerChange:
+    """A breaker has closed, or has opened for `open_seconds`.
+
+    It opens from closed, which is a trip, or again because its probe failed. `trips` counts those of this process.
+    """
 
     name: str
-    state: State
+    state: BreakerState
     is_trip: bool
     trips: int
-    """In this process, in all."""
     open_seconds: float
 
 
-OnChange = Callable[[Change], None]
-"""Must not raise: it is called on the way of a request."""
+OnChange = Callable[[BreakerChange], None]
+"""Called with each change, while a request waits. Must not raise."""
 
 
 class Breaker:
-    """Safe in threads; no lock is held while the dependency is asked."""
+    """Lets calls of one dependency through, or not. Safe in threads; no lock is held while the dependency is called."""
 
     def __init__(
         self,
@@ -87,78 +93,86 @@ class Breaker:
     ) -> None:
         self.name = name
         self.trips = 0
-        self._patience, self._told, self._monotonic = policy, on_change, monotonic
+        self._policy, self._on_change, self._monotonic = policy, on_change, monotonic
         self._lock = Lock()
         self._failures = 0
         self._open_until: float | None = None
         self._pause = policy.pause_seconds
-        self._probing = False
+        self._is_probing = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         with self._lock:
-            return self._state()
+            return self._state_now()
 
     def status(self) -> BreakerStatus:
-        return BreakerStatus(self.state, self.trips)
+        return BreakerStatus(state=self.state, trips=self.trips)
 
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
-        """What `ask` gives or raises; what is `failing` counts against the dependency. Raises BreakerOpen."""
-        probe = self._admitted()
+        """Calls `ask`: gives its answer, or raises its error. Raises BreakerOpen instead of calling it.
+
+        Errors of the types in `failing` count as failures of the dependency. Other errors are answers of it.
+        """
+        is_probe = self._admit()
         try:
             answer = ask()
         except failing:
-            self._failed(probe)
+            self._count_failure(is_probe)
             raise
         except BaseException:  # it did answer, with a refusal
-            self._succeeded(probe)
+            self._count_success(is_probe)
             raise
-        self._succeeded(probe)
+        self._count_success(is_probe)
         return answer
 
-    def _state(self) -> State:
+    def _state_now(self) -> BreakerState:
         if self._open_until is None:
-            return State.CLOSED
-        return State.OPEN if self._monotonic() < self._open_until else State.HALF_OPEN
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if self._monotonic() < self._open_until else BreakerState.HALF_OPEN
 
-    def _admitted(self) -> bool:
-        """Whether this call is the probe. Raises BreakerOpen for a call that may not be made."""
+    def _admit(self) -> bool:
+        """Lets a call through. Gives whether it is the probe. Raises BreakerOpen for a call that may not be made."""
         with self._lock:
-            state = self._state()
-            if state is State.CLOSED:
+            state = self._state_now()
+            if state is BreakerState.CLOSED:
                 return False
-            if state is State.OPEN or self._probing:
+            if state is BreakerState.OPEN or self._is_probing:
                 raise BreakerOpen(self.name)
-            self._probing = True
+            self._is_probing = True
             return True
 
-    def _succeeded(self, probe: bool) -> None:
-        """Of a call that began before the breaker opened, neither success nor failure says anything new."""
+    def _count_success(self, is_probe: bool) -> None:
+        """Closes the breaker after a probe. A call that began before the breaker opened says nothing new."""
         with self._lock:
-            if not probe:
+            if not is_probe:
                 self._failures = 0 if self._open_until is None else self._failures
                 return
-            self._failures, self._open_until, self._pause = 0, None, self._patience.pause_seconds
-            self._probing = False
-        self._tell(State.CLOSED, is_trip=False, open_seconds=0)
+            self._failures, self._open_until, self._pause = 0, None, self._policy.pause_seconds
+            self._is_probing = False
+        self._report(BreakerState.CLOSED, is_trip=False, open_seconds=0)
 
-    def _failed(self, probe: bool) -> None:
+    def _count_failure(self, is_probe: bool) -> None:
+        """Opens the breaker after a failed probe, or after the last of `failures` in a row."""
         with self._lock:
-            if probe:
-                self._pause = min(self._pause * 2, self._patience.longest_pause_seconds)
-                self._probing = False
-            elif not self._trips_now():
+            if is_probe:
+                self._pause = min(self._pause * 2, self._policy.longest_pause_seconds)
+                self._is_probing = False
+            elif not self._count_toward_trip():
                 return
             self._open_until = self._monotonic() + self._pause
-        self._tell(State.OPEN, is_trip=not probe, open_seconds=self._pause)
+        self._report(BreakerState.OPEN, is_trip=not is_probe, open_seconds=self._pause)
 
-    def _tell(self, state: State, *, is_trip: bool, open_seconds: float) -> None:
-        for on_change in self._told:
-            on_change(Change(self.name, state, is_trip, self.trips, open_seconds))
-
-    def _trips_now(self) -> bool:
+    def _count_toward_trip(self) -> bool:
+        """Counts a failure. Gives whether the breaker trips by it."""
         self._failures += 1
-        if self._open_until is not None or self._failures < self._patience.failures:
+        if self._open_until is not None or self._failures < self._policy.failures:
             return False
         self.trips += 1
         return True
+
+    def _report(self, state: BreakerState, *, is_trip: bool, open_seconds: float) -> None:
+        change = BreakerChange(
+            name=self.name, state=state, is_trip=is_trip, trips=self.trips, open_seconds=open_seconds
+        )
+        for on_change in self._on_change:
+            on_change(change)

@@ -1,4 +1,4 @@
-"""The clock."""
+"""The clock of this machine."""
 
 from datetime import UTC, datetime
 
@@ -6,4 +6,5 @@ from chalicelib.domain.times import whole_ms
 
 
 def utc_now() -> datetime:
+    """Gives the moment, in UTC and whole milliseconds."""
     return whole_ms(datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Ids that nobody can guess, and that a resent request finds again."""
+"""Ids that nobody can guess. A request that is sent again with its idempotency key gets the same ids."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 BUYER_CHARACTERS = 11
 FINGERPRINT_CHARACTERS = 12
-"""48 bits: it only has to tell the few requests apart that one user sends with one key."""
+"""48 bits of hexadecimal digits. Enough: a fingerprint only tells apart the few requests of one user with one key."""
 _PREFIX = "res-"
 _RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
@@ -19,45 +19,46 @@ _RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}",
 class SecretIds:
     """Ids of 128 bits, random or derived by HMAC-SHA-256.
 
-    A reservation's id begins with its buyer's key, so that a reservation is found by its id alone and yet lies beside
-    the buyer's others: res-<11 characters: buyer><22 characters: the reservation>.
+    A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there:
+    res-<11 characters: buyer><22 characters: the reservation>.
     """
 
     secret: bytes
 
     def session(self, key: str | None) -> str:
-        """A UUID, which says nothing of whether it is random or derived."""
-        own = secrets.token_bytes(16) if key is None else self._derived("session", key)
+        """Makes a UUID. It does not show whether it is random or derived."""
+        own = secrets.token_bytes(16) if key is None else self._derive("session", key)
         return str(uuid.UUID(bytes=own, version=4))
 
     def reservation(self, user_id: str, key: str | None) -> str:
-        own = secrets.token_bytes(16) if key is None else self._derived("reservation", user_id, key)
-        return f"{_PREFIX}{buyer_of_user(user_id)}{_text(own)}"
+        own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
+        return f"{_PREFIX}{buyer_of_user(user_id)}{_base64(own)}"
 
     def fingerprint(self, *parts: str) -> str:
-        return self._derived("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
+        return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
 
     def sale(self, reservation_id: str, transaction_id: str) -> str:
-        return f"sale-{_text(self._derived('sale', reservation_id, transaction_id))}"
+        return f"sale-{_base64(self._derive('sale', reservation_id, transaction_id))}"
 
-    def _derived(self, *parts: str) -> bytes:
+    def _derive(self, *parts: str) -> bytes:
+        """Derives 128 bits from the parts and the secret. Each part goes in with its length: no two lists are alike."""
         message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
         return hmac.digest(self.secret, message, "sha256")[:16]
 
 
 def buyer_of_user(user_id: str) -> str:
-    """The partition of a user's reservations: 64 bits of SHA-256, in 11 characters."""
-    return _text(hashlib.sha256(user_id.encode()).digest()[:8])
+    """Gives the partition of a user's reservations: 64 bits of SHA-256, in 11 characters."""
+    return _base64(hashlib.sha256(user_id.encode()).digest()[:8])
 
 
 def buyer_of_reservation(reservation_id: str) -> str:
-    """The partition in which a reservation lies, by its id; empty when the text can't be an id of ours."""
-    return reservation_id[len(_PREFIX) :][:BUYER_CHARACTERS] if _looks_right(reservation_id) else ""
+    """Gives the partition of a reservation, by its id. Empty for a text that can't be an id of ours."""
+    return reservation_id[len(_PREFIX) :][:BUYER_CHARACTERS] if _is_reservation_id(reservation_id) else ""
 
 
-def _looks_right(reservation_id: str) -> bool:
+def _is_reservation_id(reservation_id: str) -> bool:
     return _RESERVATION.fullmatch(reservation_id) is not None
 
 
-def _text(data: bytes) -> str:
+def _base64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,7 +1,7 @@
-"""Numbers for CloudWatch, as log lines in its embedded metric format: no call is made, and nothing is imported for it.
+"""Metrics for CloudWatch, as log lines in its embedded metric format: without a call, and without a package.
 
-aws-lambda-powertools' Metrics writes the same lines, and takes a quarter of the time of importing boto3 to be there: a
-breaker would pay that in the very request that has just waited for a dead dependency.
+aws-lambda-powertools' Metrics writes the same lines, but its import takes a quarter of boto3's time. A breaker would
+pay for that in the very request that has just waited for a dead dependency.
 """
 
 import json
@@ -10,24 +10,25 @@ from dataclasses import dataclass
 from time import time
 from typing import TextIO
 
-from .breakers import Change, State
+from .breakers import BreakerChange, BreakerState
 
 NAMESPACE = "CinemaTickets"
 
 
 @dataclass(frozen=True)
 class Metrics:
+    """Writes metrics of a stage. `out` is standard output, Lambda's log, when it is None."""
+
     stage: str
     out: TextIO | None = None
-    """Standard output, when it is None: Lambda's log."""
 
-    def breaker_changed(self, change: Change) -> None:
-        """BreakerOpen is 1 each time that it opens or a probe has failed, and 0 when it closes."""
-        opened = int(change.state is State.OPEN)
+    def breaker_changed(self, change: BreakerChange) -> None:
+        """Writes BreakerOpen: 1 each time that the breaker opens or its probe has failed, 0 when it closes."""
+        opened = int(change.state is BreakerState.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
     def money_to_look_at(self, findings: int) -> None:
-        """MoneyToLookAt is how many payments and sales don't agree, or wait for too long."""
+        """Writes MoneyToLookAt: how many payments and sales don't agree, or wait for too long."""
         self._write({"Stage": self.stage}, {"MoneyToLookAt": findings})
 
     def _write(self, dimensions: dict[str, str], values: dict[str, int], **facts: int) -> None:

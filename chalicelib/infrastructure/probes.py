@@ -1,4 +1,4 @@
-"""Signs of life of what we depend on, for GET /ready."""
+"""Probes of our dependencies, for GET /ready: each asks one for a sign of life."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from chalicelib.domain.refusals import StoreUnavailable
 
 from .breakers import BreakerStatus
 from .dynamodb.breaker_board import BreakerBoard
+from .dynamodb.values import text_key
 from .redis.connection import RedisConnection
 
 if TYPE_CHECKING:
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class Pinged(Protocol):
+class Pingable(Protocol):
     """Any payment gateway."""
 
     def ping(self) -> None:
-        """Raises whatever says why it is taken to be down."""
+        """Asks for a sign of life. Raises any error when there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class TimedProbe:
-    """Bookings need what is `required`; without the rest they are only slower, or their follow-ups later."""
+    """Calls `ask`, and reports how long it took or why it failed. `breaker` gives the status of a breaker, if known.
+
+    Without a `required` dependency nothing can be booked. Without another, bookings are slower or their follow-ups
+    later.
+    """
 
     name: str
     required: bool
@@ -42,38 +47,54 @@ class TimedProbe:
         try:
             self.ask()
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "down", with its name
-            return self._state(started, up=False, reason=type(error).__name__)
-        return self._state(started, up=True, reason="")
+            return self._state_since(started, up=False, reason=type(error).__name__)
+        return self._state_since(started, up=True, reason="")
 
-    def _state(self, started: float, *, up: bool, reason: str) -> DependencyState:
+    def _state_since(self, started: float, *, up: bool, reason: str) -> DependencyState:
         latency_ms = round((perf_counter() - started) * 1000, 1)
         breaker = self.breaker()
         state, trips = (breaker.state, breaker.trips) if breaker else ("", 0)
-        return DependencyState(self.name, self.required, up, latency_ms, reason, state, trips)
+        return DependencyState(
+            name=self.name,
+            required=self.required,
+            up=up,
+            latency_ms=latency_ms,
+            reason=reason,
+            breaker=state,
+            trips=trips,
+        )
 
 
 def dynamodb(client: "DynamoDBClient", table_name: str) -> TimedProbe:
-    return TimedProbe("dynamodb", True, lambda: client.get_item(TableName=table_name, Key={"id": {"S": "ready"}}))
+    """Makes a probe that reads an item of the table."""
+    key = text_key(id="ready")
+    return TimedProbe(name="dynamodb", required=True, ask=lambda: client.get_item(TableName=table_name, Key=key))
 
 
 def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
-    return TimedProbe("sqs", False, lambda: client.get_queue_url(QueueName=queue_name))
+    """Makes a probe that asks for the URL of the queue."""
+    return TimedProbe(name="sqs", required=False, ask=lambda: client.get_queue_url(QueueName=queue_name))
 
 
 def redis(connection: RedisConnection) -> TimedProbe:
-    return TimedProbe("redis", False, connection.ping, connection.breaker.status)
+    """Makes a probe that pings Redis."""
+    return TimedProbe(name="redis", required=False, ask=connection.ping, breaker=connection.breaker.status)
 
 
 def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
-    return TimedProbe("ses", False, lambda: _asked_for_quota(client), _told(breakers, "ses"))
+    """Makes a probe that asks for the sending quota."""
+    return TimedProbe(
+        name="ses", required=False, ask=lambda: _ask_for_quota(client), breaker=_status_reader(breakers, "ses")
+    )
 
 
-def payments(gateway: Pinged, breakers: BreakerBoard) -> TimedProbe:
-    return TimedProbe("payments", False, gateway.ping, _told(breakers, "payments"))
+def payments(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
+    """Makes a probe that pings the payment gateway."""
+    return TimedProbe(name="payments", required=False, ask=gateway.ping, breaker=_status_reader(breakers, "payments"))
 
 
-def _asked_for_quota(client: "SESClient") -> None:
-    """SES answers that once a second; that it won't is an answer, too."""
+def _ask_for_quota(client: "SESClient") -> None:
+    """Asks SES for the sending quota. SES answers that once a second; its refusal is a sign of life, too."""
     try:
         client.get_send_quota()
     except ClientError as error:
@@ -81,8 +102,8 @@ def _asked_for_quota(client: "SESClient") -> None:
             raise
 
 
-def _told(breakers: BreakerBoard, name: str) -> Callable[[], BreakerStatus | None]:
-    """Of the breakers of other processes. Without the database nobody knows."""
+def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerStatus | None]:
+    """Makes a function that reads the status of other processes' breakers. It gives None without the database."""
 
     def read() -> BreakerStatus | None:
         try:

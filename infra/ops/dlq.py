@@ -35,7 +35,7 @@ def _listed(queues: Queues, queue: Queue) -> dict[str, Any]:
 
 def show(sqs: "SQSClient", queue: Queue, limit: int) -> Answer:
     """Looks at up to `limit` messages and gives them back; nothing is consumed."""
-    letters = dead_letters.look(sqs, queue.url, min(limit, queue.visible))
+    letters = dead_letters.peek(sqs, queue.url, min(limit, queue.visible))
     text = "\n\n".join([_heading(queue, len(letters)), *map(_as_text, letters)])
     data = {"queue": queue.name, "depth": queue.depth, "messages": [_as_data(letter) for letter in letters]}
     return Answer(data, text)

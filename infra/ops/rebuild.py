@@ -21,11 +21,11 @@ from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_in
-from chalicelib.infrastructure.dynamodb.connection import WriteConflict, consistent_items, when_free_of_conflict
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
+from chalicelib.infrastructure.dynamodb.connection import WriteConflict, get_items, retry_on_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
-from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_of
+from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import buyer_of_reservation
@@ -131,8 +131,8 @@ class Screening:
 
     def reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
-        items = consistent_items(self.client, self.table("reservations"), keys)
-        return {found.id: found for found in map(reservation_of, items) if found}
+        items = get_items(self.client, self.table("reservations"), keys)
+        return {found.id: found for found in map(reservation_from_item, items) if found}
 
 
 # The proof
@@ -240,7 +240,7 @@ class Numbers:
             ExpressionAttributeValues={":session": {"S": self.screening.session.id}},
             ConsistentRead=True,
         )
-        return {item["bucket"]["S"]: tally_in(item) for page in pages for item in page["Items"]}
+        return {item["bucket"]["S"]: tally_from_item(item) for page in pages for item in page["Items"]}
 
     def count_all(self, progress: Progress) -> None:
         """Counter by counter: a reader misses the events of one at most, for the moment it takes."""
@@ -292,7 +292,7 @@ class Numbers:
         counter = {"Delete": {"TableName": self.screening.table("analytics"), "Key": item}}
         for some in _in_parts(event_ids, self.transaction_writes - 1) or [[]]:
             deletes = [counter, *map(self._without_entry, some)]
-            when_free_of_conflict(partial(self._delete, deletes), self.sleep, DELETE_ATTEMPTS)
+            retry_on_conflict(partial(self._delete, deletes), self.sleep, DELETE_ATTEMPTS)
 
     def _without_entry(self, event_id: str) -> Any:
         key = {"id": {"S": self.ledger.entry_id(event_id)}}

@@ -1,4 +1,4 @@
-"""The same tests on the fakes, on moto in process and on a running emulator: what a use case may rely on."""
+"""Backends for contract tests: the fakes, moto in process, and a running emulator pass the same tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -32,7 +32,7 @@ MOTO_STAGE = "moto"
 
 @dataclass(frozen=True)
 class Backend:
-    """`sessions` remembers nothing of what another one added; `last_event` is what a row told last."""
+    """The adapters of one backend. `sessions` keeps nothing in memory; `last_event` gives the last event of a row."""
 
     sessions: Sessions
     rows: Rows
@@ -56,7 +56,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "gated", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "cached", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -64,7 +64,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 @pytest.fixture(scope="module", params=["moto", "emulator"])
 def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
-    """For what only DynamoDB has."""
+    """DynamoDB on moto and on the emulator, for behaviour that the fakes lack."""
     with _opened(request.param, request) as backend:
         assert isinstance(backend, Dynamo)
         yield backend
@@ -72,21 +72,21 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
 
 @pytest.fixture(scope="module")
 def emulated(data_stack: str) -> Iterator[Dynamo]:
-    """For races and costs: the emulator only."""
+    """DynamoDB on the emulator, for races and costs."""
     with dynamo_backend(data_stack) as backend:
         yield backend
 
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Dynamo]:
-    """For faults that are injected into the client: nothing leaves the process."""
+    """DynamoDB on moto, for faults that are injected into the client."""
     with moto_backend() as backend:
         yield backend
 
 
 @pytest.fixture
 def session(backend: Backend) -> Session:
-    """16 seats in rows of ten, scheduled."""
+    """A screening with 16 seats in rows of ten, in the backend."""
     session = a_session()
     backend.sessions.add(session)
     return session
@@ -95,8 +95,8 @@ def session(backend: Backend) -> Session:
 def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
     if name == "emulator":
         return dynamo_backend(request.getfixturevalue("data_stack"))
-    if name == "gated":
-        return gated_backend(request.getfixturevalue("redis_url"))
+    if name == "cached":
+        return cached_backend(request.getfixturevalue("redis_url"))
     return moto_backend() if name == "moto" else fake_backend()
 
 
@@ -108,11 +108,11 @@ def fake_backend() -> Iterator[Backend]:
 
 
 @contextmanager
-def gated_backend(redis_url: str) -> Iterator[Backend]:
-    """The fakes behind the gate, with a real Redis."""
+def cached_backend(redis_url: str) -> Iterator[Backend]:
+    """Makes the fakes with cached rows, on a real Redis."""
     with fake_backend() as fakes:
-        gated = CachedRows(fakes.rows, fakes.sessions, a_seat_cache(redis_url), utc_now)
-        yield replace(fakes, rows=gated)
+        cached = CachedRows(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
+        yield replace(fakes, rows=cached)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def moto_backend() -> Iterator[Dynamo]:
 
 @contextmanager
 def moto_environment() -> Iterator[None]:
-    """moto answers for amazonaws.com only, so no other endpoint may be in force."""
+    """Removes every setting of another endpoint: moto answers for amazonaws.com only."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -155,7 +155,7 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
 
 @contextmanager
 def models_bound_to(prefix: str) -> Iterator[None]:
-    """pynamodb's models belong to the whole process: what they were bound to, they are bound to again afterwards."""
+    """Binds pynamodb's models, which the whole process shares, to a prefix; afterwards to the one before."""
     before = [(model.Meta.table_name, model._connection) for model, _ in MODELS]
     for model, _ in MODELS:
         model._connection = None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.reservations import Hold, Sale
+from chalicelib.domain.reservations import Held, Hold, Sale
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_hold, a_sale
 
@@ -24,3 +24,8 @@ def sold(backend: Backend, session: Session, *seats: str) -> tuple[Hold, Sale]:
     sale = a_sale(hold)
     backend.rows.sell(hold, sale, NOW)
     return hold, sale
+
+
+def held_entry(hold: Hold) -> Held:
+    """Gives the entry of a held seat in its row."""
+    return Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)

@@ -56,9 +56,9 @@ def redis_has_run_for_an_hour(data_stack: str, redis_url: str) -> None:
     """So it has seen every idempotency key that can matter."""
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     cache = SeatCache(connection, data_stack, secret_from(LOCAL_SECRET))
-    cache.keep_ids_from(utc_now() - timedelta(hours=1))
+    cache.record_ids_from(utc_now() - timedelta(hours=1))
     asked = a_hold("A1", fingerprint="f")
-    if cache.known(asked, utc_now()).kept_since is None:
+    if cache.read_known_seats(asked, utc_now()).kept_since is None:
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
 
 

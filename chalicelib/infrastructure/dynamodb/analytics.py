@@ -4,8 +4,8 @@
     550e8400-…   07#1708023600000        holds 3, seats_in_holds 5, sales 1, …
                  └ shard  └ beginning of the five minutes, in ms
 
-An event is one transaction of two items, its ledger entry and one counter item: 4 write units. Days and totals are
-sums of five minutes, made on reading, so they cost nothing on writing.
+An event is one transaction of two items, its entry among the processed events and one counter item: 4 write units. Days
+and totals are sums of five minutes, made on reading, so they cost nothing on writing.
 """
 
 import zlib
@@ -18,69 +18,74 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally
 from chalicelib.domain.times import from_ms, to_ms
 
-from .connection import Item, queried
+from .connection import query_items
 from .processed_events import ProcessedEvents
+from .values import Item, number_value, read_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 64
-"""Counter items of the same five minutes. Two transactions on one item at the same moment refuse each other: with
-1,000 holds and 1,000 sales a second an item is asked 31 times a second instead of 2,000 times.
+"""Counter items of the same five minutes. Two transactions on one item at the same moment refuse each other:
+with 1,000 holds and 1,000 sales a second an item is asked 31 times a second instead of 2,000 times.
 
 All items of a screening have one partition key, which takes 500 events a second (2 of 1,000 units each) until DynamoDB
-splits it; the shard stands first in the sort key so that a split spreads the load. What is throttled waits in the
+splits it; the shard stands first in the sort key so that a split spreads the load. Throttled events wait in their
 queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten seconds later."""
 
 
 @dataclass(frozen=True)
 class DynamoAnalytics:
-    """`page_items` limits the items of one page of a Query; None leaves it to DynamoDB, which stops at 1 MB."""
+    """Counts events by screening and five minutes.
+
+    `page_items` limits the items of one page of a Query; None leaves it to DynamoDB, which stops at 1 MB.
+    """
 
     client: "DynamoDBClient"
     table_name: str
-    ledger: ProcessedEvents
+    processed_events: ProcessedEvents
     page_items: int | None = None
 
     def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
         added = {name: getattr(tally, name) for name in COUNTERS if getattr(tally, name)}
         counters = {
             "TableName": self.table_name,
-            "Key": {"session_id": {"S": session_id}, "bucket": {"S": sort_key(bucket, shard_of(event_id))}},
+            "Key": text_key(session_id=session_id, bucket=sort_key(bucket, shard_of(event_id))),
             "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)}",
-            "ExpressionAttributeValues": {f":{name}": {"N": str(number)} for name, number in added.items()},
+            "ExpressionAttributeValues": {f":{name}": number_value(number) for name, number in added.items()},
         }
-        return self.ledger.once(event_id, [{"Update": counters}])
+        return self.processed_events.enter_with(event_id, [{"Update": counters}])
 
     def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
         buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
-        for item in self._items(session_id):
-            buckets[_bucket(item["bucket"]["S"])] += tally_in(item)
+        for item in self._query_counters(session_id):
+            buckets[_bucket_in(read_text(item, "bucket"))] += tally_from_item(item)
         return dict(buckets)
 
-    def _items(self, session_id: str) -> Iterator[Item]:
+    def _query_counters(self, session_id: str) -> Iterator[Item]:
         request: dict[str, Any] = {
             "KeyConditionExpression": "session_id = :session",
-            "ExpressionAttributeValues": {":session": {"S": session_id}},
+            "ExpressionAttributeValues": {":session": text_value(session_id)},
             "ConsistentRead": True,
         }
         if self.page_items:
             request["Limit"] = self.page_items
-        return queried(self.client, self.table_name, **request)
+        return query_items(self.client, self.table_name, **request)
 
 
 def shard_of(event_id: str) -> int:
-    """The same on every instance, which Python's own hash of a text is not."""
+    """Gives the shard of an event, the same on every instance. Python's own hash of a text differs by process."""
     return zlib.crc32(event_id.encode()) % SHARDS
 
 
-def tally_in(item: Item) -> Tally:
-    return Tally(**{name: int(item[name]["N"]) for name in COUNTERS if name in item})
+def tally_from_item(item: Item) -> Tally:
+    return Tally(**{name: read_number(item, name) for name in COUNTERS if name in item})
 
 
 def sort_key(bucket: datetime, shard: int) -> str:
+    """Gives the sort key of a counter item: 07#1708023600000."""
     return f"{shard:02}#{to_ms(bucket):013}"
 
 
-def _bucket(sort_key: str) -> datetime:
+def _bucket_in(sort_key: str) -> datetime:
     return from_ms(int(sort_key.partition("#")[2]))

@@ -1,9 +1,9 @@
-"""What the breakers of other processes do, for GET /ready: letters and refunds have functions of their own.
+"""The breakers of other processes, as they said last, for GET /ready: emails and refunds have functions of their own.
 
     {name: ses, state: open, half_open_at: 1708023605000, trips: 3}     one item for each dependency
 
-The last word wins, whichever process it is from: when one was answered, the dependency answers. What a process can't
-say, because it died while its breaker was open, is forgotten after a while.
+The last word wins, whichever process it is from: when one process was answered, the dependency answers. A process that
+died while its breaker was open can't take that back: its word is forgotten after a while.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.ports import Clock
-from chalicelib.domain.times import from_ms, to_ms
-from chalicelib.infrastructure.breakers import BreakerStatus, Change, State
+from chalicelib.infrastructure.breakers import BreakerChange, BreakerState, BreakerStatus
 
-from .connection import Item, outages_as_refusals
+from .connection import outages_as_refusals
+from .values import Item, ms_value, number_value, read_ms, read_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,51 +25,52 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""After its pause, an open breaker waits for the next letter or refund to probe with. A function that got none for so
+"""After its pause, an open breaker waits for the next email or refund to probe with. A function that got none for so
 long is gone, and a new one begins with a closed breaker."""
 
 
 @dataclass(frozen=True)
 class BreakerBoard:
+    """Keeps the status of breakers where every process can read it."""
+
     client: "DynamoDBClient"
     table_name: str
     clock: Clock
 
-    def write(self, change: Change) -> None:
-        """One write unit. Never raises: a letter or refund must not fail because this could not be told."""
+    def write(self, change: BreakerChange) -> None:
+        """Writes the change down, for one write unit. Never raises: no email or refund may fail because of it."""
         half_open_at = self.clock() + timedelta(seconds=change.open_seconds)
         try:
             self.client.update_item(
                 TableName=self.table_name,
-                Key=_key(change.name),
+                Key=text_key(name=change.name),
                 UpdateExpression="SET #state = :state, half_open_at = :half_open_at ADD trips :trips",
                 ExpressionAttributeNames={"#state": "state"},
                 ExpressionAttributeValues={
-                    ":state": {"S": change.state},
-                    ":half_open_at": {"N": str(to_ms(half_open_at))},
-                    ":trips": {"N": str(int(change.is_trip))},
+                    ":state": text_value(change.state),
+                    ":half_open_at": ms_value(half_open_at),
+                    ":trips": number_value(int(change.is_trip)),
                 },
             )
         except (BotoCoreError, ClientError):
             log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
 
     def read(self, name: str) -> BreakerStatus:
-        """`trips` are those of all processes, ever. Half a read unit. Raises StoreUnavailable."""
+        """Reads the status of a dependency's breaker, for half a read unit. Raises StoreUnavailable.
+
+        `trips` are those of all processes, ever.
+        """
         with outages_as_refusals("GetItem"):
-            item = self.client.get_item(TableName=self.table_name, Key=_key(name)).get("Item")
-        return _status(item, self.clock()) if item else BreakerStatus(State.CLOSED, 0)
+            item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")
+        return _status_from_item(item, self.clock()) if item else BreakerStatus(state=BreakerState.CLOSED, trips=0)
 
 
-def _status(item: Item, now: datetime) -> BreakerStatus:
-    half_open_at = from_ms(int(item["half_open_at"]["N"]))
-    return BreakerStatus(_state(State(item["state"]["S"]), half_open_at, now), int(item["trips"]["N"]))
+def _status_from_item(item: Item, now: datetime) -> BreakerStatus:
+    state = _state_now(BreakerState(read_text(item, "state")), read_ms(item, "half_open_at"), now)
+    return BreakerStatus(state=state, trips=read_number(item, "trips"))
 
 
-def _state(said: State, half_open_at: datetime, now: datetime) -> State:
-    if said is State.CLOSED or now >= half_open_at + FORGOTTEN:
-        return State.CLOSED
-    return State.OPEN if now < half_open_at else State.HALF_OPEN
-
-
-def _key(name: str) -> Item:
-    return {"name": {"S": name}}
+def _state_now(written: BreakerState, half_open_at: datetime, now: datetime) -> BreakerState:
+    if written is BreakerState.CLOSED or now >= half_open_at + FORGOTTEN:
+        return BreakerState.CLOSED
+    return BreakerState.OPEN if now < half_open_at else BreakerState.HALF_OPEN

@@ -1,7 +1,7 @@
-"""The DynamoDB client: one for the process, with short timeouts; and its errors, translated at the edge."""
+"""The DynamoDB client: one for the process, with short timeouts; its calls, and its errors, translated at the edge."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,13 +13,12 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain.refusals import StoreUnavailable
 
+from .values import Item
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 T = TypeVar("T")
-
-Item = dict[str, Any]
-"""An item as DynamoDB's protocol writes it: {"id": {"S": "…"}, …}."""
 
 CONFIG = Config(
     connect_timeout=1,
@@ -29,7 +28,10 @@ CONFIG = Config(
     parameter_validation=False,
     user_agent="cinema-tickets",
 )
-"""Seconds. The defaults, 60 s and 60 s, outlast API Gateway's 29. The last two save a fifth of a call's CPU."""
+"""Timeouts in seconds. The defaults, 60 s and 60 s, outlast API Gateway's 29 s.
+
+The last two options save a fifth of a call's CPU.
+"""
 
 OUTAGES = {
     "InternalServerError",
@@ -42,23 +44,17 @@ OUTAGES = {
     "InternalError",  # S3's words
     "SlowDown",
 }
-
-
-class ConditionFailed(Exception):
-    """A conditional write was refused. `item` is what stands there; None when nothing does."""
-
-    def __init__(self, item: Item | None) -> None:
-        super().__init__()
-        self.item = item
+"""Error codes of a service that is not able to answer now."""
 
 
 def client() -> "DynamoDBClient":
+    """Makes the client. Connects on first use."""
     return boto3.client("dynamodb", config=CONFIG)
 
 
 @contextmanager
 def outages_as_refusals(operation: str) -> Iterator[None]:
-    """What no retry of the client library could mend becomes StoreUnavailable; a mistake of ours stays loud."""
+    """Raises StoreUnavailable for an outage that the client's own retries did not mend. Other errors pass."""
     try:
         yield
     except BotoCoreError as error:
@@ -73,6 +69,18 @@ def outages_as_refusals(operation: str) -> Iterator[None]:
         raise
 
 
+def _is_outage(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in OUTAGES
+
+
+class ConditionFailed(Exception):
+    """A conditional write was refused. `item` is the item as it stands; None when there is none."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__()
+        self.item = item
+
+
 class WriteConflict(Exception):
     """Another transaction is at work on the same item at this moment."""
 
@@ -83,10 +91,8 @@ CONFLICT_FIRST_PAUSE_SECONDS = 0.005
 CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
-def when_free_of_conflict(
-    write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS
-) -> T:
-    """Tries again as long as the write raises WriteConflict; in the end raises StoreUnavailable.
+def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
+    """Calls `write` again as long as it raises WriteConflict. Raises StoreUnavailable after the last attempt.
 
     Only transactions meet conflicts, and the writes that they meet: never two holds of one row each.
     """
@@ -100,14 +106,39 @@ def when_free_of_conflict(
     raise StoreUnavailable("TransactWriteItems")
 
 
-def why_cancelled(reasons: Iterable[Mapping[str, Any]]) -> Exception:
-    """For a transaction of whose conditions nothing is to be told: a conflict is tried again, all else is an outage."""
-    return WriteConflict() if met_a_conflict(reasons) else StoreUnavailable("TransactWriteItems")
+class TransactionCancelled(Exception):
+    """None of a transaction's writes was made. `reasons` are DynamoDB's, one for each write, in their order."""
+
+    def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__()
+        self.reasons = reasons
+
+    @property
+    def conditions_failed(self) -> list[bool]:
+        """Whether the condition failed, for each write."""
+        return [reason["Code"] == "ConditionalCheckFailed" for reason in self.reasons]
+
+    @property
+    def met_conflict(self) -> bool:
+        """Whether another transaction was at work, perhaps this one's own first try. Then no other reason is final."""
+        return "TransactionConflict" in self.codes
+
+    @property
+    def codes(self) -> set[str]:
+        return {reason["Code"] for reason in self.reasons}
+
+    def as_error(self) -> Exception:
+        """Gives WriteConflict for a conflict, which is worth another try; StoreUnavailable for all else."""
+        return WriteConflict() if self.met_conflict else StoreUnavailable("TransactWriteItems")
 
 
-def met_a_conflict(reasons: Iterable[Mapping[str, Any]]) -> bool:
-    """Then the other reasons say nothing yet: another transaction was at work, perhaps this one's own first try."""
-    return any(reason["Code"] == "TransactionConflict" for reason in reasons)
+def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
+    """Makes all writes, or none. `writes` as for TransactWriteItems. Raises TransactionCancelled, StoreUnavailable."""
+    try:
+        with outages_as_refusals("TransactWriteItems"):
+            client.transact_write_items(TransactItems=writes)
+    except client.exceptions.TransactionCanceledException as error:
+        raise TransactionCancelled(error.response["CancellationReasons"]) from error
 
 
 @dataclass(frozen=True)
@@ -118,19 +149,24 @@ class Table:
     name: str
 
     def get(self, key: Item) -> Item | None:
+        """Reads an item consistently. Raises StoreUnavailable."""
         with outages_as_refusals("GetItem"):
             return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
 
     def put(self, key: Item, **request: Any) -> None:
-        """`request` as for PutItem. Raises ConditionFailed."""
-        self._conditional("put_item", key, **request)
+        """Puts an item; `request` as for PutItem. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
+        self._write("put_item", key, **request)
 
     def update(self, key: Item, **request: Any) -> Item:
-        """`request` as for UpdateItem; gives the attributes it asks for. Raises ConditionFailed, WriteConflict."""
-        attributes: Item = self._conditional("update_item", key, Key=key, **request).get("Attributes", {})
+        """Updates an item; `request` as for UpdateItem. Gives the attributes that `ReturnValues` asks for.
+
+        Raises ConditionFailed, WriteConflict, StoreUnavailable.
+        """
+        attributes: Item = self._write("update_item", key, Key=key, **request).get("Attributes", {})
         return attributes
 
-    def _conditional(self, operation: str, key: Item, **request: Any) -> dict[str, Any]:
+    def _write(self, operation: str, key: Item, **request: Any) -> dict[str, Any]:
+        """Calls an operation of the client. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
         call = getattr(self.client, operation)
         request |= {"TableName": self.name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
@@ -138,12 +174,12 @@ class Table:
                 answer: dict[str, Any] = call(**request)
                 return answer
         except self.client.exceptions.ConditionalCheckFailedException as error:
-            raise ConditionFailed(self._found(error, key)) from error
+            raise ConditionFailed(self._read_refusing_item(error, key)) from error
         except self.client.exceptions.TransactionConflictException as error:
             raise WriteConflict from error
 
-    def _found(self, error: ClientError, key: Item) -> Item | None:
-        """The item that failed the condition. Endpoints that can't return it (old DynamoDB Local) are asked again."""
+    def _read_refusing_item(self, error: ClientError, key: Item) -> Item | None:
+        """Takes the item from the error. Reads it where the endpoint sends none, as an old DynamoDB Local does."""
         item: Item | None = error.response.get("Item")  # type: ignore[assignment] # not in the stubs
         return item or self.get(key)
 
@@ -152,8 +188,11 @@ BATCH_GET_KEYS = 100
 """The most keys of one BatchGetItem."""
 
 
-def consistent_items(client: "DynamoDBClient", table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
-    """The items that are there, in no order: one call for each hundred keys, and more for what it left unprocessed."""
+def get_items(client: "DynamoDBClient", table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
+    """Reads the items of these keys consistently, in no order, without those that are missing. Raises StoreUnavailable.
+
+    Takes one call for each hundred keys, and more for keys that DynamoDB left unprocessed.
+    """
     for start in range(0, len(keys), BATCH_GET_KEYS):
         wanted: Any = {table_name: {"Keys": keys[start : start + BATCH_GET_KEYS], "ConsistentRead": True}}
         while wanted:
@@ -163,8 +202,8 @@ def consistent_items(client: "DynamoDBClient", table_name: str, keys: Sequence[I
             wanted = answer.get("UnprocessedKeys")
 
 
-def queried(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:
-    """What the whole query finds, page by page; `request` as for Query. Raises StoreUnavailable."""
+def query_items(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:
+    """Reads all items that a query finds, page by page; `request` as for Query. Raises StoreUnavailable."""
     request["TableName"] = table_name
     while True:
         with outages_as_refusals("Query"):
@@ -173,7 +212,3 @@ def queried(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterat
         if not page.get("LastEvaluatedKey"):
             return
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-
-def _is_outage(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in OUTAGES

@@ -1,4 +1,4 @@
-"""Page cursors: the last key of a page, as text that a client hands back."""
+"""Page cursors: the last key of a page, as text that a client sends back for the next one."""
 
 import json
 import re
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from chalicelib.domain.refusals import CursorInvalid
 
 LONGEST = 500
+"""Characters of a cursor."""
 
 _CURSOR = re.compile("[A-Za-z0-9_-]+={0,2}")
-"""Python's decoder skips what is not of its alphabet; we don't."""
+"""Checked here, because Python's decoder skips characters that are not of its alphabet."""
 
 
 def to_cursor(key: Sequence[str]) -> str:
@@ -18,17 +19,17 @@ def to_cursor(key: Sequence[str]) -> str:
 
 
 def from_cursor(cursor: str, length: int) -> list[str]:
-    """The key's parts, all of them ASCII text, as our keys are. Raises CursorInvalid."""
+    """Gives the parts of the key, each a text of ASCII as in our keys; `length` is how many. Raises CursorInvalid."""
     if len(cursor) > LONGEST or not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
     try:
         key = json.loads(urlsafe_b64decode(cursor.encode()))
     except ValueError as error:
         raise CursorInvalid from error
-    if not isinstance(key, list) or len(key) != length or not all(map(_can_be_ours, key)):
+    if not isinstance(key, list) or len(key) != length or not all(map(_can_be_key_part, key)):
         raise CursorInvalid
     return key
 
 
-def _can_be_ours(part: object) -> bool:
+def _can_be_key_part(part: object) -> bool:
     return isinstance(part, str) and part.isascii() and part != ""

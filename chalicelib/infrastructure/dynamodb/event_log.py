@@ -13,6 +13,7 @@ from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wi
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
 from .tables import EventItem
+from .values import read_text, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoEventLog:
+    """Keeps the events of every screening, in their order."""
+
     client: "DynamoDBClient"
     table_name: str
 
@@ -39,11 +42,11 @@ class DynamoEventLog:
                 TableName=self.table_name,
                 KeyConditionExpression="session_id = :session AND #position > :after",
                 ExpressionAttributeNames={"#position": "position"},
-                ExpressionAttributeValues={":session": {"S": session_id}, ":after": {"S": after}},
+                ExpressionAttributeValues={":session": text_value(session_id), ":after": text_value(after)},
                 ConsistentRead=True,
                 Limit=limit + 1,
             )
         items = answer["Items"]
-        last = items[limit - 1]["position"]["S"] if len(items) > limit else None
-        events = [event_from_wire(json.loads(item["event"]["S"])) for item in items[:limit]]
+        last = read_text(items[limit - 1], "position") if len(items) > limit else None
+        events = [event_from_wire(json.loads(read_text(item, "event"))) for item in items[:limit]]
         return Page(events, to_cursor((last,)) if last else None)

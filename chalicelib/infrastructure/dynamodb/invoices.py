@@ -7,12 +7,12 @@
 counter: from the place that was read to the next ──┐
 invoice: put, unless the sale has one             ──┴── one transaction: a number is given exactly when it is used
 
-Where two meet at the counter, one of them reads it again and goes on. So invoices of a series are numbered one after
-the other; what waits for its turn waits in the queue.
+Where two meet at the counter, one of them reads it again and goes on. So the invoices of a series are numbered one
+after the other, and those that wait for their turn wait in the queue.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,80 +22,80 @@ from chalicelib.domain.times import from_iso, to_iso
 from chalicelib.infrastructure.ids import buyer_of_reservation
 
 from .connection import (
-    Item,
     Table,
+    TransactionCancelled,
     WriteConflict,
-    consistent_items,
-    outages_as_refusals,
-    when_free_of_conflict,
-    why_cancelled,
+    get_items,
+    retry_on_conflict,
+    transact,
 )
 from .tables import InvoiceItem
+from .values import TRUE, Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-REFUSED = "ConditionalCheckFailed"
-
 
 @dataclass(frozen=True)
 class DynamoInvoices:
+    """Numbers invoices and keeps them."""
+
     client: "DynamoDBClient"
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, bill: Bill) -> Invoice:
-        return when_free_of_conflict(lambda: self._numbered(bill), self.sleep)
+        return retry_on_conflict(lambda: self._assign_number(bill), self.sleep)
 
     def mark_filed(self, invoice: Invoice) -> None:
         self._table.update(
-            _key(invoice.bill.reservation_id),
+            text_key(id=invoice.bill.reservation_id),
             UpdateExpression="SET filed = :true",
             ConditionExpression="attribute_exists(id)",
-            ExpressionAttributeValues={":true": {"BOOL": True}},
+            ExpressionAttributeValues={":true": TRUE},
         )
 
     def find(self, reservation_id: str) -> Invoice | None:
         if not buyer_of_reservation(reservation_id):
             return None  # no reservation's id: it might name a counter
-        item = self._table.get(_key(reservation_id))
-        return _invoice(item) if item else None
+        item = self._table.get(text_key(id=reservation_id))
+        return _invoice_from_item(item) if item else None
 
-    def _numbered(self, bill: Bill) -> Invoice:
-        """Raises WriteConflict when another invoice took the place."""
-        counter, own = _counter_key(bill.series), _key(bill.reservation_id)
-        found = {item["id"]["S"]: item for item in consistent_items(self.client, self.table_name, [counter, own])}
+    def _assign_number(self, bill: Bill) -> Invoice:
+        """Gives the sale's invoice, or writes it at the next place. Raises WriteConflict when that is taken."""
+        counter_id = _counter_id(bill.series)
+        keys = [text_key(id=counter_id), text_key(id=bill.reservation_id)]
+        found = {read_text(item, "id"): item for item in get_items(self.client, self.table_name, keys)}
         if bill.reservation_id in found:
-            return _invoice(found[bill.reservation_id])
-        last = int(found[counter["id"]["S"]]["place"]["N"]) if counter["id"]["S"] in found else 0
-        return self._written(Invoice(bill, last + 1))
-
-    def _written(self, invoice: Invoice) -> Invoice:
-        try:
-            with outages_as_refusals("TransactWriteItems"):
-                self.client.transact_write_items(TransactItems=[self._step(invoice), self._unless_there(invoice)])
-        except self.client.exceptions.TransactionCanceledException as error:
-            reasons = error.response["CancellationReasons"]
-            if any(reason["Code"] == REFUSED for reason in reasons):
-                raise WriteConflict from error  # the counter has moved on, or the sale has its invoice: look again
-            raise why_cancelled(reasons) from error
+            return _invoice_from_item(found[bill.reservation_id])
+        last_place = read_number(found[counter_id], "place") if counter_id in found else 0
+        invoice = Invoice(bill, last_place + 1)
+        self._write(invoice)
         return invoice
 
-    def _step(self, invoice: Invoice) -> Any:
-        """Moves the counter from the place before this invoice's."""
+    def _write(self, invoice: Invoice) -> None:
+        try:
+            transact(self.client, [self._counter_update(invoice), self._invoice_put(invoice)])
+        except TransactionCancelled as cancelled:
+            if any(cancelled.conditions_failed):  # the counter has moved on, or the sale has its invoice: read again
+                raise WriteConflict from cancelled
+            raise cancelled.as_error() from cancelled
+
+    def _counter_update(self, invoice: Invoice) -> Any:
+        """Moves the counter to this invoice's place, if it stands at the place before."""
         at_the_place_before = "place = :before" if invoice.place > 1 else "attribute_not_exists(id)"
-        before = {":before": {"N": str(invoice.place - 1)}} if invoice.place > 1 else {}
+        before = {":before": number_value(invoice.place - 1)} if invoice.place > 1 else {}
         return {
             "Update": {
                 "TableName": self.table_name,
-                "Key": _counter_key(invoice.bill.series),
+                "Key": text_key(id=_counter_id(invoice.bill.series)),
                 "UpdateExpression": "SET place = :place",
                 "ConditionExpression": at_the_place_before,
-                "ExpressionAttributeValues": {":place": {"N": str(invoice.place)}, **before},
+                "ExpressionAttributeValues": {":place": number_value(invoice.place), **before},
             }
         }
 
-    def _unless_there(self, invoice: Invoice) -> Any:
+    def _invoice_put(self, invoice: Invoice) -> Any:
         return {
             "Put": {
                 "TableName": self.table_name,
@@ -109,12 +109,8 @@ class DynamoInvoices:
         return Table(self.client, self.table_name)
 
 
-def _key(reservation_id: str) -> Item:
-    return {"id": {"S": reservation_id}}
-
-
-def _counter_key(series: str) -> Item:
-    return {"id": {"S": f"{series}#counter"}}
+def _counter_id(series: str) -> str:
+    return f"{series}#counter"
 
 
 def _item(invoice: Invoice) -> InvoiceItem:
@@ -139,7 +135,7 @@ def _item(invoice: Invoice) -> InvoiceItem:
     )
 
 
-def _invoice(raw: Mapping[str, Any]) -> Invoice:
+def _invoice_from_item(raw: Item) -> Invoice:
     item: Any = InvoiceItem.from_raw_data(dict(raw))  # its attributes are optional, because a counter has none of them
     bill = Bill(
         reservation_id=item.id,
@@ -158,4 +154,4 @@ def _invoice(raw: Mapping[str, Any]) -> Invoice:
         time_zone=item.time_zone,
         language=item.language,
     )
-    return Invoice(bill, int(item.place), bool(item.filed))
+    return Invoice(bill=bill, place=int(item.place), filed=bool(item.filed))

@@ -4,8 +4,8 @@
     age1 ◄── age0               one, and the last of those that the limit looks at drops out: it must have lapsed
     age2                        (x <= now), or be the very one that is said to have ended.
 
-What is not dropped is never overwritten, so no live hold is forgotten, whatever the clocks say and however the limit is
-changed. Entries beyond a lowered limit stay where they are until they are looked at again, or TTL takes the item.
+An entry that is not dropped is never overwritten, so no live hold is forgotten, whatever the clocks say and however the
+limit is changed. Entries beyond a lowered limit stay until they are looked at again, or TTL takes the item.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
-from chalicelib.domain.times import from_ms, to_ms
 from chalicelib.infrastructure.ids import buyer_of_user
 
-from .connection import ConditionFailed, Item, Table
+from .connection import ConditionFailed, Table
+from .values import (
+    Item,
+    Value,
+    map_value,
+    ms_value,
+    number_value,
+    read_map,
+    read_ms,
+    read_text,
+    text_key,
+    text_value,
+    ttl_value,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,40 +36,47 @@ if TYPE_CHECKING:
 KEPT = timedelta(hours=1)
 """How long an item outlives its newest hold: far longer than clocks may differ."""
 
-NONE = {"M": {"r": {"S": "none"}, "x": {"N": "0"}}}
-"""What stands for a hold that never was. It has lapsed in any case. Old DynamoDB Local takes no empty string."""
+NO_HOLD = map_value({"r": text_value("none"), "x": number_value(0)})
+"""Fills a place where there was no hold. It counts as lapsed. Old DynamoDB Local takes no empty string."""
 
 
 @dataclass(frozen=True)
 class DynamoLiveHolds:
+    """Counts the live holds of each user in each screening."""
+
     client: "DynamoDBClient"
     table_name: str
 
     def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
-        key = {"buyer": {"S": buyer_of_user(holder)}, "session_id": {"S": hold.session_id}}
+        key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
         place = instead_of.age if instead_of else limit - 1
-        has_room = self.is_this_one(place) if instead_of else self.free_or_lapsed(place)
-        room = {":ended": _entry(instead_of)} if instead_of else {":now": _number(now)}
+        has_room = self.is_ended_hold(place) if instead_of else self.free_or_lapsed(place)
+        room = {":ended": _entry_value(instead_of)} if instead_of else {":now": ms_value(now)}
         try:
-            Table(self.client, self.table_name).update(key, **_moving_back(place, has_room, room, hold, limit))
+            Table(self.client, self.table_name).update(key, **_request_to_count(hold, place, limit, has_room, room))
         except ConditionFailed as failed:
-            counted = _counted(failed.item or {})
+            counted = _counted_holds(failed.item or {})
             if not any(each.is_of(hold) for each in counted):
                 raise LimitReached(counted) from failed
 
-    # Whether there is room. The control of the race test leaves the first one out; that is why they stand apart.
+    # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 
     def free_or_lapsed(self, place: int) -> str:
+        """Gives the condition that the place has no entry, or that its hold has lapsed."""
         is_free = f"attribute_not_exists(age{place})"
         has_lapsed = f"age{place}.x <= :now"
         return f"({is_free} OR {has_lapsed})"
 
-    def is_this_one(self, place: int) -> str:
+    def is_ended_hold(self, place: int) -> str:
+        """Gives the condition that the entry is still the hold that has ended."""
         return f"age{place} = :ended"
 
 
-def _moving_back(place: int, has_room: str, room: Item, hold: Hold, limit: int) -> dict[str, Any]:
-    """The write that lets the entry at `place` drop out, moves all newer ones back and puts this hold first."""
+def _request_to_count(hold: Hold, place: int, limit: int, has_room: str, room: Item) -> dict[str, Any]:
+    """Gives the UpdateItem that drops the entry at `place`, moves all newer ones back and puts this hold first.
+
+    `has_room` is its condition, `room` are the values that the condition needs.
+    """
     moves = [f"age{age} = if_not_exists(age{age - 1}, :none)" for age in range(place, 0, -1)]
     counted_already = " OR ".join(f"age{age} = :new" for age in range(limit))
     return {
@@ -65,23 +84,23 @@ def _moving_back(place: int, has_room: str, room: Item, hold: Hold, limit: int) 
         "ConditionExpression": f"{has_room} AND NOT ({counted_already})",
         "ExpressionAttributeNames": {"#ttl": "ttl"},
         "ExpressionAttributeValues": {
-            ":new": _entry(hold),
-            ":ttl": {"N": str(to_ms(hold.expires_at + KEPT) // 1000)},
+            ":new": _entry_value(hold),
+            ":ttl": ttl_value(hold.expires_at + KEPT),
             **room,
-            **({":none": NONE} if moves else {}),
+            **({":none": NO_HOLD} if moves else {}),
         },
     }
 
 
-def _counted(item: Item) -> list[CountedHold]:
+def _counted_holds(item: Item) -> list[CountedHold]:
+    """Gives the counted holds of an item, the newest first."""
     ages = sorted(int(name.removeprefix("age")) for name in item if name.startswith("age"))
-    found = [(age, item[f"age{age}"]["M"]) for age in ages if item[f"age{age}"] != NONE]
-    return [CountedHold(entry["r"]["S"], from_ms(int(entry["x"]["N"])), age) for age, entry in found]
+    found = [(age, read_map(item, f"age{age}")) for age in ages if item[f"age{age}"] != NO_HOLD]
+    return [
+        CountedHold(reservation_id=read_text(entry, "r"), expires_at=read_ms(entry, "x"), age=age)
+        for age, entry in found
+    ]
 
 
-def _entry(hold: Hold | CountedHold) -> Item:
-    return {"M": {"r": {"S": hold.reservation_id}, "x": _number(hold.expires_at)}}
-
-
-def _number(moment: datetime) -> Item:
-    return {"N": str(to_ms(moment))}
+def _entry_value(hold: Hold | CountedHold) -> Value:
+    return map_value({"r": text_value(hold.reservation_id), "x": ms_value(hold.expires_at)})

@@ -9,15 +9,16 @@ The three are written in one transaction (6 write units), on condition that the 
 has no number yet: so numbers have neither gaps nor repeats, whoever dies when.
 
 A screening has one counter, and transactions on one item refuse each other: its events are numbered one after the
-other, some 50 a second where a read and a transaction take 20 ms, however many workers there are. The worker that came
-too late reads again and tries again after a pause with full jitter; what it can't number in NUMBER_ATTEMPTS comes again
-by the queue. Screenings do not wait for each other. When 2,000 seats are sold in two seconds, their 4,000 events are
-told within a minute and a half; infra/cloud/app.yaml keeps the number of workers small, since more would only disturb.
+other, some 50 a second where a read and a transaction take 20 ms, however many workers there are. A worker that came
+too late reads the counter again and tries again after a pause with full jitter. An event without a number after
+NUMBER_ATTEMPTS comes again by the queue. Screenings do not wait for each other. When 2,000 seats are sold in two
+seconds, their 4,000 events are delivered within a minute and a half; infra/cloud/app.yaml keeps the number of workers
+small, since more would only disturb.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,41 +26,43 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 
-from .connection import (
+from .connection import Table, TransactionCancelled, WriteConflict, outages_as_refusals, retry_on_conflict, transact
+from .values import (
     Item,
-    Table,
-    WriteConflict,
-    met_a_conflict,
-    outages_as_refusals,
-    when_free_of_conflict,
-    why_cancelled,
+    number_value,
+    numbers_value,
+    read_number,
+    read_numbers,
+    read_text,
+    text_key,
+    text_value,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""Up to 1.6 s of pauses on average. Meeting others is usual here, not an accident as between holds."""
+"""Up to 1.6 s of pauses on average. Conflicts are usual here; between holds they are accidents."""
 
 COUNTER = "counter"
 LARGEST_NUMBER = 10**12 - 1
 """Twelve digits, so that texts sort as numbers do."""
 
-FAILED = "ConditionalCheckFailed"
-
 
 @dataclass(frozen=True)
 class DynamoNotifications:
+    """Numbers the events of each screening, and keeps them by number."""
+
     client: "DynamoDBClient"
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, event: Event) -> Notification:
-        return when_free_of_conflict(lambda: self._numbered(event), self.sleep, NUMBER_ATTEMPTS)
+        return retry_on_conflict(lambda: self._assign_number(event), self.sleep, NUMBER_ATTEMPTS)
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
-        item = self._get(session_id, _of_number(sequence))
-        return _notification(item) if item else None
+        item = self._get(session_id, _position_of_number(sequence))
+        return _notification_from_item(item) if item else None
 
     def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
         if sequence >= LARGEST_NUMBER:
@@ -70,57 +73,67 @@ class DynamoNotifications:
                 KeyConditionExpression="session_id = :session AND #position BETWEEN :first AND :last",
                 ExpressionAttributeNames={"#position": "position"},
                 ExpressionAttributeValues={
-                    ":session": {"S": session_id},
-                    ":first": {"S": _of_number(sequence + 1)},
-                    ":last": {"S": _of_number(LARGEST_NUMBER)},
+                    ":session": text_value(session_id),
+                    ":first": text_value(_position_of_number(sequence + 1)),
+                    ":last": text_value(_position_of_number(LARGEST_NUMBER)),
                 },
                 ConsistentRead=True,
                 Limit=limit,
             )
-        return [_notification(item) for item in answer["Items"]]
+        return [_notification_from_item(item) for item in answer["Items"]]
 
-    def _numbered(self, event: Event) -> Notification:
+    def _assign_number(self, event: Event) -> Notification:
+        """Writes the event with the next number. Gives the earlier notification where the event has a number already.
+
+        Raises WriteConflict when another worker was at work on the counter, or was faster.
+        """
         counter = self._get(event.session_id, COUNTER)
-        before = int(counter["number"]["N"]) if counter else 0
-        notification = Notification(event, before + 1, _latest(counter) if counter else {})
-        writes: Any = [self._event_entry(notification), self._counted(notification), self._notification(notification)]
+        notification = Notification(
+            event=event,
+            sequence=read_number(counter, "number") + 1 if counter else 1,
+            latest_before=read_numbers(counter, "latest") if counter else {},
+        )
+        writes = [self._event_put(notification), self._counter_put(notification), self._notification_put(notification)]
         try:
-            with outages_as_refusals("TransactWriteItems"):
-                self.client.transact_write_items(TransactItems=writes)
-        except self.client.exceptions.TransactionCanceledException as error:
-            return self._standing(event, error.response["CancellationReasons"], error)
+            transact(self.client, writes)
+        except TransactionCancelled as cancelled:
+            return self._find_earlier(event, cancelled)
         return notification
 
-    def _standing(self, event: Event, reasons: Sequence[Mapping[str, Any]], error: Exception) -> Notification:
-        """What the event was numbered before. Raises WriteConflict when another was at work, or was faster."""
-        if met_a_conflict(reasons):
-            raise WriteConflict from error
-        known, *others = [reason["Code"] for reason in reasons]
-        if known == FAILED:
-            return self._known(event)
-        if FAILED in others:
-            raise WriteConflict from error
-        raise why_cancelled(reasons) from error
+    def _find_earlier(self, event: Event, cancelled: TransactionCancelled) -> Notification:
+        """Reads the notification that the event has already, if that is why the transaction was cancelled.
 
-    def _known(self, event: Event) -> Notification:
-        entry = self._get(event.session_id, _of_event(event))
-        found = self.find(event.session_id, int(entry["number"]["N"])) if entry else None
+        Raises WriteConflict, StoreUnavailable.
+        """
+        if cancelled.met_conflict:
+            raise WriteConflict from cancelled
+        has_number, *others = cancelled.conditions_failed
+        if has_number:
+            return self._read_numbered(event)
+        if any(others):
+            raise WriteConflict from cancelled
+        raise cancelled.as_error() from cancelled
+
+    def _read_numbered(self, event: Event) -> Notification:
+        """Reads the notification of an event that has a number."""
+        entry = self._get(event.session_id, _position_of_event(event))
+        found = self.find(event.session_id, read_number(entry, "number")) if entry else None
         assert found, "an event's number is written with its notification"  # noqa: S101 - tells the type checker
         return found
 
-    def _event_entry(self, notification: Notification) -> Item:
-        position = _of_event(notification.event)
-        return self._new(notification, position, {"number": _number(notification.sequence)})
+    def _event_put(self, notification: Notification) -> Item:
+        position = _position_of_event(notification.event)
+        return self._put_if_new(notification, position, {"number": number_value(notification.sequence)})
 
-    def _notification(self, notification: Notification) -> Item:
-        own = {
-            "number": _number(notification.sequence),
-            "latest": _latest_item(notification.latest_before),
-            "event": {"S": json.dumps(event_to_wire(notification.event))},
+    def _notification_put(self, notification: Notification) -> Item:
+        attributes = {
+            "number": number_value(notification.sequence),
+            "latest": numbers_value(notification.latest_before),
+            "event": text_value(json.dumps(event_to_wire(notification.event))),
         }
-        return self._new(notification, _of_number(notification.sequence), own)
+        return self._put_if_new(notification, _position_of_number(notification.sequence), attributes)
 
-    def _new(self, notification: Notification, position: str, attributes: Item) -> Item:
+    def _put_if_new(self, notification: Notification, position: str, attributes: Item) -> Item:
         put = {
             "TableName": self.table_name,
             "Item": {**_key(notification.event.session_id, position), **attributes},
@@ -128,13 +141,13 @@ class DynamoNotifications:
         }
         return {"Put": put}
 
-    def _counted(self, notification: Notification) -> Item:
-        """The whole counter is put: it is what was read, and one more."""
+    def _counter_put(self, notification: Notification) -> Item:
+        """Puts the whole counter, one above the counter that was read, if it still stands there."""
         sequence, latest = notification.sequence, notification.latest_before
         counter = {
             **_key(notification.event.session_id, COUNTER),
-            "number": _number(sequence),
-            "latest": _latest_item({**latest, notification.event.type: sequence}),
+            "number": number_value(sequence),
+            "latest": numbers_value({**latest, notification.event.type: sequence}),
         }
         put: dict[str, Any] = {"TableName": self.table_name, "Item": counter}
         if sequence == 1:
@@ -142,7 +155,7 @@ class DynamoNotifications:
         as_read = {
             "ConditionExpression": "#number = :before",
             "ExpressionAttributeNames": {"#number": "number"},
-            "ExpressionAttributeValues": {":before": _number(sequence - 1)},
+            "ExpressionAttributeValues": {":before": number_value(sequence - 1)},
         }
         return {"Put": {**put, **as_read}}
 
@@ -151,29 +164,20 @@ class DynamoNotifications:
 
 
 def _key(session_id: str, position: str) -> Item:
-    return {"session_id": {"S": session_id}, "position": {"S": position}}
+    return text_key(session_id=session_id, position=position)
 
 
-def _of_number(sequence: int) -> str:
+def _position_of_number(sequence: int) -> str:
     return f"number#{sequence:012}"
 
 
-def _of_event(event: Event) -> str:
+def _position_of_event(event: Event) -> str:
     return f"event#{event.id}"
 
 
-def _number(number: int) -> Item:
-    return {"N": str(number)}
-
-
-def _latest_item(latest: Mapping[str, int]) -> Item:
-    return {"M": {str(kind): _number(number) for kind, number in latest.items()}}
-
-
-def _latest(item: Item) -> dict[str, int]:
-    return {kind: int(number["N"]) for kind, number in item["latest"]["M"].items()}
-
-
-def _notification(item: Item) -> Notification:
-    event = event_from_wire(json.loads(item["event"]["S"]))
-    return Notification(event, int(item["number"]["N"]), _latest(item))
+def _notification_from_item(item: Item) -> Notification:
+    return Notification(
+        event=event_from_wire(json.loads(read_text(item, "event"))),
+        sequence=read_number(item, "number"),
+        latest_before=read_numbers(item, "latest"),
+    )

@@ -1,4 +1,4 @@
-"""The ledger: which consumer has dealt with which event, written together with what the event did where it can be.
+"""The processed events: which consumer has dealt with which event, written with the event's effects where it can be.
 
 put "consumer#event", unless it is there ──┐
 the event's effects                      ──┴── one transaction: both or neither
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.ports import Clock
 
-from .connection import Table, met_a_conflict, outages_as_refusals, when_free_of_conflict, why_cancelled
+from .connection import Table, TransactionCancelled, outages_as_refusals, retry_on_conflict, transact
 from .tables import ProcessedEventItem
+from .values import text_key, ttl_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,47 +33,42 @@ class ProcessedEvents:
     clock: Clock
     sleep: Callable[[float], None] = time.sleep
 
-    def once(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
-        """Writes the effects, as for TransactWriteItems, unless the event is entered; False when it was.
+    def enter_with(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
+        """Writes the event's entry and its effects, as for TransactWriteItems. False when the entry was there before.
 
         Raises StoreUnavailable: then nothing was written, or everything with an answer that got lost.
         """
-        writes = [{"Put": self._entry(event_id)}, *effects]
-        return when_free_of_conflict(lambda: self._written(writes), self.sleep)
+        writes = [{"Put": self._entry_put(event_id)}, *effects]
+        return retry_on_conflict(lambda: self._write_once(writes), self.sleep)
 
     def contains(self, event_id: str) -> bool:
-        return Table(self.client, self.table_name).get({"id": {"S": self.entry_id(event_id)}}) is not None
+        return Table(self.client, self.table_name).get(text_key(id=self.entry_id(event_id))) is not None
 
     def add(self, event_id: str) -> None:
-        """After an effect outside of the database. Raises StoreUnavailable."""
+        """Writes the event's entry, after an effect outside of the database. Raises StoreUnavailable."""
         with outages_as_refusals("PutItem"):
-            self.client.put_item(TableName=self.table_name, Item=self._item(event_id))
+            self.client.put_item(TableName=self.table_name, Item=self._entry(event_id))
 
     def entry_id(self, event_id: str) -> str:
         return f"{self.consumer}#{event_id}"
 
-    def _written(self, writes: list[Any]) -> bool:
+    def _write_once(self, writes: list[Any]) -> bool:
+        """Makes the writes, whose first is the entry. Raises WriteConflict, after which the entry is tried again."""
         try:
-            with outages_as_refusals("TransactWriteItems"):
-                self.client.transact_write_items(TransactItems=writes)
-        except self.client.exceptions.TransactionCanceledException as error:
-            if _entered_before(error.response["CancellationReasons"]):
+            transact(self.client, writes)
+        except TransactionCancelled as cancelled:
+            if cancelled.conditions_failed[0] and not cancelled.met_conflict:
                 return False
-            raise why_cancelled(error.response["CancellationReasons"]) from error
+            raise cancelled.as_error() from cancelled
         return True
 
-    def _entry(self, event_id: str) -> dict[str, Any]:
+    def _entry_put(self, event_id: str) -> dict[str, Any]:
         return {
             "TableName": self.table_name,
-            "Item": self._item(event_id),
+            "Item": self._entry(event_id),
             "ConditionExpression": "attribute_not_exists(id)",
         }
 
-    def _item(self, event_id: str) -> dict[str, Any]:
-        forgotten_at = int((self.clock() + REMEMBERED).timestamp())
-        return ProcessedEventItem(self.entry_id(event_id), ttl=forgotten_at).serialize()
-
-
-def _entered_before(reasons: Sequence[Mapping[str, Any]]) -> bool:
-    """The ledger's entry is the first of the writes. After a conflict it is asked again."""
-    return bool(reasons[0]["Code"] == "ConditionalCheckFailed") and not met_a_conflict(reasons)
+    def _entry(self, event_id: str) -> dict[str, Any]:
+        ttl = ttl_seconds(self.clock() + REMEMBERED)
+        return ProcessedEventItem(self.entry_id(event_id), ttl=ttl).serialize()

@@ -1,7 +1,7 @@
-"""Reservations in DynamoDB, each beside its buyer's others, so that purchases are read consistently.
+"""Reservations in DynamoDB, each in its buyer's partition, so that purchases are read consistently.
 
-Under an id whose hold ended before it was remembered lies a bar: {barred_ms: the hold's expiry}. It counts as nothing,
-but that this hold can't be remembered any more.
+A hold may end before its reservation was written. Then a bar is put under the id: {barred_ms: the hold's expiry}. A bar
+is no reservation: it only keeps that of this hold, or of an earlier one, from being written later.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,10 @@ from chalicelib.domain.reservations import Contact, Hold, HoldHasEnded, Reservat
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user
 
-from .connection import ConditionFailed, Item, Table, outages_as_refusals
+from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
 from .tables import ReservationItem
+from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,69 +30,71 @@ REMEMBERED = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class DynamoReservations:
+    """Keeps the reservations."""
+
     client: "DynamoDBClient"
     table_name: str
 
     def add(self, reservation: Reservation) -> Reservation:
         try:
-            self._put(reservation.hold, _item(reservation).serialize())
+            self._put_if_none(reservation.hold, _item_from_reservation(reservation).serialize())
         except ConditionFailed as failed:
-            if stored := _stored(failed):
+            if stored := _stored_reservation(failed):
                 return stored
             raise HoldHasEnded(reservation.id) from failed
         return reservation
 
     def bar(self, hold: Hold) -> Reservation | None:
-        forgotten_at = {"N": str(to_ms(hold.expires_at + REMEMBERED) // 1000)}
-        bar = {**_key(hold.reservation_id), "barred_ms": {"N": str(to_ms(hold.expires_at))}, "ttl": forgotten_at}
+        ttl = ttl_value(hold.expires_at + REMEMBERED)
+        bar = {**_key(hold.reservation_id), "barred_ms": ms_value(hold.expires_at), "ttl": ttl}
         try:
-            self._put(hold, bar)
+            self._put_if_none(hold, bar)
         except ConditionFailed as failed:
-            return _stored(failed)
+            return _stored_reservation(failed)
         return None
 
     def restore(self, reservation: Reservation) -> Reservation:
-        item = _item(reservation).serialize()
-        nothing_is_remembered = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
+        item = _item_from_reservation(reservation).serialize()
+        nothing_is_stored = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
         try:
-            self._table.put(_key(reservation.id), Item=item, ConditionExpression=nothing_is_remembered)
+            self._table.put(_key(reservation.id), Item=item, ConditionExpression=nothing_is_stored)
         except ConditionFailed as failed:
-            return _stored(failed) or reservation
+            return _stored_reservation(failed) or reservation
         return reservation
 
     def find(self, reservation_id: str) -> Reservation | None:
         if not buyer_of_reservation(reservation_id):
             return None
         item = self._table.get(_key(reservation_id))
-        return reservation_of(item) if item else None
+        return reservation_from_item(item) if item else None
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        return self._change(
+        return self._update(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
             " paid_at = :paid REMOVE #ttl, ended_at_ms",
             "attribute_exists(#state) AND attribute_not_exists(sale_id)",
             names={"#ttl": "ttl"},
             values={
-                ":state": {"S": State.CONFIRMED},
-                ":sale": {"S": sale.id},
-                ":transaction": {"S": sale.transaction_id},
-                ":method": {"S": sale.payment_method},
-                ":paid": {"S": to_iso(sale.paid_at)},
+                ":state": text_value(State.CONFIRMED),
+                ":sale": text_value(sale.id),
+                ":transaction": text_value(sale.transaction_id),
+                ":method": text_value(sale.payment_method),
+                ":paid": text_value(to_iso(sale.paid_at)),
             },
         )
 
     def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        return self._change(
+        return self._update(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
             "#state = :pending AND expires_at_ms = :expires",
             names={},
             values={
-                ":pending": {"S": State.PENDING},
-                ":state": {"S": state},
-                ":expires": {"N": str(to_ms(hold.expires_at))},
-                ":now": {"N": str(to_ms(now))},
+                ":pending": text_value(State.PENDING),
+                ":state": text_value(state),
+                ":expires": ms_value(hold.expires_at),
+                ":now": ms_value(now),
             },
         )
 
@@ -101,23 +104,24 @@ class DynamoReservations:
                 _key(reservation_id),
                 UpdateExpression="SET refunded_at = :at",
                 ConditionExpression="sale_id = :sale",
-                ExpressionAttributeValues={":at": {"S": to_iso(refunded_at)}, ":sale": {"S": sale_id}},
+                ExpressionAttributeValues={":at": text_value(to_iso(refunded_at)), ":sale": text_value(sale_id)},
             )
 
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         buyer = buyer_of_user(user_id)
-        after = _last_key(buyer, from_cursor(cursor, 2)) if cursor else None
+        after = _key_from_cursor(buyer, cursor) if cursor else None
         found = ReservationItem.purchases.query(
             buyer, consistent_read=True, scan_index_forward=False, limit=limit + 1, last_evaluated_key=after
         )
         with outages_as_refusals("Query"):
-            bought = [_reservation(item) for item in found if item.user_id == user_id]
+            bought = [_reservation_from_model(item) for item in found if item.user_id == user_id]
         last = bought[limit - 1] if len(bought) > limit else None
-        return Page(bought[:limit], to_cursor((_paid_at(last), last.id)) if last else None)
+        return Page(items=bought[:limit], cursor=_cursor_after(last) if last else None)
 
-    def _change(
+    def _update(
         self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
     ) -> Reservation | None:
+        """Makes the change if the condition holds. Gives what is stored; None when nothing is."""
         try:
             item = self._table.update(
                 _key(reservation_id),
@@ -128,16 +132,16 @@ class DynamoReservations:
                 ReturnValues="ALL_NEW",
             )
         except ConditionFailed as failed:
-            return _stored(failed)
-        return reservation_of(item)
+            return _stored_reservation(failed)
+        return reservation_from_item(item)
 
-    def _put(self, hold: Hold, item: Item) -> None:
-        """Where nothing lies, or a bar of an earlier hold. Raises ConditionFailed."""
+    def _put_if_none(self, hold: Hold, item: Item) -> None:
+        """Puts the item where there is none, or in the place of an earlier hold's bar. Raises ConditionFailed."""
         self._table.put(
             _key(hold.reservation_id),
             Item=item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",
-            ExpressionAttributeValues={":expires": {"N": str(to_ms(hold.expires_at))}},
+            ExpressionAttributeValues={":expires": ms_value(hold.expires_at)},
         )
 
     @property
@@ -145,16 +149,16 @@ class DynamoReservations:
         return Table(self.client, self.table_name)
 
 
-def reservation_of(item: Mapping[str, Any]) -> Reservation | None:
-    """The reservation that an item, or a stream record's image of one, stands for; None for a bar."""
-    return None if "barred_ms" in item else _reservation(ReservationItem.from_raw_data(dict(item)))
+def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
+    """Reads the reservation in an item, or in a stream record's image of one. None for a bar."""
+    return None if "barred_ms" in item else _reservation_from_model(ReservationItem.from_raw_data(dict(item)))
 
 
-def _stored(failed: ConditionFailed) -> Reservation | None:
-    return reservation_of(failed.item) if failed.item else None
+def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
+    return reservation_from_item(failed.item) if failed.item else None
 
 
-def _item(reservation: Reservation) -> ReservationItem:
+def _item_from_reservation(reservation: Reservation) -> ReservationItem:
     sale = reservation.sale
     return ReservationItem(
         buyer_of_reservation(reservation.id),
@@ -168,7 +172,7 @@ def _item(reservation: Reservation) -> ReservationItem:
         created_at_ms=to_ms(reservation.created_at),
         expires_at_ms=to_ms(reservation.expires_at),
         state=reservation.state,
-        ttl=None if sale else to_ms(reservation.expires_at + REMEMBERED) // 1000,
+        ttl=None if sale else ttl_seconds(reservation.expires_at + REMEMBERED),
         sale_id=sale.id if sale else None,
         transaction_id=(sale.transaction_id or None) if sale else None,
         payment_method=(sale.payment_method or None) if sale else None,
@@ -178,7 +182,7 @@ def _item(reservation: Reservation) -> ReservationItem:
     )
 
 
-def _reservation(item: ReservationItem) -> Reservation:
+def _reservation_from_model(item: ReservationItem) -> Reservation:
     return Reservation(
         id=item.id,
         session_id=item.session_id,
@@ -190,27 +194,33 @@ def _reservation(item: ReservationItem) -> Reservation:
         created_at=from_ms(int(item.created_at_ms)),
         expires_at=from_ms(int(item.expires_at_ms)),
         state=State(item.state),
-        sale=_sale(item),
-        contact=Contact(item.email, item.language or "") if item.email else None,
+        sale=_sale_from_model(item),
+        contact=Contact(email=item.email, language=item.language or "") if item.email else None,
         refunded_at=from_iso(item.refunded_at) if item.refunded_at else None,
         ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
 
-def _sale(item: ReservationItem) -> Sale | None:
+def _sale_from_model(item: ReservationItem) -> Sale | None:
     if not item.sale_id:
         return None
-    return Sale(item.sale_id, item.transaction_id or "", item.payment_method or "", from_iso(item.paid_at or ""))
+    return Sale(
+        id=item.sale_id,
+        transaction_id=item.transaction_id or "",
+        payment_method=item.payment_method or "",
+        paid_at=from_iso(item.paid_at or ""),
+    )
 
 
 def _key(reservation_id: str) -> Item:
-    return {"buyer": {"S": buyer_of_reservation(reservation_id)}, "id": {"S": reservation_id}}
+    return text_key(buyer=buyer_of_reservation(reservation_id), id=reservation_id)
 
 
-def _last_key(buyer: str, parts: list[str]) -> Item:
-    paid_at, reservation_id = parts
-    return {"buyer": {"S": buyer}, "paid_at": {"S": paid_at}, "id": {"S": reservation_id}}
+def _key_from_cursor(buyer: str, cursor: str) -> Item:
+    """Gives the index's key of a page's last purchase. Raises CursorInvalid."""
+    paid_at, reservation_id = from_cursor(cursor, 2)
+    return text_key(buyer=buyer, paid_at=paid_at, id=reservation_id)
 
 
-def _paid_at(reservation: Reservation) -> str:
-    return to_iso(reservation.sale.paid_at) if reservation.sale else ""
+def _cursor_after(purchase: Reservation) -> str:
+    return to_cursor((to_iso(purchase.sale.paid_at) if purchase.sale else "", purchase.id))

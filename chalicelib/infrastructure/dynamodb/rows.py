@@ -6,17 +6,17 @@ A seat's entry in the row's `seats` through time:
                        ▲    │
                   hold │    │ cancel, expire           Once x has come, the entry counts as none, in every condition
                        │    ▼                          and every view.
-                        {z}                            z: expiry of the last hold that was given back; a free seat
+                        {z}                            z: expiry of the last hold that was released; a free seat
 
 A seat's x and z only ever grow: a hold needs a later expiry than the one before it. So each hold of a seat is made once
-at most, and a request that the client library repeats minutes later can't bring back what was given back meanwhile.
+at most: a request that the client library repeats minutes later can't bring back a hold that was released meanwhile.
 
 Seats of one row: one UpdateItem. Seats of several rows: one TransactWriteItems, rows in the order of their ids.
-A closed row refuses hold and sell; cancel and expire still give back.
+A closed row refuses hold and sell; cancel and expire still release its seats.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,20 +25,34 @@ from chalicelib.domain.events import RowClosed, RowEvent, SeatsHeld, SeatsReleas
 from chalicelib.domain.live import RowState
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
-from chalicelib.domain.times import from_ms, to_ms
+from chalicelib.domain.times import from_ms
 
 from .connection import (
     ConditionFailed,
-    Item,
     Table,
+    TransactionCancelled,
     WriteConflict,
-    consistent_items,
-    outages_as_refusals,
-    when_free_of_conflict,
-    why_cancelled,
+    get_items,
+    retry_on_conflict,
+    transact,
 )
-from .streams import event_attribute
+from .streams import event_value
 from .tables import row_id
+from .values import (
+    Item,
+    Value,
+    find_text,
+    map_value,
+    ms_value,
+    number_value,
+    read_map,
+    read_map_of_maps,
+    read_ms,
+    read_number,
+    read_text,
+    text_key,
+    text_value,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,178 +60,182 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoRows:
+    """Decides who has which seat."""
+
     client: "DynamoDBClient"
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        values = {":now": _number(now), ":expires": _number(hold.expires_at), ":new": _held_entry(hold)}
-        self._write(
-            now,
-            [
-                _SeatsWrite(
-                    row_id(hold.session_id, row),
-                    seats,
-                    self.free_or_lapsed,
-                    {**values, ":event": event_attribute(SeatsHeld(_part(hold, seats), now))},
-                    self.row_is_open(),
-                )
-                for row, seats in by_row(hold.seats).items()
-            ],
-        )
+        values = {":now": ms_value(now), ":expires": ms_value(hold.expires_at), ":new": _held_value(hold)}
+        writes = [
+            _SeatsWrite(
+                row_id=row_id(hold.session_id, row),
+                seats=seats,
+                condition=self.free_or_lapsed,
+                values={**values, ":event": event_value(SeatsHeld(_with_seats(hold, seats), now))},
+                row_condition=self.row_is_open(),
+            )
+            for row, seats in by_row(hold.seats).items()
+        ]
+        self._write(writes, now)
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        sold = {"M": {"r": {"S": hold.reservation_id}, "s": {"S": sale.id}}}
-        values = {":now": _number(now), ":hold": _held_entry(hold), ":new": sold}
-        self._write(
-            now,
-            [
-                _SeatsWrite(
-                    row_id(hold.session_id, row),
-                    seats,
-                    self.this_hold_and_live,
-                    {**values, ":event": event_attribute(_sold(hold, seats, sale, now))},
-                    self.row_is_open(),
-                )
-                for row, seats in by_row(hold.seats).items()
-            ],
-        )
+        values = {":now": ms_value(now), ":hold": _held_value(hold), ":new": _sold_value(hold, sale)}
+        writes = [
+            _SeatsWrite(
+                row_id=row_id(hold.session_id, row),
+                seats=seats,
+                condition=self.this_hold_and_live,
+                values={**values, ":event": event_value(_sold_event(hold, seats, sale, now))},
+                row_condition=self.row_is_open(),
+            )
+            for row, seats in by_row(hold.seats).items()
+        ]
+        self._write(writes, now)
 
     def release(self, hold: Hold, now: datetime) -> Release:
-        parts = [self._release_in_row(row, _part(hold, seats), now) for row, seats in by_row(hold.seats).items()]
+        parts = [self._release_in_row(row, _with_seats(hold, seats), now) for row, seats in by_row(hold.seats).items()]
         sales = (part.sale_id for part in parts if part.sale_id)
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        items = list(consistent_items(self.client, self.table_name, self._keys(session)))
-        occupancy = {seat: entry for row in items for seat, entry in entries_in(row).items()}
+        items = list(get_items(self.client, self.table_name, _row_keys(session)))
+        occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        items = consistent_items(self.client, self.table_name, self._keys(session))
+        items = get_items(self.client, self.table_name, _row_keys(session))
         entries = (
-            entry for item in items if since <= _written_at(item) <= until for entry in entries_in(item).values()
+            entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        event = event_attribute(RowClosed(session_id, row, (), now))
+        event = event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
         try:
-            item = when_free_of_conflict(lambda: self._close(row_id(session_id, row), now, event), self.sleep)
+            item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
             item = failed.item or {}
-        return entries_in(item)
+        return occupancy_in(item)
 
-    # The conditions, for the row and for one seat each. The controls of the race tests leave them out; that is why they
-    # stand apart.
+    # The conditions, for the row and for one seat each. The controls of the race tests replace them; that is why they
+    # are methods.
 
     def row_is_open(self) -> str:
+        """Gives the condition that the row is not closed."""
         return "attribute_not_exists(#closed)"
 
     def free_or_lapsed(self, seat: str) -> str:
+        """Gives the condition that a seat, by its path, may be held."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.given_back_before(seat)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_before(seat)} OR {hold_has_lapsed})"
 
-    def given_back_before(self, seat: str) -> str:
-        """An earlier hold was given back, not this one."""
+    def released_before(self, seat: str) -> str:
+        """Gives the condition that an earlier hold of the seat was released, not this one."""
         return f"{seat}.z < :expires"
 
     def this_hold_and_live(self, seat: str) -> str:
+        """Gives the condition that a seat is held by this very hold, which has not lapsed."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
 
     # One row, or several.
 
-    def _keys(self, session: Session) -> list[Item]:
-        return [{"id": {"S": row_id(session.id, row)}} for row in session.rows]
-
-    def _close(self, id_: str, now: datetime, event: Item) -> Item:
-        """Raises ConditionFailed where it is closed already."""
+    def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
+        """Closes a row, and gives its item. Raises ConditionFailed where it is closed already, WriteConflict."""
         return Table(self.client, self.table_name).update(
-            {"id": {"S": id_}},
+            text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
             ConditionExpression=f"attribute_exists(id) AND {self.row_is_open()}",
             ExpressionAttributeNames={"#closed": "closed", "#event": "event"},
-            ExpressionAttributeValues={":now": _number(now), ":event": event, ":one": {"N": "1"}},
+            ExpressionAttributeValues={":now": ms_value(now), ":event": event, ":one": number_value(1)},
             ReturnValues="ALL_NEW",
         )
 
-    def _write(self, now: datetime, writes: list["_SeatsWrite"]) -> None:
+    def _write(self, writes: list["_SeatsWrite"], now: datetime) -> None:
+        """Makes all writes, or none. Raises SeatsTaken, RowsClosed, StoreUnavailable."""
         try:
             if len(writes) == 1:
-                when_free_of_conflict(lambda: self._update(writes[0]), self.sleep)
+                retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
             else:
-                when_free_of_conflict(lambda: self._transact(writes), self.sleep)
+                retry_on_conflict(lambda: self._transact(writes), self.sleep)
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
             closed = any("closed" in item for item in refused.items)
-            raise (RowsClosed if closed else SeatsTaken)(_in_force(refused.items, seats, now)) from refused
+            raise (RowsClosed if closed else SeatsTaken)(_occupancy_in_force(refused.items, seats, now)) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:
+        """Makes one write. Raises _Refused, WriteConflict, StoreUnavailable."""
         try:
             Table(self.client, self.table_name).update(write.key, **write.request())
         except ConditionFailed as failed:
             raise _Refused([failed.item or {}]) from failed
 
     def _transact(self, writes: list["_SeatsWrite"]) -> None:
+        """Makes all writes in one transaction. Raises _Refused, WriteConflict, StoreUnavailable."""
         common = {"TableName": self.table_name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         in_order = sorted(writes, key=lambda write: write.row_id)
         updates: list[Any] = [{"Update": {**common, "Key": write.key, **write.request()}} for write in in_order]
         try:
-            with outages_as_refusals("TransactWriteItems"):
-                self.client.transact_write_items(TransactItems=updates)
-        except self.client.exceptions.TransactionCanceledException as error:
-            raise _why(error.response["CancellationReasons"]) from error
+            transact(self.client, updates)
+        except TransactionCancelled as cancelled:
+            raise _error_of(cancelled) from cancelled
 
-    # Giving back, row by row: what is still there of this very hold goes, whatever became of its other seats.
+    # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
+        """Releases the hold's seats, all of this row. Gives those released, and the sale where the hold was sold."""
         write = _SeatsWrite(
-            row_id(hold.session_id, row),
-            hold.seats,
-            lambda seat: f"{seat} = :hold",
-            {
-                ":hold": _held_entry(hold),
-                ":new": _free_again_entry(hold),
-                ":event": event_attribute(_released(hold, now)),
+            row_id=row_id(hold.session_id, row),
+            seats=hold.seats,
+            condition=lambda seat: f"{seat} = :hold",
+            values={
+                ":hold": _held_value(hold),
+                ":new": _released_value(hold),
+                ":event": event_value(_released_event(hold, now)),
             },
         )
         try:
-            when_free_of_conflict(lambda: self._update(write), self.sleep)
+            retry_on_conflict(lambda: self._update(write), self.sleep)
         except _Refused as refused:
-            return self._release_rest(row, hold, now, entries_in(refused.items[0]))
+            return self._release_rest(row, hold, now, occupancy_in(refused.items[0]))
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
-        """Ends because a seat that was refused once is never again this hold's."""
+        """Releases the seats that are this hold's by `found`. Ends: a seat that another has got never comes back."""
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))
         if not still_held or still_held == hold.seats:
             return Release((), next(sales, None))
-        return self._release_in_row(row, _part(hold, still_held), now)
+        return self._release_in_row(row, _with_seats(hold, still_held), now)
 
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """One row's share of a write: sets the seats to :new, if `condition` holds for each."""
+    """One row's share of a write: sets the seats to :new, if `condition` holds for each of them.
+
+    `condition` takes a seat's path in the item; `values` are those that the expressions name.
+    """
 
     row_id: str
     seats: tuple[str, ...]
     condition: Callable[[str], str]
     values: dict[str, Any]
     row_condition: str = ""
-    """Empty: seats are given back, also in a closed row."""
+    """Empty for a release, which a closed row allows."""
 
     @property
     def key(self) -> Item:
-        return {"id": {"S": self.row_id}}
+        return text_key(id=self.row_id)
 
     def request(self) -> dict[str, Any]:
+        """Gives the arguments of UpdateItem, but for table and key."""
         names = {f"#s{number}": seat for number, seat in enumerate(self.seats)}
         paths = [f"seats.{name}" for name in names]
         row, row_names = ([self.row_condition], {"#closed": "closed"}) if self.row_condition else ([], {})
@@ -226,77 +244,102 @@ class _SeatsWrite:
             "UpdateExpression": f"SET {changes} ADD version :one",
             "ConditionExpression": " AND ".join([*row, *map(self.condition, paths)]),
             "ExpressionAttributeNames": {**names, **row_names, "#event": "event"},
-            "ExpressionAttributeValues": {**self.values, ":one": {"N": "1"}},
+            "ExpressionAttributeValues": {**self.values, ":one": number_value(1)},
         }
 
 
 class _Refused(Exception):
-    """The condition of one row or more failed: `items` as they stand there."""
+    """The condition failed in one row or more. `items` are those rows as they stand."""
 
     def __init__(self, items: list[Item]) -> None:
         super().__init__()
         self.items = items
 
 
-def _why(reasons: Sequence[Mapping[str, Any]]) -> Exception:
-    """A conflict is tried again before anything is concluded: what it is with may change what the others say."""
-    codes = {reason["Code"] for reason in reasons}
-    refused = [reason.get("Item", {}) for reason in reasons if reason["Code"] == "ConditionalCheckFailed"]
-    if "TransactionConflict" in codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+def _error_of(cancelled: TransactionCancelled) -> Exception:
+    """Gives WriteConflict, _Refused or StoreUnavailable.
+
+    WriteConflict comes first: the other transaction may change in which rows the condition fails.
+    """
+    if cancelled.met_conflict and cancelled.codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict()
-    return _Refused(refused) if refused else why_cancelled(reasons)
+    pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
+    refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
+    return _Refused(refused) if refused else cancelled.as_error()
 
 
-def _in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
-    entries = {seat: entry for item in items for seat, entry in entries_in(item).items() if seat in seats}
+def _row_keys(session: Session) -> list[Item]:
+    return [text_key(id=row_id(session.id, row)) for row in session.rows]
+
+
+def _occupancy_in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
+    entries = {seat: entry for item in items for seat, entry in occupancy_in(item).items() if seat in seats}
     return in_force(entries, now)
 
 
 def _written_at(item: Item) -> datetime:
-    return from_ms(int(item["event"]["M"]["at"]["N"])) if "event" in item else from_ms(0)
+    """Gives the moment of the row's last write; 1970 for a new row."""
+    return read_ms(read_map(item, "event"), "at") if "event" in item else from_ms(0)
 
 
 def row_state(record: Mapping[str, Any]) -> RowState | None:
-    """The row after the write that a record of the rows' stream tells of; None when the row is new, or gone."""
+    """Reads the row after a write from a record of the rows' stream. None when the row is new, or deleted."""
     item = record["dynamodb"].get("NewImage", {})
     if "version" not in item:
         return None
-    session_id, _, row = item["id"]["S"].rpartition("#")
-    return RowState(session_id, row, int(item["version"]["N"]), entries_in(item))
+    session_id, _, row = read_text(item, "id").rpartition("#")
+    return RowState(session_id=session_id, row=row, version=read_number(item, "version"), occupancy=occupancy_in(item))
 
 
-def entries_in(item: Item) -> dict[str, Occupancy]:
-    """What stands in a row's item, or in a stream record's image of one. Lapsed holds may be among it."""
-    seats: Item = item.get("seats", {}).get("M", {})
-    return {seat: _entry(entry["M"]) for seat, entry in seats.items() if "r" in entry["M"]}
+def occupancy_in(item: Item) -> dict[str, Occupancy]:
+    """Reads the seats that are not free from a row's item, or from a stream record's image of one.
+
+    Lapsed holds may be among them.
+    """
+    entries = read_map_of_maps(item, "seats")
+    return {seat: _occupancy_from_entry(entry) for seat, entry in entries.items() if "r" in entry}
 
 
-def _entry(entry: Item) -> Occupancy:
+def _occupancy_from_entry(entry: Item) -> Occupancy:
     if "s" in entry:
-        return Sold(entry["r"]["S"], entry["s"]["S"])
-    return Held(entry["r"]["S"], from_ms(int(entry["x"]["N"])), entry["f"]["S"] if "f" in entry else "")
+        return Sold(read_text(entry, "r"), read_text(entry, "s"))
+    return Held(
+        reservation_id=read_text(entry, "r"),
+        expires_at=read_ms(entry, "x"),
+        fingerprint=find_text(entry, "f") or "",
+    )
 
 
-def _held_entry(hold: Hold) -> Item:
-    fingerprint = {"f": {"S": hold.fingerprint}} if hold.fingerprint else {}
-    return {"M": {"r": {"S": hold.reservation_id}, "x": _number(hold.expires_at), **fingerprint}}
+def _held_value(hold: Hold) -> Value:
+    fingerprint = {"f": text_value(hold.fingerprint)} if hold.fingerprint else {}
+    return map_value({"r": text_value(hold.reservation_id), "x": ms_value(hold.expires_at), **fingerprint})
 
 
-def _free_again_entry(hold: Hold) -> Item:
-    return {"M": {"z": _number(hold.expires_at)}}
+def _sold_value(hold: Hold, sale: Sale) -> Value:
+    return map_value({"r": text_value(hold.reservation_id), "s": text_value(sale.id)})
 
 
-def _number(moment: datetime) -> Item:
-    return {"N": str(to_ms(moment))}
+def _released_value(hold: Hold) -> Value:
+    return map_value({"z": ms_value(hold.expires_at)})
 
 
-def _part(hold: Hold, seats: tuple[str, ...]) -> Hold:
-    return Hold(hold.session_id, hold.reservation_id, seats, hold.expires_at, hold.fingerprint)
+def _with_seats(hold: Hold, seats: tuple[str, ...]) -> Hold:
+    return Hold(
+        session_id=hold.session_id,
+        reservation_id=hold.reservation_id,
+        seats=seats,
+        expires_at=hold.expires_at,
+        fingerprint=hold.fingerprint,
+    )
 
 
-def _sold(hold: Hold, seats: tuple[str, ...], sale: Sale, now: datetime) -> RowEvent:
-    return SeatsSold(hold.session_id, hold.reservation_id, seats, sale, now)
+def _sold_event(hold: Hold, seats: tuple[str, ...], sale: Sale, now: datetime) -> RowEvent:
+    return SeatsSold(
+        session_id=hold.session_id, reservation_id=hold.reservation_id, seats=seats, sale=sale, occurred_at=now
+    )
 
 
-def _released(hold: Hold, now: datetime) -> RowEvent:
-    return SeatsReleased(hold.session_id, hold.reservation_id, hold.seats, now)
+def _released_event(hold: Hold, now: datetime) -> RowEvent:
+    return SeatsReleased(
+        session_id=hold.session_id, reservation_id=hold.reservation_id, seats=hold.seats, occurred_at=now
+    )

@@ -1,6 +1,7 @@
-"""What a stream's handler could not relay: in S3, as Lambda writes it, until `ops replay stream-failures` takes it up.
+"""Records that a stream's handler could not relay: in S3, until `ops replay stream-failures` relays them.
 
-Not in SQS, where what is relayed goes: what falls back must not fall with what it falls back from.
+Lambda itself writes such objects, in the same shape. They are not in SQS, because the relay writes to SQS: an outage of
+SQS must not take its own fallback along.
 """
 
 import json
@@ -24,98 +25,114 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 OUTAGES = (StoreUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
-"""What time or a deployment mends: a service does not answer, a right is missing. Such a record waits for it."""
+"""Errors that time or a deployment mends: a service does not answer, a right is missing. The record waits for that."""
 
 OWN_FAULTS = ("ValidationException", "SerializationException")
-"""Of these answers of a service time mends nothing: we asked for nonsense."""
+"""Error codes of a request that was wrong in itself. Time does not mend it."""
 
-POLICIES = timedelta(minutes=15)
-"""For a record whose handling fails otherwise, which is a bug: time to see the alarm, and to deploy another version.
-All that comes after it on its shard waits so long."""
+LEAST_AGE = timedelta(minutes=15)
+"""How old a record must be to be parked for a bug of ours: time to see the alarm, and to deploy another version.
+
+All records after it on its shard wait as long.
+"""
 
 LEAST_TRIES = 5
-"""Of this process. After an outage every record is old: one that stumbles once more is not given up for its age."""
+"""Tries of this process before it parks a record. Age is not enough: after an outage every record is old."""
 
 REMEMBERED_TRIES = 1000
 REASON_CHARACTERS = 500
 
 PARKED = "ParkedByHandler"
 TOO_OLD = "RecordAgeExceeded"
-"""Lambda's word for it."""
+"""The condition of a failure: parked by the handler, or given up by Lambda, in Lambda's word."""
 
 
 @dataclass(frozen=True)
 class S3StreamFailures:
-    """The bucket. One object for each record or batch, under a name that follows from it: parked twice, it lies there
-    once."""
+    """The bucket of failures: one object for each record or batch. Its name follows from the record's number, so that a
+    record that is parked twice is there once."""
 
     client: Callable[[], "S3Client"]
-    """Asked for when something is parked, which is hardly ever."""
+    """Called when a record is parked, which is hardly ever: making a client takes time."""
     bucket: str
     clock: Callable[[], datetime]
 
     def put(self, records: Sequence[Record], condition: str, reason: str) -> None:
-        """Raises BotoCoreError, ClientError: then nothing may be passed over."""
-        described = description(records, condition, reason, self.clock())
+        """Writes the records down. Raises BotoCoreError, ClientError: then the stream must not go on past them."""
+        described = describe(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
         self.client().put_object(Bucket=self.bucket, Key=key_of(records), Body=body, ContentType="application/json")
 
     def count(self) -> int:
-        """Raises BotoCoreError, ClientError, as all that follows."""
-        return len(self._listed())
+        """Counts the failures. Raises BotoCoreError, ClientError."""
+        return len(self._list())
 
-    def look(self, most: int) -> list[DeadLetter]:
-        """The oldest."""
-        return [self._letter(key, moment) for moment, key in sorted(self._listed())[:most]]
+    def read_oldest(self, most: int) -> list[DeadLetter]:
+        """Reads the oldest failures. Raises BotoCoreError, ClientError."""
+        return [self._read(key, moment) for moment, key in sorted(self._list())[:most]]
 
-    def _listed(self) -> list[tuple[datetime, str]]:
+    def _list(self) -> list[tuple[datetime, str]]:
+        """Lists each failure's moment and key."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
 
-    def _letter(self, key: str, moment: datetime) -> DeadLetter:
+    def _read(self, key: str, moment: datetime) -> DeadLetter:
+        """Reads one failure. Raises BotoCoreError, ClientError."""
         body = self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace")
-        return DeadLetter(key, moment, reason_in(body), None, 0, {}, body)
+        return DeadLetter(
+            id=key,
+            sent_at=moment,
+            reason=reason_in(body),
+            receives=None,
+            received_here=0,
+            attributes={},
+            body=body,
+        )
 
 
 @dataclass(frozen=True)
 class Parking:
-    """Which records of a stream are put aside, so that those after them go on."""
+    """Parks records of a stream that can't be relayed, so that those after them go on."""
 
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, record: Record, error: Exception) -> bool:
-        """At once, when trying again can't help; never, when time mends it; else after PATIENCE."""
+        """Whether to park the record: at once when no retry can help, never for an outage, else at LEAST_AGE.
+
+        Counts a try of the record.
+        """
         if isinstance(error, GivenUp):
             return True
-        return not is_outage(error) and self._has_been_tried(record)
+        return not is_outage(error) and self._count_try(record)
 
     def park(self, record: Record, reason: str) -> None:
-        """Raises BotoCoreError, ClientError."""
+        """Writes the record down as a failure. Raises BotoCoreError, ClientError."""
         self.failures.put([record], PARKED, reason)
-        self.tries.pop(_number(record), None)
+        self.tries.pop(_sequence_number(record), None)
 
-    def _has_been_tried(self, record: Record) -> bool:
-        number = _number(record)
+    def _count_try(self, record: Record) -> bool:
+        """Counts a try. Gives whether the record was tried often enough, and is old enough, to be parked."""
+        number = _sequence_number(record)
         self.tries[number] = self.tries.get(number, 0) + 1
         for forgotten in list(self.tries)[:-REMEMBERED_TRIES]:
             del self.tries[forgotten]
-        return self.tries[number] >= LEAST_TRIES and self._age_of(record) >= POLICIES
+        return self.tries[number] >= LEAST_TRIES and self._age_of(record) >= LEAST_AGE
 
     def _age_of(self, record: Record) -> timedelta:
         return self.failures.clock() - created_at(record)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether handling the record failed for no reason of its own."""
+    """Whether the error says nothing against the record: a service is away, or a right is missing."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False
     return isinstance(cause, OUTAGES)
 
 
-def description(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
-    """As Lambda describes a batch in an on-failure destination in S3, and why."""
+def describe(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
+    """Describes records as Lambda describes a batch in an on-failure destination in S3, with the reason added."""
     first, last = records[0], records[-1]
     return {
         "requestContext": {"condition": condition},
@@ -123,8 +140,8 @@ def description(records: Sequence[Record], condition: str, reason: str, now: dat
         "timestamp": to_iso(now),
         "reason": reason[:REASON_CHARACTERS],
         "DDBStreamBatchInfo": {
-            "startSequenceNumber": _number(first),
-            "endSequenceNumber": _number(last),
+            "startSequenceNumber": _sequence_number(first),
+            "endSequenceNumber": _sequence_number(last),
             "approximateArrivalOfFirstRecord": to_iso(created_at(first)),
             "approximateArrivalOfLastRecord": to_iso(created_at(last)),
             "batchSize": len(records),
@@ -135,7 +152,7 @@ def description(records: Sequence[Record], condition: str, reason: str, now: dat
 
 
 def reason_in(text: str) -> str | None:
-    """What a description says: in our own words, else Lambda's condition."""
+    """Reads the reason from a description: ours, else Lambda's condition. None where there is none."""
     try:
         described = json.loads(text)
         return str(described.get("reason") or described["requestContext"]["condition"])
@@ -144,16 +161,16 @@ def reason_in(text: str) -> str | None:
 
 
 def key_of(records: Sequence[Record]) -> str:
-    """By table and day, as Lambda's are by mapping, shard and day."""
+    """Gives the object's key: by table, day and first sequence number. Lambda's are by mapping, shard and day."""
     first = records[0]
     table = str(first["eventSourceARN"]).split("/")[1]
-    return f"parked/{table}/{created_at(first):%Y/%m/%d}/{_number(first)}.json"
+    return f"parked/{table}/{created_at(first):%Y/%m/%d}/{_sequence_number(first)}.json"
 
 
 def created_at(record: Record) -> datetime:
-    """To the second."""
+    """Gives the moment of the record's write, to the second."""
     return from_ms(int(float(record["dynamodb"]["ApproximateCreationDateTime"]) * 1000))
 
 
-def _number(record: Record) -> str:
+def _sequence_number(record: Record) -> str:
     return str(record["dynamodb"]["SequenceNumber"])

@@ -1,6 +1,7 @@
-"""What the streams tell: a row's `event`, written with the fact; a reservation or a payment, before and after."""
+"""Records of the streams: a row's `event`, written with the fact; a reservation or a payment, before and after."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -15,33 +16,59 @@ from chalicelib.domain.events import (
 )
 from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.reservations import Hold, Sale
-from chalicelib.domain.times import from_ms, to_ms
+from chalicelib.domain.times import from_ms
 
-from .payments import payment_of
-from .reservations import reservation_of
+from .payments import payment_from_item
+from .reservations import reservation_from_item
+from .values import (
+    Item,
+    Value,
+    find_text,
+    map_value,
+    ms_value,
+    read_map,
+    read_map_of_maps,
+    read_ms,
+    read_text,
+    read_texts,
+    text_value,
+    texts_value,
+)
 
 T = TypeVar("T")
-Attribute = dict[str, Any]
 
 
-def event_attribute(event: RowEvent) -> Attribute:
-    """The session is not in it: the row's id begins with it. Nor is what a closed row has sold: it stands beside it."""
+def event_value(event: RowEvent) -> Value:
+    """Writes an event as the attribute `event` of its row.
+
+    The session is left out, because the row's id begins with it. So are the sales of a closed row: its seats show them.
+    """
     match event:
         case SeatsHeld(hold=hold):
-            fingerprint = {"fingerprint": _text(hold.fingerprint)} if hold.fingerprint else {}
-            own = {"expires": _number(to_ms(hold.expires_at)), **fingerprint}
-            return _attribute(event, hold.reservation_id, hold.seats, own)
+            fingerprint = {"fingerprint": text_value(hold.fingerprint)} if hold.fingerprint else {}
+            own = {"expires": ms_value(hold.expires_at), **fingerprint}
+            return _seats_event_value(event, hold.reservation_id, hold.seats, own)
         case SeatsSold(sale=sale):
-            payment = {"transaction": _text(sale.transaction_id), "method": _text(sale.payment_method)}
-            return _attribute(event, event.reservation_id, event.seats, {"sale": _text(sale.id), **payment})
+            payment = {"transaction": text_value(sale.transaction_id), "method": text_value(sale.payment_method)}
+            own = {"sale": text_value(sale.id), **payment}
+            return _seats_event_value(event, event.reservation_id, event.seats, own)
         case SeatsReleased():
-            return _attribute(event, event.reservation_id, event.seats, {})
+            return _seats_event_value(event, event.reservation_id, event.seats, {})
         case RowClosed():
-            return {"M": _type_and_moment(event)}
+            return map_value(_type_and_moment(event))
 
 
-def _or_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
-    """Reading asks nothing of anybody: whatever goes wrong there goes wrong each time. Raises UnreadableMessage."""
+def _seats_event_value(event: RowEvent, reservation_id: str, seats: tuple[str, ...], own: Item) -> Value:
+    common = {"reservation": text_value(reservation_id), "seats": texts_value(seats)}
+    return map_value({**_type_and_moment(event), **common, **own})
+
+
+def _type_and_moment(event: RowEvent) -> Item:
+    return {"type": text_value(type(event).__name__), "at": ms_value(event.occurred_at)}
+
+
+def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
+    """Makes `read` raise UnreadableMessage for every error: reading calls no service, so no second try can help."""
 
     @wraps(read)
     def reads(record: Mapping[str, Any]) -> T:
@@ -53,72 +80,84 @@ def _or_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[
     return reads
 
 
-@_or_unreadable
+@_raising_unreadable
 def row_event(record: Mapping[str, Any]) -> RowEvent | None:
-    """The event in a record of the rows' stream; None for a record that tells of none (a new, empty row)."""
+    """Reads the event from a record of the rows' stream. None where there is none: the row is new and empty.
+
+    Raises UnreadableMessage.
+    """
     image = record["dynamodb"].get("NewImage", {})
     if "event" not in image:
         return None
-    event = image["event"]["M"]
-    session_id, _, row = image["id"]["S"].rpartition("#")
-    occurred_at = from_ms(int(event["at"]["N"]))
-    if event["type"]["S"] == RowClosed.__name__:
-        return RowClosed(session_id, row, _sold_in(image), occurred_at)
-    reservation_id = event["reservation"]["S"]
-    seats = tuple(seat["S"] for seat in event["seats"]["L"])
-    match event["type"]["S"]:
+    row_id, event = read_text(image, "id"), read_map(image, "event")
+    session_id, _, row = row_id.rpartition("#")
+    if read_text(event, "type") == RowClosed.__name__:
+        sold = _sold_reservations(image)
+        return RowClosed(session_id=session_id, row=row, sold=sold, occurred_at=read_ms(event, "at"))
+    return _seats_event(event, row_id)
+
+
+def _seats_event(event: Item, row_id: str) -> RowEvent:
+    session_id = row_id.rpartition("#")[0]
+    reservation_id, seats = read_text(event, "reservation"), tuple(read_texts(event, "seats"))
+    occurred_at = read_ms(event, "at")
+    match read_text(event, "type"):
         case "SeatsHeld":
-            expires_at = from_ms(int(event["expires"]["N"]))
-            fingerprint = event["fingerprint"]["S"] if "fingerprint" in event else ""
-            return SeatsHeld(Hold(session_id, reservation_id, seats, expires_at, fingerprint), occurred_at)
+            hold = Hold(
+                session_id=session_id,
+                reservation_id=reservation_id,
+                seats=seats,
+                expires_at=read_ms(event, "expires"),
+                fingerprint=find_text(event, "fingerprint") or "",
+            )
+            return SeatsHeld(hold=hold, occurred_at=occurred_at)
         case "SeatsSold":
-            sale = Sale(event["sale"]["S"], event["transaction"]["S"], event["method"]["S"], occurred_at)
-            return SeatsSold(session_id, reservation_id, seats, sale, occurred_at)
+            sale = _sale_of_event(event, occurred_at)
+            return SeatsSold(
+                session_id=session_id, reservation_id=reservation_id, seats=seats, sale=sale, occurred_at=occurred_at
+            )
         case "SeatsReleased":
-            return SeatsReleased(session_id, reservation_id, seats, occurred_at)
+            return SeatsReleased(
+                session_id=session_id, reservation_id=reservation_id, seats=seats, occurred_at=occurred_at
+            )
         case unknown:
-            raise ValueError(f"unknown event {unknown!r} in row {image['id']['S']}")
+            raise ValueError(f"unknown event {unknown!r} in row {row_id}")
 
 
-@_or_unreadable
+def _sale_of_event(event: Item, paid_at: datetime) -> Sale:
+    return Sale(
+        id=read_text(event, "sale"),
+        transaction_id=read_text(event, "transaction"),
+        payment_method=read_text(event, "method"),
+        paid_at=paid_at,
+    )
+
+
+def _sold_reservations(image: Item) -> tuple[str, ...]:
+    """Gives the reservations that own seats of the row, each once."""
+    entries = read_map_of_maps(image, "seats").values()
+    return tuple(sorted({read_text(entry, "r") for entry in entries if "s" in entry}))
+
+
+@_raising_unreadable
 def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
-    """A record of the reservations' stream. Its moment is the stream's, in whole seconds."""
+    """Reads a record of the reservations' stream. Its moment is the stream's, in whole seconds.
+
+    Raises UnreadableMessage.
+    """
     change = record["dynamodb"]
     return ReservationChange(
-        before=reservation_of(change["OldImage"]) if "OldImage" in change else None,
-        after=reservation_of(change["NewImage"]) if "NewImage" in change else None,
+        before=reservation_from_item(change["OldImage"]) if "OldImage" in change else None,
+        after=reservation_from_item(change["NewImage"]) if "NewImage" in change else None,
         occurred_at=from_ms(int(change["ApproximateCreationDateTime"]) * 1000),
     )
 
 
-@_or_unreadable
+@_raising_unreadable
 def payment_change(record: Mapping[str, Any]) -> PaymentChange:
-    """A record of the payments' stream."""
+    """Reads a record of the payments' stream. Raises UnreadableMessage."""
     change = record["dynamodb"]
     return PaymentChange(
-        before=payment_of(change["OldImage"]) if "OldImage" in change else None,
-        after=payment_of(change["NewImage"]) if "NewImage" in change else None,
+        before=payment_from_item(change["OldImage"]) if "OldImage" in change else None,
+        after=payment_from_item(change["NewImage"]) if "NewImage" in change else None,
     )
-
-
-def _sold_in(image: Attribute) -> tuple[str, ...]:
-    """The reservations that own seats of the row, each once."""
-    entries = (entry["M"] for entry in image.get("seats", {}).get("M", {}).values())
-    return tuple(sorted({entry["r"]["S"] for entry in entries if "s" in entry}))
-
-
-def _attribute(event: RowEvent, reservation_id: str, seats: tuple[str, ...], own: Attribute) -> Attribute:
-    common = {"reservation": _text(reservation_id), "seats": {"L": [_text(seat) for seat in seats]}}
-    return {"M": {**_type_and_moment(event), **common, **own}}
-
-
-def _type_and_moment(event: RowEvent) -> Attribute:
-    return {"type": _text(type(event).__name__), "at": _number(to_ms(event.occurred_at))}
-
-
-def _text(text: str) -> Attribute:
-    return {"S": text}
-
-
-def _number(number: int) -> Attribute:
-    return {"N": str(number)}

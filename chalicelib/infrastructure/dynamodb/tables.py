@@ -1,4 +1,4 @@
-"""The tables as pynamodb models: what an item looks like. infra/cloud/stateful.yaml makes the same tables."""
+"""The tables as pynamodb models: keys, indexes, attributes. infra/cloud/stateful.yaml makes the same tables."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ PROGRAMME = "all"
 
 
 class Programme(GlobalSecondaryIndex["SessionItem"]):
+    """All screenings by their start."""
+
     class Meta:
         index_name = "programme"
         projection = AllProjection()
@@ -31,6 +33,8 @@ class Purchases(LocalSecondaryIndex["ReservationItem"]):
 
 
 class SessionItem(Model):
+    """A screening. `cancelled_at` is there once it is cancelled."""
+
     class Meta:
         table_name = "sessions"
         connect_timeout_seconds = 1
@@ -55,9 +59,9 @@ class RowItem(Model):
     """One row of seats of one screening: the unit of consistency.
 
     `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
-    are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry.
-    `event` is what the last write did: rows.py writes it, streams.py reads it. `version` counts the writes. Where
-    `closed` stands (when, in ms), the screening is cancelled, and no seat of the row is held or sold any more.
+    are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry, or
+    {z: expiry of a released hold}. `event` is the event of the last write: rows.py writes it, streams.py reads it.
+    `version` counts the writes. `closed` is when the row was closed, in ms: from then on no seat is held or sold.
     """
 
     class Meta(SessionItem.Meta):
@@ -71,7 +75,7 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """`buyer` is the first part of the id: see ids.py. `ttl` is there as long as the reservation is not a purchase."""
+    """A reservation. `buyer` is a part of its id: see ids.py. `ttl` is there as long as it is not a purchase."""
 
     class Meta(SessionItem.Meta):
         table_name = "reservations"
@@ -103,7 +107,7 @@ class ReservationItem(Model):
 class LiveHoldsItem(Model):
     """The last holds of a user in a screening: `age0` the newest, `age1` the one before, up to `age9`.
 
-    Each is {r: reservation, x: expiry in ms}; x is 0 where there was none. See live_holds.py, which writes them.
+    Each is {r: reservation, x: expiry in ms}; x is 0 for a place without a hold. See live_holds.py, which writes them.
     """
 
     class Meta(SessionItem.Meta):
@@ -126,7 +130,7 @@ class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """The life of one transaction: see payments.py. `charged_…` is the gateway's word, all else is ours."""
+    """The life of one payment: see payments.py. `charged_…` are the gateway's word, all others are ours."""
 
     class Meta(SessionItem.Meta):
         table_name = "payments"
@@ -170,7 +174,7 @@ class EventItem(Model):
 
 
 class AnalyticsItem(Model):
-    """What was counted of one screening in one shard of five minutes; absent counters are 0: see analytics.py."""
+    """The counters of one screening in one shard of five minutes; a missing counter is 0. See analytics.py."""
 
     class Meta(SessionItem.Meta):
         table_name = "analytics"
@@ -191,7 +195,7 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """That a consumer has dealt with an event: `id` is <consumer>#<event id>."""
+    """An event with which a consumer has dealt: `id` is <consumer>#<event id>."""
 
     class Meta(SessionItem.Meta):
         table_name = "ledger"
@@ -201,6 +205,8 @@ class ProcessedEventItem(Model):
 
 
 class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
+    """The screenings at which a connection looks."""
+
     class Meta:
         index_name = "by_viewer"
         projection = KeysOnlyProjection()
@@ -222,7 +228,7 @@ class ViewerItem(Model):
 
 
 class BreakerItem(Model):
-    """What was last said of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
+    """The last known status of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
 
     class Meta(SessionItem.Meta):
         table_name = "breakers"
@@ -234,7 +240,10 @@ class BreakerItem(Model):
 
 
 class InvoiceItem(Model):
-    """`id` is the sale's reservation, or <series>#counter: `place` is the last one given then. See invoices.py."""
+    """An invoice, by its reservation; or the counter of a series, by <series>#counter. See invoices.py.
+
+    `place` is the invoice's place in the series; in a counter, the last place that was given.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "invoices"
@@ -259,7 +268,7 @@ class InvoiceItem(Model):
 
 
 class WebhookItem(Model):
-    """A subscription: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first."""
+    """A webhook: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first."""
 
     class Meta(SessionItem.Meta):
         table_name = "webhooks"
@@ -273,7 +282,7 @@ class WebhookItem(Model):
 
 
 class NotificationItem(Model):
-    """What was told of a screening, by number; its counter; and which event has which number: see notifications.py."""
+    """A numbered event of a screening, its counter, or the number of an event, by `position`: see notifications.py."""
 
     class Meta(SessionItem.Meta):
         table_name = "notifications"
@@ -303,10 +312,11 @@ MODELS: tuple[tuple[type[Model], str], ...] = (
 
 
 def row_id(session_id: str, row: str) -> str:
+    """Gives the key of a row's item."""
     return f"{session_id}#{row}"
 
 
 def bind(prefix: str) -> None:
-    """Gives each table its name: {prefix}-sessions, {prefix}-rows and so on."""
+    """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
     for model, name in MODELS:
         model.Meta.table_name = f"{prefix}-{name}"

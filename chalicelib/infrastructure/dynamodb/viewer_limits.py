@@ -1,12 +1,12 @@
 """Rate limits where Redis is out of reach: in DynamoDB, shared by all instances.
 
-The function that viewers' messages reach stands outside of the network in which a Redis is, for it posts to their
-connections. It counts in their own table, one item for each who asks:
+Viewers' messages reach a function outside of the network in which Redis is, because that function posts to their
+connections. It counts in the viewers' table, one item for each requester:
 
     session_id = viewer_id = limit#<digest>    due: when all that was admitted has leaked out (domain/rate_limits.py)
 
-A write demands that `due` is as it was read. When it is not, another request was admitted meanwhile, which can't happen
-more often than the quota has requests; so whoever tries again comes to an end.
+A write is made only if `due` is as it was read. Otherwise another request was admitted meanwhile. That can't happen
+more often than the quota has requests, so every retry comes to an end.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,8 @@ from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdi
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
 
-from .connection import ConditionFailed, Item, Table, consistent_items
+from .connection import ConditionFailed, Table, get_items
+from .values import Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +31,10 @@ PREFIX = "limit#"
 
 @dataclass(frozen=True)
 class DynamoRateLimiter:
-    """Two quotas are two writes: whoever is refused by the second, in a race, has taken from the first for nothing."""
+    """Counts requests against quotas in the viewers' table; by `otherwise` while DynamoDB does not answer.
+
+    Two quotas are two writes. In a race, a request that the second refuses has taken from the first for nothing.
+    """
 
     client: "DynamoDBClient"
     table_name: str
@@ -38,48 +42,53 @@ class DynamoRateLimiter:
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
-            return self._taken({digest(requester): quota for requester, quota in quotas.items()}, microseconds(now))
+            return self._take({digest(requester): quota for requester, quota in quotas.items()}, microseconds(now))
         except StoreUnavailable:
             return self.otherwise.take(quotas, now)
 
-    def _taken(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
+    def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
+        """Takes one request from each quota, by digest. Raises StoreUnavailable."""
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
-            known = self._known(open_quotas)
+            known = self._read_due(open_quotas)
             due = {key: quota.due(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
             if not all(quota.admits(due[key], now_us) for key, quota in open_quotas.items()):
-                self._cut_back(known, due)
+                self._shorten(known, due)
                 return _verdict(quotas, after | due, now_us, admitted=False)
             for key, quota in list(open_quotas.items()):
-                if not self._wrote(key, known.get(key), due[key] + quota.taken_us):
+                if not self._write_due(key, known.get(key), due[key] + quota.taken_us):
                     break
                 after[key] = due[key] + open_quotas.pop(key).taken_us
             else:
                 return _verdict(quotas, after, now_us, admitted=True)
         raise StoreUnavailable("count a request")
 
-    def _cut_back(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """What was written with another quota locks nobody for longer than this one's window."""
+    def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
+        """Writes what is due by today's quota where a larger one of earlier has left more.
+
+        So nobody is locked out for longer than today's window.
+        """
         for key, known_us in known.items():
             if known_us > due[key]:
-                self._wrote(key, known_us, due[key])
+                self._write_due(key, known_us, due[key])
 
-    def _known(self, keys: Mapping[str, object]) -> dict[str, int]:
-        items = consistent_items(self.client, self.table_name, [_key(key) for key in keys])
-        return {item["viewer_id"]["S"].removeprefix(PREFIX): int(item["due"]["N"]) for item in items}
+    def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
+        """Reads the microsecond at which each bucket is empty, without those that have no item."""
+        items = get_items(self.client, self.table_name, [_item_key(key) for key in keys])
+        return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 
-    def _wrote(self, key: str, known_us: int | None, due_us: int) -> bool:
-        """Whether it could: what was known still stood there."""
-        before: dict[str, Any] = {} if known_us is None else {":known": _number(known_us)}
+    def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:
+        """Writes what is due, if the item is still as it was read. False when it is not."""
+        before: dict[str, Any] = {} if known_us is None else {":known": number_value(known_us)}
         try:
             Table(self.client, self.table_name).update(
-                _key(key),
+                _item_key(key),
                 UpdateExpression="SET due = :due, #ttl = :ttl",
                 ConditionExpression="due = :known" if before else "attribute_not_exists(due)",
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
-                    ":due": _number(due_us),
-                    ":ttl": _number(due_us // MICROSECONDS + 1),
+                    ":due": number_value(due_us),
+                    ":ttl": number_value(due_us // MICROSECONDS + 1),
                     **before,
                 },
             )
@@ -92,9 +101,5 @@ def _verdict(quotas: Mapping[str, Quota], due: Mapping[str, int], now_us: int, *
     return Verdict(admitted, tuple(QuotaUsage(quota, due[key] - now_us) for key, quota in quotas.items()))
 
 
-def _key(key: str) -> Item:
-    return {"session_id": {"S": f"{PREFIX}{key}"}, "viewer_id": {"S": f"{PREFIX}{key}"}}
-
-
-def _number(number: int) -> Item:
-    return {"N": str(number)}
+def _item_key(key: str) -> Item:
+    return text_key(session_id=f"{PREFIX}{key}", viewer_id=f"{PREFIX}{key}")

@@ -1,7 +1,7 @@
-"""Letters put into words: two Jinja2 templates for each kind and language, and how each language writes money and time.
+"""Emails from templates: two of Jinja2's for each kind and language, and how each language writes money and time.
 
-templates/layout.html, parts.html   what every HTML letter looks like
-templates/en/held.txt, held.html    one letter in one language; the first line of the text is the subject
+templates/layout.html, parts.html   the look of every HTML email
+templates/en/held.txt, held.html    one email in one language; the first line of the text is the subject
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Locale:
     local_time: str
     free_of_charge: str
     separators: str
-    """What stands for the comma and the point of 1,234.50."""
+    """The two characters that replace the comma and the point of 1,234.50."""
 
     def day(self, moment: datetime) -> str:
         weekday, month = self.weekdays.split()[moment.weekday()], self.months.split()[moment.month - 1]
@@ -51,7 +51,7 @@ class Locale:
 
 
 ENGLISH = "en"
-TONGUES = {
+LOCALES = {
     ENGLISH: Locale(
         weekdays="Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
         months="January February March April May June July August September October November December",
@@ -73,27 +73,37 @@ TONGUES = {
 
 @dataclass(frozen=True)
 class TemplateEmailRenderer:
-    """`time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC."""
+    """Renders an email as text and HTML.
+
+    `time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC.
+    """
 
     time_zone: str
 
     def render(self, email: Email) -> Message:
-        language = email.contact.language if email.contact.language in TONGUES else ENGLISH
+        language = email.contact.language if email.contact.language in LOCALES else ENGLISH
         environment = self._environments[language]
-        facts = _facts(email)
+        facts = _template_variables(email)
         first_line, _, text = environment.get_template(f"{email.kind}.txt").render(facts).partition("\n")
         subject = _one_line(first_line)
         html = environment.get_template(f"{email.kind}.html").render(facts, language=language, subject=subject)
-        return Message(email.contact.email, language, subject, f"{text.strip()}\n", html, email.event.id)
+        return Message(
+            to=email.contact.email,
+            language=language,
+            subject=subject,
+            text=f"{text.strip()}\n",
+            html=html,
+            reference=email.event.id,
+        )
 
     @cached_property
     def _environments(self) -> Mapping[str, Environment]:
         zone = ZoneInfo(self.time_zone)
-        return {language: _environment(language, locale, zone) for language, locale in TONGUES.items()}
+        return {language: _environment(language, locale, zone) for language, locale in LOCALES.items()}
 
 
 def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
-    """In HTML everything that is put in is escaped; a name that a template gets wrong is an error."""
+    """Makes the templates' environment. HTML escapes all variables; an unknown variable raises an error."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES / language, TEMPLATES]),
         autoescape=select_autoescape(["html"]),
@@ -104,7 +114,7 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
     def clock(moment: datetime, *, seconds: bool = False) -> str:
         local = moment.astimezone(zone)
-        return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone(local, locale)}"
+        return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone_name(local, locale)}"
 
     made.filters |= {
         "day": lambda moment: locale.day(moment.astimezone(zone)),
@@ -117,13 +127,13 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
 
 def _isolated(name: str) -> str:
-    """In text a name written from right to left stands in an isolate, so that what follows it stays after it."""
-    turns_around = any(bidirectional(letter) in ("R", "AL") for letter in name)
+    """Puts a name that is written from right to left into an isolate, so that the text after it stays after it."""
+    turns_around = any(bidirectional(character) in ("R", "AL") for character in name)
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 
 
-def _zone(local: datetime, locale: Locale) -> str:
-    """`UTC`, or `local time (UTC+2)`: the short names of zones are ambiguous or only numbers."""
+def _zone_name(local: datetime, locale: Locale) -> str:
+    """Gives `UTC`, or `local time (UTC+2)`: the short names of zones are ambiguous, or only numbers."""
     if str(local.tzinfo) == "UTC":
         return "UTC"
     minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
@@ -132,8 +142,8 @@ def _zone(local: datetime, locale: Locale) -> str:
     return f"{locale.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
 
 
-def _facts(letter: Email) -> dict[str, Any]:
-    """What templates may say. Names and titles were typed by someone: each is kept on one line."""
+def _template_variables(letter: Email) -> dict[str, Any]:
+    """Gives the templates' variables. Names and titles were typed by people: each is put on one line."""
     reservation, sale = letter.reservation, letter.reservation.sale
     return {
         "movie": _one_line(letter.session.movie_title),

@@ -1,4 +1,4 @@
-"""Mail through SES, as a MIME message of our own: SES v1, which LocalStack's free edition has and v2 it has not."""
+"""Emails through SES, as MIME messages of our own. SES v1, because LocalStack's free edition has no v2."""
 
 from dataclasses import dataclass
 from email.header import Header
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Seconds. One attempt: the queue tries again, with longer pauses, and asks the ledger first. A batch of 5 letters to
-an SES that hangs ends within the function's 30 s."""
+"""Timeouts in seconds. One attempt: the queue tries again, with longer pauses, and checks the processed events first. A
+batch of 5 emails to an SES that hangs ends within the function's 30 s."""
 
 SENDER_NAME = "Cinema Tickets"
 
@@ -45,18 +45,21 @@ def client() -> "SESClient":
 
 @dataclass(frozen=True)
 class SesEmailSender:
-    """`sender` is a bare address; it or its domain must be a verified identity of the account."""
+    """Sends by SES. `sender` is a bare address; it or its domain must be a verified identity of the account."""
 
     client: "SESClient"
     sender: str
 
     def send(self, message: Message) -> None:
-        """What SES says of an address is masked: it ends in logs and in the DLQ. So its own error is left out, too."""
+        """Sends the message. Raises EmailRefused, EmailUnavailable.
+
+        Addresses in SES's answer are masked, because it ends in logs and in the DLQ. So SES's own error is no cause.
+        """
         raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
         try:
             answer = self.client.send_raw_email(Source=self.sender, Destinations=[message.to], RawMessage={"Data": raw})
         except ClientError as error:
-            raise _translated(error) from None
+            raise _to_email_error(error) from None
         except (BotoCoreError, ResponseParserError) as error:
             raise EmailUnavailable(masked(str(error))) from None
         log.info("letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=masked(message.to))
@@ -64,27 +67,27 @@ class SesEmailSender:
 
 @dataclass(frozen=True)
 class GuardedEmailSender:
-    """While SES does not answer, most letters come again later without having waited for it."""
+    """Sends by `sender`. While SES does not answer, most emails fail at once and come again later."""
 
-    mail: EmailSender
+    sender: EmailSender
     breaker: Breaker
 
     def send(self, message: Message) -> None:
         try:
-            self.breaker.call(lambda: self.mail.send(message), (EmailUnavailable,))
+            self.breaker.call(lambda: self.sender.send(message), (EmailUnavailable,))
         except BreakerOpen as error:
             raise EmailUnavailable("SES was not asked: it has just failed") from error
 
 
 def mime(message: Message, sender: str) -> MIMEMultipart:
-    """Its `as_bytes` raises for a header that holds another: nothing that was typed by someone may become one.
+    """Builds the MIME message. Its `as_bytes` raises for a header that contains another, which somebody typed.
 
-    The email package's older half: EmailMessage of Python 3.11 loses spaces between words that it encodes.
+    Uses the older half of Python's email package: EmailMessage of Python 3.11 loses spaces between encoded words.
     """
     made = MIMEMultipart("alternative")
     made["From"] = formataddr((SENDER_NAME, sender))
     made["To"] = message.to
-    made["Subject"] = _encoded(message.subject)
+    made["Subject"] = _encoded_subject(message.subject)
     made["Content-Language"] = message.language
     made["Auto-Submitted"] = "auto-generated"  # so that no out-of-office answers it (RFC 3834)
     made.attach(MIMEText(message.text, "plain", "utf-8"))
@@ -92,12 +95,12 @@ def mime(message: Message, sender: str) -> MIMEMultipart:
     return made
 
 
-def _encoded(subject: str) -> str:
-    """Encoded where it must be, and where it only looks as if it were."""
+def _encoded_subject(subject: str) -> str:
+    """Encodes a subject that is not ASCII, or that looks as if it were encoded already."""
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 
-def _translated(error: ClientError) -> EmailRefused | EmailUnavailable:
+def _to_email_error(error: ClientError) -> EmailRefused | EmailUnavailable:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     kind = EmailRefused if code in PERMANENT else EmailUnavailable
     return kind(masked(f"SES: {code}: {said}"))

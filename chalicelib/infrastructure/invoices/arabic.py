@@ -1,7 +1,7 @@
-"""Arabic letters joined, for a pen that draws letter by letter: each takes the form that its neighbours ask for.
+"""Arabic letters joined, for a pen that draws letter by letter: each takes its form from its neighbours.
 
-The forms are Unicode's own (presentation forms A and B), found by its decompositions, so that there is no table to keep
-and no shaping engine to ship: uharfbuzz would add 15 MB to a package that prints a page.
+The forms are Unicode's own (presentation forms A and B), found by its decompositions. So there is no table to keep and
+no shaping engine to ship: uharfbuzz would add 15 MB to a package that prints a page.
 """
 
 import unicodedata
@@ -11,58 +11,59 @@ from functools import cache
 LAM, TATWEEL, JOINER = "\u0644", "\u0640", "\u200d"
 _FORMS_A, _FORMS_B = range(0xFB50, 0xFBFF + 1), range(0xFE70, 0xFEFC + 1)
 _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True): "<initial>", (True, True): "<medial>"}
-"""By whether the letter before and the letter after are joined to it."""
+"""The shape of a letter, by whether the letter before and the letter after are joined to it."""
 
 
 def joined(text: str) -> str:
-    """The text with each letter in its form, lam and alef in one; still in the order in which it is read."""
+    """Gives the text with each letter in its form, lam and alef in one, still in the order of reading."""
     letters = list(text)
     for place, letter in enumerate(letters):
-        if LAM + _after(letters, place) in _forms() and letter == LAM:
-            following = _place_after(letters, place)
+        if LAM + _letter_after(letters, place) in _forms() and letter == LAM:
+            following = _place_of_next(letters, place)
             letters[place], letters[following] = LAM + letters[following], ""
-    return "".join(_shaped(letters, place) for place in range(len(letters)))
+    return "".join(_letter_in_shape(letters, place) for place in range(len(letters)))
 
 
-def _shaped(letters: list[str], place: int) -> str:
+def _letter_in_shape(letters: list[str], place: int) -> str:
     forms = _forms().get(letters[place])
     if not forms:
         return letters[place]
-    before = _joins_onward(_before(letters, place)) and "<final>" in forms
-    after = _joins_back(_after(letters, place)) and "<initial>" in forms
+    before = _joins_onward(_letter_before(letters, place)) and "<final>" in forms
+    after = _joins_back(_letter_after(letters, place)) and "<initial>" in forms
     return forms.get(_SHAPES[before, after], letters[place])
 
 
 def _joins_onward(letter: str) -> bool:
-    """Whether the letter reaches for the one after it."""
+    """Whether the letter joins the one after it."""
     return letter in (TATWEEL, JOINER) or "<initial>" in _forms().get(letter, {})
 
 
 def _joins_back(letter: str) -> bool:
+    """Whether the letter joins the one before it."""
     return letter in (TATWEEL, JOINER) or "<final>" in _forms().get(letter, {})
 
 
-def _before(letters: list[str], place: int) -> str:
+def _letter_before(letters: list[str], place: int) -> str:
     return next((letter for letter in reversed(letters[:place]) if not _is_mark(letter)), "")
 
 
-def _after(letters: list[str], place: int) -> str:
-    following = _place_after(letters, place)
+def _letter_after(letters: list[str], place: int) -> str:
+    following = _place_of_next(letters, place)
     return letters[following] if following < len(letters) else ""
 
 
-def _place_after(letters: list[str], place: int) -> int:
+def _place_of_next(letters: list[str], place: int) -> int:
     return next((later for later in range(place + 1, len(letters)) if not _is_mark(letters[later])), len(letters))
 
 
 def _is_mark(letter: str) -> bool:
-    """Vowel signs stand on a letter and are no neighbours; nor is what has gone into a lam."""
+    """Whether this is no neighbour of a letter: a vowel sign on it, or an alef that has gone into a lam."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 
 @cache
 def _forms() -> Mapping[str, Mapping[str, str]]:
-    """Letter, or lam with an alef, → shape → the form."""
+    """Gives the forms of each letter, and of lam with alef, by shape."""
     forms: dict[str, dict[str, str]] = {}
     for code in (*_FORMS_A, *_FORMS_B):
         shape, *letters = unicodedata.decomposition(chr(code)).split() or [""]

@@ -1,4 +1,4 @@
-"""The PDFs of invoices in S3: written once, never changed, fetched by links that last some minutes."""
+"""PDF files of invoices in S3: written once, never changed, fetched by links that last some minutes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +22,12 @@ CONFIG = Config(
     signature_version="s3v4",
     s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
 )
-"""Seconds. Version 4 signatures, because presigning takes an older one where it can; the bucket in the path, because
-an emulator has no host name for each bucket."""
+"""Timeouts in seconds. Signatures of version 4, because presigning takes an older one where it can. The bucket is
+in the path, because an emulator has no host name for each bucket."""
 
 LINK_LASTS = timedelta(minutes=5)
-THERE_ALREADY = 412
+PRECONDITION_FAILED = 412
+"""S3's status for a file that exists already."""
 
 
 def client() -> "S3Client":
@@ -35,6 +36,8 @@ def client() -> "S3Client":
 
 @dataclass(frozen=True)
 class S3InvoiceFiles:
+    """Keeps the PDF files in a bucket."""
+
     client: "S3Client"
     bucket: str
 
@@ -50,17 +53,17 @@ class S3InvoiceFiles:
                     IfNoneMatch="*",
                 )
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != THERE_ALREADY:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != PRECONDITION_FAILED:
                 raise
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
-        """Signed here, without asking S3."""
+        """Makes a link to the file. It is signed here, without a call of S3."""
         url = self.client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self.bucket, "Key": key_of(invoice)},
             ExpiresIn=int(LINK_LASTS.total_seconds()),
         )
-        return InvoiceLink(invoice.number, url, now + LINK_LASTS)
+        return InvoiceLink(number=invoice.number, url=url, expires_at=now + LINK_LASTS)
 
 
 def key_of(invoice: Invoice) -> str:

@@ -1,7 +1,7 @@
-"""An invoice on paper: A4, in English or Brazilian Portuguese, the same bytes for the same invoice.
+"""An invoice as PDF: A4, in English or Brazilian Portuguese, the same bytes for the same invoice.
 
 fpdf2 lays it out. The font is DejaVu Sans Condensed, of which only the letters in use are embedded: it has Latin,
-Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian. What it lacks (Chinese, emoji) is shown as an empty box.
+Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian. Letters that it lacks (Chinese, emoji) are empty boxes.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
 MISSING = "□"
 UNSEEN = frozenset("\u061c\u200e\u200f\u2066\u2067\u2068\u2069")
-"""They say in which order a text stands, and are not drawn."""
+"""Characters that set the direction of a text, and are not drawn."""
 A_HAIR = 0.01
-"""Letters in another order are as wide together, but for what is lost in adding up."""
+"""Millimetres that a line may be wider after its letters were reordered: sums of floats depend on their order."""
 PAGES = "\U000f0000"
-"""Where the number of pages goes, once it is known. No text can contain it: the font lacks it."""
+"""The place of the number of pages, until it is known. No text can contain this character: the font lacks it."""
 
 INK, FAINT, ACCENT = (32, 33, 36), (104, 107, 114), (158, 27, 50)
 PAPER, SHADE, LINE = (255, 255, 255), (245, 245, 247), (218, 220, 224)
@@ -45,7 +45,7 @@ MM_PER_POINT = 25.4 / 72
 
 @dataclass(frozen=True)
 class Words:
-    """What stands on an invoice in one language."""
+    """The words of an invoice in one language, and how it writes money and dates."""
 
     invoice: str
     from_: str
@@ -74,7 +74,7 @@ class Words:
         return self.day.format(year=moment.year, month=moment.month, day=moment.day)
 
     def moment(self, moment: datetime) -> str:
-        """With its distance from UTC: 2024-02-15, 16:00 UTC-03:00."""
+        """Writes date, time and distance from UTC: 2024-02-15, 16:00 UTC-03:00."""
         distance = moment.isoformat()[-6:] if moment.utcoffset() else ""
         return f"{self.date(moment)}, {moment:%H:%M} UTC{distance}"
 
@@ -124,21 +124,21 @@ WORDS = {
 
 
 def printed(invoice: Invoice) -> bytes:
-    """The PDF. Its dates are the sale's, so that it does not matter when it is printed, or how often.
+    """Gives the PDF. Its dates are the sale's, so that it is the same whenever it is printed.
 
-    The payment is told in UTC, whose year the number has; the screening in the cinema's own time.
+    The payment's time is in UTC, as the year of the number; the screening's in the cinema's own time.
     """
     sheet = _Sheet(invoice)
-    sheet.head()
-    sheet.parties()
-    sheet.screening()
-    sheet.seats()
-    sheet.payment()
+    sheet.add_head()
+    sheet.add_parties()
+    sheet.add_screening()
+    sheet.add_seats()
+    sheet.add_payment()
     return bytes(sheet.output())
 
 
 class _Sheet(FPDF):
-    """Each part begins where the one before it has ended."""
+    """The page. Each `add_` method draws one part, below the part before it."""
 
     def __init__(self, invoice: Invoice) -> None:
         super().__init__(format="A4")
@@ -150,10 +150,10 @@ class _Sheet(FPDF):
         self.set_auto_page_break(True, margin=MARGIN + GAP)
         self.add_font(FONT, "", FONTS / "DejaVuSansCondensed.ttf")
         self.add_font(FONT, "B", FONTS / "DejaVuSansCondensed-Bold.ttf")
-        self._describe(self.bill)
+        self._set_metadata(self.bill)
         self.add_page()
 
-    def _describe(self, bill: Bill) -> None:
+    def _set_metadata(self, bill: Bill) -> None:
         self.set_title(f"{self.words.invoice} {self.invoice.number}")
         self.set_author(bill.seller[0])
         self.set_lang(bill.language)
@@ -161,11 +161,11 @@ class _Sheet(FPDF):
 
     def footer(self) -> None:
         self.set_y(-MARGIN)
-        self._pen(8, FAINT)
+        self._set_pen(8, FAINT)
         self.cell(self.epw / 2, text=self.words.page.format(page=self.page_no(), pages=PAGES))
         self.cell(self.epw / 2, text=self.invoice.number, align="R")
 
-    def head(self) -> None:
+    def add_head(self) -> None:
         self.set_fill_color(*ACCENT)
         self.rect(0, 0, self.w, 3, style="F")
         self.set_y(MARGIN)
@@ -179,9 +179,9 @@ class _Sheet(FPDF):
         self._write(self.invoice.number, 11, width=half, align="R")
         self.set_y(max(left_end, self.get_y()) + GAP)
 
-    def parties(self) -> None:
+    def add_parties(self) -> None:
         bill, words = self.bill, self.words
-        self._columns(
+        self._write_columns(
             [
                 (words.from_, "\n".join(bill.seller)),
                 (words.to, bill.user_id),
@@ -190,17 +190,17 @@ class _Sheet(FPDF):
             (0.42, 0.36, 0.22),
         )
 
-    def screening(self) -> None:
+    def add_screening(self) -> None:
         bill, words = self.bill, self.words
         starts_at = bill.starts_at.astimezone(ZoneInfo(bill.time_zone))
-        self._rule()
+        self._draw_rule()
         self._write(bill.movie_title, 17, style="B")
         self._write(f"{words.room} {bill.room}  ·  {words.starts} {words.moment(starts_at)}", 10, FAINT)
         self.ln(GAP)
 
-    def seats(self) -> None:
+    def add_seats(self) -> None:
         words, money = self.words, self.words.money
-        self._pen(10)
+        self._set_pen(10)
         self.set_draw_color(*LINE)
         self.set_fill_color(*PAPER)
         with self.table(
@@ -208,7 +208,7 @@ class _Sheet(FPDF):
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             col_widths=(3, 1),
             headings_style=FontFace(emphasis="", color=FAINT, size_pt=8),
-            line_height=_line(10),
+            line_height=_line_height(10),
             padding=(1.2, 2),
             text_align=("LEFT", "RIGHT"),
             width=self.epw,
@@ -220,10 +220,10 @@ class _Sheet(FPDF):
             table.row((words.total, money(self.bill.amount)), style=total)
         self.ln(GAP)
 
-    def payment(self) -> None:
+    def add_payment(self) -> None:
         bill, words = self.bill, self.words
         method = bill.payment_method.replace("_", " ")
-        self._columns(
+        self._write_columns(
             [
                 (words.payment, method),
                 (words.transaction, bill.transaction_id),
@@ -231,15 +231,15 @@ class _Sheet(FPDF):
             ],
             (0.28, 0.36, 0.36),
         )
-        self._columns(
+        self._write_columns(
             [(words.code, booking_code(bill.sale_id)), (words.reservation, bill.reservation_id)],
             (0.28, 0.72),
         )
 
-    def _columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
-        """Captions, each with its text below, side by side; all on one page."""
-        tallest = max(self._height(text, share) for (_, text), share in zip(columns, shares, strict=True))
-        if self.will_page_break(_line(8) + tallest):
+    def _write_columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
+        """Writes captions side by side, each with its text below; all on one page. `shares` are parts of the width."""
+        tallest = max(self._text_height(text, share) for (_, text), share in zip(columns, shares, strict=True))
+        if self.will_page_break(_line_height(8) + tallest):
             self.add_page()
         top, left, lowest = self.get_y(), float(MARGIN), 0.0
         for (caption, text), share in zip(columns, shares, strict=True):
@@ -251,11 +251,11 @@ class _Sheet(FPDF):
             left, lowest = left + share * self.epw, max(lowest, self.get_y())
         self.set_xy(MARGIN, lowest + GAP / 2)
 
-    def _height(self, text: str, share: float) -> float:
-        self._pen(10)
-        return len(self._lines(text, share * self.epw - 3)) * _line(10)
+    def _text_height(self, text: str, share: float) -> float:
+        self._set_pen(10)
+        return len(self._lines(text, share * self.epw - 3)) * _line_height(10)
 
-    def _rule(self) -> None:
+    def _draw_rule(self) -> None:
         self.ln(2)
         self.set_draw_color(*LINE)
         self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())
@@ -271,16 +271,16 @@ class _Sheet(FPDF):
         style: str = "",
         align: str = "L",
     ) -> None:
-        """Lines as wide as `width`, the next text below them at the left margin."""
-        self._pen(size, color, style)
+        """Writes a text in lines of `width`, in mm; 0 is the page's. The next text begins below, at the left margin."""
+        self._set_pen(size, color, style)
         lines = "\n".join(self._lines(text, width))
-        self.multi_cell(width, _line(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(width, _line_height(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _lines(self, text: str, width: float) -> list[str]:
-        """As the pen in hand writes them: broken where the reader breaks them, each in the order of the eye."""
-        return [line for paragraph in text.split("\n") for line in self._lines_of(paragraph, width)]
+        """Breaks a text into lines for the present font, each with its letters in the order in which they are drawn."""
+        return [line for paragraph in text.split("\n") for line in self._lines_of_paragraph(paragraph, width)]
 
-    def _lines_of(self, paragraph: str, width: float) -> list[str]:
+    def _lines_of_paragraph(self, paragraph: str, width: float) -> list[str]:
         direction = BidiParagraph(paragraph).base_direction
         measured: Any = self.multi_cell(
             (width or self.epw) - A_HAIR, text=self._drawable(paragraph), dry_run=True, output=MethodReturnValue.LINES
@@ -288,21 +288,22 @@ class _Sheet(FPDF):
         return [BidiParagraph(line, direction).get_reordered_string() for line in measured] or [""]
 
     def _drawable(self, text: str) -> str:
-        """Arabic joined where the font can, a box for a letter that it lacks."""
+        """Gives the text with Arabic joined, and a box for each letter that the font lacks."""
         font: Any = self.current_font
         shaped = [letter for letter in joined(text) if letter not in UNSEEN]
-        return "".join(letter if ord(letter) in font.cmap else self._plainer(letter, font) for letter in shaped)
+        return "".join(letter if ord(letter) in font.cmap else self._plain_letters(letter, font) for letter in shaped)
 
     @staticmethod
-    def _plainer(letter: str, font: Any) -> str:
-        """The letters of a joined form, if the font has those."""
+    def _plain_letters(letter: str, font: Any) -> str:
+        """Gives the plain letters of a joined form, if the font has those; else the box."""
         plain = normalize("NFKC", letter)
         return plain if all(ord(each) in font.cmap for each in plain) else MISSING
 
-    def _pen(self, size: float, color: tuple[int, int, int] = INK, style: str = "") -> None:
+    def _set_pen(self, size: float, color: tuple[int, int, int] = INK, style: str = "") -> None:
         self.set_font(FONT, style, size)
         self.set_text_color(*color)
 
 
-def _line(size: float) -> float:
+def _line_height(size: float) -> float:
+    """Gives the height of a line in millimetres, by the size of its letters in points."""
     return size * MM_PER_POINT * LEADING

@@ -1,4 +1,4 @@
-"""What is the same for every payment gateway: the circuit breaker before it, and what its silence is called."""
+"""The circuit breaker before a payment gateway, and the error for a gateway that is silent."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
 class GatewaySilent(GatewayUnavailable, RefundRefused):
-    """The gateway did not answer, or not in time: whether it did what it was asked is unknown."""
+    """The gateway did not answer in time: nobody knows whether it did its work."""
 
 
 @dataclass(frozen=True)
 class GuardedGateway:
-    """While the gateway does not answer, most calls fail at once instead of waiting for it."""
+    """Calls the gateway through a breaker: while it does not answer, most calls fail at once instead of waiting."""
 
     gateway: PaymentGateway
     breaker: Breaker
 
     def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
-        return self._asked(lambda: self.gateway.start(reservation, idempotency_key))
+        return self._ask(lambda: self.gateway.start(reservation, idempotency_key))
 
     def find_charge(self, transaction_id: str) -> Charge | None:
-        return self._asked(lambda: self.gateway.find_charge(transaction_id))
+        return self._ask(lambda: self.gateway.find_charge(transaction_id))
 
     def charges_since(self, moment: datetime) -> Iterable[Charge]:
-        return self._asked(lambda: list(self.gateway.charges_since(moment)))
+        return self._ask(lambda: list(self.gateway.charges_since(moment)))
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         try:
@@ -43,7 +43,8 @@ class GuardedGateway:
         except BreakerOpen as error:
             raise RefundRefused(NOT_ASKED) from error
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """Calls `ask` through the breaker. Raises GatewayUnavailable."""
         try:
             return self.breaker.call(ask, (GatewaySilent,))
         except BreakerOpen as error:

@@ -1,16 +1,16 @@
-"""Asks the simulated payment gateway over HTTP. What each address does is said in infra/local/payment_gateway.py.
+"""The simulated payment gateway, over HTTP. infra/local/payment_gateway.py describes its addresses.
 
     POST {PAYMENTS_URL}/payments               start
     GET  {PAYMENTS_URL}/payments/{id}          charge
     GET  {PAYMENTS_URL}/payments?since=…       charges_since
     POST {PAYMENTS_URL}/refunds                refund
       201  {"refundId": "…"}                              returned
-      409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, whoever asked for it
-      404  {"error": "UNKNOWN_TRANSACTION"}               there is no such payment
+      409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, by this request or another
+      404  {"error": "UNKNOWN_TRANSACTION"}               no such payment
       402  {"error": "DECLINED", "message": "…"}          and anything else: not returned, or nobody knows
     GET  {PAYMENTS_URL}/health                 below 500: it is alive
 
-An answer of another shape counts as none.
+An answer of another shape counts as no answer.
 """
 
 import json
@@ -55,13 +55,13 @@ NOT_SET_UP = "no payment gateway is set up: set PAYMENTS_URL, deploy, and redriv
 
 @dataclass(frozen=True)
 class _Answer:
-    """`body` is empty where it was no object of JSON."""
+    """An answer of the gateway. `body` is empty where it was no object of JSON."""
 
     status: int
     body: Mapping[str, Any]
 
     @property
-    def said(self) -> tuple[int, Any]:
+    def status_and_error(self) -> tuple[int, Any]:
         return self.status, self.body.get("error")
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class HttpGateway:
-    """One try for each call. `url` is empty where no gateway is set up."""
+    """Calls the gateway, with one try for each call. `url` is empty where no gateway is set up."""
 
     url: str
     read_seconds: float = READ_SECONDS
@@ -84,15 +84,15 @@ class HttpGateway:
             "amountCents": reservation.amount_cents,
             "currency": self.currency,
         }
-        answer = self._asked("POST", "/payments", GatewayUnavailable, body, idempotency_key)
+        answer = self._ask("POST", "/payments", GatewayUnavailable, body, idempotency_key)
         payment_id = answer.body.get("paymentId")
         if answer.status != 201 or not _is_id(payment_id) or answer.body.get("reservationId") != reservation.id:
             raise GatewayUnavailable(str(answer))
         return PaymentIntent(PROVIDER, str(payment_id))
 
     def find_charge(self, transaction_id: str) -> Charge | None:
-        answer = self._asked("GET", f"/payments/{quote(transaction_id, safe='')}", GatewayUnavailable)
-        if answer.said == UNKNOWN:
+        answer = self._ask("GET", f"/payments/{quote(transaction_id, safe='')}", GatewayUnavailable)
+        if answer.status_and_error == UNKNOWN:
             return None
         if answer.status != 200 or answer.body.get("paymentId") != transaction_id:
             raise GatewayUnavailable(str(answer))
@@ -102,7 +102,7 @@ class HttpGateway:
         found: list[Charge] = []
         after = 0
         for _ in range(MOST_PAGES):
-            payments, following = self._page(to_ms(moment), after)
+            payments, following = self._read_page(to_ms(moment), after)
             found += [charge for one in payments if (charge := _charge_or_unavailable(one))]
             if following is None:
                 return found
@@ -112,55 +112,58 @@ class HttpGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Whatever is not known to mean "returned" is taken to mean "not returned": asking again does no harm."""
+        """Returns the money. Raises RefundRefused for an answer that does not say so: asking again does no harm."""
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
-        answer = self._asked("POST", "/refunds", RefundRefused, body, idempotency_key)
+        answer = self._ask("POST", "/refunds", RefundRefused, body, idempotency_key)
         refund_id = answer.body.get("refundId")
-        if answer.said in RETURNED and _is_id(refund_id):
+        if answer.status_and_error in RETURNED and _is_id(refund_id):
             return str(refund_id)
-        raise (PaymentUnknown if answer.said == UNKNOWN else RefundRefused)(str(answer))
+        raise (PaymentUnknown if answer.status_and_error == UNKNOWN else RefundRefused)(str(answer))
 
     def ping(self) -> None:
-        """Raises GatewaySilent. Whoever answers is alive, whether it knows the address or not."""
-        status = self._exchanged("GET", "/health").status
+        """Asks for a sign of life: any status below 500. Raises GatewaySilent."""
+        status = self._send("GET", "/health").status
         if status >= 500:
             raise GatewaySilent(f"the payment gateway answered {status}")
 
-    def _page(self, since_ms: int, after: int) -> tuple[Sequence[Any], int | None]:
+    def _read_page(self, since_ms: int, after: int) -> tuple[Sequence[Any], int | None]:
+        """Reads a page of payments, and the number after which the next one begins; None on the last."""
         query = urlencode({"since": since_ms, "after": after})
-        answer = self._asked("GET", f"/payments?{query}", GatewayUnavailable)
+        answer = self._ask("GET", f"/payments?{query}", GatewayUnavailable)
         payments, following = answer.body.get("payments"), answer.body.get("next")
         is_page = isinstance(payments, list) and (following is None or type(following) is int)
         if answer.status != 200 or not is_page:
             raise GatewayUnavailable(str(answer))
         return payments or [], following
 
-    def _asked(
+    def _ask(
         self, method: str, path: str, refusal: type[Exception], body: Mapping[str, Any] | None = None, key: str = ""
     ) -> _Answer:
+        """Sends a request, with a body and its idempotency key, or without. Raises `refusal` without a gateway."""
         if not self.url:
             raise refusal(NOT_SET_UP)
         if body is None:
-            return self._exchanged(method, path)
+            return self._send(method, path)
         headers = {"Content-Type": "application/json", "Idempotency-Key": quote(key, safe="")}
-        return self._exchanged(method, path, body=json.dumps(body), headers=headers)
+        return self._send(method, path, body=json.dumps(body), headers=headers)
 
-    def _exchanged(self, method: str, path: str, **request: Any) -> _Answer:
+    def _send(self, method: str, path: str, **request: Any) -> _Answer:
+        """Sends a request and reads its answer. Raises GatewaySilent."""
         from urllib3.exceptions import HTTPError, LocationValueError
 
         timeout, url = _timeout(self.read_seconds), f"{self.url.rstrip('/')}{path}"
         options = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
         try:
             answer = _pool().request(method, url, decode_content=False, **options, **request)
-            return _Answer(answer.status, _object_in(_content(answer, monotonic() + self.read_seconds)))
+            return _Answer(answer.status, _object_in(_read_content(answer, monotonic() + self.read_seconds)))
         except (HTTPError, LocationValueError, OSError) as error:
             raise GatewaySilent(f"the payment gateway gave no answer: {error!r}") from error
 
 
 @dataclass(frozen=True)
 class HttpGatewayMessages:
-    """Reads what the simulated gateway says. Several secrets while they are rotated; with none nothing is believed."""
+    """Reads the gateway's signed messages. There may be several secrets, while they are rotated, or none."""
 
     secrets: Sequence[str]
 
@@ -189,7 +192,7 @@ def _charge_or_unavailable(payment: object) -> Charge | None:
 
 
 def _charge_in(payment: object) -> Charge | None:
-    """None for a payment that was not charged. Raises ValueError for what is no payment."""
+    """Reads a charged payment. None for one that was not charged. Raises ValueError for what is no payment."""
     match payment:
         case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):
             return None
@@ -202,12 +205,22 @@ def _charge_in(payment: object) -> Charge | None:
             "chargedAtMs": int() as charged_at_ms,
             "refundedCents": int() as refunded,
         }:
-            numbers = (amount, charged_at_ms, refunded)
             are_ids = _is_id(payment_id) and len(reservation_id) <= LONGEST_ID
-            are_numbers = not any(isinstance(number, bool) for number in numbers) and 0 <= charged_at_ms <= LAST_MS
-            if are_ids and are_numbers and 0 <= refunded <= amount and re.fullmatch("[A-Z]{3}", currency):
-                return Charge(payment_id, reservation_id, amount, currency, from_ms(charged_at_ms), refunded)
+            if are_ids and _are_possible(amount, refunded, charged_at_ms) and re.fullmatch("[A-Z]{3}", currency):
+                return Charge(
+                    transaction_id=payment_id,
+                    reservation_id=reservation_id,
+                    amount_cents=amount,
+                    currency=currency,
+                    charged_at=from_ms(charged_at_ms),
+                    refunded_cents=refunded,
+                )
     raise ValueError(f"no payment of the payment gateway: {str(payment)[:MOST_TEXT]}")
+
+
+def _are_possible(amount: int, refunded: int, charged_at_ms: int) -> bool:
+    are_numbers = not any(isinstance(number, bool) for number in (amount, refunded, charged_at_ms))
+    return are_numbers and 0 <= charged_at_ms <= LAST_MS and 0 <= refunded <= amount
 
 
 def _is_id(value: object) -> bool:
@@ -215,7 +228,7 @@ def _is_id(value: object) -> bool:
 
 
 def _object_in(content: bytes) -> Mapping[str, Any]:
-    """Empty where it is no object of JSON."""
+    """Reads an object of JSON. Empty where it is none."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -223,8 +236,8 @@ def _object_in(content: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _content(answer: "BaseHTTPResponse", until: float) -> bytes:
-    """Raises OSError when it is too large or comes too slowly."""
+def _read_content(answer: "BaseHTTPResponse", until: float) -> bytes:
+    """Reads the whole answer. Raises OSError when it is too large, or has not ended by `until` (monotonic seconds)."""
     content = bytearray()
     try:
         while len(content) <= LARGEST_ANSWER_BYTES and monotonic() < until:
@@ -233,13 +246,13 @@ def _content(answer: "BaseHTTPResponse", until: float) -> bytes:
                 return bytes(content)
             content += chunk
     finally:
-        answer.close()  # what is left of it must not become the next answer
+        answer.close()  # the rest of it must not become the next answer
     raise OSError("the answer does not end")
 
 
 @cache
 def _pool() -> "PoolManager":
-    """urllib3 comes with botocore; it is imported where it is used."""
+    """Makes the pool of connections. Imports urllib3, which comes with botocore, only here."""
     import urllib3
 
     return urllib3.PoolManager(maxsize=4)

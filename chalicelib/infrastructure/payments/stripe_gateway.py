@@ -1,8 +1,8 @@
-"""Stripe as payment gateway, asked through its official package.
+"""Stripe as payment gateway, called through its official package.
 
-A payment is a PaymentIntent that carries the reservation's id in its metadata; what does not carry one is none of ours,
-whatever else the account sells. Our idempotency keys go out as Stripe's, which forgets them after a day or so, and the
-refunds' stand in their metadata as well: a refund that is asked for again a week later is found, and not made twice.
+A payment of ours is a PaymentIntent with the reservation's id in its metadata. All others are ignored: the account may
+sell other things. Our idempotency keys are sent as Stripe's, which forgets them after a day or so. A refund's key is
+also in its metadata: so a refund that is requested again a week later is found, and not made twice.
 
 The package costs as much at import as boto3, so only the functions that call it import it.
 """
@@ -34,7 +34,7 @@ PROVIDER = "stripe"
 SIGNATURE_HEADER = "stripe-signature"
 
 RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
-"""In the metadata of PaymentIntents; of refunds."""
+"""Names in the metadata: of PaymentIntents, and of refunds."""
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100
@@ -45,7 +45,7 @@ LAST_SECOND = 32_503_680_000
 """The year 3000."""
 
 CARD_ONLY = ["card"]
-"""What is paid or declined within the seconds that seats are held. Other methods need days, or never say no."""
+"""Cards are paid or declined within the seconds that seats are held. Other methods need days, or never say no."""
 
 NOT_RETURNED = ("failed", "canceled")
 
@@ -54,7 +54,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class StripeGateway:
-    """One try for each call to Stripe. `api_base` is empty but for tests, which ask another server."""
+    """Calls Stripe, with one try for each call. `api_base` is empty, except in tests, which call another server."""
 
     secret_key: str = field(repr=False)
     public_key: str
@@ -69,38 +69,42 @@ class StripeGateway:
             "metadata": {RESERVATION: reservation.id},
             "payment_method_types": CARD_ONLY,
         }
-        with _translated(GatewayUnavailable):
+        with _errors_translated_to(GatewayUnavailable):
             intent = self._client.v1.payment_intents.create(asked, {"idempotency_key": quote(idempotency_key, safe="")})
-            started = PaymentIntent(PROVIDER, intent.id, intent.client_secret or "", self.public_key)
+            started = PaymentIntent(
+                provider=PROVIDER,
+                id=intent.id,
+                client_secret=intent.client_secret or "",
+                public_key=self.public_key,
+            )
             if not (_is_intent_id(started.id) and started.client_secret):
                 raise ValueError("no PaymentIntent")
             return started
 
     def find_charge(self, transaction_id: str) -> Charge | None:
-        with _translated(GatewayUnavailable):
-            intent = self._intent(transaction_id)
-            return _charge_in(intent["latest_charge"], intent) if intent else None
+        with _errors_translated_to(GatewayUnavailable):
+            intent = self._read_paid_intent(transaction_id)
+            return _charge_from(intent["latest_charge"], intent) if intent else None
 
     def charges_since(self, moment: datetime) -> Sequence[Charge]:
-        """Stripe lists charges by when they were made, PaymentIntents only by when the buyer began."""
-        with _translated(GatewayUnavailable):
-            listed = [(charge, charge["payment_intent"]) for charge in self._charges_since(moment)]
+        """Lists charges, which Stripe has by when they were made; PaymentIntents only by when the buyer began."""
+        with _errors_translated_to(GatewayUnavailable):
+            listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]
             ours = [(charge, intent) for charge, intent in listed if _is_ours(intent)]
-            return [found for charge, intent in ours if (found := _charge_in(charge, intent))]
+            return [found for charge, intent in ours if (found := _charge_from(charge, intent))]
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        with _translated(RefundRefused):
-            return self._returned(transaction_id, idempotency_key) or self._return(
-                transaction_id, amount_cents, idempotency_key
-            )
+        with _errors_translated_to(RefundRefused):
+            earlier = self._find_refund(transaction_id, idempotency_key)
+            return earlier or self._create_refund(transaction_id, amount_cents, idempotency_key)
 
     def ping(self) -> None:
-        """Raises GatewayUnavailable, for a wrong key, too."""
-        with _translated(GatewayUnavailable):
+        """Asks for a sign of life. Raises GatewayUnavailable, for a wrong key, too."""
+        with _errors_translated_to(GatewayUnavailable):
             self._client.v1.payment_intents.list({"limit": 1})
 
-    def _charges_since(self, moment: datetime) -> Iterator[Object]:
-        """All pages. The package's own iterator takes a page without a list for the last one."""
+    def _list_charges_since(self, moment: datetime) -> Iterator[Object]:
+        """Reads all pages. The package's own iterator would take a page without a list for the last one."""
         since, expanded = int(moment.timestamp()) - 1, ["data.payment_intent"]
         asked: Any = {"created": {"gt": since}, "limit": PAGE, "expand": expanded}
         for _ in range(MOST_PAGES):
@@ -111,8 +115,8 @@ class StripeGateway:
             asked["starting_after"] = page["data"][-1]["id"]
         raise ValueError("the list of charges does not end")
 
-    def _intent(self, transaction_id: str) -> Object | None:
-        """With its last charge and the refunds of it. None for what is none of ours, or was not paid."""
+    def _read_paid_intent(self, transaction_id: str) -> Object | None:
+        """Reads a PaymentIntent with its last charge and refunds. None for one that is not ours, or was not paid."""
         from stripe import InvalidRequestError
 
         if not _is_intent_id(transaction_id):
@@ -127,9 +131,12 @@ class StripeGateway:
             raise
         return intent if _is_ours(intent) and intent["status"] == "succeeded" else None
 
-    def _returned(self, transaction_id: str, key: str) -> str | None:
-        """The refund that was made for this key, or the last one where nothing is left to be returned."""
-        intent = self._intent(transaction_id)
+    def _find_refund(self, transaction_id: str, key: str) -> str | None:
+        """Finds the refund that was made for this key, or the last one where no money is left to be returned.
+
+        Raises PaymentUnknown.
+        """
+        intent = self._read_paid_intent(transaction_id)
         if intent is None:
             raise PaymentUnknown(f"Stripe knows of no payment of ours {transaction_id[:MOST_TEXT]!r} that was charged")
         charge = intent["latest_charge"]
@@ -139,7 +146,8 @@ class StripeGateway:
                 return _refund_id(refund)
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
-    def _return(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
+    def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
+        """Has the money returned. Gives the refund's id. Raises RefundRefused."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -148,7 +156,7 @@ class StripeGateway:
         try:
             refund = self._client.v1.refunds.create(asked, {"idempotency_key": quote(key, safe="")}).to_dict()
         except InvalidRequestError as error:
-            earlier = error.code == "charge_already_refunded" and self._returned(transaction_id, key)
+            earlier = error.code == "charge_already_refunded" and self._find_refund(transaction_id, key)
             if earlier:
                 return earlier
             raise
@@ -170,7 +178,7 @@ class StripeGateway:
 
 @dataclass(frozen=True)
 class StripeMessages:
-    """Stripe's webhook. Several secrets while they are rotated; with none nothing is believed."""
+    """Reads Stripe's signed events. There are several secrets while they are rotated; without one, none is believed."""
 
     secrets: Sequence[str] = field(repr=False)
 
@@ -179,13 +187,13 @@ class StripeMessages:
         if not (is_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)):
             raise SignatureInvalid
         try:
-            return _charge_told(loads(body))
+            return _charge_from_event(loads(body))
         except _NONSENSE as error:
             raise UnreadableMessage(f"no event of Stripe: {error!r}"[:MOST_TEXT]) from error
 
 
 def _is_verified(header: str, body: bytes, secret: str) -> bool:
-    """Whether the secret signed it, whenever that was."""
+    """Whether the secret has signed this body, at any time."""
     from stripe import SignatureVerificationError, WebhookSignature
 
     try:
@@ -194,41 +202,51 @@ def _is_verified(header: str, body: bytes, secret: str) -> bool:
         return False
 
 
-def _charge_told(event: Object) -> Charge | None:
-    """At the moment of this event all of the intent's money is there, and none of it went back."""
+def _charge_from_event(event: Object) -> Charge | None:
+    """Reads the charge of a payment that has succeeded: all of it is paid, and none of it went back yet.
+
+    None for another event, or another's payment.
+    """
     if event["type"] != "payment_intent.succeeded":
         return None
     intent = event["data"]["object"]
     if not _is_ours(intent):
         return None
-    return _charge(intent, intent["amount_received"], 0, event["created"])
+    return _checked_charge(intent, intent["amount_received"], 0, event["created"])
 
 
-def _charge_in(charge: Object, intent: Object) -> Charge | None:
-    """None for what was not charged, or only reserved on the card."""
+def _charge_from(charge: Object, intent: Object) -> Charge | None:
+    """Reads a charge. None when it failed, or the money is only reserved on the card."""
     if charge["status"] != "succeeded" or not charge["captured"]:
         return None
-    return _charge(intent, charge["amount_captured"], charge["amount_refunded"], charge["created"])
+    return _checked_charge(intent, charge["amount_captured"], charge["amount_refunded"], charge["created"])
 
 
-def _charge(intent: Object, amount: Any, refunded: Any, created: Any) -> Charge:
-    """Raises ValueError for what makes no sense."""
+def _checked_charge(intent: Object, amount: Any, refunded: Any, created: Any) -> Charge:
+    """Gives the charge of these numbers. Raises ValueError for numbers that make no sense."""
     numbers = all(type(number) is int for number in (amount, refunded, created))
     if not (numbers and 0 <= refunded <= amount and 0 <= created <= LAST_SECOND and _is_intent_id(intent["id"])):
         raise ValueError("no charge")
     currency = intent["currency"].upper()
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ValueError("no currency")
-    return Charge(intent["id"], intent["metadata"][RESERVATION], amount, currency, from_ms(created * 1000), refunded)
+    return Charge(
+        transaction_id=intent["id"],
+        reservation_id=intent["metadata"][RESERVATION],
+        amount_cents=amount,
+        currency=currency,
+        charged_at=from_ms(created * 1000),
+        refunded_cents=refunded,
+    )
 
 
 def _is_ours(intent: Any) -> bool:
-    """Charges without a PaymentIntent have None."""
+    """Whether the PaymentIntent carries a reservation's id. `intent` is None for a charge without one."""
     return intent is not None and isinstance(intent["metadata"].get(RESERVATION), str)
 
 
 def _is_intent_id(value: object) -> bool:
-    """Of what a client made up Stripe need not be asked."""
+    """Whether this can be the id of a PaymentIntent. Ids that a client made up are not sent to Stripe."""
     return isinstance(value, str) and bool(re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", value))
 
 
@@ -239,12 +257,15 @@ def _refund_id(refund: Object) -> str:
 
 
 _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What comes of reading an answer of another shape. Reading is all that is done within."""
+"""The errors of reading an answer of another shape."""
 
 
 @contextmanager
-def _translated(refusal: type[Exception]) -> Iterator[None]:
-    """What Stripe's package raises, and what its answers make of our reading, as the port says it."""
+def _errors_translated_to(refusal: type[Exception]) -> Iterator[None]:
+    """Raises the port's errors for those of Stripe's package, and for answers of another shape.
+
+    Raises GatewaySilent without an answer, else `refusal`.
+    """
     from stripe import APIConnectionError, StripeError
 
     try:

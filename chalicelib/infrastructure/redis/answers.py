@@ -1,7 +1,7 @@
-"""What an answer of Redis must look like to be believed. Each function gives it with its type, or raises Nonsense.
+"""Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises Nonsense.
 
-A Redis of our own never answers otherwise. Another program on its port, a proxy that mixes up connections, or somebody
-who means us harm does, and is treated as a Redis that is not there: see redis_connection.
+A Redis of our own never gives an answer of another shape. Another program on its port does, or a proxy that mixes up
+connections, or an attacker. They are treated as a Redis that is not there: see connection.py.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,25 @@ LARGEST_COUNT_DIGITS = 18
 
 
 class Nonsense(Exception):
-    """Redis has answered something that can't be an answer to what it was asked."""
+    """Redis gave an answer that can't be one to this question."""
 
 
 def whole(answer: Any) -> int:
+    """Gives a whole number."""
     if type(answer) is not int:
-        raise Nonsense(f"no number: {_kind(answer)}")
+        raise Nonsense(f"no number: {_type_name(answer)}")
     return answer
 
 
 def value(answer: Any) -> bytes | None:
-    """A key's value; None where there is no such key."""
+    """Gives a key's value; None where there is no such key."""
     if answer is not None and type(answer) is not bytes:
-        raise Nonsense(f"no value: {_kind(answer)}")
+        raise Nonsense(f"no value: {_type_name(answer)}")
     return answer
 
 
 def text(answer: Any) -> bytes:
+    """Gives a text that must be there."""
     found = value(answer)
     if found is None:
         raise Nonsense("no text")
@@ -39,22 +41,24 @@ def text(answer: Any) -> bytes:
 
 
 def values(count: int) -> Shape[list[bytes | None]]:
-    return lambda answer: [value(each) for each in _listed(answer, count)]
+    """Makes the shape of a list of so many values, as MGET gives."""
+    return lambda answer: [value(each) for each in _checked_list(answer, count)]
 
 
 def numbers(count: int) -> Shape[list[int]]:
-    return lambda answer: [whole(each) for each in _listed(answer, count)]
+    """Makes the shape of a list of so many whole numbers."""
+    return lambda answer: [whole(each) for each in _checked_list(answer, count)]
 
 
 def done(answer: Any) -> bool:
-    """Of a SET: whether it was; it was not, where it had a condition."""
+    """Gives whether SET has set the key. It has not where it had a condition that failed."""
     if answer is not None and answer != b"OK":
-        raise Nonsense(f"no OK: {_kind(answer)}")
+        raise Nonsense(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
 def receipt(answer: Any) -> bool:
-    """Of a command that writes: whether it did. Redis may refuse one, being full."""
+    """Gives whether a command has written. Redis may refuse it, being full."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
@@ -63,37 +67,37 @@ def receipt(answer: Any) -> bool:
 
 
 def receipts(answer: Any) -> list[bool]:
-    """Of a pipeline of commands that write: the driver has read one answer for each."""
-    return [receipt(each) for each in _listed(answer)]
+    """Gives whether each command of a pipeline has written. The driver has read one answer for each."""
+    return [receipt(each) for each in _checked_list(answer)]
 
 
 def counts(answer: Any) -> dict[str, int]:
-    """A hash of names to counts, as HGETALL lists it."""
-    listed = [text(each) for each in _listed(answer)]
+    """Gives a hash of names to counts, which HGETALL lists as name, count, name, count."""
+    listed = [text(each) for each in _checked_list(answer)]
     if len(listed) % 2:
         raise Nonsense("a name without a count")
-    return {_name(listed[at]): _count(listed[at + 1]) for at in range(0, len(listed), 2)}
+    return {_name_from(listed[at]): _count_from(listed[at + 1]) for at in range(0, len(listed), 2)}
 
 
-def _name(found: bytes) -> str:
+def _name_from(found: bytes) -> str:
     if not (found.isascii() and found.replace(b"_", b"").isalnum()):
         raise Nonsense("no name")
     return found.decode()
 
 
-def _count(found: bytes) -> int:
+def _count_from(found: bytes) -> int:
     if not (found.isdigit() and len(found) <= LARGEST_COUNT_DIGITS):
         raise Nonsense("no count")
     return int(found)
 
 
-def _listed(answer: Any, count: int | None = None) -> list[Any]:
+def _checked_list(answer: Any, count: int | None = None) -> list[Any]:
     if type(answer) is not list:
-        raise Nonsense(f"no list: {_kind(answer)}")
+        raise Nonsense(f"no list: {_type_name(answer)}")
     if count is not None and len(answer) != count:
         raise Nonsense(f"{len(answer)} answers instead of {count}")
     return answer
 
 
-def _kind(answer: Any) -> str:
+def _type_name(answer: Any) -> str:
     return type(answer).__name__

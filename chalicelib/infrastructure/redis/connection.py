@@ -1,14 +1,14 @@
 """The connection to Redis: one for the process, with short timeouts, behind a circuit breaker. Nothing is ever retried.
 
-What a caller may pay for a Redis that is dead, frozen or slow: one timeout to connect or one for a whole answer, once;
-then nobody in this process waits for it until the breaker's probe does, again once. What it does without Redis is up
-to the caller: every booking goes on.
+A Redis that is dead, frozen or slow costs one caller one timeout: to connect, or for a whole answer. Then nobody in
+this process waits for it until the breaker's probe does, again once. Callers go on without Redis: so does every
+booking.
 
-    question ──► redis_wire: in time, not too long, RESP2 ──► redis_answers: of the shape asked for ──► answer
-                     │ no                                         │ no
-                     └────────► RedisUnavailable: breaker ◄───────┘
+    question ──► wire.py: in time, not too long, RESP2 ──► answers.py: of the shape asked for ──► answer
+                     │ no                                      │ no
+                     └──────► RedisUnavailable: breaker ◄──────┘
 
-This is the one door for what Redis says: nonsense counts as absence.
+Every answer of Redis comes through here, and nonsense counts as no answer.
 """
 
 from collections.abc import Callable
@@ -32,35 +32,40 @@ look like a dead Redis."""
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer in time, refused, answered nonsense, or was not asked because it has just failed: go on
-    without it."""
+    """Redis did not answer in time, refused, answered nonsense, or was not asked because it has just failed.
+
+    Callers go on without it.
+    """
 
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """`url` as in redis://[:password@]host:port/db; rediss:// for TLS. Connects on first use."""
+    """Asks Redis through a breaker. Connects on first use.
+
+    `url` is redis://[:password@]host:port/db; rediss:// for TLS.
+    """
 
     url: str
     breaker: Breaker
 
     def ask(self, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        """What the question put to the client gives, in that shape. Raises RedisUnavailable.
+        """Puts the question to the client, and gives its answer in that shape. Raises RedisUnavailable.
 
-        The client hands out answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
+        The client gives answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
         """
         driver, client = self._driver_and_client
         try:
-            return self.breaker.call(lambda: self._believed(client, question, shape), self._failing)
+            return self.breaker.call(lambda: self._ask_client(client, question, shape), self._failing)
         except (BreakerOpen, Nonsense, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def ping(self) -> None:
-        """Past the breaker: this is how somebody finds out. Raises what the driver raises, and Nonsense."""
+        """Asks for a sign of life, without the breaker. Raises the driver's errors, and Nonsense."""
         answer: object = self._driver_and_client[1].ping()
         if answer != b"PONG":
             raise Nonsense("no PONG")
 
-    def _believed(self, client: "Redis", question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
+    def _ask_client(self, client: "Redis", question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
         try:
             return shape(question(client))
         except Nonsense:
@@ -94,6 +99,6 @@ class RedisConnection:
 
     @cached_property
     def _failing(self) -> tuple[type[BaseException], ...]:
-        """A Redis that refuses a command, being full for one, is alive: that costs no time and opens no breaker."""
+        """The errors that open the breaker. A Redis that refuses a command, being full, is alive: that opens none."""
         driver, _ = self._driver_and_client
         return (driver.ConnectionError, driver.TimeoutError, driver.InvalidResponse, OSError, Nonsense)

@@ -1,7 +1,7 @@
 """Rate limits: shared by all instances in Redis, else by the requests of this process.
 
-Written here, in 20 lines of Lua and as many of Python, because a request has two quotas, and both are asked and taken
-from in one round trip, or from neither.
+Written here, in 20 lines of Lua and as many of Python, because a request has two quotas: it takes from both in one
+round trip, or from neither.
 """
 
 import hashlib
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from redis import Redis
 
 MOST_REMEMBERED = 10_000
-"""Askers that one process remembers by itself, about 2 MB; beyond that the longest idle is forgotten."""
+"""Requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
 
 # The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
-# KEYS: each asker's. ARGV: now, how far clocks may differ, then what it takes and a window for each key; microseconds.
-# Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own way of writing numbers loses digits.
+# KEYS: one for each requester. ARGV: now, how far clocks may differ, then taken_us and window_us of each key's quota;
+# all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own way of writing
+# numbers loses digits.
 TAKE = """
 local now, admitted, due = tonumber(ARGV[1]), 1, {}
 for i, key in ipairs(KEYS) do
@@ -54,7 +55,7 @@ return answer
 
 @dataclass(frozen=True)
 class SharedRateLimiter:
-    """In Redis; in its absence each process counts for itself, so that limits are looser, but there."""
+    """Counts requests in Redis; by `otherwise` without Redis. Then each process counts by itself: limits are looser."""
 
     redis: RedisConnection
     otherwise: RateLimiter
@@ -68,14 +69,14 @@ class SharedRateLimiter:
             return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
-            return self.redis.ask(evaluate, lambda answer: _verdict(answer, list(quotas.values())))
+            return self.redis.ask(evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
         except RedisUnavailable:
             return self.otherwise.take(quotas, now)
 
 
 @dataclass(frozen=True)
 class ProcessRateLimiter:
-    """In this process's memory; safe in threads. `due`, by asker's digest, is ordered by last use."""
+    """Counts requests in this process's memory; safe in threads. `due`, by digest, is ordered by last use."""
 
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
@@ -98,9 +99,12 @@ class ProcessRateLimiter:
             self.due.popitem(last=False)
 
 
-def _verdict(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """What the script's answer says, if it can be one: nobody is refused for longer than a window and a minute, nor
-    without a quota that is used up; nobody is let in beyond one. Raises Nonsense."""
+def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
+    """Reads the verdict from the script's answer. Raises Nonsense for an answer that can't be its own.
+
+    The script refuses nobody for longer than a window and a minute, or without a quota that is used up. It admits
+    nobody beyond a quota.
+    """
     admitted, *used = answers.numbers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))
     within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)
@@ -112,9 +116,10 @@ def _verdict(answer: Any, quotas: Sequence[Quota]) -> Verdict:
 
 
 def digest(requester: str) -> str:
-    """Short whatever the client sent, and no personal data."""
+    """Gives a short name of a requester, whatever the client sent, without personal data."""
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def microseconds(moment: datetime) -> int:
+    """Gives the moment in microseconds since 1970, rounded to milliseconds."""
     return round(moment.timestamp() * 1000) * 1000

@@ -1,11 +1,11 @@
-"""How often each refusal was answered, in Redis: one hash for each five minutes, which forgets itself.
+"""Counts of the refusals that were answered, in Redis: one hash for each five minutes, which expires.
 
     cinema-prod:refusals:1708023600     SEAT_ALREADY_RESERVED 4711, RESERVATION_EXPIRED 12, …
                          └ beginning of the five minutes, in seconds
 
-A refusal costs one round trip for its count, after the decision and outside of the database; behind the breaker, so
-that a Redis that is dead or frozen costs no more than the gate has paid already. The fields are codes of the
-contract: nobody can make them many.
+Counting costs a refusal one round trip, after the decision and outside of the database. The breaker stands before it: a
+dead or frozen Redis costs no more than the cached rows have paid already. The fields are error codes of the contract,
+so they stay few.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
 @dataclass(frozen=True)
 class RedisRefusals:
+    """Counts refusals by error code. Without Redis they are not counted."""
+
     connection: RedisConnection
     prefix: str
     clock: Clock
@@ -36,12 +38,12 @@ class RedisRefusals:
     def add(self, code: str) -> None:
         key = self._key(bucket_of(self.clock()))
         with suppress(RedisUnavailable):
-            self.connection.ask(lambda redis: _add(redis, key, code), answers.receipts)
+            self.connection.ask(lambda redis: _increment(redis, key, code), answers.receipts)
 
     def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
         try:
-            hashes = self.connection.ask(lambda redis: _all(redis, keys), _all_counts)
+            hashes = self.connection.ask(lambda redis: _read_hashes(redis, keys), _counts_of_each)
         except RedisUnavailable:
             return None
         return {bucket: counts for bucket, counts in zip(buckets, hashes, strict=True) if counts}
@@ -52,7 +54,7 @@ class RedisRefusals:
 
 @dataclass(frozen=True)
 class NotCounted:
-    """Without Redis."""
+    """Counts no refusals: there is no Redis."""
 
     def add(self, code: str) -> None:
         pass
@@ -61,18 +63,18 @@ class NotCounted:
         return None
 
 
-def _add(redis: "Redis", key: str, code: str) -> list[Any]:
+def _increment(redis: "Redis", key: str, code: str) -> list[Any]:
     with redis.pipeline(transaction=False) as both:
         both.hincrby(key, code, 1)
         both.expire(key, KEPT_SECONDS)
         return list(both.execute())
 
 
-def _all_counts(answer: Sequence[Any]) -> list[dict[str, int]]:
+def _counts_of_each(answer: Sequence[Any]) -> list[dict[str, int]]:
     return [answers.counts(each) for each in answer]
 
 
-def _all(redis: "Redis", keys: Sequence[str]) -> list[Any]:
+def _read_hashes(redis: "Redis", keys: Sequence[str]) -> list[Any]:
     with redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hgetall(key)

@@ -1,8 +1,8 @@
-"""How an answer of Redis is read from the wire: within one deadline and one bound on its size, or not at all.
+"""A parser of Redis's answers that reads each within one deadline and one bound on its size, or not at all.
 
-The driver's own parser believes the other end: its timeout begins again with each byte, it reads as much as it is
-promised, and it takes whatever number is written. This one knows the few forms that RESP2 has. What is not one of them,
-is too much or comes too late, is a driver's error like a lost connection, and the connection is closed.
+The driver's own parser trusts the other end: its timeout begins again with each byte, it reads as much as is announced,
+and it takes every number. This one knows the few forms that RESP2 has. An answer of another form, too large or too
+late, raises a driver's error as a lost connection does, and the connection is closed.
 
 Imports the driver: import this where it is used.
 """
@@ -19,9 +19,9 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
-"""Of the answers to one question: five times the seat map of a sold hall of 2,000 seats, the longest that is kept."""
+"""Bytes of the answers to one question: five times the longest, the seat map of a sold hall of 2,000 seats."""
 MOST_VALUES = 20_000
-"""In the answers to one question."""
+"""Values in the answers to one question."""
 DEEPEST = 3
 LONGEST_LINE = 4096
 
@@ -36,9 +36,9 @@ Answer = Any
 
 
 class BoundedParser(BaseParser):
-    """One connection's. The time for the answers to a question runs from when they are waited for first.
+    """The parser of one connection. The time for the answers to a question begins when they are first waited for.
 
-    What has come in time is read, even when we were too busy to look: that is no fault of Redis.
+    An answer that came in time is read, even when this process was too busy to look: that is no fault of Redis.
     """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -58,7 +58,7 @@ class BoundedParser(BaseParser):
         self._forget()
 
     def expect(self) -> None:
-        """A question is about to leave: its answers have so much time and may be so long."""
+        """Sets time and bounds anew, for the answers to a question that is about to be sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
         self._deadline: float | None = None
@@ -66,7 +66,7 @@ class BoundedParser(BaseParser):
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Whether something lies here that nobody asked for. Raises when the other end has hung up."""
+        """Whether there is an answer that nobody asked for. Raises when the other end has hung up."""
         if self._at < len(self._unread):
             return True
         self._sock.settimeout(timeout)
@@ -77,8 +77,8 @@ class BoundedParser(BaseParser):
         return True
 
     def read_response(self, disable_decoding: bool = False, timeout: object = None) -> Answer:
-        """One answer. Raises TimeoutError, InvalidResponse, and what the socket raises."""
-        answer = self._answer(DEEPEST)
+        """Reads one answer. Raises TimeoutError, InvalidResponse, and the socket's errors."""
+        answer = self._read_answer(DEEPEST)
         del self._unread[: self._at]
         self._at = 0
         return answer
@@ -88,25 +88,26 @@ class BoundedParser(BaseParser):
 
     # The forms of RESP2.
 
-    def _answer(self, depth: int) -> Answer:
+    def _read_answer(self, depth: int) -> Answer:
+        """Reads one answer, whose lists are at most `depth` deep."""
         self._values_left -= 1
         if self._values_left < 0 or not depth:
             raise InvalidResponse("too many values, or too deep")
-        line = self._line()
+        line = self._read_line()
         kind, rest = line[:1], line[1:]
         if kind == b"+":
             return rest
         if kind == b"-":
-            return _refusal(rest)
+            return _error_from(rest)
         if kind == b":":
-            return _whole(rest)
+            return _whole_from(rest)
         if kind == b"$":
-            return None if rest == b"-1" else self._bulk(_length(rest))
+            return None if rest == b"-1" else self._read_bulk(_length_from(rest))
         if kind == b"*":
-            return None if rest == b"-1" else [self._answer(depth - 1) for _ in range(_length(rest))]
+            return None if rest == b"-1" else [self._read_answer(depth - 1) for _ in range(_length_from(rest))]
         raise InvalidResponse(f"an answer that begins with {kind!r}")
 
-    def _line(self) -> bytes:
+    def _read_line(self) -> bytes:
         while (end := self._unread.find(b"\r\n", self._at)) < 0:
             if len(self._unread) - self._at > LONGEST_LINE:
                 raise InvalidResponse("a line without an end")
@@ -115,7 +116,7 @@ class BoundedParser(BaseParser):
         self._at = end + 2
         return line
 
-    def _bulk(self, length: int) -> bytes:
+    def _read_bulk(self, length: int) -> bytes:
         end = self._at + length
         while len(self._unread) < end + 2:
             self._read_more()
@@ -128,6 +129,7 @@ class BoundedParser(BaseParser):
     # The wire.
 
     def _read_more(self) -> None:
+        """Waits for more bytes. Raises TimeoutError at the deadline."""
         self._sock.settimeout(self._seconds_left())
         try:
             self._receive()
@@ -135,7 +137,7 @@ class BoundedParser(BaseParser):
             raise TimeoutError from error
 
     def _seconds_left(self) -> float:
-        """0, once: for a last look at what is here. Raises TimeoutError after that."""
+        """Gives the time left, and 0 once: for a last look at answers that are here. Raises TimeoutError after that."""
         now = self.monotonic()
         self._deadline = now + self._seconds if self._deadline is None else self._deadline
         if self._is_over:
@@ -144,6 +146,7 @@ class BoundedParser(BaseParser):
         return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
+        """Receives the next bytes. Raises InvalidResponse beyond the bound, ConnectionError at the end."""
         if self._bytes_left <= 0:
             raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
         read = self._sock.recv(READ_BYTES)
@@ -154,7 +157,7 @@ class BoundedParser(BaseParser):
 
 
 class _Asking:
-    """Over a driver's connection: tells its parser when a question leaves."""
+    """Makes a driver's connection tell its parser when a question is sent."""
 
     _sock: Any
     _parser: BoundedParser
@@ -164,35 +167,35 @@ class _Asking:
         super().send_packed_command(command, check_health)  # type: ignore[misc] # the driver's
 
 
-class Bounded(_Asking, Connection):
-    pass
+class BoundedConnection(_Asking, Connection):
+    """A connection whose answers are bounded."""
 
 
-class BoundedTls(_Asking, SSLConnection):
-    pass
+class BoundedTlsConnection(_Asking, SSLConnection):
+    """A TLS connection whose answers are bounded."""
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
-    """Of connections whose answers are bounded; `socket_timeout` is the time for a whole answer."""
+    """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds."""
     made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
-    made.connection_class = {Connection: Bounded, SSLConnection: BoundedTls}[made.connection_class]
+    made.connection_class = {Connection: BoundedConnection, SSLConnection: BoundedTlsConnection}[made.connection_class]
     return made
 
 
-def _whole(text: bytes) -> int:
+def _whole_from(text: bytes) -> int:
     if not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise InvalidResponse("a number that is none")
     return int(text)
 
 
-def _length(text: bytes) -> int:
+def _length_from(text: bytes) -> int:
     if not _LENGTH.fullmatch(text) or int(text) > MOST_BYTES:
         raise InvalidResponse("a length that can't be")
     return int(text)
 
 
-def _refusal(text: bytes) -> Answer:
-    """The driver's exception for it. Raises it when it says that Redis is not there: it is loading its data, say."""
+def _error_from(text: bytes) -> Answer:
+    """Gives the driver's exception for an error. Raises it when Redis is not ready: while it loads its data, say."""
     words = text.decode(errors="replace")
     try:
         error = BaseParser.parse_error(words)  # type: ignore[no-untyped-call] # the driver's

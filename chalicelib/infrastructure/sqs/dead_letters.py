@@ -1,6 +1,6 @@
-"""Dead letters: looked at without consuming them, and given back to where they came from.
+"""Dead letters: reading them without consuming them, and sending them back to the queue that they came from.
 
-The command line (infra/ops/dlq.py) and the operator's board do it with what is here.
+The command line (infra/ops/dlq.py) and the operator's board use these functions.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,38 +19,39 @@ if TYPE_CHECKING:
 
 SQS_BATCH = 10
 HIDDEN_SECONDS = 30
-"""How long a message is ours while we look at it or move it. If we die it is back in its queue after that time."""
+"""How long a message is hidden while we read or move it. If this process dies, it is back in its queue after that."""
 WAIT_SECONDS = 1
-"""Asking without waiting sees only some of SQS's servers, and may find nothing where there is something."""
+"""A receive without waiting asks only some of SQS's servers, and may miss messages that are there."""
 ABOUT_THE_FAILURE = ("reason", "receives")
-"""Message attributes that the handler gives a message when it gives up; they do not go back with it."""
+"""Message attributes that a handler adds when it gives up; they are not sent back with the message."""
 
 Progress = Callable[[int], None]
 
 
 @dataclass
 class Interrupted(Exception):
-    """A call failed after so many messages had been moved. Nothing is lost: the others are where they were."""
+    """A call failed after so many messages had been moved. No message is lost: the others are where they were."""
 
     moved: int
 
 
-def look(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
-    """Up to `most` of the queue's visible messages, given back at once: nothing is consumed."""
+def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
+    """Reads up to `most` of the queue's visible messages, and shows them again at once: none is consumed."""
     seen: list[MessageTypeDef] = []
     try:
         while len(seen) < most and (batch := receive(sqs, url, most - len(seen))):
             seen += batch
     finally:
-        give_back(sqs, url, seen)
-    return [_letter(message) for message in seen]
+        show_again(sqs, url, seen)
+    return [_dead_letter_from(message) for message in seen]
 
 
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
-    """Gives up to `most` messages back to their source; how many it were. Raises Interrupted.
+    """Sends up to `most` messages back to their source. Gives how many. Raises Interrupted.
 
-    Say how many there are as it begins: one that fails again at once comes back behind them, and would be moved in
-    circles. Not `StartMessageMoveTask`: not every emulator knows it, and it would take `reason` and `receives` along.
+    `most` should be the number of messages at the beginning: one that fails again at once comes back behind them, and
+    would be moved in circles. `StartMessageMoveTask` is not used, because not every emulator knows it, and because it
+    would send `reason` and `receives` along.
     """
     moved = 0
     try:
@@ -59,7 +60,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
                 try:
                     _move(sqs, message, url, source_url)
                 except (BotoCoreError, ClientError):
-                    give_back(sqs, url, batch[position:])
+                    show_again(sqs, url, batch[position:])
                     raise
                 moved += 1
             progress(moved)
@@ -69,6 +70,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
 
 
 def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
+    """Receives up to ten messages, which are hidden from others for HIDDEN_SECONDS."""
     answer = sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=min(most, SQS_BATCH),
@@ -80,15 +82,15 @@ def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
     return answer.get("Messages", [])
 
 
-def give_back(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
-    """What can't be given back comes back by itself after HIDDEN_SECONDS."""
+def show_again(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
+    """Makes received messages visible again. Never raises: after HIDDEN_SECONDS they are visible anyway."""
     with suppress(BotoCoreError, ClientError):
         for message in messages:
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
 
 
 def _move(sqs: "SQSClient", message: "MessageTypeDef", url: str, source_url: str) -> None:
-    """Sent first, deleted afterwards: dying in between delivers it twice, which every consumer tolerates."""
+    """Sends the message, then deletes it. A crash in between delivers it twice, which every consumer tolerates."""
     attributes: dict[str, Any] = {
         name: {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}
         for name, value in message.get("MessageAttributes", {}).items()
@@ -98,7 +100,7 @@ def _move(sqs: "SQSClient", message: "MessageTypeDef", url: str, source_url: str
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def _letter(message: "MessageTypeDef") -> DeadLetter:
+def _dead_letter_from(message: "MessageTypeDef") -> DeadLetter:
     system: dict[str, str] = {str(name): value for name, value in message.get("Attributes", {}).items()}
     attributes = {
         name: value.get("StringValue", f"({len(value.get('BinaryValue', b''))} bytes)")

@@ -1,4 +1,4 @@
-"""Messages between our queues, as versioned JSON: events, holds, payments and deliveries."""
+"""Messages in our queues, as versioned JSON: events, holds, payments and deliveries."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,12 @@ VERSION = 1
 
 
 def to_body(content: Hold | PaymentDue | Charge | Event | Delivery) -> str:
+    """Writes the body of a message."""
     return json.dumps({"version": VERSION, **_to_wire(content)})
 
 
 def hold_in(record: Mapping[str, Any]) -> Hold:
-    """The hold in an SQS record. Raises UnreadableMessage."""
+    """Reads the hold in an SQS record. Raises UnreadableMessage."""
     wire = _wire_in(record)
     try:
         return Hold(
@@ -33,12 +34,12 @@ def hold_in(record: Mapping[str, Any]) -> Hold:
 
 
 def event_in(record: Mapping[str, Any]) -> Event:
-    """The event in an SQS record. Raises UnreadableMessage."""
+    """Reads the event in an SQS record. Raises UnreadableMessage."""
     return event_from_wire(_wire_in(record))
 
 
 def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
-    """What is due of a payment, or what the gateway said of it, in an SQS record. Raises UnreadableMessage."""
+    """Reads the payment that is due, or the gateway's charge, in an SQS record. Raises UnreadableMessage."""
     wire = _wire_in(record)
     try:
         return _charge_from_wire(wire["charge"]) if "charge" in wire else _due_from_wire(wire["due"])
@@ -47,10 +48,12 @@ def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
 
 
 def delivery_in(record: Mapping[str, Any]) -> Delivery:
-    """The delivery in an SQS record. Raises UnreadableMessage."""
+    """Reads the delivery in an SQS record. Raises UnreadableMessage."""
     wire = _wire_in(record)
     try:
-        return Delivery(str(wire["webhookId"]), str(wire["sessionId"]), int(wire["sequence"]))
+        return Delivery(
+            webhook_id=str(wire["webhookId"]), session_id=str(wire["sessionId"]), sequence=int(wire["sequence"])
+        )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableMessage(f"no delivery: {error!r}") from error
 
@@ -69,7 +72,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
 
 
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
-    """Raises UnreadableMessage."""
+    """Reads an event that `event_to_wire` wrote. Raises UnreadableMessage."""
     try:
         return Event(
             id=wire["id"],
@@ -136,7 +139,7 @@ def _charge_from_wire(wire: Mapping[str, Any]) -> Charge:
 
 
 def _due_from_wire(wire: Mapping[str, Any]) -> PaymentDue:
-    return PaymentDue(str(wire["transactionId"]), from_ms(int(wire["dueAtMs"])))
+    return PaymentDue(transaction_id=str(wire["transactionId"]), due_at=from_ms(int(wire["dueAtMs"])))
 
 
 def _wire_in(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The queues of a stage as its operators see them: how much is in them, what was given up, and giving it back."""
+"""The queues of a stage for its operators: their depths, their dead letters, and sending those back."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,23 +21,36 @@ if TYPE_CHECKING:
 ASKED_AT_ONCE = 10
 """Threads, one connection each: as many as boto3 keeps open."""
 
-DEPTHS: Any = [
+ATTRIBUTES: Any = [
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
-Depths = tuple[int, int, int]
-"""Visible, in flight, delayed."""
+"""Attributes of a queue: its messages that are visible, in flight, delayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """Counts of a queue's messages, by SQS."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
 
 STREAM_FAILURES = "stream-failures"
-"""By this name the board shows them."""
+"""The board's name for the failures of streams."""
 
 FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 
 @dataclass(frozen=True)
 class SqsQueueBoard:
-    """`consumers` are queues with a DLQ; `failures` are what was given up where there is no queue."""
+    """The board of a stage's queues. `consumers` are queues with a DLQ; `failures` are those of the streams."""
 
     client: "SQSClient"
     urls: QueueUrls
@@ -47,60 +60,79 @@ class SqsQueueBoard:
 
     def states(self) -> Sequence[QueueState]:
         names = [each for name in self.consumers for each in (name, f"{name}-dlq")]
-        with _translated("GetQueueAttributes"), ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
-            failures = threads.submit(self._failures)
-            depths = dict(zip(names, threads.map(self._depths, names), strict=True))
+        with _errors_as_refusals("GetQueueAttributes"), ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+            failures = threads.submit(self._read_failures)
+            depths = dict(zip(names, threads.map(self._read_depths, names), strict=True))
             return [
-                *(_state(name, depths[name], depths[f"{name}-dlq"]) for name in self.consumers),
+                *(_queue_state(name, depths[name], depths[f"{name}-dlq"].total) for name in self.consumers),
                 *failures.result(),
             ]
 
-    def _failures(self) -> list[QueueState]:
-        """Not there when they can't be counted: the queues are worth seeing without them."""
+    def _read_failures(self) -> list[QueueState]:
+        """Counts the failures of the streams. Empty when they can't be counted: the queues are shown without them."""
         try:
-            return [QueueState(STREAM_FAILURES, 0, 0, 0, self.failures.count(), redrivable=False)]
+            return [
+                QueueState(
+                    name=STREAM_FAILURES,
+                    waiting=0,
+                    in_flight=0,
+                    delayed=0,
+                    dead_letters=self.failures.count(),
+                    redrivable=False,
+                )
+            ]
         except (BotoCoreError, ClientError):
             return []
 
     def dead_letters(self, name: str, most: int) -> Sequence[DeadLetter]:
         if name == STREAM_FAILURES:
-            with _translated("GetObject"):
-                return self.failures.look(most)
-        letters = self._dead_letter_queue(name)
-        with _translated("ReceiveMessage"):
-            visible, _, _ = self._depths(letters)
-            return dead_letters.look(self.client, self._url(letters), min(most, visible))
+            with _errors_as_refusals("GetObject"):
+                return self.failures.read_oldest(most)
+        dlq = self._dead_letter_queue(name)
+        with _errors_as_refusals("ReceiveMessage"):
+            visible = self._read_depths(dlq).visible
+            return dead_letters.peek(self.client, self._url(dlq), min(most, visible))
 
     def redrive(self, name: str, most: int) -> Redriven:
-        if name not in self.consumers:
-            raise QueueNotFound(name)
-        letters, source = (self._url(each) for each in (f"{name}-dlq", name))
-        with _translated("SendMessage"):
-            there = self._depths(f"{name}-dlq")
-            moved = dead_letters.redrive(self.client, letters, source, min(most, there[0]))
-        return Redriven(moved, sum(there) - moved)
+        dlq = self._dead_letter_queue(name)
+        dlq_url, source_url = self._url(dlq), self._url(name)
+        with _errors_as_refusals("SendMessage"):
+            there = self._read_depths(dlq)
+            moved = dead_letters.redrive(self.client, dlq_url, source_url, min(most, there.visible))
+        return Redriven(moved, there.total - moved)
 
     def _dead_letter_queue(self, name: str) -> str:
+        """Raises QueueNotFound for a name that is no consumer's."""
         if name in self.consumers:
             return f"{name}-dlq"
         raise QueueNotFound(name)
 
     def _url(self, name: str) -> str:
-        with _translated("GetQueueUrl"):
+        with _errors_as_refusals("GetQueueUrl"):
             return self.urls[f"{self.prefix}-{name}"]
 
-    def _depths(self, name: str) -> Depths:
-        answer = self.client.get_queue_attributes(QueueUrl=self.urls[f"{self.prefix}-{name}"], AttributeNames=DEPTHS)
-        visible, in_flight, delayed = (int(answer["Attributes"].get(depth, 0)) for depth in DEPTHS)
-        return visible, in_flight, delayed
+    def _read_depths(self, name: str) -> Depths:
+        """Reads how many messages are in a queue. Raises BotoCoreError, ClientError."""
+        url = self.urls[f"{self.prefix}-{name}"]
+        answer = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=ATTRIBUTES)
+        visible, in_flight, delayed = (int(answer["Attributes"].get(name, 0)) for name in ATTRIBUTES)
+        return Depths(visible=visible, in_flight=in_flight, delayed=delayed)
 
 
-def _state(name: str, depths: Depths, dead_letters: Depths) -> QueueState:
-    return QueueState(name, *depths, sum(dead_letters), redrivable=True)
+def _queue_state(name: str, depths: Depths, dead_letters: int) -> QueueState:
+    return QueueState(
+        name=name,
+        waiting=depths.visible,
+        in_flight=depths.in_flight,
+        delayed=depths.delayed,
+        dead_letters=dead_letters,
+        redrivable=True,
+    )
 
 
 @contextmanager
-def _translated(operation: str) -> Iterator[None]:
+def _errors_as_refusals(operation: str) -> Iterator[None]:
+    """Raises QueueOutOfReach where AWS forbids the call, StoreUnavailable for every other error of AWS."""
     try:
         yield
     except dead_letters.Interrupted as error:

@@ -1,4 +1,4 @@
-"""SQS: messages out, in batches; and messages that could not be handled, put off or parked."""
+"""SQS: sending messages in batches; and putting off or parking messages that could not be handled."""
 
 import logging
 import math
@@ -30,13 +30,13 @@ BATCH_ENTRIES = 10
 """The most messages of one SendMessageBatch."""
 
 MARGIN_SECONDS = 1
-"""Between the clock that wrote the expiry and the one that reads the message: two instances' clocks differ."""
+"""Added to each delay, because the clocks of the instance that writes an expiry and of the one that reads it differ."""
 
 LONGEST_DELAY_SECONDS = 900
-"""SQS allows no longer delay of a message."""
+"""SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""As maxReceiveCount in infra/cloud/stateful.yaml: the message is parked on its last receive, with the reason."""
+"""The maxReceiveCount of infra/cloud/stateful.yaml: a message is parked on its last receive, with the reason."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
@@ -48,7 +48,7 @@ def client() -> "SQSClient":
 
 @dataclass(frozen=True)
 class QueueUrls:
-    """By name, each asked for once."""
+    """The URLs of queues by name. Each is asked for once."""
 
     client: "SQSClient"
     known: dict[str, str] = field(default_factory=dict)
@@ -61,6 +61,8 @@ class QueueUrls:
 
 @dataclass(frozen=True)
 class SqsOutbox:
+    """Sends messages to the queues of a stage."""
+
     client: "SQSClient"
     prefix: str
     urls: QueueUrls
@@ -71,14 +73,15 @@ class SqsOutbox:
             positions[message.queue].append(position)
         return {
             failed
-            for queue, all_of_it in positions.items()
-            for batch in _batches(all_of_it)
+            for queue, of_queue in positions.items()
+            for batch in _batches(of_queue)
             for failed in self._send_batch(queue, {position: messages[position] for position in batch}, now)
         }
 
     def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
+        """Sends the messages of a batch. Gives the positions of those that SQS did not take."""
         entries: Any = [
-            {"Id": str(position), "MessageBody": to_body(message.content), "DelaySeconds": _delay(message, now)}
+            {"Id": str(position), "MessageBody": to_body(message.content), "DelaySeconds": _delay_seconds(message, now)}
             for position, message in batch.items()
         ]
         try:
@@ -90,37 +93,37 @@ class SqsOutbox:
 
 
 def full_jitter(receives: int) -> float:
-    """Seconds until the next try: from 1 up to 4, 16, 64, 256, and never more than 5 minutes."""
+    """Draws the seconds until the next try: between 1 and 4, 16, 64, 256, and never more than 5 minutes."""
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
 @dataclass(frozen=True)
 class Redelivery:
-    """What becomes of an SQS record that could not be handled."""
+    """Puts off or parks an SQS record that could not be handled."""
 
     client: "SQSClient"
     urls: QueueUrls
     pause: Callable[[int], float] = full_jitter
 
     def later(self, record: Mapping[str, Any]) -> None:
-        """It comes again after a pause that grows with each try."""
+        """Has the record delivered again, after a pause that grows with each try."""
         self.client.change_message_visibility(
-            QueueUrl=self.urls[_queue(record)],
+            QueueUrl=self.urls[_queue_name(record)],
             ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=round(self.pause(_receives(record))),
+            VisibilityTimeout=round(self.pause(_receive_count(record))),
         )
 
     def is_last(self, record: Mapping[str, Any]) -> bool:
-        return _receives(record) >= MOST_RECEIVES
+        return _receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """It goes to the queue's DLQ, with the reason for whoever looks there. Then it may be deleted here."""
+        """Sends the record to its queue's DLQ, with the reason for operators. Then its queue may delete it."""
         self.client.send_message(
-            QueueUrl=self.urls[f"{_queue(record)}-dlq"],
+            QueueUrl=self.urls[f"{_queue_name(record)}-dlq"],
             MessageBody=record["body"],
             MessageAttributes={
                 "reason": {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS] or "unknown"},
-                "receives": {"DataType": "Number", "StringValue": str(_receives(record))},
+                "receives": {"DataType": "Number", "StringValue": str(_receive_count(record))},
             },
         )
 
@@ -129,7 +132,7 @@ def _batches(positions: Sequence[int]) -> Iterator[Sequence[int]]:
     return (positions[start : start + BATCH_ENTRIES] for start in range(0, len(positions), BATCH_ENTRIES))
 
 
-def _delay(message: Outgoing, now: datetime) -> int:
+def _delay_seconds(message: Outgoing, now: datetime) -> int:
     match message.content:
         case Hold(expires_at=moment) | PaymentDue(due_at=moment):
             delay = math.ceil((moment - now).total_seconds()) + MARGIN_SECONDS
@@ -138,9 +141,9 @@ def _delay(message: Outgoing, now: datetime) -> int:
             return 0
 
 
-def _queue(record: Mapping[str, Any]) -> str:
+def _queue_name(record: Mapping[str, Any]) -> str:
     return str(record["eventSourceARN"]).rpartition(":")[2]
 
 
-def _receives(record: Mapping[str, Any]) -> int:
+def _receive_count(record: Mapping[str, Any]) -> int:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))

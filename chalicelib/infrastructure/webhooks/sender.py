@@ -1,7 +1,7 @@
-"""Deliveries over HTTP: signed, within five seconds in all, to public addresses only, and no redirect is followed.
+"""Webhook deliveries over HTTP: signed, within five seconds in all, to public addresses only, without redirects.
 
-The name is resolved once, every address that it has is checked, and one of those is called: a name that leads
-elsewhere a moment later leads nowhere. The certificate must be the name's all the same.
+The name is resolved once, all its addresses are checked, and one of these is called. So a name that changes its
+addresses a moment later gains nothing. The certificate must still be that of the name.
 """
 
 import json
@@ -30,36 +30,36 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 5.0
-"""In all: name, connection, TLS, answer. A batch is delivered at the same time, so that it takes no longer."""
+"""Time for name, connection, TLS and answer together. A batch is delivered at the same time, and takes no longer."""
 
 MOST_BREAKERS = 1000
-"""As many as one page of webhooks, which is all that an event is told to (DynamoWebhooks.all)."""
+"""As many as there are webhooks on one page, which are all that an event is delivered to (DynamoWebhooks.all)."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
 
 
-def addresses_of(host: str, port: int) -> Sequence[str]:
-    """Raises OSError."""
+def resolve_host(host: str, port: int) -> Sequence[str]:
+    """Looks up the addresses of a host. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """`local` as in `addresses.target_of`: a webhook may be on this machine."""
+    """Posts deliveries. `local` as in `addresses.target_of`: webhooks may be on this machine."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
-    resolve: Callable[[str, int], Sequence[str]] = addresses_of
+    resolve: Callable[[str, int], Sequence[str]] = resolve_host
 
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         event = notification.event
-        delivery = Delivery(webhook.id, event.session_id, notification.sequence)
-        return self.post(webhook, delivery.id, body_of(notification, webhook), now)
+        delivery = Delivery(webhook_id=webhook.id, session_id=event.session_id, sequence=notification.sequence)
+        return self.post(webhook, delivery.id, delivery_body(notification, webhook), now)
 
     def post(self, webhook: Webhook, delivery_id: str, content: Mapping[str, Any], now: datetime) -> int:
-        """As deliver, for any content."""
+        """Posts any content as a delivery. Gives the status of the answer. Raises DeliveryFailed."""
         body = json.dumps(content, ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json",
@@ -67,27 +67,28 @@ class HttpWebhookSender:
             HEADER: sign_body(webhook.keys(now), body, now),
             DELIVERY_HEADER: delivery_id,
         }
-        status = self._status(webhook, body, headers)
+        status = self._post_in_time(webhook, body, headers)
         log.info("webhook %s: delivery %s was answered %d", webhook.id, delivery_id, status)
         return status
 
     def check(self, url: str) -> None:
-        """Raises UrlRefused for where no webhook may lead, OSError when the name can't be resolved."""
-        self._address(target_of(url, local=self.local))
+        """Raises UrlRefused for a URL that no webhook may have, OSError when its name can't be resolved."""
+        self._resolve_address(target_of(url, local=self.local))
 
-    def _status(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
+    def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
+        """Posts the body. Gives the status of the answer. Raises DeliveryFailed, NoAnswerInTime."""
         try:
             target = target_of(webhook.url, local=self.local)
-            return _within(self.seconds, lambda: self._posted(target, body, headers))
+            return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal
         except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _failure(webhook, error, self.seconds) from error
+            raise _delivery_failure(webhook, error, self.seconds) from error
 
-    def _posted(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
-        """The body of the answer is not read: whatever its size, it costs nothing."""
+    def _post_to(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
+        """Posts the body. Gives the status, and leaves the answer's body unread: its size costs nothing."""
         sent = {**headers, "Host": target.host_header}
-        with closing(self._pool(target, self._address(target))) as pool:
+        with closing(self._pool(target, self._resolve_address(target))) as pool:
             answer = pool.urlopen("POST", target.path, body, sent, retries=False, redirect=False, preload_content=False)
             with closing(answer):
                 return answer.status
@@ -101,8 +102,8 @@ class HttpWebhookSender:
             address, target.port, timeout=timeout, cert_reqs="REQUIRED", server_hostname=name, assert_hostname=name
         )
 
-    def _address(self, target: Target) -> str:
-        """One that the host has, all of which are allowed."""
+    def _resolve_address(self, target: Target) -> str:
+        """Looks up an address of the host. Raises UrlRefused if any address of it is not allowed, OSError."""
         addresses = self.resolve(target.host, target.port)
         for address in addresses:
             check_address(target, address, local=self.local)
@@ -111,14 +112,14 @@ class HttpWebhookSender:
 
 @dataclass(frozen=True)
 class GuardedWebhookSender:
-    """Who hangs is left alone for a while, so that it does not take the time of the others' deliveries.
+    """Leaves a webhook that hangs alone for a while, so that it does not take the time of other webhooks' deliveries.
 
-    Only time-outs count: who refuses at once, or is not reached, costs nothing. What is put off meanwhile comes again
-    by the queue, as what failed does. A webhook whose breaker was forgotten, because `most` others were called since,
-    is found out anew.
+    Only time-outs count as failures: a refusal, or a receiver that is not reached, costs no time. A delivery that is
+    put off comes again by the queue, as one that has failed. There is a breaker for each of the `most` webhooks that
+    were called last; an older one is forgotten.
     """
 
-    courier: WebhookSender
+    sender: WebhookSender
     new_breaker: Callable[[], Breaker]
     most: int = MOST_BREAKERS
     _breakers: OrderedDict[str, Breaker] = field(default_factory=OrderedDict, init=False, repr=False)
@@ -127,12 +128,12 @@ class GuardedWebhookSender:
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         breaker = self._breaker_of(webhook.id)
         try:
-            return breaker.call(lambda: self.courier.deliver(webhook, notification, now), (NoAnswerInTime,))
+            return breaker.call(lambda: self.sender.deliver(webhook, notification, now), (NoAnswerInTime,))
         except BreakerOpen as error:
             raise DeliveryFailed(f"webhook {webhook.id} is left alone: it did not answer in time") from error
 
     def _breaker_of(self, webhook_id: str) -> Breaker:
-        """One for all threads: the deliveries of a batch are made at the same time."""
+        """Gives the webhook's breaker, the same to all threads: the deliveries of a batch are made at the same time."""
         with self._lock:
             breaker = self._breakers.pop(webhook_id, None) or self.new_breaker()
             self._breakers[webhook_id] = breaker
@@ -141,30 +142,37 @@ class GuardedWebhookSender:
             return breaker
 
 
-def _failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
-    """A refused connection is a time-out to urllib3, by its class; it has taken no time."""
+def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
+    """Gives NoAnswerInTime for a time-out, else DeliveryFailed.
+
+    To urllib3 a refused connection is a time-out, by its class; but it takes no time.
+    """
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
         return NoAnswerInTime(f"webhook {webhook.id} did not answer within {seconds:g} s")
     return DeliveryFailed(f"webhook {webhook.id} was not reached: {type(error).__name__}")
 
 
-def body_of(notification: Notification, webhook: Webhook) -> dict[str, Any]:
+def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any]:
+    """Gives the content of a delivery, as docs/webhooks.md describes it."""
     wire = event_to_wire(notification.event)
     numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_for(webhook)}
     return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Raises TimeoutError. The work goes on by itself then: neither a name's lookup nor a trickling answer can be
-    interrupted, and a timeout of each step would add up to more than is allowed."""
+def _call_within(seconds: float, work: Callable[[], T]) -> T:
+    """Does the work in a thread, and gives its result. Raises TimeoutError; the work then goes on by itself.
+
+    A thread, because neither the lookup of a name nor a trickling answer can be interrupted; and because time-outs of
+    the single steps would add up to more than is allowed.
+    """
     future: Future[T] = Future()
-    Thread(target=_worked, args=(future, work), daemon=True).start()
+    Thread(target=_set_result, args=(future, work), daemon=True).start()
     return future.result(timeout=seconds)
 
 
-def _worked(future: "Future[T]", work: Callable[[], T]) -> None:
+def _set_result(future: "Future[T]", work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - who waits for it raises it
+    except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
         future.set_exception(error)

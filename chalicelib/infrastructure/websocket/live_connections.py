@@ -1,4 +1,4 @@
-"""Viewers' screens: WebSocket connections that API Gateway keeps open and that we post to."""
+"""Live connections: viewers' WebSockets, which API Gateway keeps open and to which we post."""
 
 import logging
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""Posts at the same time. One takes some 5 ms on AWS: a thousand viewers are told in a fifth of a second."""
+"""Posts at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a fifth of a second."""
 
 CONFIG = Config(
     connect_timeout=1,
@@ -32,15 +32,20 @@ def client(connections_url: str) -> "ApiGatewayManagementApiClient":
 
 @dataclass(frozen=True)
 class ApiGatewayConnections:
+    """Posts messages to viewers through API Gateway."""
+
     client: "ApiGatewayManagementApiClient"
 
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
         with ThreadPoolExecutor(min(AT_ONCE, max(len(viewer_ids), 1))) as posts:
-            there = posts.map(lambda viewer_id: self._is_there(viewer_id, message), viewer_ids)
-            return {viewer_id for viewer_id, is_there in zip(viewer_ids, there, strict=True) if not is_there}
+            open_ = posts.map(lambda viewer_id: self._post(viewer_id, message), viewer_ids)
+            return {viewer_id for viewer_id, is_open in zip(viewer_ids, open_, strict=True) if not is_open}
 
-    def _is_there(self, viewer_id: str, message: str) -> bool:
-        """A viewer who can't be told now learns it from the next message, or by asking again."""
+    def _post(self, viewer_id: str, message: str) -> bool:
+        """Posts the message. False when the connection is gone.
+
+        A viewer who misses it otherwise is brought up to date by the next message, or by asking again.
+        """
         try:
             self.client.post_to_connection(ConnectionId=viewer_id, Data=message.encode())
         except self.client.exceptions.GoneException:
@@ -51,7 +56,7 @@ class ApiGatewayConnections:
 
 
 class NoConnections:
-    """Where nobody can be connected: no WebSocket API is deployed."""
+    """Posts nothing: no WebSocket API is deployed, so nobody is connected."""
 
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
         return set()

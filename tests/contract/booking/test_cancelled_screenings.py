@@ -1,4 +1,4 @@
-"""A screening that was cancelled: closed rows, a mark on the screening, purchases whose money went back."""
+"""A cancelled screening: its rows are closed, it is marked as cancelled, its purchases are refunded."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,10 +27,12 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
     standing = backend.rows.close(session.id, "A", NOW)
 
     assert standing == {
-        "A1": Held(hold.reservation_id, hold.expires_at, hold.fingerprint),
+        "A1": Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
         "A10": Sold(bought.reservation_id, sale.id),
     }
-    assert backend.last_event(session.id, "A") == RowClosed(session.id, "A", (bought.reservation_id,), NOW)
+    assert backend.last_event(session.id, "A") == RowClosed(
+        session_id=session.id, row="A", sold=(bought.reservation_id,), occurred_at=NOW
+    )
 
 
 def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, session: Session) -> None:

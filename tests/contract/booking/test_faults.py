@@ -1,4 +1,4 @@
-"""What no emulator does by itself, injected into the client: conflicts, throttling, lost answers, old endpoints."""
+"""Faults that no emulator has by itself, injected into the client: conflicts, outages, lost answers, old endpoints."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Held, Hold, LimitReached, Release, SeatsTaken
+from chalicelib.domain.reservations import LimitReached, Release, SeatsTaken
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
@@ -27,7 +27,7 @@ from tests.builders import (
     later_hold_of,
 )
 from tests.contract.conftest import Dynamo
-from tests.contract.seats import ONE_ROW, TWO_ROWS
+from tests.contract.seats import ONE_ROW, TWO_ROWS, held_entry
 from tests.fakes import MovableClock
 from tests.injected import CONFLICT, NOTHING_WRONG, HttpStatus, Pauses, answering, cancelled, error, hooked, unreachable
 
@@ -49,10 +49,6 @@ def session(moto: Dynamo) -> Session:
     return session
 
 
-def entry(hold: Hold) -> Held:
-    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
-
-
 # Conflicts of transactions.
 
 
@@ -64,7 +60,7 @@ def test_a_conflict_is_tried_again_until_it_is_over(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
         rows.hold(hold, NOW)
 
-    assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, entry(hold))
+    assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
     assert len(pauses.seconds) == 2
 
 
@@ -76,7 +72,7 @@ def test_a_single_row_waits_for_a_transaction_to_end(
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
         rows.hold(hold, NOW)
 
-    assert rows.occupancy(session) == dict.fromkeys(ONE_ROW, entry(hold))
+    assert rows.occupancy(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
     assert len(pauses.seconds) == 1
 
 
@@ -121,7 +117,7 @@ def test_nothing_is_concluded_from_one_row_while_another_has_a_conflict(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, failed)), pytest.raises(SeatsTaken) as refused:
         rows.hold(hold, NOW)
 
-    assert refused.value.occupancy == dict.fromkeys(TWO_ROWS, entry(standing))
+    assert refused.value.occupancy == dict.fromkeys(TWO_ROWS, held_entry(standing))
     assert len(pauses.seconds) == 1
 
 
@@ -199,13 +195,13 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
     nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
 
     with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
-        assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, entry(hold))
+        assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
 
 
 def without_item(parsed: dict[str, Any], **_: Any) -> None:
-    """As an old DynamoDB Local answers a failed condition."""
+    """Answers a failed condition without the item, as an old DynamoDB Local does."""
     parsed.pop("Item", None)
 
 
@@ -226,7 +222,7 @@ def test_an_endpoint_that_does_not_say_who_holds_a_seat_is_asked(rows: DynamoRow
     with pytest.raises(SeatsTaken) as refused:
         rows.hold(a_hold(*ONE_ROW, session=session), NOW)
 
-    assert refused.value.occupancy == {"A1": entry(theirs)}
+    assert refused.value.occupancy == {"A1": held_entry(theirs)}
 
 
 @pytest.mark.usefixtures("old_endpoint")
@@ -271,7 +267,7 @@ class LosingTheFirstAnswer:
     lost: int = 0
 
     def __call__(self, **_: Any) -> int | None:
-        """A delay before the next try; None for an answer that arrives."""
+        """Gives the delay before the next try; None for an answer that arrives."""
         self.lost += 1
         return 0 if self.lost == 1 else None
 
@@ -285,18 +281,27 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    count_live_hold = CountLiveHold(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    count_live_hold = CountLiveHold(live_holds=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
-        moto.sessions, rows, count_live_hold, moto.reservations, MovableClock(NOW), IDS, HOLD_SECONDS, MAX_SEATS
+        sessions=moto.sessions,
+        rows=rows,
+        count_live_hold=count_live_hold,
+        reservations=moto.reservations,
+        clock=MovableClock(NOW),
+        ids=IDS,
+        hold_seconds=HOLD_SECONDS,
+        max_seats=MAX_SEATS,
     )
     losing = LosingTheFirstAnswer()
 
     with hooked(moto, f"needs-retry.dynamodb.{operation}", losing):
-        reservation = place_hold(HoldSeats(session.id, session.id, seats, key))
+        reservation = place_hold(
+            HoldSeats(session_id=session.id, user_id=session.id, seat_numbers=seats, idempotency_key=key)
+        )
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
-    assert rows.occupancy(session) == dict.fromkeys(seats, entry(reservation.hold))
+    assert rows.occupancy(session) == dict.fromkeys(seats, held_entry(reservation.hold))
 
 
 def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:

@@ -1,4 +1,4 @@
-"""Live holds: what a use case may rely on, wherever they are counted."""
+"""Live holds, as every use case may rely on them, wherever they are counted."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
-from chalicelib.infrastructure.dynamodb.connection import Item
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_session, a_user, later_hold_of, seconds
@@ -28,7 +28,7 @@ class User:
         self.backend.live_holds.add(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
-        """What a hold beyond the limit is told of."""
+        """Gives the holds that LimitReached names for one hold more."""
         with pytest.raises(LimitReached) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
         return [(hold.reservation_id, hold.expires_at, hold.age) for hold in reached.value.counted]
@@ -43,7 +43,7 @@ def ana(backend: Backend) -> User:
 
 
 def holds(number: int) -> list[Hold]:
-    """Made a second after the other, the first at NOW."""
+    """Counts holds, each a second after the one before, the first at NOW."""
     return [a_hold(f"A{n + 1}", session=SCREENING, expires_in=HOLD_SECONDS + n) for n in range(number)]
 
 
@@ -102,7 +102,9 @@ def test_a_hold_is_counted_in_place_of_one_that_has_ended_and_the_others_stay(an
     newest_first = made[::-1]
     ended = newest_first.pop(age)
 
-    ana.count(new, limit=3, instead_of=CountedHold(ended.reservation_id, ended.expires_at, age))
+    ana.count(
+        new, limit=3, instead_of=CountedHold(reservation_id=ended.reservation_id, expires_at=ended.expires_at, age=age)
+    )
 
     assert ana.counted(limit=3) == listed(new, *newest_first)
 
@@ -111,7 +113,7 @@ def test_counted_in_place_of_an_ended_one_it_is_counted_once_however_often_it_is
     first, second, third = holds(3)
     ana.count(first)
     ana.count(second)
-    ended = CountedHold(first.reservation_id, first.expires_at, 1)
+    ended = CountedHold(reservation_id=first.reservation_id, expires_at=first.expires_at, age=1)
 
     ana.count(third, instead_of=ended)
     ana.count(third, instead_of=ended)
@@ -125,7 +127,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ana.count(first)
     ana.count(second)
     gone = (second, first)[age]
-    ended = CountedHold(gone.reservation_id, gone.expires_at, age)
+    ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, age=age)
     ana.count(third, instead_of=ended)
 
     with pytest.raises(LimitReached) as reached:
@@ -137,7 +139,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
     with pytest.raises(LimitReached) as reached:
-        ana.count(a_hold(session=SCREENING), instead_of=CountedHold("res-none", NOW, 0))
+        ana.count(a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, age=0))
 
     assert reached.value.counted == ()
 
@@ -190,7 +192,7 @@ def test_as_many_as_can_be_counted_fit_into_one_write_unit(dynamo: Dynamo) -> No
 
 
 def bytes_of(item: Item) -> int:
-    """As DynamoDB reckons: names and values in UTF-8, a number in half of its digits, a map 3 and 1 for each entry."""
+    """Gives the size of an item, by DynamoDB's rules: UTF-8, half a byte a digit, 3 bytes a map and 1 an entry."""
     return sum(len(name) + _size(value) for name, value in item.items())
 
 

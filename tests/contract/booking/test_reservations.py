@@ -1,4 +1,4 @@
-"""Reservations: what a use case may rely on, wherever they are kept."""
+"""Reservations, as every use case may rely on them, wherever they are kept."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -98,7 +98,7 @@ def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
 def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backend: Backend, state: State) -> None:
-    """It is closed only once its seats were given back, so this does not happen; if it did, the row is right."""
+    """A reservation is closed only once its seats were released, so this should not happen. The row is right."""
     reservation = backend.reservations.add(a_reservation())
     closed(backend, reservation, state)
 
@@ -222,7 +222,7 @@ def test_what_is_remembered_is_not_restored(backend: Backend) -> None:
 
 def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> None:
     reservation = backend.reservations.add(replace(a_reservation(), amount=Decimal("0.00")))
-    sale = Sale(IDS.sale(reservation.id, ""), "", "", NOW)
+    sale = Sale(id=IDS.sale(reservation.id, ""), transaction_id="", payment_method="", paid_at=NOW)
 
     assert backend.reservations.confirm(reservation.id, sale) == reservation.confirmed(sale)
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)

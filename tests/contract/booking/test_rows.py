@@ -1,4 +1,4 @@
-"""The seats: what a use case may rely on, wherever they are kept."""
+"""The rows of seats, as every use case may rely on them, wherever they are kept."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,17 +6,13 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, SeatsTaken, Sold
+from chalicelib.domain.reservations import Held, Occupancy, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
-from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, a_session, later_hold_of
+from tests.builders import NOW, a_hold, a_sale, a_session, later_hold_of
 from tests.contract.conftest import Backend
-from tests.contract.seats import held, in_one_row_and_in_two, sold
+from tests.contract.seats import held, held_entry, in_one_row_and_in_two, sold
 
 A_MILLISECOND = timedelta(milliseconds=1)
-
-
-def entry(hold: Hold) -> Held:
-    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
 # Holding.
@@ -29,13 +25,13 @@ def test_held_seats_stand_in_their_rows(
 ) -> None:
     hold = held(backend, session, *seats, fingerprint=fingerprint)
 
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 def test_other_seats_of_a_row_are_held_beside(backend: Backend, session: Session) -> None:
     one, other = held(backend, session, "A1"), held(backend, session, "A2")
 
-    assert backend.rows.occupancy(session) == {"A1": entry(one), "A2": entry(other)}
+    assert backend.rows.occupancy(session) == {"A1": held_entry(one), "A2": held_entry(other)}
 
 
 def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, session: Session) -> None:
@@ -55,8 +51,8 @@ def test_one_held_seat_refuses_all(backend: Backend, session: Session, seats: tu
     with pytest.raises(SeatsTaken) as refused:
         held(backend, session, *seats)
 
-    assert refused.value.occupancy == {seats[taken]: entry(theirs)}
-    assert backend.rows.occupancy(session) == {seats[taken]: entry(theirs)}
+    assert refused.value.occupancy == {seats[taken]: held_entry(theirs)}
+    assert backend.rows.occupancy(session) == {seats[taken]: held_entry(theirs)}
 
 
 @in_one_row_and_in_two
@@ -78,7 +74,7 @@ def test_a_refusal_names_every_seat_taken_held_or_sold_and_no_other(
     taken: dict[str, Occupancy] = {}
     for row in rows:
         hold, (buyer, sale) = held(backend, session, f"{row}1"), sold(backend, session, f"{row}2")
-        taken |= {f"{row}1": entry(hold), f"{row}2": Sold(buyer.reservation_id, sale.id)}
+        taken |= {f"{row}1": held_entry(hold), f"{row}2": Sold(buyer.reservation_id, sale.id)}
     held(backend, session, "A5")
 
     with pytest.raises(SeatsTaken) as refused:
@@ -94,7 +90,7 @@ def test_a_hold_is_taken_over_from_its_very_expiry(backend: Backend, session: Se
 
     backend.rows.hold(taker, lapsed.expires_at)
 
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(taker))
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(taker))
 
 
 @in_one_row_and_in_two
@@ -106,7 +102,7 @@ def test_a_hold_is_not_taken_over_a_millisecond_before(
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.hold(a_hold(*seats, session=session), hold.expires_at - A_MILLISECOND)
 
-    assert refused.value.occupancy == dict.fromkeys(seats, entry(hold))
+    assert refused.value.occupancy == dict.fromkeys(seats, held_entry(hold))
 
 
 @in_one_row_and_in_two
@@ -119,7 +115,7 @@ def test_a_lapsed_hold_beside_a_live_one_is_not_named(
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.hold(a_hold(*seats, session=session), NOW + timedelta(seconds=10))
 
-    assert refused.value.occupancy == {seats[1]: entry(live)}
+    assert refused.value.occupancy == {seats[1]: held_entry(live)}
 
 
 def test_a_sold_seat_is_never_taken_over(backend: Backend, session: Session) -> None:
@@ -165,7 +161,7 @@ def test_a_hold_is_not_sold_from_its_very_expiry(backend: Backend, session: Sess
         backend.rows.sell(hold, a_sale(hold), hold.expires_at)
 
     assert refused.value.sale_of(hold.reservation_id) is None
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 @in_one_row_and_in_two
@@ -200,7 +196,7 @@ def test_only_this_very_hold_is_sold(backend: Backend, session: Session, change:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(replace(hold, **change), a_sale(hold), NOW)  # type: ignore[arg-type] # both are text
 
-    assert backend.rows.occupancy(session) == {"A1": entry(hold)}
+    assert backend.rows.occupancy(session) == {"A1": held_entry(hold)}
 
 
 def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend: Backend, session: Session) -> None:
@@ -211,7 +207,7 @@ def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.occupancy(session) == {"A1": entry(later)}
+    assert backend.rows.occupancy(session) == {"A1": held_entry(later)}
 
 
 @in_one_row_and_in_two
@@ -225,145 +221,7 @@ def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.occupancy(session) == {seats[1 - missing]: entry(hold)}
-
-
-# Giving back.
-
-
-@in_one_row_and_in_two
-def test_released_seats_are_free(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    hold = held(backend, session, *seats)
-
-    assert backend.rows.release(hold, NOW) == Release(seats)
-    assert backend.rows.occupancy(session) == {}
-    held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
-
-
-@in_one_row_and_in_two
-def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    """Not by the very request that made it, which a client library may repeat minutes later, nor by an older one."""
-    hold = held(backend, session, *seats)
-    older = replace(a_hold(*seats, session=session), expires_at=hold.expires_at - A_MILLISECOND)
-    backend.rows.release(hold, NOW)
-
-    for late in (hold, older):
-        with pytest.raises(SeatsTaken) as refused:
-            backend.rows.hold(late, NOW)
-        assert refused.value.occupancy == {}
-    assert backend.rows.occupancy(session) == {}
-
-
-@in_one_row_and_in_two
-def test_a_released_hold_can_not_be_made_again_after_others_had_the_seats(
-    backend: Backend, session: Session, seats: tuple[str, ...]
-) -> None:
-    hold = held(backend, session, *seats)
-    backend.rows.release(hold, NOW)
-    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
-    backend.rows.release(theirs, NOW)
-
-    with pytest.raises(SeatsTaken):
-        backend.rows.hold(hold, NOW)
-
-
-def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, session: Session) -> None:
-    hold = held(backend, session, "A1")
-    backend.rows.release(hold, NOW)
-
-    with pytest.raises(SeatsTaken):
-        backend.rows.sell(hold, a_sale(hold), NOW)
-    assert backend.rows.close(session.id, "A", NOW) == {}
-
-
-def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, session: Session) -> None:
-    first, sale = sold(backend, session, "A1")
-    held(backend, session, "B1")
-
-    def between(since: float, until: float) -> dict[str, str]:
-        moments = (NOW + timedelta(seconds=seconds) for seconds in (since, until))
-        return dict(backend.rows.sales_between(session, *moments))
-
-    assert between(-1, 1) == between(0, 0) == {first.reservation_id: sale.id}
-    assert between(1, 2) == between(-2, -1) == {}
-
-
-@in_one_row_and_in_two
-def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    hold = held(backend, session, *seats)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release(seats)
-    assert backend.rows.occupancy(session) == {}
-
-
-@in_one_row_and_in_two
-def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    hold = held(backend, session, *seats)
-    backend.rows.release(hold, NOW)
-    theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
-
-    assert backend.rows.release(hold, NOW) == Release(())
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(theirs))
-
-
-@in_one_row_and_in_two
-def test_sold_seats_are_not_released_and_tell_their_sale(
-    backend: Backend, session: Session, seats: tuple[str, ...]
-) -> None:
-    hold, sale = sold(backend, session, *seats)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release((), sale.id)
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
-
-
-def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: Session) -> None:
-    hold = held(backend, session, "A1", expires_in=1)
-    theirs = a_hold("A1", session=session, expires_in=60)
-    backend.rows.hold(theirs, hold.expires_at)
-    backend.rows.sell(theirs, a_sale(theirs), hold.expires_at)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release(())
-
-
-@in_one_row_and_in_two
-def test_a_later_hold_under_the_same_id_is_not_released(
-    backend: Backend, session: Session, seats: tuple[str, ...]
-) -> None:
-    hold = held(backend, session, *seats)
-    later = later_hold_of(hold)
-    backend.rows.hold(later, hold.expires_at)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release(())
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(later))
-
-
-def test_another_request_under_the_same_id_is_not_released(backend: Backend, session: Session) -> None:
-    hold = held(backend, session, "A1", fingerprint="0123456789ab")
-
-    assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == Release(())
-    assert backend.rows.occupancy(session) == {"A1": entry(hold)}
-
-
-@pytest.mark.parametrize("taken", ["A1", "A2", "A10", "B1", "B2"])
-def test_what_is_left_of_a_partly_taken_hold_is_released(backend: Backend, session: Session, taken: str) -> None:
-    seats = ("A1", "A2", "A10", "B1", "B2")
-    hold = held(backend, session, *seats)
-    taker = a_hold(taken, session=session, expires_in=60)
-    backend.rows.hold(taker, hold.expires_at)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release(tuple(seat for seat in seats if seat != taken))
-    assert backend.rows.occupancy(session) == {taken: entry(taker)}
-
-
-def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id_has_the_rest(
-    backend: Backend, session: Session
-) -> None:
-    hold = held(backend, session, "A1", "A2")
-    later = replace(later_hold_of(hold), seats=("A2",))
-    backend.rows.hold(later, hold.expires_at)
-
-    assert backend.rows.release(hold, hold.expires_at) == Release(("A1",))
-    assert backend.rows.occupancy(session) == {"A2": entry(later)}
+    assert backend.rows.occupancy(session) == {seats[1 - missing]: held_entry(hold)}
 
 
 # All seats at once.
@@ -377,7 +235,7 @@ def test_the_occupancy_of_250_rows_is_complete(backend: Backend) -> None:
 
     hold = held(backend, session, *seats)
 
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, entry(hold))
+    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 # What a row tells, with the fact itself.
@@ -398,7 +256,9 @@ def test_each_row_tells_of_its_own_seats_sold(backend: Backend, session: Session
     backend.rows.sell(hold, sale, NOW)
 
     in_row_a = tuple(seat for seat in seats if seat.startswith("A"))
-    assert backend.last_event(session.id, "A") == SeatsSold(session.id, hold.reservation_id, in_row_a, sale, NOW)
+    assert backend.last_event(session.id, "A") == SeatsSold(
+        session_id=session.id, reservation_id=hold.reservation_id, seats=in_row_a, sale=sale, occurred_at=NOW
+    )
 
 
 def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backend, session: Session) -> None:
@@ -407,16 +267,18 @@ def test_a_row_tells_only_of_the_seats_that_were_really_released(backend: Backen
 
     backend.rows.release(hold, hold.expires_at)
 
-    told = SeatsReleased(session.id, hold.reservation_id, ("A2",), hold.expires_at)
-    assert backend.last_event(session.id, "A") == told
+    event = SeatsReleased(
+        session_id=session.id, reservation_id=hold.reservation_id, seats=("A2",), occurred_at=hold.expires_at
+    )
+    assert backend.last_event(session.id, "A") == event
 
 
 def test_a_refused_write_tells_nothing(backend: Backend, session: Session) -> None:
     hold = held(backend, session, "A1")
-    told = backend.last_event(session.id, "A")
+    event = backend.last_event(session.id, "A")
 
     with pytest.raises(SeatsTaken):
         held(backend, session, "A1", "A2")
     backend.rows.release(later_hold_of(hold), NOW)
 
-    assert backend.last_event(session.id, "A") == told
+    assert backend.last_event(session.id, "A") == event

@@ -1,4 +1,4 @@
-"""Screenings: what a use case may rely on, wherever they are kept."""
+"""Screenings, as every use case may rely on them, wherever they are kept."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ AN_HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def far_future() -> datetime:
-    """Other tests' screenings are in the same programme: these here start at a moment of their own."""
+    """Gives a moment at which no other test's screening starts: all are in the same programme."""
     return datetime(3000, 1, 1, tzinfo=UTC) + timedelta(seconds=randrange(10**11))
 
 
@@ -32,7 +32,7 @@ def added(backend: Backend, *starts: datetime) -> list[Session]:
 
 
 def walked(backend: Backend, starting_from: datetime, limit: int) -> list[list[Session]]:
-    """The pages from a moment on, to the last."""
+    """Reads the pages from a moment on, to the last."""
     pages: list[list[Session]] = []
     cursor = None
     while cursor or not pages:

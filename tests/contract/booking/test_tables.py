@@ -1,4 +1,4 @@
-"""The models, the template and what is really stored describe the same tables."""
+"""The models, the template and the stored items describe the same tables."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def hash_and_range(keys: list[dict[str, str]]) -> dict[str, str]:
 
 
 def indexes(described: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
-    """Key and projection by name; the models spell the same names in lower case with underscores."""
+    """Gives keys and projection of the indexes by name, with the models' names in lower case with underscores."""
     plain = [{name.replace("_", "").lower(): value for name, value in index.items()} for index in described]
     return {index["indexname"]: (index["keyschema"], index["projection"]) for index in plain}
 
@@ -67,7 +67,7 @@ def test_a_reservation_is_forgotten_a_day_after_its_expiry_unless_it_was_bought(
 
 
 def test_the_models_talk_to_where_the_client_talks_about_the_bound_tables(dynamo: Dynamo) -> None:
-    """Else the contract tests of one endpoint would in part run on another."""
+    """Otherwise the contract tests of one endpoint would in part run on another."""
     for model, name in MODELS:
         connection = model._get_connection()
         assert connection.table_name == f"{dynamo.prefix}-{name}"

@@ -1,4 +1,4 @@
-"""Who looks at which screening."""
+"""Viewers of screenings, by screening and by connection."""
 
 import time
 import uuid
@@ -23,11 +23,11 @@ def viewers(request: pytest.FixtureRequest) -> Iterator[Viewers]:
     elif request.param == "moto":
         with moto_environment(), closing(connection.client()) as client:
             client.create_table(**template.create_table_request(template.tables(MOTO_STAGE)["viewers"]))
-            yield DynamoViewers(client, f"cinema-{MOTO_STAGE}-viewers", utc_now)
+            yield DynamoViewers(client=client, table_name=f"cinema-{MOTO_STAGE}-viewers", clock=utc_now)
     else:
         prefix = request.getfixturevalue("data_stack")
         with closing(connection.client()) as client:
-            yield DynamoViewers(client, f"{prefix}-viewers", utc_now)
+            yield DynamoViewers(client=client, table_name=f"{prefix}-viewers", clock=utc_now)
 
 
 @pytest.fixture
@@ -76,6 +76,6 @@ def test_who_is_removed_is_not_found(viewers: Viewers, session_id: str) -> None:
 
 def _until_the_index_has(viewers: Viewers, viewer_id: str) -> None:
     deadline = time.monotonic() + 5
-    while isinstance(viewers, DynamoViewers) and not viewers._watched_by(viewer_id):
+    while isinstance(viewers, DynamoViewers) and not viewers._query_sessions(viewer_id):
         assert time.monotonic() < deadline, "the index did not follow"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A screening's numbers: each event counts exactly once, whatever happens on its way; and what counting costs."""
+"""Analytics: each event counts exactly once, whatever happens on its way; and the costs of counting."""
 
 import random
 import uuid
@@ -30,8 +30,16 @@ HOLD = Tally(holds=1, seats_in_holds=2)
 
 
 def dynamo_analytics(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None, **own: Any) -> DynamoAnalytics:
-    ledger = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", MovableClock(NOW), pause)
-    return DynamoAnalytics(dynamo.client, f"{dynamo.prefix}-analytics", ledger, **own)
+    processed_events = ProcessedEvents(
+        client=dynamo.client,
+        table_name=f"{dynamo.prefix}-ledger",
+        consumer="analytics",
+        clock=MovableClock(NOW),
+        sleep=pause,
+    )
+    return DynamoAnalytics(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-analytics", processed_events=processed_events, **own
+    )
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def counted(analytics: Analytics, session_id: str) -> Tally:
 
 
 def a_history(session_id: str) -> list[Event]:
-    """Twelve reservations of every fate, over an hour."""
+    """Makes twelve reservations of every status, over an hour."""
     events: list[Event] = []
     for number in range(12):
         reservation, at = Facts(session_id, (f"A{number + 1}",)), NOW + number * BUCKET
@@ -112,7 +120,16 @@ def test_the_order_of_events_changes_no_number(analytics: Analytics) -> None:
         CountEvent(analytics)(event)
 
     assert analytics.by_bucket(mixed) == analytics.by_bucket(ordered)
-    assert counted(analytics, mixed) == Tally(12, 12, 4, 4, 10_000, 4, 4, 8)
+    assert counted(analytics, mixed) == Tally(
+        holds=12,
+        seats_in_holds=12,
+        sales=4,
+        seats_in_sales=4,
+        revenue_cents=10_000,
+        expiries=4,
+        cancellations=4,
+        seats_given_back=8,
+    )
 
 
 def test_a_crash_before_the_write_loses_nothing_when_the_event_comes_again(
@@ -178,8 +195,10 @@ def test_the_ledger_remembers_an_event_longer_than_any_queue(dynamo: Dynamo, res
 
 
 def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts) -> None:
-    other = ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", MovableClock(NOW))
-    assert other.once(reservation.created().id, [])
+    other = ProcessedEvents(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="email", clock=MovableClock(NOW)
+    )
+    assert other.enter_with(reservation.created().id, [])
 
     assert dynamo_analytics(dynamo).add(reservation.created().id, reservation.session_id, bucket_of(NOW), HOLD)
 
@@ -200,7 +219,9 @@ def test_two_hundred_events_with_duplicates_from_eight_threads_sum_up_exactly(
         list(consumers.map(CountEvent(analytics), deliveries))
 
     assert len(deliveries) == 200
-    assert counted(analytics, session_id) == Tally(80, 160, 80, 160, 400_000)
+    assert counted(analytics, session_id) == Tally(
+        holds=80, seats_in_holds=160, sales=80, seats_in_sales=160, revenue_cents=400_000
+    )
 
 
 def test_the_same_event_from_eight_threads_counts_once(emulated: Dynamo, reservation: Facts) -> None:
@@ -258,7 +279,7 @@ def test_a_conflict_that_does_not_end_is_left_to_the_queue_which_delivers_again(
 
 @pytest.mark.parametrize("beside", [ALREADY_THERE, THROTTLED], ids=["counted before", "throttled item"])
 def test_nothing_is_concluded_from_what_stands_beside_a_conflict(moto: Dynamo, reservation: Facts, beside: Any) -> None:
-    """The entry may be that of a transaction which is undone in the end: only what is asked again counts."""
+    """The entry may belong to a transaction that is undone in the end: only a second read counts."""
     analytics = dynamo_analytics(moto)
 
     with answering(moto, "TransactWriteItems", cancelled(beside, CONFLICT)) as scripted:

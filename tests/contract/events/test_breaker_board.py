@@ -1,4 +1,4 @@
-"""What breakers of other processes are said to do, on moto and on the emulator."""
+"""The breakers of other processes, as they report them, on moto and on the emulator."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_ms
-from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, BreakerStatus, Change, State
+from chalicelib.infrastructure.breakers import Breaker, BreakerChange, BreakerPolicy, BreakerState, BreakerStatus
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.breaker_board import FORGOTTEN, BreakerBoard
 from chalicelib.infrastructure.dynamodb.tables import BreakerItem
@@ -29,12 +29,12 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def board(dynamo: Dynamo, clock: MovableClock) -> BreakerBoard:
-    return BreakerBoard(dynamo.client, f"{dynamo.prefix}-breakers", clock)
+    return BreakerBoard(client=dynamo.client, table_name=f"{dynamo.prefix}-breakers", clock=clock)
 
 
 @pytest.fixture
 def name() -> str:
-    """A dependency of its own for each test."""
+    """The name of a dependency that no other test has."""
     return f"mail-{uuid.uuid4()}"
 
 
@@ -43,7 +43,7 @@ class Silent(Exception):
 
 
 class AProcess:
-    """With a breaker of its own, which tells the board."""
+    """A process with a breaker, which reports to the board."""
 
     def __init__(self, name: str, board: BreakerBoard, clock: MovableClock) -> None:
         self.breaker = Breaker(name, POLICIES, [board.write], lambda: to_ms(clock()) / 1000)
@@ -60,7 +60,7 @@ class AProcess:
 
 
 def test_of_what_nobody_spoke_the_breaker_is_closed(board: BreakerBoard, name: str) -> None:
-    assert board.read(name) == BreakerStatus(State.CLOSED, 0)
+    assert board.read(name) == BreakerStatus(BreakerState.CLOSED, 0)
 
 
 def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: MovableClock, name: str) -> None:
@@ -77,10 +77,10 @@ def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: Mo
     seen.append(board.read(name))
 
     assert seen == [
-        BreakerStatus(State.OPEN, 1),
-        BreakerStatus(State.HALF_OPEN, 1),
-        BreakerStatus(State.OPEN, 1),
-        BreakerStatus(State.CLOSED, 1),
+        BreakerStatus(BreakerState.OPEN, 1),
+        BreakerStatus(BreakerState.HALF_OPEN, 1),
+        BreakerStatus(BreakerState.OPEN, 1),
+        BreakerStatus(BreakerState.CLOSED, 1),
     ]
 
 
@@ -90,11 +90,11 @@ def test_trips_of_all_processes_are_counted_and_the_last_word_wins(
     one, other = (AProcess(name, board, clock) for _ in range(2))
     one.asks(answered=False)
     other.asks(answered=False)
-    assert board.read(name) == BreakerStatus(State.OPEN, 2)
+    assert board.read(name) == BreakerStatus(BreakerState.OPEN, 2)
 
     clock.forward(seconds=5)
     one.asks(answered=True)
-    assert board.read(name) == BreakerStatus(State.CLOSED, 2)
+    assert board.read(name) == BreakerStatus(BreakerState.CLOSED, 2)
 
 
 def test_a_process_that_died_with_an_open_breaker_is_forgotten(
@@ -103,10 +103,10 @@ def test_a_process_that_died_with_an_open_breaker_is_forgotten(
     AProcess(name, board, clock).asks(answered=False)
     clock.forward(seconds=5)
     clock.now += FORGOTTEN - timedelta(milliseconds=1)
-    assert board.read(name).state is State.HALF_OPEN
+    assert board.read(name).state is BreakerState.HALF_OPEN
 
     clock.forward(milliseconds=1)
-    assert board.read(name) == BreakerStatus(State.CLOSED, 1)
+    assert board.read(name) == BreakerStatus(BreakerState.CLOSED, 1)
 
 
 def test_what_is_written_is_what_the_model_says(
@@ -120,21 +120,21 @@ def test_what_is_written_is_what_the_model_says(
 
 @pytest.fixture
 def unreachable() -> Iterator[BreakerBoard]:
-    """Nobody answers there, and nothing is tried twice."""
+    """A client of an endpoint where nobody answers, without retries."""
     config = connection.CONFIG.merge(Config(retries={"total_max_attempts": 1}))
     with closing(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:9", config=config)) as client:
-        yield BreakerBoard(client, "any", MovableClock(NOW))
+        yield BreakerBoard(client=client, table_name="any", clock=MovableClock(NOW))
 
 
 @pytest.mark.usefixtures("moto")
 def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable: BreakerBoard, name: str) -> None:
-    unreachable.write(Change(name, State.OPEN, is_trip=True, trips=1, open_seconds=5))
+    unreachable.write(BreakerChange(name, BreakerState.OPEN, is_trip=True, trips=1, open_seconds=5))
 
     with pytest.raises(StoreUnavailable):
         unreachable.read(name)
 
 
 def test_a_table_that_is_not_there_yet_breaks_nothing(dynamo: Dynamo, name: str) -> None:
-    BreakerBoard(dynamo.client, "not-deployed", MovableClock(NOW)).write(
-        Change(name, State.OPEN, is_trip=True, trips=1, open_seconds=5)
+    BreakerBoard(client=dynamo.client, table_name="not-deployed", clock=MovableClock(NOW)).write(
+        BreakerChange(name, BreakerState.OPEN, is_trip=True, trips=1, open_seconds=5)
     )

@@ -1,4 +1,4 @@
-"""The audit log: once, in order, in pages."""
+"""The event log: each event once, in order, in pages."""
 
 import uuid
 from collections.abc import Iterator

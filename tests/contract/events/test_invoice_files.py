@@ -1,4 +1,4 @@
-"""The PDFs of invoices: written once, private, and fetched by a link that says what they are."""
+"""PDF files of invoices: written once, private, and fetched by a link that names the file."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -45,7 +45,7 @@ def moto() -> Iterator[S3InvoiceFiles]:
 
 @pytest.fixture
 def invoice() -> Invoice:
-    """Of a number that no test run before has used."""
+    """An invoice with a number that no earlier run has used."""
     return Invoice(a_bill(), int.from_bytes(a_bill().reservation_id.encode()[-8:]))
 
 

@@ -1,4 +1,4 @@
-"""Numbers of invoices: 1, 2, 3, … and each sale has one of them, whoever asks at the same moment, however often."""
+"""Numbers of invoices: 1, 2, 3, … one for each sale, however many ask at the same moment, and however often."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ MIXED = "Ação 千と"
 
 
 def dynamo_invoices(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None) -> DynamoInvoices:
-    return DynamoInvoices(dynamo.client, f"{dynamo.prefix}-invoices", pause)
+    return DynamoInvoices(client=dynamo.client, table_name=f"{dynamo.prefix}-invoices", sleep=pause)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def invoices(backend: Backend) -> Invoices:
 
 @pytest.fixture
 def year(request: pytest.FixtureRequest) -> datetime:
-    """A moment in a year of which nobody has an invoice yet: a series of one's own."""
+    """A moment in a year without any invoice: the test has the series for itself."""
     names = {"backend", "dynamo", "emulated", "moto"} & set(request.fixturenames)
     stores = [request.getfixturevalue(name) for name in names]
     years = (PAID_AT.replace(year=year) for year in count(random.randint(2100, 9000)))
@@ -131,7 +131,7 @@ SALES, DUPLICATES, WORKERS = 60, 30, 8
 
 
 def insistent(invoices: Invoices) -> Callable[[Bill], Invoice]:
-    """As the queue does, which delivers again what could not be numbered."""
+    """Makes calls that try again after StoreUnavailable, as the queue does."""
 
     def number(bill: Bill) -> Invoice:
         for _ in range(50):
@@ -174,10 +174,10 @@ def test_one_sale_delivered_to_many_workers_at_once_has_one_number(emulated: Dyn
 
 @dataclass(frozen=True)
 class WithoutGuard(DynamoInvoices):
-    """The control: the counter is moved whatever it says."""
+    """The control: it moves the counter without a condition."""
 
-    def _step(self, invoice: Invoice) -> Any:
-        step = super()._step(invoice)
+    def _counter_update(self, invoice: Invoice) -> Any:
+        step = super()._counter_update(invoice)
         del step["Update"]["ConditionExpression"]
         step["Update"]["ExpressionAttributeValues"].pop(":before", None)
         return step

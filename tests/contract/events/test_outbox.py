@@ -1,4 +1,4 @@
-"""Messages out, in batches; and messages that could not be handled, put off or parked."""
+"""Sending messages in batches; and putting off or parking messages that could not be handled."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Any]] = {"expiry": hold_in, "audit
 
 @dataclass(frozen=True)
 class Post:
-    """`due` is what can be received from a queue by now; it waits a little for as many messages as are expected."""
+    """An outbox and its queues. `due` receives messages of a queue, and waits a little for as many as are expected."""
 
     outbox: Outbox
     due: Callable[[str, int], list[Hold | PaymentDue | Charge | Event | Delivery]]
@@ -81,11 +81,11 @@ def sqs_post(client: SQSClient) -> Post:
         read = READERS[queue]
         return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
 
-    return Post(SqsOutbox(client, prefix, urls), due)
+    return Post(SqsOutbox(client=client, prefix=prefix, urls=urls), due)
 
 
 def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]:
-    """As many as are expected; one look when none is."""
+    """Receives as many messages as are expected; tries once when none is."""
     found: list[dict[str, Any]] = []
     for _ in range(10):
         answer: Any = client.receive_message(
@@ -126,7 +126,7 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 
 
 def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
-    delivery = Delivery("wh-1", "session-1", 12)
+    delivery = Delivery(webhook_id="wh-1", session_id="session-1", sequence=12)
 
     assert post.outbox.send([Outgoing("webhooks", delivery)], NOW) == set()
 
@@ -145,7 +145,7 @@ def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
 
 
 class StubbornSqs:
-    """Takes some messages and not others, as SQS does without raising; and is away for one queue."""
+    """An SQS that takes some messages and not others, without raising; and that is away for one queue."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -162,7 +162,7 @@ class StubbornSqs:
 
 def stubborn() -> tuple[Any, SqsOutbox]:
     client: Any = StubbornSqs()
-    return client, SqsOutbox(client, "any", QueueUrls(client))
+    return client, SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
 
 
 def test_messages_that_sqs_did_not_take_are_named() -> None:
@@ -202,7 +202,7 @@ def test_an_event_is_not_delayed() -> None:
 
 
 def a_record(client: SQSClient, name: str, body: str) -> dict[str, Any]:
-    """A message of that queue, received once, in Lambda's shape."""
+    """Makes a record of that queue, received once, in Lambda's shape."""
     url = client.create_queue(QueueName=name)["QueueUrl"]
     client.create_queue(QueueName=f"{name}-dlq")
     client.send_message(QueueUrl=url, MessageBody=body)

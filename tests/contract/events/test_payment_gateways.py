@@ -24,7 +24,7 @@ from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
 
 @dataclass(frozen=True)
 class Bank:
-    """A gateway, and what a buyer does there: `pay` a payment that was started, or have the card declined."""
+    """A gateway and its buyers. `pay` pays a payment that was started; with `start_unpaid` the card is declined."""
 
     gateway: PaymentGateway
     pay: Callable[[Reservation, str], None]
@@ -44,12 +44,28 @@ class Bank:
 @contextmanager
 def fake_bank(run_dir: Path) -> Iterator[Bank]:
     gateway = FakeGateway()
-    gateway.pay(Charge("tx-of-another", "res-1", 1, CURRENCY, utc_now() - timedelta(days=1)))
+    gateway.pay(
+        Charge(
+            transaction_id="tx-of-another",
+            reservation_id="res-1",
+            amount_cents=1,
+            currency=CURRENCY,
+            charged_at=utc_now() - timedelta(days=1),
+        )
+    )
 
     def pay(reservation: Reservation, transaction_id: str) -> None:
-        gateway.pay(Charge(transaction_id, reservation.id, int(reservation.amount * 100), CURRENCY, utc_now()))
+        gateway.pay(
+            Charge(
+                transaction_id=transaction_id,
+                reservation_id=reservation.id,
+                amount_cents=int(reservation.amount * 100),
+                currency=CURRENCY,
+                charged_at=utc_now(),
+            )
+        )
 
-    yield Bank(gateway, pay, lambda reservation: gateway.start(reservation, a_key()).id)
+    yield Bank(gateway=gateway, pay=pay, start_unpaid=lambda reservation: gateway.start(reservation, a_key()).id)
 
 
 @contextmanager
@@ -59,7 +75,7 @@ def simulated_bank(run_dir: Path) -> Iterator[Bank]:
         def start_unpaid(reservation: Reservation) -> str:
             return str(bank.charge(f"tx-{uuid.uuid4().hex}-uncharged", reservation.id, 5000)["paymentId"])
 
-        yield Bank(HttpGateway(url), lambda *_: None, start_unpaid)
+        yield Bank(gateway=HttpGateway(url), pay=lambda *_: None, start_unpaid=start_unpaid)
 
 
 @contextmanager
@@ -67,9 +83,9 @@ def stripe_bank(run_dir: Path) -> Iterator[Bank]:
     with stripe_server(run_dir) as server:
         gateway = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base=server.url)
         yield Bank(
-            gateway,
-            lambda _, transaction_id: server.pay(transaction_id),
-            lambda reservation: gateway.start(reservation, a_key()).id,
+            gateway=gateway,
+            pay=lambda _, transaction_id: server.pay(transaction_id),
+            start_unpaid=lambda reservation: gateway.start(reservation, a_key()).id,
         )
 
 

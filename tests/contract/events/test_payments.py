@@ -1,4 +1,4 @@
-"""What became of each transaction's money: which write finds the other, on every backend."""
+"""The life of each payment, on every backend: which write stands, whichever came first."""
 
 import uuid
 from dataclasses import replace
@@ -25,7 +25,7 @@ def payments(backend: Backend) -> Payments:
 
 @pytest.fixture
 def sale() -> Payment:
-    """A transaction that has bought A1 and A2."""
+    """A payment that has bought A1 and A2."""
     return a_payment_of_sale(f"tx-{uuid.uuid4()}")
 
 
@@ -37,20 +37,26 @@ def a_payment_of_sale(transaction_id: str) -> Payment:
 
 
 def for_nothing(payment: Payment, reason: RefundReason = RefundReason.LATE) -> Payment:
-    """The same transaction, sent for something that was not to be had."""
+    """Gives the same payment, to be returned: it was sent for seats that were not to be had."""
     nothing = replace(payment, sale_id="", sold_at=None, reservation_id="res-other")
     return nothing.with_refund_requested(reason, LATER)
 
 
 def a_claim(payment: Payment) -> Payment:
-    """On what the payment has bought, before it has."""
+    """Gives the claim of the same payment, before it has bought its seats."""
     unsold = replace(payment, sale_id="", sold_at=None)
     return replace(unsold, status=PaymentStatus.CLAIMED, method="credit_card", claimed_at=NOW, due_at=LATER)
 
 
 def a_charge(payment: Payment, **changes: Any) -> Charge:
-    """As the gateway says it of a payment that was made for just this."""
-    charge = Charge(payment.transaction_id, payment.reservation_id, payment.amount_cents or 0, CURRENCY, NOW)
+    """Gives the gateway's word of this payment, with the right amount and reservation."""
+    charge = Charge(
+        transaction_id=payment.transaction_id,
+        reservation_id=payment.reservation_id,
+        amount_cents=payment.amount_cents or 0,
+        currency=CURRENCY,
+        charged_at=NOW,
+    )
     return replace(charge, **changes)
 
 
@@ -217,7 +223,9 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 
     stands = payments.record_charge(charge)
 
-    proved = Payment(sale.transaction_id, "res-of-its-buyer", PaymentStatus.ASSERTED)
+    proved = Payment(
+        transaction_id=sale.transaction_id, reservation_id="res-of-its-buyer", status=PaymentStatus.ASSERTED
+    )
     assert stands == charged(proved, charge)
     assert [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id] == []
 
@@ -266,7 +274,7 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
 def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
     payments: Payments, sale: Payment
 ) -> None:
-    """Who knows nothing of it may have read the payment before it was claimed."""
+    """A request without the screening may come from a process that read the payment before it was claimed."""
     asserted = payments.record_charge(a_charge(sale))
     claim = payments.claim(a_claim(sale), charged_only=True)
     assert claim
@@ -340,7 +348,7 @@ def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments
 
 
 def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
-    """Its screening may be cancelled before the sale is told of."""
+    """The screening may be cancelled before the sale is registered."""
     payments.request_refund(replace(for_nothing(sale), reservation_id=sale.reservation_id))
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 

@@ -28,7 +28,7 @@ TEN_IN_TEN = Quota(10, 10)
 
 
 class NoOther:
-    """Where a limiter must not do without its Redis."""
+    """The fallback of a limiter that must not need one: it fails the test."""
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         pytest.fail("Redis was not asked, or did not answer")
@@ -36,7 +36,7 @@ class NoOther:
 
 @dataclass(frozen=True)
 class Recording:
-    """A connection that notes what the client is asked for."""
+    """A connection that records the commands."""
 
     client: Any
     asked: list[str] = field(default_factory=list)
@@ -67,14 +67,14 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     elif request.param == "dynamodb":
         prefix = request.getfixturevalue("data_stack")
         with closing(connection.client()) as client:
-            yield DynamoRateLimiter(client, f"{prefix}-viewers", NoOther())
+            yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", otherwise=NoOther())
     else:
         with driver.Redis.from_url(request.getfixturevalue("redis_url")) as client:
             yield in_redis(client)
 
 
 def in_redis(client: Any) -> SharedRateLimiter:
-    """Without the connection's short timeout, which a busy machine may miss: nothing but Redis counts here."""
+    """Makes a limiter without the connection's short timeout, which a busy machine may miss."""
     return SharedRateLimiter(Recording(client), NoOther())  # type: ignore[arg-type] # does as one
 
 
@@ -178,7 +178,7 @@ class Bucket:
     last_us: int = 0
 
     def take(self, now_us: int) -> bool:
-        """The level is in requests; one leaks out in each interval."""
+        """Takes from a model of the bucket: its level is in requests, of which one leaks out in each interval."""
         self.level = max(Fraction(0), self.level - Fraction(now_us - self.last_us, self.quota.interval_us))
         self.last_us = now_us
         if self.level + 1 > self.quota.requests:
@@ -304,7 +304,7 @@ def table(data_stack: str) -> Iterator[tuple[Any, str]]:
 
 def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table: tuple[Any, str]) -> None:
     (client, name), ana = table, someone()
-    DynamoRateLimiter(client, name, NoOther()).take({ana: TEN_IN_TEN}, NOW)
+    DynamoRateLimiter(client=client, table_name=name, otherwise=NoOther()).take({ana: TEN_IN_TEN}, NOW)
 
     key = {"S": f"limit#{digest(ana)}"}
     item = client.get_item(TableName=name, Key={"session_id": key, "viewer_id": key})["Item"]
@@ -315,6 +315,6 @@ def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table
 def test_without_dynamodb_the_process_limits_alone(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with closing(connection.client()) as nowhere:
-        limiter = DynamoRateLimiter(nowhere, "viewers", ProcessRateLimiter())
+        limiter = DynamoRateLimiter(client=nowhere, table_name="viewers", otherwise=ProcessRateLimiter())
 
         assert admitted(limiter, someone(), 2, quota=Quota(1, 10)) == 1

@@ -1,4 +1,4 @@
-"""Subscriptions and numbered events: what the use cases rely on, wherever they are kept; and what numbering costs."""
+"""Webhooks and numbered events, as the use cases rely on them, wherever they are kept; and the costs of numbering."""
 
 import random
 import uuid
@@ -37,7 +37,7 @@ FAILED = {"Code": "ConditionalCheckFailed"}
 
 
 def dynamo_notifications(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None) -> DynamoNotifications:
-    return DynamoNotifications(dynamo.client, f"{dynamo.prefix}-notifications", pause)
+    return DynamoNotifications(client=dynamo.client, table_name=f"{dynamo.prefix}-notifications", sleep=pause)
 
 
 def dynamo_webhooks(dynamo: Dynamo) -> DynamoWebhooks:
@@ -121,7 +121,7 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
     known = {one.id: one for one in webhooks.subscribers()}
 
     assert known[called.id] == called.subscriber
-    assert known[silenced.id] == Subscriber(silenced.id, frozenset(), "it answered 410 Gone")
+    assert known[silenced.id] == Subscriber(id=silenced.id, event_types=frozenset(), disabled="it answered 410 Gone")
     for webhook in (called, silenced):
         assert webhooks.remove(webhook.id)
 
@@ -132,18 +132,18 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
 def test_events_are_numbered_in_the_order_in_which_they_come(notifications: Notifications, session_id: str) -> None:
     events = events_of(session_id, 12)
 
-    told = [notifications.assign_number(event) for event in events]
+    numbered = [notifications.assign_number(event) for event in events]
 
-    assert [one.sequence for one in told] == list(range(1, 13))
+    assert [one.sequence for one in numbered] == list(range(1, 13))
     assert [one.event for one in notifications.list_after(session_id, 0, 100)] == events
 
 
 def test_an_event_keeps_its_number(notifications: Notifications, session_id: str) -> None:
     first, second = events_of(session_id, 2)
-    told = notifications.assign_number(first)
+    numbered = notifications.assign_number(first)
     notifications.assign_number(second)
 
-    assert notifications.assign_number(first) == told
+    assert notifications.assign_number(first) == numbered
     assert numbers(notifications, session_id) == [1, 2]
 
 
@@ -156,12 +156,12 @@ def test_each_screening_has_its_own_numbers(notifications: Notifications, sessio
 
 def test_a_notification_says_which_numbers_came_before_it(notifications: Notifications, session_id: str) -> None:
     reservation = Facts(session_id)
-    told = [
+    numbered = [
         notifications.assign_number(event)
         for event in (reservation.created(), reservation.paid(), reservation.released())
     ]
 
-    assert [dict(one.latest_before) for one in told] == [
+    assert [dict(one.latest_before) for one in numbered] == [
         {},
         {"ReservationCreated": 1},
         {"ReservationCreated": 1, "PaymentConfirmed": 2},
@@ -169,9 +169,9 @@ def test_a_notification_says_which_numbers_came_before_it(notifications: Notific
 
 
 def test_a_notification_is_found_by_its_number(notifications: Notifications, session_id: str) -> None:
-    told: Notification = notifications.assign_number(Facts(session_id).paid())
+    numbered: Notification = notifications.assign_number(Facts(session_id).paid())
 
-    assert notifications.find(session_id, 1) == told
+    assert notifications.find(session_id, 1) == numbered
     assert notifications.find(session_id, 2) is None
     assert notifications.find("unknown", 1) is None
 
@@ -223,23 +223,23 @@ def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, s
 def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_one_to_n(
     emulated: Dynamo, session_id: str
 ) -> None:
-    """As many workers as infra/cloud/app.yaml lets be."""
+    """As many workers as infra/cloud/app.yaml allows."""
     events = events_of(session_id, 60)
     deliveries = events + random.sample(events, k=20)
     random.shuffle(deliveries)
     notifications = DynamoNotifications(emulated.client, f"{emulated.prefix}-notifications")
 
     with ThreadPoolExecutor(max_workers=5) as workers:
-        told = list(workers.map(_stubbornly(notifications), deliveries))
+        numbered = list(workers.map(_stubbornly(notifications), deliveries))
 
     assert numbers(notifications, session_id) == list(range(1, 61))
     assert {one.event.id: one.sequence for one in notifications.list_after(session_id, 0, 99)} == {
-        one.event.id: one.sequence for one in told
+        one.event.id: one.sequence for one in numbered
     }
 
 
 def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]:
-    """As the queue: what can't be numbered now comes again, five times in all."""
+    """Makes a call that tries again after StoreUnavailable, five times in all, as the queue does."""
 
     def number(event: Event) -> Notification:
         for _ in range(4):
@@ -256,9 +256,9 @@ def test_the_same_event_from_eight_workers_has_one_number(emulated: Dynamo, sess
     event = Facts(session_id).paid()
 
     with ThreadPoolExecutor(max_workers=8) as workers:
-        told = list(workers.map(_stubbornly(dynamo_notifications(emulated)), [event] * 24))
+        numbered = list(workers.map(_stubbornly(dynamo_notifications(emulated)), [event] * 24))
 
-    assert {one.sequence for one in told} == {1}
+    assert {one.sequence for one in numbered} == {1}
 
 
 DYNAMODB_LOCALS_UNITS = "DynamoDB Local (1.25.1) reckons 4 units for each table of a transaction, whatever is in it"
@@ -297,9 +297,9 @@ def test_meeting_another_event_is_tried_again(moto: Dynamo, session_id: str, ans
     pauses = Pauses()
 
     with answering(moto, "TransactWriteItems", *answers) as scripted:
-        told = dynamo_notifications(moto, pauses).assign_number(Facts(session_id).paid())
+        numbered = dynamo_notifications(moto, pauses).assign_number(Facts(session_id).paid())
 
-    assert told.sequence == 1
+    assert numbered.sequence == 1
     assert scripted.calls == len(answers) + 1
     assert len(pauses.seconds) == len(answers)
     assert max(pauses.seconds) <= 0.32

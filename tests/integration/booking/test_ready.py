@@ -12,7 +12,7 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.domain.email import EmailUnavailable
-from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerOpen, Change, State
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerOpen, BreakerState
 from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
 from infra.local.serving import served
@@ -44,7 +44,7 @@ def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
 
 def an_answer(name: str) -> None:
     """Another process's probe was answered."""
-    bootstrap.breaker_board().write(Change(name, State.CLOSED, is_trip=False, trips=1, open_seconds=0))
+    bootstrap.breaker_board().write(BreakerChange(name, BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0))
 
 
 @pytest.mark.parametrize(("name", "silence"), [("ses", EmailUnavailable), ("payments", GatewaySilent)])

@@ -562,12 +562,12 @@ from chalicelib.domain.email import Email
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.email import ses
-from chalicelib.infrastructure.email.rendering import TONGUES, TemplateEmailRenderer
+from chalicelib.infrastructure.email.rendering import LOCALES, TemplateEmailRenderer
 now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
 session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
 reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
 event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
-for language in TONGUES:
+for language in LOCALES:
     email = Email("held", Contact("ana@example.com", language), event, reservation, session)
     print(TemplateEmailRenderer(sys.argv[2]).render(email).subject)
 ses.client()

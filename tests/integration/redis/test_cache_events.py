@@ -11,42 +11,42 @@ from tests.integration.conftest import drain_until
 
 
 @pytest.fixture(scope="module")
-def gated(server: str) -> Api:
+def cached(server: str) -> Api:
     return Api(server)
 
 
 @pytest.fixture(scope="module")
 def deaf(api_servers: ApiServers) -> Api:
-    """An instance that can't reach Redis: it books all the same, and can tell nobody."""
+    """An instance that can't reach Redis: it books all the same, but the cache misses it."""
     return Api(api_servers(1, REDIS_URL="redis://127.0.0.1:9")[0])
 
 
 def test_seats_given_back_through_an_instance_without_redis_are_free_once_their_event_has_come(
-    gated: Api, deaf: Api, pump: Pump
+    cached: Api, deaf: Api, pump: Pump
 ) -> None:
-    session_id = gated.schedule()
-    held = gated.hold(session_id, "A1", "A10", "B1").body
+    session_id = cached.schedule()
+    held = cached.hold(session_id, "A1", "A10", "B1").body
     assert deaf.delete(f"/api/reservations/{held['reservationId']}").status == 200
-    refused = gated.hold(session_id, "A1", user="next")
+    refused = cached.hold(session_id, "A1", user="next")
     assert (refused.status, refused.body["conflictingSeats"]) == (409, ["A1"])
 
-    drain_until(pump, lambda: gated.hold(session_id, "A1", "B1", user="next").status == 201)
+    drain_until(pump, lambda: cached.hold(session_id, "A1", "B1", user="next").status == 201)
 
-    assert gated.seats(session_id)["A10"] == "available"
+    assert cached.seats(session_id)["A10"] == "available"
     assert utc_now() < from_iso(held["expiresAt"]), "by then Redis would have let go of them by itself"
 
 
 @pytest.mark.usefixtures("redis_has_run_for_an_hour")
 def test_a_key_that_was_used_through_an_instance_without_redis_keeps_its_answer(
-    gated: Api, deaf: Api, pump: Pump
+    cached: Api, deaf: Api, pump: Pump
 ) -> None:
-    session_id = gated.schedule()
+    session_id = cached.schedule()
     first = deaf.hold(session_id, "A1", Idempotency_Key=session_id)
     deaf.delete(f"/api/reservations/{first.body['reservationId']}")
-    taken = gated.hold(session_id, "A1", user="next").body
+    taken = cached.hold(session_id, "A1", user="next").body
 
-    drain_until(pump, lambda: gated.hold(session_id, "A1", Idempotency_Key=session_id).status == 410)
+    drain_until(pump, lambda: cached.hold(session_id, "A1", Idempotency_Key=session_id).status == 410)
 
-    told = gated.hold(session_id, "A1", Idempotency_Key=session_id).body
+    told = cached.hold(session_id, "A1", Idempotency_Key=session_id).body
     assert (told["error"], told["reservationId"]) == ("RESERVATION_CANCELLED", first.body["reservationId"])
     assert utc_now() < from_iso(taken["expiresAt"]), "by then the seat would have been free for the key"

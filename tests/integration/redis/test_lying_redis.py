@@ -1,4 +1,4 @@
-"""Redis answers nonsense, without end, or a byte at a time: to every request it is as if there were no Redis."""
+"""A Redis that answers nonsense, without end, or a byte at a time: every request is answered as without Redis."""
 
 import time
 import uuid
@@ -23,7 +23,7 @@ from tests.fakes import MovableClock
 from tests.http_api import Answer, Api
 from tests.lying_redis import LIES, LyingRedis, lying_redis
 
-PATIENCE_OF_NO_DEADLINE = 5.0
+SECONDS_WITHOUT_A_DEADLINE = 5.0
 """Seconds; far more than a busy machine adds to a deadline, far less than what drips or never ends would take."""
 
 
@@ -37,40 +37,42 @@ def liar() -> Iterator[LyingRedis]:
 
 
 def asked(liar: LyingRedis) -> RedisConnection:
-    """A connection that is not given up, so that each question meets the lie."""
-    return RedisConnection(liar.url, Breaker("redis", BreakerPolicy(1000, 0.01, 0.01)))
+    """Makes a connection whose breaker stays closed, so that each question meets the lie."""
+    return RedisConnection(
+        liar.url, Breaker("redis", BreakerPolicy(failures=1000, pause_seconds=0.01, longest_pause_seconds=0.01))
+    )
 
 
 def cache_of(liar: LyingRedis) -> SeatCache:
-    return SeatCache(asked(liar), f"test-{uuid.uuid4()}", b"for tests")
+    return SeatCache(connection=asked(liar), prefix=f"test-{uuid.uuid4()}", secret=b"for tests")
 
 
 HOLD = a_hold("A1", "A2")
 KEYED = a_hold("A1", fingerprint="f")
 
 CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
-    "what is known of seats": lambda cache: cache.known(HOLD, NOW).occupancy,
-    "what is known of seats and a key": lambda cache: cache.known(KEYED, NOW).occupancy,
-    "seats are held": lambda cache: cache.held(HOLD, NOW),
+    "what is known of seats": lambda cache: cache.read_known_seats(HOLD, NOW).occupancy,
+    "what is known of seats and a key": lambda cache: cache.read_known_seats(KEYED, NOW).occupancy,
+    "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
     "a hold is over": lambda cache: cache.forget_hold(HOLD),
-    "the map": lambda cache: cache.seat_map("session")[1],
+    "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
-    "giving the map back": lambda cache: cache.give_back_rebuild("session"),
-    "ids are kept": lambda cache: cache.keep_ids_from(NOW),
+    "giving the map back": lambda cache: cache.release_rebuild("session"),
+    "ids are kept": lambda cache: cache.record_ids_from(NOW),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_no_lie_tells_the_gate_anything_nor_raises_anything_but_that_redis_is_not_there(
+def test_no_lie_tells_the_cache_anything_nor_raises_anything_but_that_redis_is_not_there(
     liar: LyingRedis, lie: str
 ) -> None:
     liar.lie = LIES[lie]
     cache = cache_of(liar)
     for name, question in CACHE_QUESTIONS.items():
-        before, started = liar.told, time.monotonic()
+        before, started = liar.answered, time.monotonic()
         with suppress(RedisUnavailable):
             assert not question(cache), name
-        assert time.monotonic() - started < PATIENCE_OF_NO_DEADLINE, name
+        assert time.monotonic() - started < SECONDS_WITHOUT_A_DEADLINE, name
         assert liar.was_asked_since(before), name
 
 
@@ -88,7 +90,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    refusals = RedisRefusals(asked(liar), "test", MovableClock(NOW))
+    refusals = RedisRefusals(connection=asked(liar), prefix="test", clock=MovableClock(NOW))
 
     refusals.add("NOT_FOUND")
 
@@ -129,7 +131,7 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
 
 @pytest.fixture(scope="module")
 def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
-    """Each of its requests is met by a process that does not know yet that Redis lies."""
+    """An API whose breaker is closed before each request."""
     with other_settings(REDIS_URL=liar.url, RATE_LIMITS="*=1000/10s per address"), server.serve(app) as url:
         yield Api(url)
 
@@ -137,9 +139,9 @@ def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
 @contextmanager
 def told_a_lie(liar: LyingRedis, what: str) -> Iterator[None]:
     build_anew()
-    before, started = liar.told, time.monotonic()
+    before, started = liar.answered, time.monotonic()
     yield
-    assert time.monotonic() - started < PATIENCE_OF_NO_DEADLINE, what
+    assert time.monotonic() - started < SECONDS_WITHOUT_A_DEADLINE, what
     assert liar.was_asked_since(before), f"{what}: Redis was not asked"
 
 

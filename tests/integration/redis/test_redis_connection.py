@@ -1,4 +1,4 @@
-"""The connection to Redis: what it costs when nobody answers, and how it comes back."""
+"""The connection to Redis: the cost of a Redis that does not answer, and its return."""
 
 import socket
 import subprocess
@@ -10,12 +10,12 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, State
+from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, BreakerState
 from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS, RedisConnection, RedisUnavailable
 
 POLICIES = BreakerPolicy(failures=1, pause_seconds=60, longest_pause_seconds=60)
-PATIENCE_OF_NO_TIMEOUT = 5.0
+SECONDS_WITHOUT_A_TIMEOUT = 5.0
 """Seconds; far more than a busy machine adds to a time-out, far less than waiting without one lasts."""
 
 
@@ -25,14 +25,14 @@ def connected(url: str) -> RedisConnection:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that lets everybody in and never answers, as a frozen Redis does."""
+    """A server that accepts connections and never answers, as a frozen Redis."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
 
 
 def let_in(server: socket.socket) -> int:
-    """How many have come since it was asked last."""
+    """Counts the connections since the last call."""
     came = 0
     with suppress(BlockingIOError):
         while True:
@@ -56,7 +56,7 @@ def seconds_to_give_up(connection: RedisConnection) -> float:
 
 
 def warmed_up(url: str) -> RedisConnection:
-    """The driver is imported."""
+    """Imports the driver."""
     connection = connected(url)
     assert connection._driver_and_client
     return connection
@@ -72,8 +72,8 @@ def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
 def test_a_silent_redis_is_waited_for_once(silent: socket.socket) -> None:
     connection = warmed_up(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
 
-    assert TIMEOUT_SECONDS <= seconds_to_give_up(connection) < PATIENCE_OF_NO_TIMEOUT
-    assert connection.breaker.state is State.OPEN
+    assert TIMEOUT_SECONDS <= seconds_to_give_up(connection) < SECONDS_WITHOUT_A_TIMEOUT
+    assert connection.breaker.state is BreakerState.OPEN
     for _ in range(100):
         seconds_to_give_up(connection)
     assert let_in(silent) == 1
@@ -82,8 +82,8 @@ def test_a_silent_redis_is_waited_for_once(silent: socket.socket) -> None:
 def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: str) -> None:
     connection = warmed_up(refusing_url)
 
-    assert seconds_to_give_up(connection) < PATIENCE_OF_NO_TIMEOUT
-    assert connection.breaker.state is State.OPEN
+    assert seconds_to_give_up(connection) < SECONDS_WITHOUT_A_TIMEOUT
+    assert connection.breaker.state is BreakerState.OPEN
 
 
 def test_a_refused_command_is_an_answer(redis_url: str) -> None:
@@ -93,7 +93,7 @@ def test_a_refused_command_is_an_answer(redis_url: str) -> None:
     with pytest.raises(RedisUnavailable, match="ResponseError"):
         connection.ask(lambda redis: redis.lpush("test:text", "x"), answers.whole)
 
-    assert connection.breaker.state is State.CLOSED
+    assert connection.breaker.state is BreakerState.CLOSED
 
 
 def test_many_threads_share_it(redis_url: str) -> None:

@@ -10,7 +10,7 @@ from chalicelib.domain.board import DeadLetter
 from chalicelib.domain.ports import Page
 from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
-from chalicelib.infrastructure.webhooks.sender import body_of
+from chalicelib.infrastructure.webhooks.sender import delivery_body
 from tests.builders import NOW, a_webhook, an_event
 
 FINGERPRINT = "0123456789ab"
@@ -24,7 +24,7 @@ def test_no_event_that_is_listed_has_it() -> None:
 
 
 def test_no_webhook_is_told_of_it() -> None:
-    body = body_of(Notification(EVENT, 1, {}), a_webhook(webhook_id="wh-1"))
+    body = delivery_body(Notification(EVENT, 1, {}), a_webhook(webhook_id="wh-1"))
 
     assert body["data"] == {"amountCents": 5000}
 

@@ -1,4 +1,4 @@
-"""Circuit breakers: when they open, whom they let through, and what they tell."""
+"""Circuit breakers: when they open, which calls they let through, and the changes that they report."""
 
 import io
 import json
@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
 from chalicelib.domain.payments import RefundRefused
-from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerOpen, BreakerPolicy, Change, State
+from chalicelib.infrastructure.breakers import (
+    POLICIES,
+    Breaker,
+    BreakerChange,
+    BreakerOpen,
+    BreakerPolicy,
+    BreakerState,
+)
 from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.metrics import Metrics
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
@@ -41,7 +48,7 @@ def fine() -> str:
 
 
 def tried(breaker: Breaker, ask: Callable[[], object]) -> str:
-    """How the call ended."""
+    """Makes a call. Gives how it ended."""
     try:
         breaker.call(ask, (Dead,))
     except (Dead, Refused, BreakerOpen) as error:
@@ -71,21 +78,21 @@ def test_a_call_gives_what_the_dependency_gives(breaker: Breaker) -> None:
 
 def test_it_opens_at_the_last_of_so_many_failures_in_a_row(breaker: Breaker) -> None:
     assert [tried(breaker, failing) for _ in range(4)] == ["Dead", "Dead", "Dead", "BreakerOpen"]
-    assert (breaker.state, breaker.trips) == (State.OPEN, 1)
+    assert (breaker.state, breaker.trips) == (BreakerState.OPEN, 1)
 
 
 def test_a_success_in_between_starts_the_count_anew(breaker: Breaker) -> None:
     for ask in (failing, failing, fine, failing, failing):
         tried(breaker, ask)
 
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_a_refusal_is_an_answer(breaker: Breaker) -> None:
     for ask in (failing, failing, refusing, failing, failing):
         tried(breaker, ask)
 
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_while_it_is_open_nobody_asks_the_dependency(breaker: Breaker, ticks: Ticks) -> None:
@@ -99,7 +106,7 @@ def test_while_it_is_open_nobody_asks_the_dependency(breaker: Breaker, ticks: Ti
 def test_after_its_pause_a_success_closes_it(breaker: Breaker, ticks: Ticks) -> None:
     opened(breaker)
     ticks.now = 1
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state is BreakerState.HALF_OPEN
 
     tried(breaker, fine)
     assert str(breaker.state) == "closed"
@@ -125,7 +132,7 @@ def test_once_closed_it_is_as_patient_as_at_first(breaker: Breaker, ticks: Ticks
 
     assert [tried(breaker, failing) for _ in range(3)] == ["Dead"] * 3
     ticks.now += 1
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state is BreakerState.HALF_OPEN
     assert breaker.trips == 2
 
 
@@ -166,9 +173,9 @@ def test_calls_that_were_under_way_when_it_opened_change_nothing(ticks: Ticks) -
         tripped.set()
         assert [call.result(5) for call in under_way] == ["fine", "Dead"]
 
-    assert (breaker.state, breaker.trips) == (State.OPEN, 1)
+    assert (breaker.state, breaker.trips) == (BreakerState.OPEN, 1)
     ticks.now = 1
-    assert breaker.state is State.HALF_OPEN, "the pause was doubled for a failure of before"
+    assert breaker.state is BreakerState.HALF_OPEN, "the pause was doubled for a failure of before"
 
 
 @given(st.lists(st.sampled_from([fine, failing, refusing, None])))
@@ -182,14 +189,14 @@ def test_whatever_happens_it_opens_on_failures_only_and_always_probes_in_the_end
             ticks.now += 0.1
         else:
             tried(breaker, ask)
-    assert (breaker.trips == 0) <= (breaker.state is State.CLOSED)
+    assert (breaker.trips == 0) <= (breaker.state is BreakerState.CLOSED)
     assert breaker.trips <= sum(ask is failing for ask in story)
     ticks.now += POLICIES["redis"].longest_pause_seconds
     assert tried(breaker, fine) == "fine"
 
 
 class MailOf:
-    """A mail service that fails as it is told to, or takes every letter."""
+    """A service that fails with the next of these errors, or takes every email."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.asked = list(failures), 0
@@ -204,22 +211,24 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
     policy = POLICIES["ses"]
     mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
     guarded = GuardedEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
-    letter = Message("ana@example.com", "en", "Your seats", "Text", "<p>HTML</p>", "event-1")
+    message = Message(
+        to="ana@example.com", language="en", subject="Your seats", text="Text", html="<p>HTML</p>", reference="event-1"
+    )
     for _ in range(20):
         with pytest.raises(EmailRefused):
-            guarded.send(letter)
+            guarded.send(message)
     for _ in range(policy.failures + 3):
         with pytest.raises(EmailUnavailable):
-            guarded.send(letter)
+            guarded.send(message)
     assert mail.asked == 20 + policy.failures
 
     ticks.now = policy.pause_seconds
-    guarded.send(letter)
-    assert guarded.breaker.state is State.CLOSED
+    guarded.send(message)
+    assert guarded.breaker.state is BreakerState.CLOSED
 
 
 def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ticks) -> None:
-    on_change: list[Change] = []
+    on_change: list[BreakerChange] = []
     breaker = Breaker(
         "redis", BreakerPolicy(failures=2, pause_seconds=1, longest_pause_seconds=4), [on_change.append], ticks
     )
@@ -231,9 +240,9 @@ def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ti
     tried(breaker, refusing)
 
     assert on_change == [
-        Change("redis", State.OPEN, is_trip=True, trips=1, open_seconds=1),
-        Change("redis", State.OPEN, is_trip=False, trips=1, open_seconds=2),
-        Change("redis", State.CLOSED, is_trip=False, trips=1, open_seconds=0),
+        BreakerChange("redis", BreakerState.OPEN, is_trip=True, trips=1, open_seconds=1),
+        BreakerChange("redis", BreakerState.OPEN, is_trip=False, trips=1, open_seconds=2),
+        BreakerChange("redis", BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0),
     ]
 
 

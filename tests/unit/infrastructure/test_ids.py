@@ -1,4 +1,4 @@
-"""Ids that nobody can guess, and that a resent request finds again."""
+"""Ids that nobody can guess, and that a request that is sent again gets again."""
 
 import uuid
 

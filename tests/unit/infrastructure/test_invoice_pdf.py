@@ -1,4 +1,4 @@
-"""What is on paper, read back out of it: in any script, of any length, and always the same."""
+"""Invoices as PDF, read back: in any script, of any length, and always the same."""
 
 import io
 import os
@@ -129,7 +129,7 @@ def test_a_long_hebrew_title_is_broken_first_and_ordered_line_by_line() -> None:
 
 
 def test_a_line_of_both_directions_keeps_the_direction_of_its_title() -> None:
-    """Each line as its letters lie from left to right, found by where they are drawn."""
+    """Lines are read with their letters from left to right, by where they are drawn."""
     title = "סרט על Brazil 1985 ועוד מילים רבות מאוד כדי למלא שורה שלמה אחת Gilliam"
 
     lines = drawn_lines(an_invoice(movie_title=title))
@@ -141,7 +141,7 @@ def test_a_line_of_both_directions_keeps_the_direction_of_its_title() -> None:
 
 
 def test_arabic_letters_are_joined() -> None:
-    """As the font's forms: initial, medial, final, and lam with alef in one."""
+    """Forms of letters: initial, medial, final, and lam with alef in one."""
     assert joined("سلام") == "\ufeb3\ufefc\ufee1"
     assert joined("قاعة") == "\ufed7\ufe8e\ufecb\ufe94"
     assert joined("سِينما") == "\ufeb3\u0650\ufef4\ufee8\ufee4\ufe8e"  # a vowel sign parts nobody
@@ -162,15 +162,15 @@ def test_an_invoice_has_the_booking_code_of_the_letter_and_the_ticket() -> None:
 
 
 def drawn_lines(invoice: Invoice) -> list[str]:
-    """Letters from left to right, by the codes that the page draws them with and the font's own table of them."""
+    """Gives the drawn lines, letters from left to right, by the codes that are drawn and the font's table of codes."""
     sheet = Recorded(invoice)
-    sheet.screening()
+    sheet.add_screening()
     sheet.output()  # closes the fonts
     return sheet.drawn
 
 
 class Recorded(_Sheet):
-    """Notes what reaches the pen."""
+    """A page that records the lines which are drawn."""
 
     def __init__(self, invoice: Invoice) -> None:
         self.drawn: list[str] = []

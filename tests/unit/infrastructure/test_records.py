@@ -1,4 +1,4 @@
-"""What is written into rows and messages is what handlers read out of records."""
+"""Handlers read from records what was written into rows and messages."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ from chalicelib.domain.events import (
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.dynamodb.streams import event_attribute, payment_change, reservation_change, row_event
+from chalicelib.infrastructure.dynamodb.streams import event_value, payment_change, reservation_change, row_event
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, to_body
 from tests.builders import NOW, a_hold
 
@@ -37,10 +37,12 @@ holds = st.builds(Hold, sessions, texts, seats, moments, st.text(max_size=12))
 
 @st.composite
 def sales(draw: st.DrawFn) -> SeatsSold:
-    """A sale is paid for when it happens: the event has one moment for both."""
+    """Draws sales. Each is paid at the moment of its event, which has one moment for both."""
     moment = draw(moments)
-    sale = Sale(draw(texts), draw(texts), draw(texts), moment)
-    return SeatsSold(draw(sessions), draw(texts), draw(seats), sale, moment)
+    sale = Sale(id=draw(texts), transaction_id=draw(texts), payment_method=draw(texts), paid_at=moment)
+    return SeatsSold(
+        session_id=draw(sessions), reservation_id=draw(texts), seats=draw(seats), sale=sale, occurred_at=moment
+    )
 
 
 events = st.one_of(
@@ -54,7 +56,7 @@ messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions
 
 def record_of(event: RowEvent) -> dict[str, Any]:
     session_id = event.hold.session_id if isinstance(event, SeatsHeld) else event.session_id
-    return {"dynamodb": {"NewImage": {"id": {"S": f"{session_id}#A"}, "event": event_attribute(event)}}}
+    return {"dynamodb": {"NewImage": {"id": {"S": f"{session_id}#A"}, "event": event_value(event)}}}
 
 
 @given(sessions, st.sampled_from(("A", "AB")), moments)
@@ -65,8 +67,8 @@ def test_a_closed_row_tells_who_owns_seats_in_it(session_id: str, row: str, mome
         "A3": {"M": {"r": {"S": "res-1"}, "s": {"S": "sale-1"}}},
         "A4": {"M": {"r": {"S": "res-3"}, "x": {"N": "1"}}},
     }
-    event = RowClosed(session_id, row, ("res-1", "res-2"), moment)
-    image = {"id": {"S": f"{session_id}#{row}"}, "event": event_attribute(event), "seats": {"M": seats}}
+    event = RowClosed(session_id=session_id, row=row, sold=("res-1", "res-2"), occurred_at=moment)
+    image = {"id": {"S": f"{session_id}#{row}"}, "event": event_value(event), "seats": {"M": seats}}
 
     assert row_event({"dynamodb": {"NewImage": image}}) == event
 
@@ -123,7 +125,7 @@ def test_no_text_does_worse_than_being_unreadable(body: str) -> None:
 
 @dataclass
 class Redeliveries:
-    """What was put off, and what was parked with which reason."""
+    """Redeliveries that record the messages put off, and those parked with their reasons."""
 
     last: bool = False
     broken: bool = False
@@ -193,7 +195,7 @@ def changes(count: int, bad: Exception | None = None) -> list[dict[str, Any]]:
 
 @dataclass
 class Aside:
-    """Parks what is unreadable, and nothing when it is broken."""
+    """A place to park unreadable records; it raises when it is broken."""
 
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
@@ -208,7 +210,7 @@ class Aside:
 
 
 def relay_two(record: Any) -> list[Outgoing]:
-    """Two messages for each record."""
+    """Relays two messages for each record."""
     refuse_bad(record)
     return [Outgoing(queue, a_hold()) for queue in ("first", "second")]
 

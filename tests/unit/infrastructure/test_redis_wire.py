@@ -1,4 +1,4 @@
-"""How an answer of Redis is read: one deadline for all of it, a bound on its size, and no form but those of RESP2."""
+"""The parser of Redis's answers: one deadline for an answer, a bound on its size, and only the forms of RESP2."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SECONDS = 0.05
 
 @dataclass
 class Wire:
-    """A connection to an end that says `parts`, one after the other, each after so many seconds; then hangs up."""
+    """A connection to an end that sends `parts`, each after so many seconds, and then hangs up."""
 
     parts: Iterator[bytes]
     seconds: float = 0.0
@@ -118,10 +118,10 @@ def test_what_has_come_is_read_though_we_were_too_busy_to_look() -> None:
     parser = parser_on(here)
     parser.expect()
     here.now += 60
-    assert parser._line() == b"$3"
+    assert parser._read_line() == b"$3"
     here.now += 60
 
-    assert parser._bulk(3) == b"abc"
+    assert parser._read_bulk(3) == b"abc"
     with pytest.raises(TimeoutError):
         parser.read_response()
 

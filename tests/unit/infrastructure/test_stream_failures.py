@@ -1,4 +1,4 @@
-"""Which records of a stream are put aside, when, and what is written about them."""
+"""Parking records of a stream: which ones, when, and their description."""
 
 import json
 from datetime import timedelta
@@ -11,13 +11,13 @@ from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 from chalicelib.infrastructure.dynamodb.stream_failures import (
+    LEAST_AGE,
     LEAST_TRIES,
     PARKED,
-    POLICIES,
     REMEMBERED_TRIES,
     Parking,
     S3StreamFailures,
-    description,
+    describe,
     key_of,
     reason_in,
 )
@@ -38,7 +38,7 @@ def refused(code: str) -> ClientError:
 
 
 class WrapsAnother(Exception):
-    """As PynamoDB's do."""
+    """An error with a cause, as PynamoDB's errors are."""
 
     def __init__(self, cause: Exception) -> None:
         self.cause = cause
@@ -54,7 +54,7 @@ def parking(clock: MovableClock) -> Parking:
     def nobody() -> Any:
         raise AssertionError("nothing is asked of S3 before something is parked")
 
-    return Parking(S3StreamFailures(nobody, "bucket", clock))
+    return Parking(S3StreamFailures(client=nobody, bucket="bucket", clock=clock))
 
 
 def tried(parking: Parking, times: int, error: Exception, number: str = "1") -> list[bool]:
@@ -79,7 +79,7 @@ def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
     ids=repr,
 )
 def test_an_outage_costs_time_only(parking: Parking, clock: MovableClock, outage: Exception) -> None:
-    """What gives a record up for its age, hours later, is the mapping."""
+    """Only the event source mapping gives a record up for its age, hours later."""
     clock.now += timedelta(hours=11)
 
     assert not any(tried(parking, 100, outage))
@@ -91,7 +91,7 @@ def test_a_bug_holds_up_the_others_for_a_quarter_of_an_hour(
 ) -> None:
     assert not any(tried(parking, 100, bug))
 
-    clock.now += POLICIES
+    clock.now += LEAST_AGE
 
     assert tried(parking, 1, bug) == [True]
 
@@ -113,7 +113,7 @@ def test_a_process_remembers_the_tries_of_some_records_only(parking: Parking) ->
 
 
 def test_what_is_written_is_what_a_replay_reads() -> None:
-    written = json.dumps(description([a_record("1"), a_record("2")], PARKED, "why", NOW))
+    written = json.dumps(describe([a_record("1"), a_record("2")], PARKED, "why", NOW))
 
     batch = lost_batch(written)
 

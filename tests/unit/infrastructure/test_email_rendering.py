@@ -1,4 +1,4 @@
-"""What a buyer reads: every letter in every language, in the cinema's time; and what nobody can make it say."""
+"""Emails as buyers read them: each kind in each language, in the cinema's time; and text that nobody can smuggle in."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.email.rendering import TEMPLATES, TONGUES, TemplateEmailRenderer
+from chalicelib.infrastructure.email.rendering import LOCALES, TEMPLATES, TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import mime
 from tests.builders import a_reservation, a_sale, a_session, an_event
 
@@ -29,8 +29,8 @@ SENDER = "tickets@example.com"
 CODE = booking_code("sale-1")
 
 
-def a_letter(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
-    """`changes` are the screening's."""
+def an_email(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
+    """Makes an email. `changes` are the screening's."""
     session = replace(a_session(starts_at=STARTS_AT), **changes)  # type: ignore[arg-type] # texts only
     return TemplateEmailRenderer(zone).render(to_be_said(kind, language, session))
 
@@ -42,14 +42,16 @@ def to_be_said(kind: str, language: str, session: Session, reason: str = "late")
     sold = reservation.confirmed(replace(a_sale(), id="sale-1"))
     about: Reservation = reservation if kind == "held" else sold
     event = replace(an_event("event-1"), data={"amountCents": 125050, "transactionId": "tx-1", "reason": reason})
-    return Email(kind, Contact("ana@example.com", language), event, about, session)
+    return Email(
+        kind=kind, contact=Contact("ana@example.com", language), event=event, reservation=about, session=session
+    )
 
 
 def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     texts = {
         (reason, language): TemplateEmailRenderer("UTC").render(to_be_said("refunded", language, a_session(), reason))
         for reason in ("screening_cancelled", "late", "twice", "reservation_cancelled")
-        for language in TONGUES
+        for language in LOCALES
     }
 
     assert all("R$\xa01,250.50" in message.text for (_, language), message in texts.items() if language == "en")
@@ -60,11 +62,11 @@ def test_the_letter_of_a_refund_says_why_and_how_much() -> None:
     assert "chegou depois" in texts["late", "pt-BR"].text
 
 
-EVERY_LETTER = [(kind.name, language) for kind in EMAILS.values() for language in TONGUES]
+EVERY_EMAIL = [(kind.name, language) for kind in EMAILS.values() for language in LOCALES]
 
 
 def test_the_letter_of_a_hold_in_english() -> None:
-    message = a_letter("held")
+    message = an_email("held")
 
     assert message.subject == "Pay by 18:00:30 UTC to keep A1, A2 for Oppenheimer"
     assert message.text == (
@@ -82,7 +84,7 @@ def test_the_letter_of_a_hold_in_english() -> None:
 
 
 def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
-    message = a_letter("held", "pt-BR", "America/Sao_Paulo")
+    message = an_email("held", "pt-BR", "America/Sao_Paulo")
 
     assert message.subject == "Pague até 15:00:30 horário local (UTC−3) para garantir A1, A2: Oppenheimer"
     assert message.text == (
@@ -101,7 +103,7 @@ def test_the_letter_of_a_hold_in_portuguese_and_local_time() -> None:
 
 
 def test_the_letter_of_a_payment_in_english() -> None:
-    message = a_letter("paid")
+    message = an_email("paid")
 
     assert message.subject == f"Your seats A1, A2 for Oppenheimer, Monday, 15 February 2044, 22:00 UTC · {CODE}"
     assert message.text == (
@@ -121,7 +123,7 @@ def test_the_letter_of_a_payment_in_english() -> None:
 
 
 def test_the_letter_of_a_payment_in_portuguese() -> None:
-    message = a_letter("paid", "pt-BR")
+    message = an_email("paid", "pt-BR")
 
     starts = "segunda-feira, 15 de fevereiro de 2044, 22:00 UTC"
     assert message.subject == f"Seus assentos A1, A2 para Oppenheimer, {starts} · {CODE}"
@@ -136,42 +138,42 @@ def test_the_letter_of_a_payment_in_portuguese() -> None:
 
 
 @pytest.mark.parametrize("kind", ["held", "paid", "refunded"])
-@pytest.mark.parametrize("language", TONGUES)
+@pytest.mark.parametrize("language", LOCALES)
 def test_two_purchases_of_one_screening_have_subjects_of_their_own(kind: str, language: str) -> None:
     """Mail programs make one conversation of equal subjects, and one ticket is lost in it."""
-    letter = to_be_said(kind, language, a_session())
-    other = replace(letter, reservation=replace(letter.reservation, seats=("B7",)))
+    email = to_be_said(kind, language, a_session())
+    other = replace(email, reservation=replace(email.reservation, seats=("B7",)))
 
-    subjects = {TemplateEmailRenderer("UTC").render(each).subject for each in (letter, other)}
+    subjects = {TemplateEmailRenderer("UTC").render(each).subject for each in (email, other)}
 
     assert len(subjects) == 2
 
 
 def test_the_same_seats_bought_again_are_told_apart_by_their_code() -> None:
-    letter = to_be_said("paid", "en", a_session())
-    again = replace(letter, reservation=letter.reservation.confirmed(replace(a_sale(), id="sale-2")))
+    email = to_be_said("paid", "en", a_session())
+    again = replace(email, reservation=email.reservation.confirmed(replace(a_sale(), id="sale-2")))
 
-    assert TemplateEmailRenderer("UTC").render(letter).subject != TemplateEmailRenderer("UTC").render(again).subject
+    assert TemplateEmailRenderer("UTC").render(email).subject != TemplateEmailRenderer("UTC").render(again).subject
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_what_is_free_of_charge_was_not_paid_for(kind: str, language: str) -> None:
     if kind == "refunded":
         return  # nothing goes back
-    letter = to_be_said(kind, language, a_session())
+    email = to_be_said(kind, language, a_session())
     message = TemplateEmailRenderer("UTC").render(
-        replace(letter, reservation=replace(letter.reservation, amount=Decimal(0)))
+        replace(email, reservation=replace(email.reservation, amount=Decimal(0)))
     )
 
     for words in (message.subject, message.text, message.html):
         assert not re.search(r"R\$|\bpay|\bpaid|payment|\bpag[ou]|pagamento", words, re.IGNORECASE), words
-    assert TONGUES[language].free_of_charge in message.text
+    assert LOCALES[language].free_of_charge in message.text
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_a_title_from_right_to_left_turns_nothing_else_around(kind: str, language: str) -> None:
     title = "שלום עולם"
-    message = a_letter(kind, language, movie_title=title, room="קטן")
+    message = an_email(kind, language, movie_title=title, room="קטן")
 
     assert f"\u2068{title}\u2069" in message.subject
     assert f"\u2068{title}\u2069" in message.text
@@ -187,17 +189,17 @@ def test_a_title_from_right_to_left_turns_nothing_else_around(kind: str, languag
     ],
 )
 def test_times_are_the_cinemas_and_say_how_far_from_utc(zone: str, said: str) -> None:
-    assert said in a_letter("paid", zone=zone).text
+    assert said in an_email("paid", zone=zone).text
 
 
 def test_a_language_that_we_do_not_speak_is_answered_in_english() -> None:
-    message = a_letter("paid", "tlh")
+    message = an_email("paid", "tlh")
 
-    assert (message.language, message.subject) == ("en", a_letter("paid").subject)
+    assert (message.language, message.subject) == ("en", an_email("paid").subject)
 
 
 class Words(HTMLParser):
-    """What a reader sees of an HTML page, and each tag with its attributes."""
+    """The visible text of an HTML page, and each tag with its attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -216,9 +218,9 @@ class Words(HTMLParser):
         return " ".join(" ".join(self.said).split())
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_html_and_text_say_the_same(kind: str, language: str) -> None:
-    message = a_letter(kind, language)
+    message = an_email(kind, language)
     seen = Words(message.html).text
 
     for line in message.text.splitlines():
@@ -226,9 +228,9 @@ def test_html_and_text_say_the_same(kind: str, language: str) -> None:
             assert " ".join(said.split()) in seen, said
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_html_names_its_language_and_fetches_nothing(kind: str, language: str) -> None:
-    html = a_letter(kind, language).html
+    html = an_email(kind, language).html
     tags = Words(html).tags
 
     assert ("html", {"lang": language}) in tags
@@ -237,7 +239,7 @@ def test_html_names_its_language_and_fetches_nothing(kind: str, language: str) -
     assert "http" not in html
 
 
-@pytest.mark.parametrize("language", TONGUES)
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("ending", ["txt", "html"])
 def test_each_kind_has_its_templates_in_each_language(language: str, ending: str) -> None:
     found = {path.stem for path in (TEMPLATES / language).glob(f"*.{ending}")}
@@ -250,9 +252,9 @@ def test_each_kind_has_its_templates_in_each_language(language: str, ending: str
 HOSTILE = '</title><script>alert(1)</script>\r\nBcc: all@example.com\u2028{{ 7 * 7 }} & "Ça" 日本'
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_a_title_can_not_become_html(kind: str, language: str) -> None:
-    html = a_letter(kind, language, movie_title=HOSTILE, room="<b onclick=x>1").html
+    html = an_email(kind, language, movie_title=HOSTILE, room="<b onclick=x>1").html
     tags = {tag for tag, _ in Words(html).tags}
 
     assert not tags & {"script", "b"}
@@ -260,21 +262,21 @@ def test_a_title_can_not_become_html(kind: str, language: str) -> None:
     assert "{{ 7 * 7 }} &amp; &#34;Ça&#34; 日本" in html
 
 
-@pytest.mark.parametrize(("kind", "language"), EVERY_LETTER)
+@pytest.mark.parametrize(("kind", "language"), EVERY_EMAIL)
 def test_a_title_can_not_become_a_header_or_another_line(kind: str, language: str) -> None:
-    message = a_letter(kind, language, movie_title=HOSTILE)
+    message = an_email(kind, language, movie_title=HOSTILE)
     received = as_received(message)
 
     assert received["Bcc"] is None
     assert len(message.subject.splitlines()) == 1
     assert received["Subject"] == message.subject
     assert 'Bcc: all@example.com {{ 7 * 7 }} & "Ça" 日本' in message.text
-    assert len(message.text.splitlines()) == len(a_letter(kind, language).text.splitlines())
+    assert len(message.text.splitlines()) == len(an_email(kind, language).text.splitlines())
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\n"])
 def test_a_line_break_in_a_header_is_refused(line_break: str) -> None:
-    message = replace(a_letter("held"), subject=f"Hi{line_break}Bcc: all@example.com")
+    message = replace(an_email("held"), subject=f"Hi{line_break}Bcc: all@example.com")
 
     with pytest.raises(HeaderParseError):
         mime(message, SENDER).as_bytes()
@@ -284,10 +286,10 @@ def test_a_line_break_in_a_header_is_refused(line_break: str) -> None:
 @example("=?utf-8?q?x?=")
 @example('& "Ça" 日本 =?utf-8?q?x?= é')
 def test_a_reader_sees_each_title_as_it_was_typed(title: str) -> None:
-    received = as_received(a_letter("paid", movie_title=title))
+    received = as_received(an_email("paid", movie_title=title))
 
     assert " ".join(title.split()) in received["Subject"]
-    assert received.keys() == as_received(a_letter("paid")).keys()
+    assert received.keys() == as_received(an_email("paid")).keys()
 
 
 # The message on the wire.
@@ -298,7 +300,7 @@ def as_received(message: Message) -> EmailMessage:
 
 
 def test_a_reader_finds_text_and_html_whatever_its_program_can_show() -> None:
-    message = a_letter("paid", "pt-BR", movie_title="Ação e emoção — " * 10)
+    message = an_email("paid", "pt-BR", movie_title="Ação e emoção — " * 10)
     raw = mime(message, SENDER).as_bytes()
     received = as_received(message)
 
@@ -313,7 +315,7 @@ def test_a_reader_finds_text_and_html_whatever_its_program_can_show() -> None:
 
 
 def test_a_letter_says_who_sends_it_to_whom_and_that_nobody_need_answer() -> None:
-    received = as_received(a_letter("held", "pt-BR"))
+    received = as_received(an_email("held", "pt-BR"))
 
     assert received["From"] == "Cinema Tickets <tickets@example.com>"
     assert received["To"] == "ana@example.com"

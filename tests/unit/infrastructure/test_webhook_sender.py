@@ -1,4 +1,4 @@
-"""Receivers that hang: after three time-outs in a row one is left alone for half a minute, and nobody else is."""
+"""Webhooks that hang: after three time-outs in a row one is left alone for half a minute, and no other is."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
-from chalicelib.infrastructure.breakers import POLICIES, Breaker, Change, State
+from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
 from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender
 from tests.builders import NOW, a_webhook, an_event
 from tests.fakes import FakeWebhookSender, Ticks
@@ -18,29 +18,31 @@ from tests.fakes import FakeWebhookSender, Ticks
 HANGS = NoAnswerInTime("hangs")
 PAUSE_SECONDS = POLICIES["webhooks"].pause_seconds
 WEBHOOK = a_webhook(webhook_id="wh-1")
-NOTIFICATION = Notification(an_event("event-1"), 1, {})
+NOTIFICATION = Notification(event=an_event("event-1"), sequence=1, latest_before={})
 
 
 @dataclass
-class WebhookSender:
-    """A guarded courier, what it guards, and what its breakers told."""
+class Office:
+    """A guarded sender, the sender that it guards, and the changes of its breakers."""
 
     inner: FakeWebhookSender = field(default_factory=FakeWebhookSender)
     ticks: Ticks = field(default_factory=Ticks)
-    told: list[Change] = field(default_factory=list)
+    changes: list[BreakerChange] = field(default_factory=list)
 
     def guarded(self, most: int = 10) -> GuardedWebhookSender:
-        patience, told = POLICIES["webhooks"], (self.told.append,)
-        return GuardedWebhookSender(self.inner, partial(Breaker, "webhooks", patience, told, self.ticks), most)
+        policy, on_change = POLICIES["webhooks"], (self.changes.append,)
+        return GuardedWebhookSender(
+            sender=self.inner, new_breaker=partial(Breaker, "webhooks", policy, on_change, self.ticks), most=most
+        )
 
 
 @pytest.fixture
-def courier() -> WebhookSender:
-    return WebhookSender()
+def office() -> Office:
+    return Office()
 
 
 def tried(guarded: GuardedWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
-    """The status, or why there is none."""
+    """Delivers to the webhook. Gives the status, or the name of the error."""
     try:
         return guarded.deliver(webhook, NOTIFICATION, NOW)
     except NoAnswerInTime:
@@ -50,65 +52,63 @@ def tried(guarded: GuardedWebhookSender, webhook: Webhook = WEBHOOK) -> int | st
 
 
 @pytest.fixture
-def hanging(courier: WebhookSender) -> GuardedWebhookSender:
-    """Has waited for the webhook in vain three times, and no longer than that."""
-    courier.inner.answers = [HANGS]
-    guarded = courier.guarded()
+def hanging(office: Office) -> GuardedWebhookSender:
+    """Makes an office that has waited for the webhook in vain, three times."""
+    office.inner.answers = [HANGS]
+    guarded = office.guarded()
     assert [tried(guarded) for _ in range(3)] == ["hangs"] * 3
-    courier.inner.posted.clear()
+    office.inner.posted.clear()
     return guarded
 
 
-def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
-    courier: WebhookSender, hanging: GuardedWebhookSender
-) -> None:
-    courier.inner.answers = [204]
-    courier.ticks.now = 29.9
+def test_who_hangs_three_times_is_left_alone_for_half_a_minute(office: Office, hanging: GuardedWebhookSender) -> None:
+    office.inner.answers = [204]
+    office.ticks.now = 29.9
     with pytest.raises(DeliveryFailed, match="wh-1 is left alone"):
         hanging.deliver(WEBHOOK, NOTIFICATION, NOW)
-    assert courier.inner.posted == []
+    assert office.inner.posted == []
 
-    courier.ticks.now = 30
+    office.ticks.now = 30
 
     assert tried(hanging) == 204
-    assert [(change.name, change.state) for change in courier.told] == [
-        ("webhooks", State.OPEN),
-        ("webhooks", State.CLOSED),
+    assert [(change.name, change.state) for change in office.changes] == [
+        ("webhooks", BreakerState.OPEN),
+        ("webhooks", BreakerState.CLOSED),
     ]
 
 
 def test_who_still_hangs_then_is_left_alone_at_once_and_for_no_longer(
-    courier: WebhookSender, hanging: GuardedWebhookSender
+    office: Office, hanging: GuardedWebhookSender
 ) -> None:
     for _ in range(3):
-        courier.ticks.now += PAUSE_SECONDS
+        office.ticks.now += PAUSE_SECONDS
         assert [tried(hanging), tried(hanging)] == ["hangs", "left alone"]
 
 
-def test_others_are_called_meanwhile(courier: WebhookSender, hanging: GuardedWebhookSender) -> None:
-    courier.inner.answers = [204]
+def test_others_are_called_meanwhile(office: Office, hanging: GuardedWebhookSender) -> None:
+    office.inner.answers = [204]
 
     assert tried(hanging, a_webhook(webhook_id="wh-2")) == 204
-    assert courier.inner.posted == [("wh-2", 1)]
+    assert office.inner.posted == [("wh-2", 1)]
 
 
-def test_an_answer_ends_the_row_and_a_refusal_is_one(courier: WebhookSender) -> None:
-    courier.inner.answers = [HANGS, HANGS, 500, HANGS, HANGS, 204]
-    guarded = courier.guarded()
+def test_an_answer_ends_the_row_and_a_refusal_is_one(office: Office) -> None:
+    office.inner.answers = [HANGS, HANGS, 500, HANGS, HANGS, 204]
+    guarded = office.guarded()
 
     assert [tried(guarded) for _ in range(6)] == ["hangs", "hangs", 500, "hangs", "hangs", 204]
 
 
-def test_who_is_not_reached_at_all_costs_no_time_and_is_tried_each_time(courier: WebhookSender) -> None:
-    courier.inner.answers = [DeliveryFailed("connection refused")]
-    guarded = courier.guarded()
+def test_who_is_not_reached_at_all_costs_no_time_and_is_tried_each_time(office: Office) -> None:
+    office.inner.answers = [DeliveryFailed("connection refused")]
+    guarded = office.guarded()
 
     assert [tried(guarded) for _ in range(5)] == ["not reached"] * 5
 
 
 @dataclass
-class WaitingCourier:
-    """Gives up on all of a batch at the same time."""
+class WaitingSender:
+    """A sender whose deliveries of one batch all time out at the same time."""
 
     together: Barrier
 
@@ -117,9 +117,9 @@ class WaitingCourier:
         raise HANGS
 
 
-def test_the_time_outs_of_one_batch_count_together(courier: WebhookSender) -> None:
+def test_the_time_outs_of_one_batch_count_together(office: Office) -> None:
     together = Barrier(3, timeout=20)
-    guarded = GuardedWebhookSender(WaitingCourier(together), courier.guarded().new_breaker)
+    guarded = GuardedWebhookSender(WaitingSender(together), office.guarded().new_breaker)
 
     with ThreadPoolExecutor(3) as batch:
         assert list(batch.map(lambda _: tried(guarded), range(3))) == ["hangs"] * 3
@@ -127,10 +127,10 @@ def test_the_time_outs_of_one_batch_count_together(courier: WebhookSender) -> No
     assert tried(guarded) == "left alone"
 
 
-def test_who_was_called_longest_ago_is_forgotten_first(courier: WebhookSender) -> None:
+def test_who_was_called_longest_ago_is_forgotten_first(office: Office) -> None:
     hung, quiet, third = (a_webhook(webhook_id=name) for name in ("hung", "quiet", "third"))
-    courier.inner.answers = [204, HANGS, HANGS, HANGS, 204]
-    guarded = courier.guarded(most=2)
+    office.inner.answers = [204, HANGS, HANGS, HANGS, 204]
+    guarded = office.guarded(most=2)
     assert tried(guarded, quiet) == 204
     assert [tried(guarded, hung) for _ in range(3)] == ["hangs"] * 3
 

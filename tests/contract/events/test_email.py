@@ -1,4 +1,4 @@
-"""Mail and the ledger of what was sent: the fakes, moto and the emulator's SES do the same."""
+"""Emails, and the processed events for which they were sent: the fakes, moto and the emulator's SES do the same."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from moto.ses.models import ses_backends
 
 from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
 from chalicelib.domain.ports import EmailSender
-from chalicelib.domain.ports import ProcessedEvents as LedgerPort
+from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses
@@ -33,7 +33,7 @@ STRANGER = "stranger@nowhere.example"
 
 @dataclass(frozen=True)
 class PostOffice:
-    """`mail` sends for a sender; `subjects_to` is what an address has received."""
+    """Sends and receives emails. `mail` gives a sender; `subjects_to` gives the emails of an address."""
 
     mail: Callable[[str], EmailSender]
     subjects_to: Callable[[str], list[str]]
@@ -76,7 +76,14 @@ def post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
 
 
 def a_message(subject: str = "Your seats") -> Message:
-    return Message(f"{uuid.uuid4()}@example.com", "en", subject, "Text\n", "<p>HTML</p>", "event-1")
+    return Message(
+        to=f"{uuid.uuid4()}@example.com",
+        language="en",
+        subject=subject,
+        text="Text\n",
+        html="<p>HTML</p>",
+        reference="event-1",
+    )
 
 
 def test_a_letter_reaches_its_reader_and_nobody_else(post_office: PostOffice) -> None:
@@ -103,30 +110,39 @@ def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) 
     assert post_office.subjects_to(message.to) == []
 
 
-# The ledger.
+# Processed events.
 
 
 @pytest.fixture
-def ledger(backend: Backend) -> LedgerPort:
+def processed_events(backend: Backend) -> ProcessedEventsPort:
     if isinstance(backend, Dynamo):
-        return ProcessedEvents(backend.client, f"{backend.prefix}-ledger", f"email-{uuid.uuid4()}", utc_now)
+        return ProcessedEvents(
+            client=backend.client,
+            table_name=f"{backend.prefix}-ledger",
+            consumer=f"email-{uuid.uuid4()}",
+            clock=utc_now,
+        )
     return FakeProcessedEvents()
 
 
-def test_an_event_is_in_the_ledger_once_it_is_entered(ledger: LedgerPort) -> None:
-    assert not ledger.contains("event-1")
-    ledger.add("event-1")
-    ledger.add("event-1")
+def test_an_event_is_in_the_ledger_once_it_is_entered(processed_events: ProcessedEventsPort) -> None:
+    assert not processed_events.contains("event-1")
+    processed_events.add("event-1")
+    processed_events.add("event-1")
 
-    assert ledger.contains("event-1")
-    assert not ledger.contains("event-2")
+    assert processed_events.contains("event-1")
+    assert not processed_events.contains("event-2")
 
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     event_id = str(uuid.uuid4())
-    ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "analytics", utc_now).add(event_id)
+    ProcessedEvents(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="analytics", clock=utc_now
+    ).add(event_id)
 
-    assert not ProcessedEvents(dynamo.client, f"{dynamo.prefix}-ledger", "email", utc_now).contains(event_id)
+    assert not ProcessedEvents(
+        client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="email", clock=utc_now
+    ).contains(event_id)
 
 
 # What only SES has: its errors.

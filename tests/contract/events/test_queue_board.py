@@ -1,4 +1,4 @@
-"""Queues and counts of refusals: the fakes and the real ones behave alike; and what only the real ones have."""
+"""The board of queues and the counts of refusals: the fakes behave as the real ones do."""
 
 import json
 import uuid
@@ -31,7 +31,7 @@ from tests.redis_machine import past_the_door
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of its own with two queues, their DLQs and a queue of failures. `park` puts bodies among dead letters."""
+    """A stage of its own with two queues, their DLQs and stream failures. `park` puts bodies among dead letters."""
 
     board: QueueBoard
     park: Callable[..., None]
@@ -47,12 +47,14 @@ def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
     urls = [sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in names]
     s3 = invoice_files.client()
     s3.create_bucket(Bucket=prefix)
-    failures = S3StreamFailures(lambda: s3, prefix, utc_now)
-    yield SqsQueueBoard(sqs, queues.QueueUrls(sqs), prefix, ("email", "expiry"), failures)
+    failures = S3StreamFailures(client=lambda: s3, bucket=prefix, clock=utc_now)
+    yield SqsQueueBoard(
+        client=sqs, urls=queues.QueueUrls(sqs), prefix=prefix, consumers=("email", "expiry"), failures=failures
+    )
     for url in urls:
         sqs.delete_queue(QueueUrl=url)
-    for letter in failures.look(100):
-        s3.delete_object(Bucket=prefix, Key=letter.id)
+    for dead_letter in failures.read_oldest(100):
+        s3.delete_object(Bucket=prefix, Key=dead_letter.id)
     s3.delete_bucket(Bucket=prefix)
 
 
@@ -80,9 +82,9 @@ def test_every_queue_has_a_state_and_what_was_given_up_is_counted_with_its_queue
     stage.park("stream-failures", "three")
 
     assert stage.board.states() == [
-        QueueState("email", 0, 0, 0, 2, redrivable=True),
-        QueueState("expiry", 0, 0, 0, 0, redrivable=True),
-        QueueState("stream-failures", 0, 0, 0, 1, redrivable=False),
+        QueueState(name="email", waiting=0, in_flight=0, delayed=0, dead_letters=2, redrivable=True),
+        QueueState(name="expiry", waiting=0, in_flight=0, delayed=0, dead_letters=0, redrivable=True),
+        QueueState(name="stream-failures", waiting=0, in_flight=0, delayed=0, dead_letters=1, redrivable=False),
     ]
 
 
@@ -90,8 +92,8 @@ def test_every_queue_has_a_state_and_what_was_given_up_is_counted_with_its_queue
 def test_looking_at_letters_takes_none_away(stage: Stage, queue: str) -> None:
     stage.park(queue, "one", "two", "three")
 
-    some = {letter.body for letter in stage.board.dead_letters(queue, 2)}
-    every = {letter.body for letter in stage.board.dead_letters(queue, 5)}
+    some = {dead_letter.body for dead_letter in stage.board.dead_letters(queue, 2)}
+    every = {dead_letter.body for dead_letter in stage.board.dead_letters(queue, 5)}
 
     assert len(some) == 2
     assert every == {"one", "two", "three"}
@@ -154,7 +156,9 @@ def test_a_redrive_that_breaks_at_any_call_loses_no_message(
     there = states["email"].dead_letters
     delivered_twice = operation == "DeleteMessage"
     assert (there, states["email"].waiting) == (1, 1 if delivered_twice else 0)
-    assert [letter.body for letter in sqs_board.dead_letters("email", 5)] == ["precious"], "it is given back at once"
+    assert [dead_letter.body for dead_letter in sqs_board.dead_letters("email", 5)] == ["precious"], (
+        "it is given back at once"
+    )
 
 
 def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard) -> None:
@@ -165,9 +169,14 @@ def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard)
     url = sqs_board.urls[f"{sqs_board.prefix}-email-dlq"]
     boto3.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({}), MessageAttributes=verdict)  # type: ignore[arg-type]
 
-    (letter,) = sqs_board.dead_letters("email", 5)
+    (dead_letter,) = sqs_board.dead_letters("email", 5)
 
-    assert (letter.reason, letter.receives, letter.body, letter.attributes) == ("unknown version 9", 1, "{}", {})
+    assert (dead_letter.reason, dead_letter.receives, dead_letter.body, dead_letter.attributes) == (
+        "unknown version 9",
+        1,
+        "{}",
+        {},
+    )
 
 
 # Refusals
@@ -186,7 +195,9 @@ def clock() -> MovableClock:
 def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
     if request.param == "fake":
         return FakeRefusals(clock)
-    return RedisRefusals(connection(request.getfixturevalue("redis_url")), uuid.uuid4().hex, clock)
+    return RedisRefusals(
+        connection=connection(request.getfixturevalue("redis_url")), prefix=uuid.uuid4().hex, clock=clock
+    )
 
 
 def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_answered(
@@ -211,14 +222,16 @@ def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None
 
 def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
-    RedisRefusals(connection(redis_url), prefix, MovableClock(NOW)).add("NOT_FOUND")
+    RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).add("NOT_FOUND")
 
     (key,) = past_the_door(redis_url, lambda client: client.keys(f"{prefix}*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
 
 
 def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
-    refusals = RedisRefusals(connection(f"redis://127.0.0.1:{free_port()}"), "any", MovableClock(NOW))
+    refusals = RedisRefusals(
+        connection=connection(f"redis://127.0.0.1:{free_port()}"), prefix="any", clock=MovableClock(NOW)
+    )
 
     refusals.add("NOT_FOUND")
 

@@ -1,0 +1,109 @@
+"""How seats are written in Redis: entries of seats and maps of all seats, as text that carries a signature.
+
+    res-7Jx…|h|1708023600000|0123456789ab|<signature>     held: reservation, believed until (ms), fingerprint
+    res-7Jx…|s|1708023600000|sale-9f2…|<signature>        sold: reservation, believed until (ms), sale
+    [12,1708023600000,{"A1":["res-7Jx…",…],…}]|<signature>      a map: version, moment of reading (ms), seats
+
+A signature covers the key and the text, so that a text counts only in the place where we wrote it.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.domain.reservations import Held, Occupancy, Sold
+from chalicelib.domain.times import from_ms, to_ms
+
+SOLD = timedelta(seconds=300)
+"""How long a sold seat is believed to be sold. A refund or a cancelled screening may free it. Should Redis miss that,
+it refuses the seat for so long at most."""
+
+MAP_MS = 1000
+"""The age at which a seat map is no longer shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    """All seats as they were read; `version` and `read_at` are of before the reading began."""
+
+    version: int
+    read_at: datetime
+    occupancy: Mapping[str, Occupancy]
+
+    def is_fresh(self, version: int, now: datetime) -> bool:
+        """Whether the map shows every write up to that version, and is no older than a map may be."""
+        return self.version >= version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
+
+
+def sign(secret: bytes, key: str, text: str) -> str:
+    """Gives the text with its signature for this key."""
+    return f"{text}|{_signature(secret, key, text.encode())}"
+
+
+def verified_text(secret: bytes, key: str, value: bytes | None) -> str | None:
+    """Gives the text of a value that we signed for this key. None for any other value, and for no value."""
+    content, _, signature = (value or b"").rpartition(b"|")
+    genuine = hmac.compare_digest(signature, _signature(secret, key, content).encode())
+    return content.decode() if genuine else None
+
+
+def _signature(secret: bytes, key: str, content: bytes) -> str:
+    """Gives 72 bits: enough against an attacker who can only write to Redis and watch us."""
+    return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
+
+
+def believed_until(entry: Occupancy, now: datetime) -> datetime:
+    return now + SOLD if isinstance(entry, Sold) else entry.expires_at
+
+
+def entry_text(entry: Occupancy, until: datetime) -> str:
+    """Writes a seat's entry: reservation, kind and moment first, because SeatCache deletes by that beginning."""
+    kind, rest = ("s", entry.sale_id) if isinstance(entry, Sold) else ("h", entry.fingerprint)
+    return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
+
+
+def entry_from_text(text: str) -> tuple[Occupancy, datetime] | None:
+    """Reads a seat's entry, and until when it is believed. None for a text that another version of ours wrote."""
+    try:
+        reservation_id, kind, until_ms, rest = text.split("|", 3)
+        until = from_ms(int(until_ms))
+    except ValueError:
+        return None
+    if kind == "s":
+        return Sold(reservation_id=reservation_id, sale_id=rest), until
+    return Held(reservation_id=reservation_id, expires_at=until, fingerprint=rest), until
+
+
+_PlainEntry = tuple[str, int | str, str]
+_PlainMap = tuple[int, int, dict[str, _PlainEntry]]
+
+
+def map_text(seat_map: SeatMap) -> str:
+    entries = {seat: _to_plain(entry) for seat, entry in seat_map.occupancy.items()}
+    return msgspec.json.encode((seat_map.version, to_ms(seat_map.read_at), entries)).decode()
+
+
+def map_from_text(text: str) -> SeatMap | None:
+    """Reads a map. None for a text that another version of ours wrote."""
+    try:
+        version, read_at_ms, entries = msgspec.json.decode(text, type=_PlainMap)
+    except msgspec.DecodeError:
+        return None
+    occupancy = {seat: _from_plain(*entry) for seat, entry in entries.items()}
+    return SeatMap(version=version, read_at=from_ms(read_at_ms), occupancy=occupancy)
+
+
+def _to_plain(entry: Occupancy) -> _PlainEntry:
+    if isinstance(entry, Sold):
+        return entry.reservation_id, entry.sale_id, ""
+    return entry.reservation_id, to_ms(entry.expires_at), entry.fingerprint
+
+
+def _from_plain(reservation_id: str, expiry_or_sale: int | str, fingerprint: str) -> Occupancy:
+    if isinstance(expiry_or_sale, str):
+        return Sold(reservation_id=reservation_id, sale_id=expiry_or_sale)
+    return Held(reservation_id=reservation_id, expires_at=from_ms(expiry_or_sale), fingerprint=fingerprint)
