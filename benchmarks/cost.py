@@ -42,10 +42,10 @@ TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.per
 def main() -> int:
     started = time.monotonic()
     imports()
-    with tempfile.TemporaryDirectory() as scratch, machine.aws(run_dir=Path(scratch)) as emulator:
+    with tempfile.TemporaryDirectory() as scratch, machine.run_emulator(run_dir=Path(scratch)) as emulator:
         settings = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "AWS_ENDPOINT_URL": emulator.endpoint}
         os.environ |= {**machine.CREDENTIALS, **settings, **LASTING, "REDIS_URL": ""}
-        print(f"\n{machine.ran_on(emulator.endpoint)}")
+        print(f"\n{machine.describe_machine(emulator.endpoint)}")
         deploy.deploy_data(STAGE)
         with instances.running(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
             serving(client)

@@ -41,6 +41,7 @@ from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from chalicelib.settings import LOCAL_SECRET
 from infra.cloud import deploy
 from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
 from infra.processes import HOST
 from infra.races import crowd, instances
 
@@ -63,14 +64,14 @@ class Measured:
 def main() -> int:
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = stack.enter_context(machine.aws(run_dir=scratch))
-        redis_url = stack.enter_context(machine.redis_server(run_dir=scratch))
+        emulator = stack.enter_context(machine.run_emulator(run_dir=scratch))
+        redis_url = stack.enter_context(run_redis(run_dir=scratch))
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
         os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
         deploy.deploy_data("bench")
         seat_cache(redis_url).keep_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
         gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
-        print(machine.ran_on(emulator.endpoint, redis_url))
+        print(machine.describe_machine(emulator.endpoint, redis_url))
         with silent_redis() as url:
             show(gated, plain, measure("Redis frozen", url, scratch))
     return 0

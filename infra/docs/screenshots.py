@@ -17,6 +17,7 @@ from infra.cloud import deploy
 from infra.command import as_command
 from infra.local import browser, emulator, seed
 from infra.local.pump import Pump, PumpError
+from infra.local.redis_server import run_redis
 from infra.processes import ROOT, CannotRunError, say
 from infra.races import instances
 from tests.http_api import Api
@@ -48,11 +49,11 @@ PATIENCE_SECONDS = 600
 def _api() -> Iterator[Api]:
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
-        with emulator.aws(run_dir=run_dir) as aws, emulator.redis_server(run_dir=run_dir) as redis:
+        with emulator.run_emulator(run_dir=run_dir) as aws, run_redis(run_dir=run_dir) as redis:
             os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
             os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
             deploy.deploy_data(STAGE)
-            say(emulator.ran_on(aws.endpoint, redis))
+            say(emulator.describe_machine(aws.endpoint, redis))
             with instances.running(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
 

@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from chalicelib.settings import LOCAL_STAGES
 from infra.local.emulator import CREDENTIALS
-from infra.processes import RUN_DIR, recorded_url
+from infra.processes import RUN_DIR, find_url
 
 POLICIES: Any = Config(
     connect_timeout=3,
@@ -62,7 +62,7 @@ class Connection:
         """
         endpoint = given.endpoint
         if not endpoint and stage in LOCAL_STAGES:
-            endpoint = os.environ.get("AWS_ENDPOINT_URL") or recorded_url("emulator", run_dir)
+            endpoint = os.environ.get("AWS_ENDPOINT_URL") or find_url("emulator", run_dir)
         return cls(stage, endpoint, _emulator_session(given) if endpoint else _aws_session(given), given)
 
     @property

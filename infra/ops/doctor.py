@@ -21,14 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.data_stack import resources
 from infra.cloud.deploy import app_stack, data_stack
 from infra.cloud.package import LAMBDA_PYTHONS
-from infra.local import emulator as machine
-from infra.local import run
+from infra.local import emulator, emulator_packages, ports, redis_server, run
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of
 from infra.ops.status import tables_of
 from infra.ops.stream_failures import waiting
 from infra.ops.text import Answer, counted
-from infra.processes import HOST, ROOT, RUN_DIR, answers, port_is_free, recorded_url
+from infra.processes import HOST, ROOT, RUN_DIR, answers, find_url, port_is_free
 
 VENV = ROOT / ".venv"
 API_PORT = 8000
@@ -103,7 +102,7 @@ def _packages(_: Connection) -> Iterator[Finding]:
         remedy = "Run `make run`: it makes .venv with all packages."
         yield _environment("packages", Path(sys.prefix), ROOT / "requirements.txt", State.WRONG, remedy)
     remedy = "Run `make run`: it installs the embedded emulator, unless AWS_ENDPOINT_URL names another."
-    yield _environment(".venv-emulator", machine.VENV, machine.REQUIREMENTS, State.REMARK, remedy)
+    yield _environment(".venv-emulator", emulator_packages.VENV, emulator_packages.REQUIREMENTS, State.REMARK, remedy)
 
 
 def _environment(what: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
@@ -156,17 +155,17 @@ def _normalised(name: str) -> str:
 
 
 def _redis(_: Connection) -> Iterator[Finding]:
-    running = os.environ.get("REDIS_URL") or recorded_url("redis", RUN_DIR)
-    if running and not machine.redis_answers(running):
+    running = os.environ.get("REDIS_URL") or find_url("redis", RUN_DIR)
+    if running and not redis_server.redis_answers(running):
         remedy = "Start it or unset REDIS_URL; until then bookings work without it, slower."
         yield Finding("Redis", State.REMARK, f"{running} does not answer", remedy)
     elif running:
-        yield Finding("Redis", State.OK, f"{machine.redis_name(running)} answers at {running}")
-    elif server := machine.redis_program():
+        yield Finding("Redis", State.OK, f"{redis_server.ask_redis_name(running)} answers at {running}")
+    elif server := redis_server.find_redis_program():
         yield Finding("Redis", State.OK, f"{server}, not running")
     else:
         remedy = "Install redis-server, and refusals cost the database nothing; bookings are right without it."
-        yield Finding("Redis", State.REMARK, f"no redis-server; {machine.FAKE_REDIS}", remedy)
+        yield Finding("Redis", State.REMARK, f"no redis-server; {redis_server.FAKE_REDIS}", remedy)
 
 
 def _docker(_: Connection) -> Iterator[Finding]:
@@ -179,12 +178,12 @@ def _docker(_: Connection) -> Iterator[Finding]:
 
 
 def _ports(connection: Connection) -> Iterator[Finding]:
-    ours = {_port_of(url) for url in (connection.endpoint, os.environ.get("REDIS_URL"), recorded_url("redis", RUN_DIR))}
+    ours = {_port_of(url) for url in (connection.endpoint, os.environ.get("REDIS_URL"), find_url("redis", RUN_DIR))}
     ours |= {port for port in api_ports() if _runs(f"api-{port}")}
     elsewhere = "Nothing to do: `make run` takes a free port by itself."
     another = "End that program, or run on another port: `PORT={} make run`."
     of_the_api = {port: another.format(port + 1) for port in api_ports()}
-    remedies = {**of_the_api, machine.AWS_PORT: elsewhere, machine.REDIS_PORT: elsewhere}
+    remedies = {**of_the_api, ports.AWS_PORT: elsewhere, ports.REDIS_PORT: elsewhere}
     for port, remedy in remedies.items():
         yield _port(port, remedy, ours=port in ours)
 
@@ -229,12 +228,12 @@ def _emulator(connection: Connection) -> Iterator[Finding]:
     if connection.endpoint is None:
         remedy = "Start one with `make run`, or name one that runs in AWS_ENDPOINT_URL."
         yield Finding("emulator", State.WRONG, "none runs here", remedy)
-    elif not answers(connection.endpoint + machine.HEALTH_PATH):
+    elif not answers(connection.endpoint + emulator.HEALTH_PATH):
         remedy = "Start it, or unset AWS_ENDPOINT_URL and let `make run` start one."
         yield Finding("emulator", State.WRONG, f"nothing answers at {connection.endpoint}", remedy)
     else:
         yield Finding(
-            "emulator", State.OK, f"{machine.emulator_name(connection.endpoint)} answers at {connection.endpoint}"
+            "emulator", State.OK, f"{emulator.ask_emulator_name(connection.endpoint)} answers at {connection.endpoint}"
         )
         for check in DEPLOYED_CHECKS:
             yield from _tried(check, connection)

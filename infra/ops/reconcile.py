@@ -12,7 +12,7 @@ from infra.cloud.deploy import id_secret
 from infra.ops.application import application_of
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
-from infra.processes import RUN_DIR, recorded_url
+from infra.processes import RUN_DIR, find_url
 
 HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
@@ -42,7 +42,7 @@ def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation
 
 def _know_the_gateway(connection: Connection) -> None:
     """The stage's functions know it; nobody may read its keys back."""
-    if not os.environ.get("PAYMENTS_URL") and (ours := recorded_url("payments", RUN_DIR)) and connection.endpoint:
+    if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours
     if not (os.environ.get("PAYMENTS_URL") or os.environ.get("STRIPE_SECRET_KEY")):
         raise GatewayNotNamed(

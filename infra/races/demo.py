@@ -21,6 +21,7 @@ from pathlib import Path
 from infra.cloud import deploy
 from infra.command import as_command
 from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
 from infra.processes import CannotRunError, say
 from infra.races import final_state, instances, last_seats
 from infra.races.crowd import Answer, Crowd
@@ -68,7 +69,7 @@ def play(urls: Sequence[str], rounds: int) -> Part:
 @contextlib.contextmanager
 def stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
     """An emulator with the tables, and a Redis; and the environment in which API instances find them."""
-    with machine.aws(run_dir=run_dir) as emulator, machine.redis_server(run_dir=run_dir) as redis_url:
+    with machine.run_emulator(run_dir=run_dir) as emulator, run_redis(run_dir=run_dir) as redis_url:
         settings = {
             "AWS_ENDPOINT_URL": emulator.endpoint,
             "STAGE": STAGE,
@@ -180,7 +181,7 @@ def run(rounds: int, run_dir: Path) -> bool:
     say("  whoever is given a seat pays for it at once. Again and again.")
     with stage(run_dir) as (emulator, environment):
         say(f"\n  AWS emulator at {emulator.endpoint}, {'running already' if emulator.kept else 'started for this'}.")
-        say(f"  {machine.ran_on(emulator.endpoint, environment['REDIS_URL'])}")
+        say(f"  {machine.describe_machine(emulator.endpoint, environment['REDIS_URL'])}")
         heading("WITH THE CONDITIONS: as in production")
         guarded = play_part(environment, run_dir, rounds)
         show(guarded, guarded=True)

@@ -17,7 +17,7 @@ def running(count: int, environment: Mapping[str, str], *, run_dir: Path, withou
         for _ in range(count):
             port = processes.free_port()
             command = [sys.executable, "-m", *module, "--port", str(port)]
-            child = processes.child(f"api-{port}", command, environment, run_dir=run_dir)
+            child = processes.run_child(f"api-{port}", command, environment, run_dir=run_dir)
             started.append((f"http://{processes.HOST}:{port}", stack.enter_context(child)))
         for url, server in started:
             processes.wait_for_http(f"{url}/health", server, "An API instance")

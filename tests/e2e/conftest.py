@@ -13,8 +13,7 @@ import urllib3
 
 from infra import processes
 from infra.cloud import deploy
-from infra.local import emulator as machine
-from infra.local import payment_gateway
+from infra.local import emulator, emulator_packages, payment_gateway
 
 STAGE = "dev"
 HOLD_SECONDS = 15
@@ -43,16 +42,16 @@ class Api:
 @pytest.fixture(scope="package")
 def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
-        machine.install()
+        emulator_packages.install_emulator()
     except processes.CannotRunError as reason:
         pytest.skip(str(reason))
     run_dir, port = tmp_path_factory.mktemp("e2e"), processes.free_port()
     endpoint = f"http://{processes.HOST}:{port}"
     settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": processes.HOST}
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [str(machine.VENV / "bin" / "python"), "-m", "ministack"]
-    with processes.child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
-        processes.wait_for_http(endpoint + machine.HEALTH_PATH, started, "The emulator")
+    command = [str(emulator_packages.VENV / "bin" / "python"), "-m", "ministack"]
+    with processes.run_child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
+        processes.wait_for_http(endpoint + emulator.HEALTH_PATH, started, "The emulator")
         yield endpoint
 
 
@@ -73,7 +72,7 @@ def deployed(emulator_with_iam: str, returned: tuple[str, payment_gateway.Gatewa
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
         environment.setenv("PAYMENTS_URL", returned[0])
         environment.setenv("PAYMENTS_WEBHOOK_SECRETS", PAYMENTS_SECRET)
-        for name, value in machine.CREDENTIALS.items():
+        for name, value in emulator.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
         deployment = deploy.deploy_app(STAGE)

@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.local.emulator import (
-    AWS_PORT,
-    COMPOSE_FILE,
-    FUNCTIONS_PAYMENTS_URL,
-    FUNCTIONS_REDIS_URL,
-    PAYMENTS_PORT,
-    REDIS_PORT,
-)
+from infra.local.localstack import COMPOSE_FILE, FUNCTIONS_PAYMENTS_URL, FUNCTIONS_REDIS_URL
+from infra.local.ports import AWS_PORT, PAYMENTS_PORT, REDIS_PORT
 
 
 @pytest.fixture(scope="module")
