@@ -22,7 +22,7 @@ class NoMailboxError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedEmail:
     """One letter, as its reader gets it."""
 
     id: str
@@ -34,35 +34,35 @@ class Received:
     html: str
 
 
-def address(endpoint: str) -> str:
+def find_address(endpoint: str) -> str:
     """The URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
-    return _found(endpoint)[0]
+    return _fetch_mailbox(endpoint)[0]
 
 
-def letters(endpoint: str) -> list[Received]:
+def read_emails(endpoint: str) -> list[ReceivedEmail]:
     """Oldest first. Raises NoMailboxError."""
-    _, answer = _found(endpoint)
+    _, answer = _fetch_mailbox(endpoint)
     shown = answer["messages"]
     if isinstance(shown, Mapping):
-        received = [_from_ministack(letter) for account in shown.values() for letter in account]
+        received = [_from_ministack(stored) for account in shown.values() for stored in account]
     else:
-        received = [_from_localstack(letter) for letter in shown if "RawData" in letter]
-    return sorted(received, key=lambda letter: letter.sent_at)
+        received = [_from_localstack(stored) for stored in shown if "RawData" in stored]
+    return sorted(received, key=lambda one: one.sent_at)
 
 
-def _found(endpoint: str) -> tuple[str, Any]:
-    said = []
+def _fetch_mailbox(endpoint: str) -> tuple[str, Any]:
+    refusals = []
     for path in PATHS:
         url = endpoint.rstrip("/") + path
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the endpoint is http
-                return url, _with_messages(answer.read())
+                return url, _parse_mailbox(answer.read())
         except (OSError, ValueError) as error:
-            said.append(f"{path}: {error}")
-    raise NoMailboxError("; ".join(said))
+            refusals.append(f"{path}: {error}")
+    raise NoMailboxError("; ".join(refusals))
 
 
-def _with_messages(answer: bytes) -> Any:
+def _parse_mailbox(answer: bytes) -> Any:
     """Raises ValueError for an answer of another form: some endpoint that takes the path for a bucket's name."""
     shown = json.loads(answer)
     if not isinstance(shown, dict) or "messages" not in shown:
@@ -70,24 +70,24 @@ def _with_messages(answer: bytes) -> Any:
     return shown
 
 
-def _from_ministack(letter: Mapping[str, Any]) -> Received:
-    return Received(
-        id=letter["MessageId"],
-        sent_at=datetime.fromtimestamp(letter["Timestamp"], UTC),
-        sender=letter["Source"],
-        to=tuple(letter["To"]),
-        subject=letter["Subject"],
-        text=letter["BodyText"],
-        html=letter["BodyHtml"] or "",
+def _from_ministack(stored: Mapping[str, Any]) -> ReceivedEmail:
+    return ReceivedEmail(
+        id=stored["MessageId"],
+        sent_at=datetime.fromtimestamp(stored["Timestamp"], UTC),
+        sender=stored["Source"],
+        to=tuple(stored["To"]),
+        subject=stored["Subject"],
+        text=stored["BodyText"],
+        html=stored["BodyHtml"] or "",
     )
 
 
-def _from_localstack(letter: Mapping[str, Any]) -> Received:
-    mime = email.message_from_string(letter["RawData"], EmailMessage, policy=default)
-    return Received(
-        id=letter["Id"],
-        sent_at=datetime.fromisoformat(letter["Timestamp"]).replace(tzinfo=UTC),
-        sender=letter["Source"],
+def _from_localstack(stored: Mapping[str, Any]) -> ReceivedEmail:
+    mime = email.message_from_string(stored["RawData"], EmailMessage, policy=default)
+    return ReceivedEmail(
+        id=stored["Id"],
+        sent_at=datetime.fromisoformat(stored["Timestamp"]).replace(tzinfo=UTC),
+        sender=stored["Source"],
         to=tuple(one.addr_spec for one in mime["To"].addresses),
         subject=str(mime["Subject"]),
         text=_part(mime, "plain"),

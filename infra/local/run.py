@@ -212,7 +212,7 @@ Enter shows this again, Ctrl-C stops everything."""
 
 def _describe_mailbox() -> str:
     try:
-        return f".venv/bin/python -m infra.ops mail   (or {mailbox.address(os.environ['AWS_ENDPOINT_URL'])})"
+        return f".venv/bin/python -m infra.ops mail   (or {mailbox.find_address(os.environ['AWS_ENDPOINT_URL'])})"
     except mailbox.NoMailboxError:
         return "taken by this emulator, which does not show them"
 

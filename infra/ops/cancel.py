@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def cancel(connection: Connection, session_id: str, *, sure: bool) -> Answer:
+def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> Answer:
     """Raises OpsError, also unless `sure`: then it says what would be cancelled."""
     stage = Stage.of(connection)
     try:
         if not sure:
-            raise _unsure(stage.sessions.get(session_id), stage.sold(session_id))
-        return _done(stage.cancel(session_id))
+            raise _unconfirmed(stage.sessions.get(session_id), stage.count_sales(session_id))
+        return _make_answer(stage.cancel(session_id))
     except SessionNotFound as refusal:
         look = f"or name another stage than {connection.stage!r} with --stage"
         raise OpsError(
@@ -59,7 +59,7 @@ class Stage:
         refund_sales = RefundSales(reservations, DynamoPayments(client, f"{connection.prefix}payments"), utc_now)
         return cls(sessions, rows, CancelSession(sessions, rows, refund_sales, utc_now))
 
-    def sold(self, session_id: str) -> int:
+    def count_sales(self, session_id: str) -> int:
         """How many reservations own seats of it."""
         try:
             occupancy = self.rows.occupancy(self.sessions.get(session_id))
@@ -68,14 +68,14 @@ class Stage:
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
 
 
-def _unsure(session: Session, sold: int) -> OpsError:
+def _unconfirmed(session: Session, sold: int) -> OpsError:
     title = f"{session.movie_title!r} at {to_iso(session.starts_at)} in {session.room}"
     return OpsError(
         f"This would cancel {title} for good and return {counted(sold, 'sale')}: say --yes if that is what you want."
     )
 
 
-def _done(cancellation: SessionCancellation) -> Answer:
+def _make_answer(cancellation: SessionCancellation) -> Answer:
     session, payments = cancellation.session, cancellation.payments
     returned = sum(payment.status is PaymentStatus.REFUNDED for payment in payments)
     requested = sum(payment.status is PaymentStatus.REFUND_REQUESTED for payment in payments)

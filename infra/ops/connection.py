@@ -29,7 +29,7 @@ class OpsError(Exception):
 
 
 @dataclass(frozen=True)
-class Given:
+class PlaceOptions:
     """What the command line says of where a stage is."""
 
     endpoint: str | None = None
@@ -42,7 +42,7 @@ class Given:
         return tuple(word for name, value in options if value for word in (name, value))
 
 
-NOTHING_GIVEN = Given()
+NO_OPTIONS = PlaceOptions()
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Connection:
     endpoint: str | None
     """None: AWS itself; of a stage on a laptop, that no emulator runs."""
     session: boto3.Session
-    given: Given = NOTHING_GIVEN
+    given: PlaceOptions = NO_OPTIONS
 
     @classmethod
-    def to(cls, stage: str, given: Given = NOTHING_GIVEN, run_dir: Path = RUN_DIR) -> Self:
+    def to(cls, stage: str, given: PlaceOptions = NO_OPTIONS, run_dir: Path = RUN_DIR) -> Self:
         """The endpoint that is given. Else a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator that
         `make run` started, and every other stage is on AWS, whatever runs on the laptop.
         """
@@ -96,7 +96,7 @@ class Connection:
         stage = () if self.stage == "local" else ("--stage", self.stage)
         return " ".join(("python -m infra.ops", *words, *stage, *self.given.words))
 
-    def changed(self, environment: Mapping[str, str]) -> dict[str, str]:
+    def environment_for(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the application's own clients are where this connection is."""
         changed = dict(environment)
         changed.pop("AWS_ENDPOINT_URL", None)
@@ -112,11 +112,11 @@ class Connection:
         return changed
 
 
-def _aws_session(given: Given) -> boto3.Session:
+def _aws_session(given: PlaceOptions) -> boto3.Session:
     return boto3.Session(profile_name=given.profile, region_name=given.region)
 
 
-def _emulator_session(given: Given) -> boto3.Session:
+def _emulator_session(given: PlaceOptions) -> boto3.Session:
     """An emulator takes any credentials; a profile or the variables, where set, choose its account and region."""
     if given.profile or os.environ.get("AWS_PROFILE"):
         return _aws_session(given)

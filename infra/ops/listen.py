@@ -44,10 +44,10 @@ class Listener:
         if not isinstance(content, dict):
             self.say(f"REFUSED {delivery}: no JSON object")
             return 400
-        self.say(f"{self._line(content)}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
+        self.say(f"{self._describe_event(content)}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
         return 204
 
-    def _line(self, content: Any) -> str:
+    def _describe_event(self, content: Any) -> str:
         session, sequence = content.get("sessionId"), content.get("sequence")
         if session is None:
             return f"{content.get('type')}"
@@ -60,7 +60,7 @@ class Listener:
         return f"{content['type']} {sequence} of {session}{remark}"
 
 
-def listen(connection: Connection, port: int) -> Answer:
+def listen_for_webhooks(connection: Connection, port: int) -> Answer:
     """Until Ctrl-C. Raises OpsError when the port is taken."""
     subscriptions = Subscriptions.of(connection)
 
@@ -68,7 +68,7 @@ def listen(connection: Connection, port: int) -> Answer:
         ours = [webhook for webhook in subscriptions.store.all() if _leads_here(webhook.url, port)]
         return [key for webhook in ours for key in webhook.keys(utc_now())]
 
-    with server(port, Listener(keys, _print)) as receiver:
+    with make_server(port, Listener(keys, _print)) as receiver:
         _print(f"Listening on http://{HOST}:{port}; a webhook that leads here is made with")
         _print(f"  {connection.command('webhooks', 'add', f'http://{HOST}:{port}/')}")
         _print("Ctrl-C ends it.")
@@ -76,7 +76,7 @@ def listen(connection: Connection, port: int) -> Answer:
     return Answer({}, "")
 
 
-def server(port: int, listener: Listener) -> ThreadingHTTPServer:
+def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
     """Not serving yet. Raises OpsError when the port is taken."""
     try:
         made = ThreadingHTTPServer((HOST, port), _Handler)

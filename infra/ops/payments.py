@@ -11,7 +11,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
-from infra.ops.reconcile import GatewayNotNamed, found, swept, table
+from infra.ops.reconcile import GatewayNotNamed, findings_data, findings_table, sweep_payments
 from infra.ops.text import Answer, aligned, counted, duration
 
 if TYPE_CHECKING:
@@ -22,34 +22,40 @@ SHOWN = 50
 HOURS_LOOKED_BACK = 2.0
 
 
-def payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
+def list_unsettled_payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
     """Oldest first; then what does not agree with the gateway's list of the last two hours. Exit status 1 when one has
     been waiting for longer than that, or something does not agree; `again` requests the former once more."""
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
     waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
-    late = [payment for payment in waiting if _age(payment, now) > longest_seconds]
+    late = [payment for payment in waiting if _age_seconds(payment, now) > longest_seconds]
     if again:
-        _request_again(connection, late, now)
-    data = {"waiting": [_data(payment, now) for payment in waiting], "late": len(late), "requested_again": again}
-    text = _text(connection, waiting, len(late), longest_seconds, now)
+        _request_refunds_again(connection, late, now)
+    data = {
+        "waiting": [_payment_data(payment, now) for payment in waiting],
+        "late": len(late),
+        "requested_again": again,
+    }
+    text = _payments_text(connection, waiting, len(late), longest_seconds, now)
     text = f"{text}\nRequested again." if again and late else text
-    differing, differences = _differing(connection)
+    differing, differences = _compare_with_gateway(connection)
     return Answer(data | {"differing": differing}, f"{text}\n{differences}", status=1 if late or differing else 0)
 
 
-def _differing(connection: Connection) -> tuple[list[dict[str, Any]], str]:
+def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]], str]:
     """By looking only: `reconcile` mends."""
     try:
-        result = swept(connection, HOURS_LOOKED_BACK, mend=False)
+        result = sweep_payments(connection, HOURS_LOOKED_BACK, mend=False)
     except GatewayNotNamed as refusal:
         return [], f"Not compared with the gateway's list. {refusal}"
     if not result.findings:
         return [], f"All else agrees with the gateway's list of the last {HOURS_LOOKED_BACK:g} hours."
-    return found(result), f"{table(result)}\nThese don't agree: see `{connection.command('reconcile')}`."
+    return findings_data(
+        result
+    ), f"{findings_table(result)}\nThese don't agree: see `{connection.command('reconcile')}`."
 
 
-def _request_again(connection: Connection, late: list[Payment], now: datetime) -> None:
+def _request_refunds_again(connection: Connection, late: list[Payment], now: datetime) -> None:
     """The very event that was told of each, to the refund consumer alone, which settles it once. Raises OpsError."""
     requests = [Outgoing(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
@@ -58,11 +64,11 @@ def _request_again(connection: Connection, late: list[Payment], now: datetime) -
         raise OpsError(f"{counted(len(unsent), 'request')} not taken by {connection.where}: run the command again.")
 
 
-def _age(payment: Payment, now: datetime) -> float:
+def _age_seconds(payment: Payment, now: datetime) -> float:
     return (now - payment.requested_at).total_seconds() if payment.requested_at else 0.0
 
 
-def _data(payment: Payment, now: datetime) -> dict[str, Any]:
+def _payment_data(payment: Payment, now: datetime) -> dict[str, Any]:
     return {
         "transaction": payment.transaction_id,
         "reason": payment.reason,
@@ -72,11 +78,13 @@ def _data(payment: Payment, now: datetime) -> dict[str, Any]:
         "reservation": payment.reservation_id,
         "session": payment.session_id or None,
         "requested_at": to_iso(payment.requested_at) if payment.requested_at else None,
-        "age_seconds": round(_age(payment, now), 1),
+        "age_seconds": round(_age_seconds(payment, now), 1),
     }
 
 
-def _text(connection: Connection, waiting: list[Payment], late: int, longest_seconds: float, now: datetime) -> str:
+def _payments_text(
+    connection: Connection, waiting: list[Payment], late: int, longest_seconds: float, now: datetime
+) -> str:
     if not waiting:
         return "Every payment has bought a sale or was returned."
     rows = [
@@ -86,7 +94,7 @@ def _text(connection: Connection, waiting: list[Payment], late: int, longest_sec
             "all of it" if payment.refund_cents is None else f"{payment.refund_cents / 100:.2f}",
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
-            duration(_age(payment, now)),
+            duration(_age_seconds(payment, now)),
             f"knows of no such payment, asked {payment.asked} times" if payment.asked else "",
         )
         for payment in waiting[:SHOWN]

@@ -21,14 +21,14 @@ class GatewayNotNamed(OpsError):
     """Where to ask what was charged is not said here."""
 
 
-def reconcile(connection: Connection, hours: float) -> Answer:
+def reconcile_payments(connection: Connection, hours: float) -> Answer:
     """Exit status 1 when something is left that somebody must look at. Raises OpsError."""
-    return _told(swept(connection, hours, mend=True))
+    return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
-def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
+def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
     """Raises OpsError."""
-    _know_the_gateway(connection)
+    _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
     sweep = application_of(connection).reconcile()
@@ -40,7 +40,7 @@ def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation
     return result
 
 
-def _know_the_gateway(connection: Connection) -> None:
+def _set_gateway_url(connection: Connection) -> None:
     """The stage's functions know it; nobody may read its keys back."""
     if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours
@@ -51,24 +51,24 @@ def _know_the_gateway(connection: Connection) -> None:
         )
 
 
-def _told(result: Reconciliation) -> Answer:
-    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": found(result)}
+def _make_answer(result: Reconciliation) -> Answer:
+    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": findings_data(result)}
     lines = [f"{counted(result.looked_at, 'record')} compared, {result.mended} mended."]
     if result.findings:
-        lines.append(table(result))
+        lines.append(findings_table(result))
     return Answer(data, "\n".join(lines), status=1 if result.findings else 0)
 
 
-def found(result: Reconciliation) -> list[dict[str, Any]]:
-    return [_data(finding) for finding in result.findings]
+def findings_data(result: Reconciliation) -> list[dict[str, Any]]:
+    return [_finding_data(finding) for finding in result.findings]
 
 
-def table(result: Reconciliation) -> str:
+def findings_table(result: Reconciliation) -> str:
     rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
     return aligned(HEADINGS, rows)
 
 
-def _data(finding: Finding) -> dict[str, Any]:
+def _finding_data(finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "since": _since(finding)}
 
 

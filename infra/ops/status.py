@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ops.connection import Connection
 from infra.ops.queues import Queue, Queues, queues_of, total_depth
-from infra.ops.stream_failures import waiting
+from infra.ops.stream_failures import count_waiting
 from infra.ops.text import Answer, aligned, counted, duration, size
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Table:
     state: str
 
 
-def status(connection: Connection) -> Answer:
+def report_status(connection: Connection) -> Answer:
     """Exit status 1 when a dead-letter queue holds something, or the streams' handlers could not relay something."""
     queues = queues_of(connection)
-    tables = tables_of(connection)
-    ages = _oldest_seconds(connection, list(queues))
+    tables = read_tables(connection)
+    ages = _read_oldest_seconds(connection, list(queues))
     dead = total_depth(queues.dead_letter_queues)
-    lost = _stream_failures(connection)
+    lost = _count_stream_failures(connection)
     data = {
         "stage": connection.stage,
         "endpoint": connection.where,
@@ -51,18 +51,18 @@ def status(connection: Connection) -> Answer:
         "stream_failures": lost,
     }
     parts = [f"Stage {connection.stage} at {connection.where}", _queue_text(data), _table_text(tables)]
-    told = [*parts, _verdict(queues), *_verdict_of_streams(connection, lost)]
-    return Answer(data, "\n\n".join(told), status=1 if dead or lost else 0)
+    texts = [*parts, _dead_letters_verdict(queues), *_stream_failures_verdict(connection, lost)]
+    return Answer(data, "\n\n".join(texts), status=1 if dead or lost else 0)
 
 
-def tables_of(connection: Connection) -> list[Table]:
+def read_tables(connection: Connection) -> list[Table]:
     """Those of the stage, by name without its prefix."""
     client: DynamoDBClient = connection.client("dynamodb")
     names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
-    return [_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
+    return [_read_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
 
 
-def _table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
+def _read_table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
     found = client.describe_table(TableName=name)["Table"]
     stream: Any = found.get("StreamSpecification", {})
     ttl: Any = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -76,7 +76,7 @@ def _table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
     )
 
 
-def _oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
+def _read_oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
     """By name of the queue, where CloudWatch knows it: emulators don't, and the status is worth seeing without it."""
     now = datetime.now(UTC)
     queries = [_age_query(f"q{i}", queue.name) for i, queue in enumerate(queues)]
@@ -99,15 +99,15 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
     return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
 
 
-def _stream_failures(connection: Connection) -> int | None:
+def _count_stream_failures(connection: Connection) -> int | None:
     """None where they can't be counted: the rest of the status is worth seeing."""
     try:
-        return waiting(connection)
+        return count_waiting(connection)
     except (BotoCoreError, ClientError):
         return None
 
 
-def _verdict_of_streams(connection: Connection, lost: int | None) -> Iterator[str]:
+def _stream_failures_verdict(connection: Connection, lost: int | None) -> Iterator[str]:
     if lost:
         look = connection.command("replay", "stream-failures", "--look")
         yield f"{counted(lost, 'stream failure')}. Look at them:\n  {look}"
@@ -141,7 +141,7 @@ def _table_text(tables: Sequence[Table]) -> str:
     return aligned(TABLE_HEADINGS, rows)
 
 
-def _verdict(queues: Queues) -> str:
+def _dead_letters_verdict(queues: Queues) -> str:
     full = [queue for queue in queues.dead_letter_queues if queue.depth]
     if not full:
         return "No dead letters."

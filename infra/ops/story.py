@@ -29,7 +29,7 @@ FREE = "free"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LoggedReservation:
     """A reservation as far as the events tell of it: where its creation is missing, its two moments are None."""
 
     id: str
@@ -60,17 +60,17 @@ class Told:
 class Story:
     """A screening's events, folded. `given_back`: seats that a reservation gave back after it was made."""
 
-    reservations: Mapping[str, Told]
-    given_back: Mapping[str, frozenset[str]]
+    reservations: Mapping[str, LoggedReservation]
+    released_seats: Mapping[str, frozenset[str]]
     cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
         """What must stand for each seat that is not free: more than one thing where the log contradicts itself."""
         seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
-        for told in self.reservations.values():
-            entry = told.entry_at(now)
-            for seat in told.seats if entry else ():
-                if isinstance(entry, Sold) or (entry and seat not in self.given_back[told.id]):
+        for logged in self.reservations.values():
+            entry = logged.entry_at(now)
+            for seat in logged.seats if entry else ():
+                if isinstance(entry, Sold) or (entry and seat not in self.released_seats[logged.id]):
                     seats[seat] += (entry,)
         return dict(seats)
 
@@ -92,31 +92,33 @@ class Difference:
     remark: str = ""
 
 
-def folded(events: Iterable[Event]) -> Story:
+def fold_events(events: Iterable[Event]) -> Story:
     """The events of one screening, in any order, each as often as it likes."""
     of_reservation: dict[str, list[Event]] = defaultdict(list)
     cancelled = False
     for event in events:
         cancelled = cancelled or event.type is EventType.SESSION_CANCELLED
         of_reservation[event.reservation_id].append(event)
-    reservations = [told for known in of_reservation.values() if (told := _told(known))]
+    reservations = [logged for known in of_reservation.values() if (logged := _fold_reservation(known))]
     return Story(
-        {told.id: told for told in reservations},
-        {told.id: _given_back(told, of_reservation[told.id]) for told in reservations},
+        {logged.id: logged for logged in reservations},
+        {logged.id: _released_seats(logged, of_reservation[logged.id]) for logged in reservations},
         cancelled,
     )
 
 
-def _told(events: list[Event]) -> Told | None:
+def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
     """None where seats were only given back: a hold that was refused, or died before it was remembered."""
-    created = max(_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None)
-    end = min(_ends(events, created), key=lambda event: list(STATES).index(event.type), default=None)
+    created = max(
+        _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
+    )
+    end = min(_ends_of(events, created), key=lambda event: list(STATES).index(event.type), default=None)
     first = created or end
     if first is None:
         return None
     expires_ms = first.data.get("expiresAtMs")
-    sale = _sale(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None
-    return Told(
+    sale = _sale_of(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None
+    return LoggedReservation(
         id=first.reservation_id,
         state=STATES[end.type] if end else State.PENDING,
         user_id=first.user_id,
@@ -126,38 +128,40 @@ def _told(events: list[Event]) -> Told | None:
         expires_at=from_ms(expires_ms) if isinstance(expires_ms, int) else None,
         fingerprint=str(first.data.get("fingerprint", "")),
         sale=sale,
-        refunded_at=_refunded_at(sale, events) if sale else None,
+        refunded_at=_refund_time(sale, events) if sale else None,
     )
 
 
-def _ends(events: list[Event], created: Event | None) -> list[Event]:
+def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
     """A day after its end a reservation is forgotten, and its key may make it anew: then the earlier end is not its."""
     ends = [event for event in events if event.type in STATES]
-    creations = {event.occurred_at for event in _of_type(events, EventType.RESERVATION_CREATED)}
+    creations = {event.occurred_at for event in _events_of_type(events, EventType.RESERVATION_CREATED)}
     if created is None or len(creations) == 1:
         return ends
     return [end for end in ends if end.occurred_at >= created.occurred_at - CLOCKS_DIFFER]
 
 
-def _refunded_at(sale: Sale, events: list[Event]) -> datetime | None:
+def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
     """Another payment for the same reservation may have been returned too: it had bought nothing."""
-    refunds = _of_type(events, EventType.REFUND_COMPLETED)
+    refunds = _events_of_type(events, EventType.REFUND_COMPLETED)
     return next((refund.occurred_at for refund in refunds if refund.data.get("saleId") == sale.id), None)
 
 
-def _given_back(told: Told, events: list[Event]) -> frozenset[str]:
+def _released_seats(logged: LoggedReservation, events: list[Event]) -> frozenset[str]:
     """What went back before the reservation was made was an earlier hold under the same id. Within one millisecond the
     two can't be told apart: a cancellation that died halfway is taken to be the case."""
-    made = told.created_at
-    releases = [event for event in _of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made]
+    made = logged.created_at
+    releases = [
+        event for event in _events_of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made
+    ]
     return frozenset(seat for release in releases for seat in release.seats)
 
 
-def _of_type(events: Iterable[Event], kind: EventType) -> list[Event]:
+def _events_of_type(events: Iterable[Event], kind: EventType) -> list[Event]:
     return [event for event in events if event.type is kind]
 
 
-def _sale(payment: Event) -> Sale:
+def _sale_of(payment: Event) -> Sale:
     sale, transaction, method = (
         str(payment.data.get(name, "")) for name in ("saleId", "transactionId", "paymentMethod")
     )
@@ -167,34 +171,36 @@ def _sale(payment: Event) -> Sale:
 # Held against the tables.
 
 
-def differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
+def find_differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
     """Empty when the tables say what the log says. What was not bought stays for `remembered` after its expiry."""
     return [
-        *_of_screening(story, tables),
-        *_of_seats(story, tables, now),
-        *_of_reservations(story, tables, now, remembered),
+        *_compare_screening(story, tables),
+        *_compare_seats(story, tables, now),
+        *_compare_reservations(story, tables, now, remembered),
     ]
 
 
-def _of_screening(story: Story, tables: Tables) -> Iterator[Difference]:
+def _compare_screening(story: Story, tables: Tables) -> Iterator[Difference]:
     if story.cancelled == tables.closed:
         return
     remark = "its cancellation was interrupted: `cancel` it again, that finishes it" if tables.closed else ""
     yield Difference("screening", _screening_text(story.cancelled), _screening_text(tables.closed), remark)
 
 
-def _of_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
-    told = story.seats_at(now)
+def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
+    logged = story.seats_at(now)
     standing = {
         seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now
     }
-    for seat in sorted(told.keys() | standing.keys(), key=_place):
-        must, stands = told.get(seat, ()), (standing[seat],) if seat in standing else ()
+    for seat in sorted(logged.keys() | standing.keys(), key=_hall_order):
+        must, stands = logged.get(seat, ()), (standing[seat],) if seat in standing else ()
         if must != stands:
-            yield Difference(f"seat {seat}", _entries_text(must), _entries_text(stands), _remark(must, stands))
+            yield Difference(
+                f"seat {seat}", _entries_text(must), _entries_text(stands), _explain_lone_hold(must, stands)
+            )
 
 
-def _remark(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
+def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
     """A request that dies between its two writes leaves such a hold, which no event will ever tell of."""
     lone = [entry for entry in stands if isinstance(entry, Held) and not must]
     return (
@@ -202,32 +208,32 @@ def _remark(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
     )
 
 
-def _of_reservations(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> Iterator[Difference]:
+def _compare_reservations(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> Iterator[Difference]:
     for reservation_id in sorted(story.reservations.keys() | tables.reservations.keys()):
         what = f"reservation {reservation_id}"
-        told, stored = story.reservations.get(reservation_id), tables.reservations.get(reservation_id)
-        found = _as_told(stored) if stored else None
-        if told and found:
-            yield from _of_fields(what, told, found)
-        elif not told or not told.may_be_forgotten(now, remembered):
-            yield Difference(what, _reservation_text(told), _reservation_text(found))
+        logged, stored = story.reservations.get(reservation_id), tables.reservations.get(reservation_id)
+        found = _to_logged(stored) if stored else None
+        if logged and found:
+            yield from _compare_fields(what, logged, found)
+        elif not logged or not logged.may_be_forgotten(now, remembered):
+            yield Difference(what, _reservation_text(logged), _reservation_text(found))
 
 
-def _of_fields(what: str, told: Told, found: Told) -> Iterator[Difference]:
-    for name in (field.name for field in fields(Told)):
-        must, stands = getattr(told, name), getattr(found, name)
+def _compare_fields(what: str, logged: LoggedReservation, found: LoggedReservation) -> Iterator[Difference]:
+    for name in (field.name for field in fields(LoggedReservation)):
+        must, stands = getattr(logged, name), getattr(found, name)
         if must != stands:
             yield Difference(f"{what} {name}", _text(must), _text(stands))
 
 
-def _as_told(stored: Reservation) -> Told:
-    return Told(**{field.name: getattr(stored, field.name) for field in fields(Told)})
+def _to_logged(stored: Reservation) -> LoggedReservation:
+    return LoggedReservation(**{field.name: getattr(stored, field.name) for field in fields(LoggedReservation)})
 
 
 # In words.
 
 
-def _place(seat: str) -> tuple[int, str, int, str]:
+def _hall_order(seat: str) -> tuple[int, str, int, str]:
     """The hall's order, also for what is no seat of it."""
     row = row_of(seat)
     return len(row), row, len(seat), seat
@@ -248,8 +254,8 @@ def _screening_text(cancelled: bool) -> str:
     return "cancelled" if cancelled else "open"
 
 
-def _reservation_text(told: Told | None) -> str:
-    return f"{told.state}, {' '.join(told.seats)}, user {told.user_id}" if told else NOTHING
+def _reservation_text(logged: LoggedReservation | None) -> str:
+    return f"{logged.state}, {' '.join(logged.seats)}, user {logged.user_id}" if logged else NOTHING
 
 
 def _text(value: object) -> str:

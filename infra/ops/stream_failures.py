@@ -42,31 +42,31 @@ class StreamFailures:
     @classmethod
     def of(cls, connection: Connection) -> "StreamFailures":
         """Raises OpsError when the stage has no such bucket."""
-        if bucket := _bucket_of(connection):
+        if bucket := _find_bucket(connection):
             return cls(connection.client("s3"), bucket)
         deploy = f"deploy it again with `{connection.deploy_command}`"
         raise OpsError(f"Stage {connection.stage!r} has no bucket of stream failures at {connection.where}: {deploy}.")
 
-    def names(self) -> list[str]:
+    def list_keys(self) -> list[str]:
         """The oldest first."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         found = [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
         return [key for _, key in sorted(found)]
 
-    def read(self, key: str) -> LostBatch:
+    def read_batch(self, key: str) -> LostBatch:
         """Raises ValueError when it describes no batch, or holds no records."""
-        return lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
+        return parse_lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
 
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
-def waiting(connection: Connection) -> int | None:
+def count_waiting(connection: Connection) -> int | None:
     """How many objects there are; None where the stage has no bucket for them."""
-    return len(StreamFailures.of(connection).names()) if _bucket_of(connection) else None
+    return len(StreamFailures.of(connection).list_keys()) if _find_bucket(connection) else None
 
 
-def lost_batch(text: str) -> LostBatch:
+def parse_lost_batch(text: str) -> LostBatch:
     """Raises ValueError when it is no such description."""
     try:
         described = json.loads(text)
@@ -83,7 +83,7 @@ def lost_batch(text: str) -> LostBatch:
         raise ValueError(f"it describes no batch of a stream: {error!r}") from error
 
 
-def _bucket_of(connection: Connection) -> str | None:
+def _find_bucket(connection: Connection) -> str | None:
     cloudformation: CloudFormationClient = connection.client("cloudformation")
     try:
         stacks = cloudformation.describe_stacks(StackName=f"{connection.prefix}data")["Stacks"]

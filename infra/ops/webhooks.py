@@ -32,7 +32,7 @@ class Subscriptions:
 
     connection: Connection
     store: DynamoWebhooks
-    courier: HttpWebhookSender
+    sender: HttpWebhookSender
 
     @classmethod
     def of(cls, connection: Connection) -> "Subscriptions":
@@ -42,29 +42,29 @@ class Subscriptions:
     def get(self, webhook_id: str) -> Webhook:
         webhook = self.store.find(webhook_id)
         if webhook is None:
-            raise self.unknown(webhook_id)
+            raise self.unknown_webhook(webhook_id)
         return webhook
 
-    def unknown(self, webhook_id: str) -> OpsError:
+    def unknown_webhook(self, webhook_id: str) -> OpsError:
         look = self.connection.command("webhooks", "list")
         return OpsError(
             f"There is no webhook {webhook_id!r} in stage {self.connection.stage!r}: `{look}` says which there are."
         )
 
 
-def add(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
+def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
     subscriptions = Subscriptions.of(connection)
-    _check(subscriptions.courier, url)
+    _check_url(subscriptions.sender, url)
     if len(subscriptions.store.all()) >= MOST_WEBHOOKS:
         raise OpsError(f"There are {MOST_WEBHOOKS} webhooks already, which is the most: remove one first.")
     key, now = _new_key(), utc_now()
     webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
     subscriptions.store.add(webhook)
-    text = f"Added {webhook.id}.\n{_shown_once(key)}"
+    text = f"Added {webhook.id}.\n{_secret_text(key)}"
     return Answer({**_data(webhook, now), "secret": key}, text)
 
 
-def list_all(connection: Connection) -> Answer:
+def list_webhooks(connection: Connection) -> Answer:
     now = utc_now()
     webhooks = [_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
     rows = [
@@ -74,33 +74,33 @@ def list_all(connection: Connection) -> Answer:
     return Answer(webhooks, aligned(HEADINGS, rows) if rows else "There are no webhooks.")
 
 
-def rotate(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
+def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
     subscriptions = Subscriptions.of(connection)
     key, now = _new_key(), utc_now()
     rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
     if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
-    return Answer({**_data(rotated, now), "secret": key}, f"{_shown_once(key)}\n{both}")
+    return Answer({**_data(rotated, now), "secret": key}, f"{_secret_text(key)}\n{both}")
 
 
-def enable(connection: Connection, webhook_id: str) -> Answer:
+def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.disable(webhook_id, None):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     return Answer(
         {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."
     )
 
 
-def remove(connection: Connection, webhook_id: str) -> Answer:
+def remove_webhook(connection: Connection, webhook_id: str) -> Answer:
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.remove(webhook_id):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     return Answer({"id": webhook_id, "removed": True}, "Removed. Deliveries that are still queued for it are dropped.")
 
 
-def test(connection: Connection, webhook_id: str) -> Answer:
+def send_test(connection: Connection, webhook_id: str) -> Answer:
     """Exit status 1 unless the receiver accepts it. It goes from this machine, through the code of the function."""
     subscriptions = Subscriptions.of(connection)
     webhook, now = subscriptions.get(webhook_id), utc_now()
@@ -108,7 +108,7 @@ def test(connection: Connection, webhook_id: str) -> Answer:
     content = {"version": VERSION, "id": event_id, "type": TEST_TYPE, "occurredAt": to_iso(now)}
     started = time.perf_counter()
     try:
-        status = subscriptions.courier.post(webhook, f"{webhook.id}.{event_id}", content, now)
+        status = subscriptions.sender.post(webhook, f"{webhook.id}.{event_id}", content, now)
     except DeliveryFailed as failure:
         return Answer({"id": webhook.id, "accepted": False, "reason": str(failure)}, f"{failure}.", status=1)
     milliseconds = round((time.perf_counter() - started) * 1000)
@@ -118,9 +118,9 @@ def test(connection: Connection, webhook_id: str) -> Answer:
     return Answer(data, f"The receiver {verdict}: {status} after {milliseconds} ms.", status=0 if accepted else 1)
 
 
-def _check(courier: HttpWebhookSender, url: str) -> None:
+def _check_url(sender: HttpWebhookSender, url: str) -> None:
     try:
-        courier.check(url)
+        sender.check(url)
     except UrlRefused as refusal:
         raise OpsError(f"This URL can't be a webhook's: {refusal}.") from refusal
     except OSError as error:
@@ -131,7 +131,7 @@ def _new_key() -> str:
     return f"whsec_{secrets.token_urlsafe(32)}"
 
 
-def _shown_once(key: str) -> str:
+def _secret_text(key: str) -> str:
     return f"Its secret, which is shown this once: {key}"
 
 

@@ -184,7 +184,7 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
     _paid(api, held.body["reservationId"])
 
     def told() -> bool:
-        letters = [letter for letter in mailbox.letters(emulator_with_iam) if address in letter.to]
+        letters = [letter for letter in mailbox.read_emails(emulator_with_iam) if address in letter.to]
         return "Seus assentos A1 para Oppenheimer" in " ".join(letter.subject for letter in letters)
 
     _eventually(told, True)

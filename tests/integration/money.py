@@ -108,7 +108,7 @@ class Till:
     def parked(self) -> dict[str, str]:
         """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
         letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
-        shown = dlq.show(self.sqs, letters, 1000).data["messages"]
+        shown = dlq.show_dead_letters(self.sqs, letters, 1000).data["messages"]
         return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
 
     def assert_settled(self, transactions: Iterable[str]) -> None:

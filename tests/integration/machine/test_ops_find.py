@@ -132,7 +132,7 @@ def test_a_payment_that_was_not_registered_yet_is_found_by_reading(look: Found, 
 
 @pytest.mark.usefixtures("bought")
 def test_reading_without_an_index_has_a_bound_and_says_how_to_go_on(data_stack: str) -> None:
-    found = find.Records(Connection.to(STAGE), most=1).sale("sale-of-nobody")
+    found = find.Records(Connection.to(STAGE), most=1).find_sale("sale-of-nobody")
 
     assert found.items == []
     assert "and there are more: go on with --most 10" in found.how or "all 1 item" in found.how

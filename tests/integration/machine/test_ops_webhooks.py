@@ -20,7 +20,7 @@ from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.local.serving import served
 from infra.ops import webhooks as commands
 from infra.ops.__main__ import REFUSED, main
-from infra.ops.listen import LARGEST_BODY_BYTES, Listener, server
+from infra.ops.listen import LARGEST_BODY_BYTES, Listener, make_server
 from infra.processes import ROOT, free_port
 from tests.builders import a_webhook
 from tests.conftest import STAGE
@@ -182,7 +182,7 @@ def said() -> list[str]:
 @pytest.fixture
 def listening(said: list[str]) -> Iterator[str]:
     """The address of a listener that knows one secret."""
-    with served(server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
+    with served(make_server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
         yield urlsplit(url).netloc
 
 

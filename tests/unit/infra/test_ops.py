@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra.ops import dlq
 from infra.ops.connection import OpsError
-from infra.ops.doctor import differences, pins
+from infra.ops.doctor import read_pins, unmet_requirements
 from infra.ops.queues import Queue
 from infra.ops.text import aligned, duration, size
 
@@ -55,7 +55,7 @@ def redrive(sqs: FakeSqs, progress: Callable[[int, int], None] = lambda *_: None
     letters = Queue("cinema-x-work-dlq", "work-dlq", "", len(sqs.letters), 0, 0, None)
     source = Queue("cinema-x-work", "work", "", 0, 0, 0, letters.name)
     client: Any = sqs
-    return dlq.redrive(client, letters, source, None, progress).data
+    return dlq.redrive_dead_letters(client, letters, source, None, progress).data
 
 
 def test_redrive_tells_its_progress_batch_by_batch() -> None:
@@ -97,8 +97,8 @@ def test_requirements_are_compared_with_what_is_installed(tmp_path: Path) -> Non
     wanted = tmp_path / "dev.txt"
     wanted.write_text("-r base.txt\n\nstubs[sqs,s3]==3.1\ntypes-X\n")
 
-    assert pins(wanted) == {"boto3": "1.0", "missing-one": "2", "stubs": "3.1", "types-x": None}
-    assert differences({"boto3": "1.0", "stubs": "3.0", "types-x": "9"}, wanted) == [
+    assert read_pins(wanted) == {"boto3": "1.0", "missing-one": "2", "stubs": "3.1", "types-x": None}
+    assert unmet_requirements({"boto3": "1.0", "stubs": "3.0", "types-x": "9"}, wanted) == [
         "missing-one 2 (missing)",
         "stubs 3.1 (not 3.0)",
     ]
@@ -108,7 +108,7 @@ def test_a_requirement_for_other_machines_is_not_missed_on_this_one(tmp_path: Pa
     wanted = tmp_path / "dev.txt"
     wanted.write_text('ours==1; python_version >= "3.11"\ntheirs==2; sys_platform == "win32"\n')
 
-    assert pins(wanted) == {"ours": "1"}
+    assert read_pins(wanted) == {"ours": "1"}
 
 
 def test_numbers_stand_to_the_right_and_what_is_unknown_is_a_dash() -> None:
