@@ -69,16 +69,16 @@ def main() -> int:
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
         os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
         deploy.deploy_data("bench")
-        seat_cache(redis_url).keep_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
+        make_seat_cache(redis_url).keep_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
         gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
         print(machine.describe_machine(emulator.endpoint, redis_url))
-        with silent_redis() as url:
-            show(gated, plain, measure("Redis frozen", url, scratch))
+        with run_silent_redis() as url:
+            print_comparison(gated, plain, measure("Redis frozen", url, scratch))
     return 0
 
 
 @contextlib.contextmanager
-def silent_redis() -> Iterator[str]:
+def run_silent_redis() -> Iterator[str]:
     """As a frozen one: the kernel accepts connections for a process that does nothing."""
     with socket.create_server((HOST, 0)) as server:
         yield f"redis://{HOST}:{server.getsockname()[1]}/0"
@@ -86,55 +86,55 @@ def silent_redis() -> Iterator[str]:
 
 def measure(name: str, redis_url: str, scratch: Path) -> Measured:
     environment = {**os.environ, "REDIS_URL": redis_url}
-    with instances.running(INSTANCES, environment, run_dir=scratch) as urls:
+    with instances.run_instances(INSTANCES, environment, run_dir=scratch) as urls:
         with crowd.Crowd(urls, 1) as buyers:
-            session = sold_out(buyers)
-        refuse_for(0.5, urls, session)  # a warm-up: connections are opened, the driver is imported
-        times = refuse_for(SECONDS, urls, session)
-    counted = calls_of_refused_holds(session, redis_url)
-    units = counted["UpdateItem"] * units_of_a_row(session)
+            session = create_sold_out_session(buyers)
+        refuse_holds_for(0.5, urls, session)  # a warm-up: connections are opened, the driver is imported
+        times = refuse_holds_for(SECONDS, urls, session)
+    counted = count_calls_of_refused_holds(session, redis_url)
+    units = counted["UpdateItem"] * measure_row_units(session)
     per_second, calls = len(times) / SECONDS, counted.total() / SAMPLE
     return Measured(name, per_second, statistics.median(times), max(times), calls, units / SAMPLE)
 
 
-def sold_out(buyers: crowd.Crowd) -> str:
-    session = buyers.new_session(len(SEATS))
+def create_sold_out_session(buyers: crowd.Crowd) -> str:
+    session = buyers.create_session(len(SEATS))
     for start in range(0, len(SEATS), 8):
-        user = crowd.buyers(1)[0]
-        held = buyers.expect(crowd.hold(session, user, SEATS[start : start + 8]))["reservationId"]
-        buyers.expect(crowd.confirm(held, f"tx-{user}"), 200)
+        user = crowd.new_buyers(1)[0]
+        held = buyers.expect(crowd.hold_call(session, user, SEATS[start : start + 8]))["reservationId"]
+        buyers.expect(crowd.confirm_call(held, f"tx-{user}"), 200)
     return session
 
 
-def refuse_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
+def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
     """The milliseconds of each refused hold; each comes with an idempotency key of its own."""
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as clients:
-        asked = [clients.submit(refuse_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
+        asked = [clients.submit(refuse_holds_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
         return [milliseconds for each in asked for milliseconds in each.result()]
 
 
-def refuse_until(deadline: float, url: str, session: str, number: int) -> list[float]:
+def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> list[float]:
     client, times = crowd.Client(url), list[float]()
-    family = crowd.buyers(1)[0]
+    family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
         while time.monotonic() < deadline and len(times) < MOST_REQUESTS:
             key = f"{family}-{len(times)}"
-            answer = client.ask(crowd.hold(session, key, [SEATS[(number + len(times)) % len(SEATS)]], key=key))
+            answer = client.ask(crowd.hold_call(session, key, [SEATS[(number + len(times)) % len(SEATS)]], key=key))
             if answer.status != 409:
                 raise crowd.UnexpectedAnswer(f"A sold seat must be refused: {answer}")
             times.append(answer.milliseconds)
     return times
 
 
-def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
+def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     """Calls to DynamoDB of SAMPLE refused holds with keys, put together as in bootstrap."""
     counted: Counter[str] = Counter()
     client = connection.client()
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
-        rows = CachedRows(rows, sessions, seat_cache(redis_url), utc_now)
+        rows = CachedRows(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     limit_holds = LimitHolds(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
     place_hold = PlaceHold(sessions, rows, limit_holds, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8)
@@ -147,7 +147,7 @@ def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     return counted
 
 
-def units_of_a_row(session: str) -> float:
+def measure_row_units(session: str) -> float:
     """What one write of a full row is charged: the same row is put back in its place."""
     client, table = connection.client(), f"{PREFIX}-rows"
     item = client.get_item(TableName=table, Key={"id": {"S": row_id(session, "A")}}, ConsistentRead=True)["Item"]
@@ -156,12 +156,12 @@ def units_of_a_row(session: str) -> float:
     return answer["ConsumedCapacity"]["CapacityUnits"]
 
 
-def seat_cache(redis_url: str) -> SeatCache:
+def make_seat_cache(redis_url: str) -> SeatCache:
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     return SeatCache(connection, PREFIX, secret_from(LOCAL_SECRET))
 
 
-def show(gated: Measured, plain: Measured, frozen: Measured) -> None:
+def print_comparison(gated: Measured, plain: Measured, frozen: Measured) -> None:
     print(f"Refused holds, with idempotency keys, of {len(SEATS)} seats that are all sold;")
     print(f"{CLIENTS} clients on {INSTANCES} instances, {SECONDS:.0f} s each\n")
     print(f"  {'':16}{'refused/s':>12}{'median ms':>12}{'worst ms':>10}{'DynamoDB calls':>16}{'write units':>13}")

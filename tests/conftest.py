@@ -84,7 +84,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulated_gateway() -> Iterator[payment_gateway.Gateway]:
     """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
     honest = payment_gateway.Gateway(SLOW_SECONDS)
-    with pytest.MonkeyPatch.context() as environment, payment_gateway.serving(gateway=honest) as served:
+    with pytest.MonkeyPatch.context() as environment, payment_gateway.run_gateway(gateway=honest) as served:
         url, simulated = served
         environment.setenv("PAYMENTS_URL", url)
         yield simulated
@@ -171,7 +171,7 @@ class RunningServers:
         group = self.groups.setdefault(frozenset(settings.items()), [])
         if missing := max(count - len(group), 0):
             self.started.append(ExitStack())
-            more = instances.running(missing, {**self.environment, **settings}, run_dir=self.run_dir)
+            more = instances.run_instances(missing, {**self.environment, **settings}, run_dir=self.run_dir)
             group += self.started[-1].enter_context(more)
         return group[:count]
 

@@ -54,7 +54,7 @@ def _api() -> Iterator[Api]:
             os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
             deploy.deploy_data(STAGE)
             say(emulator.describe_machine(aws.endpoint, redis))
-            with instances.running(1, os.environ, run_dir=run_dir) as [url]:
+            with instances.run_instances(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
 
 
@@ -97,7 +97,7 @@ def _after_an_on_sale(api: Api) -> None:
     """Every event handled but a message that nobody can read, of which two have come."""
     from app import app  # reads the environment
 
-    seed.seed(api.base_url)
+    seed.add_programme(api.base_url)
     sessions = [session["sessionId"] for session in api.get("/api/sessions?limit=8").body["sessions"]]
     chance = random.Random(7)
     for number in range(BUYERS):

@@ -38,20 +38,20 @@ class Console:
     out: TextIO
     colours: bool
 
-    def request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
+    def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
         """One line. Of an error it has the code; of the path not the query, which may say who asks."""
         code = _error_code(body) if status >= 400 else ""
         shown = _printable(path.partition("?")[0])
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
         parts = [self._painted(str(status), COLOUR_OF_HUNDREDS.get(status // 100, PLAIN)), f"{method:<6}", place]
-        self.line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))
+        self.print_line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         self.out.write(f"{self._painted(time.strftime('%H:%M:%S'), DIM)}  {text}\n")
         self.out.flush()
 
-    def warning(self, text: str, *, error: bool = False) -> None:
-        self.line(self._painted(text, RED if error else YELLOW))
+    def print_warning(self, text: str, *, error: bool = False) -> None:
+        self.print_line(self._painted(text, RED if error else YELLOW))
 
     def _painted(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.colours else text
@@ -74,9 +74,9 @@ class Records(logging.Handler):
         if record.exc_info and record.exc_info[1]:
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
         if record.levelno < logging.WARNING:
-            self.console.line(text)
+            self.console.print_line(text)
         else:
-            self.console.warning(text, error=record.levelno >= logging.ERROR)
+            self.console.print_warning(text, error=record.levelno >= logging.ERROR)
 
 
 class WithoutMetrics:
@@ -87,7 +87,7 @@ class WithoutMetrics:
 
     def write(self, text: str) -> int:
         if text.startswith('{"_aws"'):
-            self.console.line(_metric_as_sentence(json.loads(text)))
+            self.console.print_line(_metric_as_sentence(json.loads(text)))
             return len(text)
         return self.console.out.write(text)
 
@@ -102,7 +102,7 @@ def _metric_as_sentence(metric: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def lines(out: TextIO | None = None) -> Iterator[Console]:
+def log_as_lines(out: TextIO | None = None) -> Iterator[Console]:
     """Within, all that this process logs are lines."""
     target = out or sys.stdout
     console = Console(target, may_colour(target))
@@ -115,7 +115,7 @@ def lines(out: TextIO | None = None) -> Iterator[Console]:
         root.handlers, sys.stdout = handlers, standard
 
 
-def redirect(console: Console, *names: str) -> None:
+def redirect_loggers(console: Console, *names: str) -> None:
     """Loggers that have handlers of their own, as aws-lambda-powertools gives each, say it here instead."""
     for name in names:
         logging.getLogger(name).handlers = [Records(console)]

@@ -310,7 +310,7 @@ def run_until_stopped() -> None:
     start = time.monotonic()
     _check_settings()
     with run_system(_chosen_port()) as system:
-        programme = seed.seed(system.api_url)
+        programme = seed.add_programme(system.api_url)
         say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
         greeting = _make_greeting(system, programme.first_session_id)
         say(greeting)

@@ -126,15 +126,15 @@ class Handler(ChaliceRequestHandler):
         request_id = str(uuid.uuid4())
         self.began = time.perf_counter()
         try:
-            headers, body = self._received()
-            self._refuse_other_names()
+            headers, body = self._read_request()
+            self._refuse_other_hosts()
             response = self.local_gateway.handle_request(self.command, self.path, headers, body)
             response = self._handle_binary(response)
             self._send_http_response(
                 response["statusCode"], response["headers"] | response["multiValueHeaders"], response["body"]
             )
         except LocalGatewayException as refusal:
-            self._refuse(refusal)
+            self._send_refusal(refusal)
         except (ConnectionError, TimeoutError):
             raise
         except Exception:
@@ -151,33 +151,33 @@ class Handler(ChaliceRequestHandler):
         self.wfile.flush()
         return bool(go_on)
 
-    def _received(self) -> tuple[Any, bytes | None]:
+    def _read_request(self) -> tuple[Any, bytes | None]:
         """The headers as they came, each a pair: a name may be there more than once."""
         encoding = self.headers.get("transfer-encoding")
         lengths = set(self.headers.get_all("content-length", []))
         if encoding is not None:
             if lengths or encoding.strip().lower() != "chunked":
                 raise GatewayRefusal(400, hang_up=True)
-            body = b"".join(self._chunks())
+            body = b"".join(self._read_chunks())
         else:
-            body = self._sized_body(lengths)
+            body = self._read_sized_body(lengths)
         return self.headers.items(), body or None
 
-    def _refuse_other_names(self) -> None:
+    def _refuse_other_hosts(self) -> None:
         """A stranger's page whose name was made to lead here (DNS rebinding) would be of our origin, and might ask."""
         if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
             raise GatewayRefusal(421)
 
-    def _sized_body(self, lengths: set[str]) -> bytes:
+    def _read_sized_body(self, lengths: set[str]) -> bytes:
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
             raise GatewayRefusal(400, hang_up=True)
         if int(length) > MAX_BODY_BYTES:
             self._discard(int(length))
             raise GatewayRefusal(413, hang_up=True)
-        return self._read(int(length))
+        return self._read_bytes(int(length))
 
-    def _read(self, length: int) -> bytes:
+    def _read_bytes(self, length: int) -> bytes:
         body = self.rfile.read(length)
         if len(body) < length:
             raise ConnectionAbortedError("the client left in the middle of its request")
@@ -188,21 +188,21 @@ class Handler(ChaliceRequestHandler):
         while left and (read := len(self.rfile.read(min(left, 64 * 1024)))):
             left -= read
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _read_chunks(self) -> Iterator[bytes]:
         """The parts of a chunked body, its trailers read and dropped."""
         total = 0
-        while size := self._chunk_size():
+        while size := self._read_chunk_size():
             total += size
             if total > MAX_BODY_BYTES:
                 self._discard(MAX_DRAINED_BYTES)
                 raise GatewayRefusal(413, hang_up=True)
-            yield self._read(size)
+            yield self._read_bytes(size)
             if self.rfile.readline(3) not in (b"\r\n", b"\n"):
                 raise GatewayRefusal(400, hang_up=True)
         while self.rfile.readline(65537) not in (b"\r\n", b"\n", b""):
             pass
 
-    def _chunk_size(self) -> int:
+    def _read_chunk_size(self) -> int:
         line = CHUNK_SIZE_LINE.fullmatch(self.rfile.readline(4096))
         if not line:
             raise GatewayRefusal(400, hang_up=True)
@@ -210,7 +210,7 @@ class Handler(ChaliceRequestHandler):
 
     # Writing
 
-    def _refuse(self, refusal: LocalGatewayException) -> None:
+    def _send_refusal(self, refusal: LocalGatewayException) -> None:
         ours = refusal if isinstance(refusal, GatewayRefusal) else GatewayRefusal(refusal.CODE)
         self.close_connection |= ours.hang_up
         self._send_http_response(ours.CODE, {}, ours.body)
@@ -236,20 +236,20 @@ class Handler(ChaliceRequestHandler):
         if self.command != "HEAD" and code not in WITHOUT_BODY:
             self.wfile.write(payload)
         if self._console:
-            self._console.request(self.command, getattr(self, "path", ""), code, self._seconds(), payload)
+            self._console.print_request(self.command, getattr(self, "path", ""), code, self._seconds_taken(), payload)
 
     @property
     def _console(self) -> consoles.Console | None:
         return getattr(self.server, "console", None)
 
-    def _seconds(self) -> float:
+    def _seconds_taken(self) -> float:
         return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """http.server found the request malformed: where the next one begins is unknown, so the connection ends."""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or "GET"
-        self._refuse(GatewayRefusal(code, hang_up=True))
+        self._send_refusal(GatewayRefusal(code, hang_up=True))
         self.wfile.flush()
         self._discard_what_arrived()
 
@@ -303,7 +303,7 @@ def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
 
 
 @contextlib.contextmanager
-def serve(app: Chalice, port: int = 0) -> Iterator[str]:
+def serve_app(app: Chalice, port: int = 0) -> Iterator[str]:
     """Serves `app` from a thread of this process; gives its base URL."""
     config = Config.create(chalice_app=app, app_name=app.app_name, project_dir=str(ROOT))
     server = create_server(app, config, port)
@@ -311,7 +311,7 @@ def serve(app: Chalice, port: int = 0) -> Iterator[str]:
         yield url
 
 
-def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
+def load_server(port: int, console: consoles.Console | None = None) -> LocalDevServer:
     """The project's app with the settings of Chalice's stage `local`, under the variables that are set already."""
     factory = CLIFactory(str(ROOT))
     config = factory.create_config_obj(chalice_stage_name="local")
@@ -320,7 +320,7 @@ def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
     made = create_server(factory.load_chalice_app(), config, port)
     if console:
         made.server.console = console
-        consoles.redirect(console, *LOGGERS)
+        consoles.redirect_loggers(console, *LOGGERS)
     return made
 
 
@@ -345,7 +345,7 @@ class Worker(StatWorkerProcess):
 def _serve_reloading(port: int, console: consoles.Console | None) -> int:
     """Chalice's reloader: this process starts itself again as a worker, and once more when a source file changes."""
     sys.argv = sys.orig_argv
-    return int(run_with_reloader(lambda: load(port, console), os.environ, str(ROOT), Worker))
+    return int(run_with_reloader(lambda: load_server(port, console), os.environ, str(ROOT), Worker))
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -353,7 +353,7 @@ def _refuse_taken_port(port: int) -> None:
         sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
 
 
-def _stop(*_: object) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -368,17 +368,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, _interrupt)
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of more threads than connections are kept
     if "CHALICE_WORKER" not in os.environ:
         _refuse_taken_port(options.port)
     with contextlib.ExitStack() as stack:
-        console = stack.enter_context(consoles.lines()) if options.log == consoles.LINES else None
+        console = stack.enter_context(consoles.log_as_lines()) if options.log == consoles.LINES else None
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         if options.reload:
             return _serve_reloading(options.port, console)
-        load(options.port, console).server.serve_forever()
+        load_server(options.port, console).server.serve_forever()
     return 0
 
 

@@ -47,7 +47,7 @@ class Answer:
 # What buyers ask for.
 
 
-def schedule(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
+def schedule_call(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
     body = {
         "movieTitle": "Oppenheimer",
         "startTime": "2031-02-15T19:00:00Z",
@@ -59,29 +59,29 @@ def schedule(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
     return Call("POST", "/api/sessions", body, {"Idempotency-Key": key} if key else {})
 
 
-def hold(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:
+def hold_call(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:
     body = {"sessionId": session_id, "userId": user_id, "seatNumbers": list(seats)}
     return Call("POST", "/api/reservations", body, {"Idempotency-Key": key} if key else {}, not_before)
 
 
-def confirm(reservation_id: str, transaction_id: str, not_before: float = 0.0) -> Call:
+def confirm_call(reservation_id: str, transaction_id: str, not_before: float = 0.0) -> Call:
     body = {"paymentMethod": "credit_card", "transactionId": transaction_id}
     return Call("POST", f"/api/reservations/{reservation_id}/confirm", body, not_before=not_before)
 
 
-def cancel(reservation_id: str) -> Call:
+def cancel_call(reservation_id: str) -> Call:
     return Call("DELETE", f"/api/reservations/{reservation_id}")
 
 
-def seat_map(session_id: str) -> Call:
+def seat_map_call(session_id: str) -> Call:
     return Call("GET", f"/api/sessions/{session_id}/seats")
 
 
-def purchases(user_id: str) -> Call:
+def purchases_call(user_id: str) -> Call:
     return Call("GET", f"/api/users/{user_id}/purchases")
 
 
-def buyers(count: int) -> list[str]:
+def new_buyers(count: int) -> list[str]:
     """User ids that nobody has used before."""
     family = uuid.uuid4().hex[:8]
     return [f"buyer-{family}-{number}" for number in range(count)]
@@ -120,7 +120,7 @@ class Crowd:
     def __init__(self, instances: Sequence[str], size: int) -> None:
         self._stack = contextlib.ExitStack()
         self._threads = self._stack.enter_context(ThreadPoolExecutor(size))
-        self._clients = deque(self._client(instances[number % len(instances)]) for number in range(size))
+        self._clients = deque(self._open_client(instances[number % len(instances)]) for number in range(size))
 
     def __enter__(self) -> "Crowd":
         return self
@@ -130,13 +130,13 @@ class Crowd:
     ) -> None:
         self._stack.close()
 
-    def at_once(self, calls: Sequence[Call]) -> list[Answer]:
+    def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
         """The answers in the order of the calls. Raises OSError or HTTPException when one stays away."""
         if len(calls) > len(self._clients):
             raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")
         self._clients.rotate(-1)
         start = threading.Barrier(max(len(calls), 1))
-        asked = [self._threads.submit(_ask, *each, start) for each in zip(self._clients, calls, strict=False)]
+        asked = [self._threads.submit(_ask_on_signal, *each, start) for each in zip(self._clients, calls, strict=False)]
         return [answer.result(2 * LONGEST_ANSWER_SECONDS) for answer in asked]
 
     def expect(self, call: Call, status: int = 201) -> dict[str, Any]:
@@ -146,20 +146,20 @@ class Crowd:
             raise UnexpectedAnswer(f"{call.method} {call.path} should be answered {status}: {answer}")
         return answer.body
 
-    def new_session(self, total_seats: int, seats_per_row: int = 10) -> str:
+    def create_session(self, total_seats: int, seats_per_row: int = 10) -> str:
         """Its id. Every instance has shown its seats, so that none is slower than the others for not knowing it."""
-        session = str(self.expect(schedule(total_seats, seats_per_row))["sessionId"])
+        session = str(self.expect(schedule_call(total_seats, seats_per_row))["sessionId"])
         for client in {client.instance: client for client in self._clients}.values():
-            client.ask(seat_map(session))
+            client.ask(seat_map_call(session))
         return session
 
-    def _client(self, instance: str) -> Client:
+    def _open_client(self, instance: str) -> Client:
         client = Client(instance)
         self._stack.callback(client.connection.close)
         return client
 
 
-def _ask(client: Client, call: Call, start: threading.Barrier) -> Answer:
+def _ask_on_signal(client: Client, call: Call, start: threading.Barrier) -> Answer:
     start.wait(LONGEST_ANSWER_SECONDS)
     while (left := call.not_before - time.time()) > 0:
         time.sleep(min(left, POLL_SECONDS))

@@ -75,40 +75,40 @@ class FinalState:
         """Seats that two reservations or more had at the same time."""
         return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
 
-    def contradictions(self) -> list[str]:
+    def find_contradictions(self) -> list[str]:
         """Where rows and reservations do not tell the same; and every double booking. Empty when all is well."""
         doubles = [f"{seat.number} is booked twice" for seat in self.double_bookings()]
-        return [*doubles, *self._bookings_without_seats(), *self._seats_without_booking()]
+        return [*doubles, *self._find_bookings_without_seats(), *self._find_seats_without_booking()]
 
-    def _bookings_without_seats(self) -> Iterator[str]:
+    def _find_bookings_without_seats(self) -> Iterator[str]:
         for booking in self.bookings:
             if booking.has_seats and booking.entry.expires_ms > self.read_at_ms:
                 for seat in booking.seats:
                     if self.entries.get(seat) != booking.entry:
                         yield f"{booking.id} is {booking.state} but {seat.number} has {self.entries.get(seat)}"
 
-    def _seats_without_booking(self) -> Iterator[str]:
+    def _find_seats_without_booking(self) -> Iterator[str]:
         booked = {(seat, booking.entry) for booking in self.bookings if booking.has_seats for seat in booking.seats}
         for seat, entry in self.entries.items():
             if entry.expires_ms > self.read_at_ms and (seat, entry) not in booked:
                 yield f"{seat.number} has {entry} without such a reservation"
 
 
-def read(table_prefix: str, sessions: Collection[str]) -> FinalState:
+def read_final_state(table_prefix: str, sessions: Collection[str]) -> FinalState:
     """All that the tables hold about these sessions."""
-    rows = [row for row in _scan(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
-    remembered = (item for item in _scan(f"{table_prefix}-reservations") if "barred_ms" not in item)
-    found = [_booking(item) for item in remembered if item["session_id"]["S"] in sessions]
-    return FinalState(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
+    rows = [row for row in _scan_table(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
+    remembered = (item for item in _scan_table(f"{table_prefix}-reservations") if "barred_ms" not in item)
+    found = [_booking_of(item) for item in remembered if item["session_id"]["S"] in sessions]
+    return FinalState(dict(entry for row in rows for entry in _entries_of(row)), found, round(time.time() * 1000))
 
 
-def _scan(table: str) -> Iterator[dict[str, Any]]:
+def _scan_table(table: str) -> Iterator[dict[str, Any]]:
     pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for page in pages:
         yield from page["Items"]
 
 
-def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
+def _entries_of(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
     """A seat that was given back keeps when its last hold would have lapsed: it is free."""
     session = row["id"]["S"].partition("#")[0]
     taken = {number: entry for number, entry in row["seats"]["M"].items() if "r" in entry["M"]}
@@ -117,7 +117,7 @@ def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
         yield Seat(session, number), Entry(entry["M"]["r"]["S"], sale["S"], int(expires["N"]))
 
 
-def _booking(item: Mapping[str, Any]) -> Booking:
+def _booking_of(item: Mapping[str, Any]) -> Booking:
     session = item["session_id"]["S"]
     return Booking(
         id=item["id"]["S"],

@@ -9,7 +9,9 @@ from infra import processes
 
 
 @contextlib.contextmanager
-def running(count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = "") -> Iterator[list[str]]:
+def run_instances(
+    count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = ""
+) -> Iterator[list[str]]:
     """Base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py); empty: none is."""
     module = ["infra.races.unguarded", "--without", without] if without else ["infra.local.server"]
     with contextlib.ExitStack() as stack:

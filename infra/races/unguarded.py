@@ -25,32 +25,32 @@ Parts = Mapping[str, Callable[[], object]]
 """Functions of bootstrap.py by name, and what stands in for them."""
 
 
-class NoHoldCondition(DynamoRows):
+class RowsWithoutHoldCondition(DynamoRows):
     """Holds seats whoever has them."""
 
     def free_or_lapsed(self, seat: str) -> str:
         return _or_anyway(super().free_or_lapsed(seat))
 
 
-class NoSellCondition(DynamoRows):
+class RowsWithoutSellCondition(DynamoRows):
     """Sells seats whoever has them, and whether or not the hold is still live."""
 
     def this_hold_and_live(self, seat: str) -> str:
         return _or_anyway(super().this_hold_and_live(seat))
 
 
-class NoConditions(NoHoldCondition, NoSellCondition):
+class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
     """Neither of the two."""
 
 
-class NoClosedCondition(DynamoRows):
+class RowsWithoutClosedCondition(DynamoRows):
     """Holds and sells seats of cancelled screenings."""
 
     def row_is_open(self) -> str:
         return _or_anyway(super().row_is_open())
 
 
-class SeatBySeat(DynamoRows):
+class RowsSeatBySeat(DynamoRows):
     """Holds one seat after the other, each with its condition: no longer all or nothing."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
@@ -79,14 +79,14 @@ class KeyBlindIds(SecretIds):
         return super().reservation(user_id, None)
 
 
-class NoLiveHoldsLimit(DynamoLiveHolds):
+class UnlimitedLiveHolds(DynamoLiveHolds):
     """Counts holds, but finds room for any number of them."""
 
     def free_or_lapsed(self, place: int) -> str:
         return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
 
 
-class NoClaimCondition(DynamoPayments):
+class PaymentsWithoutClaimCondition(DynamoPayments):
     """Claims payments, whoever has claimed them before."""
 
     def may_be_claimed(self, *, charged_only: bool) -> str:
@@ -99,32 +99,36 @@ def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
     return f"({always} OR {condition})"
 
 
-def _rows(kind: type[DynamoRows]) -> Parts:
+def _replace_rows(kind: type[DynamoRows]) -> Parts:
     return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
 
 
 @functools.cache
-def _sessions_in_order_asked() -> DynamoSessions:
+def _make_sessions_in_order_asked() -> DynamoSessions:
     return SessionsInOrderAsked(bootstrap.database(), f"{bootstrap.settings().table_prefix}-sessions")
 
 
 WITHOUT: Mapping[str, Parts] = {
-    "hold-condition": _rows(NoHoldCondition),
-    "sell-condition": _rows(NoSellCondition),
-    "both-conditions": _rows(NoConditions),
-    "closed-condition": _rows(NoClosedCondition),
-    "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
+    "hold-condition": _replace_rows(RowsWithoutHoldCondition),
+    "sell-condition": _replace_rows(RowsWithoutSellCondition),
+    "both-conditions": _replace_rows(RowsWithoutConditions),
+    "closed-condition": _replace_rows(RowsWithoutClosedCondition),
+    "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
     "claim-condition": {
-        "payments": lambda: NoClaimCondition(bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments")
+        "payments": lambda: PaymentsWithoutClaimCondition(
+            bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments"
+        )
     },
     "live-holds-limit": {
-        "live_holds": lambda: NoLiveHoldsLimit(bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds")
+        "live_holds": lambda: UnlimitedLiveHolds(
+            bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds"
+        )
     },
     "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().needed_id_secret.encode())},
 }
 
 
-def leave_out(guard: str) -> None:
+def leave_out_guard(guard: str) -> None:
     """To be called before the application's first use of the part."""
     vars(bootstrap).update(WITHOUT[guard])
 
@@ -134,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--without", choices=list(WITHOUT), default="both-conditions")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args(arguments)
-    leave_out(options.without)
+    leave_out_guard(options.without)
     return server.main(["--port", str(options.port)])
 
 

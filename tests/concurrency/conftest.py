@@ -34,7 +34,7 @@ def crowds(api_servers: "ApiServers", run_dir: Path) -> Iterator[Crowds]:
         def open_doors(without: str = "", **settings: str) -> Crowd:
             if without:
                 environment = {**os.environ, **settings, "REDIS_URL": ""}  # no gate may do what the guard should
-                started = instances.running(INSTANCES, environment, run_dir=run_dir, without=without)
+                started = instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without)
                 urls = stack.enter_context(started)
             else:
                 urls = api_servers(INSTANCES, **settings)
@@ -52,4 +52,4 @@ def crowd(crowds: Crowds, request: pytest.FixtureRequest) -> Crowd:
 @pytest.fixture(scope="session")
 def read_final_state(data_stack: str) -> ReadFinalState:
     """Reads from DynamoDB what became of these sessions."""
-    return lambda sessions: final_state.read(data_stack, sessions)
+    return lambda sessions: final_state.read_final_state(data_stack, sessions)

@@ -56,27 +56,29 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture(scope="package")
-def returned() -> Iterator[tuple[str, payment_gateway.Gateway]]:
+def simulated_gateway() -> Iterator[tuple[str, payment_gateway.Gateway]]:
     """The simulated payment gateway and its address."""
     signing = payment_gateway.Gateway(messenger=payment_gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
-    with payment_gateway.serving(gateway=signing) as served:
+    with payment_gateway.run_gateway(gateway=signing) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
-def deployed(emulator_with_iam: str, returned: tuple[str, payment_gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
+def deployed(
+    emulator_with_iam: str, simulated_gateway: tuple[str, payment_gateway.Gateway]
+) -> Iterator[deploy.AppDeployment]:
     with pytest.MonkeyPatch.context() as environment:
         for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
-        environment.setenv("PAYMENTS_URL", returned[0])
+        environment.setenv("PAYMENTS_URL", simulated_gateway[0])
         environment.setenv("PAYMENTS_WEBHOOK_SECRETS", PAYMENTS_SECRET)
         for name, value in emulator.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
         deployment = deploy.deploy_app(STAGE)
-        returned[1].messenger.url = f"{deployment.url}/api/payments/webhook"
+        simulated_gateway[1].messenger.url = f"{deployment.url}/api/payments/webhook"
         yield deployment
 
 

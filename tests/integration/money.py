@@ -89,7 +89,7 @@ class Till:
 
     def hear(self) -> None:
         """Until the gateway has told what there is to tell, and what it told has been worked on."""
-        assert self.gateway.messenger.is_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
+        assert self.gateway.messenger.wait_until_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
         self.pump.drain()
 
     def payment(self, transaction_id: str) -> Payment:
@@ -103,7 +103,7 @@ class Till:
 
     def returned(self, transaction_id: str) -> list[dict[str, Any]]:
         """What the gateway has given back of it."""
-        return self.gateway.listed(transaction_id)
+        return self.gateway.list_refunds(transaction_id)
 
     def parked(self) -> dict[str, str]:
         """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
@@ -115,7 +115,9 @@ class Till:
         """The invariant: each is sold or returned, and the gateway has returned exactly those, once each."""
         wanted = set(transactions)
         fates = {transaction: self.payment(transaction).status for transaction in wanted}
-        returned = Counter(one["transactionId"] for one in self.gateway.listed(None) if one["transactionId"] in wanted)
+        returned = Counter(
+            one["transactionId"] for one in self.gateway.list_refunds(None) if one["transactionId"] in wanted
+        )
         assert set(fates.values()) <= {PaymentStatus.SOLD, PaymentStatus.REFUNDED}, fates
         assert returned == {transaction: 1 for transaction, status in fates.items() if status is PaymentStatus.REFUNDED}
 

@@ -66,11 +66,11 @@ def test_a_redrive_costs_three_calls_for_its_queues_and_two_for_each_message(
     wired_api: Api, wire: Wire, data_stack: str
 ) -> None:
     sqs = boto3.client("sqs")
-    source, letters = (
+    source, dead_letters = (
         sqs.get_queue_url(QueueName=f"{data_stack}-{name}")["QueueUrl"] for name in ("audit", "audit-dlq")
     )
     for _ in range(3):
-        sqs.send_message(QueueUrl=letters, MessageBody="poison")
+        sqs.send_message(QueueUrl=dead_letters, MessageBody="poison")
     wired_api.get("/api/operations")  # the queues' addresses are known then
     with wire.counting() as calls:
         moved = wired_api.post("/api/operations/queues/audit/redrive", {}).body["moved"]

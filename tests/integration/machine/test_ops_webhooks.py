@@ -195,14 +195,14 @@ def post(address: str, body: bytes, **headers: str) -> int:
         connection.close()
 
 
-def told(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
+def post_event(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
     content = {"type": "SeatReleased", "sessionId": "s", "sequence": sequence, "previousSequence": previous}
     body = json.dumps(content).encode()
     return post(address, body, Cinema_Signature=signature([key], body, utc_now()))
 
 
 def test_what_is_signed_is_printed_and_a_gap_told(listening: str, said: list[str]) -> None:
-    assert [told(listening, *numbers) for numbers in ((1, 0), (2, 1), (5, 4), (4, 3))] == [204] * 4
+    assert [post_event(listening, *numbers) for numbers in ((1, 0), (2, 1), (5, 4), (4, 3))] == [204] * 4
 
     lines = [text.splitlines()[0] for text in said]
     assert lines == [
@@ -215,7 +215,7 @@ def test_what_is_signed_is_printed_and_a_gap_told(listening: str, said: list[str
 
 
 def test_what_is_not_signed_is_refused(listening: str, said: list[str]) -> None:
-    assert told(listening, 1, 0, key="whsec_other") == 401
+    assert post_event(listening, 1, 0, key="whsec_other") == 401
     assert post(listening, b"{}") == 401
 
     assert all(text.startswith("REFUSED") for text in said)

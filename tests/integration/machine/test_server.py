@@ -45,7 +45,7 @@ def address() -> Iterator[tuple[str, int]]:
     def unsendable() -> Response:
         return Response(body="x", headers={"X-Arrow": "\N{RIGHTWARDS ARROW}"})
 
-    with server.serve(app) as url:
+    with server.serve_app(app) as url:
         parts = urlsplit(url)
         yield str(parts.hostname), int(parts.port or 0)
 

@@ -102,10 +102,19 @@ def test_a_story_has_all_of_a_sale(stage: Stage) -> None:
 
     story = fold_events(stage.events())
 
-    told = story.reservations[reservation.id]
-    assert (told.state, told.user_id, told.seats, told.amount) == (State.CONFIRMED, "ana", ("A1", "A2"), sold.amount)
-    assert (told.created_at, told.expires_at, told.fingerprint) == (sold.created_at, sold.expires_at, sold.fingerprint)
-    assert told.sale == sold.sale
+    logged = story.reservations[reservation.id]
+    assert (logged.state, logged.user_id, logged.seats, logged.amount) == (
+        State.CONFIRMED,
+        "ana",
+        ("A1", "A2"),
+        sold.amount,
+    )
+    assert (logged.created_at, logged.expires_at, logged.fingerprint) == (
+        sold.created_at,
+        sold.expires_at,
+        sold.fingerprint,
+    )
+    assert logged.sale == sold.sale
     assert story.seats_at(stage.clock()) == dict.fromkeys(("A1", "A2"), (Sold(sold.id, sold.sale.id),))
 
 
