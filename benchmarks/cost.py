@@ -1,4 +1,4 @@
-"""What importing and serving cost, as ratios within one run: `python -m benchmarks.cost`. Nothing is asserted.
+"""Measures what importing and serving cost, as ratios within one run: `python -m benchmarks.cost`. Asserts nothing.
 
 The numbers are one process's on one emulator on this machine: compare them with each other, not with AWS.
 """
@@ -33,7 +33,7 @@ REQUESTS = 300
 LIVE_HOLDS = 60
 LIVE_PATIENCE_SECONDS = 60
 LASTING = {"HOLD_SECONDS": str(MAX_HOLD_SECONDS), "RATE_LIMITS": "off"}
-"""However slow the machine is, no hold lapses while it is measured."""
+"""Settings with which no hold lapses while it is measured, however slow the machine is."""
 
 BASELINE = "import boto3; boto3.client('dynamodb')"
 TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
@@ -55,12 +55,12 @@ def main() -> int:
 
 
 def as_benchmark(main: Callable[[], int]) -> NoReturn:
-    """Ends this process with what `main` gives, or with a sentence where this machine could not be measured."""
+    """Ends this process with the status of `main`, or with a sentence where this machine could not be measured."""
     as_command(lambda: run_measurement(main), CannotRunError, deploy.DeploymentError, PackagingError)
 
 
 def run_measurement(main: Callable[[], int]) -> int:
-    """Raises CannotRunError for an answer that stayed away or was another than what is measured."""
+    """Gives the status of `main`. Raises CannotRunError when an answer stayed away or was not the expected one."""
     try:
         return main()
     except (TimeoutError, HTTPException, crowd.UnexpectedAnswer) as error:
@@ -69,7 +69,7 @@ def run_measurement(main: Callable[[], int]) -> int:
 
 
 def measure_imports() -> None:
-    """The cold start's larger part: the budget is 1.3 × boto3 with one DynamoDB client."""
+    """Prints the larger part of a cold start, as a multiple of boto3 with one DynamoDB client. The budget is 1.3."""
     print(f"Importing `app`, × `import boto3` plus one DynamoDB client (best and median of {ROUNDS}, budget 1.30)")
     print_ratio("from this virtual environment", [sys.executable], Path.cwd())
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,6 +80,7 @@ def measure_imports() -> None:
 
 
 def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
+    """Prints the best and the median of ROUNDS imports, each in a process of its own."""
     times = {statement: list[float]() for statement in (BASELINE, "import app")}
     for _ in range(ROUNDS):
         for statement, measured in times.items():
@@ -90,6 +91,7 @@ def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
 
 
 def import_seconds(statement: str, python: Sequence[str], directory: Path) -> float:
+    """Imports in a new process and gives the seconds that it took."""
     environment = {**os.environ, **machine.CREDENTIALS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(directory)}
     command = [*python, "-c", TIMED.format(statement=statement)]
     ran = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=True)
@@ -97,6 +99,7 @@ def import_seconds(statement: str, python: Sequence[str], directory: Path) -> fl
 
 
 def measure_serving(client: crowd.Crowd) -> None:
+    """Prints how long the requests take, as multiples of `GET /health`."""
     print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
     session = client.create_session(total_seats=2000)
     free = (f"{row}{number}" for row in row_names() for number in range(1, 11))
@@ -118,7 +121,10 @@ def measure_serving(client: crowd.Crowd) -> None:
 
 
 def measure_live(run_dir: Path) -> None:
-    """From the answer of a hold to the message on another viewer's WebSocket: stream, function, API Gateway, socket."""
+    """Prints the time from a hold's answer to the message on another viewer's WebSocket.
+
+    On the way are the stream, a function and API Gateway.
+    """
     os.environ |= {"STAGE": "local", "TABLE_PREFIX": "cinema-local"}
     deploy.deploy_data("local")
     live_url = deploy.deploy_app("local").live_url
@@ -142,6 +148,7 @@ def measure_live(run_dir: Path) -> None:
 
 
 def _measure_shown_after(client: crowd.Crowd, socket: ClientConnection, hold: crowd.Call) -> float:
+    """Holds, and gives the milliseconds until the viewer's message."""
     client.expect(hold)
     answered = time.perf_counter()
     socket.recv(timeout=LIVE_PATIENCE_SECONDS)
@@ -149,11 +156,12 @@ def _measure_shown_after(client: crowd.Crowd, socket: ClientConnection, hold: cr
 
 
 def first_row_names() -> list[str]:
+    """Gives a row's name for each of the LIVE_HOLDS."""
     return list(row_names())[:LIVE_HOLDS]
 
 
 def measure_milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], status: int = 200) -> float:
-    """The median, after a tenth of the requests to warm up. Raises UnexpectedAnswer: another path was measured."""
+    """Gives the median, after a tenth of the requests to warm up. Raises UnexpectedAnswer for another status."""
     answers = [client.ask_at_once([call()])[0] for _ in range(REQUESTS + REQUESTS // 10)]
     if other := next((answer for answer in answers if answer.status != status), None):
         raise crowd.UnexpectedAnswer(f"every answer should have been {status}, and one was {other}")
@@ -161,6 +169,7 @@ def measure_milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], st
 
 
 def row_names() -> Iterator[str]:
+    """Gives the names of the 200 rows of the largest hall."""
     from chalicelib.domain.sessions import row_letters
 
     return (row_letters(index) for index in range(200))

@@ -1,4 +1,4 @@
-"""What the gate saves on a screening that has sold out: `python -m benchmarks.gate`. Nothing is asserted.
+"""Measures what the gate saves on a screening that is sold out: `python -m benchmarks.gate`. Asserts nothing.
 
     refused per second    over HTTP: CLIENTS buyers on INSTANCES instances, for SECONDS each: with the gate, without
                           Redis, and with one that takes connections and never answers
@@ -53,6 +53,8 @@ SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Measured:
+    """The numbers of one way of running: with the gate, without Redis, or with a frozen one."""
+
     name: str
     per_second: float
     median_ms: float
@@ -79,12 +81,13 @@ def main() -> int:
 
 @contextlib.contextmanager
 def run_silent_redis() -> Iterator[str]:
-    """As a frozen one: the kernel accepts connections for a process that does nothing."""
+    """Gives the URL of a Redis that is frozen: the kernel accepts connections, and no process answers."""
     with socket.create_server((HOST, 0)) as server:
         yield f"redis://{HOST}:{server.getsockname()[1]}/0"
 
 
 def measure(name: str, redis_url: str, scratch: Path) -> Measured:
+    """Refuses holds for SECONDS and gives the numbers."""
     environment = {**os.environ, "REDIS_URL": redis_url}
     with instances.run_instances(INSTANCES, environment, run_dir=scratch) as urls:
         with crowd.Crowd(urls, 1) as buyers:
@@ -98,6 +101,7 @@ def measure(name: str, redis_url: str, scratch: Path) -> Measured:
 
 
 def create_sold_out_session(buyers: crowd.Crowd) -> str:
+    """Schedules a screening, sells all its seats and gives its id."""
     session = buyers.create_session(len(SEATS))
     for start in range(0, len(SEATS), 8):
         user = crowd.new_buyers(1)[0]
@@ -107,7 +111,7 @@ def create_sold_out_session(buyers: crowd.Crowd) -> str:
 
 
 def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
-    """The milliseconds of each refused hold; each comes with an idempotency key of its own."""
+    """Gives the milliseconds of each refused hold. Each hold has an idempotency key of its own."""
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(refuse_holds_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
@@ -115,6 +119,7 @@ def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[
 
 
 def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> list[float]:
+    """Does so with one client. Raises UnexpectedAnswer when a hold is not refused."""
     client, times = crowd.Client(url), list[float]()
     family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
@@ -128,7 +133,7 @@ def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> 
 
 
 def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
-    """Calls to DynamoDB of SAMPLE refused holds with keys, put together as in bootstrap."""
+    """Counts the calls to DynamoDB of SAMPLE refused holds with keys, by operation."""
     counted: Counter[str] = Counter()
     client = connection.client()
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
@@ -148,7 +153,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
 
 
 def measure_row_units(session: str) -> float:
-    """What one write of a full row is charged: the same row is put back in its place."""
+    """Writes a full row in its own place, and gives the capacity units that this is charged."""
     client, table = connection.client(), f"{PREFIX}-rows"
     item = client.get_item(TableName=table, Key={"id": {"S": row_id(session, "A")}}, ConsistentRead=True)["Item"]
     answer = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="TOTAL")

@@ -1,4 +1,4 @@
-"""The pictures of the pages in docs/img, taken of the real thing: `python -m infra.docs.screenshots`."""
+"""Takes the pictures of the pages in docs/img from the real application: `python -m infra.docs.screenshots`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_sc
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 SOLD, HELD, TOGETHER = 48, 12, 4
 BUYERS, BUY = 260, 0.7
-"""How many come to the on-sale that the board shows, and how often one who holds a seat pays for it."""
+"""Buyers who come to the on-sale that the board shows, and the share of holds that are paid for."""
 BOARD_HEIGHT = 1300
 PATIENCE_SECONDS = 600
 

@@ -1,4 +1,4 @@
-"""The mailbox of an emulator: every letter that its SES took instead of sending it."""
+"""The mailbox of an emulator: every email that its SES took instead of sending it."""
 
 import email
 import json
@@ -12,18 +12,18 @@ from email.policy import default
 from typing import Any
 
 PATHS = ("/_ministack/ses/messages", "/_aws/ses")
-"""Of ministack and of LocalStack."""
+"""The mailbox's path on ministack and on LocalStack."""
 
 TIMEOUT_SECONDS = 5
 
 
 class NoMailboxError(Exception):
-    """The endpoint shows no letters; the message says what it answered."""
+    """The endpoint shows no emails. The message says what it answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEmail:
-    """One letter, as its reader gets it."""
+    """An email as its reader gets it."""
 
     id: str
     sent_at: datetime
@@ -35,12 +35,12 @@ class ReceivedEmail:
 
 
 def find_address(endpoint: str) -> str:
-    """The URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
+    """Gives the URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
     return _fetch_mailbox(endpoint)[0]
 
 
 def read_emails(endpoint: str) -> list[ReceivedEmail]:
-    """Oldest first. Raises NoMailboxError."""
+    """Gives all emails, the oldest first. Raises NoMailboxError."""
     _, answer = _fetch_mailbox(endpoint)
     shown = answer["messages"]
     if isinstance(shown, Mapping):
@@ -51,6 +51,7 @@ def read_emails(endpoint: str) -> list[ReceivedEmail]:
 
 
 def _fetch_mailbox(endpoint: str) -> tuple[str, Any]:
+    """Gives the mailbox's URL and content. Raises NoMailboxError."""
     refusals = []
     for path in PATHS:
         url = endpoint.rstrip("/") + path
@@ -63,7 +64,10 @@ def _fetch_mailbox(endpoint: str) -> tuple[str, Any]:
 
 
 def _parse_mailbox(answer: bytes) -> Any:
-    """Raises ValueError for an answer of another form: some endpoint that takes the path for a bucket's name."""
+    """Reads the JSON.
+
+    Raises ValueError for another form, as an endpoint gives that takes the path for a bucket's name.
+    """
     shown = json.loads(answer)
     if not isinstance(shown, dict) or "messages" not in shown:
         raise ValueError("it shows no messages")
@@ -96,5 +100,6 @@ def _from_localstack(stored: Mapping[str, Any]) -> ReceivedEmail:
 
 
 def _part(mime: EmailMessage, kind: str) -> str:
+    """Gives the text of this kind, `plain` or `html`; empty where there is none."""
     part = mime.get_body((kind,))
     return str(part.get_content()) if part else ""

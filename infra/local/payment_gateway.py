@@ -79,19 +79,21 @@ CURRENCY = "BRL"
 
 SIGNATURE_HEADER = "Payment-Signature"
 SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
-"""What a stage on a laptop believes: LOCAL_SECRET of chalicelib/settings.py."""
+"""The secret that a stage on a laptop knows: LOCAL_SECRET of chalicelib/settings.py."""
 MESSAGES = ("late", "twice", "lost", "shuffled")
 LATE_SECONDS = 5.0
 PATIENCE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_TRIES = 12
-"""With pauses of 1, 2, 4, … 60 seconds: over six minutes."""
+"""With pauses of 1, 2, 4, … 60 seconds they last over six minutes."""
 
 StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class RefundRequest:
+    """A refund that is asked for."""
+
     transaction_id: str
     amount_cents: int | None
     """None stands for all that is left."""
@@ -99,6 +101,8 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class PaymentRequest:
+    """A payment that is asked for."""
+
     reservation_id: str
     amount_cents: int
     currency: str
@@ -108,7 +112,7 @@ class PaymentRequest:
 
 @dataclass(order=True)
 class _Delivery:
-    """A message on its way. Of two that are due at once, the one that was put in first goes first."""
+    """A message on its way. Of two that are due at once, the one that was enqueued first goes first."""
 
     due: float
     number: int
@@ -120,12 +124,12 @@ class _Delivery:
 class Messenger:
     """Sends messages to the webhook, one after the other, in a thread that begins with the first of them.
 
-    `url` may be set later: what is to be told while it is empty is told to nobody.
+    `url` may be set later: messages that are made while it is empty are not sent.
     """
 
     url: str = ""
     secrets: Sequence[str] = (SECRET,)
-    """The first is the new one while they are rotated; all of them sign."""
+    """All of them sign. While they are rotated, the first is the new one."""
     pause_seconds: float = 1.0
     messages: list[dict[str, Any]] = field(default_factory=list)
     """Every message, in the order in which they were made."""
@@ -138,7 +142,10 @@ class Messenger:
     _closed: bool = False
 
     def send(self, message: dict[str, Any], seconds: float = 0.0, *, times: int = 1, shuffled: bool = False) -> None:
-        """Sends it after so many seconds; a shuffled one as soon as another has gone before it, if that comes first."""
+        """Sends the message after so many seconds, so many times.
+
+        A shuffled one goes as soon as another has gone before it, if that comes first.
+        """
         with self._changed:
             self.messages.append(message)
             if not self.url or self._closed:
@@ -156,11 +163,12 @@ class Messenger:
             self._changed.notify_all()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Waits until nothing is left to be sent, that long at most."""
+        """Waits at most so many seconds. Tells whether nothing is left to be sent."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
 
     def close(self) -> None:
+        """Sends nothing more, and ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -168,11 +176,13 @@ class Messenger:
             self._thread.join()
 
     def _enqueue(self, body: bytes, seconds: float, tries: int = 0) -> _Delivery:
+        """Adds a delivery that is due in so many seconds. Call it with the lock."""
         delivery = _Delivery(time.monotonic() + seconds, next(self._numbers), body, tries)
         heapq.heappush(self._waiting, delivery)
         return delivery
 
     def _release_held_back(self) -> None:
+        """Makes the shuffled messages due now. Call it with the lock."""
         for delivery in self._held_back:
             if delivery in self._waiting:
                 self._waiting.remove(delivery)
@@ -181,6 +191,7 @@ class Messenger:
         heapq.heapify(self._waiting)
 
     def _run(self) -> None:
+        """Sends what is due, and again what was not accepted, until the messenger is closed."""
         while delivery := self._take_next():
             accepted = self._post(delivery.body)
             with self._changed:
@@ -191,7 +202,7 @@ class Messenger:
                 self._changed.notify_all()
 
     def _take_next(self) -> _Delivery | None:
-        """The next message, once it is due; None after the end."""
+        """Waits for the next delivery to be due and removes it from the queue; None after the end."""
         with self._changed:
             while not self._closed:
                 wait = self._waiting[0].due - time.monotonic() if self._waiting else None
@@ -204,6 +215,7 @@ class Messenger:
             return None
 
     def _post(self, body: bytes) -> bool:
+        """Posts the signed message. Tells whether the webhook has accepted it."""
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature(self.secrets, body, time.time())}
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310 - whoever starts it chose it
         try:
@@ -214,15 +226,20 @@ class Messenger:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
     def redirect_request(self, *_: Any) -> None:
-        """An answer that points elsewhere is no 2xx."""
+        """Gives None: an answer that points elsewhere is no 2xx."""
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
-    """The header's value. The same scheme as chalicelib/domain/signatures.py, which this file can't import."""
+    """Signs the body and gives the header's value.
+
+    The scheme is that of chalicelib/domain/signatures.py, which this file can't import.
+    """
     moment = str(int(seconds))
     signed = moment.encode() + b"." + body
     return ",".join(
@@ -232,11 +249,11 @@ def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
 
 @dataclass
 class Gateway:
-    """What it has charged and returned, and what it answered to each key."""
+    """A simulated gateway: its payments and refunds, and the first answer to each key."""
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
-    """How all messages are treated: one of MESSAGES, or as each transaction's id says."""
+    """One of MESSAGES treats all messages so; empty: as each transaction's id says."""
     late_seconds: float = LATE_SECONDS
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -246,11 +263,12 @@ class Gateway:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def pay(self, key: str, request: PaymentRequest) -> StatusAndBody:
+        """Charges the payment, once for each key."""
         with self.lock:
             return self._answer_once(key, request, lambda: self._make_payment(request))
 
     def refund(self, key: str, request: RefundRequest) -> tuple[StatusAndBody, float]:
-        """The answer, and how many seconds it is kept back."""
+        """Refunds the payment, once for each key. Gives the answer, and for how many seconds to keep it back."""
         with self.lock:
             is_new = (type(request).__name__, key) not in self.answers
             answer = self._answer_once(
@@ -275,7 +293,10 @@ class Gateway:
             return (HTTPStatus.OK, dict(found)) if found else _UNKNOWN
 
     def list_charged(self, moment_ms: int, after: int) -> dict[str, Any]:
-        """A page. Those that were declined are left out."""
+        """Gives a page of what was charged from this moment on, without declined payments.
+
+        `after` is the last page's `next`.
+        """
         with self.lock:
             page = list(self.payments.values())[after : after + PAGE]
             following = after + PAGE if after + PAGE < len(self.payments) else None
@@ -283,12 +304,15 @@ class Gateway:
             return {"payments": wanted, "next": following}
 
     def list_refunds(self, transaction_id: str | None) -> list[dict[str, Any]]:
-        """The refunds."""
+        """Gives the refunds of this transaction; None stands for all."""
         with self.lock:
             return [one for one in self.refunds if transaction_id in (None, one["transactionId"])]
 
     def _answer_once(self, key: str, request: object, decide: Callable[[], StatusAndBody]) -> StatusAndBody:
-        """Refusals are not remembered: asked again, it decides again."""
+        """Gives the first answer to this key, else decides and remembers.
+
+        Refusals are not remembered: asked again, it decides again.
+        """
         known = type(request).__name__, key
         if known in self.answers:
             before, answer = self.answers[known]
@@ -299,6 +323,7 @@ class Gateway:
         return answer
 
     def _make_payment(self, request: PaymentRequest) -> StatusAndBody:
+        """Records a payment and sends its message, as the transaction's id says."""
         transaction_id = request.transaction_id or f"pay-{secrets.token_hex(12)}"
         if transaction_id in self.payments:
             return HTTPStatus.CONFLICT, {"error": "TRANSACTION_EXISTS"}
@@ -318,6 +343,7 @@ class Gateway:
         return HTTPStatus.CREATED, dict(self.payments[transaction_id])
 
     def _send_message(self, kind: str, transaction_id: str) -> None:
+        """Sends a message about the payment, or several, or none, as the transaction's id says."""
         payment = self.payments[transaction_id]
         message = {"id": f"evt-{secrets.token_hex(12)}", "type": kind, "payment": dict(payment)}
         behaviours = {one for one in MESSAGES if one == self.messages or f"-{one}" in transaction_id}
@@ -331,6 +357,7 @@ class Gateway:
         )
 
     def _decide_refund(self, transaction_id: str, amount_cents: int | None) -> StatusAndBody:
+        """Refuses as the transaction's id says, else refunds."""
         self.tries[transaction_id] += 1
         payment = self.payments.get(transaction_id)
         if payment is None or payment["status"] != "charged":
@@ -338,6 +365,7 @@ class Gateway:
         return self._chosen_refusal(transaction_id) or self._refund_payment(payment, amount_cents)
 
     def _chosen_refusal(self, transaction_id: str) -> StatusAndBody | None:
+        """Gives the refusal that the transaction's id chooses for this try; None for none."""
         chosen = TIMES.search(transaction_id)
         if chosen is None or self.tries[transaction_id] > int(chosen[2] or sys.maxsize):
             return None
@@ -346,6 +374,7 @@ class Gateway:
         return HTTPStatus.PAYMENT_REQUIRED, {"error": "DECLINED", "message": "The bank declined the refund."}
 
     def _refund_payment(self, payment: dict[str, Any], amount_cents: int | None) -> StatusAndBody:
+        """Refunds the amount (None: all that is left), or refuses when less is left."""
         transaction_id = payment["paymentId"]
         if "-duplicate" in transaction_id and not payment["refundedCents"]:
             self._record_refund(payment, payment["amountCents"])
@@ -358,6 +387,7 @@ class Gateway:
         return HTTPStatus.CREATED, {"refundId": self._record_refund(payment, amount_cents or left)}
 
     def _record_refund(self, payment: dict[str, Any], amount_cents: int) -> str:
+        """Records the refund, sends its message and gives its id."""
         refund_id = f"re-{secrets.token_hex(12)}"
         refund = {"refundId": refund_id, "transactionId": payment["paymentId"], "amountCents": amount_cents}
         self.refunds.append(refund)
@@ -404,6 +434,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(HTTPStatus.OK, {"url": url})
 
     def _find_answer(self, path: str, wanted: dict[str, str]) -> StatusAndBody:
+        """Gives the answer to `GET` of this path."""
         match path.split("/")[1:]:
             case ["health"]:
                 return HTTPStatus.OK, {"status": "ok"}
@@ -427,7 +458,7 @@ class _Handler(BaseHTTPRequestHandler):
         return found
 
     def _read_body(self) -> dict[str, Any]:
-        """Empty where the request's is no object of JSON."""
+        """Reads the request's JSON object; empty where it is none."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
             self.close_connection = True
@@ -449,10 +480,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Only what it decides is worth a line, and `GET /payments` and `GET /refunds` show that."""
+        """Prints nothing: `GET /payments` and `GET /refunds` show the decisions."""
 
 
 def _parse_refund(body: dict[str, Any]) -> RefundRequest | None:
+    """Reads the request; None for a malformed one."""
     transaction, amount = body.get("transactionId"), body.get("amountCents")
     if not isinstance(transaction, str) or not transaction:
         return None
@@ -460,6 +492,7 @@ def _parse_refund(body: dict[str, Any]) -> RefundRequest | None:
 
 
 def _parse_payment(body: dict[str, Any]) -> PaymentRequest | None:
+    """Reads the request; None for a malformed one."""
     reservation, transaction = body.get("reservationId"), body.get("transactionId", "")
     amount, currency = body.get("amountCents"), body.get("currency")
     if not (isinstance(reservation, str) and reservation and isinstance(transaction, str)):
@@ -477,7 +510,7 @@ def _is_amount(value: object) -> TypeGuard[int]:
 def run_gateway(
     port: int = 0, *, host: str = LOOPBACK, gateway: Gateway | None = None
 ) -> Iterator[tuple[str, Gateway]]:
-    """Its address, and the gateway itself."""
+    """Serves until the block is left. Gives the gateway's URL and the gateway itself."""
     gateway = gateway or Gateway()
     server = ThreadingHTTPServer((host, port), _Handler)
     server.daemon_threads = True
@@ -510,7 +543,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read_secrets() -> list[str]:
-    """Those of the environment, which the application reads, too."""
+    """Reads the secrets from PAYMENTS_WEBHOOK_SECRETS, as the application does."""
     given = os.environ.get("PAYMENTS_WEBHOOK_SECRETS", "")
     return [one.strip() for one in given.split(",") if one.strip()] or [SECRET]
 

@@ -1,4 +1,4 @@
-"""Dead letters: list them, look at them, give them back to where they came from, or delete them."""
+"""Lists dead letters, shows them, gives them back to their source queue, or deletes them."""
 
 import json
 import sys
@@ -20,6 +20,7 @@ Progress = Callable[[int, int], None]
 
 
 def list_dead_letter_queues(queues: Queues) -> Answer:
+    """Lists every dead-letter queue with its depth and its sources."""
     data = [_queue_data(queues, queue) for queue in queues.dead_letter_queues]
     rows = [[one["name"], one["depth"], ", ".join(one["sources"]) or "none"] for one in data]
     return Answer(data, aligned(("DEAD-LETTER QUEUE", "MESSAGES", "SOURCE"), rows))
@@ -34,7 +35,7 @@ def _queue_data(queues: Queues, queue: Queue) -> dict[str, Any]:
 
 
 def show_dead_letters(sqs: "SQSClient", queue: Queue, limit: int) -> Answer:
-    """Looks at up to `limit` messages and gives them back; nothing is consumed."""
+    """Shows up to `limit` messages and leaves them in the queue."""
     messages = dead_letters.look(sqs, queue.url, min(limit, queue.visible))
     text = "\n\n".join([_heading(queue, len(messages)), *map(_as_text, messages)])
     data = {"queue": queue.name, "depth": queue.depth, "messages": [_dead_letter_data(message) for message in messages]}
@@ -50,7 +51,7 @@ def _to_iso(moment: datetime) -> str:
 
 
 def _parse_body(body: str) -> Any:
-    """JSON as what it says, anything else as its text."""
+    """Gives the value of a JSON body; the text of any other."""
     try:
         return json.loads(body)
     except ValueError:
@@ -86,8 +87,10 @@ def _as_text(dead_letter: DeadLetter) -> str:
 def redrive_dead_letters(
     sqs: "SQSClient", queue: Queue, source: Queue, limit: int | None, progress: Progress
 ) -> Answer:
-    """Gives the dead letters back to their source, at most as many as there are now. Raises OpsError, telling how many
-    were moved before."""
+    """Moves the dead letters back to their source: at most `limit`, and no more than there are now.
+
+    Raises OpsError when it is interrupted, with the number that were moved before.
+    """
     most = queue.visible if limit is None else min(limit, queue.visible)
     try:
         moved = dead_letters.redrive(sqs, queue.url, source.url, most, lambda moved: progress(moved, most))
@@ -106,12 +109,12 @@ def _interruption_text(moved: int, most: int, queue: Queue, source: Queue, error
 
 
 def report_progress(moved: int, most: int) -> None:
-    """On stderr, so that stdout stays the answer."""
+    """Prints to stderr: stdout has the answer."""
     print(f"moved {moved} of {most}", file=sys.stderr, flush=True)
 
 
 def purge_dead_letters(sqs: "SQSClient", queues: Queues, queue: Queue, *, sure: bool) -> Answer:
-    """Deletes all of them for good. Raises OpsError unless `sure`."""
+    """Deletes all messages of the queue for good. Raises OpsError unless `sure`."""
     if not sure:
         look = queues.connection.command("dlq", "show", queue.short_name)
         raise OpsError(

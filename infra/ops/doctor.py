@@ -38,6 +38,8 @@ ENABLED = ("Enabled", "Enabling", "Creating", "Updating")
 
 
 class State(StrEnum):
+    """How well a checked thing is."""
+
     OK = "ok"
     REMARK = "remark"
     """Worth knowing; bookings work all the same."""
@@ -46,6 +48,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """The result of one check."""
+
     what: str
     state: State
     found: str
@@ -56,7 +60,7 @@ Check = Callable[[Connection], Iterable[Finding]]
 
 
 def diagnose(connection: Connection) -> Answer:
-    """Exit status 1 when something that bookings need is missing."""
+    """Makes all checks. Exit status 1 when something that bookings need is missing."""
     findings = [finding for check in CHECKS for finding in _run_check(check, connection)]
     wrong = sum(finding.state is State.WRONG for finding in findings)
     verdict = f"{counted(wrong, 'thing')} to repair." if wrong else "All that bookings need is there."
@@ -65,7 +69,7 @@ def diagnose(connection: Connection) -> Answer:
 
 
 def _run_check(check: Check, connection: Connection) -> list[Finding]:
-    """A check that can't be made is a finding itself."""
+    """Makes a check. When it can't be made, that is its finding."""
     try:
         return list(check(connection))
     except (BotoCoreError, ClientError, OpsError) as error:
@@ -108,6 +112,7 @@ def _check_packages(_: Connection) -> Iterator[Finding]:
 
 
 def _check_environment(what: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
+    """Compares a virtual environment with its requirements."""
     if not home.exists():
         return Finding(what, otherwise, "missing", remedy)
     differing = unmet_requirements(installed_versions(home), requirements)
@@ -117,13 +122,13 @@ def _check_environment(what: str, home: Path, requirements: Path, otherwise: Sta
 
 
 def installed_versions(home: Path) -> dict[str, str]:
-    """Versions of the packages of a virtual environment, by normalised name."""
+    """Gives the versions of a virtual environment's packages, by normalised name."""
     paths = [str(path) for path in home.glob("lib/python3*/site-packages")]
     return {_normalise_name(found.name): found.version for found in distributions(path=paths)}
 
 
 def unmet_requirements(installed: dict[str, str], requirements: Path) -> list[str]:
-    """Each requirement that is not met, as `name 1.2 (not 1.1)`."""
+    """Gives each requirement that is not met, as `name 1.2 (not 1.1)`."""
     return [
         f"{name} {version or ''} ({f'not {installed[name]}' if name in installed else 'missing'})".replace("  ", " ")
         for name, version in read_pins(requirements).items()
@@ -132,7 +137,7 @@ def unmet_requirements(installed: dict[str, str], requirements: Path) -> list[st
 
 
 def read_pins(requirements: Path) -> dict[str, str | None]:
-    """Names and versions of a requirements file and of those it includes with `-r`."""
+    """Reads names and versions from a requirements file and from those that it includes with `-r`."""
     wanted: dict[str, str | None] = {}
     for line in requirements.read_text().splitlines():
         if line.startswith("-r "):
@@ -143,7 +148,7 @@ def read_pins(requirements: Path) -> dict[str, str | None]:
 
 
 def _is_for_here(line: str) -> bool:
-    """Whether what stands behind its `;` (PEP 508) wants it on this machine."""
+    """Tells whether the line's environment marker (PEP 508) wants it on this machine."""
     marker = line.partition("#")[0].partition(";")[2].strip()
     if not marker:
         return True
@@ -153,6 +158,7 @@ def _is_for_here(line: str) -> bool:
 
 
 def _normalise_name(name: str) -> str:
+    """Writes a package's name as PEP 503 does."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -203,7 +209,7 @@ def _port_of(url: str | None) -> int | None:
 
 
 def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
-    """Where the API is to be looked for: at PORT, else wherever `make run` runs here, else at its usual place."""
+    """Gives the ports on which to look for the API: PORT, else those of `make run`, else the usual one."""
     text = os.environ.get("PORT") or ""
     if text.isdecimal():
         return [int(text)]
@@ -212,7 +218,7 @@ def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
 
 
 def _is_running(name: str, run_dir: Path = RUN_DIR) -> bool:
-    """Whether a process of that name, started by us, lives: it holds a lock on its pid file."""
+    """Tells whether our process of that name lives: it holds a lock on its pid file."""
     try:
         with (run_dir / f"{name}.pid").open() as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -227,6 +233,7 @@ def _is_running(name: str, run_dir: Path = RUN_DIR) -> bool:
 
 
 def _check_emulator(connection: Connection) -> Iterator[Finding]:
+    """Checks the emulator and, when it answers, all that is deployed there."""
     if connection.endpoint is None:
         remedy = "Start one with `make run`, or name one that runs in AWS_ENDPOINT_URL."
         yield Finding("emulator", State.WRONG, "none runs here", remedy)
@@ -261,7 +268,7 @@ def _check_stack(connection: Connection, name: str, otherwise: State, remedy: st
 
 
 def _check_tables(connection: Connection) -> Iterator[Finding]:
-    """Each as infra/cloud/stateful.yaml wants it: emulators leave properties out."""
+    """Compares each table with infra/cloud/stateful.yaml: emulators leave properties out."""
     present = {f"{connection.prefix}{table.name}": table for table in read_tables(connection)}
     remedy = f"Deploy the stage again with `{connection.deploy_command}`."
     for wanted in resources("AWS::DynamoDB::Table", connection.stage):
@@ -302,7 +309,7 @@ def _check_queues(connection: Connection) -> Iterator[Finding]:
 
 
 def _check_events(connection: Connection) -> Iterator[Finding]:
-    """Streams and queues are fed to the handlers by the deployed functions or by the pump, not by both."""
+    """Checks that deployed functions or the pump get the events of streams and queues, and not both."""
     states = _read_mapping_states(connection)
     enabled = [arn for arn, state in states.items() if state in ENABLED]
     paused = [_resource_name(arn) for arn in states.keys() - set(enabled)]
@@ -323,13 +330,13 @@ def _check_events(connection: Connection) -> Iterator[Finding]:
 
 
 def _resource_name(arn: str) -> str:
-    """`…:sqs:…:<queue>` or `…:table/<table>/stream/<time>`."""
+    """Gives the queue or table of `…:sqs:…:<queue>` or `…:table/<table>/stream/<time>`."""
     resource = arn.split(":", 5)[5]
     return resource.split("/")[1] if "/" in resource else resource
 
 
 def _read_mapping_states(connection: Connection) -> dict[str, str]:
-    """Of the stage's streams and queues, by ARN."""
+    """Gives the states of the stage's event source mappings, by ARN of their stream or queue."""
     pages = connection.client("lambda").get_paginator("list_event_source_mappings").paginate()
     mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     of_stage = [one for one in mappings if connection.prefix in one.get("EventSourceArn", "")]
@@ -355,7 +362,7 @@ def _check_api_at(url: str) -> Iterator[Finding]:
 
 
 def _ask_readiness(url: str) -> dict[str, Any] | None:
-    """What the API says of its dependencies; None where there is none, or another program."""
+    """Asks `/ready`. None where nothing answers, or another program."""
     try:
         with urllib.request.urlopen(url, timeout=READY_TIMEOUT_SECONDS) as response:  # noqa: S310 - our own API
             return _parse_object(response.read())
@@ -367,6 +374,7 @@ def _ask_readiness(url: str) -> dict[str, Any] | None:
 
 
 def _parse_object(body: bytes) -> dict[str, Any] | None:
+    """Gives the JSON object; None for anything else."""
     try:
         answer = json.loads(body)
     except ValueError:

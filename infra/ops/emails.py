@@ -1,4 +1,4 @@
-"""The letters that an emulator took instead of sending them."""
+"""Shows the emails that an emulator took instead of sending them."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ RULE = "─" * 72
 
 
 def show_emails(connection: Connection, limit: int, to: str | None, html: Path | None) -> Answer:
-    """The newest letters, the newest last; `html` is where the HTML of that one goes. Raises OpsError."""
+    """Shows the `limit` newest emails, the newest last; saves the HTML of that one as `html`. Raises OpsError."""
     emails = [email for email in _read_emails(connection) if to in (None, *email.to)]
     shown = emails[-limit:]
     saved = _save_html(shown, html) if html else ""
@@ -31,6 +31,7 @@ def _read_emails(connection: Connection) -> list[ReceivedEmail]:
 
 
 def _save_html(emails: list[ReceivedEmail], path: Path) -> str:
+    """Saves the last email's HTML and says where. Raises OpsError."""
     if not emails:
         raise OpsError("There is no letter to save.")
     try:

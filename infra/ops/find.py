@@ -1,4 +1,4 @@
-"""From what a caller on the telephone knows to the ids that other commands want. Every answer says how it was found.
+"""Finds the ids that other commands want, by what a caller on the telephone knows. Each answer says how it was found.
 
 screenings              index `programme` of sessions, by start
 reservation             key of reservations, by its id
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
-"""Of plain values, by attribute."""
+"""An item's attributes as plain values."""
 
 SCREENINGS = ("SESSION", "STARTS", "ROOM", "FILM", "SEATS", "STATE")
 RESERVATIONS = ("RESERVATION", "STATE", "SESSION", "FILM", "SEATS", "AMOUNT", "SALE", "TRANSACTION")
@@ -36,21 +36,26 @@ _PLAIN = TypeDeserializer()
 
 @dataclass(frozen=True)
 class Found:
+    """The items, and how they were found."""
+
     items: Sequence[Item]
     how: str
-    """A sentence: which key or index, or how much was read without one."""
+    """A sentence that names the key or index, or says how much was read without one."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """A stage's tables, as an operator asks them."""
+    """Finds items in a stage's tables."""
 
     connection: Connection
     most: int
-    """How many items at most are read where no index leads."""
+    """The most items to read where no index leads."""
 
     def find_screenings(self, title: str, day: date | None) -> Found:
-        """Of one day, in UTC; without one, those from today on. A title is part of the film's, in any case."""
+        """Finds those of one day, in UTC; without a day, those from today on.
+
+        `title` is part of the film's, in any case.
+        """
         start = datetime.combine(day, datetime.min.time(), UTC) if day else _today()
         until = start + timedelta(days=1) if day else datetime.max.replace(tzinfo=UTC)
         items = self._query(
@@ -64,13 +69,14 @@ class Records:
         return Found(found, f"By the index `programme` of sessions, by start: {counted(read, 'screening')} read{rest}.")
 
     def find_reservation(self, reservation_id: str) -> Found:
+        """Finds it by its key. Raises OpsError for an id of another form."""
         buyer = buyer_of_reservation(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
         return Found(self._get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
 
     def find_buyer(self, user: str) -> Found:
-        """All that the user has held or bought and that is still known, the newest first."""
+        """Finds the user's reservations that are known, the newest first; by email where no user has this id."""
         items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
         found, _ = _filter_first(items, self.most, lambda item: item["user_id"] == user)
         if found or "@" not in user:
@@ -79,7 +85,7 @@ class Records:
         return self._scan("reservations", "email = :value", user, "No user has this id; an address has no index")
 
     def find_payment(self, transaction: str) -> tuple[Found, Found]:
-        """What became of its money, and the reservation that it was for."""
+        """Finds the payment, and the reservation that it was for."""
         known = Found(self._get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
             if buyer_of_reservation(item.get("reservation_id", "")):
@@ -88,6 +94,7 @@ class Records:
         return known, self._scan("reservations", "transaction_id = :value", transaction, why)
 
     def find_sale(self, sale: str) -> Found:
+        """Finds the sale's reservation by reading the table."""
         return self._scan("reservations", "sale_id = :value", sale, "No index leads from a sale to its reservation")
 
     @property
@@ -110,7 +117,7 @@ class Records:
         return (_to_plain(item) for page in pages for item in page["Items"])
 
     def _scan(self, table: str, condition: str, value: str, why: str) -> Found:
-        """Until something is found, the table ends or as much was read as may be."""
+        """Reads the table until something is found, the table ends or `most` items were read."""
         read, pages = (
             0,
             self._client.get_paginator("scan").paginate(
@@ -191,7 +198,7 @@ def _payment_row(item: Item) -> Sequence[object]:
 
 
 def _reservation_state(item: Item) -> str:
-    """A hold whose expiry has come has lapsed, whatever any job has done."""
+    """Gives the state at this moment: a hold has expired at its time, whether or not a handler has written that."""
     if item.get("refunded_at"):
         return "refunded"
     lapsed = item["state"] == "pending" and from_ms(item["expires_at_ms"]) <= utc_now()
@@ -204,7 +211,7 @@ def _amount_text(item: Item) -> str | None:
 
 
 def _filter_first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
-    """Those that fit among the first, and how many were read."""
+    """Reads at most so many items. Gives those that fit, and how many were read."""
     read = [item for item, _ in zip(items, range(most), strict=False)]
     return [item for item in read if fits(item)], len(read)
 
@@ -214,7 +221,7 @@ def _to_plain(item: Mapping[str, Any]) -> Item:
 
 
 def _to_int(value: Any) -> Any:
-    """DynamoDB's numbers are Decimals; ours are all whole, and JSON takes them so."""
+    """Makes an int of a Decimal, as DynamoDB's numbers are: ours are all whole, and JSON takes ints."""
     return int(value) if isinstance(value, Decimal) else value
 
 

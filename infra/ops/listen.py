@@ -1,4 +1,4 @@
-"""A receiver of webhooks for development, on this machine: prints what comes, whether it is signed, and gaps."""
+"""Receives webhooks on this machine, for development: prints them, whether they are signed, and gaps."""
 
 import json
 import sys
@@ -18,22 +18,22 @@ from infra.processes import HOST
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10
-"""How long a connection may say nothing."""
+"""How long a connection may be silent."""
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Listener:
-    """`keys` gives the secrets of the webhooks that lead here, as they are now."""
+    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks that lead here."""
 
     keys: Callable[[], Sequence[str]]
     say: Say
     seen: dict[str, int] = field(default_factory=dict)
-    """The highest number of each screening."""
+    """The highest sequence number of each screening."""
 
     def receive(self, body: bytes, signature: str, delivery: str) -> int:
-        """The status to answer."""
+        """Prints the delivery and gives the status to answer."""
         if not is_signed(signature, body, self.keys(), utc_now()):
             self.say(f"REFUSED {delivery or 'something'}: it is not signed with a secret of a webhook that leads here")
             return 401
@@ -48,6 +48,7 @@ class Listener:
         return 204
 
     def _describe_event(self, content: Any) -> str:
+        """Gives the event's type, number and screening in a line, and says whether there is a gap before it."""
         session, sequence = content.get("sessionId"), content.get("sequence")
         if session is None:
             return f"{content.get('type')}"
@@ -61,7 +62,7 @@ class Listener:
 
 
 def listen_for_webhooks(connection: Connection, port: int) -> Answer:
-    """Until Ctrl-C. Raises OpsError when the port is taken."""
+    """Serves until Ctrl-C. Raises OpsError when the port is taken."""
     subscriptions = Subscriptions.of(connection)
 
     def keys() -> list[str]:
@@ -77,7 +78,7 @@ def listen_for_webhooks(connection: Connection, port: int) -> Answer:
 
 
 def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
-    """Not serving yet. Raises OpsError when the port is taken."""
+    """Binds the port and does not serve yet. Raises OpsError when the port is taken."""
     try:
         made = ThreadingHTTPServer((HOST, port), _Handler)
     except OSError as error:
@@ -88,6 +89,7 @@ def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
 
 
 def _leads_here(url: str, port: int) -> bool:
+    """Tells whether the URL is this machine's, at this port."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.port == port
 
@@ -121,4 +123,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing: the listener does."""
+        """Prints nothing: the listener does."""

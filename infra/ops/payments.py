@@ -1,4 +1,4 @@
-"""Payments that are neither sold nor returned: requested back, and not settled yet."""
+"""Lists the payments that are neither sold nor returned."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,11 @@ HOURS_LOOKED_BACK = 2.0
 
 
 def list_unsettled_payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
-    """Oldest first; then what does not agree with the gateway's list of the last two hours. Exit status 1 when one has
-    been waiting for longer than that, or something does not agree; `again` requests the former once more."""
+    """Lists them, the oldest first, and then what differs from the gateway's list of the last two hours.
+
+    Exit status 1 when a payment waits for longer than `longest_seconds`, or something differs. With `again`, requests
+    the refunds of those that wait longer once more. Raises OpsError.
+    """
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
     waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding())
@@ -43,7 +46,7 @@ def list_unsettled_payments(connection: Connection, longest_seconds: float, *, a
 
 
 def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]], str]:
-    """By looking only: `reconcile` mends."""
+    """Compares the last hours with the gateway's list and changes nothing. Gives the findings as data and as text."""
     try:
         result = sweep_payments(connection, HOURS_LOOKED_BACK, mend=False)
     except GatewayNotNamed as refusal:
@@ -56,7 +59,7 @@ def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]],
 
 
 def _request_refunds_again(connection: Connection, late: list[Payment], now: datetime) -> None:
-    """The very event that was told of each, to the refund consumer alone, which settles it once. Raises OpsError."""
+    """Sends each payment's refund request again, to the refund consumer alone, which refunds once. Raises OpsError."""
     requests = [Outgoing(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
     unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send(requests, now)
@@ -65,6 +68,7 @@ def _request_refunds_again(connection: Connection, late: list[Payment], now: dat
 
 
 def _age_seconds(payment: Payment, now: datetime) -> float:
+    """Gives the time since the refund was requested; 0 where it was not."""
     return (now - payment.requested_at).total_seconds() if payment.requested_at else 0.0
 
 

@@ -1,8 +1,8 @@
-"""A screening held against its audit log: whether its rows and reservations are what the log says; its numbers anew.
+"""Compares a screening's rows and reservations with its audit log, and counts its analytics anew from the log.
 
-proof      tables, then log ──► differences? none: proved. Some: look again; what stays to the end is told
-numbers    a counter item and its events' ledger entries deleted at once ──► its events counted again ──► the next
-           … until the audit queue is empty and every counter is the sum of its events in the log
+proof      tables, then log ──► no differences: proved. Some: compare again; differences that stay are reported
+numbers    a counter item and the processed events that it counts deleted at once ──► its events counted again
+           ──► the next … until the audit queue is empty and every counter is the sum of its events in the log
 """
 
 import sys
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""AWS takes 100. Few at a time seldom meet a consumer that counts meanwhile, and a rebuild is in no hurry."""
+"""AWS takes 100. Small transactions seldom conflict with a consumer that counts meanwhile, and a rebuild has time."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36
-"""Five seconds of pauses on average: consumers count the same screening's events at the same time."""
+"""Attempts with pauses of five seconds in all, on average: consumers count the same screening's events meanwhile."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")
@@ -54,7 +54,10 @@ Progress = Callable[[str], None]
 def rebuild_screening(
     connection: Connection, session_id: str, wait_seconds: float, progress: Progress, *, projections: bool = False
 ) -> Answer:
-    """Exit status 1 when the tables differ from the log, or the numbers did not settle in time. Raises OpsError."""
+    """Compares it with its log and, with `projections`, counts its analytics anew.
+
+    Exit status 1 when the tables differ from the log, or the analytics did not settle in time. Raises OpsError.
+    """
     try:
         screening = Screening.of(connection, session_id)
         proof = prove(screening, wait_seconds)
@@ -74,21 +77,23 @@ def rebuild_screening(
 
 
 def report_progress(text: str) -> None:
-    """On stderr, so that stdout stays the answer."""
+    """Prints to stderr: stdout has the answer."""
     print(text, file=sys.stderr, flush=True)
 
 
 def _join_answers(proof: Answer, numbers: Answer) -> Answer:
+    """Puts both answers into one."""
     return Answer({**proof.data, **numbers.data}, f"{proof.text}\n\n{numbers.text}", numbers.status)
 
 
 def _with_numbers_left_alone(proof: Answer) -> Answer:
+    """Adds that the analytics were not counted, because the tables differ."""
     return Answer(proof.data, f"{proof.text}\n\nThe numbers were left alone: repair this first.", proof.status)
 
 
 @dataclass(frozen=True)
 class Screening:
-    """What the stage's tables hold about it; every read is consistent."""
+    """Reads all that the stage's tables hold about a screening; every read is consistent."""
 
     connection: Connection
     client: "DynamoDBClient"
@@ -96,7 +101,7 @@ class Screening:
 
     @classmethod
     def of(cls, connection: Connection, session_id: str) -> "Screening":
-        """Raises SessionNotFound."""
+        """Reads the session. Raises SessionNotFound."""
         client: DynamoDBClient = connection.client("dynamodb")
         return cls(connection, client, DynamoSessions(client, f"{connection.prefix}sessions").get(session_id))
 
@@ -104,6 +109,7 @@ class Screening:
         return f"{self.connection.prefix}{name}"
 
     def read_events(self) -> list[Event]:
+        """Reads all its events from the log."""
         log, cursor, events = DynamoEventLog(self.client, self.table_name("events")), None, list[Event]()
         while True:
             page = log.page(self.session.id, EVENTS_PAGE, cursor)
@@ -112,14 +118,14 @@ class Screening:
                 return events
 
     def read_seats(self) -> tuple[Mapping[str, Occupancy], bool]:
-        """What stands in the rows, and whether one of them is closed."""
+        """Reads what stands in the rows, and whether one of them is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
         except RowsClosed as closed:
             return closed.occupancy, True
 
     def scan_reservation_ids(self) -> set[str]:
-        """Those that neither log nor rows may know: there is no index by screening, so the whole table is read."""
+        """Reads the whole table of reservations for those of this screening: no index leads there."""
         pages = self.client.get_paginator("scan").paginate(
             TableName=self.table_name("reservations"),
             ConsistentRead=True,
@@ -130,6 +136,7 @@ class Screening:
         return {item["id"]["S"] for page in pages for item in page["Items"]}
 
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
+        """Reads these reservations, by id. An id that is not there is left out."""
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = consistent_items(self.client, self.table_name("reservations"), keys)
         return {found.id: found for found in map(reservation_of, items) if found}
@@ -139,7 +146,10 @@ class Screening:
 
 
 def prove(screening: Screening, wait_seconds: float) -> Answer:
-    """What differs in one look and no more in a later one was on its way."""
+    """Compares until nothing differs or the time is over.
+
+    A difference that is gone in a later comparison was an event on its way, and is none.
+    """
     scanned = screening.scan_reservation_ids()
     deadline = time.monotonic() + wait_seconds
     look = _compare_once(screening, scanned)
@@ -153,13 +163,15 @@ def prove(screening: Screening, wait_seconds: float) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
+    """The result of one comparison, and how much was compared."""
+
     events: int
     reservations: int
     differences: list[Difference]
 
 
 def _compare_once(screening: Screening, scanned: set[str]) -> _Look:
-    """The log is read after the tables: it follows them, and has the more time to catch up."""
+    """Reads the tables, then the log: it follows the tables, and so has more time to catch up."""
     seats, closed = screening.read_seats()
     known = scanned | {entry.reservation_id for entry in seats.values()}
     first = screening.read_reservations(filter(buyer_of_reservation, known))
@@ -173,6 +185,7 @@ def _compare_once(screening: Screening, scanned: set[str]) -> _Look:
 
 
 def _proof_answer(session: Session, look: _Look, lasting: list[Difference]) -> Answer:
+    """Makes the answer: proved, or each lasting difference."""
     data = {
         "session": session.id,
         "equal": not lasting,
@@ -194,6 +207,7 @@ def _proof_answer(session: Session, look: _Look, lasting: list[Difference]) -> A
 
 
 def recount_numbers(screening: Screening, wait_seconds: float, progress: Progress) -> Answer:
+    """Counts the analytics anew from the log. Exit status 1 when events are still on their way."""
     numbers = Numbers.of(screening)
     before = total(numbers.read_counters().values())
     numbers.count_all(progress)
@@ -213,12 +227,12 @@ def _verdict(screening: Screening, *, settled: bool) -> str:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The counter items of a screening, by sort key, and the events of the log that each is made of.
+    """Counts a screening's analytics anew, counter item by counter item, from the events in its log.
 
-    An event may be in the log, counted, both or neither when we come. Deleting a counter item and the ledger entries
-    of its events in the log is one transaction, so that none of these can be counted twice, whoever delivers it when;
-    one that waits in the queue finds itself counted. Lost is for a moment what was counted and is not in the log yet:
-    it waits in the audit queue. Once that is empty, it is missing in the sum of its counter, which is made once more.
+    When we come, an event may be in the log, counted, both or neither. One transaction deletes a counter item and the
+    entries of its events in the table of processed events, so no event is counted twice, whoever delivers it. An event
+    that was counted and is not yet in the log is lost for a moment: it waits in the audit queue. Once that is empty,
+    the event is missing in the sum of its counter, which is counted once more.
     """
 
     screening: Screening
@@ -229,11 +243,13 @@ class Numbers:
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
+        """Makes it from the stage's tables."""
         processed_events = ProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
         analytics = DynamoAnalytics(screening.client, screening.table_name("analytics"), processed_events)
         return cls(screening, processed_events, CountEvent(analytics))
 
     def read_counters(self) -> dict[str, Tally]:
+        """Reads the counter items, by sort key."""
         pages = self.screening.client.get_paginator("query").paginate(
             TableName=self.screening.table_name("analytics"),
             KeyConditionExpression="session_id = :session",
@@ -243,7 +259,7 @@ class Numbers:
         return {item["bucket"]["S"]: tally_in(item) for page in pages for item in page["Items"]}
 
     def count_all(self, progress: Progress) -> None:
-        """Counter by counter: a reader misses the events of one at most, for the moment it takes."""
+        """Counts all counters anew. For a moment a reader misses the events of one of them."""
         events = self._read_events_by_counter()
         keys = sorted(events.keys() | self.read_counters().keys())
         for done, key in enumerate(keys, start=1):
@@ -252,7 +268,10 @@ class Numbers:
                 progress(f"counted {done} of {counted(len(keys), 'counter')}")
 
     def wait_until_settled(self, deadline: float) -> bool:
-        """Whether, by then, all events had come to the log and into their counters."""
+        """Recounts counters that lack events.
+
+        Tells whether all events came to the log and into their counters in time.
+        """
         while True:
             all_in_the_log = not _find_audit_queue(self.screening.connection).depth
             events = self._read_events_by_counter()
@@ -266,6 +285,7 @@ class Numbers:
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def _read_events_by_counter(self) -> dict[str, list[Event]]:
+        """Reads the log, by sort key of the counter that each event belongs to."""
         events: dict[str, list[Event]] = defaultdict(list)
         for event in self.screening.read_events():
             if tally_of(event) != NOTHING:
@@ -273,17 +293,24 @@ class Numbers:
         return dict(events)
 
     def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:
-        """Counters that lack something. One that is ahead of the log has counted what is on its way there."""
+        """Finds the counters that lack events.
+
+        A counter may be ahead of the log: those events are on their way to it.
+        """
         found = self.read_counters()
         return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum_of(known))]
 
     def _recount_counter(self, key: str, events: Sequence[Event]) -> None:
+        """Deletes the counter and counts its events again."""
         self._delete_counter(key, [event.id for event in events])
         for event in events:
             self.count(event)
 
     def _delete_counter(self, key: str, event_ids: Sequence[str]) -> None:
-        """With more events than one transaction takes, the counter is deleted with each part: nothing counts twice."""
+        """Deletes the counter and the entries of its events.
+
+        Where the events need several transactions, each deletes the counter, so that no event is counted twice.
+        """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
         for some in _split(event_ids, self.transaction_writes - 1) or [[]]:
@@ -291,11 +318,15 @@ class Numbers:
             when_free_of_conflict(partial(self._write_deletions, deletions), self.sleep, DELETE_ATTEMPTS)
 
     def _entry_deletion(self, event_id: str) -> Any:
+        """Makes the delete of an event's entry in the table of processed events."""
         key = {"id": {"S": self.processed_events.entry_id(event_id)}}
         return {"Delete": {"TableName": self.screening.table_name("ledger"), "Key": key}}
 
     def _write_deletions(self, deletions: list[Any]) -> None:
-        """None has a condition, so whatever cancels them, a conflict or too many writes, passes. May be repeated."""
+        """Writes the transaction, and may be repeated.
+
+        Raises WriteConflict: no delete has a condition, so a retry helps.
+        """
         try:
             self.screening.client.transact_write_items(TransactItems=deletions)
         except self.screening.client.exceptions.TransactionCanceledException as error:
@@ -303,6 +334,7 @@ class Numbers:
 
 
 def _find_audit_queue(connection: Connection) -> Queue:
+    """Finds the queue with its depth. Raises OpsError."""
     queue = queues_of(connection).by_name.get(f"{connection.prefix}{AUDIT}")
     if queue is None:
         deploy = f"deploy it again with `{connection.deploy_command}`"
@@ -321,8 +353,10 @@ def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) 
 
 
 def _lacks(found: Tally, wanted: Tally) -> bool:
+    """Tells whether a counter is lower than it must be."""
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 
 
 def _split(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
+    """Cuts the things into parts of at most so many."""
     return [things[start : start + most] for start in range(0, len(things), most)]

@@ -1,4 +1,4 @@
-"""The sweep over payments, by hand: what the gateway says against what is written down."""
+"""Compares the payment gateway's list of payments with ours, by hand."""
 
 import os
 from dataclasses import asdict
@@ -18,16 +18,16 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """Where to ask what was charged is not said here."""
+    """No setting says which payment gateway to ask."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
-    """Exit status 1 when something is left that somebody must look at. Raises OpsError."""
+    """Compares, and mends what can be mended. Exit status 1 when something is left for people. Raises OpsError."""
     return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
 def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
-    """Raises OpsError."""
+    """Compares the payments of the last hours with the gateway's list; with `mend`, repairs ours. Raises OpsError."""
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
@@ -41,7 +41,10 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
 
 
 def _set_gateway_url(connection: Connection) -> None:
-    """The stage's functions know it; nobody may read its keys back."""
+    """Sets PAYMENTS_URL to the gateway that runs here, unless one is named. Raises GatewayNotNamed.
+
+    The stage's functions have their own settings, but nobody may read their keys back.
+    """
     if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours
     if not (os.environ.get("PAYMENTS_URL") or os.environ.get("STRIPE_SECRET_KEY")):
@@ -60,10 +63,12 @@ def _make_answer(result: Reconciliation) -> Answer:
 
 
 def findings_data(result: Reconciliation) -> list[dict[str, Any]]:
+    """Gives the findings for JSON."""
     return [_finding_data(finding) for finding in result.findings]
 
 
 def findings_table(result: Reconciliation) -> str:
+    """Gives the findings as a table."""
     rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
     return aligned(HEADINGS, rows)
 

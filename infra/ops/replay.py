@@ -1,4 +1,4 @@
-"""Events sent again: batches that a stream's handler gave up on, and a screening's events for one consumer.
+"""Sends events again: batches that a stream's handler gave up on, and a screening's events for one consumer.
 
 stream-failures   object ──► the records in it ──► the relay that gave up, in this process ──► deleted
 events            audit log ──► one consumer's queue
@@ -41,6 +41,8 @@ Send = Callable[[Sequence[Outgoing]], set[int]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """The result of replaying one object."""
+
     object: str
     table: str
     records: int
@@ -52,7 +54,10 @@ class Outcome:
 def replay_stream_failures(
     connection: Connection, limit: int | None, progress: Progress, *, look: bool = False
 ) -> Answer:
-    """Exit status 1 when something could not be replayed whole. Its object stays; one that was is deleted."""
+    """Relays again what handlers could not relay, the oldest first; with `look`, only lists it.
+
+    An object that was replayed whole is deleted, any other stays. Exit status 1 when one stays. Raises OpsError.
+    """
     failures = StreamFailures.of(connection)
     keys = failures.list_keys()[:limit]
     if look:
@@ -68,12 +73,14 @@ def replay_stream_failures(
 
 
 def _list_failures(failures: StreamFailures, keys: Sequence[str]) -> Answer:
+    """Lists the objects and changes nothing."""
     rows = [_describe_failure(failures, key) for key in keys]
     data = [dict(zip(("object", "table", "records", "since", "reason"), row, strict=True)) for row in rows]
     return Answer(data, aligned(LOOKED_AT, rows) if rows else NOTHING_THERE)
 
 
 def _describe_failure(failures: StreamFailures, key: str) -> list[Any]:
+    """Gives the object's row for the list."""
     try:
         batch = failures.read_batch(key)
     except ValueError as error:
@@ -100,14 +107,16 @@ def _make_answer(connection: Connection, failures: StreamFailures, outcomes: Seq
 
 @dataclass
 class FailedRecords:
-    """What a handler would park stays where it is, in its object; the records after it go on."""
+    """Collects the reasons of records that failed again. They stay in their object; the records after them go on."""
 
     reasons: list[str] = field(default_factory=list)
 
     def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
+        """Tells whether to pass the record over: not in an outage, which ends."""
         return not is_outage(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
+        """Notes the reason; the record stays in its object."""
         self.reasons.append(reason)
 
 
@@ -118,13 +127,14 @@ class Replay:
     connection: Connection
     failures: StreamFailures
     relays: Mapping[str, Relay]
-    """By the name of the table whose stream they read."""
+    """The relay of each table, by the table's name."""
     send: Send
     batches: ModuleType
-    """chalicelib.api.batches, imported where its logs go to stderr."""
+    """The module chalicelib.api.batches, imported where its logs go to stderr."""
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
+        """Makes it from the application of the stage. Raises OpsError."""
         bootstrap = application_of(connection)
         with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
             from chalicelib.api import batches
@@ -137,6 +147,7 @@ class Replay:
         return cls(connection, failures, relays, bootstrap.send(), batches)
 
     def __call__(self, key: str) -> Outcome:
+        """Replays the object, and deletes it when all of it was relayed."""
         try:
             batch = self.failures.read_batch(key)
         except ValueError as error:
@@ -151,6 +162,7 @@ class Replay:
         return outcome
 
     def _replay_records(self, records: Sequence[Mapping[str, Any]], outcome: Outcome, relay: Relay) -> Outcome:
+        """Relays the records, RELAYED_TOGETHER at a time, and stops at an outage."""
         left = FailedRecords()
         for start in range(0, len(records), RELAYED_TOGETHER):
             some = records[start : start + RELAYED_TOGETHER]
@@ -164,7 +176,7 @@ class Replay:
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
 
     def _relay_some(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
-        """How many, before one that met an outage."""
+        """Relays the records; gives how many were handled before one met an outage."""
         try:
             failed = self.batches.each_change(records, relay, self.send, left)["batchItemFailures"]
         except self.batches.NothingRelayed:
@@ -178,7 +190,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: of these types (all when there is none), from a moment on, before another."""
+    """Events of these types (empty: all), from a moment on and before another."""
 
     types: frozenset[str] = frozenset()
     from_: datetime | None = None
@@ -192,13 +204,17 @@ class EventFilter:
 
 
 def known_consumers() -> list[str]:
+    """Gives the names of all consumers."""
     return sorted({consumer for queues in ROUTES.values() for consumer in queues})
 
 
 def replay_events(
     connection: Connection, session_id: str, consumer: str, wanted: EventFilter, progress: Progress, *, sure: bool
 ) -> Answer:
-    """Says how many there are, and sends them when `sure`. Raises OpsError."""
+    """Sends the screening's events that fit to the consumer when `sure`; else says how many there are.
+
+    Raises OpsError.
+    """
     if consumer not in known_consumers():
         raise OpsError(f"No consumer is named {consumer!r}: there are {', '.join(known_consumers())}.")
     found = [e for e in _read_events(connection, session_id) if e in wanted and consumer in ROUTES[e.type]]
@@ -211,6 +227,7 @@ def replay_events(
 
 
 def _read_events(connection: Connection, session_id: str) -> list[Event]:
+    """Reads the screening's log. Raises OpsError."""
     try:
         return Screening.of(connection, session_id).read_events()
     except SessionNotFound as refusal:
@@ -222,6 +239,7 @@ def _read_events(connection: Connection, session_id: str) -> list[Event]:
 
 
 def _send_events(connection: Connection, consumer: str, found: Sequence[Event], progress: Progress) -> None:
+    """Sends the events to the consumer's queue. Raises OpsError when it does not take all of them."""
     sqs = connection.client("sqs")
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):

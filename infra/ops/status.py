@@ -1,4 +1,4 @@
-"""Queues and tables of a stage at one look."""
+"""Shows the queues and tables of a stage at one look."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,25 +18,28 @@ if TYPE_CHECKING:
 QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
 TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
 AGE_WINDOW = timedelta(minutes=10)
-"""How far back an age of the oldest message is looked for: metrics arrive minutes late."""
+"""How far back metrics are read for the age of the oldest message: they arrive minutes late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Items and bytes are DynamoDB's own counts, which AWS renews every six hours."""
+    """A table. Its items and bytes are DynamoDB's own counts, which AWS renews every six hours."""
 
     name: str
     items: int
     bytes: int
     stream: str | None
-    """What its records hold; None: it has no stream."""
+    """The content of its stream's records; None where it has no stream."""
     ttl: str | None
-    """The attribute, where items expire by themselves."""
+    """The attribute by which items expire; None where they don't."""
     state: str
 
 
 def report_status(connection: Connection) -> Answer:
-    """Exit status 1 when a dead-letter queue holds something, or the streams' handlers could not relay something."""
+    """Shows the stage.
+
+    Exit status 1 when there are dead letters, or records that the streams' handlers could not relay.
+    """
     queues = queues_of(connection)
     tables = read_tables(connection)
     ages = _read_oldest_seconds(connection, list(queues))
@@ -56,7 +59,7 @@ def report_status(connection: Connection) -> Answer:
 
 
 def read_tables(connection: Connection) -> list[Table]:
-    """Those of the stage, by name without its prefix."""
+    """Reads the stage's tables; their names are without its prefix."""
     client: DynamoDBClient = connection.client("dynamodb")
     names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
     return [_read_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
@@ -77,7 +80,10 @@ def _read_table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
 
 
 def _read_oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
-    """By name of the queue, where CloudWatch knows it: emulators don't, and the status is worth seeing without it."""
+    """Reads the age of each queue's oldest message from CloudWatch, by the queue's name.
+
+    Empty where CloudWatch does not answer or does not know it, as on emulators.
+    """
     now = datetime.now(UTC)
     queries = [_age_query(f"q{i}", queue.name) for i, queue in enumerate(queues)]
     try:
@@ -100,7 +106,7 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
 
 
 def _count_stream_failures(connection: Connection) -> int | None:
-    """None where they can't be counted: the rest of the status is worth seeing."""
+    """Counts the stream failures. None where they can't be counted: the rest of the status is worth seeing."""
     try:
         return count_waiting(connection)
     except (BotoCoreError, ClientError):

@@ -1,4 +1,4 @@
-"""What a screening's events say must stand in its tables; and where the tables say otherwise.
+"""Works out from a screening's events what must stand in its tables, and finds where the tables say otherwise.
 
     events ──► reservations: what was made, and how it ended ──► seats: sold, held until then, or free
                          │                                                  │
@@ -20,9 +20,9 @@ from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
 
 STATES = {kind: state for state, kind in ENDS.items()}
-"""What each end makes of a reservation; where a log tells of two, the payment counts, which is first."""
+"""The state in which each kind of end leaves a reservation. Of two ends in a log the first in this order counts."""
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""A reservation's beginning is told by our clock in milliseconds, its end by the stream's in whole seconds."""
+"""Our clock gives a reservation's beginning in milliseconds, the stream gives its end in whole seconds."""
 
 NOTHING = "nothing"
 FREE = "free"
@@ -30,7 +30,10 @@ FREE = "free"
 
 @dataclass(frozen=True, slots=True)
 class LoggedReservation:
-    """A reservation as far as the events tell of it: where its creation is missing, its two moments are None."""
+    """A reservation as its events describe it.
+
+    `created_at` and `expires_at` are None where its creation is not logged.
+    """
 
     id: str
     state: State
@@ -44,7 +47,7 @@ class LoggedReservation:
     refunded_at: datetime | None
 
     def entry_at(self, now: datetime) -> Occupancy | None:
-        """What must stand for each of its seats."""
+        """Gives the entry that must stand in the row for each of its seats; None for none."""
         if self.sale:
             return Sold(self.id, self.sale.id)
         if self.state is State.PENDING and self.expires_at and self.expires_at > now:
@@ -52,20 +55,20 @@ class LoggedReservation:
         return None
 
     def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
-        """TTL deletes what was not bought, in its own time."""
+        """Tells whether TTL may have deleted it: not a sale, and some time after its expiry."""
         return self.state is not State.CONFIRMED and bool(self.expires_at and self.expires_at + remembered <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A screening's events, folded. `given_back`: seats that a reservation gave back after it was made."""
+    """The events of a screening, folded. `released_seats`: seats that a reservation released after it was made."""
 
     reservations: Mapping[str, LoggedReservation]
     released_seats: Mapping[str, frozenset[str]]
     cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
-        """What must stand for each seat that is not free: more than one thing where the log contradicts itself."""
+        """Gives the entries that must stand for each seat that is taken: several where the log contradicts itself."""
         seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
         for logged in self.reservations.values():
             entry = logged.entry_at(now)
@@ -77,7 +80,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What really stands there. Lapsed holds may be among the seats. `closed`: a row or more refuses to be booked."""
+    """The state of the tables. `seats` may have lapsed holds. `closed`: a row at least refuses to be booked."""
 
     seats: Mapping[str, Occupancy]
     reservations: Mapping[str, Reservation]
@@ -86,6 +89,8 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """A place at which log and tables differ, with both values in words."""
+
     what: str
     log: str
     table: str
@@ -93,7 +98,7 @@ class Difference:
 
 
 def fold_events(events: Iterable[Event]) -> Story:
-    """The events of one screening, in any order, each as often as it likes."""
+    """Folds the events of one screening, in any order and with repetitions."""
     of_reservation: dict[str, list[Event]] = defaultdict(list)
     cancelled = False
     for event in events:
@@ -108,7 +113,10 @@ def fold_events(events: Iterable[Event]) -> Story:
 
 
 def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
-    """None where seats were only given back: a hold that was refused, or died before it was remembered."""
+    """Folds the events of one reservation. None where only seats were released.
+
+    Such a hold was refused, or its request died before it was remembered.
+    """
     created = max(
         _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
     )
@@ -133,7 +141,10 @@ def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
 
 
 def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
-    """A day after its end a reservation is forgotten, and its key may make it anew: then the earlier end is not its."""
+    """Gives the events that may have ended the reservation that was created last.
+
+    A day after its end a reservation is forgotten, and its key may make it anew: then an earlier end is not its own.
+    """
     ends = [event for event in events if event.type in STATES]
     creations = {event.occurred_at for event in _events_of_type(events, EventType.RESERVATION_CREATED)}
     if created is None or len(creations) == 1:
@@ -142,14 +153,17 @@ def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
 
 
 def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
-    """Another payment for the same reservation may have been returned too: it had bought nothing."""
+    """Gives the moment at which this sale was refunded. Refunds of other payments for the reservation do not count."""
     refunds = _events_of_type(events, EventType.REFUND_COMPLETED)
     return next((refund.occurred_at for refund in refunds if refund.data.get("saleId") == sale.id), None)
 
 
 def _released_seats(logged: LoggedReservation, events: list[Event]) -> frozenset[str]:
-    """What went back before the reservation was made was an earlier hold under the same id. Within one millisecond the
-    two can't be told apart: a cancellation that died halfway is taken to be the case."""
+    """Gives the seats that the reservation released after it was made.
+
+    An earlier release belongs to an earlier hold under the same id. Within one millisecond the two can't be told apart:
+    then it is taken for a cancellation that died halfway.
+    """
     made = logged.created_at
     releases = [
         event for event in _events_of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made
@@ -172,7 +186,10 @@ def _sale_of(payment: Event) -> Sale:
 
 
 def find_differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
-    """Empty when the tables say what the log says. What was not bought stays for `remembered` after its expiry."""
+    """Compares; empty when the tables say what the log says.
+
+    `remembered` is how long a reservation without a sale stays after its expiry.
+    """
     return [
         *_compare_screening(story, tables),
         *_compare_seats(story, tables, now),
@@ -201,7 +218,10 @@ def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Diff
 
 
 def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
-    """A request that dies between its two writes leaves such a hold, which no event will ever tell of."""
+    """Says when a hold without a reservation lapses.
+
+    A request that died between its two writes left it, without an event.
+    """
     lone = [entry for entry in stands if isinstance(entry, Held) and not must]
     return (
         f"a hold without a reservation lapses by itself: look again after {to_iso(lone[0].expires_at)}" if lone else ""
@@ -227,6 +247,7 @@ def _compare_fields(what: str, logged: LoggedReservation, found: LoggedReservati
 
 
 def _to_logged(stored: Reservation) -> LoggedReservation:
+    """Takes over the fields that a log has, too."""
     return LoggedReservation(**{field.name: getattr(stored, field.name) for field in fields(LoggedReservation)})
 
 
@@ -234,7 +255,7 @@ def _to_logged(stored: Reservation) -> LoggedReservation:
 
 
 def _hall_order(seat: str) -> tuple[int, str, int, str]:
-    """The hall's order, also for what is no seat of it."""
+    """Sorts seats as they are in the hall; also text that is no seat."""
     row = row_of(seat)
     return len(row), row, len(seat), seat
 

@@ -1,4 +1,4 @@
-"""Subscriptions: added, listed, rotated, removed, tried out. A secret is shown once, to whom made it."""
+"""Adds, lists, rotates, removes and tests subscriptions to webhooks. A secret is shown once, when it is made."""
 
 import secrets
 import time
@@ -21,14 +21,14 @@ from infra.ops.text import Answer, aligned
 HEADINGS = ("ID", "URL", "EVENTS", "SECRETS", "STATE")
 SHOWN_CHARACTERS = 4
 MOST_WEBHOOKS = 50
-"""An event is one message for each of them, queued in one handler's time."""
+"""The most webhooks of a stage: each event is a message for each of them, queued within one handler's time."""
 
 TEST_TYPE = "WebhookTest"
 
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """The webhooks of a stage."""
+    """The webhooks of a stage, and how to call them."""
 
     connection: Connection
     store: DynamoWebhooks
@@ -36,16 +36,19 @@ class Subscriptions:
 
     @classmethod
     def of(cls, connection: Connection) -> "Subscriptions":
+        """Makes it from the stage's table."""
         store = DynamoWebhooks(connection.client("dynamodb"), f"{connection.prefix}webhooks")
         return cls(connection, store, HttpWebhookSender(local=connection.stage in LOCAL_STAGES))
 
     def get(self, webhook_id: str) -> Webhook:
+        """Reads the webhook. Raises OpsError when there is none."""
         webhook = self.store.find(webhook_id)
         if webhook is None:
             raise self.unknown_webhook(webhook_id)
         return webhook
 
     def unknown_webhook(self, webhook_id: str) -> OpsError:
+        """Makes the refusal for an id that no webhook has."""
         look = self.connection.command("webhooks", "list")
         return OpsError(
             f"There is no webhook {webhook_id!r} in stage {self.connection.stage!r}: `{look}` says which there are."
@@ -53,6 +56,7 @@ class Subscriptions:
 
 
 def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
+    """Subscribes the URL to these types of events (empty: all). Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     _check_url(subscriptions.sender, url)
     if len(subscriptions.store.all()) >= MOST_WEBHOOKS:
@@ -75,6 +79,7 @@ def list_webhooks(connection: Connection) -> Answer:
 
 
 def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
+    """Makes a new secret; the one before stays valid for so many hours. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     key, now = _new_key(), utc_now()
     rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
@@ -85,6 +90,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
 
 
 def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
+    """Sends to the webhook again after it was disabled. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.disable(webhook_id, None):
         raise subscriptions.unknown_webhook(webhook_id)
@@ -94,6 +100,7 @@ def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
 
 
 def remove_webhook(connection: Connection, webhook_id: str) -> Answer:
+    """Deletes the subscription. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.remove(webhook_id):
         raise subscriptions.unknown_webhook(webhook_id)
@@ -101,7 +108,7 @@ def remove_webhook(connection: Connection, webhook_id: str) -> Answer:
 
 
 def send_test(connection: Connection, webhook_id: str) -> Answer:
-    """Exit status 1 unless the receiver accepts it. It goes from this machine, through the code of the function."""
+    """Posts a signed test from this machine. Exit status 1 unless the receiver accepts it. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     webhook, now = subscriptions.get(webhook_id), utc_now()
     event_id = f"{TEST_TYPE}:{secrets.token_urlsafe(8)}"
@@ -119,6 +126,7 @@ def send_test(connection: Connection, webhook_id: str) -> Answer:
 
 
 def _check_url(sender: HttpWebhookSender, url: str) -> None:
+    """Raises OpsError when no webhook may have this URL."""
     try:
         sender.check(url)
     except UrlRefused as refusal:
@@ -155,6 +163,7 @@ def _secret_data(secret: Secret) -> dict[str, Any]:
 
 
 def _secrets_text(live: Sequence[dict[str, Any]]) -> str:
+    """Gives the end of each valid secret, and until when it is valid."""
     ends = [f"…{one['ends_in']}" + (f" until {one['expires_at']}" if one["expires_at"] else "") for one in live]
     return ", ".join(ends) or "none"
 

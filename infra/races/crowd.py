@@ -1,4 +1,4 @@
-"""Many buyers at the same moment: each on an open connection of its own, spread over the API's instances."""
+"""Many buyers who ask at the same moment, each on an open connection of its own, spread over the API's instances."""
 
 import contextlib
 import http.client
@@ -15,18 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_ANSWER_SECONDS = 10.0
-"""No answer of ours takes as long: a client that waits longer gives up, and the race fails loudly."""
+"""A client that waits longer gives up, and the race fails loudly. No answer of ours takes so long."""
 
 POLL_SECONDS = 0.002
 
 
 class UnexpectedAnswer(Exception):
-    """A request that prepares a race was refused; the message has the whole answer."""
+    """A request was answered otherwise than a race needs. The message has the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. It leaves at `not_before` (seconds since the epoch), at once when that is past."""
+    """A request. It leaves at `not_before` (seconds since the epoch), or at once when that is past."""
 
     method: str
     path: str
@@ -37,6 +37,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The answer to a call."""
+
     status: int
     body: dict[str, Any]
     milliseconds: float
@@ -48,6 +50,7 @@ class Answer:
 
 
 def schedule_call(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
+    """Makes the request that schedules a screening."""
     body = {
         "movieTitle": "Oppenheimer",
         "startTime": "2031-02-15T19:00:00Z",
@@ -82,7 +85,7 @@ def purchases_call(user_id: str) -> Call:
 
 
 def new_buyers(count: int) -> list[str]:
-    """User ids that nobody has used before."""
+    """Makes user ids that nobody has used before."""
     family = uuid.uuid4().hex[:8]
     return [f"buyer-{family}-{number}" for number in range(count)]
 
@@ -91,7 +94,7 @@ def new_buyers(count: int) -> list[str]:
 
 
 class Client:
-    """One keep-alive connection. It opens again by itself if the server has closed it meanwhile."""
+    """A keep-alive connection to one instance. It opens again by itself when the server has closed it."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
@@ -102,6 +105,7 @@ class Client:
         self.connection.connect()
 
     def ask(self, call: Call) -> Answer:
+        """Sends the request and reads the answer. Raises OSError or HTTPException when none comes."""
         headers = {"Content-Type": "application/json", **call.headers}
         body = None if call.body is None else json.dumps(call.body)
         started = time.perf_counter()
@@ -114,7 +118,7 @@ class Client:
 class Crowd:
     """Up to `size` clients that ask at the same moment, neighbours through different instances.
 
-    Each time another client begins, so that over many rounds nobody is always first, nor any instance.
+    Each time another client begins: over many rounds no client is always first, and no instance.
     """
 
     def __init__(self, instances: Sequence[str], size: int) -> None:
@@ -131,7 +135,10 @@ class Crowd:
         self._stack.close()
 
     def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
-        """The answers in the order of the calls. Raises OSError or HTTPException when one stays away."""
+        """Sends all calls at the same moment; gives the answers in their order.
+
+        Raises OSError or HTTPException when an answer stays away, ValueError for more calls than clients.
+        """
         if len(calls) > len(self._clients):
             raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")
         self._clients.rotate(-1)
@@ -140,14 +147,17 @@ class Crowd:
         return [answer.result(2 * LONGEST_ANSWER_SECONDS) for answer in asked]
 
     def expect(self, call: Call, status: int = 201) -> dict[str, Any]:
-        """The body of the answer, which must have that status. Raises UnexpectedAnswer."""
+        """Sends one call and gives the body of the answer. Raises UnexpectedAnswer for another status."""
         answer = self._clients[0].ask(call)
         if answer.status != status:
             raise UnexpectedAnswer(f"{call.method} {call.path} should be answered {status}: {answer}")
         return answer.body
 
     def create_session(self, total_seats: int, seats_per_row: int = 10) -> str:
-        """Its id. Every instance has shown its seats, so that none is slower than the others for not knowing it."""
+        """Schedules a screening and gives its id.
+
+        Asks every instance for its seats, so that none is slower than the others for not knowing it.
+        """
         session = str(self.expect(schedule_call(total_seats, seats_per_row))["sessionId"])
         for client in {client.instance: client for client in self._clients}.values():
             client.ask(seat_map_call(session))
@@ -160,6 +170,7 @@ class Crowd:
 
 
 def _ask_on_signal(client: Client, call: Call, start: threading.Barrier) -> Answer:
+    """Waits for all other clients and for the call's moment, then asks."""
     start.wait(LONGEST_ANSWER_SECONDS)
     while (left := call.not_before - time.time()) > 0:
         time.sleep(min(left, POLL_SECONDS))

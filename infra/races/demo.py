@@ -1,4 +1,4 @@
-"""The critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
+"""Plays the critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
 
 One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP; then the control: the
 same with the guarding conditions left out, which must oversell. Exit status 0 only if both came out as they must.
@@ -33,14 +33,14 @@ PREFIX = f"cinema-{STAGE}"
 INSTANCES = 3
 ROUNDS = 50
 SECONDS_FOR_ROUNDS = 22.0
-"""For each of the two parts. A slow machine plays fewer rounds, and is told so."""
+"""The time for each of the two parts. A slow machine plays fewer rounds, and the demo says so."""
 
 WIDTH = 74
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What came out of many rounds: what the buyers were told, and what DynamoDB says in the end."""
+    """The result of many rounds: the buyers' answers, and the final state of DynamoDB."""
 
     instances: Sequence[str]
     rounds: Sequence[Round]
@@ -56,6 +56,7 @@ class Part:
 
 
 def play_rounds(urls: Sequence[str], rounds: int) -> Part:
+    """Plays up to so many rounds within SECONDS_FOR_ROUNDS and reads the final state."""
     started = time.monotonic()
     played: list[Round] = []
     with Crowd(urls, BUYERS) as buyers:
@@ -68,7 +69,7 @@ def play_rounds(urls: Sequence[str], rounds: int) -> Part:
 
 @contextlib.contextmanager
 def prepare_stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
-    """An emulator with the tables, and a Redis; and the environment in which API instances find them."""
+    """Runs an emulator with the tables, and a Redis. Gives the environment in which API instances find them."""
     with machine.run_emulator(run_dir=run_dir) as emulator, run_redis(run_dir=run_dir) as redis_url:
         settings = {
             "AWS_ENDPOINT_URL": emulator.endpoint,
@@ -101,7 +102,7 @@ def print_part(part: Part, *, guarded: bool) -> None:
 
 
 def print_outcomes(part: Part, *, guarded: bool) -> None:
-    """A line for each instance: how many it gave a seat, sold one, refused; and what was no proper answer."""
+    """Prints a line for each instance: how many it gave a seat, sold a seat, refused; and its errors."""
     print_line("", "held", "sold", "refused", "errors")
     for number, url in enumerate(part.instances, 1):
         print_line(f"instance {number}", *count_outcomes(part.rounds, url))
@@ -113,6 +114,8 @@ def print_outcomes(part: Part, *, guarded: bool) -> None:
 
 
 def count_outcomes(rounds: Sequence[Round], instance: str = "") -> list[int]:
+    """Counts holds, sales, refusals and errors; of one instance, or of all."""
+
     def by_it(answers: Sequence[Answer]) -> int:
         return sum(instance in ("", answer.instance) for answer in answers)
 
@@ -144,7 +147,7 @@ def print_final_state(part: Part) -> None:
 
 
 def print_example(part: Part) -> None:
-    """One oversold seat and who all paid for it: numbers alone are easily overlooked."""
+    """Prints one oversold seat and all who paid for it: numbers alone are easily overlooked."""
     seat = part.final_state.double_bookings()[0]
     owners = [booking.user for booking in part.final_state.owners()[seat] if booking.state == "confirmed"]
     say(f"\n  One of them: seat {seat.number} of room {seat.session[:8]} was sold to {len(owners)} people:")
@@ -156,6 +159,7 @@ def print_example(part: Part) -> None:
 
 
 def print_verdict(guarded: Part, control: Part) -> bool:
+    """Prints the result. Tells whether the guarded part kept all rules and the control oversold."""
     broken = last_seats.find_broken_rules(guarded.rounds, guarded.final_state)
     oversold = control.double_bookings_by_session
     print_heading("RESULT")
@@ -176,6 +180,7 @@ def print_heading(text: str) -> None:
 
 
 def run_demo(rounds: int, run_dir: Path) -> bool:
+    """Plays both parts and prints them. Tells whether both came out as they must."""
     print_heading("CINEMA TICKETS: THE LAST TWO SEATS")
     say(f"\n  A room with {len(LEFT)} seats left, {BUYERS} buyers at the same moment, {INSTANCES} API instances;")
     say("  whoever is given a seat pays for it at once. Again and again.")
@@ -194,6 +199,7 @@ def run_demo(rounds: int, run_dir: Path) -> bool:
 
 
 def play_part(environment: Mapping[str, str], run_dir: Path, rounds: int, without: str = "") -> Part:
+    """Plays the rounds on instances, without the guard that is named."""
     with instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without) as urls:
         part = play_rounds(urls, rounds)
     if len(part.rounds) < rounds:

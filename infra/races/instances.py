@@ -1,4 +1,4 @@
-"""Several instances of the API on free ports, as they are or with a guard left out."""
+"""Runs several instances of the API on free ports, with all guards or without one."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from infra import processes
 def run_instances(
     count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = ""
 ) -> Iterator[list[str]]:
-    """Base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py); empty: none is."""
+    """Gives the base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py)."""
     module = ["infra.races.unguarded", "--without", without] if without else ["infra.local.server"]
     with contextlib.ExitStack() as stack:
         started: list[tuple[str, processes.Child]] = []

@@ -1,4 +1,4 @@
-"""The critical scenario: a room with 2 seats left, 10 buyers at the same moment, several API instances."""
+"""Plays the critical scenario: a room with 2 seats left, 10 buyers at the same moment, several API instances."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ REFUSED = BUYERS - len(LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What the ten were told: to their holds, and where they had one to their payments; and what they then own."""
+    """The answers of one round: to the holds, to the payments of those who held a seat, and their purchases then."""
 
     session: str
     users: Sequence[str]
@@ -38,13 +38,13 @@ class Round:
 
     @property
     def errors(self) -> list[Answer]:
-        """Answers that a buyer must never get here, whatever the others do."""
+        """The answers that no buyer may get here."""
         answers = [*self.holds, *self.payments, *self.purchases]
         return [answer for answer in answers if answer.status not in (200, 201, 409)]
 
 
 def play_round(buyers: Crowd) -> Round:
-    """One round in a new room: all hold at once, then all who were given a seat pay at once."""
+    """Plays one round in a new room: all hold at once, then all who were given a seat pay at once."""
     session = _create_room_with_two_left(buyers)
     users = crowd.new_buyers(BUYERS)
     wanted = [LEFT[number % len(LEFT)] for number in range(BUYERS)]
@@ -58,7 +58,7 @@ def play_round(buyers: Crowd) -> Round:
 
 
 def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[str]:
-    """What should not have come out, in words. Empty when every round was as it must be."""
+    """Names the rules that answers or final state break. Empty when every round was as it must be."""
     faults = [
         fault for number, played in enumerate(rounds, 1) for fault in _find_broken_in_round(number, played, final_state)
     ]
@@ -66,6 +66,7 @@ def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[
 
 
 def _find_broken_in_round(number: int, played: Round, final_state: FinalState) -> Iterator[str]:
+    """Names the rules that one round breaks."""
     yield from (f"round {number}: {answer.status} {answer.body}" for answer in played.errors)
     if (len(played.winners), len(played.refused)) != (len(LEFT), REFUSED):
         yield f"round {number}: {len(played.winners)} were given a seat and {len(played.refused)} refused"
@@ -79,7 +80,7 @@ def _find_broken_in_round(number: int, played: Round, final_state: FinalState) -
 
 
 def purchases_agree(played: Round, final_state: FinalState) -> bool:
-    """Whether the buyers' own purchase lists name exactly the sales that stand in the seats of the room."""
+    """Tells whether the buyers' purchases are exactly the sales in the room's last seats."""
     bought = sorted(
         (item["saleId"], *item["seats"]) for answer in played.purchases for item in answer.body["purchases"]
     )
@@ -88,6 +89,7 @@ def purchases_agree(played: Round, final_state: FinalState) -> bool:
 
 
 def _create_room_with_two_left(buyers: Crowd) -> str:
+    """Schedules a screening, sells all seats but LEFT and gives its id."""
     session = buyers.create_session(SEATS)
     early_bird = crowd.new_buyers(1)[0]
     reservation = buyers.expect(crowd.hold_call(session, early_bird, SOLD_BEFORE))["reservationId"]

@@ -1,7 +1,7 @@
-"""The controls of the race tests and of the demo: the same API server with one guard left out.
+"""Serves the API with one guard left out: the control of the race tests and of the demo.
 
 A race test proves something only if it fails without what it tests. `python -m infra.races.unguarded --without GUARD`
-serves the application with one part of bootstrap.py replaced; nothing that ships knows of it.
+replaces one part of bootstrap.py. Nothing that ships knows of it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from chalicelib.infrastructure.ids import SecretIds
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Functions of bootstrap.py by name, and what stands in for them."""
+"""Functions of bootstrap.py by name, and their replacements."""
 
 
 class RowsWithoutHoldCondition(DynamoRows):
@@ -40,7 +40,7 @@ class RowsWithoutSellCondition(DynamoRows):
 
 
 class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
-    """Neither of the two."""
+    """Holds and sells seats whoever has them."""
 
 
 class RowsWithoutClosedCondition(DynamoRows):
@@ -67,20 +67,22 @@ class SessionInOrderAsked(Session):
 
 
 class SessionsInOrderAsked(DynamoSessions):
+    """Reads sessions that leave the seats in the buyer's order."""
+
     def get(self, session_id: str) -> Session:
         session = super().get(session_id)
         return SessionInOrderAsked(**{field.name: getattr(session, field.name) for field in fields(session)})
 
 
 class KeyBlindIds(SecretIds):
-    """Ids that have nothing to do with the idempotency key: a resend is a new request."""
+    """Makes ids without regard to the idempotency key: a request that is sent again is a new one."""
 
     def reservation(self, user_id: str, key: str | None) -> str:
         return super().reservation(user_id, None)
 
 
 class UnlimitedLiveHolds(DynamoLiveHolds):
-    """Counts holds, but finds room for any number of them."""
+    """Counts a user's holds and refuses none."""
 
     def free_or_lapsed(self, place: int) -> str:
         return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
@@ -95,11 +97,15 @@ class PaymentsWithoutClaimCondition(DynamoPayments):
 
 
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
-    """Always true: a row exists. The condition stays in: DynamoDB refuses values that no expression names."""
+    """Makes the condition always true, for a row exists.
+
+    The condition stays in: DynamoDB refuses values that no expression names.
+    """
     return f"({always} OR {condition})"
 
 
 def _replace_rows(kind: type[DynamoRows]) -> Parts:
+    """Replaces the rows by those of this class."""
     return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
 
 
@@ -129,7 +135,7 @@ WITHOUT: Mapping[str, Parts] = {
 
 
 def leave_out_guard(guard: str) -> None:
-    """To be called before the application's first use of the part."""
+    """Replaces the guard's part of bootstrap. Call it before the application first uses the part."""
     vars(bootstrap).update(WITHOUT[guard])
 
 

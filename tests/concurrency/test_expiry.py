@@ -28,7 +28,7 @@ CONTROL_ROUNDS = 5
 SEATS = tuple(f"A{number}" for number in range(1, 11))
 HOLD_SECONDS = 2
 JITTER_SECONDS = 0.05
-"""Around the expiry: about what a request takes when this many come together."""
+"""Time before and after the expiry: about what a request takes when this many come together."""
 
 ExpireHold = Callable[[Hold], None]
 
@@ -47,11 +47,14 @@ class Held:
         return Hold(self.session, self.reservation, (self.seat,), from_iso(self.expires_at))
 
     def around_expiry(self) -> float:
+        """Gives a random moment near the expiry, in seconds since the epoch."""
         return from_iso(self.expires_at).timestamp() + random.uniform(-JITTER_SECONDS, JITTER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """The answers about one seat: to its payment, and to the others who wanted it."""
+
     held: Held
     payment: Answer
     others: Sequence[Answer]
@@ -62,7 +65,7 @@ class Outcome:
 
 
 def play_round(crowd: Crowd, expire_hold: ExpireHold) -> list[Outcome]:
-    """One round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
+    """Plays one round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
     held = hold_all_seats(crowd)
     with ThreadPoolExecutor(len(held)) as handlers:
         expiries = [handlers.submit(expire_hold, each.hold) for each in held[::2]]
@@ -80,6 +83,7 @@ def play_round(crowd: Crowd, expire_hold: ExpireHold) -> list[Outcome]:
 
 
 def hold_all_seats(crowd: Crowd) -> list[Held]:
+    """Holds each seat of a new screening for another buyer."""
     session = crowd.create_session(len(SEATS))
     calls = [hold_call(session, user, [seat]) for user, seat in zip(new_buyers(len(SEATS)), SEATS, strict=True)]
     answered = [answer.body for answer in crowd.ask_at_once(calls)]
@@ -87,6 +91,7 @@ def hold_all_seats(crowd: Crowd) -> list[Held]:
 
 
 def calls_around_expiry(held: Held) -> list[Call]:
+    """Makes the payment and two rival holds, each at a moment near the expiry."""
     payment = confirm_call(held.reservation, f"tx-{held.reservation}", held.around_expiry())
     rivals = [hold_call(held.session, user, [held.seat], not_before=held.around_expiry()) for user in new_buyers(2)]
     return [payment, *rivals]
@@ -99,6 +104,7 @@ def find_broken_rules(outcomes: Sequence[Outcome], final_state: FinalState) -> l
 
 
 def find_faults(outcome: Outcome, final_state: FinalState) -> Iterator[str]:
+    """Names the answers that should not have been."""
     answered = (
         f"{outcome.held.seat}: payment {outcome.payment.status}, others {[each.status for each in outcome.others]}"
     )
@@ -134,7 +140,7 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 
 @pytest.fixture(scope="module")
 def expire_hold(data_stack: str) -> ExpireHold:
-    """What the expiry handler does with a hold, done as soon as that does anything."""
+    """Gives a function that expires a hold as the handler does, as soon as it has lapsed."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")
     expire = Expire(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)

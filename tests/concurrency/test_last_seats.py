@@ -9,6 +9,7 @@ CONTROL_ROUNDS = 10
 
 
 def play_and_find_broken_rules(crowd: Crowd, read_final_state: ReadFinalState, rounds: int) -> list[str]:
+    """Plays so many rounds and names the rules that they break."""
     played = [last_seats.play_round(crowd) for _ in range(rounds)]
     return last_seats.find_broken_rules(played, read_final_state({each.session for each in played}))
 

@@ -17,10 +17,12 @@ HOLD_SECONDS = 2
 
 
 def hold_each_at_once(crowd: Crowd, session: str, user: str, seats: Sequence[str] = SEATS) -> list[Answer]:
+    """Sends a hold of each seat at the same moment."""
     return crowd.ask_at_once([hold_call(session, user, [seat]) for seat in seats])
 
 
 def created(answers: Sequence[Answer]) -> list[Answer]:
+    """Gives the answers with status 201."""
     return [answer for answer in answers if answer.status == 201]
 
 

@@ -44,6 +44,7 @@ def payments(data_stack: str) -> DynamoPayments:
 
 
 def hold_seats(crowd: Crowd) -> list[str]:
+    """Holds each of SEATS for another buyer; gives the reservations."""
     session = crowd.create_session(20)
     users = new_buyers(CLAIMANTS)
     return [
@@ -53,6 +54,7 @@ def hold_seats(crowd: Crowd) -> list[str]:
 
 
 def claim_at_once(crowd: Crowd, reservations: Sequence[str], transaction: str) -> list[Answer]:
+    """Pays for all reservations with one transaction at the same moment."""
     start = time.time() + 0.05
     return crowd.ask_at_once([confirm_call(reservation, transaction, start) for reservation in reservations])
 

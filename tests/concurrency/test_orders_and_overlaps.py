@@ -13,7 +13,7 @@ ROUNDS = 15
 CONTROL_ROUNDS = 10
 BUYERS = 6
 PROMPT_MS = 2_000
-"""An answer that took longer has waited for somebody: alone a hold takes some 20 ms."""
+"""A slower answer has waited for somebody: alone a hold takes some 20 ms."""
 
 IN_ONE_ROW = ("A1", "A3")
 ACROSS_ROWS = ("A1", "B3")
@@ -23,6 +23,7 @@ ACROSS_ROWS = ("A1", "B3")
 
 
 def hold_in_opposite_orders(crowd: Crowd, session: str, seats: tuple[str, str]) -> list[Answer]:
+    """Sends a hold of the seats from each buyer at once, half of them in the opposite order."""
     orders = [seats, seats[::-1]]
     return crowd.ask_at_once([hold_call(session, user, orders[n % 2]) for n, user in enumerate(new_buyers(BUYERS))])
 
@@ -36,6 +37,7 @@ def find_broken_rules(crowd: Crowd, read_final_state: ReadFinalState, seats: tup
 
 
 def find_wrong_winners(answers: Sequence[Answer]) -> Iterator[str]:
+    """Names what is wrong unless one buyer won and nobody waited."""
     statuses = sorted(answer.status for answer in answers)
     if statuses != [201, *[409] * (BUYERS - 1)]:
         yield f"not one winner: {statuses}"
@@ -64,6 +66,7 @@ def test_seat_by_seat_opposite_orders_take_each_other_the_last_seat(
 
 
 def hold_overlapping_sets(crowd: Crowd, session: str) -> list[tuple[list[str], Answer]]:
+    """Sends holds of random sets of seats at once; gives the sets with their answers."""
     room = [f"{row}{number}" for row in "ABC" for number in range(1, 7)]
     wanted = [random.sample(room, random.randint(1, 5)) for _ in range(2 * BUYERS)]
     calls = [hold_call(session, user, seats) for user, seats in zip(new_buyers(len(wanted)), wanted, strict=True)]
@@ -85,6 +88,7 @@ def find_broken_rules_of_overlaps(crowd: Crowd, read_final_state: ReadFinalState
 def find_partial_holds(
     session: str, answered: Sequence[tuple[list[str], Answer]], final_state: FinalState
 ) -> Iterator[str]:
+    """Names what is wrong unless each set was held whole or not at all."""
     won = [set(seats) for seats, answer in answered if answer.status == 201]
     taken = set().union(*won)
     if not won or sum(map(len, won)) != len(taken):
@@ -101,6 +105,7 @@ def refused_for_taken_seats(answer: Answer, taken: set[str]) -> bool:
 
 
 def map_agrees(shown: dict[str, object], answered: Sequence[tuple[list[str], Answer]]) -> bool:
+    """Tells whether the seat map shows the held seats."""
     held = sum(len(seats) for seats, answer in answered if answer.status == 201)
     return shown["availableSeats"] == 18 - held
 
@@ -134,5 +139,5 @@ def test_without_the_hold_condition_overlapping_sets_get_the_same_seat(
 
 @pytest.fixture(scope="module")
 def seat_by_seat(crowds: Crowds) -> Crowd:
-    """Each seat with its condition, but one after the other and in the order asked for."""
+    """Gives a crowd without all-or-nothing: seats are held one after the other, in the order asked for."""
     return crowds(without="all-or-nothing")

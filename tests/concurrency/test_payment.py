@@ -15,17 +15,17 @@ CLIENTS = 6
 IN_ONE_ROW = ("A1", "A2")
 ACROSS_ROWS = ("A1", "A2", "B1")
 LOST_PAYMENT = {"second payment": 409, "cancellation": 410}
-"""By what it lost against."""
+"""The status of a payment that lost, by its rival."""
 
 
 def ask_against_each_other(crowd: Crowd, first: Call, second: Call) -> tuple[list[Answer], list[Answer]]:
-    """Half of the clients ask for the one, half for the other; on every instance both are asked."""
+    """Half of the clients send the one call, half the other, on every instance both. Gives the answers to each."""
     answered = crowd.ask_at_once([first if number % 2 else second for number in range(CLIENTS)])
     return answered[1::2], answered[::2]
 
 
 def play_rounds(crowd: Crowd, seats: Sequence[str], rounds: int, *, against: str) -> tuple[list[str], list[str]]:
-    """The sessions played in, and what the answers should not have been."""
+    """Plays so many rounds; gives their sessions, and what was wrong with the answers."""
     sessions = [crowd.create_session(20) for _ in range(rounds)]
     faults: list[str] = []
     for session, user in zip(sessions, new_buyers(rounds), strict=True):
@@ -41,7 +41,7 @@ def play_rounds(crowd: Crowd, seats: Sequence[str], rounds: int, *, against: str
 
 
 def find_disagreements(payments: Sequence[Answer], rivals: Sequence[Answer], lost_payment: int) -> Iterator[str]:
-    """All who asked for the same got the same answer; one side 200, the other refused."""
+    """Names what is wrong unless all got the same answer to the same call, and only one side got 200."""
     statuses = {answer.status for answer in payments}, {answer.status for answer in rivals}
     if statuses not in (({200}, {409}), ({lost_payment}, {200})):
         yield f"not one outcome: {statuses}"

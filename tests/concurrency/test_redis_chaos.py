@@ -37,7 +37,7 @@ REQUESTS = 60
 
 @dataclass
 class Stage:
-    """Three instances on a Redis of their own, on a wire to it."""
+    """Three instances whose Redis is their own, on a wire of their own."""
 
     machine: OwnRedis
     wire: RedisWire
@@ -46,13 +46,12 @@ class Stage:
     run_dir: Path
 
     def count_failures(self, instance: int) -> int:
-        """How often a request of this instance has waited for Redis in vain: each opens the breaker, or keeps it open,
-        and that is in the instance's log."""
+        """Counts in the instance's log how often a request has waited for Redis in vain: each opens the breaker."""
         log = self.run_dir / f"api-{urlsplit(self.urls[instance]).port}.log"
         return log.read_text().count('"BreakerOpen": 1')
 
     def wait_for_recovery(self) -> None:
-        """Each instance's breaker closes by itself, once Redis is well and somebody asks it."""
+        """Asks each instance until its breaker closes."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         for url in self.urls:
             api = Api(url)
@@ -63,6 +62,7 @@ class Stage:
 
 
 def read_breaker(api: Api) -> str:
+    """Gives the state of the breaker of Redis, as /ready shows it."""
     states = {each["name"]: each for each in api.ready().body["dependencies"]}
     return str(states["redis"]["breaker"])
 
@@ -138,7 +138,7 @@ def full_of_lies(stage: Stage) -> Iterator[None]:
 
 
 def lie_until(over: threading.Event, client: "redis.Redis") -> None:
-    """All at once: garbage, other types, forged and swapped entries, old ones written again, others taken away."""
+    """Writes lies into the cache: garbage, other types, forged and swapped entries, old ones again; deletes others."""
     chance, seen = random.Random(7), dict[bytes, bytes]()
     while not over.is_set():
         for key in list(client.scan_iter(count=1000)):
@@ -239,6 +239,7 @@ def test_a_frozen_redis_opens_the_breaker_and_ready_says_so(stage: Stage) -> Non
 
 
 def probes_within(seconds: float) -> int:
+    """Counts the probes that an open breaker lets through within so many seconds."""
     patience, probes, pause = POLICIES["redis"], 0, POLICIES["redis"].pause_seconds
     while seconds > pause:
         seconds, probes = seconds - pause, probes + 1
@@ -247,7 +248,7 @@ def probes_within(seconds: float) -> int:
 
 
 def hold_seats(api: Api, count: int) -> None:
-    """One after the other, each free; it must be given to who asks."""
+    """Holds so many free seats one after the other; each hold must succeed."""
     session_id = api.schedule(totalSeats=count)
     for seat in api.seats(session_id):
         answer = api.hold(session_id, seat, user=f"user-{uuid.uuid4()}", Idempotency_Key=uuid.uuid4().hex)

@@ -20,7 +20,7 @@ SEVERAL_OVERLAPPING = [("A1", "A2"), ("A2", "A3"), ("A3", "B1"), ("B1", "B2"), (
 
 
 def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]]) -> list[Answer]:
-    """Each client sends one of the requests, all of them by the same user and with the same key."""
+    """Each client sends one of the requests, all by the same user with the same key."""
     (user,) = new_buyers(1)
     wanted = [requests[number % len(requests)] for number in range(CLIENTS)]
     return crowd.ask_at_once([hold_call(session, user, seats, key=f"key-{user}") for seats in wanted])
@@ -29,17 +29,19 @@ def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]
 def play_rounds(
     crowd: Crowd, read_final_state: ReadFinalState, requests: Sequence[tuple[str, ...]], rounds: int
 ) -> tuple[dict[str, list[Answer]], FinalState]:
+    """Sends the requests in new screenings; gives the answers by session, and the final state."""
     sessions = [crowd.create_session(30) for _ in range(rounds)]
     answered = {session: send_same_key(crowd, session, requests) for session in sessions}
     return answered, read_final_state(sessions)
 
 
 def sessions_of_several_effects(answered: dict[str, list[Answer]], final_state: FinalState) -> list[str]:
-    """The sessions in which more than one reservation was made, or it has other seats than the clients were told."""
+    """Gives the sessions with several reservations, or with other seats than the clients were answered."""
     return [session for session, answers in answered.items() if not has_one_effect(session, answers, final_state)]
 
 
 def has_one_effect(session: str, answers: Sequence[Answer], final_state: FinalState) -> bool:
+    """Tells whether the key made one reservation, with the seats that were answered."""
     promised = {(answer.body["reservationId"], *answer.body["seats"]) for answer in answers if answer.status == 201}
     made = {(booking.id, *(seat.number for seat in booking.seats)) for booking in final_state.of_session(session)}
     held = {seat.number for seat in final_state.entries if seat.session == session}

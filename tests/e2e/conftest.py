@@ -35,12 +35,14 @@ class Api:
     http: urllib3.PoolManager
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Sends one request with a JSON body."""
         answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, retries=False)
         return Answer(answer.status, answer.json(), answer.headers)
 
 
 @pytest.fixture(scope="package")
 def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Runs an emulator that checks the roles of functions; gives its URL."""
     try:
         emulator_packages.install_emulator()
     except processes.CannotRunError as reason:
@@ -57,7 +59,7 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture(scope="package")
 def simulated_gateway() -> Iterator[tuple[str, payment_gateway.Gateway]]:
-    """The simulated payment gateway and its address."""
+    """Runs the simulated payment gateway; gives its address and itself."""
     signing = payment_gateway.Gateway(messenger=payment_gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
     with payment_gateway.run_gateway(gateway=signing) as served:
         yield served
@@ -67,6 +69,7 @@ def simulated_gateway() -> Iterator[tuple[str, payment_gateway.Gateway]]:
 def deployed(
     emulator_with_iam: str, simulated_gateway: tuple[str, payment_gateway.Gateway]
 ) -> Iterator[deploy.AppDeployment]:
+    """Deploys both stacks."""
     with pytest.MonkeyPatch.context() as environment:
         for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)

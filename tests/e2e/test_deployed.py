@@ -29,7 +29,7 @@ from .conftest import HOLD_SECONDS
 
 STAGE = "dev"
 HANDLERS_SECONDS = 45
-"""A hold lapses within half of it; what is left is for cold starts on a busy machine."""
+"""A hold lapses within half of it; the rest is for cold starts on a busy machine."""
 
 
 SCHEDULED = {
@@ -43,7 +43,7 @@ SCHEDULED = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"],
     "detail": {},
 }
-"""What EventBridge sends at a rule's time."""
+"""The event that EventBridge sends at a rule's time."""
 
 
 class Answer(Protocol):
@@ -56,6 +56,7 @@ Api = Callable[..., Answer]
 
 
 def _schedule(api: Api) -> str:
+    """Schedules a screening and gives its id."""
     screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
     answer = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
     assert answer.status == 201, answer.body
@@ -68,7 +69,10 @@ def _hold(api: Api, session_id: str, *seats: str, user: str | None = None, **hea
 
 
 def _pay(api: Api, reservation_id: str) -> tuple[str, Answer]:
-    """The transaction, and the sale: the simulated bank charges at once, and says so to the deployed webhook."""
+    """Pays for the reservation and gives the transaction and the sale.
+
+    The simulated bank charges at once and tells the deployed webhook.
+    """
     path = f"/api/reservations/{reservation_id}"
     started = api("POST", f"{path}/payment")
     assert started.status == 201, started.body
@@ -90,6 +94,7 @@ def _read_seats(api: Api, session_id: str) -> dict[str, str]:
 
 
 def _wait_until_equal(found: Callable[[], object], wanted: object) -> None:
+    """Asks until the value is the wanted one. Fails after HANDLERS_SECONDS."""
     deadline = time.monotonic() + HANDLERS_SECONDS
     while (last := found()) != wanted:
         assert time.monotonic() < deadline, f"{last!r} instead of {wanted!r} after {HANDLERS_SECONDS} s"
@@ -269,7 +274,7 @@ def test_the_deployed_handlers_write_down_that_a_hold_has_lapsed_and_empty_its_s
 
 
 def _stored_item(table: str, *, id: str) -> Callable[[], dict[str, Any]]:  # noqa: A002 - the attribute's name
-    """Reads the item with this id as it is stored, not as the API sees it at this moment."""
+    """Gives a function that reads the stored item with this id, past the API."""
     client = boto3.client("dynamodb")
 
     def read() -> dict[str, Any]:
@@ -335,7 +340,7 @@ def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> N
 
 
 def _database_as_numbering_function() -> Any:
-    """The database, in the role of the function that numbers events."""
+    """Makes a client of DynamoDB in the role of the function that numbers events."""
     functions = boto3.client("lambda").list_functions(MaxItems=100)["Functions"]
     (role,) = [one["Role"] for one in functions if "OnEventToNotification" in one["FunctionName"]]
     lent = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]

@@ -14,27 +14,31 @@ from websockets.sync.client import ClientConnection, connect
 from infra.cloud.deploy import AppDeployment
 
 PATIENCE_SECONDS = 20
-"""What is left beyond some milliseconds is for cold starts on a busy machine."""
+"""A message takes some milliseconds; the rest is for cold starts on a busy machine."""
 
 Api = Callable[..., Any]
 
 
 @contextmanager
 def connect_viewer(deployed: AppDeployment) -> Iterator[ClientConnection]:
+    """Opens a WebSocket."""
     with connect(deployed.live_url, proxy=None) as socket:
         yield socket
 
 
 def receive_message(socket: ClientConnection) -> Any:
+    """Waits for the next message."""
     return json.loads(socket.recv(timeout=PATIENCE_SECONDS))
 
 
 def subscribe(socket: ClientConnection, session_id: str) -> Any:
+    """Subscribes to the screening and gives the answer."""
     socket.send(json.dumps({"action": "subscribe", "sessionId": session_id}))
     return receive_message(socket)
 
 
 def count_viewers(session_id: str) -> int:
+    """Counts the stored viewers of the screening."""
     return int(
         boto3.client("dynamodb").query(
             TableName="cinema-dev-viewers",
@@ -51,6 +55,7 @@ def session_id(api: Api) -> str:
 
 
 def hold(api: Api, session_id: str, *seats: str) -> Any:
+    """Holds seats for a new user and gives the reservation."""
     body = {"sessionId": session_id, "userId": f"user-{uuid4()}", "seatNumbers": seats}
     answer = api("POST", "/api/reservations", body)
     assert answer.status == 201, answer.body

@@ -47,7 +47,7 @@ def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) 
 
 
 def _find_function() -> str:
-    """The deployed function that answers over HTTP."""
+    """Gives the name of the deployed function that answers over HTTP."""
     resources = boto3.client("cloudformation").describe_stack_resource(
         StackName=deploy.app_stack(STAGE), LogicalResourceId="APIHandler"
     )

@@ -103,7 +103,7 @@ def test_compose_takes_the_file() -> None:
 
 
 def _compose_command() -> list[str]:
-    """Needs no engine: `config` only reads."""
+    """Gives the command of Compose, empty where there is none. Its `config` needs no engine."""
     if (
         shutil.which("docker")
         and not subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode

@@ -22,6 +22,7 @@ def client_of(endpoint: str, service: Any) -> Any:
 
 
 def fill(endpoint: str) -> None:
+    """Puts something into each service of the emulator that has data."""
     with closing(client_of(endpoint, "dynamodb")) as dynamodb:
         dynamodb.create_table(
             TableName=TABLE,
@@ -41,6 +42,7 @@ def fill(endpoint: str) -> None:
 
 
 def what_is_there(endpoint: str) -> dict[str, Any]:
+    """Reads what `fill` has put there."""
     found: dict[str, Any] = {}
     with closing(client_of(endpoint, "dynamodb")) as dynamodb:
         found["item"] = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": "A"}})["Item"]

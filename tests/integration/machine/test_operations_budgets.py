@@ -20,7 +20,7 @@ from tests.wire import Wire
 
 
 def a_fresh_board(api: Api) -> None:
-    """The next one is made anew."""
+    """Waits until the board is old, so that the next one is made anew."""
     as_of = datetime.fromisoformat(api.get("/api/operations").body["asOf"])
     while datetime.now(UTC) - as_of <= FRESH:
         time.sleep(0.05)

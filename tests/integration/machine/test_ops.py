@@ -43,7 +43,7 @@ class Stage:
         return sum(map(int, self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
     def poison(self, body: str) -> None:
-        """A message that nobody can handle, received until SQS itself moves it to the DLQ."""
+        """Sends a message and receives it until SQS itself moves it to the DLQ."""
         before = self.depth(self.dead_letters)
         self.sqs.send_message(QueueUrl=self.source, MessageBody=body, MessageAttributes=ORIGIN)
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -52,7 +52,7 @@ class Stage:
             self.sqs.receive_message(QueueUrl=self.source, VisibilityTimeout=0)
 
     def given_up(self, body: str) -> None:
-        """A message that its handler has moved to the DLQ."""
+        """Sends a message to the DLQ as its handler does that gives it up."""
         self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=body, MessageAttributes=ORIGIN | HANDLERS_VERDICT)
 
     def received_from_source(self) -> list[Any]:
@@ -240,7 +240,7 @@ def test_status_shows_the_tables_with_streams_and_ttl(data_stack: str, capsys: p
 
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], dict[str, Any]]:
-    """What the doctor finds, by what it looked at."""
+    """Gives a function that runs the doctor; it gives the findings by what was checked."""
 
     def run(api_port: int) -> dict[str, Any]:
         monkeypatch.setenv("PORT", str(api_port))

@@ -48,7 +48,7 @@ def bought(server: str) -> Bought:
 
 @pytest.fixture
 def registered(bought: Bought, data_stack: str) -> Iterator[None]:
-    """As the stream does a moment after the sale."""
+    """Registers the payment of the sale, as the stream does a moment later."""
     with closing(boto3.client("dynamodb")) as client:
         item: Any = {"transaction_id": bought.transaction, "reservation_id": bought.reservation, "fate": "sold"}
         client.put_item(TableName=f"{data_stack}-payments", Item={name: {"S": text} for name, text in item.items()})

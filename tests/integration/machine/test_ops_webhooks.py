@@ -33,7 +33,7 @@ Webhooks = Callable[..., Said]
 
 @pytest.fixture
 def store(data_stack: str) -> Iterator[DynamoWebhooks]:
-    """Without what a test has added, afterwards."""
+    """Gives the stage's webhooks; removes those that a test has added."""
     found = DynamoWebhooks(boto3.client("dynamodb"), f"{data_stack}-webhooks")
     before = {webhook.id for webhook in found.all()}
     yield found
@@ -181,7 +181,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def listening(said: list[str]) -> Iterator[str]:
-    """The address of a listener that knows one secret."""
+    """Serves a listener that knows one secret; gives its address."""
     with served(make_server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
         yield urlsplit(url).netloc
 
@@ -196,6 +196,7 @@ def post(address: str, body: bytes, **headers: str) -> int:
 
 
 def post_event(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
+    """Posts a signed event with these numbers; gives the status."""
     content = {"type": "SeatReleased", "sessionId": "s", "sequence": sequence, "previousSequence": previous}
     body = json.dumps(content).encode()
     return post(address, body, Cinema_Signature=signature([key], body, utc_now()))

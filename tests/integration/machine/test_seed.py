@@ -11,7 +11,7 @@ from tests.http_api import Api
 
 @pytest.fixture
 def now() -> datetime:
-    """A day of its own, so that nothing else is on then."""
+    """Gives a random day, on which nothing else is on."""
     return datetime(random.randint(2060, 2095), random.randint(1, 12), random.randint(1, 24), tzinfo=UTC)
 
 

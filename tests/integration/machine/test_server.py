@@ -12,8 +12,9 @@ import pytest
 from chalice.app import Chalice, Response
 
 from infra.local import server
+from infra.local.api_gateway import MAX_BODY_BYTES
 
-TOO_LARGE = server.MAX_BODY_BYTES + 1
+TOO_LARGE = MAX_BODY_BYTES + 1
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from chalicelib.api.http.messages import ENGLISH, MESSAGES, PORTUGUESE
 from chalicelib.api.openapi.document import GATEWAY_ERRORS, NotDescribed, demand, document, encoded
 from chalicelib.api.openapi.routes import FOR_BROWSERS, PATH, REFUSALS
 from infra.docs import api_docs
-from infra.local import server
+from infra.local import api_gateway
 from infra.processes import ROOT
 from tests.documented import closed
 
@@ -157,7 +157,7 @@ def test_what_the_gateway_says_by_itself_is_in_it_with_the_gateways_words(made: 
         "x-amazon-apigateway-gateway-responses"
     ]
     said = {(body := json.loads(r["responseTemplates"]["application/json"]))["error"]: body for r in responses.values()}
-    locally = {code for _, code, _ in (*server.GATEWAY_ERRORS.values(), server.MALFORMED)}
+    locally = {code for _, code, _ in (*api_gateway.GATEWAY_ERRORS.values(), api_gateway.MALFORMED)}
 
     assert said.keys() | (locally - LOCAL_ONLY) <= codes(made)
     for code, (_, message, facts) in GATEWAY_ERRORS.items():

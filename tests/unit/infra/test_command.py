@@ -15,7 +15,7 @@ RUN = "from infra.command import as_command\n"
 
 
 def ended(*arguments: str, unread: bool = False) -> tuple[int, str]:
-    """Status and standard error of a Python process; `unread`: of its standard output the reader has gone."""
+    """Runs Python and gives its status and standard error; `unread`: nobody reads its standard output."""
     reader, writer = os.pipe()
     if unread:
         os.close(reader)

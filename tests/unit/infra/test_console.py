@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 
 
 def said(out: io.StringIO) -> list[str]:
-    """Each line without its time."""
+    """Gives each line without its time."""
     return [TIME.sub("", line) for line in out.getvalue().splitlines()]
 
 

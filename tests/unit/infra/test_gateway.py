@@ -59,7 +59,7 @@ PAID = {
 
 @contextmanager
 def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]:
-    """A gateway that always answers this."""
+    """Serves a gateway that always answers this."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -402,7 +402,7 @@ SECRETS = ["new", "old"]
 
 @pytest.fixture
 def telling() -> Iterator[tuple[Gateway, Receiver]]:
-    """A gateway that is late by more than a test waits, and whoever it tells."""
+    """Serves a gateway that is late by more than a test waits, and a receiver of its messages."""
     with receiver() as got:
         gateway = Gateway(late_seconds=60, messenger=Messenger(got.url, SECRETS, pause_seconds=0.01))
         with simulated.run_gateway(gateway=gateway):
@@ -410,6 +410,7 @@ def telling() -> Iterator[tuple[Gateway, Receiver]]:
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
+    """Waits until it has happened. Fails after 10 seconds."""
     until = time.monotonic() + 10
     while not happened():
         assert time.monotonic() < until
@@ -417,6 +418,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 def messages_received(got: Receiver) -> list[tuple[str, str]]:
+    """Gives the type and the payment of each message."""
     return [(one.body["type"], one.body["payment"]["paymentId"]) for one in got.got]
 
 

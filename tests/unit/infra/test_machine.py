@@ -26,6 +26,8 @@ MINISTACK = {
 
 @contextmanager
 def answering(health: dict[str, Any]) -> Iterator[str]:
+    """Serves these health answers by path, and 404 for all other paths; gives the URL."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path in health else 404)
@@ -41,6 +43,7 @@ def answering(health: dict[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def answering_redis(command: list[str], port: int, run_dir: Path) -> Iterator[str]:
+    """Runs the command until the block is left; gives the URL of its Redis."""
     url = f"redis://127.0.0.1:{port}/0"
     with run_child("redis", command, os.environ, run_dir=run_dir) as started:
         wait_until(lambda: redis_server.redis_answers(url), started, "Redis")

@@ -17,7 +17,7 @@ from infra.ops.text import aligned, duration, size
 
 @dataclass
 class FakeSqs:
-    """Two queues, `work` and `work-dlq`. What is received is hidden until it is given back."""
+    """Two queues, `work` and `work-dlq`. A received message is hidden until it is given back."""
 
     dead_letters: list[str]
     work: list[str] = field(default_factory=list)

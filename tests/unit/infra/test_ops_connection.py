@@ -15,7 +15,7 @@ LAPTOP = "http://127.0.0.1:4566"
 
 @pytest.fixture(autouse=True)
 def laptop_with_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And credentials of an AWS account beside it."""
+    """Sets up a laptop that has an emulator and credentials of an AWS account."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

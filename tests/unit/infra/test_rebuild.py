@@ -57,7 +57,7 @@ def lived_through(stage: Stage, history: list[Any]) -> None:
 
 
 def without_lone_holds(tables: Tables) -> Tables:
-    """Leaves out the holds whose request died before it remembered them: no event tells of them."""
+    """Leaves out holds whose request died before their reservation was remembered: no event describes them."""
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)

@@ -15,7 +15,7 @@ from infra.races.crowd import UnexpectedAnswer
 
 
 def taking(trouble: Exception | None) -> Callable[[Path], list[Path]]:
-    """Takes one picture; then comes the trouble."""
+    """Gives a function that takes one picture and then raises the trouble."""
 
     def take(into: Path) -> list[Path]:
         (into / "one.png").write_bytes(b"new")

@@ -1,0 +1,70 @@
+"""The gateway of the local server: routes as Chalice finds them, events as AWS sends them, and its own refusals."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
+
+from infra.local import lambda_proxy
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""API Gateway's limit for a REST API."""
+BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
+    401: (401, "UNAUTHORIZED", "Credentials are required here."),
+    403: (403, "FORBIDDEN", "You may not do this."),
+    404: (404, "NOT_FOUND", "There is nothing at this address."),
+    408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),
+    413: (413, "PAYLOAD_TOO_LARGE", f"The body is longer than {MAX_BODY_BYTES} bytes."),
+    421: (421, "MISDIRECTED_REQUEST", "This server answers to localhost, 127.0.0.1 and [::1] only."),
+    500: (500, "INTERNAL_ERROR", "Something went wrong on our side. Tell us the request id if it goes on."),
+    501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
+}
+"""The status, code and message of the contract for a status of the server, as in infra/cloud/app.yaml."""
+
+MALFORMED = (400, "MALFORMED_REQUEST", "The request can not be understood.")
+"""The same for every other reason that makes a request unreadable: a bad length, an endless address, another HTTP."""
+
+FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
+
+
+class GatewayRefusal(LocalGatewayException):
+    """The gateway answers by itself, without the application.
+
+    `hang_up` ends the connection: the beginning of its next request is unknown.
+    """
+
+    def __init__(self, status: int, *, hang_up: bool = False, **facts: str) -> None:
+        self.CODE, code, message = GATEWAY_ERRORS.get(status, MALFORMED)
+        self.hang_up = hang_up
+        super().__init__({}, json.dumps({"error": code, "message": message, **FACTS.get(status, {}), **facts}).encode())
+
+
+class Gateway(LocalGateway):
+    """Finds the route of a request as Chalice does, and makes the event that AWS sends.
+
+    Chalice's own gateway makes another event, and answers an unknown route with "Missing Authentication Token" and not
+    with 404.
+    """
+
+    def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:
+        super().__init__(app_object, config)
+        self.routes = RouteMatcher(list(app_object.routes))
+        self.binary_types = app_object.api.binary_types
+        self.client_address = client_address
+
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        if BAD_PERCENT_ESCAPE.search(path):
+            raise GatewayRefusal(400)
+        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
+        try:
+            found = self.routes.match_route(asked.address)
+            resource = lambda_proxy.Resource(found.route, found.captured)
+            return lambda_proxy.event(asked, resource, self.binary_types)
+        except ValueError as error:
+            raise GatewayRefusal(404) from error
