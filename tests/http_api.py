@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 READY_SECONDS = 30
-"""How long to wait for a new answer: one is shared for one second."""
+"""The time to wait for a new answer: one is shared for one second."""
 
 SCREENING = {
     "movieTitle": "Oppenheimer",

@@ -41,7 +41,7 @@ STATE = "state"
 """The folder below .run in which an emulator keeps its data, where it is asked to."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-"""What an emulator takes for credentials. Merged under what the caller has set."""
+"""The credentials that an emulator takes. Variables of the caller win over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Emulator:
 
     endpoint: str
     kept: bool = False
-    """It ran before us, and its data is what was there."""
+    """True when it ran before us: it has the data of that time."""
     child: Child | None = None
     """Its process, where it is ours."""
 

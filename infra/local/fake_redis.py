@@ -8,7 +8,10 @@ from infra.processes import HOST
 
 
 class Handler(TCPFakeRequestHandler):
-    """One connection. A refused command is answered and the next one read, as Redis does: fakeredis would hang up."""
+    """Serves one connection.
+
+    It answers a refused command and reads the next one, as Redis does; fakeredis would hang up.
+    """
 
     def setup(self) -> None:
         super().setup()
@@ -24,6 +27,8 @@ class Handler(TCPFakeRequestHandler):
 
 
 class Server(TcpFakeServer):
+    """Serves each connection in a thread."""
+
     request_queue_size = 128
     """With the 5 of socketserver a crowd that connects at once waits for longer than 50 ms."""
 

@@ -96,7 +96,7 @@ class RefundRequest:
 
     transaction_id: str
     amount_cents: int | None
-    """None stands for all that is left."""
+    """The amount; None stands for all that is left."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class PaymentRequest:
     amount_cents: int
     currency: str
     transaction_id: str = ""
-    """Empty: the gateway makes one up."""
+    """The id to use; empty: the gateway makes one up."""
 
 
 @dataclass(order=True)
@@ -129,7 +129,7 @@ class Messenger:
 
     url: str = ""
     secrets: Sequence[str] = (SECRET,)
-    """All of them sign. While they are rotated, the first is the new one."""
+    """The secrets that sign, all of them. While they are rotated, the first is the new one."""
     pause_seconds: float = 1.0
     messages: list[dict[str, Any]] = field(default_factory=list)
     """Every message, in the order in which they were made."""
@@ -253,7 +253,7 @@ class Gateway:
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
-    """One of MESSAGES treats all messages so; empty: as each transaction's id says."""
+    """The way in which all messages are treated, one of MESSAGES; empty: as each transaction's id says."""
     late_seconds: float = LATE_SECONDS
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -402,6 +402,8 @@ _NOT_FOUND: StatusAndBody = (HTTPStatus.NOT_FOUND, {"error": "NOT_FOUND"})
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Serves one connection."""
+
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "cinema-tickets-payments", ""
     disable_nagle_algorithm = True

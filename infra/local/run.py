@@ -33,7 +33,7 @@ from infra.processes import HOST, CannotRunError, Child, say
 STAGE = "local"
 WATCH_SECONDS = 0.5
 BORROWED_SECONDS = 5.0
-"""How often an emulator that is not ours is asked whether it is there."""
+"""The pause between two looks at an emulator that is not ours."""
 LOST = {
     "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
@@ -52,7 +52,7 @@ class Running:
     """The emulator is not a process of ours."""
     api_url: str
     gateway_url: str | None
-    """None where the emulator can't run functions."""
+    """The API on API Gateway; None where the emulator can't run functions."""
     events: str
     payments_url: str
 

@@ -44,7 +44,7 @@ from infra.processes import HOST, ROOT, port_is_free
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """A larger request is read up to here before it is refused, so that its client sees our answer and not a reset."""
 IDLE_SECONDS = 75
-"""How long a connection may be silent."""
+"""The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)
 LOGGERS = ("cinema-tickets", "cinema-tickets-app")
 """The loggers of the application, and of Chalice for it. Each has a handler of its own."""
@@ -73,7 +73,7 @@ class Handler(ChaliceRequestHandler):
         self.began = time.perf_counter()
         try:
             headers, body = self._read_request()
-            self._refuse_other_hosts()
+            self._refuse_other_names()
             response = self.local_gateway.handle_request(self.command, self.path, headers, body)
             response = self._handle_binary(response)
             self._send_http_response(
@@ -109,7 +109,7 @@ class Handler(ChaliceRequestHandler):
             body = self._read_sized_body(lengths)
         return self.headers.items(), body or None
 
-    def _refuse_other_hosts(self) -> None:
+    def _refuse_other_names(self) -> None:
         """Raises GatewayRefusal when the request names another host.
 
         A stranger's page could make its name lead here (DNS rebinding): it would be of our origin and might ask.
@@ -295,6 +295,8 @@ class SourceFiles(OSUtils):
 
 
 class Worker(StatWorkerProcess):
+    """Watches the app's own files only."""
+
     def _start_file_watcher(self, project_dir: str) -> None:
         StatFileWatcher(SourceFiles()).watch_for_file_changes(project_dir, self._on_file_change)
 

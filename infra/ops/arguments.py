@@ -1,4 +1,4 @@
-"""How commands declare themselves to argparse, and the kinds of arguments that they take."""
+"""Declares commands to argparse, and reads the kinds of arguments that they take."""
 
 import argparse
 from collections.abc import Callable

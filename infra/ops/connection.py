@@ -52,7 +52,7 @@ class Connection:
 
     stage: str
     endpoint: str | None
-    """None stands for AWS; for a stage on a laptop, it means that no emulator runs."""
+    """The emulator's URL. None stands for AWS; for a stage on a laptop, it means that no emulator runs."""
     session: boto3.Session
     given: PlaceOptions = NO_OPTIONS
 

@@ -38,7 +38,7 @@ ENABLED = ("Enabled", "Enabling", "Creating", "Updating")
 
 
 class State(StrEnum):
-    """How well a checked thing is."""
+    """The state of a checked thing."""
 
     OK = "ok"
     REMARK = "remark"

@@ -18,7 +18,7 @@ from infra.processes import HOST
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10
-"""How long a connection may be silent."""
+"""The longest silence on a connection."""
 
 Say = Callable[[str], None]
 
@@ -99,6 +99,8 @@ def _print(text: str) -> None:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Passes deliveries to the listener and answers with its status."""
+
     protocol_version = "HTTP/1.1"
     timeout = LINE_SECONDS
 

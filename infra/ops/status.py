@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
 TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
 AGE_WINDOW = timedelta(minutes=10)
-"""How far back metrics are read for the age of the oldest message: they arrive minutes late."""
+"""The time for which metrics are read to find the age of the oldest message: they arrive minutes late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,7 @@ def fold_events(events: Iterable[Event]) -> Story:
 
 
 def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
-    """Folds the events of one reservation. None where only seats were released.
-
-    Such a hold was refused, or its request died before it was remembered.
-    """
+    """Folds the events of one reservation; None where only seats were released, as of a hold that was refused."""
     created = max(
         _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
     )

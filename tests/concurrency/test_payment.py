@@ -19,7 +19,7 @@ LOST_PAYMENT = {"second payment": 409, "cancellation": 410}
 
 
 def ask_against_each_other(crowd: Crowd, first: Call, second: Call) -> tuple[list[Answer], list[Answer]]:
-    """Half of the clients send the one call, half the other, on every instance both. Gives the answers to each."""
+    """Sends the one call from half of the clients, the other from the rest. Gives the answers to each."""
     answered = crowd.ask_at_once([first if number % 2 else second for number in range(CLIENTS)])
     return answered[1::2], answered[::2]
 

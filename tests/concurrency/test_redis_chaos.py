@@ -211,7 +211,7 @@ def test_no_booking_fails_and_no_seat_is_sold_twice(
 
 @whatever_happens
 def test_nobody_waits_for_it_in_vain_but_the_breakers_probes(stage: Stage, trouble: Trouble) -> None:
-    """One client of one instance. That one who waits does so for 50 ms at most: see test_redis_connection.py."""
+    """One client asks one instance. A request that waits does so for 50 ms at most: see test_redis_connection.py."""
     skip_if_impossible(trouble)
     stage.wait_for_recovery()
     before = stage.count_failures(0)

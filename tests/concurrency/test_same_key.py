@@ -20,7 +20,7 @@ SEVERAL_OVERLAPPING = [("A1", "A2"), ("A2", "A3"), ("A3", "B1"), ("B1", "B2"), (
 
 
 def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]]) -> list[Answer]:
-    """Each client sends one of the requests, all by the same user with the same key."""
+    """Sends one of the requests from each client, all by the same user with the same key."""
     (user,) = new_buyers(1)
     wanted = [requests[number % len(requests)] for number in range(CLIENTS)]
     return crowd.ask_at_once([hold_call(session, user, seats, key=f"key-{user}") for seats in wanted])

@@ -141,7 +141,7 @@ def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Ap
 
 @pytest.mark.parametrize("user", ["qa@example.com", "qa%40example.com", "José da Silva 7%", "a+b"])
 def test_the_user_whose_purchases_are_asked_for_may_have_any_name(api: Api, user: str) -> None:
-    """This gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
+    """The emulator's gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
     user = f"{uuid4()}{user}"
 
     assert api("GET", f"/api/users/{quote(user, safe='')}/purchases").body == {"userId": user, "purchases": []}
@@ -156,7 +156,7 @@ def test_head_is_answered_as_get_without_the_body(deployed: deploy.AppDeployment
 
 
 def test_the_same_key_schedules_one_screening(api: Api) -> None:
-    """By the deployed function's own rights: it may put rows, and no longer writes batches."""
+    """The deployed function has the rights to put rows, and no longer to write batches."""
     screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
     order, key = {**screening, "totalSeats": 2000, "ticketPrice": 25.00}, {"Idempotency-Key": str(uuid4())}
     first, again = (api("POST", "/api/sessions", {**order, "seatsPerRow": 10}, **key) for _ in range(2))
@@ -182,7 +182,7 @@ def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
 
 
 def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> None:
-    """By the deployed handler in its own role, from templates in the package."""
+    """The deployed handler writes in its own role, from templates in the package."""
     address = f"{uuid4()}@example.com"
     request = {"sessionId": _schedule(api), "userId": "ana", "seatNumbers": ["A1"], "email": address}
     held = api("POST", "/api/reservations", request, **{"Accept-Language": "pt-BR"})
@@ -198,7 +198,7 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
 def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned(
     api: Api, simulated_gateway: tuple[str, Gateway]
 ) -> None:
-    """By the deployed handlers in their own roles: API, three streams, the refund queue."""
+    """The deployed handlers run in their own roles: API, three streams, the refund queue."""
     session_id, user, second = _schedule(api), f"user-{uuid4()}", f"tx-{uuid4()}"
     reservation = _hold(api, session_id, "A10", "B1", user=user).body["reservationId"]
     sold, _ = _pay(api, reservation)
@@ -321,7 +321,7 @@ def _read_depth(queue: str) -> int:
 
 
 def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> None:
-    """By IAM, whatever the handler's code may ask for."""
+    """IAM refuses, whatever the handler's code may ask for."""
     now = datetime.now(UTC)
     webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
     ours, theirs = (

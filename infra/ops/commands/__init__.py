@@ -41,4 +41,4 @@ COMMANDS: tuple[Command, ...] = (
     webhooks,
     dlq,
 )
-"""In the order of `python -m infra.ops --help`."""
+"""The commands in the order of `python -m infra.ops --help`."""

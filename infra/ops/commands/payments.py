@@ -8,8 +8,10 @@ from infra.ops.connection import Connection
 from infra.ops.text import Answer
 
 SETTLED_SECONDS = 600.0
-"""As application/reconcile.py: what is older was given up, and lies in the DLQ of `refunds`, or is unknown to the
-gateway."""
+"""The time of application/reconcile.py.
+
+An older refund was given up, and lies in the DLQ of `refunds`, or its payment is unknown to the gateway.
+"""
 
 
 def add_to(commands: Any) -> None:

@@ -79,7 +79,7 @@ def test_every_named_volume_is_declared(compose: dict[str, Any]) -> None:
 
 
 def test_the_payment_gateway_needs_no_other_file_and_no_package(compose: dict[str, Any], tmp_path: Path) -> None:
-    """As in its container, which has Python and that one file."""
+    """Its container has Python and that one file."""
     [volume] = compose["services"]["payments"]["volumes"]
     alone = shutil.copy(COMPOSE_FILE.parent / volume.split(":")[0], tmp_path)
 

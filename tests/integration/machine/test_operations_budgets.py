@@ -1,4 +1,4 @@
-"""What the operator's board costs, counted on the wire; and what counting a refusal adds to a refusal."""
+"""The operator's board has a price, counted on the wire; and counting a refusal adds one round trip to it."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What a developer sees of the local server: a line for each request, without colours where nobody can see them."""
+"""The local server prints a line for each request, without colours where nobody can see them."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What runs on this machine says what it is: which Redis, which emulator; and who ends is told of."""
+"""Redis and the emulator say their names and versions; the end of a service is noticed and said."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where the operator's commands look for a stage: on a laptop only for what is a laptop's."""
+"""The operator's commands look for a stage on AWS, and on a laptop for a laptop's stages only."""
 
 import fcntl
 from pathlib import Path

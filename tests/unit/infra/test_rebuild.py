@@ -1,4 +1,4 @@
-"""From a screening's events back to its rows and reservations; and each way in which the tables may differ."""
+"""A screening's events give its rows and reservations; each way in which the tables may differ is named."""
 
 from dataclasses import replace
 from datetime import timedelta
