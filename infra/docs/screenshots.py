@@ -46,7 +46,8 @@ PATIENCE_SECONDS = 600
 
 
 @contextmanager
-def _api() -> Iterator[Api]:
+def _run_api() -> Iterator[Api]:
+    """Runs one instance with all that it needs, of a stage on a laptop."""
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
         with emulator.run_emulator(run_dir=run_dir) as aws, run_redis(run_dir=run_dir) as redis:
@@ -58,8 +59,8 @@ def _api() -> Iterator[Api]:
                 yield Api(url)
 
 
-def _hall_with_people_in_it(api: Api) -> str:
-    """About half of it sold, some seats held: the same ones each time."""
+def _fill_half_a_hall(api: Api) -> str:
+    """Schedules a screening, sells about half of its seats and holds some: the same ones each time. Gives its id."""
     session_id = api.schedule(**HALL)
     pairs = [f"{row}{place}" for row in "ABCDEFGHIJ" for place in range(1, 13, 2)]
     random.Random(7).shuffle(pairs)
@@ -71,17 +72,19 @@ def _hall_with_people_in_it(api: Api) -> str:
     return session_id
 
 
-def _holding(page: Page, url: str, session_id: str, count: int) -> None:
+def _hold_on_page(page: Page, url: str, session_id: str, count: int) -> None:
+    """Opens the screening's page and holds so many free seats that lie together."""
     page.goto(f"{url}/#/screenings/{session_id}")
     page.wait_for_selector(".screening[data-known=true]")
-    for seat in _free_neighbours(page, count):
+    for seat in _find_free_neighbours(page, count):
         page.click(f"[role=gridcell][data-seat={seat}]")
     page.click("[data-key=hold]")
     page.wait_for_selector(".panel[data-phase=held]")
     page.mouse.move(0, 0)
 
 
-def _free_neighbours(page: Page, count: int) -> list[str]:
+def _find_free_neighbours(page: Page, count: int) -> list[str]:
+    """Finds so many free seats that lie together in the middle. Raises CannotRunError when there are none."""
     seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
     names, looks = [name for name, _ in seats], [look for _, look in seats]
     middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
@@ -93,8 +96,11 @@ def _free_neighbours(page: Page, count: int) -> list[str]:
     return names[start : start + count]
 
 
-def _after_an_on_sale(api: Api) -> None:
-    """Every event handled but a message that nobody can read, of which two have come."""
+def _play_on_sale(api: Api) -> None:
+    """Lets BUYERS hold and pay, and handles every event.
+
+    Two messages that nobody can read go to the emails' queue, so that the board has dead letters to show.
+    """
     from app import app  # reads the environment
 
     seed.add_programme(api.base_url)
@@ -112,31 +118,32 @@ def _after_an_on_sale(api: Api) -> None:
     Pump(app, f"cinema-{STAGE}").drain(PATIENCE_SECONDS)
 
 
-def _at_the_board(page: Page, url: str) -> None:
+def _open_board(page: Page, url: str) -> None:
+    """Opens the operators' board and waits for its figures."""
     page.goto(f"{url}/operations")
     page.wait_for_selector(".tile")
     page.wait_for_selector(".plot svg")
 
 
-def take(into: Path) -> list[Path]:
-    """Raises CannotRunError with the remedy when there is no browser."""
+def take_pictures(into: Path) -> list[Path]:
+    """Takes all pictures into the folder. Raises CannotRunError with the remedy when there is no browser."""
     desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
-    with browser.running() as chromium, _api() as api:
+    with browser.running() as chromium, _run_api() as api:
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
-            session_id = _hall_with_people_in_it(api)  # a new one each time: on a slow machine its holds would lapse
+            session_id = _fill_half_a_hall(api)  # a new one each time: on a slow machine its holds would lapse
             page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
-            _holding(page, api.base_url, session_id, count)
+            _hold_on_page(page, api.base_url, session_id, count)
             page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
             page.screenshot(path=path)
-        _after_an_on_sale(api)
+        _play_on_sale(api)
         page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **DESKTOP).new_page()
-        _at_the_board(page, api.base_url)
+        _open_board(page, api.base_url)
         page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
     return [desktop, phone, board]
 
 
-def main(make: Callable[[Path], list[Path]] = take, into: Path = PICTURES) -> int:
-    """The pictures change together or not at all."""
+def main(make: Callable[[Path], list[Path]] = take_pictures, into: Path = PICTURES) -> int:
+    """Replaces the pictures by new ones, all together or none. Raises CannotRunError."""
     from playwright.sync_api import Error as BrowserError
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -87,7 +87,7 @@ def run_system(port: int) -> Iterator[Running]:
         gateway_url = _deploy_if_functions_run(machine)
         children: dict[str, Child] = dict(machine.children)
         events = "functions on the emulator"
-        if not (gateway_url and _choose_event_feeder()):
+        if not (gateway_url and _switch_event_mappings()):
             children["The pump"] = stack.enter_context(_run_module("pump", "infra.local.pump", logged=True))
             events = f"the pump, which logs to {children['The pump'].log}"
         children["The API"] = stack.enter_context(_run_api(port))
@@ -168,7 +168,7 @@ def _deploy_if_functions_run(machine: Machine) -> str | None:
         return None
 
 
-def _choose_event_feeder() -> bool:
+def _switch_event_mappings() -> bool:
     """Switches the event mappings on or off. Tells whether functions are fed; otherwise the pump has to feed them.
 
     Raises CannotRunError for an EVENTS that nobody knows.

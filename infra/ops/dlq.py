@@ -11,7 +11,7 @@ from chalicelib.domain.board import DeadLetter
 from chalicelib.infrastructure.sqs import dead_letters
 from infra.ops.connection import OpsError
 from infra.ops.queues import Queue, Queues
-from infra.ops.text import Answer, aligned, counted, duration
+from infra.ops.text import Answer, aligned, counted, format_duration
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -72,7 +72,7 @@ def _as_text(dead_letter: DeadLetter) -> str:
     body = body_content if isinstance(body_content, str) else json.dumps(body_content, indent=2, ensure_ascii=False)
     lines = [
         f"id        {dead_letter.id}",
-        f"sent      {_to_iso(dead_letter.sent_at)}, {duration(max(age.total_seconds(), 0))} ago",
+        f"sent      {_to_iso(dead_letter.sent_at)}, {format_duration(max(age.total_seconds(), 0))} ago",
         f"reason    {dead_letter.reason or 'not given: it was received too often'}",
         f"receives  {tries}{dead_letter.received_here} counted by SQS, this look included",
         *(f"attribute {name} = {value}" for name, value in sorted(dead_letter.attributes.items())),

@@ -12,7 +12,7 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from infra.ops.connection import Connection, OpsError
 from infra.ops.reconcile import GatewayNotNamed, findings_data, findings_table, sweep_payments
-from infra.ops.text import Answer, aligned, counted, duration
+from infra.ops.text import Answer, aligned, counted, format_duration
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,7 +98,7 @@ def _payments_text(
             "all of it" if payment.refund_cents is None else f"{payment.refund_cents / 100:.2f}",
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
-            duration(_age_seconds(payment, now)),
+            format_duration(_age_seconds(payment, now)),
             f"knows of no such payment, asked {payment.asked} times" if payment.asked else "",
         )
         for payment in waiting[:SHOWN]
@@ -108,5 +108,5 @@ def _payments_text(
         lines.append(f"… and {len(waiting) - SHOWN} more: --json names them all.")
     if late:
         look = connection.command("dlq", "show", "refunds")
-        lines.append(f"{counted(late, 'payment')} for longer than {duration(longest_seconds)}: see `{look}`.")
+        lines.append(f"{counted(late, 'payment')} for longer than {format_duration(longest_seconds)}: see `{look}`.")
     return "\n".join(lines)

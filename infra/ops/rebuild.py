@@ -60,7 +60,7 @@ def rebuild_screening(
     """
     try:
         screening = Screening.of(connection, session_id)
-        proof = prove(screening, wait_seconds)
+        proof = prove_tables(screening, wait_seconds)
         if projections and not proof.status:
             return _join_answers(proof, recount_numbers(screening, wait_seconds, progress))
     except SessionNotFound as refusal:
@@ -145,7 +145,7 @@ class Screening:
 # The proof
 
 
-def prove(screening: Screening, wait_seconds: float) -> Answer:
+def prove_tables(screening: Screening, wait_seconds: float) -> Answer:
     """Compares until nothing differs or the time is over.
 
     A difference that is gone in a later comparison was an event on its way, and is none.

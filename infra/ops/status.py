@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.ops.connection import Connection
 from infra.ops.queues import Queue, Queues, queues_of, total_depth
 from infra.ops.stream_failures import count_waiting
-from infra.ops.text import Answer, aligned, counted, duration, size
+from infra.ops.text import Answer, aligned, counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -138,12 +138,14 @@ def _queue_text(data: dict[str, Any]) -> str:
 
 def _queue_row(queue: dict[str, Any]) -> list[Any]:
     age = queue["oldest_seconds"]
-    oldest = None if age is None else duration(age)
+    oldest = None if age is None else format_duration(age)
     return [queue["name"], queue["visible"], queue["in_flight"], queue["delayed"], oldest, queue["dead_letters"]]
 
 
 def _table_text(tables: Sequence[Table]) -> str:
-    rows = [[table.name, table.items, size(table.bytes), table.stream, table.ttl, table.state] for table in tables]
+    rows = [
+        [table.name, table.items, format_size(table.bytes), table.stream, table.ttl, table.state] for table in tables
+    ]
     return aligned(TABLE_HEADINGS, rows)
 
 

@@ -36,7 +36,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], to_the_right: Sequence[bo
     return GAP.join(text.rjust(width) if right else text.ljust(width) for text, width, right in columns).rstrip()
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Gives a duration in the largest unit of which there are at least 2: `90 s`, `4 min`, `3 h`, `12 d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
@@ -44,7 +44,7 @@ def duration(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def size(bytes_: int) -> str:
+def format_size(bytes_: int) -> str:
     """Gives a size in the largest unit of which there is at least 1: `1.5 MB`."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if bytes_ >= length:

@@ -12,7 +12,7 @@ from infra.ops import dlq
 from infra.ops.connection import OpsError
 from infra.ops.doctor import read_pins, unmet_requirements
 from infra.ops.queues import Queue
-from infra.ops.text import aligned, duration, size
+from infra.ops.text import aligned, format_duration, format_size
 
 
 @dataclass
@@ -119,8 +119,8 @@ def test_numbers_stand_to_the_right_and_what_is_unknown_is_a_dash() -> None:
     ("seconds", "said"), [(0, "0 s"), (90, "90 s"), (240, "4 min"), (7200, "2 h"), (172800, "2 d")]
 )
 def test_durations_are_said_in_their_largest_unit(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_sizes_are_said_in_their_unit() -> None:
-    assert [size(count) for count in (999, 1500, 2_000_000)] == ["999 B", "1.5 kB", "2.0 MB"]
+    assert [format_size(count) for count in (999, 1500, 2_000_000)] == ["999 B", "1.5 kB", "2.0 MB"]
