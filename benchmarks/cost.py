@@ -1,4 +1,4 @@
-"""What importing and serving cost, as ratios within one run: `python -m benchmarks.cost`. Nothing is asserted.
+"""Measures what importing and serving cost, as ratios within one run: `python -m benchmarks.cost`. Asserts nothing.
 
 The numbers are one process's on one emulator on this machine: compare them with each other, not with AWS.
 """
@@ -33,7 +33,7 @@ REQUESTS = 300
 LIVE_HOLDS = 60
 LIVE_PATIENCE_SECONDS = 60
 LASTING = {"HOLD_SECONDS": str(MAX_HOLD_SECONDS), "RATE_LIMITS": "off"}
-"""However slow the machine is, no hold lapses while it is measured."""
+"""Settings with which no hold lapses while it is measured, however slow the machine is."""
 
 BASELINE = "import boto3; boto3.client('dynamodb')"
 TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
@@ -41,26 +41,26 @@ TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.per
 
 def main() -> int:
     started = time.monotonic()
-    imports()
-    with tempfile.TemporaryDirectory() as scratch, machine.aws(run_dir=Path(scratch)) as emulator:
+    measure_imports()
+    with tempfile.TemporaryDirectory() as scratch, machine.run_emulator(run_dir=Path(scratch)) as emulator:
         settings = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "AWS_ENDPOINT_URL": emulator.endpoint}
         os.environ |= {**machine.CREDENTIALS, **settings, **LASTING, "REDIS_URL": ""}
-        print(f"\n{machine.ran_on(emulator.endpoint)}")
+        print(f"\n{machine.describe_machine(emulator.endpoint)}")
         deploy.deploy_data(STAGE)
-        with instances.running(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
-            serving(client)
-        watching(Path(scratch))
+        with instances.run_instances(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
+            measure_serving(client)
+        measure_live(Path(scratch))
     print(f"\nIn {time.monotonic() - started:.0f} s.")
     return 0
 
 
 def as_benchmark(main: Callable[[], int]) -> NoReturn:
-    """Ends this process with what `main` gives, or with a sentence where this machine could not be measured."""
-    as_command(lambda: measured(main), CannotRunError, deploy.DeploymentError, PackagingError)
+    """Ends this process with the status of `main`, or with a sentence where this machine could not be measured."""
+    as_command(lambda: run_measurement(main), CannotRunError, deploy.DeploymentError, PackagingError)
 
 
-def measured(main: Callable[[], int]) -> int:
-    """Raises CannotRunError for an answer that stayed away or was another than what is measured."""
+def run_measurement(main: Callable[[], int]) -> int:
+    """Gives the status of `main`. Raises CannotRunError when an answer stayed away or was not the expected one."""
     try:
         return main()
     except (TimeoutError, HTTPException, crowd.UnexpectedAnswer) as error:
@@ -68,8 +68,8 @@ def measured(main: Callable[[], int]) -> int:
         raise CannotRunError(f"Not measured: {reason}. Run it again when this machine has less to do.") from error
 
 
-def imports() -> None:
-    """The cold start's larger part: the budget is 1.3 × boto3 with one DynamoDB client."""
+def measure_imports() -> None:
+    """Prints the larger part of a cold start, as a multiple of boto3 with one DynamoDB client. The budget is 1.3."""
     print(f"Importing `app`, × `import boto3` plus one DynamoDB client (best and median of {ROUNDS}, budget 1.30)")
     print_ratio("from this virtual environment", [sys.executable], Path.cwd())
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,6 +80,7 @@ def imports() -> None:
 
 
 def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
+    """Prints the best and the median of ROUNDS imports, each in a process of its own."""
     times = {statement: list[float]() for statement in (BASELINE, "import app")}
     for _ in range(ROUNDS):
         for statement, measured in times.items():
@@ -90,72 +91,85 @@ def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
 
 
 def import_seconds(statement: str, python: Sequence[str], directory: Path) -> float:
+    """Imports in a new process and gives the seconds that it took."""
     environment = {**os.environ, **machine.CREDENTIALS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(directory)}
     command = [*python, "-c", TIMED.format(statement=statement)]
     ran = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=True)
     return float(ran.stdout)
 
 
-def serving(client: crowd.Crowd) -> None:
+def measure_serving(client: crowd.Crowd) -> None:
+    """Prints how long the requests take, as multiples of `GET /health`."""
     print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
-    session = client.new_session(total_seats=2000)
-    free = (f"{row}{number}" for row in rows() for number in range(1, 11))
-    users = (user for _ in count() for user in crowd.buyers(100))
-    health = milliseconds(client, lambda: crowd.Call("GET", "/health"))
+    session = client.create_session(total_seats=2000)
+    free = (f"{row}{number}" for row in row_names() for number in range(1, 11))
+    users = (user for _ in count() for user in crowd.new_buyers(100))
+    health = measure_milliseconds(client, lambda: crowd.Call("GET", "/health"))
     print(f"  {'GET /health':32} {1:6.1f}   ({health:.2f} ms)")
     paths: dict[str, tuple[int, Callable[[], crowd.Call]]] = {
-        "hold": (201, lambda: crowd.hold(session, next(users), [next(free)])),
-        "hold with an idempotency key": (201, lambda: crowd.hold(session, next(users), [seat := next(free)], key=seat)),
-        "refused hold": (409, lambda: crowd.hold(session, next(users), ["A1"])),
-        "seat map of 200 rows": (200, lambda: crowd.seat_map(session)),
+        "hold": (201, lambda: crowd.hold_call(session, next(users), [next(free)])),
+        "hold with an idempotency key": (
+            201,
+            lambda: crowd.hold_call(session, next(users), [seat := next(free)], key=seat),
+        ),
+        "refused hold": (409, lambda: crowd.hold_call(session, next(users), ["A1"])),
+        "seat map of 200 rows": (200, lambda: crowd.seat_map_call(session)),
     }
     for path, (status, call) in paths.items():
-        taken = milliseconds(client, call, status)
+        taken = measure_milliseconds(client, call, status)
         print(f"  {path:32} {taken / health:6.1f}   ({taken:.2f} ms)")
 
 
-def watching(run_dir: Path) -> None:
-    """From the answer of a hold to the message on another viewer's WebSocket: stream, function, API Gateway, socket."""
+def measure_live(run_dir: Path) -> None:
+    """Prints the time from a hold's answer to the message on another viewer's WebSocket.
+
+    On the way are the stream, a function and API Gateway.
+    """
     os.environ |= {"STAGE": "local", "TABLE_PREFIX": "cinema-local"}
     deploy.deploy_data("local")
     live_url = deploy.deploy_app("local").live_url
     with (
-        instances.running(1, os.environ, run_dir=run_dir) as urls,
+        instances.run_instances(1, os.environ, run_dir=run_dir) as urls,
         crowd.Crowd(urls, 1) as client,
         connect(live_url, proxy=None) as socket,
     ):
-        session = client.new_session(total_seats=2000)
+        session = client.create_session(total_seats=2000)
         socket.send(json.dumps({"action": "subscribe", "sessionId": session}))
         socket.recv(timeout=LIVE_PATIENCE_SECONDS)
-        wishes = zip(crowd.buyers(LIVE_HOLDS), first_rows(), strict=True)
-        health = milliseconds(client, lambda: crowd.Call("GET", "/health"))
-        taken = sorted(_shown_after(client, socket, crowd.hold(session, user, [f"{row}1"])) for user, row in wishes)
+        wishes = zip(crowd.new_buyers(LIVE_HOLDS), first_row_names(), strict=True)
+        health = measure_milliseconds(client, lambda: crowd.Call("GET", "/health"))
+        taken = sorted(
+            _measure_shown_after(client, socket, crowd.hold_call(session, user, [f"{row}1"])) for user, row in wishes
+        )
     median, slow = taken[len(taken) // 2], taken[len(taken) * 95 // 100]
     print(f"\nLive, {len(taken)} holds: from a hold's answer to another viewer's screen, × GET /health")
     in_ratios = f"{median / health:6.1f} {slow / health:6.1f}"
     print(f"  {'median and 95th percentile':32} {in_ratios}   ({median:.0f} and {slow:.0f} ms)")
 
 
-def _shown_after(client: crowd.Crowd, socket: ClientConnection, hold: crowd.Call) -> float:
+def _measure_shown_after(client: crowd.Crowd, socket: ClientConnection, hold: crowd.Call) -> float:
+    """Holds, and gives the milliseconds until the viewer's message."""
     client.expect(hold)
     answered = time.perf_counter()
     socket.recv(timeout=LIVE_PATIENCE_SECONDS)
     return (time.perf_counter() - answered) * 1000
 
 
-def first_rows() -> list[str]:
-    return list(rows())[:LIVE_HOLDS]
+def first_row_names() -> list[str]:
+    """Gives a row's name for each of the LIVE_HOLDS."""
+    return list(row_names())[:LIVE_HOLDS]
 
 
-def milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], status: int = 200) -> float:
-    """The median, after a tenth of the requests to warm up. Raises UnexpectedAnswer: another path was measured."""
-    answers = [client.at_once([call()])[0] for _ in range(REQUESTS + REQUESTS // 10)]
+def measure_milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], status: int = 200) -> float:
+    """Gives the median, after a tenth of the requests to warm up. Raises UnexpectedAnswer for another status."""
+    answers = [client.ask_at_once([call()])[0] for _ in range(REQUESTS + REQUESTS // 10)]
     if other := next((answer for answer in answers if answer.status != status), None):
         raise crowd.UnexpectedAnswer(f"every answer should have been {status}, and one was {other}")
     return statistics.median(answer.milliseconds for answer in answers[REQUESTS // 10 :])
 
 
-def rows() -> Iterator[str]:
+def row_names() -> Iterator[str]:
+    """Gives the names of the 200 rows of the largest hall."""
     from chalicelib.domain.sessions import row_letters
 
     return (row_letters(index) for index in range(200))

@@ -1,4 +1,4 @@
-"""What the gate saves on a screening that has sold out: `python -m benchmarks.gate`. Nothing is asserted.
+"""Measures what the gate saves on a screening that is sold out: `python -m benchmarks.gate`. Asserts nothing.
 
     refused per second    over HTTP: CLIENTS buyers on INSTANCES instances, for SECONDS each: with the gate, without
                           Redis, and with one that takes connections and never answers
@@ -41,6 +41,7 @@ from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from chalicelib.settings import LOCAL_SECRET
 from infra.cloud import deploy
 from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
 from infra.processes import HOST
 from infra.races import crowd, instances
 
@@ -52,6 +53,8 @@ SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Measured:
+    """The numbers of one way of running: with the gate, without Redis, or with a frozen one."""
+
     name: str
     per_second: float
     median_ms: float
@@ -63,77 +66,80 @@ class Measured:
 def main() -> int:
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = stack.enter_context(machine.aws(run_dir=scratch))
-        redis_url = stack.enter_context(machine.redis_server(run_dir=scratch))
+        emulator = stack.enter_context(machine.run_emulator(run_dir=scratch))
+        redis_url = stack.enter_context(run_redis(run_dir=scratch))
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
         os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
         deploy.deploy_data("bench")
-        seat_cache(redis_url).record_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
+        make_seat_cache(redis_url).record_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
         gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
-        print(machine.ran_on(emulator.endpoint, redis_url))
-        with silent_redis() as url:
-            show(gated, plain, measure("Redis frozen", url, scratch))
+        print(machine.describe_machine(emulator.endpoint, redis_url))
+        with run_silent_redis() as url:
+            print_comparison(gated, plain, measure("Redis frozen", url, scratch))
     return 0
 
 
 @contextlib.contextmanager
-def silent_redis() -> Iterator[str]:
-    """As a frozen one: the kernel accepts connections for a process that does nothing."""
+def run_silent_redis() -> Iterator[str]:
+    """Gives the URL of a Redis that is frozen: the kernel accepts connections, and no process answers."""
     with socket.create_server((HOST, 0)) as server:
         yield f"redis://{HOST}:{server.getsockname()[1]}/0"
 
 
 def measure(name: str, redis_url: str, scratch: Path) -> Measured:
+    """Refuses holds for SECONDS and gives the numbers."""
     environment = {**os.environ, "REDIS_URL": redis_url}
-    with instances.running(INSTANCES, environment, run_dir=scratch) as urls:
+    with instances.run_instances(INSTANCES, environment, run_dir=scratch) as urls:
         with crowd.Crowd(urls, 1) as buyers:
-            session = sold_out(buyers)
-        refuse_for(0.5, urls, session)  # a warm-up: connections are opened, the driver is imported
-        times = refuse_for(SECONDS, urls, session)
-    counted = calls_of_refused_holds(session, redis_url)
-    units = counted["UpdateItem"] * units_of_a_row(session)
+            session = create_sold_out_session(buyers)
+        refuse_holds_for(0.5, urls, session)  # a warm-up: connections are opened, the driver is imported
+        times = refuse_holds_for(SECONDS, urls, session)
+    counted = count_calls_of_refused_holds(session, redis_url)
+    units = counted["UpdateItem"] * measure_row_units(session)
     per_second, calls = len(times) / SECONDS, counted.total() / SAMPLE
     return Measured(name, per_second, statistics.median(times), max(times), calls, units / SAMPLE)
 
 
-def sold_out(buyers: crowd.Crowd) -> str:
-    session = buyers.new_session(len(SEATS))
+def create_sold_out_session(buyers: crowd.Crowd) -> str:
+    """Schedules a screening, sells all its seats and gives its id."""
+    session = buyers.create_session(len(SEATS))
     for start in range(0, len(SEATS), 8):
-        user = crowd.buyers(1)[0]
-        held = buyers.expect(crowd.hold(session, user, SEATS[start : start + 8]))["reservationId"]
-        buyers.expect(crowd.confirm(held, f"tx-{user}"), 200)
+        user = crowd.new_buyers(1)[0]
+        held = buyers.expect(crowd.hold_call(session, user, SEATS[start : start + 8]))["reservationId"]
+        buyers.expect(crowd.confirm_call(held, f"tx-{user}"), 200)
     return session
 
 
-def refuse_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
-    """The milliseconds of each refused hold; each comes with an idempotency key of its own."""
+def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
+    """Gives the milliseconds of each refused hold. Each hold has an idempotency key of its own."""
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as clients:
-        asked = [clients.submit(refuse_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
+        asked = [clients.submit(refuse_holds_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
         return [milliseconds for each in asked for milliseconds in each.result()]
 
 
-def refuse_until(deadline: float, url: str, session: str, number: int) -> list[float]:
+def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> list[float]:
+    """Does so with one client. Raises UnexpectedAnswer when a hold is not refused."""
     client, times = crowd.Client(url), list[float]()
-    family = crowd.buyers(1)[0]
+    family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
         while time.monotonic() < deadline and len(times) < MOST_REQUESTS:
             key = f"{family}-{len(times)}"
-            answer = client.ask(crowd.hold(session, key, [SEATS[(number + len(times)) % len(SEATS)]], key=key))
+            answer = client.ask(crowd.hold_call(session, key, [SEATS[(number + len(times)) % len(SEATS)]], key=key))
             if answer.status != 409:
                 raise crowd.UnexpectedAnswer(f"A sold seat must be refused: {answer}")
             times.append(answer.milliseconds)
     return times
 
 
-def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
-    """Calls to DynamoDB of SAMPLE refused holds with keys, put together as in bootstrap."""
+def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
+    """Counts the calls to DynamoDB of SAMPLE refused holds with keys, by operation."""
     counted: Counter[str] = Counter()
     client = connection.client()
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
-        rows = CachedRows(rows, sessions, seat_cache(redis_url), utc_now)
+        rows = CachedRows(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     count_live_hold = CountLiveHold(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
     place_hold = PlaceHold(
@@ -148,8 +154,8 @@ def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     return counted
 
 
-def units_of_a_row(session: str) -> float:
-    """What one write of a full row is charged: the same row is put back in its place."""
+def measure_row_units(session: str) -> float:
+    """Writes a full row in its own place, and gives the capacity units that this is charged."""
     client, table = connection.client(), f"{PREFIX}-rows"
     item = client.get_item(TableName=table, Key={"id": {"S": row_id(session, "A")}}, ConsistentRead=True)["Item"]
     answer = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="TOTAL")
@@ -157,12 +163,12 @@ def units_of_a_row(session: str) -> float:
     return answer["ConsumedCapacity"]["CapacityUnits"]
 
 
-def seat_cache(redis_url: str) -> SeatCache:
+def make_seat_cache(redis_url: str) -> SeatCache:
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     return SeatCache(connection, PREFIX, secret_from(LOCAL_SECRET))
 
 
-def show(gated: Measured, plain: Measured, frozen: Measured) -> None:
+def print_comparison(gated: Measured, plain: Measured, frozen: Measured) -> None:
     print(f"Refused holds, with idempotency keys, of {len(SEATS)} seats that are all sold;")
     print(f"{CLIENTS} clients on {INSTANCES} instances, {SECONDS:.0f} s each\n")
     print(f"  {'':16}{'refused/s':>12}{'median ms':>12}{'worst ms':>10}{'DynamoDB calls':>16}{'write units':>13}")

@@ -1,4 +1,4 @@
-"""How a command of ours ends: with a status that shells know, and without a traceback where nothing is broken."""
+"""Ends our commands as shells expect: with a status that they know, and without a traceback where nothing is broken."""
 
 import os
 import select
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NoReturn
 
 INTERRUPTED, UNHEARD = 130, 141
-"""As shells number the end by a signal, 128 and more: by SIGINT, and by SIGPIPE."""
+"""The statuses that shells give to ends by a signal, 128 and its number: SIGINT, and SIGPIPE."""
 
 
 def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
-    """Ends this process with what `main` gives. Of `refusals` only the text is shown: a sentence with the remedy.
+    """Ends this process with the status that `main` gives; an exception of `refusals` is printed without its traceback.
 
-    Once nobody reads what we print, as after `… | head`, it ends quietly. It unwinds, and stops what it started, when
-    it is interrupted or told to terminate; also in the background, where shells have SIGINT ignored.
+    Ends quietly once nobody reads our output, as after `… | head`. An interruption or SIGTERM unwinds `main`, so that
+    it stops what it started; also in the background, where shells have SIGINT ignored.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -37,6 +37,7 @@ def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
 
 
 def _is_read(descriptor: int) -> bool:
+    """Tells whether a pipe still has a reader."""
     poll = select.poll()
     poll.register(descriptor, 0)
     return not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
 RUN_DIR = ROOT / ".run"
@@ -23,10 +24,11 @@ STOP_SECONDS = 10.0
 
 
 class CannotRunError(Exception):
-    """Something can't be started here; the message is a sentence with the remedy, ready to be shown."""
+    """A program can't be started here. The message is a sentence with the remedy, ready to be shown."""
 
 
 def say(text: str) -> None:
+    """Prints a line at once, also into a pipe."""
     print(text, flush=True)
 
 
@@ -44,7 +46,7 @@ def port_is_free(port: int) -> bool:
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` when nobody has it, else any free one."""
+    """Gives `preferred` when no program listens on it, else any free port."""
     if preferred and port_is_free(preferred):
         return preferred
     with socket.socket() as probe:
@@ -53,7 +55,7 @@ def free_port(preferred: int = 0) -> int:
 
 
 def answers(url: str) -> bool:
-    """Whether anything speaks HTTP there, whatever it says."""
+    """Tells whether a server speaks HTTP there, whatever its status."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the caller's own URL
             return True
@@ -68,6 +70,8 @@ def answers(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Child:
+    """A process that we started, and its log if it has one."""
+
     process: "subprocess.Popen[bytes]"
     log: Path | None
 
@@ -81,7 +85,15 @@ class Child:
             self.process.wait()
 
 
-def spawn(
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server at `url`: one that ran already, or a process of ours."""
+
+    url: str
+    child: Child | None = None
+
+
+def start_process(
     name: str,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -90,38 +102,56 @@ def spawn(
     logged: bool = True,
     outlives_us: bool = False,
 ) -> Child:
-    """Starts `command` in a process group of its own, with `.run/<name>.pid` and `.run/<name>.log`.
+    """Starts `command` in a process group of its own, with `<name>.pid` and, if `logged`, `<name>.log` in `run_dir`.
 
     The child holds a lock on its pid file for as long as it lives, so a stale file is never mistaken for a process.
+    Raises CannotRunError when a process of that name runs already.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     log = run_dir / f"{name}.log" if logged else None
     with contextlib.ExitStack() as stack:
         pid_file = stack.enter_context((run_dir / f"{name}.pid").open("a+"))
-        if not _lock(pid_file.fileno()):
-            raise CannotRunError(f"{name} is already running here: `make stop` ends it.")
+        _lock_pid_file(pid_file, name)
         output = stack.enter_context(log.open("wb")) if log else None
-        process = subprocess.Popen(
-            list(command),
-            cwd=ROOT,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            pass_fds=[pid_file.fileno()],
-            process_group=0,
-            preexec_fn=None if outlives_us else _die_with_parent(),
-        )
+        process = _open_process(command, environment, output, pid_file.fileno(), outlives_us=outlives_us)
         pid_file.truncate(0)
         pid_file.write(str(process.pid))
     return Child(process, log)
 
 
+def _lock_pid_file(pid_file: IO[str], name: str) -> None:
+    if not _lock(pid_file.fileno()):
+        raise CannotRunError(f"{name} is already running here: `make stop` ends it.")
+
+
+def _open_process(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    output: IO[bytes] | None,
+    kept_open: int,
+    *,
+    outlives_us: bool,
+) -> "subprocess.Popen[bytes]":
+    """Starts the command in the project's folder; it inherits the file descriptor `kept_open`, and with it its lock."""
+    return subprocess.Popen(
+        list(command),
+        cwd=ROOT,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        pass_fds=[kept_open],
+        process_group=0,
+        preexec_fn=None if outlives_us else _die_with_parent(),
+    )
+
+
 @contextlib.contextmanager
-def child(
+def run_child(
     name: str, command: Sequence[str], environment: Mapping[str, str], *, run_dir: Path = RUN_DIR, logged: bool = True
 ) -> Iterator[Child]:
-    started = spawn(name, command, environment, run_dir=run_dir, logged=logged)
+    """Runs `command` until the block is left, as `start_process` starts it."""
+    started = start_process(name, command, environment, run_dir=run_dir, logged=logged)
     try:
         yield started
     finally:
@@ -130,21 +160,22 @@ def child(
 
 
 def wait_for_http(url: str, started: Child, what: str) -> None:
+    """Waits until a server answers at `url`. Raises CannotRunError, in which `what` is the server's name."""
     wait_until(lambda: answers(url), started, what)
 
 
 def wait_until(ready: Callable[[], bool], started: Child, what: str) -> None:
-    """Polls until `ready`; raises CannotRunError with the end of the log when it ended or START_SECONDS passed."""
+    """Polls until `ready`. Raises CannotRunError with the end of the log when the child ends or after START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         ended = started.process.poll() is not None
         if ended or time.monotonic() > deadline:
             why = f"ended with status {started.process.returncode}" if ended else f"was not ready in {START_SECONDS} s"
-            raise CannotRunError(f"{what} {why}. {_tail(started.log)}")
+            raise CannotRunError(f"{what} {why}. {_last_lines(started.log)}")
         time.sleep(0.05)
 
 
-def _tail(log: Path | None) -> str:
+def _last_lines(log: Path | None) -> str:
     if log is None or not log.exists():
         return "What it printed stands above."
     lines = log.read_text(errors="replace").splitlines()[-15:]
@@ -152,7 +183,7 @@ def _tail(log: Path | None) -> str:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux the kernel sends the child SIGTERM when we die, however we die; elsewhere only our clean-up does."""
+    """Gives a function that makes Linux send the child SIGTERM when we die; None on other systems."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -161,6 +192,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 
 def _lock(descriptor: int) -> bool:
+    """Locks the file for us. Tells whether that was possible."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -169,19 +201,21 @@ def _lock(descriptor: int) -> bool:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Or the process alone where it leads no group, as `make run` doesn't."""
+    """Signals the process and its group; the process alone where it leads no group, as `make run` doesn't."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if os.getpgid(pid) == pid else os.kill)(pid, number)
 
 
 @contextlib.contextmanager
-def claimed(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
-    """This process is `name`, for `stop_all` to find."""
+def claim_name(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
+    """Writes our own pid to `<name>.pid` until the block is left, so that `stop_all` ends us, too.
+
+    Raises CannotRunError when a process of that name runs already.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / f"{name}.pid"
     with path.open("a+") as pid_file:
-        if not _lock(pid_file.fileno()):
-            raise CannotRunError(f"{name} is already running here: `make stop` ends it.")
+        _lock_pid_file(pid_file, name)
         pid_file.truncate(0)
         pid_file.write(str(os.getpid()))
         pid_file.flush()
@@ -192,12 +226,13 @@ def claimed(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
 
 
 def stop_all(run_dir: Path = RUN_DIR) -> list[str]:
-    """Ends what still runs according to the pid files, `make run` itself first; returns the names of what it ended."""
+    """Ends the processes that run by the pid files, `make run` itself first. Gives their names."""
     files = sorted(run_dir.glob("*.pid"), key=lambda file: (not file.stem.startswith("run"), file.stem))
     return [file.stem for file in files if _stop_by_file(file)]
 
 
 def _stop_by_file(path: Path) -> bool:
+    """Ends the process of a pid file and deletes the file. Tells whether the process ran."""
     try:
         pid_file = path.open("r+")
     except FileNotFoundError:  # its parent ended it meanwhile
@@ -213,6 +248,7 @@ def _stop_by_file(path: Path) -> bool:
 
 
 def _await_lock(descriptor: int, pid: int) -> None:
+    """Waits until the process has ended, and kills it after 2 × STOP_SECONDS."""
     deadline = time.monotonic() + 2 * STOP_SECONDS
     while not _lock(descriptor):
         if time.monotonic() > deadline:
@@ -222,11 +258,12 @@ def _await_lock(descriptor: int, pid: int) -> None:
 
 
 def record_url(name: str, url: str, run_dir: Path) -> None:
+    """Writes where the child of that name answers, for `find_url`."""
     (run_dir / f"{name}.url").write_text(url)
 
 
-def recorded_url(name: str, run_dir: Path) -> str | None:
-    """Where a child of that name answers, if one is running."""
+def find_url(name: str, run_dir: Path) -> str | None:
+    """Gives the URL at which the child of that name answers; None when none runs."""
     try:
         with (run_dir / f"{name}.pid").open() as pid_file:
             return None if _lock(pid_file.fileno()) else (run_dir / f"{name}.url").read_text()

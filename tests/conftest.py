@@ -21,7 +21,8 @@ from chalicelib import bootstrap
 from chalicelib import settings as configuration
 from infra import processes
 from infra.local import emulator as machine
-from infra.local import payment_gateway
+from infra.local import payment_gateway, redis_server
+from infra.local.localstack import wants_localstack
 from infra.local.pump import QUIET_ROUNDS, Pump
 from infra.races import instances
 from tests.http_api import Api
@@ -44,7 +45,7 @@ SLOW_SECONDS = 1.0
 """How long the simulated payment gateway keeps back an answer that comes too late."""
 
 
-EMBEDDED = not os.environ.get("AWS_ENDPOINT_URL") and not machine.wants_localstack()
+EMBEDDED = not os.environ.get("AWS_ENDPOINT_URL") and not wants_localstack()
 """Each session starts a ministack of its own, whose streams have a record as soon as its write is answered."""
 
 
@@ -83,7 +84,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulated_gateway() -> Iterator[payment_gateway.Gateway]:
     """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
     honest = payment_gateway.Gateway(SLOW_SECONDS)
-    with pytest.MonkeyPatch.context() as environment, payment_gateway.serving(gateway=honest) as served:
+    with pytest.MonkeyPatch.context() as environment, payment_gateway.run_gateway(gateway=honest) as served:
         url, simulated = served
         environment.setenv("PAYMENTS_URL", url)
         yield simulated
@@ -94,7 +95,7 @@ def emulator(run_dir: Path, simulated_gateway: payment_gateway.Gateway) -> Itera
     """The endpoint URL of an AWS emulator; boto3 of this process and its children talk to it from now on."""
     with ExitStack() as stack:
         try:
-            endpoint = stack.enter_context(machine.aws(run_dir=run_dir)).endpoint
+            endpoint = stack.enter_context(machine.run_emulator(run_dir=run_dir)).endpoint
         except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         environment = stack.enter_context(pytest.MonkeyPatch.context())
@@ -116,7 +117,7 @@ def data_stack(emulator: str) -> str:
 def redis_url(run_dir: Path) -> Iterator[str]:
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(machine.redis_server(run_dir=run_dir))
+            url = stack.enter_context(redis_server.run_redis(run_dir=run_dir))
         except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         yield url
@@ -170,7 +171,7 @@ class RunningServers:
         group = self.groups.setdefault(frozenset(settings.items()), [])
         if missing := max(count - len(group), 0):
             self.started.append(ExitStack())
-            more = instances.running(missing, {**self.environment, **settings}, run_dir=self.run_dir)
+            more = instances.run_instances(missing, {**self.environment, **settings}, run_dir=self.run_dir)
             group += self.started[-1].enter_context(more)
         return group[:count]
 

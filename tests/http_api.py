@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 READY_SECONDS = 30
-"""A deadline: an answer is shared for one second."""
+"""The time to wait for a new answer: one is shared for one second."""
 
 SCREENING = {
     "movieTitle": "Oppenheimer",
@@ -34,12 +34,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Api:
+    """The API at a base URL."""
+
     base_url: str
     address: str = field(default="127.0.0.1", kw_only=True)
-    """Where its requests come from: every address of the form 127.x.x.x is this machine's own."""
+    """The address of its requests: every address of the form 127.x.x.x is this machine's own."""
 
     def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
-        """One request as it is; underscores in header names stand for hyphens."""
+        """Sends one request as it is. Underscores in header names stand for hyphens."""
         connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=30, source_address=(self.address, 0))
         try:
             raw = body.encode() if isinstance(body, str) else body
@@ -60,6 +62,7 @@ class Api:
         return self.send("POST", path, json.dumps(body), Content_Type="application/json", **headers)
 
     def schedule(self, **changes: Any) -> str:
+        """Schedules a screening, with these fields changed, and gives its id."""
         return str(self.post("/api/sessions", {**SCREENING, **changes}).body["sessionId"])
 
     def hold(
@@ -69,12 +72,12 @@ class Api:
         return self.post("/api/reservations", body | ({"email": email} if email else {}), **headers)
 
     def confirm(self, reservation_id: str, transaction: str = "") -> Answer:
-        """By a payment of its own: one can buy only one sale."""
+        """Confirms with a payment of its own: a payment buys one sale only."""
         payment = {"paymentMethod": "credit_card", "transactionId": transaction or f"tx-of-{reservation_id}"[:100]}
         return self.post(f"/api/reservations/{reservation_id}/confirm", payment)
 
     def ready(self) -> Answer:
-        """What /ready says of now, and not of up to a second ago."""
+        """Asks /ready until its answer is no older than the call. Raises TimeoutError."""
         asked, deadline = datetime.now(UTC), time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             answer = self.get("/ready")
@@ -83,6 +86,6 @@ class Api:
         raise TimeoutError("/ready gives an old answer")
 
     def seats(self, session_id: str) -> dict[str, Any]:
-        """Status by seat number."""
+        """Reads the seat map: status by seat number."""
         seats = self.get(f"/api/sessions/{session_id}/seats").body["seats"]
         return {seat["number"]: seat["status"] for seat in seats}

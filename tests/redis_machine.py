@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import redis
 
 from infra import processes
-from infra.local import emulator
+from infra.local import ports, redis_server
 from infra.processes import HOST
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ NO_SERVER = "there is no redis-server here: fakeredis has no limit of memory, an
 
 
 def is_real() -> bool:
-    return emulator.redis_program() is not None
+    return redis_server.find_redis_program() is not None
 
 
 @dataclass
@@ -44,9 +44,9 @@ class OwnRedis:
 
     def start(self) -> None:
         """Starts Redis. Call it from the main thread: the kernel ends a child with the thread that made it."""
-        command = emulator.redis_command(self.port)
-        self.child = processes.spawn(f"redis-{self.port}", command, os.environ, run_dir=self.run_dir)
-        processes.wait_until(lambda: emulator.redis_answers(self.url), self.child, "Redis")
+        command = redis_server.redis_command(self.port)
+        self.child = processes.start_process(f"redis-{self.port}", command, os.environ, run_dir=self.run_dir)
+        processes.wait_until(lambda: redis_server.redis_answers(self.url), self.child, "Redis")
 
     def kill(self) -> None:
         """Kills Redis at once, as a machine that fails."""
@@ -107,7 +107,7 @@ class RedisWire:
 @contextlib.contextmanager
 def wire_to(url: str) -> Iterator[RedisWire]:
     address = urlsplit(url)
-    target = address.hostname or HOST, address.port or emulator.REDIS_PORT
+    target = address.hostname or HOST, address.port or ports.REDIS_PORT
     with socket.create_server((HOST, 0)) as server:
         wire = RedisWire(server.getsockname()[1])
         threading.Thread(target=_accept, args=(server, target, wire), daemon=True).start()

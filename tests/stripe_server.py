@@ -64,7 +64,7 @@ def stripe_server(run_dir: Path) -> Iterator[StripeServer]:
     port = processes.free_port()
     behind = f"http://{processes.HOST}:{port}"
     command = [sys.executable, "-c", ON_LOOPBACK, str(port)]
-    with processes.child(f"stripe-{port}", command, {}, run_dir=run_dir) as started:
+    with processes.run_child(f"stripe-{port}", command, {}, run_dir=run_dir) as started:
         processes.wait_for_http(behind, started, "localstripe")
         edge = ThreadingHTTPServer((processes.HOST, 0), _Edge)
         edge.daemon_threads = True

@@ -13,7 +13,7 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, Sale, State
 from chalicelib.domain.times import from_ms, to_ms
-from infra.ops.story import Difference, Tables, differences, folded
+from infra.ops.story import Difference, Tables, find_differences, fold_events
 
 from .builders import NOW, Cinema
 from .fakes import Crash, FakePayments, FakeReservations, FakeRows, MovableClock, crash, interposed
@@ -116,8 +116,8 @@ class Stage:
         return Tables(seats, stored, bool(self.rows.closed))
 
     def differences(self, *, tables: Tables | None = None, events: list[Event] | None = None) -> list[Difference]:
-        story = folded(self.events() if events is None else events)
-        return differences(story, tables or self.tables(), self.clock(), REMEMBERED)
+        story = fold_events(self.events() if events is None else events)
+        return find_differences(story, tables or self.tables(), self.clock(), REMEMBERED)
 
 
 def _events_for(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:

@@ -1,4 +1,4 @@
-"""The pictures of the pages in docs/img, taken of the real thing: `python -m infra.docs.screenshots`."""
+"""Takes the pictures of the pages in docs/img from the real application: `python -m infra.docs.screenshots`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from infra.cloud import deploy
 from infra.command import as_command
 from infra.local import browser, emulator, seed
 from infra.local.pump import Pump, PumpError
+from infra.local.redis_server import run_redis
 from infra.processes import ROOT, CannotRunError, say
 from infra.races import instances
 from tests.http_api import Api
@@ -39,26 +40,27 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_sc
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 SOLD, HELD, TOGETHER = 48, 12, 4
 BUYERS, BUY = 260, 0.7
-"""How many come to the on-sale that the board shows, and how often one who holds a seat pays for it."""
+"""Buyers who come to the on-sale that the board shows, and the share of holds that are paid for."""
 BOARD_HEIGHT = 1300
 PATIENCE_SECONDS = 600
 
 
 @contextmanager
-def _api() -> Iterator[Api]:
+def _run_api() -> Iterator[Api]:
+    """Runs one instance with all that it needs, of a stage on a laptop."""
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
-        with emulator.aws(run_dir=run_dir) as aws, emulator.redis_server(run_dir=run_dir) as redis:
+        with emulator.run_emulator(run_dir=run_dir) as aws, run_redis(run_dir=run_dir) as redis:
             os.environ.update(emulator.CREDENTIALS, STAGE=STAGE, AWS_ENDPOINT_URL=aws.endpoint, HOLD_SECONDS="30")
             os.environ.update(REDIS_URL=redis, RATE_LIMITS="off", TIME_ZONE=CINEMA)
             deploy.deploy_data(STAGE)
-            say(emulator.ran_on(aws.endpoint, redis))
-            with instances.running(1, os.environ, run_dir=run_dir) as [url]:
+            say(emulator.describe_machine(aws.endpoint, redis))
+            with instances.run_instances(1, os.environ, run_dir=run_dir) as [url]:
                 yield Api(url)
 
 
-def _hall_with_people_in_it(api: Api) -> str:
-    """About half of it sold, some seats held: the same ones each time."""
+def _fill_half_a_hall(api: Api) -> str:
+    """Schedules a screening, sells about half of its seats and holds some: the same ones each time. Gives its id."""
     session_id = api.schedule(**HALL)
     pairs = [f"{row}{place}" for row in "ABCDEFGHIJ" for place in range(1, 13, 2)]
     random.Random(7).shuffle(pairs)
@@ -70,17 +72,19 @@ def _hall_with_people_in_it(api: Api) -> str:
     return session_id
 
 
-def _holding(page: Page, url: str, session_id: str, count: int) -> None:
+def _hold_on_page(page: Page, url: str, session_id: str, count: int) -> None:
+    """Opens the screening's page and holds so many free seats that lie together."""
     page.goto(f"{url}/#/screenings/{session_id}")
     page.wait_for_selector(".screening[data-known=true]")
-    for seat in _free_neighbours(page, count):
+    for seat in _find_free_neighbours(page, count):
         page.click(f"[role=gridcell][data-seat={seat}]")
     page.click("[data-key=hold]")
     page.wait_for_selector(".panel[data-phase=held]")
     page.mouse.move(0, 0)
 
 
-def _free_neighbours(page: Page, count: int) -> list[str]:
+def _find_free_neighbours(page: Page, count: int) -> list[str]:
+    """Finds so many free seats that lie together in the middle. Raises CannotRunError when there are none."""
     seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
     names, looks = [name for name, _ in seats], [look for _, look in seats]
     middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
@@ -92,11 +96,14 @@ def _free_neighbours(page: Page, count: int) -> list[str]:
     return names[start : start + count]
 
 
-def _after_an_on_sale(api: Api) -> None:
-    """Every event handled but a message that nobody can read, of which two have come."""
+def _play_on_sale(api: Api) -> None:
+    """Lets BUYERS hold and pay, and handles every event.
+
+    Two messages that nobody can read go to the emails' queue, so that the board has dead letters to show.
+    """
     from app import app  # reads the environment
 
-    seed.seed(api.base_url)
+    seed.add_programme(api.base_url)
     sessions = [session["sessionId"] for session in api.get("/api/sessions?limit=8").body["sessions"]]
     chance = random.Random(7)
     for number in range(BUYERS):
@@ -111,31 +118,32 @@ def _after_an_on_sale(api: Api) -> None:
     Pump(app, f"cinema-{STAGE}").drain(PATIENCE_SECONDS)
 
 
-def _at_the_board(page: Page, url: str) -> None:
+def _open_board(page: Page, url: str) -> None:
+    """Opens the operators' board and waits for its figures."""
     page.goto(f"{url}/operations")
     page.wait_for_selector(".tile")
     page.wait_for_selector(".plot svg")
 
 
-def take(into: Path) -> list[Path]:
-    """Raises CannotRunError with the remedy when there is no browser."""
+def take_pictures(into: Path) -> list[Path]:
+    """Takes all pictures into the folder. Raises CannotRunError with the remedy when there is no browser."""
     desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
-    with browser.running() as chromium, _api() as api:
+    with browser.running() as chromium, _run_api() as api:
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
-            session_id = _hall_with_people_in_it(api)  # a new one each time: on a slow machine its holds would lapse
+            session_id = _fill_half_a_hall(api)  # a new one each time: on a slow machine its holds would lapse
             page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
-            _holding(page, api.base_url, session_id, count)
+            _hold_on_page(page, api.base_url, session_id, count)
             page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
             page.screenshot(path=path)
-        _after_an_on_sale(api)
+        _play_on_sale(api)
         page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **DESKTOP).new_page()
-        _at_the_board(page, api.base_url)
+        _open_board(page, api.base_url)
         page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
     return [desktop, phone, board]
 
 
-def main(make: Callable[[Path], list[Path]] = take, into: Path = PICTURES) -> int:
-    """The pictures change together or not at all."""
+def main(make: Callable[[Path], list[Path]] = take_pictures, into: Path = PICTURES) -> int:
+    """Replaces the pictures by new ones, all together or none. Raises CannotRunError."""
     from playwright.sync_api import Error as BrowserError
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""What a developer sees of the local server: one short line for each request, and warnings as sentences.
+"""Prints the local server's log for a developer: one short line for each request, and warnings as sentences.
 
     19:02:11  201  POST    /api/reservations  12 ms
     19:02:12  409  POST    /api/reservations  SEAT_ALREADY_RESERVED  9 ms
@@ -23,42 +23,44 @@ GREEN, CYAN, YELLOW, RED, DIM, BOLD, PLAIN = "32", "36", "33", "31", "2", "1", "
 COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LONGEST_PATH = 100
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
-"""What every log record has. The rest are facts of ours."""
+"""Attributes that every log record has. The rest are facts of ours."""
 
 
 def may_colour(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """On a terminal, unless NO_COLOR (see no-color.org) or TERM=dumb says otherwise."""
+    """Tells whether colours are wanted: on a terminal, unless NO_COLOR (no-color.org) or TERM=dumb says otherwise."""
     return out.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 @dataclass(frozen=True)
 class Console:
-    """Where the lines go."""
+    """Prints lines with their time to `out`."""
 
     out: TextIO
     colours: bool
 
-    def request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
-        """One line. Of an error it has the code; of the path not the query, which may say who asks."""
+    def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
+        """Prints one line, with the code of an error. The path's query is left out: it may say who asks."""
         code = _error_code(body) if status >= 400 else ""
         shown = _printable(path.partition("?")[0])
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
         parts = [self._painted(str(status), COLOUR_OF_HUNDREDS.get(status // 100, PLAIN)), f"{method:<6}", place]
-        self.line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))
+        self.print_line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
+        """Prints a line with its time in front."""
         self.out.write(f"{self._painted(time.strftime('%H:%M:%S'), DIM)}  {text}\n")
         self.out.flush()
 
-    def warning(self, text: str, *, error: bool = False) -> None:
-        self.line(self._painted(text, RED if error else YELLOW))
+    def print_warning(self, text: str, *, error: bool = False) -> None:
+        """Prints a line in yellow, or in red for an error."""
+        self.print_line(self._painted(text, RED if error else YELLOW))
 
     def _painted(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.colours else text
 
 
 class Records(logging.Handler):
-    """Log records of the application as lines. What a request came to has its line from the server already."""
+    """Prints the application's log records as lines. A request's result is left out: the server prints it already."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -74,20 +76,20 @@ class Records(logging.Handler):
         if record.exc_info and record.exc_info[1]:
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
         if record.levelno < logging.WARNING:
-            self.console.line(text)
+            self.console.print_line(text)
         else:
-            self.console.warning(text, error=record.levelno >= logging.ERROR)
+            self.console.print_warning(text, error=record.levelno >= logging.ERROR)
 
 
 class WithoutMetrics:
-    """Standard output, in which a line in CloudWatch's embedded metric format becomes a sentence."""
+    """Standard output that prints CloudWatch's embedded metrics as sentences."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def write(self, text: str) -> int:
         if text.startswith('{"_aws"'):
-            self.console.line(_metric_as_sentence(json.loads(text)))
+            self.console.print_line(_metric_as_sentence(json.loads(text)))
             return len(text)
         return self.console.out.write(text)
 
@@ -102,8 +104,8 @@ def _metric_as_sentence(metric: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def lines(out: TextIO | None = None) -> Iterator[Console]:
-    """Within, all that this process logs are lines."""
+def log_as_lines(out: TextIO | None = None) -> Iterator[Console]:
+    """Prints all that this process logs as lines, until the block is left."""
     target = out or sys.stdout
     console = Console(target, may_colour(target))
     root = logging.getLogger()
@@ -115,13 +117,14 @@ def lines(out: TextIO | None = None) -> Iterator[Console]:
         root.handlers, sys.stdout = handlers, standard
 
 
-def redirect(console: Console, *names: str) -> None:
-    """Loggers that have handlers of their own, as aws-lambda-powertools gives each, say it here instead."""
+def redirect_loggers(console: Console, *names: str) -> None:
+    """Sends the named loggers, which have handlers of their own, to the console instead."""
     for name in names:
         logging.getLogger(name).handlers = [Records(console)]
 
 
 def _error_code(body: bytes) -> str:
+    """Gives the code in an error's body; empty where there is none."""
     try:
         answer = json.loads(body)
     except ValueError:
@@ -130,5 +133,5 @@ def _error_code(body: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """Nothing in a request may steer the terminal."""
+    """Escapes all characters that could steer the terminal."""
     return text.encode("unicode_escape").decode("ascii")

@@ -1,4 +1,4 @@
-"""The mailbox of an emulator: every letter that its SES took instead of sending it."""
+"""The mailbox of an emulator: every email that its SES took instead of sending it."""
 
 import email
 import json
@@ -12,18 +12,18 @@ from email.policy import default
 from typing import Any
 
 PATHS = ("/_ministack/ses/messages", "/_aws/ses")
-"""Of ministack and of LocalStack."""
+"""The mailbox's path on ministack and on LocalStack."""
 
 TIMEOUT_SECONDS = 5
 
 
 class NoMailboxError(Exception):
-    """The endpoint shows no letters; the message says what it answered."""
+    """The endpoint shows no emails. The message says what it answered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """One letter, as its reader gets it."""
+class ReceivedEmail:
+    """An email as its reader gets it."""
 
     id: str
     sent_at: datetime
@@ -34,60 +34,64 @@ class Received:
     html: str
 
 
-def address(endpoint: str) -> str:
-    """The URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
-    return _found(endpoint)[0]
+def find_address(endpoint: str) -> str:
+    """Gives the URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
+    return _fetch_mailbox(endpoint)[0]
 
 
-def letters(endpoint: str) -> list[Received]:
-    """Oldest first. Raises NoMailboxError."""
-    _, answer = _found(endpoint)
+def read_emails(endpoint: str) -> list[ReceivedEmail]:
+    """Gives all emails, the oldest first. Raises NoMailboxError."""
+    _, answer = _fetch_mailbox(endpoint)
     shown = answer["messages"]
     if isinstance(shown, Mapping):
-        received = [_from_ministack(letter) for account in shown.values() for letter in account]
+        received = [_from_ministack(stored) for account in shown.values() for stored in account]
     else:
-        received = [_from_localstack(letter) for letter in shown if "RawData" in letter]
-    return sorted(received, key=lambda letter: letter.sent_at)
+        received = [_from_localstack(stored) for stored in shown if "RawData" in stored]
+    return sorted(received, key=lambda one: one.sent_at)
 
 
-def _found(endpoint: str) -> tuple[str, Any]:
-    said = []
+def _fetch_mailbox(endpoint: str) -> tuple[str, Any]:
+    """Gives the mailbox's URL and content. Raises NoMailboxError."""
+    refusals = []
     for path in PATHS:
         url = endpoint.rstrip("/") + path
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the endpoint is http
-                return url, _with_messages(answer.read())
+                return url, _parse_mailbox(answer.read())
         except (OSError, ValueError) as error:
-            said.append(f"{path}: {error}")
-    raise NoMailboxError("; ".join(said))
+            refusals.append(f"{path}: {error}")
+    raise NoMailboxError("; ".join(refusals))
 
 
-def _with_messages(answer: bytes) -> Any:
-    """Raises ValueError for an answer of another form: some endpoint that takes the path for a bucket's name."""
+def _parse_mailbox(answer: bytes) -> Any:
+    """Reads the JSON.
+
+    Raises ValueError for another form, as an endpoint gives that takes the path for a bucket's name.
+    """
     shown = json.loads(answer)
     if not isinstance(shown, dict) or "messages" not in shown:
         raise ValueError("it shows no messages")
     return shown
 
 
-def _from_ministack(letter: Mapping[str, Any]) -> Received:
-    return Received(
-        id=letter["MessageId"],
-        sent_at=datetime.fromtimestamp(letter["Timestamp"], UTC),
-        sender=letter["Source"],
-        to=tuple(letter["To"]),
-        subject=letter["Subject"],
-        text=letter["BodyText"],
-        html=letter["BodyHtml"] or "",
+def _from_ministack(stored: Mapping[str, Any]) -> ReceivedEmail:
+    return ReceivedEmail(
+        id=stored["MessageId"],
+        sent_at=datetime.fromtimestamp(stored["Timestamp"], UTC),
+        sender=stored["Source"],
+        to=tuple(stored["To"]),
+        subject=stored["Subject"],
+        text=stored["BodyText"],
+        html=stored["BodyHtml"] or "",
     )
 
 
-def _from_localstack(letter: Mapping[str, Any]) -> Received:
-    mime = email.message_from_string(letter["RawData"], EmailMessage, policy=default)
-    return Received(
-        id=letter["Id"],
-        sent_at=datetime.fromisoformat(letter["Timestamp"]).replace(tzinfo=UTC),
-        sender=letter["Source"],
+def _from_localstack(stored: Mapping[str, Any]) -> ReceivedEmail:
+    mime = email.message_from_string(stored["RawData"], EmailMessage, policy=default)
+    return ReceivedEmail(
+        id=stored["Id"],
+        sent_at=datetime.fromisoformat(stored["Timestamp"]).replace(tzinfo=UTC),
+        sender=stored["Source"],
         to=tuple(one.addr_spec for one in mime["To"].addresses),
         subject=str(mime["Subject"]),
         text=_part(mime, "plain"),
@@ -96,5 +100,6 @@ def _from_localstack(letter: Mapping[str, Any]) -> Received:
 
 
 def _part(mime: EmailMessage, kind: str) -> str:
+    """Gives the text of this kind, `plain` or `html`; empty where there is none."""
     part = mime.get_body((kind,))
     return str(part.get_content()) if part else ""

@@ -79,36 +79,40 @@ CURRENCY = "BRL"
 
 SIGNATURE_HEADER = "Payment-Signature"
 SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
-"""What a stage on a laptop believes: LOCAL_SECRET of chalicelib/settings.py."""
+"""The secret that a stage on a laptop knows: LOCAL_SECRET of chalicelib/settings.py."""
 MESSAGES = ("late", "twice", "lost", "shuffled")
 LATE_SECONDS = 5.0
 PATIENCE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_TRIES = 12
-"""With pauses of 1, 2, 4, … 60 seconds: over six minutes."""
+"""With pauses of 1, 2, 4, … 60 seconds they last over six minutes."""
 
-Said = tuple[HTTPStatus, dict[str, Any]]
+StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class RefundAsked:
+class RefundRequest:
+    """A refund that is asked for."""
+
     transaction_id: str
     amount_cents: int | None
-    """None stands for all that is left."""
+    """The amount; None stands for all that is left."""
 
 
 @dataclass(frozen=True)
-class PaymentAsked:
+class PaymentRequest:
+    """A payment that is asked for."""
+
     reservation_id: str
     amount_cents: int
     currency: str
     transaction_id: str = ""
-    """Empty: the gateway makes one up."""
+    """The id to use; empty: the gateway makes one up."""
 
 
 @dataclass(order=True)
-class _Sending:
-    """A message on its way. Of two that are due at once, the one that was put in first goes first."""
+class _Delivery:
+    """A message on its way. Of two that are due at once, the one that was enqueued first goes first."""
 
     due: float
     number: int
@@ -120,90 +124,98 @@ class _Sending:
 class Messenger:
     """Sends messages to the webhook, one after the other, in a thread that begins with the first of them.
 
-    `url` may be set later: what is to be told while it is empty is told to nobody.
+    `url` may be set later: messages that are made while it is empty are not sent.
     """
 
     url: str = ""
     secrets: Sequence[str] = (SECRET,)
-    """The first is the new one while they are rotated; all of them sign."""
+    """The secrets that sign, all of them. While they are rotated, the first is the new one."""
     pause_seconds: float = 1.0
-    told: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
     """Every message, in the order in which they were made."""
-    _waiting: list[_Sending] = field(default_factory=list)
-    _held_back: list[_Sending] = field(default_factory=list)
+    _waiting: list[_Delivery] = field(default_factory=list)
+    _held_back: list[_Delivery] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _busy: bool = False
     _closed: bool = False
 
-    def tell(self, message: dict[str, Any], seconds: float = 0.0, *, times: int = 1, shuffled: bool = False) -> None:
-        """Sends it after so many seconds; a shuffled one as soon as another has gone before it, if that comes first."""
+    def send(self, message: dict[str, Any], seconds: float = 0.0, *, times: int = 1, shuffled: bool = False) -> None:
+        """Sends the message after so many seconds, so many times.
+
+        A shuffled one goes as soon as another has gone before it, if that comes first.
+        """
         with self._changed:
-            self.told.append(message)
+            self.messages.append(message)
             if not self.url or self._closed:
                 return
             overtaken = bool(self._held_back)
             for _ in range(times):
-                sending = self._put(json.dumps(message).encode(), 0.0 if overtaken else seconds)
+                delivery = self._enqueue(json.dumps(message).encode(), 0.0 if overtaken else seconds)
                 if shuffled and not overtaken:
-                    self._held_back.append(sending)
+                    self._held_back.append(delivery)
             if overtaken:
-                self._release()
+                self._release_held_back()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
-    def is_idle(self, seconds: float) -> bool:
-        """Waits until nothing is left to be sent, that long at most."""
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Waits at most so many seconds. Tells whether nothing is left to be sent."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
 
     def close(self) -> None:
+        """Sends nothing more, and ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         if self._thread:
             self._thread.join()
 
-    def _put(self, body: bytes, seconds: float, tries: int = 0) -> _Sending:
-        sending = _Sending(time.monotonic() + seconds, next(self._numbers), body, tries)
-        heapq.heappush(self._waiting, sending)
-        return sending
+    def _enqueue(self, body: bytes, seconds: float, tries: int = 0) -> _Delivery:
+        """Adds a delivery that is due in so many seconds. Call it with the lock."""
+        delivery = _Delivery(time.monotonic() + seconds, next(self._numbers), body, tries)
+        heapq.heappush(self._waiting, delivery)
+        return delivery
 
-    def _release(self) -> None:
-        for sending in self._held_back:
-            if sending in self._waiting:
-                self._waiting.remove(sending)
-                self._put(sending.body, 0.0)
+    def _release_held_back(self) -> None:
+        """Makes the shuffled messages due now. Call it with the lock."""
+        for delivery in self._held_back:
+            if delivery in self._waiting:
+                self._waiting.remove(delivery)
+                self._enqueue(delivery.body, 0.0)
         self._held_back.clear()
         heapq.heapify(self._waiting)
 
     def _run(self) -> None:
-        while sending := self._next():
-            accepted = self._is_accepted(sending.body)
+        """Sends what is due, and again what was not accepted, until the messenger is closed."""
+        while delivery := self._take_next():
+            accepted = self._post(delivery.body)
             with self._changed:
                 self._busy = False
-                if not accepted and sending.tries + 1 < MOST_TRIES:
-                    pause = min(self.pause_seconds * 2**sending.tries, LONGEST_PAUSE_SECONDS)
-                    self._put(sending.body, pause, sending.tries + 1)
+                if not accepted and delivery.tries + 1 < MOST_TRIES:
+                    pause = min(self.pause_seconds * 2**delivery.tries, LONGEST_PAUSE_SECONDS)
+                    self._enqueue(delivery.body, pause, delivery.tries + 1)
                 self._changed.notify_all()
 
-    def _next(self) -> _Sending | None:
-        """The next message, once it is due; None after the end."""
+    def _take_next(self) -> _Delivery | None:
+        """Waits for the next delivery to be due and removes it from the queue; None after the end."""
         with self._changed:
             while not self._closed:
                 wait = self._waiting[0].due - time.monotonic() if self._waiting else None
                 if wait is not None and wait <= 0:
                     self._busy = True
-                    sending = heapq.heappop(self._waiting)
-                    self._held_back = [one for one in self._held_back if one is not sending]
-                    return sending
+                    delivery = heapq.heappop(self._waiting)
+                    self._held_back = [one for one in self._held_back if one is not delivery]
+                    return delivery
                 self._changed.wait(wait)
             return None
 
-    def _is_accepted(self, body: bytes) -> bool:
+    def _post(self, body: bytes) -> bool:
+        """Posts the signed message. Tells whether the webhook has accepted it."""
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature(self.secrets, body, time.time())}
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310 - whoever starts it chose it
         try:
@@ -214,15 +226,20 @@ class Messenger:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
     def redirect_request(self, *_: Any) -> None:
-        """An answer that points elsewhere is no 2xx."""
+        """Gives None: an answer that points elsewhere is no 2xx."""
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
 def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
-    """The header's value. The same scheme as chalicelib/domain/signatures.py, which this file can't import."""
+    """Signs the body and gives the header's value.
+
+    The scheme is that of chalicelib/domain/signatures.py, which this file can't import.
+    """
     moment = str(int(seconds))
     signed = moment.encode() + b"." + body
     return ",".join(
@@ -232,72 +249,82 @@ def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
 
 @dataclass
 class Gateway:
-    """What it has charged and returned, and what it answered to each key."""
+    """A simulated gateway: its payments and refunds, and the first answer to each key."""
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
-    """How all messages are treated: one of MESSAGES, or as each transaction's id says."""
+    """The way in which all messages are treated, one of MESSAGES; empty: as each transaction's id says."""
     late_seconds: float = LATE_SECONDS
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: list[dict[str, Any]] = field(default_factory=list)
-    answers: dict[tuple[str, object], tuple[object, Said]] = field(default_factory=dict)
+    answers: dict[tuple[str, object], tuple[object, StatusAndBody]] = field(default_factory=dict)
     tries: "Counter[str]" = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def pay(self, key: str, asked: PaymentAsked) -> Said:
+    def pay(self, key: str, request: PaymentRequest) -> StatusAndBody:
+        """Charges the payment, once for each key."""
         with self.lock:
-            return self._once(key, asked, lambda: self._paid(asked))
+            return self._answer_once(key, request, lambda: self._make_payment(request))
 
-    def refund(self, key: str, asked: RefundAsked) -> tuple[Said, float]:
-        """The answer, and how many seconds it is kept back."""
+    def refund(self, key: str, request: RefundRequest) -> tuple[StatusAndBody, float]:
+        """Refunds the payment, once for each key. Gives the answer, and for how many seconds to keep it back."""
         with self.lock:
-            is_new = (type(asked).__name__, key) not in self.answers
-            said = self._once(key, asked, lambda: self._decided(asked.transaction_id, asked.amount_cents))
-            slow = is_new and "-timeout" in asked.transaction_id and said[0] < HTTPStatus.PAYMENT_REQUIRED
-            return said, self.slow_seconds if slow else 0.0
+            is_new = (type(request).__name__, key) not in self.answers
+            answer = self._answer_once(
+                key, request, lambda: self._decide_refund(request.transaction_id, request.amount_cents)
+            )
+            slow = is_new and "-timeout" in request.transaction_id and answer[0] < HTTPStatus.PAYMENT_REQUIRED
+            return answer, self.slow_seconds if slow else 0.0
 
     def charge(
         self, transaction_id: str, reservation_id: str, amount_cents: int, currency: str = CURRENCY
     ) -> dict[str, Any]:
         """Charges a payment of this id, as `POST /payments` does. Raises ValueError when there is one."""
         with self.lock:
-            status, said = self._paid(PaymentAsked(reservation_id, amount_cents, currency, transaction_id))
+            status, answer = self._make_payment(PaymentRequest(reservation_id, amount_cents, currency, transaction_id))
         if status is not HTTPStatus.CREATED:
-            raise ValueError(f"{transaction_id}: {said['error']}")
-        return said
+            raise ValueError(f"{transaction_id}: {answer['error']}")
+        return answer
 
-    def payment(self, transaction_id: str) -> Said:
+    def find_payment(self, transaction_id: str) -> StatusAndBody:
         with self.lock:
             found = self.payments.get(transaction_id)
             return (HTTPStatus.OK, dict(found)) if found else _UNKNOWN
 
-    def charged_since(self, moment_ms: int, after: int) -> dict[str, Any]:
-        """A page. Those that were declined are left out."""
+    def list_charged(self, moment_ms: int, after: int) -> dict[str, Any]:
+        """Gives a page of what was charged from this moment on, without declined payments.
+
+        `after` is the last page's `next`.
+        """
         with self.lock:
             page = list(self.payments.values())[after : after + PAGE]
             following = after + PAGE if after + PAGE < len(self.payments) else None
             wanted = [dict(one) for one in page if one["status"] == "charged" and one["chargedAtMs"] >= moment_ms]
             return {"payments": wanted, "next": following}
 
-    def listed(self, transaction_id: str | None) -> list[dict[str, Any]]:
-        """The refunds."""
+    def list_refunds(self, transaction_id: str | None) -> list[dict[str, Any]]:
+        """Gives the refunds of this transaction; None stands for all."""
         with self.lock:
             return [one for one in self.refunds if transaction_id in (None, one["transactionId"])]
 
-    def _once(self, key: str, asked: object, decided: Callable[[], Said]) -> Said:
-        """Refusals are not remembered: asked again, it decides again."""
-        known = type(asked).__name__, key
-        if known in self.answers:
-            before, said = self.answers[known]
-            return said if before == asked else (HTTPStatus.UNPROCESSABLE_ENTITY, {"error": "KEY_REUSED"})
-        said = decided()
-        if said[0] < HTTPStatus.PAYMENT_REQUIRED:
-            self.answers[known] = asked, said
-        return said
+    def _answer_once(self, key: str, request: object, decide: Callable[[], StatusAndBody]) -> StatusAndBody:
+        """Gives the first answer to this key, else decides and remembers.
 
-    def _paid(self, asked: PaymentAsked) -> Said:
-        transaction_id = asked.transaction_id or f"pay-{secrets.token_hex(12)}"
+        Refusals are not remembered: asked again, it decides again.
+        """
+        known = type(request).__name__, key
+        if known in self.answers:
+            before, answer = self.answers[known]
+            return answer if before == request else (HTTPStatus.UNPROCESSABLE_ENTITY, {"error": "KEY_REUSED"})
+        answer = decide()
+        if answer[0] < HTTPStatus.PAYMENT_REQUIRED:
+            self.answers[known] = request, answer
+        return answer
+
+    def _make_payment(self, request: PaymentRequest) -> StatusAndBody:
+        """Records a payment and sends its message, as the transaction's id says."""
+        transaction_id = request.transaction_id or f"pay-{secrets.token_hex(12)}"
         if transaction_id in self.payments:
             return HTTPStatus.CONFLICT, {"error": "TRANSACTION_EXISTS"}
         if "-unknown" in transaction_id:
@@ -305,35 +332,40 @@ class Gateway:
         declined = "-uncharged" in transaction_id
         self.payments[transaction_id] = {
             "paymentId": transaction_id,
-            "reservationId": asked.reservation_id,
+            "reservationId": request.reservation_id,
             "status": "declined" if declined else "charged",
-            "amountCents": 0 if declined else asked.amount_cents - ("-short" in transaction_id),
-            "currency": asked.currency,
+            "amountCents": 0 if declined else request.amount_cents - ("-short" in transaction_id),
+            "currency": request.currency,
             "chargedAtMs": None if declined else round(time.time() * 1000),
             "refundedCents": 0,
         }
-        self._tell("payment.declined" if declined else "payment.charged", transaction_id)
+        self._send_message("payment.declined" if declined else "payment.charged", transaction_id)
         return HTTPStatus.CREATED, dict(self.payments[transaction_id])
 
-    def _tell(self, kind: str, transaction_id: str) -> None:
+    def _send_message(self, kind: str, transaction_id: str) -> None:
+        """Sends a message about the payment, or several, or none, as the transaction's id says."""
         payment = self.payments[transaction_id]
         message = {"id": f"evt-{secrets.token_hex(12)}", "type": kind, "payment": dict(payment)}
-        treated = {one for one in MESSAGES if one == self.messages or f"-{one}" in transaction_id}
+        behaviours = {one for one in MESSAGES if one == self.messages or f"-{one}" in transaction_id}
         if kind == "payment.refunded":
-            treated &= {"lost", "twice"}
-        if "lost" in treated:
+            behaviours &= {"lost", "twice"}
+        if "lost" in behaviours:
             return
-        seconds = self.late_seconds if treated & {"late", "shuffled"} else 0.0
-        self.messenger.tell(message, seconds, times=2 if "twice" in treated else 1, shuffled="shuffled" in treated)
+        seconds = self.late_seconds if behaviours & {"late", "shuffled"} else 0.0
+        self.messenger.send(
+            message, seconds, times=2 if "twice" in behaviours else 1, shuffled="shuffled" in behaviours
+        )
 
-    def _decided(self, transaction_id: str, amount_cents: int | None) -> Said:
+    def _decide_refund(self, transaction_id: str, amount_cents: int | None) -> StatusAndBody:
+        """Refuses as the transaction's id says, else refunds."""
         self.tries[transaction_id] += 1
         payment = self.payments.get(transaction_id)
         if payment is None or payment["status"] != "charged":
             return _UNKNOWN
-        return self._refusal(transaction_id) or self._returned(payment, amount_cents)
+        return self._chosen_refusal(transaction_id) or self._refund_payment(payment, amount_cents)
 
-    def _refusal(self, transaction_id: str) -> Said | None:
+    def _chosen_refusal(self, transaction_id: str) -> StatusAndBody | None:
+        """Gives the refusal that the transaction's id chooses for this try; None for none."""
         chosen = TIMES.search(transaction_id)
         if chosen is None or self.tries[transaction_id] > int(chosen[2] or sys.maxsize):
             return None
@@ -341,33 +373,37 @@ class Gateway:
             return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "UNAVAILABLE"}
         return HTTPStatus.PAYMENT_REQUIRED, {"error": "DECLINED", "message": "The bank declined the refund."}
 
-    def _returned(self, payment: dict[str, Any], amount_cents: int | None) -> Said:
+    def _refund_payment(self, payment: dict[str, Any], amount_cents: int | None) -> StatusAndBody:
+        """Refunds the amount (None: all that is left), or refuses when less is left."""
         transaction_id = payment["paymentId"]
         if "-duplicate" in transaction_id and not payment["refundedCents"]:
-            self._return(payment, payment["amountCents"])
+            self._record_refund(payment, payment["amountCents"])
         left = payment["amountCents"] - payment["refundedCents"]
         if not left:
             earlier = [one for one in self.refunds if one["transactionId"] == transaction_id]
             return HTTPStatus.CONFLICT, {"error": "ALREADY_REFUNDED", "refundId": earlier[-1]["refundId"]}
         if amount_cents is not None and amount_cents > left:
             return HTTPStatus.UNPROCESSABLE_ENTITY, {"error": "AMOUNT_TOO_LARGE", "message": f"{left} cents are left."}
-        return HTTPStatus.CREATED, {"refundId": self._return(payment, amount_cents or left)}
+        return HTTPStatus.CREATED, {"refundId": self._record_refund(payment, amount_cents or left)}
 
-    def _return(self, payment: dict[str, Any], amount_cents: int) -> str:
+    def _record_refund(self, payment: dict[str, Any], amount_cents: int) -> str:
+        """Records the refund, sends its message and gives its id."""
         refund_id = f"re-{secrets.token_hex(12)}"
         refund = {"refundId": refund_id, "transactionId": payment["paymentId"], "amountCents": amount_cents}
         self.refunds.append(refund)
         payment["refundedCents"] += amount_cents
-        self._tell("payment.refunded", payment["paymentId"])
+        self._send_message("payment.refunded", payment["paymentId"])
         return refund_id
 
 
-_UNKNOWN: Said = (HTTPStatus.NOT_FOUND, {"error": "UNKNOWN_TRANSACTION"})
-_MALFORMED: Said = (HTTPStatus.BAD_REQUEST, {"error": "MALFORMED"})
-_NOT_FOUND: Said = (HTTPStatus.NOT_FOUND, {"error": "NOT_FOUND"})
+_UNKNOWN: StatusAndBody = (HTTPStatus.NOT_FOUND, {"error": "UNKNOWN_TRANSACTION"})
+_MALFORMED: StatusAndBody = (HTTPStatus.BAD_REQUEST, {"error": "MALFORMED"})
+_NOT_FOUND: StatusAndBody = (HTTPStatus.NOT_FOUND, {"error": "NOT_FOUND"})
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Serves one connection."""
+
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "cinema-tickets-payments", ""
     disable_nagle_algorithm = True
@@ -377,43 +413,44 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = urlsplit(self.path)
         wanted = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
-        self._answer(*self._found(address.path, wanted))
+        self._answer(*self._find_answer(address.path, wanted))
 
     def do_POST(self) -> None:
-        body, key = self._body(), self.headers.get("Idempotency-Key", "")
+        body, key = self._read_body(), self.headers.get("Idempotency-Key", "")
         if self.path == "/refunds":
-            refund = _refund_in(body) if key else None
-            said, seconds = self._gateway.refund(key, refund) if refund else (_MALFORMED, 0.0)
+            refund = _parse_refund(body) if key else None
+            answer, seconds = self._gateway.refund(key, refund) if refund else (_MALFORMED, 0.0)
             time.sleep(seconds)
         elif self.path == "/payments":
-            payment = _payment_in(body) if key else None
-            said = self._gateway.pay(key, payment) if payment else _MALFORMED
+            payment = _parse_payment(body) if key else None
+            answer = self._gateway.pay(key, payment) if payment else _MALFORMED
         else:
-            said = _NOT_FOUND
-        self._answer(*said)
+            answer = _NOT_FOUND
+        self._answer(*answer)
 
     def do_PUT(self) -> None:
-        url = self._body().get("url")
+        url = self._read_body().get("url")
         if self.path != "/webhook" or not isinstance(url, str) or not url.startswith(("http://", "https://")):
             return self._answer(*(_MALFORMED if self.path == "/webhook" else _NOT_FOUND))
         self._gateway.messenger.url = url
         return self._answer(HTTPStatus.OK, {"url": url})
 
-    def _found(self, path: str, wanted: dict[str, str]) -> Said:
+    def _find_answer(self, path: str, wanted: dict[str, str]) -> StatusAndBody:
+        """Gives the answer to `GET` of this path."""
         match path.split("/")[1:]:
             case ["health"]:
                 return HTTPStatus.OK, {"status": "ok"}
             case ["refunds"]:
-                return HTTPStatus.OK, {"refunds": self._gateway.listed(wanted.get("transactionId"))}
+                return HTTPStatus.OK, {"refunds": self._gateway.list_refunds(wanted.get("transactionId"))}
             case ["messages"]:
-                return HTTPStatus.OK, {"messages": list(self._gateway.messenger.told)}
+                return HTTPStatus.OK, {"messages": list(self._gateway.messenger.messages)}
             case ["payments"]:
                 numbers = [wanted.get("since", "0"), wanted.get("after", "0")]
                 if not all(re.fullmatch(r"[0-9]{1,15}", number) for number in numbers):
                     return _MALFORMED
-                return HTTPStatus.OK, self._gateway.charged_since(*map(int, numbers))
+                return HTTPStatus.OK, self._gateway.list_charged(*map(int, numbers))
             case ["payments", transaction_id]:
-                return self._gateway.payment(unquote(transaction_id))
+                return self._gateway.find_payment(unquote(transaction_id))
             case _:
                 return _NOT_FOUND
 
@@ -422,8 +459,8 @@ class _Handler(BaseHTTPRequestHandler):
         found: Gateway = self.server.gateway  # type: ignore[attr-defined] # how http.server hands things on
         return found
 
-    def _body(self) -> dict[str, Any]:
-        """Empty where the request's is no object of JSON."""
+    def _read_body(self) -> dict[str, Any]:
+        """Reads the request's JSON object; empty where it is none."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
             self.close_connection = True
@@ -445,24 +482,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Only what it decides is worth a line, and `GET /payments` and `GET /refunds` show that."""
+        """Prints nothing: `GET /payments` and `GET /refunds` show the decisions."""
 
 
-def _refund_in(body: dict[str, Any]) -> RefundAsked | None:
+def _parse_refund(body: dict[str, Any]) -> RefundRequest | None:
+    """Reads the request; None for a malformed one."""
     transaction, amount = body.get("transactionId"), body.get("amountCents")
     if not isinstance(transaction, str) or not transaction:
         return None
-    return RefundAsked(transaction, amount) if amount is None or _is_amount(amount) else None
+    return RefundRequest(transaction, amount) if amount is None or _is_amount(amount) else None
 
 
-def _payment_in(body: dict[str, Any]) -> PaymentAsked | None:
+def _parse_payment(body: dict[str, Any]) -> PaymentRequest | None:
+    """Reads the request; None for a malformed one."""
     reservation, transaction = body.get("reservationId"), body.get("transactionId", "")
     amount, currency = body.get("amountCents"), body.get("currency")
     if not (isinstance(reservation, str) and reservation and isinstance(transaction, str)):
         return None
     if not (_is_amount(amount) and isinstance(currency, str) and re.fullmatch(r"[A-Z]{3}", currency)):
         return None
-    return PaymentAsked(reservation, amount, currency, transaction)
+    return PaymentRequest(reservation, amount, currency, transaction)
 
 
 def _is_amount(value: object) -> TypeGuard[int]:
@@ -470,8 +509,10 @@ def _is_amount(value: object) -> TypeGuard[int]:
 
 
 @contextlib.contextmanager
-def serving(port: int = 0, *, host: str = LOOPBACK, gateway: Gateway | None = None) -> Iterator[tuple[str, Gateway]]:
-    """Its address, and the gateway itself."""
+def run_gateway(
+    port: int = 0, *, host: str = LOOPBACK, gateway: Gateway | None = None
+) -> Iterator[tuple[str, Gateway]]:
+    """Serves until the block is left. Gives the gateway's URL and the gateway itself."""
     gateway = gateway or Gateway()
     server = ThreadingHTTPServer((host, port), _Handler)
     server.daemon_threads = True
@@ -488,28 +529,28 @@ def serving(port: int = 0, *, host: str = LOOPBACK, gateway: Gateway | None = No
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     gateway = Gateway(
         messages=options.messages,
         late_seconds=options.late_seconds,
-        messenger=Messenger(options.webhook_url, options.secret or _secrets()),
+        messenger=Messenger(options.webhook_url, options.secret or _read_secrets()),
     )
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with serving(options.port, host=options.host, gateway=gateway) as (url, _):
+    with run_gateway(options.port, host=options.host, gateway=gateway) as (url, _):
         print(f"payments: {url}/payments, {url}/refunds", flush=True)
         stopped.wait()
     return 0
 
 
-def _secrets() -> list[str]:
-    """Those of the environment, which the application reads, too."""
+def _read_secrets() -> list[str]:
+    """Reads the secrets from PAYMENTS_WEBHOOK_SECRETS, as the application does."""
     given = os.environ.get("PAYMENTS_WEBHOOK_SECRETS", "")
     return [one.strip() for one in given.split(",") if one.strip()] or [SECRET]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local.payment_gateway", description="A simulated payment gateway."
     )

@@ -26,26 +26,25 @@ from infra import processes
 from infra.cloud import deploy
 from infra.cloud.deploy import DeploymentError
 from infra.cloud.package import PackagingError
-from infra.local import console, mailbox, seed
-from infra.local import emulator as machines
-from infra.local.emulator import Machine
+from infra.local import console, emulator, mailbox, ports, redis_server, seed
+from infra.local.machine import Machine, run_machine, start_machine
 from infra.processes import HOST, CannotRunError, Child, say
 
 STAGE = "local"
 WATCH_SECONDS = 0.5
 BORROWED_SECONDS = 5.0
-"""How often an emulator that is not ours is asked whether it is there."""
+"""The pause between two looks at an emulator that is not ours."""
 LOST = {
     "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
 }
 DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
-"""Whose end is said, and nothing more."""
+"""Children that bookings can do without, and what is said when one ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What `make run` started and watches."""
+    """The parts that `make run` has started and watches."""
 
     children: dict[str, Child]
     endpoint: str
@@ -53,13 +52,14 @@ class Running:
     """The emulator is not a process of ours."""
     api_url: str
     gateway_url: str | None
-    """None where the emulator can't run functions."""
+    """The API on API Gateway; None where the emulator can't run functions."""
     events: str
     payments_url: str
 
 
 @contextlib.contextmanager
-def step(title: str) -> Iterator[None]:
+def print_step(title: str) -> Iterator[None]:
+    """Prints the title, and how long the block took."""
     print(f"{title} … ", end="", flush=True)
     start = time.monotonic()
     try:
@@ -71,68 +71,78 @@ def step(title: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running(port: int) -> Iterator[Running]:
-    """The whole system; all that was started is stopped again when the block is left, in reverse order."""
-    if not processes.port_is_free(port):
-        raise CannotRunError(
-            f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
-        )
+def run_system(port: int) -> Iterator[Running]:
+    """Starts everything, and stops it in reverse order when the block is left.
+
+    Raises CannotRunError when the port is taken or a part does not start.
+    """
+    _refuse_taken_port(port)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(processes.claimed(f"run-{port}"))
+        stack.enter_context(processes.claim_name(f"run-{port}"))
         os.environ.setdefault("PAYMENTS_WEBHOOK_URL", f"http://{HOST}:{port}/api/payments/webhook")
-        machine = stack.enter_context(
-            machines.machine(
-                processes.free_port(machines.AWS_PORT), processes.free_port(machines.REDIS_PORT), keep=keeps()
-            )
-        )
-        _announce(machine, keep=keeps())
+        keep = wants_data_kept()
+        aws_port, redis_port = (processes.free_port(usual) for usual in (ports.AWS_PORT, ports.REDIS_PORT))
+        machine = stack.enter_context(run_machine(aws_port, redis_port, keep=keep))
+        _announce_machine(machine, keep=keep)
         gateway_url = _deploy_if_functions_run(machine)
         children: dict[str, Child] = dict(machine.children)
         events = "functions on the emulator"
-        if not (gateway_url and _functions_feed_events()):
-            children["The pump"] = stack.enter_context(_child("pump", "infra.local.pump", logged=True))
+        if not (gateway_url and _switch_event_mappings()):
+            children["The pump"] = stack.enter_context(_run_module("pump", "infra.local.pump", logged=True))
             events = f"the pump, which logs to {children['The pump'].log}"
-        children["The API"] = stack.enter_context(
-            _child(f"api-{port}", "infra.local.server", "--port", str(port), "--reload", "--log", log_format())
-        )
+        children["The API"] = stack.enter_context(_run_api(port))
         api_url = f"http://{HOST}:{port}"
         processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
         borrowed = "The emulator" not in children
         yield Running(children, machine.aws.endpoint, borrowed, api_url, gateway_url, events, machine.payments_url)
 
 
-def _announce(machine: Machine, *, keep: bool = False) -> None:
+def _refuse_taken_port(port: int) -> None:
+    if not processes.port_is_free(port):
+        raise CannotRunError(
+            f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
+        )
+
+
+def _run_api(port: int) -> contextlib.AbstractContextManager[Child]:
+    options = ("--port", str(port), "--reload", "--log", chosen_log_format())
+    return _run_module(f"api-{port}", "infra.local.server", *options)
+
+
+def _announce_machine(machine: Machine, *, keep: bool = False) -> None:
+    """Sets our environment to the machine's addresses and prints them."""
     environment = {
         "AWS_ENDPOINT_URL": machine.aws.endpoint,
         "REDIS_URL": machine.redis_url,
         "PAYMENTS_URL": machine.payments_url,
         "STAGE": STAGE,
     }
-    for name, value in machines.CREDENTIALS.items():
+    for name, value in emulator.CREDENTIALS.items():
         os.environ.setdefault(name, value)
     os.environ.update(environment)
-    say(f"AWS emulator: {machines.emulator_name(machine.aws.endpoint)} at {machine.aws.endpoint}")
-    redis = f"{machines.redis_name(machine.redis_url)} at {machine.redis_url}" if machine.redis_url else ""
+    say(f"AWS emulator: {emulator.ask_emulator_name(machine.aws.endpoint)} at {machine.aws.endpoint}")
+    redis = f"{redis_server.ask_redis_name(machine.redis_url)} at {machine.redis_url}" if machine.redis_url else ""
     say(f"Redis: {redis or 'none, bookings work without it'}")
-    say(f"Data: {_fate_of_data(machine, keep=keep)}")
+    say(f"Data: {_describe_data(machine, keep=keep)}")
 
 
-def _fate_of_data(machine: Machine, *, keep: bool) -> str:
+def _describe_data(machine: Machine, *, keep: bool) -> str:
     if machine.aws.kept:
         return "kept, the emulator was running already."
     if not machine.aws.child:
         return "new, and gone when the emulator stops."
     if keep:
-        state = (processes.RUN_DIR / machines.STATE).relative_to(processes.ROOT)
+        state = (processes.RUN_DIR / emulator.STATE).relative_to(processes.ROOT)
         return f"kept over Ctrl-C in {state}, as KEEP=1 says; without that folder it begins anew."
     return "new, and gone with Ctrl-C: the emulator has it in memory. `KEEP=1 make run` keeps it."
 
 
-def _deploy(machine: Machine) -> str:
-    with step("Deploying tables and queues"):
+def _deploy_stacks(machine: Machine) -> str:
+    """Deploys both stacks and gives the URL of the API. Raises DeploymentError."""
+    with print_step("Deploying tables and queues"):
         deploy.deploy_data(STAGE)
     os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
-    with step("Packaging and deploying the functions (the first time it downloads their packages)"):
+    with print_step("Packaging and deploying the functions (the first time it downloads their packages)"):
         here = {"REDIS_URL": machine.redis_url, "PAYMENTS_URL": machine.payments_url}
         os.environ.update(REDIS_URL=machine.functions_redis_url, PAYMENTS_URL=machine.functions_payments_url)
         try:
@@ -145,9 +155,12 @@ def _deploy(machine: Machine) -> str:
 
 
 def _deploy_if_functions_run(machine: Machine) -> str | None:
-    """A given emulator may know no functions, as LocalStack without Docker; one of our own has to."""
+    """Deploys and gives the URL of the API; None where a given emulator can't run functions.
+
+    LocalStack without Docker is such a one. Raises DeploymentError for an emulator of our own.
+    """
     try:
-        return _deploy(machine)
+        return _deploy_stacks(machine)
     except DeploymentError as error:
         if not machine.aws.kept:
             raise
@@ -155,8 +168,11 @@ def _deploy_if_functions_run(machine: Machine) -> str | None:
         return None
 
 
-def _functions_feed_events() -> bool:
-    """Either the deployed functions or the pump, never both: every mapping is switched to match."""
+def _switch_event_mappings() -> bool:
+    """Switches the event mappings on or off. Tells whether functions are fed; otherwise the pump has to feed them.
+
+    Raises CannotRunError for an EVENTS that nobody knows.
+    """
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
         raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
@@ -165,12 +181,14 @@ def _functions_feed_events() -> bool:
     return functions
 
 
-def _child(name: str, module: str, *options: str, logged: bool = False) -> contextlib.AbstractContextManager[Child]:
+def _run_module(
+    name: str, module: str, *options: str, logged: bool = False
+) -> contextlib.AbstractContextManager[Child]:
     command = [sys.executable, "-m", module, *options]
-    return processes.child(name, command, os.environ, logged=logged)
+    return processes.run_child(name, command, os.environ, logged=logged)
 
 
-def _greeting(system: Running, session_id: str) -> str:
+def _make_greeting(system: Running, session_id: str) -> str:
     hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
     on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
     return f"""
@@ -180,7 +198,7 @@ def _greeting(system: Running, session_id: str) -> str:
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
   Events       {system.events}
-  Letters      {_where_letters_are()}
+  Letters      {_describe_mailbox()}
   Payments     {system.payments_url}/refunds   (simulated: what was returned)
 
 Hold two seats, and get a letter:
@@ -192,30 +210,30 @@ and see them:
 Enter shows this again, Ctrl-C stops everything."""
 
 
-def _where_letters_are() -> str:
+def _describe_mailbox() -> str:
     try:
-        return f".venv/bin/python -m infra.ops mail   (or {mailbox.address(os.environ['AWS_ENDPOINT_URL'])})"
+        return f".venv/bin/python -m infra.ops mail   (or {mailbox.find_address(os.environ['AWS_ENDPOINT_URL'])})"
     except mailbox.NoMailboxError:
         return "taken by this emulator, which does not show them"
 
 
-def _watch(system: Running, greeting: str) -> NoReturn:
-    """Returns never: ends by a signal, or by an error when something that should run has ended.
+def _watch_system(system: Running, greeting: str) -> NoReturn:
+    """Watches the parts and never returns: a signal ends it. Raises CannotRunError when a part has ended.
 
-    Who presses Enter sees the greeting again, which the requests have scrolled away.
+    Enter prints the greeting again, which the requests have scrolled away.
     """
     looked = time.monotonic()
     while True:
-        check(system.children)
+        check_children(system.children)
         if system.borrowed and time.monotonic() - looked > BORROWED_SECONDS:
             looked = time.monotonic()
-            check_borrowed(system.endpoint)
-        if _enter_within(WATCH_SECONDS):
+            check_borrowed_emulator(system.endpoint)
+        if _wait_for_enter(WATCH_SECONDS):
             say(greeting)
 
 
-def check(children: dict[str, Child]) -> None:
-    """Raises CannotRunError when one has ended that the others need; takes out one that they don't, and says so."""
+def check_children(children: dict[str, Child]) -> None:
+    """Raises CannotRunError when a child has ended. One that is dispensable is removed from `children` and named."""
     for name, child in list(children.items()):
         status = child.process.poll()
         if status is None:
@@ -227,14 +245,14 @@ def check(children: dict[str, Child]) -> None:
         del children[name]
 
 
-def check_borrowed(endpoint: str) -> None:
-    """Raises CannotRunError when an emulator that is no process of ours is gone."""
-    if not processes.answers(endpoint + machines.HEALTH_PATH):
+def check_borrowed_emulator(endpoint: str) -> None:
+    """Raises CannotRunError when an emulator that is no process of ours does not answer."""
+    if not processes.answers(endpoint + emulator.HEALTH_PATH):
         raise CannotRunError(f"The emulator at {endpoint} answers no more. Start it, then `make run`.")
 
 
-def _enter_within(seconds: float) -> bool:
-    """Whether somebody at the terminal presses Enter; where there is none, or we are in the background, it waits."""
+def _wait_for_enter(seconds: float) -> bool:
+    """Waits for so long. Tells whether Enter was pressed at the terminal; always False in the background."""
     if not (sys.stdin and sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()):
         time.sleep(seconds)
         return False
@@ -243,7 +261,7 @@ def _enter_within(seconds: float) -> bool:
 
 
 def _stop_on_first_signal() -> None:
-    """The first one unwinds everything; those after it must not disturb that."""
+    """Raises KeyboardInterrupt on the first SIGINT or SIGTERM; ignores later ones, so that everything is stopped."""
 
     def stop(*_: object) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -254,15 +272,16 @@ def _stop_on_first_signal() -> None:
         signal.signal(number, stop)
 
 
-def _port() -> int:
+def _chosen_port() -> int:
+    """Reads PORT. Raises CannotRunError when it is no port."""
     text = os.environ.get("PORT") or "8000"
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise CannotRunError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 
-def keeps(environment: Mapping[str, str] = os.environ) -> bool:
-    """Raises CannotRunError for another KEEP than 1, and where it can't be done."""
+def wants_data_kept(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tells whether KEEP=1. Raises CannotRunError for another value, and for an emulator that keeps no data for us."""
     choice = environment.get("KEEP") or "0"
     if choice not in ("0", "1"):
         raise CannotRunError(f"KEEP is {choice!r}: it must be 1, or unset for data that is gone with Ctrl-C.")
@@ -271,7 +290,8 @@ def keeps(environment: Mapping[str, str] = os.environ) -> bool:
     return choice == "1"
 
 
-def log_format(environment: Mapping[str, str] = os.environ) -> str:
+def chosen_log_format(environment: Mapping[str, str] = os.environ) -> str:
+    """Gives the form of the log that LOG asks for. Raises CannotRunError for another one."""
     choice = environment.get("LOG") or console.LINES
     if choice not in console.FORMATS:
         raise CannotRunError(f"LOG is {choice!r}: it must be json, or unset for a short line for each request.")
@@ -279,28 +299,29 @@ def log_format(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _check_settings() -> None:
-    """Before anything is started. Raises CannotRunError or SettingInvalid."""
-    keeps()
-    log_format()
+    """Reads every setting before anything is started. Raises CannotRunError or SettingInvalid."""
+    wants_data_kept()
+    chosen_log_format()
     settings.load({**os.environ, "STAGE": STAGE})
 
 
-def run() -> None:
+def run_until_stopped() -> None:
+    """Runs the system and its programme until a signal comes. Raises CannotRunError and the errors of deploying."""
     start = time.monotonic()
     _check_settings()
-    with running(_port()) as system:
-        programme = seed.seed(system.api_url)
+    with run_system(_chosen_port()) as system:
+        programme = seed.add_programme(system.api_url)
         say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
-        greeting = _greeting(system, programme.first_session_id)
+        greeting = _make_greeting(system, programme.first_session_id)
         say(greeting)
-        _watch(system, greeting)
+        _watch_system(system, greeting)
 
 
 def deploy_only() -> None:
-    """The API on the emulator's gateway and functions; an emulator that had to be started stays until `make stop`."""
-    machine = machines.machine_up()
-    _announce(machine)
-    url = _deploy(machine)
+    """Deploys to the emulator, and serves nothing from here. An emulator that was started stays until `make stop`."""
+    machine = start_machine()
+    _announce_machine(machine)
+    url = _deploy_stacks(machine)
     say(f"API Gateway → Lambda: {url}/ is the page, {url}/api/sessions the API")
     if not machine.aws.kept:
         say("The emulator stays on for you; `make stop` ends it.")
@@ -314,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     _stop_on_first_signal()
     try:
-        deploy_only() if options.deploy_only else run()
+        deploy_only() if options.deploy_only else run_until_stopped()
     except KeyboardInterrupt:
         say("\nStopped.")
     except (CannotRunError, DeploymentError, PackagingError, SettingInvalid, seed.SeedError) as refusal:

@@ -1,6 +1,6 @@
-"""Puts a programme on through the real API, 4 films in 4 rooms on the next 3 days: `python -m infra.local.seed [URL]`.
+"""Schedules a programme through the real API, 4 films in 4 rooms for 3 days: `python -m infra.local.seed [URL]`.
 
-What is on already is left alone, so a second run adds nothing.
+Screenings that are on already are left alone, so a second run adds nothing.
 """
 
 import json
@@ -20,7 +20,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One film in one room at one hour, every coming day."""
+    """A film in a room at one hour of each coming day."""
 
     title: str
     room: str
@@ -39,14 +39,16 @@ SLOTS = (
 
 
 class SeedError(Exception):
-    """The API did not take the programme; the message says what it answered."""
+    """The API did not take the programme. The message says what it answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
+    """The screenings of the coming days, and how many of them were added."""
+
     added: int
     first_session_id: str
-    """Of the earliest screening of this programme."""
+    """The earliest screening's id."""
     screenings: int
 
     def __str__(self) -> str:
@@ -56,15 +58,15 @@ class Programme:
         return f"{self.added} of {self.screenings} screenings added ({films} films, {rooms} rooms)"
 
 
-def seed(base_url: str, now: datetime | None = None) -> Programme:
-    """Schedules what is missing of the coming days' programme."""
+def add_programme(base_url: str, now: datetime | None = None) -> Programme:
+    """Schedules the screenings of the coming days that are missing. Raises SeedError."""
     now = now or datetime.now(UTC)
-    wanted = sorted((_screening(slot, day) for day in _coming_days(now) for slot in SLOTS), key=_starts)
-    present = {_identity(session): session["sessionId"] for session in _programme(base_url, now)}
-    missing = [screening for screening in wanted if _identity(screening) not in present]
+    wanted = sorted((_screening(slot, day) for day in _coming_days(now) for slot in SLOTS), key=_start_of)
+    present = {_identity_of(session): session["sessionId"] for session in _read_programme(base_url, now)}
+    missing = [screening for screening in wanted if _identity_of(screening) not in present]
     for screening in missing:
-        present[_identity(screening)] = _call(f"{base_url}/api/sessions", screening)["sessionId"]
-    return Programme(len(missing), present[_identity(wanted[0])], len(wanted))
+        present[_identity_of(screening)] = _call_api(f"{base_url}/api/sessions", screening)["sessionId"]
+    return Programme(len(missing), present[_identity_of(wanted[0])], len(wanted))
 
 
 def _coming_days(now: datetime) -> list[datetime]:
@@ -72,6 +74,7 @@ def _coming_days(now: datetime) -> list[datetime]:
 
 
 def _screening(slot: Slot, day: datetime) -> dict[str, Any]:
+    """Makes the request that schedules this slot's screening of one day."""
     return {
         "movieTitle": slot.title,
         "startTime": datetime.combine(day, slot.starts, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -82,25 +85,28 @@ def _screening(slot: Slot, day: datetime) -> dict[str, Any]:
     }
 
 
-def _starts(screening: dict[str, Any]) -> str:
+def _start_of(screening: dict[str, Any]) -> str:
     return str(screening["startTime"])
 
 
-def _identity(session: dict[str, Any]) -> tuple[str, datetime, str]:
+def _identity_of(session: dict[str, Any]) -> tuple[str, datetime, str]:
+    """Gives film, start and room: by them a screening is recognised."""
     return session["movieTitle"], datetime.fromisoformat(session["startTime"]), session["roomNumber"]
 
 
-def _programme(base_url: str, since: datetime) -> Iterator[dict[str, Any]]:
+def _read_programme(base_url: str, since: datetime) -> Iterator[dict[str, Any]]:
+    """Reads all screenings from a moment on, page by page."""
     query = {"limit": str(PAGE), "from": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
     while True:
-        page = _call(f"{base_url}/api/sessions?{urllib.parse.urlencode(query)}")
+        page = _call_api(f"{base_url}/api/sessions?{urllib.parse.urlencode(query)}")
         yield from page["sessions"]
         if not page.get("nextCursor"):
             return
         query["cursor"] = page["nextCursor"]
 
 
-def _call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call_api(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Posts the body as JSON, or gets without one; gives the answer. Raises SeedError."""
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - the caller's URL
     try:
@@ -119,7 +125,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit("usage: python -m infra.local.seed [URL]")
     base_url = arguments[0].rstrip("/") if arguments else "http://127.0.0.1:8000"
     try:
-        print(f"Programme: {seed(base_url)}")
+        print(f"Programme: {add_programme(base_url)}")
     except SeedError as failure:
         sys.exit(str(failure))
 

@@ -8,7 +8,6 @@ HTTP) has the contract's form, as the deployed gateway gives it.
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import re
@@ -20,7 +19,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import HTTPServer
-from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from chalice.app import Chalice
@@ -33,98 +31,35 @@ from chalice.local import (
     ChaliceRequestHandler,
     LocalChalice,
     LocalDevServer,
-    LocalGateway,
     LocalGatewayException,
-    RouteMatcher,
     ThreadedHTTPServer,
 )
 from chalice.utils import OSUtils
 
-from chalicelib.api.http.errors import ROWS
-from chalicelib.api.http.languages import ENGLISH
-from chalicelib.api.http.messages import message
 from infra.local import console as consoles
-from infra.local import lambda_proxy
+from infra.local.api_gateway import MAX_BODY_BYTES, Gateway, GatewayRefusal
 from infra.local.serving import is_loopback, served
 from infra.processes import HOST, ROOT, port_is_free
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
-"""API Gateway's limit for a REST API."""
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
-"""A client that sends more than allowed is read to its end up to here, so that it sees our answer and not a reset."""
+"""A larger request is read up to here before it is refused, so that its client sees our answer and not a reset."""
 IDLE_SECONDS = 75
+"""The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)
 LOGGERS = ("cinema-tickets", "cinema-tickets-app")
-"""Of the application, and of Chalice for it: each writes by itself."""
+"""The loggers of the application, and of Chalice for it. Each has a handler of its own."""
 
-BAD_PERCENT_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
-
-FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
-
-
-def _contract_error(code: str, facts: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, str, str]:
-    """Gives the status, the code and the message of an error in the contract's table."""
-    return ROWS[code].status, code, message(code, facts, ENGLISH)
-
-
-GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
-    401: (401, "UNAUTHORIZED", "Credentials are required here."),
-    403: _contract_error("FORBIDDEN"),
-    404: _contract_error("NOT_FOUND"),
-    408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),
-    413: _contract_error("PAYLOAD_TOO_LARGE", FACTS[413]),
-    421: (421, "MISDIRECTED_REQUEST", "This server answers to localhost, 127.0.0.1 and [::1] only."),
-    500: _contract_error("INTERNAL_ERROR"),
-    501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
-}
-"""What the server finds wrong → the status, code and message. Errors of this server alone have their words here."""
-
-MALFORMED = _contract_error("MALFORMED_REQUEST")
-"""Everything else that makes a request unreadable: a bad length, an endless address, another HTTP."""
-
-
-class GatewayRefusal(LocalGatewayException):
-    """The gateway answers by itself, without the application. `hang_up`: where the next request begins is unknown."""
-
-    def __init__(self, status: int, *, hang_up: bool = False, **facts: str) -> None:
-        self.CODE, code, message = GATEWAY_ERRORS.get(status, MALFORMED)
-        self.hang_up = hang_up
-        super().__init__({}, json.dumps({"error": code, "message": message, **FACTS.get(status, {}), **facts}).encode())
-
-
-class Gateway(LocalGateway):
-    """Finds the route as Chalice does, but what it doesn't find is a 404 and not "Missing Authentication Token".
-
-    The application gets the event that AWS sends, which Chalice's own server makes otherwise.
-    """
-
-    def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:
-        super().__init__(app_object, config)
-        self.routes = RouteMatcher(list(app_object.routes))
-        self.binary_types = app_object.api.binary_types
-        self.client_address = client_address
-
-    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
-        if BAD_PERCENT_ESCAPE.search(path):
-            raise GatewayRefusal(400)
-        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
-        try:
-            found = self.routes.match_route(asked.address)
-            resource = lambda_proxy.Resource(found.route, found.captured)
-            return lambda_proxy.event(asked, resource, self.binary_types)
-        except ValueError as error:
-            raise GatewayRefusal(404) from error
 
 
 class Handler(ChaliceRequestHandler):
-    """One connection: reads requests, passes them through the gateway, writes answers."""
+    """Serves one connection: reads requests, passes them through the gateway, writes answers."""
 
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
     timeout = IDLE_SECONDS
     began = 0.0
-    """When the request that is being answered was read, by `time.perf_counter`."""
+    """The moment at which the current request was read, by `time.perf_counter`."""
     server_version = "cinema-tickets-local"
     sys_version = ""
 
@@ -133,10 +68,11 @@ class Handler(ChaliceRequestHandler):
         super(ChaliceRequestHandler, self).__init__(request, client_address, server)
 
     def _generic_handle(self) -> None:
+        """Answers one request. Raises ConnectionError or TimeoutError when the client is gone."""
         request_id = str(uuid.uuid4())
         self.began = time.perf_counter()
         try:
-            headers, body = self._received()
+            headers, body = self._read_request()
             self._refuse_other_names()
             response = self.local_gateway.handle_request(self.command, self.path, headers, body)
             response = self._handle_binary(response)
@@ -144,7 +80,7 @@ class Handler(ChaliceRequestHandler):
                 response["statusCode"], response["headers"] | response["multiValueHeaders"], response["body"]
             )
         except LocalGatewayException as refusal:
-            self._refuse(refusal)
+            self._send_refusal(refusal)
         except (ConnectionError, TimeoutError):
             raise
         except Exception:
@@ -161,58 +97,63 @@ class Handler(ChaliceRequestHandler):
         self.wfile.flush()
         return bool(go_on)
 
-    def _received(self) -> tuple[Any, bytes | None]:
-        """The headers as they came, each a pair: a name may be there more than once."""
+    def _read_request(self) -> tuple[Any, bytes | None]:
+        """Reads the headers, as pairs because names may repeat, and the body. Raises GatewayRefusal."""
         encoding = self.headers.get("transfer-encoding")
         lengths = set(self.headers.get_all("content-length", []))
         if encoding is not None:
             if lengths or encoding.strip().lower() != "chunked":
                 raise GatewayRefusal(400, hang_up=True)
-            body = b"".join(self._chunks())
+            body = b"".join(self._read_chunks())
         else:
-            body = self._sized_body(lengths)
+            body = self._read_sized_body(lengths)
         return self.headers.items(), body or None
 
     def _refuse_other_names(self) -> None:
-        """A stranger's page whose name was made to lead here (DNS rebinding) would be of our origin, and might ask."""
+        """Raises GatewayRefusal when the request names another host.
+
+        A stranger's page could make its name lead here (DNS rebinding): it would be of our origin and might ask.
+        """
         if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
             raise GatewayRefusal(421)
 
-    def _sized_body(self, lengths: set[str]) -> bytes:
+    def _read_sized_body(self, lengths: set[str]) -> bytes:
+        """Reads a body of the length in the header. Raises GatewayRefusal."""
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
             raise GatewayRefusal(400, hang_up=True)
         if int(length) > MAX_BODY_BYTES:
             self._discard(int(length))
             raise GatewayRefusal(413, hang_up=True)
-        return self._read(int(length))
+        return self._read_bytes(int(length))
 
-    def _read(self, length: int) -> bytes:
+    def _read_bytes(self, length: int) -> bytes:
         body = self.rfile.read(length)
         if len(body) < length:
             raise ConnectionAbortedError("the client left in the middle of its request")
         return bytes(body)
 
     def _discard(self, length: int) -> None:
+        """Reads and drops up to so many bytes."""
         left = min(length, MAX_DRAINED_BYTES)
         while left and (read := len(self.rfile.read(min(left, 64 * 1024)))):
             left -= read
 
-    def _chunks(self) -> Iterator[bytes]:
-        """The parts of a chunked body, its trailers read and dropped."""
+    def _read_chunks(self) -> Iterator[bytes]:
+        """Reads the parts of a chunked body; drops its trailers. Raises GatewayRefusal."""
         total = 0
-        while size := self._chunk_size():
+        while size := self._read_chunk_size():
             total += size
             if total > MAX_BODY_BYTES:
                 self._discard(MAX_DRAINED_BYTES)
                 raise GatewayRefusal(413, hang_up=True)
-            yield self._read(size)
+            yield self._read_bytes(size)
             if self.rfile.readline(3) not in (b"\r\n", b"\n"):
                 raise GatewayRefusal(400, hang_up=True)
         while self.rfile.readline(65537) not in (b"\r\n", b"\n", b""):
             pass
 
-    def _chunk_size(self) -> int:
+    def _read_chunk_size(self) -> int:
         line = CHUNK_SIZE_LINE.fullmatch(self.rfile.readline(4096))
         if not line:
             raise GatewayRefusal(400, hang_up=True)
@@ -220,7 +161,7 @@ class Handler(ChaliceRequestHandler):
 
     # Writing
 
-    def _refuse(self, refusal: LocalGatewayException) -> None:
+    def _send_refusal(self, refusal: LocalGatewayException) -> None:
         ours = refusal if isinstance(refusal, GatewayRefusal) else GatewayRefusal(refusal.CODE)
         self.close_connection |= ours.hang_up
         self._send_http_response(ours.CODE, {}, ours.body)
@@ -246,32 +187,36 @@ class Handler(ChaliceRequestHandler):
         if self.command != "HEAD" and code not in WITHOUT_BODY:
             self.wfile.write(payload)
         if self._console:
-            self._console.request(self.command, getattr(self, "path", ""), code, self._seconds(), payload)
+            self._console.print_request(self.command, getattr(self, "path", ""), code, self._seconds_taken(), payload)
 
     @property
     def _console(self) -> consoles.Console | None:
         return getattr(self.server, "console", None)
 
-    def _seconds(self) -> float:
+    def _seconds_taken(self) -> float:
+        """Gives the time since the request was read; 0 before that."""
         return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """http.server found the request malformed: where the next one begins is unknown, so the connection ends."""
+        """Refuses a malformed request of http.server and ends the connection: where the next one begins is unknown."""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or "GET"
-        self._refuse(GatewayRefusal(code, hang_up=True))
+        self._send_refusal(GatewayRefusal(code, hang_up=True))
         self.wfile.flush()
         self._discard_what_arrived()
 
     def _discard_what_arrived(self) -> None:
-        """Closing with unread bytes resets the connection, and the client would never read our answer."""
+        """Reads what has arrived.
+
+        Closing with unread bytes resets the connection, and the client would miss our answer.
+        """
         self.connection.settimeout(0.05)
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self._discard(MAX_DRAINED_BYTES)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the application has its own line for each request; what never reached it is logged as a refusal."""
+        """Prints nothing: the application logs its requests, and refusals are logged elsewhere."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server gives it
         text = (format % args).encode("unicode_escape").decode("ascii")
@@ -279,19 +224,21 @@ class Handler(ChaliceRequestHandler):
 
 
 class Server(ThreadedHTTPServer):
+    """The server of the local API: a thread for each connection."""
+
     console: consoles.Console | None = None
-    """Where each request gets a line."""
+    """Prints a line for each request, where there is one."""
     request_queue_size = 1024
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no error of ours; everything else stays loud."""
+        """Prints the traceback, except for a client that has left."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
 
 class LocalApp(LocalChalice):
-    """LocalChalice keeps the current request per thread; the Lambda context (and its request id) must be so, too."""
+    """LocalChalice with a Lambda context for each thread, as it has a current request for each thread."""
 
     _PER_THREAD: ClassVar[threading.local] = threading.local()
 
@@ -305,7 +252,7 @@ class LocalApp(LocalChalice):
 
 
 def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
-    """Binds the port (0: any free one) and answers once `serve_forever` runs. Makes `app` safe for threads."""
+    """Binds the port (0: any free one); answers once `serve_forever` runs. Makes `app` safe for threads."""
     validate_routes(app.routes)
     if not isinstance(app, LocalChalice):
         app.__class__ = type("LocalApp", (LocalApp, app.__class__), {})
@@ -313,7 +260,7 @@ def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
 
 
 @contextlib.contextmanager
-def serve(app: Chalice, port: int = 0) -> Iterator[str]:
+def serve_app(app: Chalice, port: int = 0) -> Iterator[str]:
     """Serves `app` from a thread of this process; gives its base URL."""
     config = Config.create(chalice_app=app, app_name=app.app_name, project_dir=str(ROOT))
     server = create_server(app, config, port)
@@ -321,8 +268,8 @@ def serve(app: Chalice, port: int = 0) -> Iterator[str]:
         yield url
 
 
-def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
-    """The project's app with the settings of Chalice's stage `local`, under the variables that are set already."""
+def load_server(port: int, console: consoles.Console | None = None) -> LocalDevServer:
+    """Makes a server of the project's app. Variables that are set win over the settings of Chalice's stage `local`."""
     factory = CLIFactory(str(ROOT))
     config = factory.create_config_obj(chalice_stage_name="local")
     for name, value in config.environment_variables.items():
@@ -330,7 +277,7 @@ def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
     made = create_server(factory.load_chalice_app(), config, port)
     if console:
         made.server.console = console
-        consoles.redirect(console, *LOGGERS)
+        consoles.redirect_loggers(console, *LOGGERS)
     return made
 
 
@@ -338,7 +285,7 @@ def load(port: int, console: consoles.Console | None = None) -> LocalDevServer:
 
 
 class SourceFiles(OSUtils):
-    """What the app is made of: watching all of the project would restart at each line that a log gets."""
+    """The files that the app is made of. Watching the whole project would restart at each line of a log."""
 
     def walk(self, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
         yield path, [], ["app.py"]
@@ -348,22 +295,26 @@ class SourceFiles(OSUtils):
 
 
 class Worker(StatWorkerProcess):
+    """Watches the app's own files only."""
+
     def _start_file_watcher(self, project_dir: str) -> None:
         StatFileWatcher(SourceFiles()).watch_for_file_changes(project_dir, self._on_file_change)
 
 
 def _serve_reloading(port: int, console: consoles.Console | None) -> int:
-    """Chalice's reloader: this process starts itself again as a worker, and once more when a source file changes."""
+    """Serves with Chalice's reloader: it runs this program again as a worker, and anew when a source file changes."""
     sys.argv = sys.orig_argv
-    return int(run_with_reloader(lambda: load(port, console), os.environ, str(ROOT), Worker))
+    return int(run_with_reloader(lambda: load_server(port, console), os.environ, str(ROOT), Worker))
 
 
 def _refuse_taken_port(port: int) -> None:
+    """Exits with a sentence when another program listens there."""
     if not port_is_free(port):
         sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
 
 
-def _stop(*_: object) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
+    """Raises KeyboardInterrupt, as SIGINT does."""
     raise KeyboardInterrupt
 
 
@@ -378,17 +329,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, _interrupt)
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # of more threads than connections are kept
     if "CHALICE_WORKER" not in os.environ:
         _refuse_taken_port(options.port)
     with contextlib.ExitStack() as stack:
-        console = stack.enter_context(consoles.lines()) if options.log == consoles.LINES else None
+        console = stack.enter_context(consoles.log_as_lines()) if options.log == consoles.LINES else None
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         if options.reload:
             return _serve_reloading(options.port, console)
-        load(options.port, console).server.serve_forever()
+        load_server(options.port, console).server.serve_forever()
     return 0
 
 

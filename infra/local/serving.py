@@ -1,4 +1,4 @@
-"""A server in a thread of this process."""
+"""Serves from a thread of this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a `Host` header names this machine, with a port or without."""
+    """Tells whether a `Host` header names this machine, with or without a port."""
     name, colon, port = host.strip().rpartition(":")
     if not colon or not port.isdecimal():
         name, port = host.strip(), ""
@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
 
 @contextmanager
 def served(server: HTTPServer) -> Iterator[str]:
-    """Serves within; gives the base URL, of HTTP. The server is closed afterwards, and can't be used again."""
+    """Serves until the block is left; gives the base URL. The server is closed then, and can't be used again."""
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

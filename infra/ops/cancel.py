@@ -1,6 +1,6 @@
-"""Cancelling a screening: nothing of it is held or sold any more, and what was paid for it goes back.
+"""Cancels a screening: its seats are neither held nor sold any more, and its payments are returned.
 
-The operator's IAM permissions are what controls access to it; there is no address for it in the API.
+Access is controlled by the operator's IAM permissions; the API has no route for it.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def cancel(connection: Connection, session_id: str, *, sure: bool) -> Answer:
-    """Raises OpsError, also unless `sure`: then it says what would be cancelled."""
+def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> Answer:
+    """Cancels it when `sure`; raises OpsError otherwise, with what would be cancelled, and when it can't be done."""
     stage = Stage.of(connection)
     try:
         if not sure:
-            raise _unsure(stage.sessions.get(session_id), stage.sold(session_id))
-        return _done(stage.cancel(session_id))
+            raise _unconfirmed(stage.sessions.get(session_id), stage.count_sales(session_id))
+        return _make_answer(stage.cancel(session_id))
     except SessionNotFound as refusal:
         look = f"or name another stage than {connection.stage!r} with --stage"
         raise OpsError(
@@ -46,12 +46,15 @@ def cancel(connection: Connection, session_id: str, *, sure: bool) -> Answer:
 
 @dataclass(frozen=True)
 class Stage:
+    """The tables of a stage, and the use case that cancels."""
+
     sessions: DynamoSessions
     rows: DynamoRows
     cancel: CancelSession
 
     @classmethod
     def of(cls, connection: Connection) -> "Stage":
+        """Makes the use case from the stage's tables."""
         client: DynamoDBClient = connection.client("dynamodb")
         sessions = DynamoSessions(client, f"{connection.prefix}sessions")
         rows = DynamoRows(client, f"{connection.prefix}rows")
@@ -59,8 +62,8 @@ class Stage:
         refund_sales = RefundSales(reservations, DynamoPayments(client, f"{connection.prefix}payments"), utc_now)
         return cls(sessions, rows, CancelSession(sessions, rows, refund_sales, utc_now))
 
-    def sold(self, session_id: str) -> int:
-        """How many reservations own seats of it."""
+    def count_sales(self, session_id: str) -> int:
+        """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
             occupancy = self.rows.occupancy(self.sessions.get(session_id))
         except RowsClosed as closed:
@@ -68,14 +71,15 @@ class Stage:
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
 
 
-def _unsure(session: Session, sold: int) -> OpsError:
+def _unconfirmed(session: Session, sold: int) -> OpsError:
+    """Makes the refusal that says what would be cancelled."""
     title = f"{session.movie_title!r} at {to_iso(session.starts_at)} in {session.room}"
     return OpsError(
         f"This would cancel {title} for good and return {counted(sold, 'sale')}: say --yes if that is what you want."
     )
 
 
-def _done(cancellation: SessionCancellation) -> Answer:
+def _make_answer(cancellation: SessionCancellation) -> Answer:
     session, payments = cancellation.session, cancellation.payments
     returned = sum(payment.status is PaymentStatus.REFUNDED for payment in payments)
     requested = sum(payment.status is PaymentStatus.REFUND_REQUESTED for payment in payments)

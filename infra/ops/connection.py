@@ -1,4 +1,4 @@
-"""Which endpoint the operator's commands talk to, and how they refuse."""
+"""Chooses the endpoint that the operator's commands talk to."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from chalicelib.settings import LOCAL_STAGES
 from infra.local.emulator import CREDENTIALS
-from infra.processes import RUN_DIR, recorded_url
+from infra.processes import RUN_DIR, find_url
 
 POLICIES: Any = Config(
     connect_timeout=3,
@@ -19,18 +19,18 @@ POLICIES: Any = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs don't know it
 )
-"""Which endpoint it is, is decided here and nowhere else."""
+"""The endpoint is decided in this module: configured ones are ignored."""
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class OpsError(Exception):
-    """A command can't do what is asked; the message is a sentence with the remedy, ready to be shown."""
+    """A command can't do what is asked. The message is a sentence with the remedy, ready to be shown."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the command line says of where a stage is."""
+class PlaceOptions:
+    """The options of the command line that say where a stage is."""
 
     endpoint: str | None = None
     region: str | None = None
@@ -38,51 +38,59 @@ class Given:
 
     @property
     def words(self) -> tuple[str, ...]:
+        """Gives the options as they are typed."""
         options = (("--endpoint", self.endpoint), ("--region", self.region), ("--profile", self.profile))
         return tuple(word for name, value in options if value for word in (name, value))
 
 
-NOTHING_GIVEN = Given()
+NO_OPTIONS = PlaceOptions()
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A stage, and where it is."""
+    """A stage, and the place where it is."""
 
     stage: str
     endpoint: str | None
-    """None: AWS itself; of a stage on a laptop, that no emulator runs."""
+    """The emulator's URL. None stands for AWS; for a stage on a laptop, it means that no emulator runs."""
     session: boto3.Session
-    given: Given = NOTHING_GIVEN
+    given: PlaceOptions = NO_OPTIONS
 
     @classmethod
-    def to(cls, stage: str, given: Given = NOTHING_GIVEN, run_dir: Path = RUN_DIR) -> Self:
-        """The endpoint that is given. Else a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator that
-        `make run` started, and every other stage is on AWS, whatever runs on the laptop.
+    def to(cls, stage: str, given: PlaceOptions = NO_OPTIONS, run_dir: Path = RUN_DIR) -> Self:
+        """Connects to the endpoint of the options.
+
+        Without one, a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator that `make run` started, and every
+        other stage is on AWS, whatever runs on the laptop.
         """
         endpoint = given.endpoint
         if not endpoint and stage in LOCAL_STAGES:
-            endpoint = os.environ.get("AWS_ENDPOINT_URL") or recorded_url("emulator", run_dir)
+            endpoint = os.environ.get("AWS_ENDPOINT_URL") or find_url("emulator", run_dir)
         return cls(stage, endpoint, _emulator_session(given) if endpoint else _aws_session(given), given)
 
     @property
     def prefix(self) -> str:
-        """What the names of all queues and tables of the stage begin with."""
+        """The beginning of the names of all queues and tables of the stage."""
         return f"cinema-{self.stage}-"
 
     @property
     def where(self) -> str:
+        """The place in words."""
         return self.endpoint or f"AWS in {self.session.region_name or 'no region'}"
 
     @property
     def deploy_command(self) -> str:
+        """The command that deploys the stage."""
         if self.stage == "local":
             return "make run"
         there = f"AWS_ENDPOINT_URL={self.endpoint} " if self.endpoint else ""
         return f"{there}make deploy STAGE={self.stage}"
 
     def client(self, service: str) -> Any:
-        """Typed where it is used: the overloads of boto3's stubs want a literal name. Raises OpsError."""
+        """Makes a client of an AWS service. Raises OpsError when the stage is on a laptop and no emulator runs.
+
+        Annotate the result where it is used: the overloads of boto3's stubs want a literal name.
+        """
         if not self.endpoint and self.stage in LOCAL_STAGES:
             raise OpsError(
                 f"No emulator runs here, and stage {self.stage!r} is never on AWS: start one with `make run`, or name "
@@ -92,12 +100,12 @@ class Connection:
         return make(service, endpoint_url=self.endpoint, config=POLICIES)
 
     def command(self, *words: str) -> str:
-        """How the operator would type another command about the same stage."""
+        """Gives the command line of another command about the same stage, as an operator types it."""
         stage = () if self.stage == "local" else ("--stage", self.stage)
         return " ".join(("python -m infra.ops", *words, *stage, *self.given.words))
 
-    def changed(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """The environment in which the application's own clients are where this connection is."""
+    def environment_for(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Changes the environment so that the application's own clients talk to the same place."""
         changed = dict(environment)
         changed.pop("AWS_ENDPOINT_URL", None)
         if self.endpoint:
@@ -112,12 +120,15 @@ class Connection:
         return changed
 
 
-def _aws_session(given: Given) -> boto3.Session:
+def _aws_session(given: PlaceOptions) -> boto3.Session:
     return boto3.Session(profile_name=given.profile, region_name=given.region)
 
 
-def _emulator_session(given: Given) -> boto3.Session:
-    """An emulator takes any credentials; a profile or the variables, where set, choose its account and region."""
+def _emulator_session(given: PlaceOptions) -> boto3.Session:
+    """Makes a session for an emulator, which takes any credentials.
+
+    A profile or the variables, where set, choose its account and region.
+    """
     if given.profile or os.environ.get("AWS_PROFILE"):
         return _aws_session(given)
     known = {**CREDENTIALS, **os.environ}

@@ -1,4 +1,4 @@
-"""From what a caller on the telephone knows to the ids that other commands want. Every answer says how it was found.
+"""Finds the ids that other commands want, by what a caller on the telephone knows. Each answer says how it was found.
 
 screenings              index `programme` of sessions, by start
 reservation             key of reservations, by its id
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
-"""Of plain values, by attribute."""
+"""An item's attributes as plain values."""
 
 SCREENINGS = ("SESSION", "STARTS", "ROOM", "FILM", "SEATS", "STATE")
 RESERVATIONS = ("RESERVATION", "STATE", "SESSION", "FILM", "SEATS", "AMOUNT", "SALE", "TRANSACTION")
@@ -37,85 +37,92 @@ _PLAIN = TypeDeserializer()
 
 @dataclass(frozen=True)
 class Found:
+    """The items, and how they were found."""
+
     items: Sequence[Item]
     how: str
-    """A sentence: which key or index, or how much was read without one."""
+    """A sentence that names the key or index, or says how much was read without one."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """A stage's tables, as an operator asks them."""
+    """Finds items in a stage's tables."""
 
     connection: Connection
     most: int
-    """How many items at most are read where no index leads."""
+    """The most items to read where no index leads."""
 
-    def screenings(self, title: str, day: date | None) -> Found:
-        """Of one day, in UTC; without one, those from today on. A title is part of the film's, in any case."""
+    def find_screenings(self, title: str, day: date | None) -> Found:
+        """Finds those of one day, in UTC; without a day, those from today on.
+
+        `title` is part of the film's, in any case.
+        """
         start = datetime.combine(day, datetime.min.time(), UTC) if day else _today()
         until = start + timedelta(days=1) if day else datetime.max.replace(tzinfo=UTC)
-        items = self._queried(
+        items = self._query(
             "sessions",
             "programme = :all AND starts_at BETWEEN :start AND :until",
             {":all": PROGRAMME, ":start": to_iso(start), ":until": to_iso(until)},
             IndexName="programme",
         )
-        found, read = _first(items, self.most, lambda item: title.casefold() in item["movie_title"].casefold())
+        found, read = _filter_first(items, self.most, lambda item: title.casefold() in item["movie_title"].casefold())
         rest = "" if read < self.most else f", and there may be more: name the --day, or --most {10 * self.most}"
         return Found(found, f"By the index `programme` of sessions, by start: {counted(read, 'screening')} read{rest}.")
 
-    def reservation(self, reservation_id: str) -> Found:
+    def find_reservation(self, reservation_id: str) -> Found:
+        """Finds it by its key. Raises OpsError for an id of another form."""
         buyer = buyer_of_reservation(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
-        return Found(self._by_key("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
+        return Found(self._get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
 
-    def buyer(self, user: str) -> Found:
-        """All that the user has held or bought and that is still known, the newest first."""
-        items = self._queried("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
-        found, _ = _first(items, self.most, lambda item: item["user_id"] == user)
+    def find_buyer(self, user: str) -> Found:
+        """Finds the user's reservations that are known, the newest first; by email where no user has this id."""
+        items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
+        found, _ = _filter_first(items, self.most, lambda item: item["user_id"] == user)
         if found or "@" not in user:
             newest = sorted(found, key=lambda item: item["created_at_ms"], reverse=True)
             return Found(newest, "By the key of reservations, by the user's id.")
-        return self._scanned("reservations", "email = :value", user, "No user has this id; an address has no index")
+        return self._scan("reservations", "email = :value", user, "No user has this id; an address has no index")
 
-    def payment(self, transaction: str) -> tuple[Found, Found]:
-        """What became of its money, and the reservation that it was for."""
-        known = Found(self._by_key("payments", transaction_id=transaction), "By the key of payments.")
+    def find_payment(self, transaction: str) -> tuple[Found, Found]:
+        """Finds the payment, and the reservation that it was for."""
+        known = Found(self._get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
             if buyer_of_reservation(item.get("reservation_id", "")):
-                return known, self.reservation(item["reservation_id"])
+                return known, self.find_reservation(item["reservation_id"])
         why = "No such payment is known (yet); a transaction has no index in reservations"
-        return known, self._scanned("reservations", "transaction_id = :value", transaction, why)
+        return known, self._scan("reservations", "transaction_id = :value", transaction, why)
 
-    def sale(self, sale: str) -> Found:
-        return self._scanned("reservations", "sale_id = :value", sale, "No index leads from a sale to its reservation")
+    def find_sale(self, sale: str) -> Found:
+        """Finds the sale's reservation by reading the table."""
+        return self._scan("reservations", "sale_id = :value", sale, "No index leads from a sale to its reservation")
 
     @property
     def _client(self) -> "DynamoDBClient":
         client: DynamoDBClient = self.connection.client("dynamodb")
         return client
 
-    def _by_key(self, table: str, **key: str) -> list[Item]:
+    def _get_item(self, table: str, **key: str) -> list[Item]:
         wanted = {name: {"S": value} for name, value in key.items()}
-        answer: Any = self._client.get_item(TableName=self._name(table), Key=wanted, ConsistentRead=True)
-        return [_plain(answer["Item"])] if "Item" in answer else []
+        answer: Any = self._client.get_item(TableName=self._table_name(table), Key=wanted, ConsistentRead=True)
+        return [_to_plain(answer["Item"])] if "Item" in answer else []
 
-    def _queried(self, table: str, condition: str, values: Mapping[str, str], **more: Any) -> Iterator[Item]:
+    def _query(self, table: str, condition: str, values: Mapping[str, str], **more: Any) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
-            TableName=self._name(table),
+            TableName=self._table_name(table),
             KeyConditionExpression=condition,
             ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
             **more,
         )
-        return (_plain(item) for page in pages for item in page["Items"])
+        return (_to_plain(item) for page in pages for item in page["Items"])
 
-    def _scanned(self, table: str, condition: str, value: str, why: str) -> Found:
-        """Until something is found, the table ends or as much was read as may be."""
+    def _scan(self, table: str, condition: str, value: str, why: str) -> Found:
+        """Reads the table until something is found, the table ends or `most` items were read."""
         read, pages = (
             0,
             self._client.get_paginator("scan").paginate(
-                TableName=self._name(table),
+                TableName=self._table_name(table),
                 FilterExpression=condition,
                 ExpressionAttributeValues={":value": {"S": value}},
                 ConsistentRead=True,
@@ -126,7 +133,7 @@ class Records:
             read += page["ScannedCount"]
             if page["Items"]:
                 return Found(
-                    [_plain(item) for item in page["Items"]], f"{why}: {counted(read, 'item')} of {table} read."
+                    [_to_plain(item) for item in page["Items"]], f"{why}: {counted(read, 'item')} of {table} read."
                 )
             if read >= self.most:
                 rest = (
@@ -135,28 +142,28 @@ class Records:
                 return Found([], f"{why}: {rest}.")
         return Found([], f"{why}: all {counted(read, 'item')} of {table} read.")
 
-    def _name(self, table: str) -> str:
+    def _table_name(self, table: str) -> str:
         return f"{self.connection.prefix}{table}"
 
 
-def screenings(connection: Connection, title: str, day: date | None, most: int) -> Answer:
-    return _answer(Records(connection, most).screenings(title, day), SCREENINGS, _screening_row)
+def find_screenings(connection: Connection, title: str, day: date | None, most: int) -> Answer:
+    return _answer(Records(connection, most).find_screenings(title, day), SCREENINGS, _screening_row)
 
 
-def reservation(connection: Connection, reservation_id: str, most: int) -> Answer:
-    return _answer(Records(connection, most).reservation(reservation_id), RESERVATIONS, _reservation_row)
+def find_reservation(connection: Connection, reservation_id: str, most: int) -> Answer:
+    return _answer(Records(connection, most).find_reservation(reservation_id), RESERVATIONS, _reservation_row)
 
 
-def buyer(connection: Connection, user: str, most: int) -> Answer:
-    return _answer(Records(connection, most).buyer(user), RESERVATIONS, _reservation_row)
+def find_buyer(connection: Connection, user: str, most: int) -> Answer:
+    return _answer(Records(connection, most).find_buyer(user), RESERVATIONS, _reservation_row)
 
 
-def sale(connection: Connection, sale_id: str, most: int) -> Answer:
-    return _answer(Records(connection, most).sale(sale_id), RESERVATIONS, _reservation_row)
+def find_sale(connection: Connection, sale_id: str, most: int) -> Answer:
+    return _answer(Records(connection, most).find_sale(sale_id), RESERVATIONS, _reservation_row)
 
 
-def payment(connection: Connection, transaction: str, most: int) -> Answer:
-    money, bought = Records(connection, most).payment(transaction)
+def find_payment(connection: Connection, transaction: str, most: int) -> Answer:
+    money, bought = Records(connection, most).find_payment(transaction)
     answers = _answer(money, PAYMENTS, _payment_row), _answer(bought, RESERVATIONS, _reservation_row)
     data = {"payments": answers[0].data, "reservations": answers[1].data}
     return Answer(data, "\n\n".join(answer.text for answer in answers))
@@ -175,39 +182,47 @@ def _screening_row(item: Item) -> Sequence[object]:
 def _reservation_row(item: Item) -> Sequence[object]:
     seats = ",".join(item["seats"])
     known = item.get("sale_id"), item.get("transaction_id")
-    return item["id"], _state(item), item["session_id"], item["movie_title"], seats, _money(item), *known
+    return (
+        item["id"],
+        _reservation_state(item),
+        item["session_id"],
+        item["movie_title"],
+        seats,
+        _amount_text(item),
+        *known,
+    )
 
 
 def _payment_row(item: Item) -> Sequence[object]:
-    status = item.get("fate"), _money(item)
+    status = item.get("fate"), _amount_text(item)
     return item["transaction_id"], *status, item.get("reservation_id"), item.get("sale_id"), item.get("reason")
 
 
-def _state(item: Item) -> str:
-    """A hold whose expiry has come has lapsed, whatever any job has done."""
+def _reservation_state(item: Item) -> str:
+    """Gives the state at this moment: a hold has expired at its time, whether or not a handler has written that."""
     if item.get("refunded_at"):
         return "refunded"
     lapsed = item["state"] == "pending" and from_ms(item["expires_at_ms"]) <= utc_now()
     return "expired" if lapsed else str(item["state"])
 
 
-def _money(item: Item) -> str | None:
+def _amount_text(item: Item) -> str | None:
     cents = item.get("amount_cents")
     return None if cents is None else Money(int(cents)).format()
 
 
-def _first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
-    """Those that fit among the first, and how many were read."""
+def _filter_first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
+    """Reads at most so many items. Gives those that fit, and how many were read."""
     read = [item for item, _ in zip(items, range(most), strict=False)]
     return [item for item in read if fits(item)], len(read)
 
 
-def _plain(item: Mapping[str, Any]) -> Item:
-    return {name: _whole(_PLAIN.deserialize(value)) for name, value in item.items()}
+def _to_plain(item: Mapping[str, Any]) -> Item:
+    return {name: _to_int(_PLAIN.deserialize(value)) for name, value in item.items()}
 
 
-def _whole(value: Any) -> Any:
-    """DynamoDB's numbers are Decimals; ours are all whole, and JSON takes them so."""
+def _to_int(value: Any) -> Any:
+    """Makes an int of a Decimal, as DynamoDB's numbers are: ours are all whole, and JSON takes ints."""
     return int(value) if isinstance(value, Decimal) else value
 
 

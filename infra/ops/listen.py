@@ -1,4 +1,4 @@
-"""A receiver of webhooks for development, on this machine: prints what comes, whether it is signed, and gaps."""
+"""Receives webhooks on this machine, for development: prints them, whether they are signed, and gaps."""
 
 import json
 import sys
@@ -18,22 +18,22 @@ from infra.processes import HOST
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10
-"""How long a connection may say nothing."""
+"""The longest silence on a connection."""
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Listener:
-    """`keys` gives the secrets of the webhooks that lead here, as they are now."""
+    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks that lead here."""
 
     keys: Callable[[], Sequence[str]]
     say: Say
     seen: dict[str, int] = field(default_factory=dict)
-    """The highest number of each screening."""
+    """The highest sequence number of each screening."""
 
     def receive(self, body: bytes, signature: str, delivery: str) -> int:
-        """The status to answer."""
+        """Prints the delivery and gives the status to answer."""
         if not is_signed(signature, body, self.keys(), utc_now()):
             self.say(f"REFUSED {delivery or 'something'}: it is not signed with a secret of a webhook that leads here")
             return 401
@@ -44,10 +44,11 @@ class Listener:
         if not isinstance(content, dict):
             self.say(f"REFUSED {delivery}: no JSON object")
             return 400
-        self.say(f"{self._line(content)}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
+        self.say(f"{self._describe_event(content)}\n{json.dumps(content, indent=2, ensure_ascii=False)}")
         return 204
 
-    def _line(self, content: Any) -> str:
+    def _describe_event(self, content: Any) -> str:
+        """Gives the event's type, number and screening in a line, and says whether there is a gap before it."""
         session, sequence = content.get("sessionId"), content.get("sequence")
         if session is None:
             return f"{content.get('type')}"
@@ -60,15 +61,15 @@ class Listener:
         return f"{content['type']} {sequence} of {session}{remark}"
 
 
-def listen(connection: Connection, port: int) -> Answer:
-    """Until Ctrl-C. Raises OpsError when the port is taken."""
+def listen_for_webhooks(connection: Connection, port: int) -> Answer:
+    """Serves until Ctrl-C. Raises OpsError when the port is taken."""
     subscriptions = Subscriptions.of(connection)
 
     def keys() -> list[str]:
         ours = [webhook for webhook in subscriptions.store.all() if _leads_here(webhook.url, port)]
         return [key for webhook in ours for key in webhook.keys(utc_now())]
 
-    with server(port, Listener(keys, _print)) as receiver:
+    with make_server(port, Listener(keys, _print)) as receiver:
         _print(f"Listening on http://{HOST}:{port}; a webhook that leads here is made with")
         _print(f"  {connection.command('webhooks', 'add', f'http://{HOST}:{port}/')}")
         _print("Ctrl-C ends it.")
@@ -76,8 +77,8 @@ def listen(connection: Connection, port: int) -> Answer:
     return Answer({}, "")
 
 
-def server(port: int, listener: Listener) -> ThreadingHTTPServer:
-    """Not serving yet. Raises OpsError when the port is taken."""
+def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
+    """Binds the port and does not serve yet. Raises OpsError when the port is taken."""
     try:
         made = ThreadingHTTPServer((HOST, port), _Handler)
     except OSError as error:
@@ -88,6 +89,7 @@ def server(port: int, listener: Listener) -> ThreadingHTTPServer:
 
 
 def _leads_here(url: str, port: int) -> bool:
+    """Tells whether the URL is this machine's, at this port."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.port == port
 
@@ -97,6 +99,8 @@ def _print(text: str) -> None:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Passes deliveries to the listener and answers with its status."""
+
     protocol_version = "HTTP/1.1"
     timeout = LINE_SECONDS
 
@@ -121,4 +125,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Says nothing: the listener does."""
+        """Prints nothing: the listener does."""

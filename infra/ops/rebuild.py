@@ -1,8 +1,8 @@
-"""A screening held against its audit log: whether its rows and reservations are what the log says; its numbers anew.
+"""Compares a screening's rows and reservations with its audit log, and counts its analytics anew from the log.
 
-proof      tables, then log ──► differences? none: proved. Some: look again; what stays to the end is told
-numbers    a counter item and its events' ledger entries deleted at once ──► its events counted again ──► the next
-           … until the audit queue is empty and every counter is the sum of its events in the log
+proof      tables, then log ──► no differences: proved. Some: compare again; differences that stay are reported
+numbers    a counter item and the processed events that it counts deleted at once ──► its events counted again
+           ──► the next … until the audit queue is empty and every counter is the sum of its events in the log
 """
 
 import sys
@@ -31,7 +31,7 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import buyer_of_reservation
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import Queue, queues_of
-from infra.ops.story import Difference, Tables, differences, folded
+from infra.ops.story import Difference, Tables, find_differences, fold_events
 from infra.ops.text import Answer, aligned, counted
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""AWS takes 100. Few at a time seldom meet a consumer that counts meanwhile, and a rebuild is in no hurry."""
+"""AWS takes 100. Small transactions seldom conflict with a consumer that counts meanwhile, and a rebuild has time."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36
-"""Five seconds of pauses on average: consumers count the same screening's events at the same time."""
+"""Attempts with pauses of five seconds in all, on average: consumers count the same screening's events meanwhile."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")
@@ -51,15 +51,18 @@ TOTALS = ("COUNTER", "BEFORE", "AFTER")
 Progress = Callable[[str], None]
 
 
-def rebuild(
+def rebuild_screening(
     connection: Connection, session_id: str, wait_seconds: float, progress: Progress, *, projections: bool = False
 ) -> Answer:
-    """Exit status 1 when the tables differ from the log, or the numbers did not settle in time. Raises OpsError."""
+    """Compares it with its log and, with `projections`, counts its analytics anew.
+
+    Exit status 1 when the tables differ from the log, or the analytics did not settle in time. Raises OpsError.
+    """
     try:
         screening = Screening.of(connection, session_id)
-        proof = proved(screening, wait_seconds)
+        proof = prove_tables(screening, wait_seconds)
         if projections and not proof.status:
-            return _joined(proof, counted_anew(screening, wait_seconds, progress))
+            return _join_answers(proof, recount_numbers(screening, wait_seconds, progress))
     except SessionNotFound as refusal:
         look = f"or name another stage than {connection.stage!r} with --stage"
         raise OpsError(
@@ -70,25 +73,27 @@ def rebuild(
     except StoreUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal
-    return _left_alone(proof) if projections else proof
+    return _with_numbers_left_alone(proof) if projections else proof
 
 
 def report_progress(text: str) -> None:
-    """On stderr, so that stdout stays the answer."""
+    """Prints to stderr: stdout has the answer."""
     print(text, file=sys.stderr, flush=True)
 
 
-def _joined(proof: Answer, numbers: Answer) -> Answer:
+def _join_answers(proof: Answer, numbers: Answer) -> Answer:
+    """Puts both answers into one."""
     return Answer({**proof.data, **numbers.data}, f"{proof.text}\n\n{numbers.text}", numbers.status)
 
 
-def _left_alone(proof: Answer) -> Answer:
+def _with_numbers_left_alone(proof: Answer) -> Answer:
+    """Adds that the analytics were not counted, because the tables differ."""
     return Answer(proof.data, f"{proof.text}\n\nThe numbers were left alone: repair this first.", proof.status)
 
 
 @dataclass(frozen=True)
 class Screening:
-    """What the stage's tables hold about it; every read is consistent."""
+    """Reads all that the stage's tables hold about a screening; every read is consistent."""
 
     connection: Connection
     client: "DynamoDBClient"
@@ -96,32 +101,33 @@ class Screening:
 
     @classmethod
     def of(cls, connection: Connection, session_id: str) -> "Screening":
-        """Raises SessionNotFound."""
+        """Reads the session. Raises SessionNotFound."""
         client: DynamoDBClient = connection.client("dynamodb")
         return cls(connection, client, DynamoSessions(client, f"{connection.prefix}sessions").get(session_id))
 
-    def table(self, name: str) -> str:
+    def table_name(self, name: str) -> str:
         return f"{self.connection.prefix}{name}"
 
-    def events(self) -> list[Event]:
-        log, cursor, events = DynamoEventLog(self.client, self.table("events")), None, list[Event]()
+    def read_events(self) -> list[Event]:
+        """Reads all its events from the log."""
+        log, cursor, events = DynamoEventLog(self.client, self.table_name("events")), None, list[Event]()
         while True:
             page = log.page(self.session.id, EVENTS_PAGE, cursor)
             events += page.items
             if not (cursor := page.cursor):
                 return events
 
-    def seats(self) -> tuple[Mapping[str, Occupancy], bool]:
-        """What stands in the rows, and whether one of them is closed."""
+    def read_seats(self) -> tuple[Mapping[str, Occupancy], bool]:
+        """Reads what stands in the rows, and whether one of them is closed."""
         try:
-            return DynamoRows(self.client, self.table("rows")).occupancy(self.session), False
+            return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
         except RowsClosed as closed:
             return closed.occupancy, True
 
-    def reservation_ids(self) -> set[str]:
-        """Those that neither log nor rows may know: there is no index by screening, so the whole table is read."""
+    def scan_reservation_ids(self) -> set[str]:
+        """Reads the whole table of reservations for those of this screening: no index leads there."""
         pages = self.client.get_paginator("scan").paginate(
-            TableName=self.table("reservations"),
+            TableName=self.table_name("reservations"),
             ConsistentRead=True,
             FilterExpression="session_id = :session",
             ProjectionExpression="id",
@@ -129,76 +135,84 @@ class Screening:
         )
         return {item["id"]["S"] for page in pages for item in page["Items"]}
 
-    def reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
+    def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
+        """Reads these reservations, by id. An id that is not there is left out."""
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
-        items = get_items(self.client, self.table("reservations"), keys)
+        items = get_items(self.client, self.table_name("reservations"), keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
 
 
 # The proof
 
 
-def proved(screening: Screening, wait_seconds: float) -> Answer:
-    """What differs in one look and no more in a later one was on its way."""
-    scanned = screening.reservation_ids()
+def prove_tables(screening: Screening, wait_seconds: float) -> Answer:
+    """Compares until nothing differs or the time is over.
+
+    A difference that is gone in a later comparison was an event on its way, and is none.
+    """
+    scanned = screening.scan_reservation_ids()
     deadline = time.monotonic() + wait_seconds
-    look = _looked(screening, scanned)
-    standing = look.differences
-    while standing and time.monotonic() < deadline:
+    look = _compare_once(screening, scanned)
+    lasting = look.differences
+    while lasting and time.monotonic() < deadline:
         time.sleep(LOOK_AGAIN_SECONDS)
-        look = _looked(screening, scanned)
-        standing = [difference for difference in standing if difference in look.differences]
-    return _proof(screening.session, look, standing)
+        look = _compare_once(screening, scanned)
+        lasting = [difference for difference in lasting if difference in look.differences]
+    return _proof_answer(screening.session, look, lasting)
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
+    """The result of one comparison, and how much was compared."""
+
     events: int
     reservations: int
     differences: list[Difference]
 
 
-def _looked(screening: Screening, scanned: set[str]) -> _Look:
-    """The log is read after the tables: it follows them, and has the more time to catch up."""
-    seats, closed = screening.seats()
+def _compare_once(screening: Screening, scanned: set[str]) -> _Look:
+    """Reads the tables, then the log: it follows the tables, and so has more time to catch up."""
+    seats, closed = screening.read_seats()
     known = scanned | {entry.reservation_id for entry in seats.values()}
-    first = screening.reservations(filter(buyer_of_reservation, known))
-    events = screening.events()
-    story = folded(events)
-    told_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_of_reservation(id_)]
-    stored = first | screening.reservations(told_only)
+    first = screening.read_reservations(filter(buyer_of_reservation, known))
+    events = screening.read_events()
+    story = fold_events(events)
+    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_of_reservation(id_)]
+    stored = first | screening.read_reservations(logged_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
-    found = differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)
+    found = find_differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)
     return _Look(len(events), len(story.reservations), found)
 
 
-def _proof(session: Session, look: _Look, standing: list[Difference]) -> Answer:
+def _proof_answer(session: Session, look: _Look, lasting: list[Difference]) -> Answer:
+    """Makes the answer: proved, or each lasting difference."""
     data = {
         "session": session.id,
-        "equal": not standing,
+        "equal": not lasting,
         "events": look.events,
         "reservations": look.reservations,
-        "differences": [asdict(difference) for difference in standing],
-        "on_their_way": len([one for one in look.differences if one not in standing]),
+        "differences": [asdict(difference) for difference in lasting],
+        "on_their_way": len([one for one in look.differences if one not in lasting]),
     }
-    told = f"{counted(look.events, 'event')} of {counted(look.reservations, 'reservation')} of {session.id}"
-    if not standing:
-        return Answer(data, f"{told}: rows and reservations are what the log says.")
-    rows = [(one.what, one.log, one.table) for one in standing]
-    remarks = sorted({f"{one.what}: {one.remark}." for one in standing if one.remark})
-    heading = f"{told}: {counted(len(standing), 'difference')}."
+    counts = f"{counted(look.events, 'event')} of {counted(look.reservations, 'reservation')} of {session.id}"
+    if not lasting:
+        return Answer(data, f"{counts}: rows and reservations are what the log says.")
+    rows = [(one.what, one.log, one.table) for one in lasting]
+    remarks = sorted({f"{one.what}: {one.remark}." for one in lasting if one.remark})
+    heading = f"{counts}: {counted(len(lasting), 'difference')}."
     return Answer(data, "\n".join([heading, "", aligned(DIFFERENCES, rows), *remarks]), status=1)
 
 
 # The numbers
 
 
-def counted_anew(screening: Screening, wait_seconds: float, progress: Progress) -> Answer:
+def recount_numbers(screening: Screening, wait_seconds: float, progress: Progress) -> Answer:
+    """Counts the analytics anew from the log. Exit status 1 when events are still on their way."""
     numbers = Numbers.of(screening)
-    before = total(numbers.counters().values())
+    before = total(numbers.read_counters().values())
     numbers.count_all(progress)
-    settled = numbers.settled(time.monotonic() + wait_seconds)
-    after = total(numbers.counters().values())
+    settled = numbers.wait_until_settled(time.monotonic() + wait_seconds)
+    after = total(numbers.read_counters().values())
     data = {"numbers": {"settled": settled, "before": asdict(before), "after": asdict(after)}}
     table = aligned(TOTALS, [(name, getattr(before, name), getattr(after, name)) for name in COUNTERS])
     return Answer(data, f"{table}\n\n{_verdict(screening, settled=settled)}", status=0 if settled else 1)
@@ -213,29 +227,31 @@ def _verdict(screening: Screening, *, settled: bool) -> str:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The counter items of a screening, by sort key, and the events of the log that each is made of.
+    """Counts a screening's analytics anew, counter item by counter item, from the events in its log.
 
-    An event may be in the log, counted, both or neither when we come. Deleting a counter item and the ledger entries
-    of its events in the log is one transaction, so that none of these can be counted twice, whoever delivers it when;
-    one that waits in the queue finds itself counted. Lost is for a moment what was counted and is not in the log yet:
-    it waits in the audit queue. Once that is empty, it is missing in the sum of its counter, which is made once more.
+    When we come, an event may be in the log, counted, both or neither. One transaction deletes a counter item and the
+    entries of its events in the table of processed events, so no event is counted twice, whoever delivers it. An event
+    that was counted and is not yet in the log is lost for a moment: it waits in the audit queue. Once that is empty,
+    the event is missing in the sum of its counter, which is counted once more.
     """
 
     screening: Screening
-    ledger: ProcessedEvents
+    processed_events: ProcessedEvents
     count: CountEvent
     transaction_writes: int = TRANSACTION_WRITES
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
-        ledger = ProcessedEvents(screening.client, screening.table("ledger"), ANALYTICS, utc_now)
-        analytics = DynamoAnalytics(screening.client, screening.table("analytics"), ledger)
-        return cls(screening, ledger, CountEvent(analytics))
+        """Makes it from the stage's tables."""
+        processed_events = ProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
+        analytics = DynamoAnalytics(screening.client, screening.table_name("analytics"), processed_events)
+        return cls(screening, processed_events, CountEvent(analytics))
 
-    def counters(self) -> dict[str, Tally]:
+    def read_counters(self) -> dict[str, Tally]:
+        """Reads the counter items, by sort key."""
         pages = self.screening.client.get_paginator("query").paginate(
-            TableName=self.screening.table("analytics"),
+            TableName=self.screening.table_name("analytics"),
             KeyConditionExpression="session_id = :session",
             ExpressionAttributeValues={":session": {"S": self.screening.session.id}},
             ConsistentRead=True,
@@ -243,70 +259,82 @@ class Numbers:
         return {item["bucket"]["S"]: tally_from_item(item) for page in pages for item in page["Items"]}
 
     def count_all(self, progress: Progress) -> None:
-        """Counter by counter: a reader misses the events of one at most, for the moment it takes."""
-        events = self._events_by_counter()
-        keys = sorted(events.keys() | self.counters().keys())
+        """Counts all counters anew. For a moment a reader misses the events of one of them."""
+        events = self._read_events_by_counter()
+        keys = sorted(events.keys() | self.read_counters().keys())
         for done, key in enumerate(keys, start=1):
-            self._count_anew(key, events.get(key, []))
+            self._recount_counter(key, events.get(key, []))
             if done % 100 == 0 or done == len(keys):
                 progress(f"counted {done} of {counted(len(keys), 'counter')}")
 
-    def settled(self, deadline: float) -> bool:
-        """Whether, by then, all events had come to the log and into their counters."""
+    def wait_until_settled(self, deadline: float) -> bool:
+        """Recounts counters that lack events.
+
+        Tells whether all events came to the log and into their counters in time.
+        """
         while True:
-            all_in_the_log = not _audit_queue(self.screening.connection).depth
-            events = self._events_by_counter()
-            behind = self._behind(events)
+            all_in_the_log = not _find_audit_queue(self.screening.connection).depth
+            events = self._read_events_by_counter()
+            behind = self._find_counters_behind(events)
             for key in behind:
-                self._count_anew(key, events[key])
-            if all_in_the_log and not behind and self._is_sum_of(events):
+                self._recount_counter(key, events[key])
+            if all_in_the_log and not behind and _are_sums(self.read_counters(), events):
                 return True
             if time.monotonic() >= deadline:
                 return False
             time.sleep(LOOK_AGAIN_SECONDS)
 
-    def _events_by_counter(self) -> dict[str, list[Event]]:
+    def _read_events_by_counter(self) -> dict[str, list[Event]]:
+        """Reads the log, by sort key of the counter that each event belongs to."""
         events: dict[str, list[Event]] = defaultdict(list)
-        for event in self.screening.events():
+        for event in self.screening.read_events():
             if tally_of(event) != NOTHING:
                 events[sort_key(bucket_of(event.occurred_at), shard_of(event.id))].append(event)
         return dict(events)
 
-    def _behind(self, events: Mapping[str, list[Event]]) -> list[str]:
-        """Counters that lack something. One that is ahead of the log has counted what is on its way there."""
-        found = self.counters()
-        return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum(known))]
+    def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:
+        """Finds the counters that lack events.
 
-    def _is_sum_of(self, events: Mapping[str, list[Event]]) -> bool:
-        found = {key: tally for key, tally in self.counters().items() if tally != NOTHING}
-        return found == {key: _sum(known) for key, known in events.items()}
+        A counter may be ahead of the log: those events are on their way to it.
+        """
+        found = self.read_counters()
+        return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum_of(known))]
 
-    def _count_anew(self, key: str, events: Sequence[Event]) -> None:
-        self._forget(key, [event.id for event in events])
+    def _recount_counter(self, key: str, events: Sequence[Event]) -> None:
+        """Deletes the counter and counts its events again."""
+        self._delete_counter(key, [event.id for event in events])
         for event in events:
             self.count(event)
 
-    def _forget(self, key: str, event_ids: Sequence[str]) -> None:
-        """With more events than one transaction takes, the counter is deleted with each part: nothing counts twice."""
+    def _delete_counter(self, key: str, event_ids: Sequence[str]) -> None:
+        """Deletes the counter and the entries of its events.
+
+        Where the events need several transactions, each deletes the counter, so that no event is counted twice.
+        """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
-        counter = {"Delete": {"TableName": self.screening.table("analytics"), "Key": item}}
-        for some in _in_parts(event_ids, self.transaction_writes - 1) or [[]]:
-            deletes = [counter, *map(self._without_entry, some)]
-            retry_on_conflict(partial(self._delete, deletes), self.sleep, DELETE_ATTEMPTS)
+        counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
+        for some in _split(event_ids, self.transaction_writes - 1) or [[]]:
+            deletions = [counter, *map(self._entry_deletion, some)]
+            retry_on_conflict(partial(self._write_deletions, deletions), self.sleep, DELETE_ATTEMPTS)
 
-    def _without_entry(self, event_id: str) -> Any:
-        key = {"id": {"S": self.ledger.entry_id(event_id)}}
-        return {"Delete": {"TableName": self.screening.table("ledger"), "Key": key}}
+    def _entry_deletion(self, event_id: str) -> Any:
+        """Makes the delete of an event's entry in the table of processed events."""
+        key = {"id": {"S": self.processed_events.entry_id(event_id)}}
+        return {"Delete": {"TableName": self.screening.table_name("ledger"), "Key": key}}
 
-    def _delete(self, deletes: list[Any]) -> None:
-        """None has a condition, so whatever cancels them, a conflict or too many writes, passes. May be repeated."""
+    def _write_deletions(self, deletions: list[Any]) -> None:
+        """Writes the transaction, and may be repeated.
+
+        Raises WriteConflict: no delete has a condition, so a retry helps.
+        """
         try:
-            self.screening.client.transact_write_items(TransactItems=deletes)
+            self.screening.client.transact_write_items(TransactItems=deletions)
         except self.screening.client.exceptions.TransactionCanceledException as error:
             raise WriteConflict from error
 
 
-def _audit_queue(connection: Connection) -> Queue:
+def _find_audit_queue(connection: Connection) -> Queue:
+    """Finds the queue with its depth. Raises OpsError."""
     queue = queues_of(connection).by_name.get(f"{connection.prefix}{AUDIT}")
     if queue is None:
         deploy = f"deploy it again with `{connection.deploy_command}`"
@@ -314,13 +342,21 @@ def _audit_queue(connection: Connection) -> Queue:
     return queue
 
 
-def _sum(events: Iterable[Event]) -> Tally:
+def _sum_of(events: Iterable[Event]) -> Tally:
     return total(map(tally_of, events))
 
 
+def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) -> bool:
+    """Tells whether each counter that is not empty is the sum of its events."""
+    found = {key: tally for key, tally in counters.items() if tally != NOTHING}
+    return found == {key: _sum_of(known) for key, known in events.items()}
+
+
 def _lacks(found: Tally, wanted: Tally) -> bool:
+    """Tells whether a counter is lower than it must be."""
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 
 
-def _in_parts(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
+def _split(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
+    """Cuts the things into parts of at most so many."""
     return [things[start : start + most] for start in range(0, len(things), most)]

@@ -1,4 +1,4 @@
-"""The sweep over payments, by hand: what the gateway says against what is written down."""
+"""Compares the payment gateway's list of payments with ours, by hand."""
 
 import os
 from dataclasses import asdict
@@ -12,23 +12,23 @@ from infra.cloud.deploy import id_secret
 from infra.ops.application import application_of
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
-from infra.processes import RUN_DIR, recorded_url
+from infra.processes import RUN_DIR, find_url
 
 HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """Where to ask what was charged is not said here."""
+    """No setting says which payment gateway to ask."""
 
 
-def reconcile(connection: Connection, hours: float) -> Answer:
-    """Exit status 1 when something is left that somebody must look at. Raises OpsError."""
-    return _told(swept(connection, hours, mend=True))
+def reconcile_payments(connection: Connection, hours: float) -> Answer:
+    """Compares, and mends what can be mended. Exit status 1 when something is left for people. Raises OpsError."""
+    return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
-def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
-    """Raises OpsError."""
-    _know_the_gateway(connection)
+def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
+    """Compares the payments of the last hours with the gateway's list; with `mend`, repairs ours. Raises OpsError."""
+    _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
     sweep = application_of(connection).reconcile()
@@ -40,9 +40,12 @@ def swept(connection: Connection, hours: float, *, mend: bool) -> Reconciliation
     return result
 
 
-def _know_the_gateway(connection: Connection) -> None:
-    """The stage's functions know it; nobody may read its keys back."""
-    if not os.environ.get("PAYMENTS_URL") and (ours := recorded_url("payments", RUN_DIR)) and connection.endpoint:
+def _set_gateway_url(connection: Connection) -> None:
+    """Sets PAYMENTS_URL to the gateway that runs here, unless one is named. Raises GatewayNotNamed.
+
+    The stage's functions have their own settings, but nobody may read their keys back.
+    """
+    if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours
     if not (os.environ.get("PAYMENTS_URL") or os.environ.get("STRIPE_SECRET_KEY")):
         raise GatewayNotNamed(
@@ -51,24 +54,26 @@ def _know_the_gateway(connection: Connection) -> None:
         )
 
 
-def _told(result: Reconciliation) -> Answer:
-    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": found(result)}
+def _make_answer(result: Reconciliation) -> Answer:
+    data = {"looked_at": result.looked_at, "mended": result.mended, "findings": findings_data(result)}
     lines = [f"{counted(result.looked_at, 'record')} compared, {result.mended} mended."]
     if result.findings:
-        lines.append(table(result))
+        lines.append(findings_table(result))
     return Answer(data, "\n".join(lines), status=1 if result.findings else 0)
 
 
-def found(result: Reconciliation) -> list[dict[str, Any]]:
-    return [_data(finding) for finding in result.findings]
+def findings_data(result: Reconciliation) -> list[dict[str, Any]]:
+    """Gives the findings for JSON."""
+    return [_finding_data(finding) for finding in result.findings]
 
 
-def table(result: Reconciliation) -> str:
+def findings_table(result: Reconciliation) -> str:
+    """Gives the findings as a table."""
     rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
     return aligned(HEADINGS, rows)
 
 
-def _data(finding: Finding) -> dict[str, Any]:
+def _finding_data(finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "since": _since(finding)}
 
 

@@ -1,4 +1,4 @@
-"""Events sent again: batches that a stream's handler gave up on, and a screening's events for one consumer.
+"""Sends events again: batches that a stream's handler gave up on, and a screening's events for one consumer.
 
 stream-failures   object ──► the records in it ──► the relay that gave up, in this process ──► deleted
 events            audit log ──► one consumer's queue
@@ -41,6 +41,8 @@ Send = Callable[[Sequence[Outgoing]], set[int]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """The result of replaying one object."""
+
     object: str
     table: str
     records: int
@@ -49,37 +51,44 @@ class Outcome:
     done: bool = False
 
 
-def stream_failures(connection: Connection, limit: int | None, progress: Progress, *, look: bool = False) -> Answer:
-    """Exit status 1 when something could not be replayed whole. Its object stays; one that was is deleted."""
+def replay_stream_failures(
+    connection: Connection, limit: int | None, progress: Progress, *, look: bool = False
+) -> Answer:
+    """Relays again what handlers could not relay, the oldest first; with `look`, only lists it.
+
+    An object that was replayed whole is deleted, any other stays. Exit status 1 when one stays. Raises OpsError.
+    """
     failures = StreamFailures.of(connection)
-    keys = failures.names()[:limit]
+    keys = failures.list_keys()[:limit]
     if look:
-        return _looked_at(failures, keys)
+        return _list_failures(failures, keys)
     if not keys:
-        return _told(connection, failures, [])
+        return _make_answer(connection, failures, [])
     replay = Replay.of(connection, failures)
     outcomes: list[Outcome] = []
     for key in keys:
         outcomes.append(replay(key))
         progress(f"replayed {len(outcomes)} of {counted(len(keys), 'object')}")
-    return _told(connection, failures, outcomes)
+    return _make_answer(connection, failures, outcomes)
 
 
-def _looked_at(failures: StreamFailures, keys: Sequence[str]) -> Answer:
-    rows = [_described(failures, key) for key in keys]
+def _list_failures(failures: StreamFailures, keys: Sequence[str]) -> Answer:
+    """Lists the objects and changes nothing."""
+    rows = [_describe_failure(failures, key) for key in keys]
     data = [dict(zip(("object", "table", "records", "since", "reason"), row, strict=True)) for row in rows]
     return Answer(data, aligned(LOOKED_AT, rows) if rows else NOTHING_THERE)
 
 
-def _described(failures: StreamFailures, key: str) -> list[Any]:
+def _describe_failure(failures: StreamFailures, key: str) -> list[Any]:
+    """Gives the object's row for the list."""
     try:
-        batch = failures.read(key)
+        batch = failures.read_batch(key)
     except ValueError as error:
         return [key, "-", 0, "-", str(error)]
     return [key, batch.table, len(batch.records), batch.since, batch.reason]
 
 
-def _told(connection: Connection, failures: StreamFailures, outcomes: Sequence[Outcome]) -> Answer:
+def _make_answer(connection: Connection, failures: StreamFailures, outcomes: Sequence[Outcome]) -> Answer:
     replayed = sum(one.done for one in outcomes)
     data = {"replayed": replayed, "left": len(outcomes) - replayed, "batches": [asdict(one) for one in outcomes]}
     if not outcomes:
@@ -97,15 +106,17 @@ def _told(connection: Connection, failures: StreamFailures, outcomes: Sequence[O
 
 
 @dataclass
-class LeftHere:
-    """What a handler would park stays where it is, in its object; the records after it go on."""
+class FailedRecords:
+    """Collects the reasons of records that failed again. They stay in their object; the records after them go on."""
 
     reasons: list[str] = field(default_factory=list)
 
     def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
+        """Tells whether to pass the record over: not in an outage, which ends."""
         return not is_outage(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
+        """Notes the reason; the record stays in its object."""
         self.reasons.append(reason)
 
 
@@ -116,13 +127,14 @@ class Replay:
     connection: Connection
     failures: StreamFailures
     relays: Mapping[str, Relay]
-    """By the name of the table whose stream they read."""
+    """The relay of each table, by the table's name."""
     send: Send
     batches: ModuleType
-    """chalicelib.api.batches, imported where its logs go to stderr."""
+    """The module chalicelib.api.batches, imported where its logs go to stderr."""
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
+        """Makes it from the application of the stage. Raises OpsError."""
         bootstrap = application_of(connection)
         with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
             from chalicelib.api import batches
@@ -135,24 +147,26 @@ class Replay:
         return cls(connection, failures, relays, bootstrap.send(), batches)
 
     def __call__(self, key: str) -> Outcome:
+        """Replays the object, and deletes it when all of it was relayed."""
         try:
-            batch = self.failures.read(key)
+            batch = self.failures.read_batch(key)
         except ValueError as error:
             return Outcome(key, "-", 0, 0, str(error))
         unread = Outcome(key, batch.table, len(batch.records), 0, "")
         relay = self.relays.get(batch.table)
         if relay is None:
             return replace(unread, outcome=f"stream {batch.stream!r} is none that this stage relays")
-        outcome = self._replayed(batch.records, unread, relay)
+        outcome = self._replay_records(batch.records, unread, relay)
         if outcome.done:
             self.failures.delete(key)
         return outcome
 
-    def _replayed(self, records: Sequence[Mapping[str, Any]], outcome: Outcome, relay: Relay) -> Outcome:
-        left = LeftHere()
+    def _replay_records(self, records: Sequence[Mapping[str, Any]], outcome: Outcome, relay: Relay) -> Outcome:
+        """Relays the records, RELAYED_TOGETHER at a time, and stops at an outage."""
+        left = FailedRecords()
         for start in range(0, len(records), RELAYED_TOGETHER):
             some = records[start : start + RELAYED_TOGETHER]
-            handled = self._handled(some, relay, left)
+            handled = self._relay_some(some, relay, left)
             if handled < len(some):
                 why = "a service did not answer, which is logged: run it again once it does"
                 return replace(outcome, replayed=max(start + handled - len(left.reasons), 0), outcome=why)
@@ -161,8 +175,8 @@ class Replay:
             return replace(outcome, replayed=replayed, outcome=f"its relay failed again: {left.reasons[0]}")
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
 
-    def _handled(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: LeftHere) -> int:
-        """How many, before one that met an outage."""
+    def _relay_some(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
+        """Relays the records; gives how many were handled before one met an outage."""
         try:
             failed = self.batches.each_change(records, relay, self.send, left)["batchItemFailures"]
         except self.batches.NothingRelayed:
@@ -175,8 +189,8 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events: of these types (all when there is none), from a moment on, before another."""
+class EventFilter:
+    """Events of these types (empty: all), from a moment on and before another."""
 
     types: frozenset[str] = frozenset()
     from_: datetime | None = None
@@ -189,28 +203,33 @@ class Wanted:
         return in_time and (not self.types or event.type in self.types)
 
 
-def consumers() -> list[str]:
+def known_consumers() -> list[str]:
+    """Gives the names of all consumers."""
     return sorted({consumer for queues in ROUTES.values() for consumer in queues})
 
 
-def events(
-    connection: Connection, session_id: str, consumer: str, wanted: Wanted, progress: Progress, *, sure: bool
+def replay_events(
+    connection: Connection, session_id: str, consumer: str, wanted: EventFilter, progress: Progress, *, sure: bool
 ) -> Answer:
-    """Says how many there are, and sends them when `sure`. Raises OpsError."""
-    if consumer not in consumers():
-        raise OpsError(f"No consumer is named {consumer!r}: there are {', '.join(consumers())}.")
-    found = [e for e in _events_of(connection, session_id) if e in wanted and consumer in ROUTES[e.type]]
+    """Sends the screening's events that fit to the consumer when `sure`; else says how many there are.
+
+    Raises OpsError.
+    """
+    if consumer not in known_consumers():
+        raise OpsError(f"No consumer is named {consumer!r}: there are {', '.join(known_consumers())}.")
+    found = [e for e in _read_events(connection, session_id) if e in wanted and consumer in ROUTES[e.type]]
     data = {"session": session_id, "consumer": consumer, "events": len(found), "sent": len(found) if sure else 0}
-    told = f"{counted(len(found), 'event')} of {session_id}"
+    counts = f"{counted(len(found), 'event')} of {session_id}"
     if not sure:
-        return Answer(data, f"This would send {told} to {consumer}: say --yes to send.")
-    _send(connection, consumer, found, progress)
-    return Answer(data, f"Sent {told} to {consumer}, which tolerates those that it knows.")
+        return Answer(data, f"This would send {counts} to {consumer}: say --yes to send.")
+    _send_events(connection, consumer, found, progress)
+    return Answer(data, f"Sent {counts} to {consumer}, which tolerates those that it knows.")
 
 
-def _events_of(connection: Connection, session_id: str) -> list[Event]:
+def _read_events(connection: Connection, session_id: str) -> list[Event]:
+    """Reads the screening's log. Raises OpsError."""
     try:
-        return Screening.of(connection, session_id).events()
+        return Screening.of(connection, session_id).read_events()
     except SessionNotFound as refusal:
         raise OpsError(f"There is no screening {session_id!r} at {connection.where}: correct its id.") from refusal
     except StoreUnavailable as refusal:
@@ -219,7 +238,8 @@ def _events_of(connection: Connection, session_id: str) -> list[Event]:
         ) from refusal
 
 
-def _send(connection: Connection, consumer: str, found: Sequence[Event], progress: Progress) -> None:
+def _send_events(connection: Connection, consumer: str, found: Sequence[Event], progress: Progress) -> None:
+    """Sends the events to the consumer's queue. Raises OpsError when it does not take all of them."""
     sqs = connection.client("sqs")
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):

@@ -1,4 +1,4 @@
-"""Queues and tables of a stage at one look."""
+"""Shows the queues and tables of a stage at one look."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ops.connection import Connection
 from infra.ops.queues import Queue, Queues, queues_of, total_depth
-from infra.ops.stream_failures import waiting
-from infra.ops.text import Answer, aligned, counted, duration, size
+from infra.ops.stream_failures import count_waiting
+from infra.ops.text import Answer, aligned, counted, format_duration, format_size
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,30 +18,33 @@ if TYPE_CHECKING:
 QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
 TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
 AGE_WINDOW = timedelta(minutes=10)
-"""How far back an age of the oldest message is looked for: metrics arrive minutes late."""
+"""The time for which metrics are read to find the age of the oldest message: they arrive minutes late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Items and bytes are DynamoDB's own counts, which AWS renews every six hours."""
+    """A table. Its items and bytes are DynamoDB's own counts, which AWS renews every six hours."""
 
     name: str
     items: int
     bytes: int
     stream: str | None
-    """What its records hold; None: it has no stream."""
+    """The content of its stream's records; None where it has no stream."""
     ttl: str | None
-    """The attribute, where items expire by themselves."""
+    """The attribute by which items expire; None where they don't."""
     state: str
 
 
-def status(connection: Connection) -> Answer:
-    """Exit status 1 when a dead-letter queue holds something, or the streams' handlers could not relay something."""
+def report_status(connection: Connection) -> Answer:
+    """Shows the stage.
+
+    Exit status 1 when there are dead letters, or records that the streams' handlers could not relay.
+    """
     queues = queues_of(connection)
-    tables = tables_of(connection)
-    ages = _oldest_seconds(connection, list(queues))
+    tables = read_tables(connection)
+    ages = _read_oldest_seconds(connection, list(queues))
     dead = total_depth(queues.dead_letter_queues)
-    lost = _stream_failures(connection)
+    lost = _count_stream_failures(connection)
     data = {
         "stage": connection.stage,
         "endpoint": connection.where,
@@ -51,18 +54,18 @@ def status(connection: Connection) -> Answer:
         "stream_failures": lost,
     }
     parts = [f"Stage {connection.stage} at {connection.where}", _queue_text(data), _table_text(tables)]
-    told = [*parts, _verdict(queues), *_verdict_of_streams(connection, lost)]
-    return Answer(data, "\n\n".join(told), status=1 if dead or lost else 0)
+    texts = [*parts, _dead_letters_verdict(queues), *_stream_failures_verdict(connection, lost)]
+    return Answer(data, "\n\n".join(texts), status=1 if dead or lost else 0)
 
 
-def tables_of(connection: Connection) -> list[Table]:
-    """Those of the stage, by name without its prefix."""
+def read_tables(connection: Connection) -> list[Table]:
+    """Reads the stage's tables; their names are without its prefix."""
     client: DynamoDBClient = connection.client("dynamodb")
     names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
-    return [_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
+    return [_read_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
 
 
-def _table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
+def _read_table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
     found = client.describe_table(TableName=name)["Table"]
     stream: Any = found.get("StreamSpecification", {})
     ttl: Any = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -76,8 +79,11 @@ def _table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
     )
 
 
-def _oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
-    """By name of the queue, where CloudWatch knows it: emulators don't, and the status is worth seeing without it."""
+def _read_oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
+    """Reads the age of each queue's oldest message from CloudWatch, by the queue's name.
+
+    Empty where CloudWatch does not answer or does not know it, as on emulators.
+    """
     now = datetime.now(UTC)
     queries = [_age_query(f"q{i}", queue.name) for i, queue in enumerate(queues)]
     try:
@@ -99,15 +105,15 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
     return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
 
 
-def _stream_failures(connection: Connection) -> int | None:
-    """None where they can't be counted: the rest of the status is worth seeing."""
+def _count_stream_failures(connection: Connection) -> int | None:
+    """Counts the stream failures. None where they can't be counted: the rest of the status is worth seeing."""
     try:
-        return waiting(connection)
+        return count_waiting(connection)
     except (BotoCoreError, ClientError):
         return None
 
 
-def _verdict_of_streams(connection: Connection, lost: int | None) -> Iterator[str]:
+def _stream_failures_verdict(connection: Connection, lost: int | None) -> Iterator[str]:
     if lost:
         look = connection.command("replay", "stream-failures", "--look")
         yield f"{counted(lost, 'stream failure')}. Look at them:\n  {look}"
@@ -132,16 +138,18 @@ def _queue_text(data: dict[str, Any]) -> str:
 
 def _queue_row(queue: dict[str, Any]) -> list[Any]:
     age = queue["oldest_seconds"]
-    oldest = None if age is None else duration(age)
+    oldest = None if age is None else format_duration(age)
     return [queue["name"], queue["visible"], queue["in_flight"], queue["delayed"], oldest, queue["dead_letters"]]
 
 
 def _table_text(tables: Sequence[Table]) -> str:
-    rows = [[table.name, table.items, size(table.bytes), table.stream, table.ttl, table.state] for table in tables]
+    rows = [
+        [table.name, table.items, format_size(table.bytes), table.stream, table.ttl, table.state] for table in tables
+    ]
     return aligned(TABLE_HEADINGS, rows)
 
 
-def _verdict(queues: Queues) -> str:
+def _dead_letters_verdict(queues: Queues) -> str:
     full = [queue for queue in queues.dead_letter_queues if queue.depth]
     if not full:
         return "No dead letters."

@@ -1,4 +1,4 @@
-"""What a screening's events say must stand in its tables; and where the tables say otherwise.
+"""Works out from a screening's events what must stand in its tables, and finds where the tables say otherwise.
 
     events ──► reservations: what was made, and how it ended ──► seats: sold, held until then, or free
                          │                                                  │
@@ -20,17 +20,20 @@ from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
 
 STATES = {kind: state for state, kind in ENDS.items()}
-"""What each end makes of a reservation; where a log tells of two, the payment counts, which is first."""
+"""The state in which each kind of end leaves a reservation. Of two ends in a log the first in this order counts."""
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""A reservation's beginning is told by our clock in milliseconds, its end by the stream's in whole seconds."""
+"""Our clock gives a reservation's beginning in milliseconds, the stream gives its end in whole seconds."""
 
 NOTHING = "nothing"
 FREE = "free"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A reservation as far as the events tell of it: where its creation is missing, its two moments are None."""
+class LoggedReservation:
+    """A reservation as its events describe it.
+
+    `created_at` and `expires_at` are None where its creation is not logged.
+    """
 
     id: str
     state: State
@@ -44,7 +47,7 @@ class Told:
     refunded_at: datetime | None
 
     def entry_at(self, now: datetime) -> Occupancy | None:
-        """What must stand for each of its seats."""
+        """Gives the entry that must stand in the row for each of its seats; None for none."""
         if self.sale:
             return Sold(self.id, self.sale.id)
         if self.state is State.PENDING and self.expires_at and self.expires_at > now:
@@ -52,32 +55,32 @@ class Told:
         return None
 
     def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
-        """TTL deletes what was not bought, in its own time."""
+        """Tells whether TTL may have deleted it: not a sale, and some time after its expiry."""
         return self.state is not State.CONFIRMED and bool(self.expires_at and self.expires_at + remembered <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A screening's events, folded. `given_back`: seats that a reservation gave back after it was made."""
+    """The events of a screening, folded. `released_seats`: seats that a reservation released after it was made."""
 
-    reservations: Mapping[str, Told]
-    given_back: Mapping[str, frozenset[str]]
+    reservations: Mapping[str, LoggedReservation]
+    released_seats: Mapping[str, frozenset[str]]
     cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
-        """What must stand for each seat that is not free: more than one thing where the log contradicts itself."""
+        """Gives the entries that must stand for each seat that is taken: several where the log contradicts itself."""
         seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
-        for told in self.reservations.values():
-            entry = told.entry_at(now)
-            for seat in told.seats if entry else ():
-                if isinstance(entry, Sold) or (entry and seat not in self.given_back[told.id]):
+        for logged in self.reservations.values():
+            entry = logged.entry_at(now)
+            for seat in logged.seats if entry else ():
+                if isinstance(entry, Sold) or (entry and seat not in self.released_seats[logged.id]):
                     seats[seat] += (entry,)
         return dict(seats)
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What really stands there. Lapsed holds may be among the seats. `closed`: a row or more refuses to be booked."""
+    """The state of the tables. `seats` may have lapsed holds. `closed`: a row at least refuses to be booked."""
 
     seats: Mapping[str, Occupancy]
     reservations: Mapping[str, Reservation]
@@ -86,37 +89,41 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """A place at which log and tables differ, with both values in words."""
+
     what: str
     log: str
     table: str
     remark: str = ""
 
 
-def folded(events: Iterable[Event]) -> Story:
-    """The events of one screening, in any order, each as often as it likes."""
+def fold_events(events: Iterable[Event]) -> Story:
+    """Folds the events of one screening, in any order and with repetitions."""
     of_reservation: dict[str, list[Event]] = defaultdict(list)
     cancelled = False
     for event in events:
         cancelled = cancelled or event.type is EventType.SESSION_CANCELLED
         of_reservation[event.reservation_id].append(event)
-    reservations = [told for known in of_reservation.values() if (told := _told(known))]
+    reservations = [logged for known in of_reservation.values() if (logged := _fold_reservation(known))]
     return Story(
-        {told.id: told for told in reservations},
-        {told.id: _given_back(told, of_reservation[told.id]) for told in reservations},
+        {logged.id: logged for logged in reservations},
+        {logged.id: _released_seats(logged, of_reservation[logged.id]) for logged in reservations},
         cancelled,
     )
 
 
-def _told(events: list[Event]) -> Told | None:
-    """None where seats were only given back: a hold that was refused, or died before it was remembered."""
-    created = max(_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None)
-    end = min(_ends(events, created), key=lambda event: list(STATES).index(event.type), default=None)
+def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
+    """Folds the events of one reservation; None where only seats were released, as of a hold that was refused."""
+    created = max(
+        _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
+    )
+    end = min(_ends_of(events, created), key=lambda event: list(STATES).index(event.type), default=None)
     first = created or end
     if first is None:
         return None
     expires_ms = first.data.get("expiresAtMs")
-    sale = _sale(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None
-    return Told(
+    sale = _sale_of(end) if end and end.type is EventType.PAYMENT_CONFIRMED else None
+    return LoggedReservation(
         id=first.reservation_id,
         state=STATES[end.type] if end else State.PENDING,
         user_id=first.user_id,
@@ -126,38 +133,46 @@ def _told(events: list[Event]) -> Told | None:
         expires_at=from_ms(expires_ms) if isinstance(expires_ms, int) else None,
         fingerprint=str(first.data.get("fingerprint", "")),
         sale=sale,
-        refunded_at=_refunded_at(sale, events) if sale else None,
+        refunded_at=_refund_time(sale, events) if sale else None,
     )
 
 
-def _ends(events: list[Event], created: Event | None) -> list[Event]:
-    """A day after its end a reservation is forgotten, and its key may make it anew: then the earlier end is not its."""
+def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
+    """Gives the events that may have ended the reservation that was created last.
+
+    A day after its end a reservation is forgotten, and its key may make it anew: then an earlier end is not its own.
+    """
     ends = [event for event in events if event.type in STATES]
-    creations = {event.occurred_at for event in _of_type(events, EventType.RESERVATION_CREATED)}
+    creations = {event.occurred_at for event in _events_of_type(events, EventType.RESERVATION_CREATED)}
     if created is None or len(creations) == 1:
         return ends
     return [end for end in ends if end.occurred_at >= created.occurred_at - CLOCKS_DIFFER]
 
 
-def _refunded_at(sale: Sale, events: list[Event]) -> datetime | None:
-    """Another payment for the same reservation may have been returned too: it had bought nothing."""
-    refunds = _of_type(events, EventType.REFUND_COMPLETED)
+def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
+    """Gives the moment at which this sale was refunded. Refunds of other payments for the reservation do not count."""
+    refunds = _events_of_type(events, EventType.REFUND_COMPLETED)
     return next((refund.occurred_at for refund in refunds if refund.data.get("saleId") == sale.id), None)
 
 
-def _given_back(told: Told, events: list[Event]) -> frozenset[str]:
-    """What went back before the reservation was made was an earlier hold under the same id. Within one millisecond the
-    two can't be told apart: a cancellation that died halfway is taken to be the case."""
-    made = told.created_at
-    releases = [event for event in _of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made]
+def _released_seats(logged: LoggedReservation, events: list[Event]) -> frozenset[str]:
+    """Gives the seats that the reservation released after it was made.
+
+    An earlier release belongs to an earlier hold under the same id. Within one millisecond the two can't be told apart:
+    then it is taken for a cancellation that died halfway.
+    """
+    made = logged.created_at
+    releases = [
+        event for event in _events_of_type(events, EventType.SEAT_RELEASED) if made and event.occurred_at >= made
+    ]
     return frozenset(seat for release in releases for seat in release.seats)
 
 
-def _of_type(events: Iterable[Event], kind: EventType) -> list[Event]:
+def _events_of_type(events: Iterable[Event], kind: EventType) -> list[Event]:
     return [event for event in events if event.type is kind]
 
 
-def _sale(payment: Event) -> Sale:
+def _sale_of(payment: Event) -> Sale:
     sale, transaction, method = (
         str(payment.data.get(name, "")) for name in ("saleId", "transactionId", "paymentMethod")
     )
@@ -167,68 +182,77 @@ def _sale(payment: Event) -> Sale:
 # Held against the tables.
 
 
-def differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
-    """Empty when the tables say what the log says. What was not bought stays for `remembered` after its expiry."""
+def find_differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
+    """Compares; empty when the tables say what the log says.
+
+    `remembered` is how long a reservation without a sale stays after its expiry.
+    """
     return [
-        *_of_screening(story, tables),
-        *_of_seats(story, tables, now),
-        *_of_reservations(story, tables, now, remembered),
+        *_compare_screening(story, tables),
+        *_compare_seats(story, tables, now),
+        *_compare_reservations(story, tables, now, remembered),
     ]
 
 
-def _of_screening(story: Story, tables: Tables) -> Iterator[Difference]:
+def _compare_screening(story: Story, tables: Tables) -> Iterator[Difference]:
     if story.cancelled == tables.closed:
         return
     remark = "its cancellation was interrupted: `cancel` it again, that finishes it" if tables.closed else ""
     yield Difference("screening", _screening_text(story.cancelled), _screening_text(tables.closed), remark)
 
 
-def _of_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
-    told = story.seats_at(now)
+def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
+    logged = story.seats_at(now)
     standing = {
         seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now
     }
-    for seat in sorted(told.keys() | standing.keys(), key=_place):
-        must, stands = told.get(seat, ()), (standing[seat],) if seat in standing else ()
+    for seat in sorted(logged.keys() | standing.keys(), key=_hall_order):
+        must, stands = logged.get(seat, ()), (standing[seat],) if seat in standing else ()
         if must != stands:
-            yield Difference(f"seat {seat}", _entries_text(must), _entries_text(stands), _remark(must, stands))
+            yield Difference(
+                f"seat {seat}", _entries_text(must), _entries_text(stands), _explain_lone_hold(must, stands)
+            )
 
 
-def _remark(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
-    """A request that dies between its two writes leaves such a hold, which no event will ever tell of."""
+def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
+    """Says when a hold without a reservation lapses.
+
+    A request that died between its two writes left it, without an event.
+    """
     lone = [entry for entry in stands if isinstance(entry, Held) and not must]
     return (
         f"a hold without a reservation lapses by itself: look again after {to_iso(lone[0].expires_at)}" if lone else ""
     )
 
 
-def _of_reservations(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> Iterator[Difference]:
+def _compare_reservations(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> Iterator[Difference]:
     for reservation_id in sorted(story.reservations.keys() | tables.reservations.keys()):
         what = f"reservation {reservation_id}"
-        told, stored = story.reservations.get(reservation_id), tables.reservations.get(reservation_id)
-        found = _as_told(stored) if stored else None
-        if told and found:
-            yield from _of_fields(what, told, found)
-        elif not told or not told.may_be_forgotten(now, remembered):
-            yield Difference(what, _reservation_text(told), _reservation_text(found))
+        logged, stored = story.reservations.get(reservation_id), tables.reservations.get(reservation_id)
+        found = _to_logged(stored) if stored else None
+        if logged and found:
+            yield from _compare_fields(what, logged, found)
+        elif not logged or not logged.may_be_forgotten(now, remembered):
+            yield Difference(what, _reservation_text(logged), _reservation_text(found))
 
 
-def _of_fields(what: str, told: Told, found: Told) -> Iterator[Difference]:
-    for name in (field.name for field in fields(Told)):
-        must, stands = getattr(told, name), getattr(found, name)
+def _compare_fields(what: str, logged: LoggedReservation, found: LoggedReservation) -> Iterator[Difference]:
+    for name in (field.name for field in fields(LoggedReservation)):
+        must, stands = getattr(logged, name), getattr(found, name)
         if must != stands:
             yield Difference(f"{what} {name}", _text(must), _text(stands))
 
 
-def _as_told(stored: Reservation) -> Told:
-    return Told(**{field.name: getattr(stored, field.name) for field in fields(Told)})
+def _to_logged(stored: Reservation) -> LoggedReservation:
+    """Takes over the fields that a log has, too."""
+    return LoggedReservation(**{field.name: getattr(stored, field.name) for field in fields(LoggedReservation)})
 
 
 # In words.
 
 
-def _place(seat: str) -> tuple[int, str, int, str]:
-    """The hall's order, also for what is no seat of it."""
+def _hall_order(seat: str) -> tuple[int, str, int, str]:
+    """Sorts seats as they are in the hall; also text that is no seat."""
     row = row_of(seat)
     return len(row), row, len(seat), seat
 
@@ -248,8 +272,8 @@ def _screening_text(cancelled: bool) -> str:
     return "cancelled" if cancelled else "open"
 
 
-def _reservation_text(told: Told | None) -> str:
-    return f"{told.state}, {' '.join(told.seats)}, user {told.user_id}" if told else NOTHING
+def _reservation_text(logged: LoggedReservation | None) -> str:
+    return f"{logged.state}, {' '.join(logged.seats)}, user {logged.user_id}" if logged else NOTHING
 
 
 def _text(value: object) -> str:

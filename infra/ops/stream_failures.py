@@ -1,4 +1,4 @@
-"""What the streams' handlers could not relay, in its bucket: Lambda's descriptions of batches, and records parked."""
+"""Reads what the streams' handlers could not relay, from its bucket: failed batches from Lambda, and parked records."""
 
 import json
 from collections.abc import Sequence
@@ -15,59 +15,61 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 OUTPUT = "StreamFailuresBucket"
-"""Of the data stack."""
+"""The data stack's output that names the bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostBatch:
-    """Records that were passed over, with all that they said."""
+    """Records that a handler has passed over, whole."""
 
     stream: str
     records: Sequence[dict[str, Any]]
     since: str
-    """When the first of them happened, as it was told."""
+    """The moment at which the first of them happened, as Lambda writes it."""
     reason: str
 
     @property
     def table(self) -> str:
-        """…:table/<table>/stream/<label>"""
+        """The table in …:table/<table>/stream/<label>."""
         return [*self.stream.split("/"), ""][1]
 
 
 @dataclass(frozen=True)
 class StreamFailures:
+    """The bucket of a stage's stream failures."""
+
     s3: "S3Client"
     bucket: str
 
     @classmethod
     def of(cls, connection: Connection) -> "StreamFailures":
-        """Raises OpsError when the stage has no such bucket."""
-        if bucket := _bucket_of(connection):
+        """Finds the bucket. Raises OpsError when the stage has none."""
+        if bucket := _find_bucket(connection):
             return cls(connection.client("s3"), bucket)
         deploy = f"deploy it again with `{connection.deploy_command}`"
         raise OpsError(f"Stage {connection.stage!r} has no bucket of stream failures at {connection.where}: {deploy}.")
 
-    def names(self) -> list[str]:
-        """The oldest first."""
+    def list_keys(self) -> list[str]:
+        """Lists the objects, the oldest first."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         found = [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
         return [key for _, key in sorted(found)]
 
-    def read(self, key: str) -> LostBatch:
-        """Raises ValueError when it describes no batch, or holds no records."""
-        return lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
+    def read_batch(self, key: str) -> LostBatch:
+        """Reads an object. Raises ValueError when it describes no batch, or holds no records."""
+        return parse_lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
 
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
-def waiting(connection: Connection) -> int | None:
-    """How many objects there are; None where the stage has no bucket for them."""
-    return len(StreamFailures.of(connection).names()) if _bucket_of(connection) else None
+def count_waiting(connection: Connection) -> int | None:
+    """Counts the objects; None where the stage has no bucket for them."""
+    return len(StreamFailures.of(connection).list_keys()) if _find_bucket(connection) else None
 
 
-def lost_batch(text: str) -> LostBatch:
-    """Raises ValueError when it is no such description."""
+def parse_lost_batch(text: str) -> LostBatch:
+    """Reads a description from JSON. Raises ValueError when it describes no batch, or holds no records."""
     try:
         described = json.loads(text)
         batch, payload = described["DDBStreamBatchInfo"], described["payload"]
@@ -83,7 +85,8 @@ def lost_batch(text: str) -> LostBatch:
         raise ValueError(f"it describes no batch of a stream: {error!r}") from error
 
 
-def _bucket_of(connection: Connection) -> str | None:
+def _find_bucket(connection: Connection) -> str | None:
+    """Gives the bucket's name; None where the stage has none."""
     cloudformation: CloudFormationClient = connection.client("cloudformation")
     try:
         stacks = cloudformation.describe_stacks(StackName=f"{connection.prefix}data")["Stacks"]

@@ -1,4 +1,4 @@
-"""Answers of commands, and how they look as plain text."""
+"""Answers of commands, and their plain text."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,18 +11,19 @@ UNKNOWN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The same answer for programs and for people, and the exit status it means."""
+    """The answer of a command, for programs and for people, and its exit status."""
 
     data: Any
     text: str
     status: int = 0
 
     def shown(self, *, as_json: bool) -> str:
+        """Gives the answer as JSON or as text."""
         return json.dumps(self.data, indent=2, ensure_ascii=False) if as_json else self.text
 
 
 def aligned(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as their widest cell; a column of whole numbers stands to the right, None is unknown."""
+    """Aligns the cells in columns. A column of whole numbers stands to the right; None is shown as `-`."""
     body = [list(row) for row in rows]
     to_the_right = [all(isinstance(row[i], int | None) for row in body) for i in range(len(headings))]
     texts = [list(headings), *([UNKNOWN if cell is None else str(cell) for cell in row] for row in body)]
@@ -35,15 +36,16 @@ def _line(cells: Sequence[str], widths: Sequence[int], to_the_right: Sequence[bo
     return GAP.join(text.rjust(width) if right else text.ljust(width) for text, width, right in columns).rstrip()
 
 
-def duration(seconds: float) -> str:
-    """In the largest unit that gives a whole number of at least 2: `90 s`, `4 min`, `3 h`, `12 d`."""
+def format_duration(seconds: float) -> str:
+    """Gives a duration in the largest unit of which there are at least 2: `90 s`, `4 min`, `3 h`, `12 d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{int(seconds // length)} {unit}"
     return f"{int(seconds)} s"
 
 
-def size(bytes_: int) -> str:
+def format_size(bytes_: int) -> str:
+    """Gives a size in the largest unit of which there is at least 1: `1.5 MB`."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if bytes_ >= length:
             return f"{bytes_ / length:.1f} {unit}"
@@ -51,5 +53,5 @@ def size(bytes_: int) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 message`, `3 messages`."""
+    """Counts in words: `1 message`, `3 messages`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

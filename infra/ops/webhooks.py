@@ -1,4 +1,4 @@
-"""Subscriptions: added, listed, rotated, removed, tried out. A secret is shown once, to whom made it."""
+"""Adds, lists, rotates, removes and tests subscriptions to webhooks. A secret is shown once, when it is made."""
 
 import secrets
 import time
@@ -21,50 +21,54 @@ from infra.ops.text import Answer, aligned
 HEADINGS = ("ID", "URL", "EVENTS", "SECRETS", "STATE")
 SHOWN_CHARACTERS = 4
 MOST_WEBHOOKS = 50
-"""An event is one message for each of them, queued in one handler's time."""
+"""The most webhooks of a stage: each event is a message for each of them, queued within one handler's time."""
 
 TEST_TYPE = "WebhookTest"
 
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """The webhooks of a stage."""
+    """The webhooks of a stage, and how to call them."""
 
     connection: Connection
     store: DynamoWebhooks
-    courier: HttpWebhookSender
+    sender: HttpWebhookSender
 
     @classmethod
     def of(cls, connection: Connection) -> "Subscriptions":
+        """Makes it from the stage's table."""
         store = DynamoWebhooks(connection.client("dynamodb"), f"{connection.prefix}webhooks")
         return cls(connection, store, HttpWebhookSender(local=connection.stage in LOCAL_STAGES))
 
     def get(self, webhook_id: str) -> Webhook:
+        """Reads the webhook. Raises OpsError when there is none."""
         webhook = self.store.find(webhook_id)
         if webhook is None:
-            raise self.unknown(webhook_id)
+            raise self.unknown_webhook(webhook_id)
         return webhook
 
-    def unknown(self, webhook_id: str) -> OpsError:
+    def unknown_webhook(self, webhook_id: str) -> OpsError:
+        """Makes the refusal for an id that no webhook has."""
         look = self.connection.command("webhooks", "list")
         return OpsError(
             f"There is no webhook {webhook_id!r} in stage {self.connection.stage!r}: `{look}` says which there are."
         )
 
 
-def add(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
+def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) -> Answer:
+    """Subscribes the URL to these types of events (empty: all). Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
-    _check(subscriptions.courier, url)
+    _check_url(subscriptions.sender, url)
     if len(subscriptions.store.all()) >= MOST_WEBHOOKS:
         raise OpsError(f"There are {MOST_WEBHOOKS} webhooks already, which is the most: remove one first.")
     key, now = _new_key(), utc_now()
     webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
     subscriptions.store.add(webhook)
-    text = f"Added {webhook.id}.\n{_shown_once(key)}"
+    text = f"Added {webhook.id}.\n{_secret_text(key)}"
     return Answer({**_data(webhook, now), "secret": key}, text)
 
 
-def list_all(connection: Connection) -> Answer:
+def list_webhooks(connection: Connection) -> Answer:
     now = utc_now()
     webhooks = [_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
     rows = [
@@ -74,41 +78,44 @@ def list_all(connection: Connection) -> Answer:
     return Answer(webhooks, aligned(HEADINGS, rows) if rows else "There are no webhooks.")
 
 
-def rotate(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
+def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
+    """Makes a new secret; the one before stays valid for so many hours. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     key, now = _new_key(), utc_now()
     rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
     if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
-    return Answer({**_data(rotated, now), "secret": key}, f"{_shown_once(key)}\n{both}")
+    return Answer({**_data(rotated, now), "secret": key}, f"{_secret_text(key)}\n{both}")
 
 
-def enable(connection: Connection, webhook_id: str) -> Answer:
+def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
+    """Sends to the webhook again after it was disabled. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.disable(webhook_id, None):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     return Answer(
         {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."
     )
 
 
-def remove(connection: Connection, webhook_id: str) -> Answer:
+def remove_webhook(connection: Connection, webhook_id: str) -> Answer:
+    """Deletes the subscription. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.remove(webhook_id):
-        raise subscriptions.unknown(webhook_id)
+        raise subscriptions.unknown_webhook(webhook_id)
     return Answer({"id": webhook_id, "removed": True}, "Removed. Deliveries that are still queued for it are dropped.")
 
 
-def test(connection: Connection, webhook_id: str) -> Answer:
-    """Exit status 1 unless the receiver accepts it. It goes from this machine, through the code of the function."""
+def send_test(connection: Connection, webhook_id: str) -> Answer:
+    """Posts a signed test from this machine. Exit status 1 unless the receiver accepts it. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     webhook, now = subscriptions.get(webhook_id), utc_now()
     event_id = f"{TEST_TYPE}:{secrets.token_urlsafe(8)}"
     content = {"version": VERSION, "id": event_id, "type": TEST_TYPE, "occurredAt": to_iso(now)}
     started = time.perf_counter()
     try:
-        status = subscriptions.courier.post(webhook, f"{webhook.id}.{event_id}", content, now)
+        status = subscriptions.sender.post(webhook, f"{webhook.id}.{event_id}", content, now)
     except DeliveryFailed as failure:
         return Answer({"id": webhook.id, "accepted": False, "reason": str(failure)}, f"{failure}.", status=1)
     milliseconds = round((time.perf_counter() - started) * 1000)
@@ -118,9 +125,10 @@ def test(connection: Connection, webhook_id: str) -> Answer:
     return Answer(data, f"The receiver {verdict}: {status} after {milliseconds} ms.", status=0 if accepted else 1)
 
 
-def _check(courier: HttpWebhookSender, url: str) -> None:
+def _check_url(sender: HttpWebhookSender, url: str) -> None:
+    """Raises OpsError when no webhook may have this URL."""
     try:
-        courier.check(url)
+        sender.check(url)
     except UrlRefused as refusal:
         raise OpsError(f"This URL can't be a webhook's: {refusal}.") from refusal
     except OSError as error:
@@ -131,7 +139,7 @@ def _new_key() -> str:
     return f"whsec_{secrets.token_urlsafe(32)}"
 
 
-def _shown_once(key: str) -> str:
+def _secret_text(key: str) -> str:
     return f"Its secret, which is shown this once: {key}"
 
 
@@ -155,6 +163,7 @@ def _secret_data(secret: Secret) -> dict[str, Any]:
 
 
 def _secrets_text(live: Sequence[dict[str, Any]]) -> str:
+    """Gives the end of each valid secret, and until when it is valid."""
     ends = [f"…{one['ends_in']}" + (f" until {one['expires_at']}" if one["expires_at"] else "") for one in live]
     return ", ".join(ends) or "none"
 

@@ -1,1 +1,1 @@
-"""Races for seats over HTTP: the crowd, the instances, the control without a guard, and the state afterwards."""
+"""Races for seats over HTTP: the buyers, the API's instances, controls without a guard, and the final state."""

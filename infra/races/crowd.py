@@ -1,4 +1,4 @@
-"""Many buyers at the same moment: each on an open connection of its own, spread over the API's instances."""
+"""Many buyers who ask at the same moment, each on an open connection of its own, spread over the API's instances."""
 
 import contextlib
 import http.client
@@ -15,18 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_ANSWER_SECONDS = 10.0
-"""No answer of ours takes as long: a client that waits longer gives up, and the race fails loudly."""
+"""A client that waits longer gives up, and the race fails loudly. No answer of ours takes so long."""
 
 POLL_SECONDS = 0.002
 
 
 class UnexpectedAnswer(Exception):
-    """A request that prepares a race was refused; the message has the whole answer."""
+    """A request was answered otherwise than a race needs. The message has the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. It leaves at `not_before` (seconds since the epoch), at once when that is past."""
+    """A request. It leaves at `not_before` (seconds since the epoch), or at once when that is past."""
 
     method: str
     path: str
@@ -37,6 +37,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The answer to a call."""
+
     status: int
     body: dict[str, Any]
     milliseconds: float
@@ -47,7 +49,8 @@ class Answer:
 # What buyers ask for.
 
 
-def schedule(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
+def schedule_call(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
+    """Makes the request that schedules a screening."""
     body = {
         "movieTitle": "Oppenheimer",
         "startTime": "2031-02-15T19:00:00Z",
@@ -59,30 +62,30 @@ def schedule(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
     return Call("POST", "/api/sessions", body, {"Idempotency-Key": key} if key else {})
 
 
-def hold(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:
+def hold_call(session_id: str, user_id: str, seats: Sequence[str], key: str = "", not_before: float = 0.0) -> Call:
     body = {"sessionId": session_id, "userId": user_id, "seatNumbers": list(seats)}
     return Call("POST", "/api/reservations", body, {"Idempotency-Key": key} if key else {}, not_before)
 
 
-def confirm(reservation_id: str, transaction_id: str, not_before: float = 0.0) -> Call:
+def confirm_call(reservation_id: str, transaction_id: str, not_before: float = 0.0) -> Call:
     body = {"paymentMethod": "credit_card", "transactionId": transaction_id}
     return Call("POST", f"/api/reservations/{reservation_id}/confirm", body, not_before=not_before)
 
 
-def cancel(reservation_id: str) -> Call:
+def cancel_call(reservation_id: str) -> Call:
     return Call("DELETE", f"/api/reservations/{reservation_id}")
 
 
-def seat_map(session_id: str) -> Call:
+def seat_map_call(session_id: str) -> Call:
     return Call("GET", f"/api/sessions/{session_id}/seats")
 
 
-def purchases(user_id: str) -> Call:
+def purchases_call(user_id: str) -> Call:
     return Call("GET", f"/api/users/{user_id}/purchases")
 
 
-def buyers(count: int) -> list[str]:
-    """User ids that nobody has used before."""
+def new_buyers(count: int) -> list[str]:
+    """Makes user ids that nobody has used before."""
     family = uuid.uuid4().hex[:8]
     return [f"buyer-{family}-{number}" for number in range(count)]
 
@@ -91,7 +94,7 @@ def buyers(count: int) -> list[str]:
 
 
 class Client:
-    """One keep-alive connection. It opens again by itself if the server has closed it meanwhile."""
+    """A keep-alive connection to one instance. It opens again by itself when the server has closed it."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
@@ -102,6 +105,7 @@ class Client:
         self.connection.connect()
 
     def ask(self, call: Call) -> Answer:
+        """Sends the request and reads the answer. Raises OSError or HTTPException when none comes."""
         headers = {"Content-Type": "application/json", **call.headers}
         body = None if call.body is None else json.dumps(call.body)
         started = time.perf_counter()
@@ -114,13 +118,13 @@ class Client:
 class Crowd:
     """Up to `size` clients that ask at the same moment, neighbours through different instances.
 
-    Each time another client begins, so that over many rounds nobody is always first, nor any instance.
+    Each time another client begins: over many rounds no client is always first, and no instance.
     """
 
     def __init__(self, instances: Sequence[str], size: int) -> None:
         self._stack = contextlib.ExitStack()
         self._threads = self._stack.enter_context(ThreadPoolExecutor(size))
-        self._clients = deque(self._client(instances[number % len(instances)]) for number in range(size))
+        self._clients = deque(self._open_client(instances[number % len(instances)]) for number in range(size))
 
     def __enter__(self) -> "Crowd":
         return self
@@ -130,36 +134,43 @@ class Crowd:
     ) -> None:
         self._stack.close()
 
-    def at_once(self, calls: Sequence[Call]) -> list[Answer]:
-        """The answers in the order of the calls. Raises OSError or HTTPException when one stays away."""
+    def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
+        """Sends all calls at the same moment; gives the answers in their order.
+
+        Raises OSError or HTTPException when an answer stays away, ValueError for more calls than clients.
+        """
         if len(calls) > len(self._clients):
             raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")
         self._clients.rotate(-1)
         start = threading.Barrier(max(len(calls), 1))
-        asked = [self._threads.submit(_ask, *each, start) for each in zip(self._clients, calls, strict=False)]
+        asked = [self._threads.submit(_ask_on_signal, *each, start) for each in zip(self._clients, calls, strict=False)]
         return [answer.result(2 * LONGEST_ANSWER_SECONDS) for answer in asked]
 
     def expect(self, call: Call, status: int = 201) -> dict[str, Any]:
-        """The body of the answer, which must have that status. Raises UnexpectedAnswer."""
+        """Sends one call and gives the body of the answer. Raises UnexpectedAnswer for another status."""
         answer = self._clients[0].ask(call)
         if answer.status != status:
             raise UnexpectedAnswer(f"{call.method} {call.path} should be answered {status}: {answer}")
         return answer.body
 
-    def new_session(self, total_seats: int, seats_per_row: int = 10) -> str:
-        """Its id. Every instance has shown its seats, so that none is slower than the others for not knowing it."""
-        session = str(self.expect(schedule(total_seats, seats_per_row))["sessionId"])
+    def create_session(self, total_seats: int, seats_per_row: int = 10) -> str:
+        """Schedules a screening and gives its id.
+
+        Asks every instance for its seats, so that none is slower than the others for not knowing it.
+        """
+        session = str(self.expect(schedule_call(total_seats, seats_per_row))["sessionId"])
         for client in {client.instance: client for client in self._clients}.values():
-            client.ask(seat_map(session))
+            client.ask(seat_map_call(session))
         return session
 
-    def _client(self, instance: str) -> Client:
+    def _open_client(self, instance: str) -> Client:
         client = Client(instance)
         self._stack.callback(client.connection.close)
         return client
 
 
-def _ask(client: Client, call: Call, start: threading.Barrier) -> Answer:
+def _ask_on_signal(client: Client, call: Call, start: threading.Barrier) -> Answer:
+    """Waits for all other clients and for the call's moment, then asks."""
     start.wait(LONGEST_ANSWER_SECONDS)
     while (left := call.not_before - time.time()) > 0:
         time.sleep(min(left, POLL_SECONDS))

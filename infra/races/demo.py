@@ -1,4 +1,4 @@
-"""The critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
+"""Plays the critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
 
 One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP; then the control: the
 same with the guarding conditions left out, which must oversell. Exit status 0 only if both came out as they must.
@@ -21,6 +21,7 @@ from pathlib import Path
 from infra.cloud import deploy
 from infra.command import as_command
 from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
 from infra.processes import CannotRunError, say
 from infra.races import final_state, instances, last_seats
 from infra.races.crowd import Answer, Crowd
@@ -32,46 +33,47 @@ PREFIX = f"cinema-{STAGE}"
 INSTANCES = 3
 ROUNDS = 50
 SECONDS_FOR_ROUNDS = 22.0
-"""For each of the two parts. A slow machine plays fewer rounds, and is told so."""
+"""The time for each of the two parts. A slow machine plays fewer rounds, and the demo says so."""
 
 WIDTH = 74
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What came out of many rounds: what the buyers were told, and what DynamoDB says in the end."""
+    """The result of many rounds: the buyers' answers, and the final state of DynamoDB."""
 
     instances: Sequence[str]
     rounds: Sequence[Round]
-    ledger: FinalState
+    final_state: FinalState
     seconds: float
 
     @property
     def double_bookings_by_session(self) -> Counter[str]:
-        return Counter(seat.session for seat in self.ledger.double_bookings())
+        return Counter(seat.session for seat in self.final_state.double_bookings())
 
 
 # Playing
 
 
-def play(urls: Sequence[str], rounds: int) -> Part:
+def play_rounds(urls: Sequence[str], rounds: int) -> Part:
+    """Plays up to so many rounds within SECONDS_FOR_ROUNDS and reads the final state."""
     started = time.monotonic()
     played: list[Round] = []
     with Crowd(urls, BUYERS) as buyers:
-        last_seats.play(buyers)  # a first round that does not count: connections to the database are opened
+        last_seats.play_round(buyers)  # a first round that does not count: connections to the database are opened
         while len(played) < rounds and time.monotonic() - started < SECONDS_FOR_ROUNDS:
-            played.append(last_seats.play(buyers))
+            played.append(last_seats.play_round(buyers))
     seconds = time.monotonic() - started
-    return Part(urls, played, final_state.read(PREFIX, {each.session for each in played}), seconds)
+    return Part(urls, played, final_state.read_final_state(PREFIX, {each.session for each in played}), seconds)
 
 
 @contextlib.contextmanager
-def stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
-    """An emulator with the tables, and a Redis; and the environment in which API instances find them."""
-    with machine.aws(run_dir=run_dir) as emulator, machine.redis_server(run_dir=run_dir) as redis_url:
+def prepare_stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
+    """Runs an emulator with the tables, and a Redis. Gives the environment in which API instances find them."""
+    with machine.run_emulator(run_dir=run_dir) as emulator, run_redis(run_dir=run_dir) as redis_url:
         settings = {
             "AWS_ENDPOINT_URL": emulator.endpoint,
-            "STAGE": STAGE,
+            "STAGE": "test",  # as on a laptop: buyers themselves say that they have paid, no gateway does
             "TABLE_PREFIX": PREFIX,
             "HOLD_SECONDS": "30",
             "MAX_SEATS_PER_HOLD": "8",
@@ -87,31 +89,33 @@ def stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
 # Printing
 
 
-def show(part: Part, *, guarded: bool) -> None:
+def print_part(part: Part, *, guarded: bool) -> None:
     count = len(part.rounds)
     say(f"\n  {count} rounds in {part.seconds:.1f} s\n")
-    show_outcomes(part, guarded=guarded)
+    print_outcomes(part, guarded=guarded)
     say("")
-    show_timings("a seat held in", [answer for each in part.rounds for answer in each.winners])
-    show_timings("refused in", [answer for each in part.rounds for answer in each.refused])
-    show_timings("paid for in", [answer for each in part.rounds for answer in each.payments])
+    print_timings("a seat held in", [answer for each in part.rounds for answer in each.winners])
+    print_timings("refused in", [answer for each in part.rounds for answer in each.refused])
+    print_timings("paid for in", [answer for each in part.rounds for answer in each.payments])
     say("")
-    show_final_state(part)
+    print_final_state(part)
 
 
-def show_outcomes(part: Part, *, guarded: bool) -> None:
-    """A line for each instance: how many it gave a seat, sold one, refused; and what was no proper answer."""
-    line("", "held", "sold", "refused", "errors")
+def print_outcomes(part: Part, *, guarded: bool) -> None:
+    """Prints a line for each instance: how many it gave a seat, sold a seat, refused; and its errors."""
+    print_line("", "held", "sold", "refused", "errors")
     for number, url in enumerate(part.instances, 1):
-        line(f"instance {number}", *outcomes(part.rounds, url))
+        print_line(f"instance {number}", *count_outcomes(part.rounds, url))
     say("  " + "─" * (WIDTH - 2))
-    line("all", *outcomes(part.rounds))
+    print_line("all", *count_outcomes(part.rounds))
     if guarded:
         count = len(part.rounds)
-        line("must be", count * len(LEFT), count * len(LEFT), count * REFUSED, 0)
+        print_line("must be", count * len(LEFT), count * len(LEFT), count * REFUSED, 0)
 
 
-def outcomes(rounds: Sequence[Round], instance: str = "") -> list[int]:
+def count_outcomes(rounds: Sequence[Round], instance: str = "") -> list[int]:
+    """Counts holds, sales, refusals and errors; of one instance, or of all."""
+
     def by_it(answers: Sequence[Answer]) -> int:
         return sum(instance in ("", answer.instance) for answer in answers)
 
@@ -119,33 +123,33 @@ def outcomes(rounds: Sequence[Round], instance: str = "") -> list[int]:
     return [sum(map(by_it, kind)) for kind in kinds]
 
 
-def line(name: str, *values: object) -> None:
+def print_line(name: str, *values: object) -> None:
     say(f"  {name:<22}" + "".join(f"{value!s:>{(WIDTH - 24) // len(values)}}" for value in values))
 
 
-def show_timings(name: str, answers: Sequence[Answer]) -> None:
+def print_timings(name: str, answers: Sequence[Answer]) -> None:
     taken = sorted(answer.milliseconds for answer in answers)
     if taken:
         middle, late = taken[len(taken) // 2], taken[len(taken) * 95 // 100]
-        line(name, f"p50 {middle:.0f} ms", f"p95 {late:.0f} ms", f"max {taken[-1]:.0f} ms")
+        print_line(name, f"p50 {middle:.0f} ms", f"p95 {late:.0f} ms", f"max {taken[-1]:.0f} ms")
 
 
-def show_final_state(part: Part) -> None:
+def print_final_state(part: Part) -> None:
     count, doubles = len(part.rounds), part.double_bookings_by_session
-    sold = sum(seat.number in LEFT for seat in part.ledger.sold)
-    confirmed = sum(booking.state == "confirmed" for booking in part.ledger.bookings)
-    agreeing = sum(last_seats.purchases_agree(each, part.ledger) for each in part.rounds)
+    sold = sum(seat.number in LEFT for seat in part.final_state.sold)
+    confirmed = sum(booking.state == "confirmed" for booking in part.final_state.bookings)
+    agreeing = sum(last_seats.purchases_agree(each, part.final_state) for each in part.rounds)
     say("  DynamoDB afterwards")
-    line("  last seats sold", f"{sold} of {count * len(LEFT)}")
-    line("  reservations paid for", confirmed - count)
-    line("  purchases agree", f"in {agreeing} of {count} rooms")
-    line("  double bookings", f"{doubles.total()} seats in {len(doubles)} of {count} rooms" if doubles else 0)
+    print_line("  last seats sold", f"{sold} of {count * len(LEFT)}")
+    print_line("  reservations paid for", confirmed - count)
+    print_line("  purchases agree", f"in {agreeing} of {count} rooms")
+    print_line("  double bookings", f"{doubles.total()} seats in {len(doubles)} of {count} rooms" if doubles else 0)
 
 
-def show_example(part: Part) -> None:
-    """One oversold seat and who all paid for it: numbers alone are easily overlooked."""
-    seat = part.ledger.double_bookings()[0]
-    owners = [booking.user for booking in part.ledger.owners()[seat] if booking.state == "confirmed"]
+def print_example(part: Part) -> None:
+    """Prints one oversold seat and all who paid for it: numbers alone are easily overlooked."""
+    seat = part.final_state.double_bookings()[0]
+    owners = [booking.user for booking in part.final_state.owners()[seat] if booking.state == "confirmed"]
     say(f"\n  One of them: seat {seat.number} of room {seat.session[:8]} was sold to {len(owners)} people:")
     for _, few in groupby(enumerate(owners), key=lambda each: each[0] // 3):
         say("    " + ", ".join(user for _, user in few))
@@ -154,10 +158,11 @@ def show_example(part: Part) -> None:
 # Judging
 
 
-def judge(guarded: Part, control: Part) -> bool:
-    broken = last_seats.broken_rules(guarded.rounds, guarded.ledger)
+def print_verdict(guarded: Part, control: Part) -> bool:
+    """Prints the result. Tells whether the guarded part kept all rules and the control oversold."""
+    broken = last_seats.find_broken_rules(guarded.rounds, guarded.final_state)
     oversold = control.double_bookings_by_session
-    heading("RESULT")
+    print_heading("RESULT")
     if broken:
         say(f"\n  BROKEN  with the conditions {len(broken)} rules did not hold. The first of them:")
         say("".join(f"\n    {rule}" for rule in broken[:5]))
@@ -170,31 +175,33 @@ def judge(guarded: Part, control: Part) -> bool:
     return bool(guarded.rounds) and not broken and bool(oversold)
 
 
-def heading(text: str) -> None:
+def print_heading(text: str) -> None:
     say(f"\n\n{text}\n{'━' * WIDTH}")
 
 
-def run(rounds: int, run_dir: Path) -> bool:
-    heading("CINEMA TICKETS: THE LAST TWO SEATS")
+def run_demo(rounds: int, run_dir: Path) -> bool:
+    """Plays both parts and prints them. Tells whether both came out as they must."""
+    print_heading("CINEMA TICKETS: THE LAST TWO SEATS")
     say(f"\n  A room with {len(LEFT)} seats left, {BUYERS} buyers at the same moment, {INSTANCES} API instances;")
     say("  whoever is given a seat pays for it at once. Again and again.")
-    with stage(run_dir) as (emulator, environment):
+    with prepare_stage(run_dir) as (emulator, environment):
         say(f"\n  AWS emulator at {emulator.endpoint}, {'running already' if emulator.kept else 'started for this'}.")
-        say(f"  {machine.ran_on(emulator.endpoint, environment['REDIS_URL'])}")
-        heading("WITH THE CONDITIONS: as in production")
+        say(f"  {machine.describe_machine(emulator.endpoint, environment['REDIS_URL'])}")
+        print_heading("WITH THE CONDITIONS: as in production")
         guarded = play_part(environment, run_dir, rounds)
-        show(guarded, guarded=True)
-        heading("THE CONTROL: the conditions left out of the writes, all else the same")
+        print_part(guarded, guarded=True)
+        print_heading("THE CONTROL: the conditions left out of the writes, all else the same")
         control = play_part({**environment, "REDIS_URL": ""}, run_dir, rounds, without="both-conditions")
-        show(control, guarded=False)
+        print_part(control, guarded=False)
         if control.double_bookings_by_session:
-            show_example(control)
-    return judge(guarded, control)
+            print_example(control)
+    return print_verdict(guarded, control)
 
 
 def play_part(environment: Mapping[str, str], run_dir: Path, rounds: int, without: str = "") -> Part:
-    with instances.running(INSTANCES, environment, run_dir=run_dir, without=without) as urls:
-        part = play(urls, rounds)
+    """Plays the rounds on instances, without the guard that is named."""
+    with instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without) as urls:
+        part = play_rounds(urls, rounds)
     if len(part.rounds) < rounds:
         say(f"\n  This machine managed {len(part.rounds)} of {rounds} rounds in {SECONDS_FOR_ROUNDS:.0f} s.")
     return part
@@ -211,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without box-drawing characters is no reason to fail
     with tempfile.TemporaryDirectory(prefix="cinema-demo-") as run_dir:
-        return 0 if run(options.rounds, Path(run_dir)) else 1
+        return 0 if run_demo(options.rounds, Path(run_dir)) else 1
 
 
 if __name__ == "__main__":

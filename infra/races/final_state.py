@@ -1,4 +1,4 @@
-"""What DynamoDB says in the end: read from the tables directly, past the application, and held against itself."""
+"""Reads the final state of DynamoDB from the tables, past the application, and finds its contradictions."""
 
 import time
 from collections import defaultdict
@@ -13,13 +13,15 @@ FOREVER_MS = 2**62
 
 
 class Seat(NamedTuple):
+    """A seat of a screening."""
+
     session: str
     number: str
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands for a seat in its row: a sale, or a hold until `expires_ms`."""
+    """The entry for a seat in its row: a sale, or a hold until `expires_ms`."""
 
     reservation: str
     sale: str
@@ -28,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A reservation as it is remembered."""
+    """A reservation as its table has it."""
 
     id: str
     session: str
@@ -41,17 +43,19 @@ class Booking:
 
     @property
     def entry(self) -> Entry:
-        """What must stand in the row for each of its seats."""
+        """The entry that must stand in the row for each of its seats."""
         return Entry(self.id, self.sale, FOREVER_MS if self.sale else self.expires_ms)
 
     @property
     def has_seats(self) -> bool:
-        """From its creation until its expiry, or for good once it is sold."""
+        """Tells whether it owns seats: from its creation until its expiry, or for good once it is sold."""
         return self.state in ("pending", "confirmed")
 
 
 @dataclass(frozen=True, slots=True)
 class FinalState:
+    """The rows' entries and the reservations of some screenings."""
+
     entries: Mapping[Seat, Entry]
     bookings: Sequence[Booking]
     read_at_ms: int
@@ -64,7 +68,7 @@ class FinalState:
         return [booking for booking in self.bookings if booking.session == session]
 
     def owners(self) -> dict[Seat, list[Booking]]:
-        """The bookings that have or had each seat, in the order of their creation."""
+        """Gives the bookings that have or had each seat, in the order of their creation."""
         owners: dict[Seat, list[Booking]] = defaultdict(list)
         for booking in sorted(self.bookings, key=lambda booking: booking.created_ms):
             for seat in booking.seats if booking.has_seats else ():
@@ -72,44 +76,44 @@ class FinalState:
         return owners
 
     def double_bookings(self) -> list[Seat]:
-        """Seats that two reservations or more had at the same time."""
+        """Gives the seats that several reservations had at the same time."""
         return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
 
-    def contradictions(self) -> list[str]:
-        """Where rows and reservations do not tell the same; and every double booking. Empty when all is well."""
+    def find_contradictions(self) -> list[str]:
+        """Finds double bookings, and differences between rows and reservations. Empty when all is well."""
         doubles = [f"{seat.number} is booked twice" for seat in self.double_bookings()]
-        return [*doubles, *self._bookings_without_seats(), *self._seats_without_booking()]
+        return [*doubles, *self._find_bookings_without_seats(), *self._find_seats_without_booking()]
 
-    def _bookings_without_seats(self) -> Iterator[str]:
+    def _find_bookings_without_seats(self) -> Iterator[str]:
         for booking in self.bookings:
             if booking.has_seats and booking.entry.expires_ms > self.read_at_ms:
                 for seat in booking.seats:
                     if self.entries.get(seat) != booking.entry:
                         yield f"{booking.id} is {booking.state} but {seat.number} has {self.entries.get(seat)}"
 
-    def _seats_without_booking(self) -> Iterator[str]:
+    def _find_seats_without_booking(self) -> Iterator[str]:
         booked = {(seat, booking.entry) for booking in self.bookings if booking.has_seats for seat in booking.seats}
         for seat, entry in self.entries.items():
             if entry.expires_ms > self.read_at_ms and (seat, entry) not in booked:
                 yield f"{seat.number} has {entry} without such a reservation"
 
 
-def read(table_prefix: str, sessions: Collection[str]) -> FinalState:
-    """All that the tables hold about these sessions."""
-    rows = [row for row in _scan(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
-    remembered = (item for item in _scan(f"{table_prefix}-reservations") if "barred_ms" not in item)
-    found = [_booking(item) for item in remembered if item["session_id"]["S"] in sessions]
-    return FinalState(dict(entry for row in rows for entry in _entries(row)), found, round(time.time() * 1000))
+def read_final_state(table_prefix: str, sessions: Collection[str]) -> FinalState:
+    """Reads all that the tables hold about these sessions."""
+    rows = [row for row in _scan_table(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
+    remembered = (item for item in _scan_table(f"{table_prefix}-reservations") if "barred_ms" not in item)
+    found = [_booking_of(item) for item in remembered if item["session_id"]["S"] in sessions]
+    return FinalState(dict(entry for row in rows for entry in _entries_of(row)), found, round(time.time() * 1000))
 
 
-def _scan(table: str) -> Iterator[dict[str, Any]]:
+def _scan_table(table: str) -> Iterator[dict[str, Any]]:
     pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for page in pages:
         yield from page["Items"]
 
 
-def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
-    """A seat that was given back keeps when its last hold would have lapsed: it is free."""
+def _entries_of(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
+    """Gives the entries of the row's taken seats. A released seat has an entry, too: the end of its last hold."""
     session = row["id"]["S"].partition("#")[0]
     taken = {number: entry for number, entry in row["seats"]["M"].items() if "r" in entry["M"]}
     for number, entry in taken.items():
@@ -117,7 +121,7 @@ def _entries(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
         yield Seat(session, number), Entry(entry["M"]["r"]["S"], sale["S"], int(expires["N"]))
 
 
-def _booking(item: Mapping[str, Any]) -> Booking:
+def _booking_of(item: Mapping[str, Any]) -> Booking:
     session = item["session_id"]["S"]
     return Booking(
         id=item["id"]["S"],
@@ -132,4 +136,5 @@ def _booking(item: Mapping[str, Any]) -> Booking:
 
 
 def _overlap(earlier: Booking, later: Booking) -> bool:
+    """Tells whether the later booking was made before the earlier one had lapsed."""
     return later.created_ms < earlier.entry.expires_ms

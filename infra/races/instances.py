@@ -1,4 +1,4 @@
-"""Several instances of the API on free ports, as they are or with a guard left out."""
+"""Runs several instances of the API on free ports, with all guards or without one."""
 
 import contextlib
 import sys
@@ -9,15 +9,17 @@ from infra import processes
 
 
 @contextlib.contextmanager
-def running(count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = "") -> Iterator[list[str]]:
-    """Base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py); empty: none is."""
+def run_instances(
+    count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = ""
+) -> Iterator[list[str]]:
+    """Gives the base URLs of instances that answer. `without` names a guard to leave out (see unguarded.py)."""
     module = ["infra.races.unguarded", "--without", without] if without else ["infra.local.server"]
     with contextlib.ExitStack() as stack:
         started: list[tuple[str, processes.Child]] = []
         for _ in range(count):
             port = processes.free_port()
             command = [sys.executable, "-m", *module, "--port", str(port)]
-            child = processes.child(f"api-{port}", command, environment, run_dir=run_dir)
+            child = processes.run_child(f"api-{port}", command, environment, run_dir=run_dir)
             started.append((f"http://{processes.HOST}:{port}", stack.enter_context(child)))
         for url, server in started:
             processes.wait_for_http(f"{url}/health", server, "An API instance")

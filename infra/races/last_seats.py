@@ -1,4 +1,4 @@
-"""The critical scenario: a room with 2 seats left, 10 buyers at the same moment, several API instances."""
+"""Plays the critical scenario: a room with 2 seats left, 10 buyers at the same moment, several API instances."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ REFUSED = BUYERS - len(LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What the ten were told: to their holds, and where they had one to their payments; and what they then own."""
+    """The answers of one round: to the holds, to the payments of those who held a seat, and their purchases then."""
 
     session: str
     users: Sequence[str]
@@ -38,54 +38,60 @@ class Round:
 
     @property
     def errors(self) -> list[Answer]:
-        """Answers that a buyer must never get here, whatever the others do."""
-        told = [*self.holds, *self.payments, *self.purchases]
-        return [answer for answer in told if answer.status not in (200, 201, 409)]
+        """The answers that no buyer may get here."""
+        answers = [*self.holds, *self.payments, *self.purchases]
+        return [answer for answer in answers if answer.status not in (200, 201, 409)]
 
 
-def play(buyers: Crowd) -> Round:
-    """One round in a new room: all hold at once, then all who were given a seat pay at once."""
-    session = _room_with_two_left(buyers)
-    users = crowd.buyers(BUYERS)
+def play_round(buyers: Crowd) -> Round:
+    """Plays one round in a new room: all hold at once, then all who were given a seat pay at once."""
+    session = _create_room_with_two_left(buyers)
+    users = crowd.new_buyers(BUYERS)
     wanted = [LEFT[number % len(LEFT)] for number in range(BUYERS)]
-    holds = buyers.at_once([crowd.hold(session, user, [seat]) for user, seat in zip(users, wanted, strict=True)])
+    holds = buyers.ask_at_once(
+        [crowd.hold_call(session, user, [seat]) for user, seat in zip(users, wanted, strict=True)]
+    )
     held = [(user, answer.body) for user, answer in zip(users, holds, strict=True) if answer.status == 201]
-    payments = buyers.at_once([crowd.confirm(body["reservationId"], f"tx-{user}") for user, body in held])
-    purchases = buyers.at_once([crowd.purchases(user) for user, _ in held])
+    payments = buyers.ask_at_once([crowd.confirm_call(body["reservationId"], f"tx-{user}") for user, body in held])
+    purchases = buyers.ask_at_once([crowd.purchases_call(user) for user, _ in held])
     return Round(session, users, holds, payments, purchases)
 
 
-def broken_rules(rounds: Sequence[Round], ledger: FinalState) -> list[str]:
-    """What should not have come out, in words. Empty when every round was as it must be."""
-    told = [fault for number, played in enumerate(rounds, 1) for fault in _broken_in(number, played, ledger)]
-    return told + ledger.contradictions()
+def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[str]:
+    """Names the rules that answers or final state break. Empty when every round was as it must be."""
+    faults = [
+        fault for number, played in enumerate(rounds, 1) for fault in _find_broken_in_round(number, played, final_state)
+    ]
+    return faults + final_state.find_contradictions()
 
 
-def _broken_in(number: int, played: Round, ledger: FinalState) -> Iterator[str]:
+def _find_broken_in_round(number: int, played: Round, final_state: FinalState) -> Iterator[str]:
+    """Names the rules that one round breaks."""
     yield from (f"round {number}: {answer.status} {answer.body}" for answer in played.errors)
     if (len(played.winners), len(played.refused)) != (len(LEFT), REFUSED):
         yield f"round {number}: {len(played.winners)} were given a seat and {len(played.refused)} refused"
     if not all(set(answer.body["conflictingSeats"]) <= set(LEFT) for answer in played.refused):
         yield f"round {number}: a refusal names a seat that nobody asked for"
-    sold = {seat.number for seat in ledger.sold if seat.session == played.session}
+    sold = {seat.number for seat in final_state.sold if seat.session == played.session}
     if sold != {*SOLD_BEFORE, *LEFT}:
         yield f"round {number}: {sorted(sold)} are sold"
-    if not purchases_agree(played, ledger):
+    if not purchases_agree(played, final_state):
         yield f"round {number}: the purchases are not the sales"
 
 
-def purchases_agree(played: Round, ledger: FinalState) -> bool:
-    """Whether the buyers' own purchase lists name exactly the sales that stand in the seats of the room."""
+def purchases_agree(played: Round, final_state: FinalState) -> bool:
+    """Tells whether the buyers' purchases are exactly the sales in the room's last seats."""
     bought = sorted(
         (item["saleId"], *item["seats"]) for answer in played.purchases for item in answer.body["purchases"]
     )
-    stand = ((entry.sale, seat.number) for seat, entry in ledger.sold.items() if seat.session == played.session)
+    stand = ((entry.sale, seat.number) for seat, entry in final_state.sold.items() if seat.session == played.session)
     return bought == sorted(sale for sale in stand if sale[1] in LEFT)
 
 
-def _room_with_two_left(buyers: Crowd) -> str:
-    session = buyers.new_session(SEATS)
-    early_bird = crowd.buyers(1)[0]
-    reservation = buyers.expect(crowd.hold(session, early_bird, SOLD_BEFORE))["reservationId"]
-    buyers.expect(crowd.confirm(reservation, f"tx-{early_bird}"), 200)
+def _create_room_with_two_left(buyers: Crowd) -> str:
+    """Schedules a screening, sells all seats but LEFT and gives its id."""
+    session = buyers.create_session(SEATS)
+    early_bird = crowd.new_buyers(1)[0]
+    reservation = buyers.expect(crowd.hold_call(session, early_bird, SOLD_BEFORE))["reservationId"]
+    buyers.expect(crowd.confirm_call(reservation, f"tx-{early_bird}"), 200)
     return session

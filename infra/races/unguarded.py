@@ -1,7 +1,7 @@
-"""The controls of the race tests and of the demo: the same API server with one guard left out.
+"""Serves the API with one guard left out: the control of the race tests and of the demo.
 
 A race test proves something only if it fails without what it tests. `python -m infra.races.unguarded --without GUARD`
-serves the application with one part of bootstrap.py replaced; nothing that ships knows of it.
+replaces one part of bootstrap.py. Nothing that ships knows of it.
 """
 
 import argparse
@@ -22,35 +22,35 @@ from chalicelib.infrastructure.ids import SecretIds
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Functions of bootstrap.py by name, and what stands in for them."""
+"""Functions of bootstrap.py by name, and their replacements."""
 
 
-class NoHoldCondition(DynamoRows):
+class RowsWithoutHoldCondition(DynamoRows):
     """Holds seats whoever has them."""
 
     def free_or_lapsed(self, seat: str) -> str:
         return _or_anyway(super().free_or_lapsed(seat))
 
 
-class NoSellCondition(DynamoRows):
+class RowsWithoutSellCondition(DynamoRows):
     """Sells seats whoever has them, and whether or not the hold is still live."""
 
     def this_hold_and_live(self, seat: str) -> str:
         return _or_anyway(super().this_hold_and_live(seat))
 
 
-class NoConditions(NoHoldCondition, NoSellCondition):
-    """Neither of the two."""
+class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
+    """Holds and sells seats whoever has them."""
 
 
-class NoClosedCondition(DynamoRows):
+class RowsWithoutClosedCondition(DynamoRows):
     """Holds and sells seats of cancelled screenings."""
 
     def row_is_open(self) -> str:
         return _or_anyway(super().row_is_open())
 
 
-class SeatBySeat(DynamoRows):
+class RowsSeatBySeat(DynamoRows):
     """Holds one seat after the other, each with its condition: no longer all or nothing."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
@@ -67,26 +67,28 @@ class SessionInOrderAsked(Session):
 
 
 class SessionsInOrderAsked(DynamoSessions):
+    """Reads sessions that leave the seats in the buyer's order."""
+
     def get(self, session_id: str) -> Session:
         session = super().get(session_id)
         return SessionInOrderAsked(**{field.name: getattr(session, field.name) for field in fields(session)})
 
 
 class KeyBlindIds(SecretIds):
-    """Ids that have nothing to do with the idempotency key: a resend is a new request."""
+    """Makes ids without regard to the idempotency key: a request that is sent again is a new one."""
 
     def reservation(self, user_id: str, key: str | None) -> str:
         return super().reservation(user_id, None)
 
 
 class UnlimitedLiveHolds(DynamoLiveHolds):
-    """Counts holds, but finds room for any number of them."""
+    """Counts a user's holds and refuses none."""
 
     def free_or_lapsed(self, place: int) -> str:
         return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
 
 
-class NoClaimCondition(DynamoPayments):
+class PaymentsWithoutClaimCondition(DynamoPayments):
     """Claims payments, whoever has claimed them before."""
 
     def may_be_claimed(self, *, charged_only: bool) -> str:
@@ -95,27 +97,33 @@ class NoClaimCondition(DynamoPayments):
 
 
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
-    """Always true: a row exists. The condition stays in: DynamoDB refuses values that no expression names."""
+    """Makes the condition always true, for a row exists.
+
+    The condition stays in: DynamoDB refuses values that no expression names.
+    """
     return f"({always} OR {condition})"
 
 
-def _rows(kind: type[DynamoRows]) -> Parts:
+def _replace_rows(kind: type[DynamoRows]) -> Parts:
+    """Replaces the rows by those of this class."""
     return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
 
 
 @functools.cache
-def _sessions_in_order_asked() -> DynamoSessions:
+def _make_sessions_in_order_asked() -> DynamoSessions:
     return SessionsInOrderAsked(bootstrap.database(), f"{bootstrap.settings().table_prefix}-sessions")
 
 
 WITHOUT: Mapping[str, Parts] = {
-    "hold-condition": _rows(NoHoldCondition),
-    "sell-condition": _rows(NoSellCondition),
-    "both-conditions": _rows(NoConditions),
-    "closed-condition": _rows(NoClosedCondition),
-    "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
+    "hold-condition": _replace_rows(RowsWithoutHoldCondition),
+    "sell-condition": _replace_rows(RowsWithoutSellCondition),
+    "both-conditions": _replace_rows(RowsWithoutConditions),
+    "closed-condition": _replace_rows(RowsWithoutClosedCondition),
+    "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
     "claim-condition": {
-        "payments": lambda: NoClaimCondition(bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments")
+        "payments": lambda: PaymentsWithoutClaimCondition(
+            bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments"
+        )
     },
     "live-holds-limit": {
         "live_holds": lambda: UnlimitedLiveHolds(
@@ -126,8 +134,8 @@ WITHOUT: Mapping[str, Parts] = {
 }
 
 
-def leave_out(guard: str) -> None:
-    """To be called before the application's first use of the part."""
+def leave_out_guard(guard: str) -> None:
+    """Replaces the guard's part of bootstrap. Call it before the application first uses the part."""
     vars(bootstrap).update(WITHOUT[guard])
 
 
@@ -136,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--without", choices=list(WITHOUT), default="both-conditions")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args(arguments)
-    leave_out(options.without)
+    leave_out_guard(options.without)
     return server.main(["--port", str(options.port)])
 
 

@@ -37,7 +37,7 @@ def test_every_answer_is_what_it_says_it_is(api: Api) -> None:
 @pytest.fixture
 def deployed(app: Chalice, data_stack: str) -> Iterator[Api]:
     """Gives an API of a stage that is not on a laptop, as on AWS."""
-    with other_settings(STAGE="prod", ID_SECRET="s" * 32), server.serve(app) as url:
+    with other_settings(STAGE="prod", ID_SECRET="s" * 32), server.serve_app(app) as url:
         yield Api(url)
 
 

@@ -1,4 +1,4 @@
-"""Crowds in front of three API instances: guarded as in production, or with one guard left out as the control."""
+"""Puts crowds in front of three API instances: with all guards, or with one left out as the control."""
 
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -23,18 +23,18 @@ ReadFinalState = Callable[[Collection[str]], FinalState]
 
 class Crowds(Protocol):
     def __call__(self, without: str = "", **settings: str) -> Crowd:
-        """A crowd before instances with these settings, without the guard that is named (infra/races/unguarded.py)."""
+        """Gives a crowd before instances with these settings, without the named guard (infra/races/unguarded.py)."""
 
 
 @pytest.fixture(scope="module")
 def crowds(api_servers: "ApiServers", run_dir: Path) -> Iterator[Crowds]:
-    """What lacks a guard ends with the module; what has all is shared with the other tests."""
+    """Runs the instances. Those without a guard end with the module; those with all are shared with other tests."""
     with ExitStack() as stack:
 
         def open_doors(without: str = "", **settings: str) -> Crowd:
             if without:
                 environment = {**os.environ, **settings, "REDIS_URL": ""}  # no gate may do what the guard should
-                started = instances.running(INSTANCES, environment, run_dir=run_dir, without=without)
+                started = instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without)
                 urls = stack.enter_context(started)
             else:
                 urls = api_servers(INSTANCES, **settings)
@@ -45,11 +45,11 @@ def crowds(api_servers: "ApiServers", run_dir: Path) -> Iterator[Crowds]:
 
 @pytest.fixture(scope="module", params=["with the gate", "without Redis"])
 def crowd(crowds: Crowds, request: pytest.FixtureRequest) -> Crowd:
-    """The races must come out alike, whoever refuses most of them: the gate, or the rows alone."""
+    """Gives a crowd with the gate, then one without: the rows alone must refuse as well."""
     return crowds() if request.param == "with the gate" else crowds(REDIS_URL="")
 
 
 @pytest.fixture(scope="session")
 def read_final_state(data_stack: str) -> ReadFinalState:
-    """Reads from DynamoDB what became of these sessions."""
-    return lambda sessions: final_state.read(data_stack, sessions)
+    """Gives a function that reads from DynamoDB what became of sessions."""
+    return lambda sessions: final_state.read_final_state(data_stack, sessions)

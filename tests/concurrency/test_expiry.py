@@ -19,7 +19,7 @@ from chalicelib.domain.times import from_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from infra.races.crowd import Answer, Call, Crowd, buyers, confirm, hold
+from infra.races.crowd import Answer, Call, Crowd, confirm_call, hold_call, new_buyers
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
 
@@ -28,7 +28,7 @@ CONTROL_ROUNDS = 5
 SEATS = tuple(f"A{number}" for number in range(1, 11))
 HOLD_SECONDS = 2
 JITTER_SECONDS = 0.05
-"""Around the expiry: about what a request takes when this many come together."""
+"""Time before and after the expiry: about what a request takes when this many come together."""
 
 Expire = Callable[[Hold], None]
 
@@ -47,11 +47,14 @@ class Held:
         return Hold(self.session, self.reservation, (self.seat,), from_iso(self.expires_at))
 
     def around_expiry(self) -> float:
+        """Gives a random moment near the expiry, in seconds since the epoch."""
         return from_iso(self.expires_at).timestamp() + random.uniform(-JITTER_SECONDS, JITTER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """The answers about one seat: to its payment, and to the others who wanted it."""
+
     held: Held
     payment: Answer
     others: Sequence[Answer]
@@ -61,49 +64,57 @@ class Outcome:
         return (self.payment.status == 200) + sum(answer.status == 201 for answer in self.others)
 
 
-def race(crowd: Crowd, expire_hold: Expire) -> list[Outcome]:
-    """One round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
+def play_round(crowd: Crowd, expire_hold: Expire) -> list[Outcome]:
+    """Plays one round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
     held = hold_all_seats(crowd)
     with ThreadPoolExecutor(len(held)) as handlers:
         expiries = [handlers.submit(expire_hold, each.hold) for each in held[::2]]
-        payments_and_rivals = crowd.at_once([call for each in held for call in calls_around_expiry(each)])
+        payments_and_rivals = crowd.ask_at_once([call for each in held for call in calls_around_expiry(each)])
         for expiry in expiries:
             expiry.result()
-    latecomers = crowd.at_once(
-        [hold(each.session, user, [each.seat]) for each, user in zip(held, buyers(len(held)), strict=True)]
+    latecomers = crowd.ask_at_once(
+        [hold_call(each.session, user, [each.seat]) for each, user in zip(held, new_buyers(len(held)), strict=True)]
     )
-    told = iter(payments_and_rivals)
+    answered = iter(payments_and_rivals)
     return [
-        Outcome(each, next(told), [next(told), next(told), late]) for each, late in zip(held, latecomers, strict=True)
+        Outcome(each, next(answered), [next(answered), next(answered), late])
+        for each, late in zip(held, latecomers, strict=True)
     ]
 
 
 def hold_all_seats(crowd: Crowd) -> list[Held]:
-    session = crowd.new_session(len(SEATS))
-    calls = [hold(session, user, [seat]) for user, seat in zip(buyers(len(SEATS)), SEATS, strict=True)]
-    told = [answer.body for answer in crowd.at_once(calls)]
-    return [Held(session, body["seats"][0], body["reservationId"], body["expiresAt"]) for body in told]
+    """Holds each seat of a new screening for another buyer."""
+    session = crowd.create_session(len(SEATS))
+    calls = [hold_call(session, user, [seat]) for user, seat in zip(new_buyers(len(SEATS)), SEATS, strict=True)]
+    answered = [answer.body for answer in crowd.ask_at_once(calls)]
+    return [Held(session, body["seats"][0], body["reservationId"], body["expiresAt"]) for body in answered]
 
 
 def calls_around_expiry(held: Held) -> list[Call]:
-    payment = confirm(held.reservation, f"tx-{held.reservation}", held.around_expiry())
-    rivals = [hold(held.session, user, [held.seat], not_before=held.around_expiry()) for user in buyers(2)]
+    """Makes the payment and two rival holds, each at a moment near the expiry."""
+    payment = confirm_call(held.reservation, f"tx-{held.reservation}", held.around_expiry())
+    rivals = [hold_call(held.session, user, [held.seat], not_before=held.around_expiry()) for user in new_buyers(2)]
     return [payment, *rivals]
 
 
-def broken_rules(outcomes: Sequence[Outcome], ledger: FinalState) -> list[str]:
-    return [fault for outcome in outcomes for fault in faults(outcome, ledger)] + ledger.contradictions()
+def find_broken_rules(outcomes: Sequence[Outcome], final_state: FinalState) -> list[str]:
+    return [
+        fault for outcome in outcomes for fault in find_faults(outcome, final_state)
+    ] + final_state.find_contradictions()
 
 
-def faults(outcome: Outcome, ledger: FinalState) -> Iterator[str]:
-    told = f"{outcome.held.seat}: payment {outcome.payment.status}, others {[each.status for each in outcome.others]}"
+def find_faults(outcome: Outcome, final_state: FinalState) -> Iterator[str]:
+    """Names the answers that should not have been."""
+    answered = (
+        f"{outcome.held.seat}: payment {outcome.payment.status}, others {[each.status for each in outcome.others]}"
+    )
     if outcome.payment.status not in (200, 410) or not {each.status for each in outcome.others} <= {201, 409}:
-        yield f"{told}: an answer that nobody should get"
+        yield f"{answered}: an answer that nobody should get"
     if outcome.owners != 1:
-        yield f"{told}: {outcome.owners} owners"
-    paid = {booking.id for booking in ledger.bookings if booking.state == "confirmed"}
+        yield f"{answered}: {outcome.owners} owners"
+    paid = {booking.id for booking in final_state.bookings if booking.state == "confirmed"}
     if (outcome.held.reservation in paid) != (outcome.payment.status == 200):
-        yield f"{told}: the books say otherwise"
+        yield f"{answered}: the books say otherwise"
 
 
 def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
@@ -111,8 +122,8 @@ def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
 ) -> None:
     crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(ROUNDS):
-        outcomes = race(crowd, expire_hold)
-        assert broken_rules(outcomes, read_final_state({outcomes[0].held.session})) == []
+        outcomes = play_round(crowd, expire_hold)
+        assert find_broken_rules(outcomes, read_final_state({outcomes[0].held.session})) == []
 
 
 def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
@@ -120,7 +131,7 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 ) -> None:
     unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(CONTROL_ROUNDS):
-        outcomes = race(unguarded, expire_hold)
+        outcomes = play_round(unguarded, expire_hold)
         if any(outcome.owners > 1 for outcome in outcomes):
             assert read_final_state({outcomes[0].held.session}).double_bookings()
             return
@@ -129,7 +140,7 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 
 @pytest.fixture(scope="module")
 def expire_hold(data_stack: str) -> Expire:
-    """What the expiry handler does with a hold, done as soon as that does anything."""
+    """Gives a function that expires a hold as the handler does, as soon as it has lapsed."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")
     expire = ExpireHold(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)

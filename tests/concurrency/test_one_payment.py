@@ -15,7 +15,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from infra.races import instances
-from infra.races.crowd import Answer, Crowd, buyers, confirm, hold
+from infra.races.crowd import Answer, Crowd, confirm_call, hold_call, new_buyers
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers
@@ -43,30 +43,32 @@ def payments(data_stack: str) -> DynamoPayments:
     return DynamoPayments(connection.client(), f"{data_stack}-payments")
 
 
-def held(crowd: Crowd) -> list[str]:
-    session = crowd.new_session(20)
-    users = buyers(CLAIMANTS)
+def hold_seats(crowd: Crowd) -> list[str]:
+    """Holds each of SEATS for another buyer; gives the reservations."""
+    session = crowd.create_session(20)
+    users = new_buyers(CLAIMANTS)
     return [
-        str(crowd.expect(hold(session, user, (seat,)))["reservationId"])
+        str(crowd.expect(hold_call(session, user, (seat,)))["reservationId"])
         for user, seat in zip(users, SEATS, strict=True)
     ]
 
 
-def claimed_at_once(crowd: Crowd, reservations: Sequence[str], transaction: str) -> list[Answer]:
+def claim_at_once(crowd: Crowd, reservations: Sequence[str], transaction: str) -> list[Answer]:
+    """Pays for all reservations with one transaction at the same moment."""
     start = time.time() + 0.05
-    return crowd.at_once([confirm(reservation, transaction, start) for reservation in reservations])
+    return crowd.ask_at_once([confirm_call(reservation, transaction, start) for reservation in reservations])
 
 
 def test_a_transaction_buys_one_of_the_reservations_that_claim_it_at_the_same_moment(
     crowd: Crowd, payments: DynamoPayments, confirmed_by: str
 ) -> None:
     for number in range(ROUNDS):
-        reservations, transaction = held(crowd), f"tx-{uuid.uuid4()}"
+        reservations, transaction = hold_seats(crowd), f"tx-{uuid.uuid4()}"
         paid_for = reservations[number % CLAIMANTS]
         if confirmed_by == "gateway":
             payments.record_charge(Charge(transaction, paid_for, 2500, "BRL", utc_now()))
 
-        answers = claimed_at_once(crowd, reservations, transaction)
+        answers = claim_at_once(crowd, reservations, transaction)
 
         assert Counter(answer.status for answer in answers) == {200: 1, 409: CLAIMANTS - 1}
         refused = {answer.body["error"] for answer in answers if answer.status == 409}
@@ -74,7 +76,7 @@ def test_a_transaction_buys_one_of_the_reservations_that_claim_it_at_the_same_mo
         winner = next(number for number, answer in enumerate(answers) if answer.status == 200)
         if confirmed_by == "gateway":
             assert reservations[winner] == paid_for
-        again = claimed_at_once(crowd, [reservations[winner]] * CLAIMANTS, transaction)
+        again = claim_at_once(crowd, [reservations[winner]] * CLAIMANTS, transaction)
         assert {(answer.status, answer.body["saleId"]) for answer in again} == {(200, answers[winner].body["saleId"])}
         stands = payments.find(transaction)
         assert stands
@@ -85,7 +87,7 @@ def test_a_transaction_buys_one_of_the_reservations_that_claim_it_at_the_same_mo
 def without_claim_condition(data_stack: str, run_dir: Path) -> Iterator[Crowd]:
     environment = {**os.environ, "REDIS_URL": ""}
     with (
-        instances.running(INSTANCES, environment, run_dir=run_dir, without="claim-condition") as urls,
+        instances.run_instances(INSTANCES, environment, run_dir=run_dir, without="claim-condition") as urls,
         Crowd(urls, CLAIMANTS) as crowd,
     ):
         yield crowd
@@ -93,7 +95,7 @@ def without_claim_condition(data_stack: str, run_dir: Path) -> Iterator[Crowd]:
 
 def test_without_the_claims_condition_a_transaction_buys_several(without_claim_condition: Crowd) -> None:
     for _ in range(CONTROL_ROUNDS):
-        answers = claimed_at_once(without_claim_condition, held(without_claim_condition), f"tx-{uuid.uuid4()}")
+        answers = claim_at_once(without_claim_condition, hold_seats(without_claim_condition), f"tx-{uuid.uuid4()}")
         if [answer.status for answer in answers].count(200) > 1:
             return
     pytest.fail("the control proves nothing: each transaction bought one sale without the condition")

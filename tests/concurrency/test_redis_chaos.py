@@ -37,7 +37,7 @@ REQUESTS = 60
 
 @dataclass
 class Stage:
-    """Three instances on a Redis of their own, on a wire to it."""
+    """Three instances whose Redis is their own, on a wire of their own."""
 
     machine: OwnRedis
     wire: RedisWire
@@ -45,24 +45,24 @@ class Stage:
     crowd: Crowd
     run_dir: Path
 
-    def failures(self, instance: int) -> int:
-        """How often a request of this instance has waited for Redis in vain: each opens the breaker, or keeps it open,
-        and that is in the instance's log."""
+    def count_failures(self, instance: int) -> int:
+        """Counts in the instance's log how often a request has waited for Redis in vain: each opens the breaker."""
         log = self.run_dir / f"api-{urlsplit(self.urls[instance]).port}.log"
         return log.read_text().count('"BreakerOpen": 1')
 
-    def recovers(self) -> None:
-        """Each instance's breaker closes by itself, once Redis is well and somebody asks it."""
+    def wait_for_recovery(self) -> None:
+        """Asks each instance until its breaker closes."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         for url in self.urls:
             api = Api(url)
             session_id = api.schedule()
-            while breaker(api) != "closed":
+            while read_breaker(api) != "closed":
                 assert time.monotonic() < deadline, "the breaker stays open"
                 api.seats(session_id)
 
 
-def breaker(api: Api) -> str:
+def read_breaker(api: Api) -> str:
+    """Gives the state of the breaker of Redis, as /ready shows it."""
     states = {each["name"]: each for each in api.ready().body["dependencies"]}
     return str(states["redis"]["breaker"])
 
@@ -73,7 +73,7 @@ def stage(data_stack: str, run_dir: Path) -> Iterator[Stage]:
         machine = stack.enter_context(own_redis(run_dir))
         wire = stack.enter_context(wire_to(machine.url))
         environment = {**os.environ, "REDIS_URL": wire.url}
-        urls = stack.enter_context(instances.running(INSTANCES, environment, run_dir=run_dir))
+        urls = stack.enter_context(instances.run_instances(INSTANCES, environment, run_dir=run_dir))
         yield Stage(machine, wire, urls, stack.enter_context(Crowd(urls, 12)), run_dir)
 
 
@@ -138,7 +138,7 @@ def full_of_lies(stage: Stage) -> Iterator[None]:
 
 
 def lie_until(over: threading.Event, client: "redis.Redis") -> None:
-    """All at once: garbage, other types, forged and swapped entries, old ones written again, others taken away."""
+    """Writes lies into the cache: garbage, other types, forged and swapped entries, old ones again; deletes others."""
     chance, seen = random.Random(7), dict[bytes, bytes]()
     while not over.is_set():
         for key in list(client.scan_iter(count=1000)):
@@ -195,50 +195,51 @@ def test_no_booking_fails_and_no_seat_is_sold_twice(
     stage: Stage, read_final_state: ReadFinalState, trouble: Trouble
 ) -> None:
     skip_if_impossible(trouble)
-    played = [last_seats.play(stage.crowd)]
+    played = [last_seats.play_round(stage.crowd)]
     with ThreadPoolExecutor(1) as race:
-        under_way = race.submit(last_seats.play, stage.crowd)
+        under_way = race.submit(last_seats.play_round, stage.crowd)
         time.sleep(random.uniform(0, 0.05))  # somewhere in the middle of that round
         with trouble(stage):
-            played += [under_way.result(), *(last_seats.play(stage.crowd) for _ in range(ROUNDS))]
-            under_way = race.submit(last_seats.play, stage.crowd)
+            played += [under_way.result(), *(last_seats.play_round(stage.crowd) for _ in range(ROUNDS))]
+            under_way = race.submit(last_seats.play_round, stage.crowd)
         played.append(under_way.result())
 
-    ledger = read_final_state({each.session for each in played})
-    assert last_seats.broken_rules(played, ledger) == []
-    stage.recovers()
+    final_state = read_final_state({each.session for each in played})
+    assert last_seats.find_broken_rules(played, final_state) == []
+    stage.wait_for_recovery()
 
 
 @whatever_happens
 def test_nobody_waits_for_it_in_vain_but_the_breakers_probes(stage: Stage, trouble: Trouble) -> None:
-    """One client of one instance. That one who waits does so for 50 ms at most: see test_redis_connection.py."""
+    """One client asks one instance. A request that waits does so for 50 ms at most: see test_redis_connection.py."""
     skip_if_impossible(trouble)
-    stage.recovers()
-    before = stage.failures(0)
+    stage.wait_for_recovery()
+    before = stage.count_failures(0)
 
     with trouble(stage):
         started = time.monotonic()
         hold_seats(Api(stage.urls[0]), REQUESTS)
         lasted = time.monotonic() - started
-        failures = stage.failures(0) - before
+        failures = stage.count_failures(0) - before
 
     if trouble in (killed, frozen, slower_than_anybody_waits):
         assert 1 <= failures <= 1 + probes_within(lasted)
     else:  # whatever a busy machine makes of it
         assert failures <= 1 + lasted / POLICIES["redis"].pause_seconds
-    stage.recovers()
+    stage.wait_for_recovery()
 
 
 def test_a_frozen_redis_opens_the_breaker_and_ready_says_so(stage: Stage) -> None:
-    stage.recovers()
+    stage.wait_for_recovery()
     api = Api(stage.urls[1])
     with frozen(stage):
         hold_seats(api, 5)
-        assert breaker(api) in ("open", "half-open")
-    stage.recovers()
+        assert read_breaker(api) in ("open", "half-open")
+    stage.wait_for_recovery()
 
 
 def probes_within(seconds: float) -> int:
+    """Counts the probes that an open breaker lets through within so many seconds."""
     patience, probes, pause = POLICIES["redis"], 0, POLICIES["redis"].pause_seconds
     while seconds > pause:
         seconds, probes = seconds - pause, probes + 1
@@ -247,7 +248,7 @@ def probes_within(seconds: float) -> int:
 
 
 def hold_seats(api: Api, count: int) -> None:
-    """One after the other, each free; it must be given to who asks."""
+    """Holds so many free seats one after the other; each hold must succeed."""
     session_id = api.schedule(totalSeats=count)
     for seat in api.seats(session_id):
         answer = api.hold(session_id, seat, user=f"user-{uuid.uuid4()}", Idempotency_Key=uuid.uuid4().hex)

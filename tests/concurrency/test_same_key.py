@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from infra.races.crowd import Answer, Crowd, buyers, hold, schedule, seat_map
+from infra.races.crowd import Answer, Crowd, hold_call, new_buyers, schedule_call, seat_map_call
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
 
@@ -20,29 +20,31 @@ SEVERAL_OVERLAPPING = [("A1", "A2"), ("A2", "A3"), ("A3", "B1"), ("B1", "B2"), (
 
 
 def send_same_key(crowd: Crowd, session: str, requests: Sequence[tuple[str, ...]]) -> list[Answer]:
-    """Each client sends one of the requests, all of them by the same user and with the same key."""
-    (user,) = buyers(1)
+    """Sends one of the requests from each client, all by the same user with the same key."""
+    (user,) = new_buyers(1)
     wanted = [requests[number % len(requests)] for number in range(CLIENTS)]
-    return crowd.at_once([hold(session, user, seats, key=f"key-{user}") for seats in wanted])
+    return crowd.ask_at_once([hold_call(session, user, seats, key=f"key-{user}") for seats in wanted])
 
 
-def play(
+def play_rounds(
     crowd: Crowd, read_final_state: ReadFinalState, requests: Sequence[tuple[str, ...]], rounds: int
 ) -> tuple[dict[str, list[Answer]], FinalState]:
-    sessions = [crowd.new_session(30) for _ in range(rounds)]
-    told = {session: send_same_key(crowd, session, requests) for session in sessions}
-    return told, read_final_state(sessions)
+    """Sends the requests in new screenings; gives the answers by session, and the final state."""
+    sessions = [crowd.create_session(30) for _ in range(rounds)]
+    answered = {session: send_same_key(crowd, session, requests) for session in sessions}
+    return answered, read_final_state(sessions)
 
 
-def several_effects(told: dict[str, list[Answer]], ledger: FinalState) -> list[str]:
-    """The sessions in which more than one reservation was made, or it has other seats than the clients were told."""
-    return [session for session, answers in told.items() if not has_one_effect(session, answers, ledger)]
+def sessions_of_several_effects(answered: dict[str, list[Answer]], final_state: FinalState) -> list[str]:
+    """Gives the sessions with several reservations, or with other seats than the clients were answered."""
+    return [session for session, answers in answered.items() if not has_one_effect(session, answers, final_state)]
 
 
-def has_one_effect(session: str, answers: Sequence[Answer], ledger: FinalState) -> bool:
+def has_one_effect(session: str, answers: Sequence[Answer], final_state: FinalState) -> bool:
+    """Tells whether the key made one reservation, with the seats that were answered."""
     promised = {(answer.body["reservationId"], *answer.body["seats"]) for answer in answers if answer.status == 201}
-    made = {(booking.id, *(seat.number for seat in booking.seats)) for booking in ledger.of_session(session)}
-    held = {seat.number for seat in ledger.entries if seat.session == session}
+    made = {(booking.id, *(seat.number for seat in booking.seats)) for booking in final_state.of_session(session)}
+    held = {seat.number for seat in final_state.entries if seat.session == session}
     return len(made) == 1 and promised == made and held == {seat for _, *seats in made for seat in seats}
 
 
@@ -50,44 +52,44 @@ def has_one_effect(session: str, answers: Sequence[Answer], ledger: FinalState) 
 def test_the_same_request_sent_many_times_at_once_is_one_reservation_and_one_answer(
     crowd: Crowd, read_final_state: ReadFinalState, seats: tuple[str, ...]
 ) -> None:
-    told, ledger = play(crowd, read_final_state, [seats], ROUNDS)
-    different = [answers for answers in told.values() if any(each.body != answers[0].body for each in answers)]
+    answered, final_state = play_rounds(crowd, read_final_state, [seats], ROUNDS)
+    different = [answers for answers in answered.values() if any(each.body != answers[0].body for each in answers)]
     assert different == []
-    assert {answer.status for answers in told.values() for answer in answers} == {201}
-    assert several_effects(told, ledger) == []
-    assert ledger.contradictions() == []
+    assert {answer.status for answers in answered.values() for answer in answers} == {201}
+    assert sessions_of_several_effects(answered, final_state) == []
+    assert final_state.find_contradictions() == []
 
 
 @pytest.mark.parametrize("requests", [SEVERAL_APART, SEVERAL_OVERLAPPING], ids=["seats apart", "seats overlapping"])
 def test_of_different_requests_with_one_key_one_wins_and_the_others_hold_nothing(
     crowd: Crowd, read_final_state: ReadFinalState, requests: list[tuple[str, ...]]
 ) -> None:
-    told, ledger = play(crowd, read_final_state, requests, ROUNDS)
+    answered, final_state = play_rounds(crowd, read_final_state, requests, ROUNDS)
     codes = Counter(
-        answer.body.get("error", answer.body.get("status")) for answers in told.values() for answer in answers
+        answer.body.get("error", answer.body.get("status")) for answers in answered.values() for answer in answers
     )
     assert set(codes) == {"pending", "IDEMPOTENCY_KEY_REUSED"}, codes
-    assert several_effects(told, ledger) == []
-    assert ledger.contradictions() == []
+    assert sessions_of_several_effects(answered, final_state) == []
+    assert final_state.find_contradictions() == []
 
 
 def test_with_ids_that_ignore_the_key_a_resend_is_refused_its_own_seats(
     key_blind: Crowd, read_final_state: ReadFinalState
 ) -> None:
-    told, _ = play(key_blind, read_final_state, [IN_ONE_ROW], CONTROL_ROUNDS)
-    assert 409 in {answer.status for answers in told.values() for answer in answers}
+    answered, _ = play_rounds(key_blind, read_final_state, [IN_ONE_ROW], CONTROL_ROUNDS)
+    assert 409 in {answer.status for answers in answered.values() for answer in answers}
 
 
 def test_with_ids_that_ignore_the_key_one_key_makes_several_reservations(
     key_blind: Crowd, read_final_state: ReadFinalState
 ) -> None:
-    told, ledger = play(key_blind, read_final_state, SEVERAL_APART, CONTROL_ROUNDS)
-    assert several_effects(told, ledger), "the control proves nothing: one key was one reservation"
+    answered, final_state = play_rounds(key_blind, read_final_state, SEVERAL_APART, CONTROL_ROUNDS)
+    assert sessions_of_several_effects(answered, final_state), "the control proves nothing: one key was one reservation"
 
 
 def test_the_same_screening_sent_many_times_at_once_is_one_screening_and_one_answer(crowd: Crowd) -> None:
-    for key in buyers(ROUNDS):
-        answers = crowd.at_once([schedule(30, key=key)] * CLIENTS)
+    for key in new_buyers(ROUNDS):
+        answers = crowd.ask_at_once([schedule_call(30, key=key)] * CLIENTS)
 
         assert {answer.status for answer in answers} == {201}
         assert all(answer.body == answers[0].body for answer in answers)
@@ -97,18 +99,18 @@ def test_of_different_screenings_with_one_key_one_is_made_and_can_be_booked(
     crowd: Crowd, read_final_state: ReadFinalState
 ) -> None:
     made: list[str] = []
-    for key in buyers(ROUNDS):
-        answers = crowd.at_once([schedule(20 + number % 3 * 10, key=key) for number in range(CLIENTS)])
+    for key in new_buyers(ROUNDS):
+        answers = crowd.ask_at_once([schedule_call(20 + number % 3 * 10, key=key) for number in range(CLIENTS)])
 
         codes = Counter(answer.body.get("error", answer.body.get("availableSeats")) for answer in answers)
         assert len(codes) == 2, codes
         assert codes["IDEMPOTENCY_KEY_REUSED"] == CLIENTS * 2 // 3
         (session,) = {answer.body["sessionId"] for answer in answers if answer.status == 201}
         (seats,) = {answer.body["availableSeats"] for answer in answers if answer.status == 201}
-        assert len(crowd.expect(seat_map(session), 200)["seats"]) == seats
-        crowd.expect(hold(session, key, ("A1", f"{'ABCD'[seats // 10 - 1]}10")))
+        assert len(crowd.expect(seat_map_call(session), 200)["seats"]) == seats
+        crowd.expect(hold_call(session, key, ("A1", f"{'ABCD'[seats // 10 - 1]}10")))
         made.append(session)
-    assert read_final_state(made).contradictions() == []
+    assert read_final_state(made).find_contradictions() == []
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import urllib3
 
 from infra import processes
 from infra.cloud import deploy
-from infra.local import emulator as machine
-from infra.local import payment_gateway
+from infra.local import emulator, emulator_packages, payment_gateway
 
 STAGE = "dev"
 HOLD_SECONDS = 15
@@ -36,48 +35,53 @@ class Api:
     http: urllib3.PoolManager
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Sends one request with a JSON body."""
         answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, retries=False)
         return Answer(answer.status, answer.json(), answer.headers)
 
 
 @pytest.fixture(scope="package")
 def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Runs an emulator that checks the roles of functions; gives its URL."""
     try:
-        machine.install()
+        emulator_packages.install_emulator()
     except processes.CannotRunError as reason:
         pytest.skip(str(reason))
     run_dir, port = tmp_path_factory.mktemp("e2e"), processes.free_port()
     endpoint = f"http://{processes.HOST}:{port}"
     settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": processes.HOST}
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [str(machine.VENV / "bin" / "python"), "-m", "ministack"]
-    with processes.child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
-        processes.wait_for_http(endpoint + machine.HEALTH_PATH, started, "The emulator")
+    command = [str(emulator_packages.VENV / "bin" / "python"), "-m", "ministack"]
+    with processes.run_child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
+        processes.wait_for_http(endpoint + emulator.HEALTH_PATH, started, "The emulator")
         yield endpoint
 
 
 @pytest.fixture(scope="package")
-def returned() -> Iterator[tuple[str, payment_gateway.Gateway]]:
-    """The simulated payment gateway and its address."""
+def simulated_gateway() -> Iterator[tuple[str, payment_gateway.Gateway]]:
+    """Runs the simulated payment gateway; gives its address and itself."""
     signing = payment_gateway.Gateway(messenger=payment_gateway.Messenger(secrets=(PAYMENTS_SECRET,)))
-    with payment_gateway.serving(gateway=signing) as served:
+    with payment_gateway.run_gateway(gateway=signing) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
-def deployed(emulator_with_iam: str, returned: tuple[str, payment_gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
+def deployed(
+    emulator_with_iam: str, simulated_gateway: tuple[str, payment_gateway.Gateway]
+) -> Iterator[deploy.AppDeployment]:
+    """Deploys both stacks."""
     with pytest.MonkeyPatch.context() as environment:
         for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
-        environment.setenv("PAYMENTS_URL", returned[0])
+        environment.setenv("PAYMENTS_URL", simulated_gateway[0])
         environment.setenv("PAYMENTS_WEBHOOK_SECRETS", PAYMENTS_SECRET)
-        for name, value in machine.CREDENTIALS.items():
+        for name, value in emulator.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
         deployment = deploy.deploy_app(STAGE)
-        returned[1].messenger.url = f"{deployment.url}/api/payments/webhook"
+        simulated_gateway[1].messenger.url = f"{deployment.url}/api/payments/webhook"
         yield deployment
 
 

@@ -29,7 +29,7 @@ from .conftest import HOLD_SECONDS
 
 STAGE = "dev"
 HANDLERS_SECONDS = 45
-"""A hold lapses within half of it; what is left is for cold starts on a busy machine."""
+"""A hold lapses within half of it; the rest is for cold starts on a busy machine."""
 
 
 SCHEDULED = {
@@ -43,7 +43,7 @@ SCHEDULED = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"],
     "detail": {},
 }
-"""What EventBridge sends at a rule's time."""
+"""The event that EventBridge sends at a rule's time."""
 
 
 class Answer(Protocol):
@@ -55,7 +55,8 @@ class Answer(Protocol):
 Api = Callable[..., Answer]
 
 
-def _scheduled(api: Api) -> str:
+def _schedule(api: Api) -> str:
+    """Schedules a screening and gives its id."""
     screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
     answer = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
     assert answer.status == 201, answer.body
@@ -67,8 +68,11 @@ def _hold(api: Api, session_id: str, *seats: str, user: str | None = None, **hea
     return api("POST", "/api/reservations", request, **headers)
 
 
-def _paid(api: Api, reservation_id: str) -> tuple[str, Answer]:
-    """The transaction, and the sale: the simulated bank charges at once, and says so to the deployed webhook."""
+def _pay(api: Api, reservation_id: str) -> tuple[str, Answer]:
+    """Pays for the reservation and gives the transaction and the sale.
+
+    The simulated bank charges at once and tells the deployed webhook.
+    """
     path = f"/api/reservations/{reservation_id}"
     started = api("POST", f"{path}/payment")
     assert started.status == 201, started.body
@@ -80,16 +84,17 @@ def _paid(api: Api, reservation_id: str) -> tuple[str, Answer]:
         confirmed.append(api("POST", f"{path}/confirm", payment))
         return confirmed[-1].status
 
-    _eventually(received, 200)
+    _wait_until_equal(received, 200)
     return transaction, confirmed[-1]
 
 
-def _seats(api: Api, session_id: str) -> dict[str, str]:
+def _read_seats(api: Api, session_id: str) -> dict[str, str]:
     body = api("GET", f"/api/sessions/{session_id}/seats").body
     return {seat["number"]: seat["status"] for seat in body["seats"]}
 
 
-def _eventually(found: Callable[[], object], wanted: object) -> None:
+def _wait_until_equal(found: Callable[[], object], wanted: object) -> None:
+    """Asks until the value is the wanted one. Fails after HANDLERS_SECONDS."""
     deadline = time.monotonic() + HANDLERS_SECONDS
     while (last := found()) != wanted:
         assert time.monotonic() < deadline, f"{last!r} instead of {wanted!r} after {HANDLERS_SECONDS} s"
@@ -97,9 +102,9 @@ def _eventually(found: Callable[[], object], wanted: object) -> None:
 
 
 def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
-    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    session_id, user = _schedule(api), f"user-{uuid4()}"
     assert session_id in [s["sessionId"] for s in api("GET", "/api/sessions?limit=100").body["sessions"]]
-    assert set(_seats(api, session_id).values()) == {"available"}
+    assert set(_read_seats(api, session_id).values()) == {"available"}
 
     held = _hold(api, session_id, "A1", "B2", user=user)
     assert (held.status, held.body["status"], held.body["totalAmount"]) == (201, "pending", 50.00)
@@ -108,35 +113,35 @@ def test_seats_are_scheduled_held_paid_for_and_remembered(api: Api) -> None:
 
     made_up = api("POST", f"{path}/confirm", {"paymentMethod": "credit_card", "transactionId": f"tx-{uuid4()}"})
     assert (made_up.status, made_up.body["error"], made_up.headers["Retry-After"]) == (402, "PAYMENT_NOT_RECEIVED", "2")
-    _, sale = _paid(api, held.body["reservationId"])
+    _, sale = _pay(api, held.body["reservationId"])
     assert (sale.status, sale.body["status"], sale.body["seats"]) == (200, "confirmed", ["A1", "B2"])
     (purchase,) = api("GET", f"/api/users/{user}/purchases").body["purchases"]
     assert purchase["saleId"] == sale.body["saleId"]
-    assert _seats(api, session_id)["B2"] == "sold"
+    assert _read_seats(api, session_id)["B2"] == "sold"
 
 
 def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -> None:
-    reservation = _hold(api, _scheduled(api), "A1").body["reservationId"]
+    reservation = _hold(api, _schedule(api), "A1").body["reservationId"]
     path = f"/api/reservations/{reservation}"
-    _paid(api, reservation)
-    _eventually(lambda: api("GET", f"{path}/invoice").status, 303)
+    _pay(api, reservation)
+    _wait_until_equal(lambda: api("GET", f"{path}/invoice").status, 303)
 
     pdf = urllib3.request("GET", api("GET", f"{path}/invoice").headers["Location"])
     assert (pdf.status, pdf.data[:5]) == (200, b"%PDF-")
 
 
 def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Api) -> None:
-    session_id = _scheduled(api)
+    session_id = _schedule(api)
     assert _hold(api, session_id, "A1").status == 201
     refused = _hold(api, session_id, "A1", "A2")
     assert (refused.status, refused.body["error"]) == (409, "SEAT_ALREADY_RESERVED")
     assert refused.body["conflictingSeats"] == ["A1"]
-    assert _seats(api, session_id)["A2"] == "available"
+    assert _read_seats(api, session_id)["A2"] == "available"
 
 
 @pytest.mark.parametrize("user", ["qa@example.com", "qa%40example.com", "José da Silva 7%", "a+b"])
 def test_the_user_whose_purchases_are_asked_for_may_have_any_name(api: Api, user: str) -> None:
-    """This gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
+    """The emulator's gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
     user = f"{uuid4()}{user}"
 
     assert api("GET", f"/api/users/{quote(user, safe='')}/purchases").body == {"userId": user, "purchases": []}
@@ -151,7 +156,7 @@ def test_head_is_answered_as_get_without_the_body(deployed: deploy.AppDeployment
 
 
 def test_the_same_key_schedules_one_screening(api: Api) -> None:
-    """By the deployed function's own rights: it may put rows, and no longer writes batches."""
+    """The deployed function has the rights to put rows, and no longer to write batches."""
     screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
     order, key = {**screening, "totalSeats": 2000, "ticketPrice": 25.00}, {"Idempotency-Key": str(uuid4())}
     first, again = (api("POST", "/api/sessions", {**order, "seatsPerRow": 10}, **key) for _ in range(2))
@@ -162,14 +167,14 @@ def test_the_same_key_schedules_one_screening(api: Api) -> None:
 
 
 def test_an_address_is_limited_by_its_requests_and_their_seats(api: Api) -> None:
-    by_seats, by_address = _hold(api, _scheduled(api), "A1"), api("GET", "/api/sessions")
+    by_seats, by_address = _hold(api, _schedule(api), "A1"), api("GET", "/api/sessions")
     assert by_seats.headers["RateLimit-Policy"] == "60;w=30"
     assert int(by_seats.headers["RateLimit-Remaining"]) < 60
     assert by_address.headers["RateLimit-Policy"] == "100;w=10"
 
 
 def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
-    session_id, user, key = _scheduled(api), f"user-{uuid4()}", {"Idempotency-Key": str(uuid4())}
+    session_id, user, key = _schedule(api), f"user-{uuid4()}", {"Idempotency-Key": str(uuid4())}
     first = _hold(api, session_id, "A1", user=user, **key)
     again = _hold(api, session_id, "A1", user=user, **key)
     assert (first.status, again.status) == (201, 201)
@@ -177,34 +182,34 @@ def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
 
 
 def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> None:
-    """By the deployed handler in its own role, from templates in the package."""
+    """The deployed handler writes in its own role, from templates in the package."""
     address = f"{uuid4()}@example.com"
-    request = {"sessionId": _scheduled(api), "userId": "ana", "seatNumbers": ["A1"], "email": address}
+    request = {"sessionId": _schedule(api), "userId": "ana", "seatNumbers": ["A1"], "email": address}
     held = api("POST", "/api/reservations", request, **{"Accept-Language": "pt-BR"})
-    _paid(api, held.body["reservationId"])
+    _pay(api, held.body["reservationId"])
 
-    def told() -> bool:
-        letters = [letter for letter in mailbox.letters(emulator_with_iam) if address in letter.to]
-        return "Seus assentos A1 para Oppenheimer" in " ".join(letter.subject for letter in letters)
+    def is_in_mailbox() -> bool:
+        emails = [email for email in mailbox.read_emails(emulator_with_iam) if address in email.to]
+        return "Seus assentos A1 para Oppenheimer" in " ".join(email.subject for email in emails)
 
-    _eventually(told, True)
+    _wait_until_equal(is_in_mailbox, True)
 
 
 def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned(
-    api: Api, returned: tuple[str, Gateway]
+    api: Api, simulated_gateway: tuple[str, Gateway]
 ) -> None:
-    """By the deployed handlers in their own roles: API, three streams, the refund queue."""
-    session_id, user, second = _scheduled(api), f"user-{uuid4()}", f"tx-{uuid4()}"
+    """The deployed handlers run in their own roles: API, three streams, the refund queue."""
+    session_id, user, second = _schedule(api), f"user-{uuid4()}", f"tx-{uuid4()}"
     reservation = _hold(api, session_id, "A10", "B1", user=user).body["reservationId"]
-    sold, _ = _paid(api, reservation)
-    returned[1].charge(second, reservation, 5000)
-    _eventually(lambda: [one["amountCents"] for one in returned[1].listed(second)], [5000])
+    sold, _ = _pay(api, reservation)
+    simulated_gateway[1].charge(second, reservation, 5000)
+    _wait_until_equal(lambda: [one["amountCents"] for one in simulated_gateway[1].list_refunds(second)], [5000])
 
     assert main(["cancel", session_id, "--yes", "--stage", STAGE, "--endpoint", os.environ["AWS_ENDPOINT_URL"]]) == 0
 
-    _eventually(lambda: [one["amountCents"] for one in returned[1].listed(sold)], [5000])
-    _eventually(lambda: api("GET", f"/api/users/{user}/purchases").body["purchases"][0].get("status"), "refunded")
-    _eventually(
+    _wait_until_equal(lambda: [one["amountCents"] for one in simulated_gateway[1].list_refunds(sold)], [5000])
+    _wait_until_equal(lambda: api("GET", f"/api/users/{user}/purchases").body["purchases"][0].get("status"), "refunded")
+    _wait_until_equal(
         lambda: api("GET", f"/api/sessions/{session_id}/analytics").body["totals"],
         {
             "holds": 1,
@@ -228,11 +233,11 @@ def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned
 
 
 def test_a_payment_whose_message_was_lost_is_found_by_the_sweep_in_its_own_role(
-    api: Api, returned: tuple[str, Gateway]
+    api: Api, simulated_gateway: tuple[str, Gateway]
 ) -> None:
-    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    session_id, user = _schedule(api), f"user-{uuid4()}"
     reservation = _hold(api, session_id, "A1", user=user).body["reservationId"]
-    returned[1].charge(f"tx-lost-{uuid4()}", reservation, 2500)
+    simulated_gateway[1].charge(f"tx-lost-{uuid4()}", reservation, 2500)
 
     functions = boto3.client("lambda")
     (sweep,) = (
@@ -250,26 +255,26 @@ def test_a_payment_whose_message_was_lost_is_found_by_the_sweep_in_its_own_role(
 
 
 def test_cancelled_seats_are_free_again(api: Api) -> None:
-    session_id = _scheduled(api)
+    session_id = _schedule(api)
     held = _hold(api, session_id, "A1")
     assert api("DELETE", f"/api/reservations/{held.body['reservationId']}").body["status"] == "cancelled"
-    assert _seats(api, session_id)["A1"] == "available"
+    assert _read_seats(api, session_id)["A1"] == "available"
 
 
 def test_the_deployed_handlers_write_down_that_a_hold_has_lapsed_and_empty_its_seats(api: Api) -> None:
-    session_id, user = _scheduled(api), f"user-{uuid4()}"
+    session_id, user = _schedule(api), f"user-{uuid4()}"
     held = _hold(api, session_id, "A1", user=user)
-    reservation = _stored("reservations", id=held.body["reservationId"])
+    reservation = _stored_item("reservations", id=held.body["reservationId"])
     assert reservation()["state"] == {"S": "pending"}
-    _eventually(lambda: reservation()["state"], {"S": "expired"})
-    assert "r" not in _stored("rows", id=f"{session_id}#A")()["seats"]["M"]["A1"]["M"]
+    _wait_until_equal(lambda: reservation()["state"], {"S": "expired"})
+    assert "r" not in _stored_item("rows", id=f"{session_id}#A")()["seats"]["M"]["A1"]["M"]
     late = {"paymentMethod": "credit_card", "transactionId": "tx-late"}
     refused = api("POST", f"/api/reservations/{held.body['reservationId']}/confirm", late)
     assert (refused.status, refused.body["error"]) == (410, "RESERVATION_EXPIRED")
 
 
-def _stored(table: str, *, id: str) -> Callable[[], dict[str, Any]]:  # noqa: A002 - the attribute's name
-    """Reads the item with this id as it is stored, not as the API sees it at this moment."""
+def _stored_item(table: str, *, id: str) -> Callable[[], dict[str, Any]]:  # noqa: A002 - the attribute's name
+    """Gives a function that reads the stored item with this id, past the API."""
     client = boto3.client("dynamodb")
 
     def read() -> dict[str, Any]:
@@ -290,7 +295,7 @@ def test_an_event_is_numbered_queued_for_its_subscriber_and_replayed(api: Api) -
     webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
     webhooks = DynamoWebhooks(boto3.client("dynamodb"), f"cinema-{STAGE}-webhooks")
     webhooks.add(webhook)
-    session_id = _scheduled(api)
+    session_id = _schedule(api)
     _hold(api, session_id, "A1")
     wanted = {"sessionId": session_id, "afterSequence": 0}
 
@@ -300,15 +305,15 @@ def test_an_event_is_numbered_queued_for_its_subscriber_and_replayed(api: Api) -
         signed = {"Cinema-Signature": sign_body([key], raw, datetime.now(UTC))}
         return api("POST", f"/api/webhooks/{webhook.id}/replay", wanted, **signed)
 
-    _eventually(lambda: replayed().body.get("queued", 0) >= 1, True)
+    _wait_until_equal(lambda: replayed().body.get("queued", 0) >= 1, True)
     assert replayed().status == 202
     assert replayed("whsec_other").body["error"] == "SIGNATURE_INVALID"
     webhooks.remove(webhook.id)
-    _eventually(lambda: _depth("webhooks"), 0)
-    assert _depth("webhooks-dlq") == 0
+    _wait_until_equal(lambda: _read_depth("webhooks"), 0)
+    assert _read_depth("webhooks-dlq") == 0
 
 
-def _depth(queue: str) -> int:
+def _read_depth(queue: str) -> int:
     client = boto3.client("sqs")
     url = client.get_queue_url(QueueName=f"cinema-{STAGE}-{queue}")["QueueUrl"]
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -316,10 +321,13 @@ def _depth(queue: str) -> int:
 
 
 def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> None:
-    """By IAM, whatever the handler's code may ask for."""
+    """IAM refuses, whatever the handler's code may ask for."""
     now = datetime.now(UTC)
     webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
-    ours, theirs = (DynamoWebhooks(c, f"cinema-{STAGE}-webhooks") for c in (boto3.client("dynamodb"), _numbering()))
+    ours, theirs = (
+        DynamoWebhooks(c, f"cinema-{STAGE}-webhooks")
+        for c in (boto3.client("dynamodb"), _database_as_numbering_function())
+    )
     ours.add(webhook)
 
     assert webhook.subscriber in theirs.subscribers()
@@ -331,8 +339,8 @@ def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> N
     ours.remove(webhook.id)
 
 
-def _numbering() -> Any:
-    """The database, in the role of the function that numbers events."""
+def _database_as_numbering_function() -> Any:
+    """Makes a client of DynamoDB in the role of the function that numbers events."""
     functions = boto3.client("lambda").list_functions(MaxItems=100)["Functions"]
     (role,) = [one["Role"] for one in functions if "OnEventToNotification" in one["FunctionName"]]
     lent = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
@@ -405,12 +413,12 @@ def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
 
 def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:
     deploy.set_event_mappings(STAGE, enabled=False)
-    reservation_id = _hold(api, _scheduled(api), "A1").body["reservationId"]
-    stored = _stored("reservations", id=reservation_id)
-    _eventually(lambda: api("GET", f"/api/reservations/{reservation_id}").body["status"], "expired")
+    reservation_id = _hold(api, _schedule(api), "A1").body["reservationId"]
+    stored = _stored_item("reservations", id=reservation_id)
+    _wait_until_equal(lambda: api("GET", f"/api/reservations/{reservation_id}").body["status"], "expired")
     assert stored()["state"] == {"S": "pending"}
     deploy.set_event_mappings(STAGE, enabled=True)
-    _eventually(lambda: stored()["state"], {"S": "expired"})
+    _wait_until_equal(lambda: stored()["state"], {"S": "expired"})
 
 
 def test_the_endpoint_says_whether_it_runs_the_handlers(deployed: deploy.AppDeployment) -> None:

@@ -14,27 +14,31 @@ from websockets.sync.client import ClientConnection, connect
 from infra.cloud.deploy import AppDeployment
 
 PATIENCE_SECONDS = 20
-"""What is left beyond some milliseconds is for cold starts on a busy machine."""
+"""A message takes some milliseconds; the rest is for cold starts on a busy machine."""
 
 Api = Callable[..., Any]
 
 
 @contextmanager
-def viewer(deployed: AppDeployment) -> Iterator[ClientConnection]:
+def connect_viewer(deployed: AppDeployment) -> Iterator[ClientConnection]:
+    """Opens a WebSocket."""
     with connect(deployed.live_url, proxy=None) as socket:
         yield socket
 
 
-def told(socket: ClientConnection) -> Any:
+def receive_message(socket: ClientConnection) -> Any:
+    """Waits for the next message."""
     return json.loads(socket.recv(timeout=PATIENCE_SECONDS))
 
 
-def subscribed(socket: ClientConnection, session_id: str) -> Any:
+def subscribe(socket: ClientConnection, session_id: str) -> Any:
+    """Subscribes to the screening and gives the answer."""
     socket.send(json.dumps({"action": "subscribe", "sessionId": session_id}))
-    return told(socket)
+    return receive_message(socket)
 
 
-def viewers_of(session_id: str) -> int:
+def count_viewers(session_id: str) -> int:
+    """Counts the stored viewers of the screening."""
     return int(
         boto3.client("dynamodb").query(
             TableName="cinema-dev-viewers",
@@ -51,6 +55,7 @@ def session_id(api: Api) -> str:
 
 
 def hold(api: Api, session_id: str, *seats: str) -> Any:
+    """Holds seats for a new user and gives the reservation."""
     body = {"sessionId": session_id, "userId": f"user-{uuid4()}", "seatNumbers": seats}
     answer = api("POST", "/api/reservations", body)
     assert answer.status == 201, answer.body
@@ -64,13 +69,13 @@ def test_the_api_says_where_to_connect(api: Api, deployed: AppDeployment) -> Non
 def test_everybody_who_looks_at_a_screening_sees_each_change_of_it(
     api: Api, deployed: AppDeployment, session_id: str
 ) -> None:
-    with viewer(deployed) as one, viewer(deployed) as another:
+    with connect_viewer(deployed) as one, connect_viewer(deployed) as another:
         for socket in (one, another):
-            assert subscribed(socket, session_id) == {"type": "subscribed", "sessionId": session_id}
+            assert subscribe(socket, session_id) == {"type": "subscribed", "sessionId": session_id}
         held = hold(api, session_id, "A1", "A2")
 
         for socket in (one, another):
-            message = told(socket)
+            message = receive_message(socket)
             assert (message["type"], message["sessionId"]) == ("rows", session_id)
             (row,) = message["rows"]
             assert (row["row"], row["version"]) == ("A", 1)
@@ -79,7 +84,7 @@ def test_everybody_who_looks_at_a_screening_sees_each_change_of_it(
             ]
 
         api("DELETE", f"/api/reservations/{held['reservationId']}")
-        (row,) = told(one)["rows"]
+        (row,) = receive_message(one)["rows"]
         assert (row["version"], row["seats"]) == (2, [])
 
 
@@ -88,13 +93,13 @@ def test_a_viewer_sees_only_the_screening_that_was_asked_for_last(
 ) -> None:
     screening = {"movieTitle": "Barbie", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
     other = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00}).body["sessionId"]
-    with viewer(deployed) as socket:
-        subscribed(socket, other)
-        subscribed(socket, session_id)
+    with connect_viewer(deployed) as socket:
+        subscribe(socket, other)
+        subscribe(socket, session_id)
         hold(api, other, "A1")
         hold(api, session_id, "B1")
 
-        assert told(socket)["sessionId"] == session_id
+        assert receive_message(socket)["sessionId"] == session_id
 
 
 @pytest.mark.parametrize(
@@ -110,21 +115,21 @@ def test_a_viewer_sees_only_the_screening_that_was_asked_for_last(
 def test_what_can_not_be_subscribed_to_is_refused_in_the_contracts_form(
     deployed: AppDeployment, message: str, error: str
 ) -> None:
-    with viewer(deployed) as socket:
+    with connect_viewer(deployed) as socket:
         socket.send(message)
-        answer = told(socket)
+        answer = receive_message(socket)
 
     assert answer["error"] == error
     assert answer["message"]
 
 
 def test_a_viewer_who_leaves_is_forgotten(deployed: AppDeployment, session_id: str) -> None:
-    with viewer(deployed) as socket:
-        subscribed(socket, session_id)
-        assert viewers_of(session_id) == 1
+    with connect_viewer(deployed) as socket:
+        subscribe(socket, session_id)
+        assert count_viewers(session_id) == 1
 
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while viewers_of(session_id):
+    while count_viewers(session_id):
         assert time.monotonic() < deadline, "still there"
         time.sleep(0.1)
 
@@ -134,12 +139,12 @@ def test_a_connection_that_is_gone_without_a_word_is_forgotten_when_it_is_next_t
 ) -> None:
     item = {"session_id": {"S": session_id}, "viewer_id": {"S": "gone"}, "ttl": {"N": str(int(time.time()) + 3600)}}
     boto3.client("dynamodb").put_item(TableName="cinema-dev-viewers", Item=item)
-    with viewer(deployed) as socket:
-        subscribed(socket, session_id)
+    with connect_viewer(deployed) as socket:
+        subscribe(socket, session_id)
         hold(api, session_id, "A1")
-        told(socket)
+        receive_message(socket)
 
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while viewers_of(session_id) > 1:
+        while count_viewers(session_id) > 1:
             assert time.monotonic() < deadline, "still there"
             time.sleep(0.1)

@@ -38,7 +38,7 @@ def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) 
     without_slash = f"/{deployed.url.rpartition('/')[2]}"
     sent = event(Asked("GET", without_slash), Resource("/"))
 
-    invoked = boto3.client("lambda").invoke(FunctionName=_function(), Payload=json.dumps(sent).encode())
+    invoked = boto3.client("lambda").invoke(FunctionName=_find_function(), Payload=json.dumps(sent).encode())
     answer = json.load(invoked["Payload"])
 
     assert answer["statusCode"] == 308, answer
@@ -46,8 +46,8 @@ def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) 
     assert urllib3.request("GET", f"{deployed.url}/", redirect=False).status == 200
 
 
-def _function() -> str:
-    """The deployed function that answers over HTTP."""
+def _find_function() -> str:
+    """Gives the name of the deployed function that answers over HTTP."""
     resources = boto3.client("cloudformation").describe_stack_resource(
         StackName=deploy.app_stack(STAGE), LogicalResourceId="APIHandler"
     )

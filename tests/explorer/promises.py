@@ -27,7 +27,7 @@ from chalicelib.domain.reservations import (
     Sold,
     State,
 )
-from infra.ops.story import Tables, differences, folded
+from infra.ops.story import Tables, find_differences, fold_events
 from tests.fakes import FakeGateway, FakeLiveHolds, FakeRows
 from tests.telling import REMEMBERED
 
@@ -347,7 +347,7 @@ class Promises:
     def _tables_say_the_same(self, session_id: str, events: list[Event]) -> None:
         stored = {one.id: one for one in self.world.reservations.stored.values() if one.session_id == session_id}
         tables = Tables(self.world.rows.taken[session_id], stored, self._is_closed(session_id))
-        for difference in differences(folded(events), tables, self.world.clock.now, REMEMBERED):
+        for difference in find_differences(fold_events(events), tables, self.world.clock.now, REMEMBERED):
             _broken(f"the log and the tables differ: {difference}")
 
     def _story_makes_sense(self, reservation_id: str, events: list[Event]) -> None:

@@ -89,7 +89,7 @@ class Till:
 
     def hear(self) -> None:
         """Until the gateway has told what there is to tell, and what it told has been worked on."""
-        assert self.gateway.messenger.is_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
+        assert self.gateway.messenger.wait_until_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
         self.pump.drain()
 
     def payment(self, transaction_id: str) -> Payment:
@@ -103,19 +103,21 @@ class Till:
 
     def returned(self, transaction_id: str) -> list[dict[str, Any]]:
         """What the gateway has given back of it."""
-        return self.gateway.listed(transaction_id)
+        return self.gateway.list_refunds(transaction_id)
 
     def parked(self) -> dict[str, str]:
         """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
         letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
-        shown = dlq.show(self.sqs, letters, 1000).data["messages"]
+        shown = dlq.show_dead_letters(self.sqs, letters, 1000).data["messages"]
         return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
 
     def assert_settled(self, transactions: Iterable[str]) -> None:
         """The invariant: each is sold or returned, and the gateway has returned exactly those, once each."""
         wanted = set(transactions)
         fates = {transaction: self.payment(transaction).status for transaction in wanted}
-        returned = Counter(one["transactionId"] for one in self.gateway.listed(None) if one["transactionId"] in wanted)
+        returned = Counter(
+            one["transactionId"] for one in self.gateway.list_refunds(None) if one["transactionId"] in wanted
+        )
         assert set(fates.values()) <= {PaymentStatus.SOLD, PaymentStatus.REFUNDED}, fates
         assert returned == {transaction: 1 for transaction, status in fates.items() if status is PaymentStatus.REFUNDED}
 

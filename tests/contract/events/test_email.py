@@ -62,7 +62,7 @@ def emulated_post_office(endpoint: str) -> Iterator[PostOffice]:
     with closing(ses.client()) as client:
         yield PostOffice(
             lambda sender: SesEmailSender(client, sender),
-            lambda address: [letter.subject for letter in mailbox.letters(endpoint) if address in letter.to],
+            lambda address: [letter.subject for letter in mailbox.read_emails(endpoint) if address in letter.to],
         )
 
 

@@ -70,7 +70,7 @@ def fake_bank(run_dir: Path) -> Iterator[Bank]:
 
 @contextmanager
 def simulated_bank(run_dir: Path) -> Iterator[Bank]:
-    with simulated.serving() as (url, bank):
+    with simulated.run_gateway() as (url, bank):
 
         def start_unpaid(reservation: Reservation) -> str:
             return str(bank.charge(f"tx-{uuid.uuid4().hex}-uncharged", reservation.id, 5000)["paymentId"])

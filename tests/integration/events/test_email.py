@@ -35,11 +35,11 @@ from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbo
 from chalicelib.settings import DEFAULT_SENDER
 from infra.cloud import deploy
 from infra.local import mailbox
-from infra.local.mailbox import NoMailboxError, Received
+from infra.local.mailbox import NoMailboxError, ReceivedEmail
 from infra.local.pump import Pump, queue_source
 from infra.ops.__main__ import REFUSED, main
 from infra.ops.connection import Connection, OpsError
-from infra.ops.mail import mail
+from infra.ops.emails import show_emails
 from infra.processes import HOST, free_port
 from tests.builders import IDS, a_user, seconds
 from tests.conftest import STAGE
@@ -63,13 +63,13 @@ def address() -> str:
     return f"{uuid.uuid4()}@example.com"
 
 
-Inbox = Callable[[str], list[Received]]
+Inbox = Callable[[str], list[ReceivedEmail]]
 
 
 @pytest.fixture
 def inbox(emulator: str) -> Inbox:
     """The letters to an address, oldest first."""
-    return lambda to: [letter for letter in mailbox.letters(emulator) if to in letter.to]
+    return lambda to: [letter for letter in mailbox.read_emails(emulator) if to in letter.to]
 
 
 # From a request to the inbox.
@@ -110,11 +110,11 @@ def test_a_letter_is_in_the_language_of_the_request(
 def test_a_hold_without_an_address_sends_nothing_and_leaves_nothing_behind(
     api: Api, session_id: str, pump: Pump, emulator: str, data_stack: str
 ) -> None:
-    before = len(mailbox.letters(emulator))
+    before = len(mailbox.read_emails(emulator))
     reservation = api.hold(session_id, "A4").body["reservationId"]
     pump.drain()
 
-    assert len(mailbox.letters(emulator)) == before
+    assert len(mailbox.read_emails(emulator)) == before
     assert api.confirm(reservation).status == 200
     assert depth(f"{data_stack}-email-dlq") == 0
 
@@ -410,12 +410,12 @@ def test_no_letter_is_no_error_but_can_not_be_saved(ops: Callable[..., Said], tm
 
 def test_aws_keeps_no_mailbox() -> None:
     with pytest.raises(OpsError, match="AWS really sends letters"):
-        mail(Connection("prod", None, boto3.Session()), 10, None, None)
+        show_emails(Connection("prod", None, boto3.Session()), 10, None, None)
 
 
 def test_an_endpoint_without_a_mailbox_says_so() -> None:
     with pytest.raises(NoMailboxError):
-        mailbox.letters(f"http://{HOST}:{free_port()}")
+        mailbox.read_emails(f"http://{HOST}:{free_port()}")
 
 
 # The sender.

@@ -36,7 +36,7 @@ from infra.ops.cancel import Stage
 from infra.ops.connection import Connection
 from infra.races import instances
 from infra.races.crowd import Crowd
-from infra.races.crowd import confirm as confirm_call
+from infra.races.crowd import confirm_call as confirm_call
 from tests.conftest import STAGE, ApiServers
 from tests.fakes import crash, interposed
 from tests.http_api import Answer, Api
@@ -703,7 +703,7 @@ def race(till: Till, urls: list[str]) -> tuple[list[str], list[int]]:
             start = time.time() + 0.2
             paying = [confirm_call(reservation, transaction, start) for reservation, transaction in calls]
             cancelling = operator.submit(cancelled_at, start + number * 0.02, session_id)
-            answers = crowd.at_once(paying)
+            answers = crowd.ask_at_once(paying)
             cancelling.result()
         transactions += [transaction for _, transaction in calls]
         statuses += [answer.status for answer in answers]
@@ -733,7 +733,7 @@ def test_without_the_rows_condition_a_payment_buys_a_seat_of_a_cancelled_screeni
     transaction = a_transaction()
     reservation = held(till, session_id, "A1")
     Stage.of(Connection.to(STAGE)).cancel(session_id)
-    with instances.running(1, os.environ, run_dir=run_dir, without="closed-condition") as (url,):
+    with instances.run_instances(1, os.environ, run_dir=run_dir, without="closed-condition") as (url,):
         assert Api(url).confirm(reservation, transaction).status == 200
     till.pump.drain()
 

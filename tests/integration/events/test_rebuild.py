@@ -241,12 +241,12 @@ def numbers(server: str, data_stack: str) -> rebuilding.Numbers:
 
 
 def sums(numbers: rebuilding.Numbers) -> tuple[int, int]:
-    counted = numbers.counters().values()
+    counted = numbers.read_counters().values()
     return sum(tally.holds for tally in counted), sum(tally.sales for tally in counted)
 
 
 def settled(numbers: rebuilding.Numbers) -> bool:
-    return numbers.settled(time.monotonic() + DEADLINE_SECONDS)
+    return numbers.wait_until_settled(time.monotonic() + DEADLINE_SECONDS)
 
 
 def silent(_: str) -> None:
@@ -294,7 +294,7 @@ def test_an_event_counted_after_its_counter_was_made_but_not_in_the_log_yet_is_w
     ahead = facts(numbers).paid()
     consumers.count(ahead)
 
-    assert not numbers.settled(time.monotonic())
+    assert not numbers.wait_until_settled(time.monotonic())
     assert sums(numbers) == (0, 1)
     consumers.record(ahead)
     assert settled(numbers)
@@ -306,9 +306,9 @@ def test_an_interrupted_rebuild_is_finished_by_the_next(numbers: rebuilding.Numb
     for event in events:
         consumers.record(event)
         consumers.count(event)
-    keys = sorted(numbers.counters())
+    keys = sorted(numbers.read_counters())
     for key in keys[:3]:
-        numbers._forget(key, [event.id for event in events])
+        numbers._delete_counter(key, [event.id for event in events])
 
     numbers.count_all(silent)
 
@@ -326,7 +326,7 @@ def test_a_counter_of_more_events_than_one_transaction_takes(numbers: rebuilding
     numbers.count_all(silent)
 
     assert settled(numbers)
-    assert len(numbers.counters()) == 2
+    assert len(numbers.read_counters()) == 2
     assert sums(numbers) == (len(events), 0)
 
 

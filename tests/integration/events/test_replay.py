@@ -101,10 +101,10 @@ class Lost:
         self.failures.s3.put_object(Bucket=self.failures.bucket, Key=key, Body=text.encode())
 
     def count(self) -> int:
-        return len(self.failures.names())
+        return len(self.failures.list_keys())
 
     def empty(self) -> None:
-        for key in self.failures.names():
+        for key in self.failures.list_keys():
             self.failures.delete(key)
 
 
@@ -222,8 +222,8 @@ def test_a_record_that_is_parked_twice_lies_there_once(lost: Lost) -> None:
         bootstrap.parking().park(record, "twice")
 
     assert lost.count() == 1
-    (key,) = lost.failures.names()
-    assert lost.failures.read(key).records == [record]
+    (key,) = lost.failures.list_keys()
+    assert lost.failures.read_batch(key).records == [record]
 
 
 # Replayed

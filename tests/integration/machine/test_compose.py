@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.local.emulator import (
-    AWS_PORT,
-    COMPOSE_FILE,
-    FUNCTIONS_PAYMENTS_URL,
-    FUNCTIONS_REDIS_URL,
-    PAYMENTS_PORT,
-    REDIS_PORT,
-)
+from infra.local.localstack import COMPOSE_FILE, FUNCTIONS_PAYMENTS_URL, FUNCTIONS_REDIS_URL
+from infra.local.ports import AWS_PORT, PAYMENTS_PORT, REDIS_PORT
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +79,7 @@ def test_every_named_volume_is_declared(compose: dict[str, Any]) -> None:
 
 
 def test_the_payment_gateway_needs_no_other_file_and_no_package(compose: dict[str, Any], tmp_path: Path) -> None:
-    """As in its container, which has Python and that one file."""
+    """Its container has Python and that one file."""
     [volume] = compose["services"]["payments"]["volumes"]
     alone = shutil.copy(COMPOSE_FILE.parent / volume.split(":")[0], tmp_path)
 
@@ -109,7 +103,7 @@ def test_compose_takes_the_file() -> None:
 
 
 def _compose_command() -> list[str]:
-    """Needs no engine: `config` only reads."""
+    """Gives the command of Compose, empty where there is none. Its `config` needs no engine."""
     if (
         shutil.which("docker")
         and not subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local import emulator
+from infra.local import emulator, emulator_packages
 from infra.processes import CannotRunError, free_port
 
 TABLE, BUCKET, NAME = "cinema-kept-rows", "cinema-kept-invoices", "/cinema/kept/id-secret"
@@ -22,6 +22,7 @@ def client_of(endpoint: str, service: Any) -> Any:
 
 
 def fill(endpoint: str) -> None:
+    """Puts something into each service of the emulator that has data."""
     with closing(client_of(endpoint, "dynamodb")) as dynamodb:
         dynamodb.create_table(
             TableName=TABLE,
@@ -41,6 +42,7 @@ def fill(endpoint: str) -> None:
 
 
 def what_is_there(endpoint: str) -> dict[str, Any]:
+    """Reads what `fill` has put there."""
     found: dict[str, Any] = {}
     with closing(client_of(endpoint, "dynamodb")) as dynamodb:
         found["item"] = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": "A"}})["Item"]
@@ -57,15 +59,15 @@ def what_is_there(endpoint: str) -> dict[str, Any]:
 @pytest.fixture(scope="module", autouse=True)
 def embedded_emulator() -> None:
     try:
-        emulator.install()
+        emulator_packages.install_emulator()
     except CannotRunError as reason:
         pytest.skip(str(reason))
 
 
 def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
-    with emulator.ministack(free_port(), run_dir=tmp_path, keep=True) as first:
+    with emulator.run_ministack(free_port(), run_dir=tmp_path, keep=True) as first:
         fill(first.endpoint)
-    with emulator.ministack(free_port(), run_dir=tmp_path, keep=True) as second:
+    with emulator.run_ministack(free_port(), run_dir=tmp_path, keep=True) as second:
         assert what_is_there(second.endpoint) == {
             "item": {"id": {"S": "A"}, "version": {"N": "3"}, "blob": {"B": b"\x00\xff"}},
             "secret": "secret",
@@ -87,7 +89,7 @@ def test_functions_read_the_new_streams_from_their_beginning(tmp_path: Path) -> 
 
 
 def test_what_is_not_kept_is_gone(tmp_path: Path) -> None:
-    with emulator.ministack(free_port(), run_dir=tmp_path) as first:
+    with emulator.run_ministack(free_port(), run_dir=tmp_path) as first:
         fill(first.endpoint)
-    with emulator.ministack(free_port(), run_dir=tmp_path) as second, pytest.raises(ClientError, match="not found"):
+    with emulator.run_ministack(free_port(), run_dir=tmp_path) as second, pytest.raises(ClientError, match="not found"):
         what_is_there(second.endpoint)

@@ -1,4 +1,4 @@
-"""What the operator's board costs, counted on the wire; and what counting a refusal adds to a refusal."""
+"""The operator's board has a price, counted on the wire; and counting a refusal adds one round trip to it."""
 
 import time
 import uuid
@@ -20,7 +20,7 @@ from tests.wire import Wire
 
 
 def a_fresh_board(api: Api) -> None:
-    """The next one is made anew."""
+    """Waits until the board is old, so that the next one is made anew."""
     as_of = datetime.fromisoformat(api.get("/api/operations").body["asOf"])
     while datetime.now(UTC) - as_of <= FRESH:
         time.sleep(0.05)
@@ -66,11 +66,11 @@ def test_a_redrive_costs_three_calls_for_its_queues_and_two_for_each_message(
     wired_api: Api, wire: Wire, data_stack: str
 ) -> None:
     sqs = boto3.client("sqs")
-    source, letters = (
+    source, dead_letters = (
         sqs.get_queue_url(QueueName=f"{data_stack}-{name}")["QueueUrl"] for name in ("audit", "audit-dlq")
     )
     for _ in range(3):
-        sqs.send_message(QueueUrl=letters, MessageBody="poison")
+        sqs.send_message(QueueUrl=dead_letters, MessageBody="poison")
     wired_api.get("/api/operations")  # the queues' addresses are known then
     with wire.counting() as calls:
         moved = wired_api.post("/api/operations/queues/audit/redrive", {}).body["moved"]

@@ -35,7 +35,7 @@ class Stage:
     name: str
     sqs: SQSClient
     source: str
-    letters: str
+    dead_letters: str
     orphans: str
 
     def depth(self, url: str) -> int:
@@ -43,17 +43,17 @@ class Stage:
         return sum(map(int, self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
     def poison(self, body: str) -> None:
-        """A message that nobody can handle, received until SQS itself moves it to the DLQ."""
-        before = self.depth(self.letters)
+        """Sends a message and receives it until SQS itself moves it to the DLQ."""
+        before = self.depth(self.dead_letters)
         self.sqs.send_message(QueueUrl=self.source, MessageBody=body, MessageAttributes=ORIGIN)
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while self.depth(self.letters) == before:
+        while self.depth(self.dead_letters) == before:
             assert time.monotonic() < deadline, "it has not come to the DLQ"
             self.sqs.receive_message(QueueUrl=self.source, VisibilityTimeout=0)
 
     def given_up(self, body: str) -> None:
-        """A message that its handler has moved to the DLQ."""
-        self.sqs.send_message(QueueUrl=self.letters, MessageBody=body, MessageAttributes=ORIGIN | HANDLERS_VERDICT)
+        """Sends a message to the DLQ as its handler does that gives it up."""
+        self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=body, MessageAttributes=ORIGIN | HANDLERS_VERDICT)
 
     def received_from_source(self) -> list[Any]:
         answer = self.sqs.receive_message(QueueUrl=self.source, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
@@ -64,13 +64,13 @@ class Stage:
 def stage(emulator: str) -> Iterator[Stage]:
     name = f"ops{uuid.uuid4().hex[:10]}"
     sqs = boto3.client("sqs")
-    letters = sqs.create_queue(QueueName=f"cinema-{name}-work-dlq")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    dead_letters = sqs.create_queue(QueueName=f"cinema-{name}-work-dlq")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
     source = sqs.create_queue(QueueName=f"cinema-{name}-work", Attributes={"RedrivePolicy": redrive})["QueueUrl"]
     orphans = sqs.create_queue(QueueName=f"cinema-{name}-orphans-dlq")["QueueUrl"]
-    yield Stage(name, sqs, source, letters, orphans)
-    for url in (source, letters, orphans):
+    yield Stage(name, sqs, source, dead_letters, orphans)
+    for url in (source, dead_letters, orphans):
         sqs.delete_queue(QueueUrl=url)
 
 
@@ -106,20 +106,20 @@ def test_a_letter_is_shown_with_its_reason_and_stays(stage: Stage, ops: Ops) -> 
 
     assert "reason    unknown version 9" in first.out
     assert '    "A1"' in first.out
-    (letter,) = second.data["messages"]
-    assert (letter["reason"], letter["receives"]) == ("unknown version 9", 1)
-    assert letter["body"] == {"version": 9, "seats": ["A1"]}
-    assert letter["attributes"] == {"origin": "rows"}
-    assert letter["sent_at"].endswith("Z")
-    assert stage.depth(stage.letters) == 1
+    (dead_letter,) = second.data["messages"]
+    assert (dead_letter["reason"], dead_letter["receives"]) == ("unknown version 9", 1)
+    assert dead_letter["body"] == {"version": 9, "seats": ["A1"]}
+    assert dead_letter["attributes"] == {"origin": "rows"}
+    assert dead_letter["sent_at"].endswith("Z")
+    assert stage.depth(stage.dead_letters) == 1
 
 
 def test_what_sqs_itself_moved_has_no_reason(stage: Stage, ops: Ops) -> None:
     stage.poison("not json")
 
-    (letter,) = ops("dlq", "show", "work-dlq", "--json").data["messages"]
+    (dead_letter,) = ops("dlq", "show", "work-dlq", "--json").data["messages"]
 
-    assert (letter["body"], letter["reason"], letter["receives"]) == ("not json", None, None)
+    assert (dead_letter["body"], dead_letter["reason"], dead_letter["receives"]) == ("not json", None, None)
     assert "received too often" in ops("dlq", "show", "work-dlq").out
 
 
@@ -130,7 +130,7 @@ def test_more_than_one_batch_can_be_looked_at_and_limited(stage: Stage, ops: Ops
     everything = ops("dlq", "show", f"cinema-{stage.name}-work-dlq", "--limit", "50", "--json").data
     three = ops("dlq", "show", f"cinema-{stage.name}-work", "--limit", "3", "--json").data
 
-    assert {letter["body"] for letter in everything["messages"]} == set(range(13))
+    assert {dead_letter["body"] for dead_letter in everything["messages"]} == set(range(13))
     assert len(three["messages"]) == 3
 
 
@@ -142,7 +142,7 @@ def test_redrive_gives_back_without_the_verdict_and_empties_the_dlq(stage: Stage
 
     assert (said.status, said.data["moved"], said.data["left"]) == (0, 2, 0)
     assert "moved 2 of 2" in said.err
-    assert stage.depth(stage.letters) == 0
+    assert stage.depth(stage.dead_letters) == 0
     returned = stage.received_from_source()
     assert {message["Body"] for message in returned} == {"poisoned", "given up"}
     assert [message["MessageAttributes"] for message in returned] == [ORIGIN, ORIGIN]
@@ -154,7 +154,7 @@ def test_redrive_can_be_tried_with_one_message(stage: Stage, ops: Ops) -> None:
 
     assert "Moved 1 message" in ops("dlq", "redrive", "work", "--limit", "1").out
 
-    assert (stage.depth(stage.source), stage.depth(stage.letters)) == (1, 2)
+    assert (stage.depth(stage.source), stage.depth(stage.dead_letters)) == (1, 2)
 
 
 def test_purge_wants_to_be_sure(stage: Stage, ops: Ops) -> None:
@@ -164,10 +164,10 @@ def test_purge_wants_to_be_sure(stage: Stage, ops: Ops) -> None:
 
     assert refused.status == REFUSED
     assert "--yes" in refused.err
-    assert stage.depth(stage.letters) == 1
+    assert stage.depth(stage.dead_letters) == 1
 
     assert "Deleted 1 message" in ops("dlq", "purge", "work", "--yes").out
-    assert stage.depth(stage.letters) == 0
+    assert stage.depth(stage.dead_letters) == 0
 
 
 def test_dead_letters_without_a_source_can_be_shown_but_not_redriven(stage: Stage, ops: Ops) -> None:
@@ -240,7 +240,7 @@ def test_status_shows_the_tables_with_streams_and_ttl(data_stack: str, capsys: p
 
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], dict[str, Any]]:
-    """What the doctor finds, by what it looked at."""
+    """Gives a function that runs the doctor; it gives the findings by what was checked."""
 
     def run(api_port: int) -> dict[str, Any]:
         monkeypatch.setenv("PORT", str(api_port))

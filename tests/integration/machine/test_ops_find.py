@@ -48,7 +48,7 @@ def bought(server: str) -> Bought:
 
 @pytest.fixture
 def registered(bought: Bought, data_stack: str) -> Iterator[None]:
-    """As the stream does a moment after the sale."""
+    """Registers the payment of the sale, as the stream does a moment later."""
     with closing(boto3.client("dynamodb")) as client:
         item: Any = {"transaction_id": bought.transaction, "reservation_id": bought.reservation, "fate": "sold"}
         client.put_item(TableName=f"{data_stack}-payments", Item={name: {"S": text} for name, text in item.items()})
@@ -132,7 +132,7 @@ def test_a_payment_that_was_not_registered_yet_is_found_by_reading(look: Found, 
 
 @pytest.mark.usefixtures("bought")
 def test_reading_without_an_index_has_a_bound_and_says_how_to_go_on(data_stack: str) -> None:
-    found = find.Records(Connection.to(STAGE), most=1).sale("sale-of-nobody")
+    found = find.Records(Connection.to(STAGE), most=1).find_sale("sale-of-nobody")
 
     assert found.items == []
     assert "and there are more: go on with --most 10" in found.how or "all 1 item" in found.how

@@ -20,7 +20,7 @@ from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.local.serving import served
 from infra.ops import webhooks as commands
 from infra.ops.__main__ import REFUSED, main
-from infra.ops.listen import LARGEST_BODY_BYTES, Listener, server
+from infra.ops.listen import LARGEST_BODY_BYTES, Listener, make_server
 from infra.processes import ROOT, free_port
 from tests.builders import a_webhook
 from tests.conftest import STAGE
@@ -33,7 +33,7 @@ Webhooks = Callable[..., Said]
 
 @pytest.fixture
 def store(data_stack: str) -> Iterator[DynamoWebhooks]:
-    """Without what a test has added, afterwards."""
+    """Gives the stage's webhooks; removes those that a test has added."""
     found = DynamoWebhooks(boto3.client("dynamodb"), f"{data_stack}-webhooks")
     before = {webhook.id for webhook in found.all()}
     yield found
@@ -181,8 +181,8 @@ def said() -> list[str]:
 
 @pytest.fixture
 def listening(said: list[str]) -> Iterator[str]:
-    """The address of a listener that knows one secret."""
-    with served(server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
+    """Serves a listener that knows one secret; gives its address."""
+    with served(make_server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
         yield urlsplit(url).netloc
 
 
@@ -195,14 +195,15 @@ def post(address: str, body: bytes, **headers: str) -> int:
         connection.close()
 
 
-def told(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
+def post_event(address: str, sequence: int, previous: int, key: str = "whsec_dev") -> int:
+    """Posts a signed event with these numbers; gives the status."""
     content = {"type": "SeatReleased", "sessionId": "s", "sequence": sequence, "previousSequence": previous}
     body = json.dumps(content).encode()
     return post(address, body, Cinema_Signature=sign_body([key], body, utc_now()))
 
 
 def test_what_is_signed_is_printed_and_a_gap_told(listening: str, said: list[str]) -> None:
-    assert [told(listening, *numbers) for numbers in ((1, 0), (2, 1), (5, 4), (4, 3))] == [204] * 4
+    assert [post_event(listening, *numbers) for numbers in ((1, 0), (2, 1), (5, 4), (4, 3))] == [204] * 4
 
     lines = [text.splitlines()[0] for text in said]
     assert lines == [
@@ -215,7 +216,7 @@ def test_what_is_signed_is_printed_and_a_gap_told(listening: str, said: list[str
 
 
 def test_what_is_not_signed_is_refused(listening: str, said: list[str]) -> None:
-    assert told(listening, 1, 0, key="whsec_other") == 401
+    assert post_event(listening, 1, 0, key="whsec_other") == 401
     assert post(listening, b"{}") == 401
 
     assert all(text.startswith("REFUSED") for text in said)

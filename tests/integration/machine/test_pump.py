@@ -19,7 +19,7 @@ from tests.fakes import MovableClock
 
 RECEIVES_BEFORE_DLQ = 5
 A_SECOND = timedelta(seconds=1)
-"""A stream tells a record's moment in whole seconds, which may be the one after a test began."""
+"""A stream gives a record's moment in whole seconds, which may be the one after a test began."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class Queue:
 
 @pytest.fixture
 def queue(aws: Clients) -> Queue:
-    """Its messages are visible again at once, so that a failure comes back without waiting."""
+    """Makes a queue whose messages are visible again at once, so that a failure comes back without waiting."""
     name = f"pump-{uuid4().hex}"
     dlq_url = aws.sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
     dlq = aws.sqs.get_queue_attributes(QueueUrl=dlq_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -51,7 +51,7 @@ def queue(aws: Clients) -> Queue:
 
 @pytest.fixture(scope="module")
 def stream_table(emulator: str) -> Iterator[str]:
-    """One for all tests, and removed: LocalStack has room for 100 streams."""
+    """Makes one table for all tests, and deletes it: LocalStack has room for 100 streams."""
     name = f"pump-{uuid4().hex}"
     with closing(clients().dynamodb) as dynamodb:
         dynamodb.create_table(
@@ -68,7 +68,7 @@ def stream_table(emulator: str) -> Iterator[str]:
 
 @pytest.fixture
 def table(aws: Clients, stream_table: str) -> str:
-    """Without the items of other tests: putting one again would be another kind of change."""
+    """Empties the table: putting an item again would be another kind of change."""
     items = aws.dynamodb.scan(TableName=stream_table)["Items"]
     for item in items:
         aws.dynamodb.delete_item(TableName=stream_table, Key={"id": item["id"]})
@@ -87,7 +87,7 @@ def queue_pump(aws: Clients, queue: Queue, handler: Callable[[list[Record]], Any
 
 @dataclass
 class Aside:
-    """What was given up, with the condition; broken, it takes nothing."""
+    """Keeps the records that were given up, with the condition; broken, it takes nothing."""
 
     broken: bool = False
     put_aside: list[tuple[list[str], str]] = field(default_factory=list)
@@ -121,7 +121,7 @@ def stream_pump(
 
 
 def put(aws: Clients, table: str, *ids: str) -> None:
-    """In one call: LocalStack puts the changes of several calls on the stream in any order."""
+    """Puts the items in one call: LocalStack puts the changes of several calls on the stream in any order."""
     items: Any = [{"PutRequest": {"Item": {"id": {"S": item_id}, "blob": {"B": b"\x00\xff"}}}} for item_id in ids]
     aws.dynamodb.batch_write_item(RequestItems={table: items})
 

@@ -11,12 +11,12 @@ from tests.http_api import Api
 
 @pytest.fixture
 def now() -> datetime:
-    """A day of its own, so that nothing else is on then."""
+    """Gives a random day, on which nothing else is on."""
     return datetime(random.randint(2060, 2095), random.randint(1, 12), random.randint(1, 24), tzinfo=UTC)
 
 
 def test_the_programme_is_of_the_size_that_was_promised(server: str, now: datetime) -> None:
-    programme = seed.seed(server, now)
+    programme = seed.add_programme(server, now)
 
     assert programme.added == programme.screenings == 12
     assert len({slot.title for slot in seed.SLOTS}) == len({slot.room for slot in seed.SLOTS}) == 4
@@ -25,9 +25,9 @@ def test_the_programme_is_of_the_size_that_was_promised(server: str, now: dateti
 
 
 def test_a_second_run_adds_nothing_and_says_so(server: str, now: datetime) -> None:
-    first = seed.seed(server, now)
+    first = seed.add_programme(server, now)
 
-    second = seed.seed(server, now)
+    second = seed.add_programme(server, now)
 
     assert (second.added, second.first_session_id) == (0, first.first_session_id)
     assert "nothing added" in str(second)
@@ -35,4 +35,4 @@ def test_a_second_run_adds_nothing_and_says_so(server: str, now: datetime) -> No
 
 def test_an_api_that_is_not_there_is_said_in_a_sentence() -> None:
     with pytest.raises(seed.SeedError, match="Is the API running"):
-        seed.seed("http://127.0.0.1:9", datetime(2200, 1, 1, tzinfo=UTC))
+        seed.add_programme("http://127.0.0.1:9", datetime(2200, 1, 1, tzinfo=UTC))

@@ -12,8 +12,9 @@ import pytest
 from chalice.app import Chalice, Response
 
 from infra.local import server
+from infra.local.api_gateway import MAX_BODY_BYTES
 
-TOO_LARGE = server.MAX_BODY_BYTES + 1
+TOO_LARGE = MAX_BODY_BYTES + 1
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def address() -> Iterator[tuple[str, int]]:
     def unsendable() -> Response:
         return Response(body="x", headers={"X-Arrow": "\N{RIGHTWARDS ARROW}"})
 
-    with server.serve(app) as url:
+    with server.serve_app(app) as url:
         parts = urlsplit(url)
         yield str(parts.hostname), int(parts.port or 0)
 

@@ -131,8 +131,8 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
 
 @pytest.fixture(scope="module")
 def api(app: Chalice, data_stack: str, liar: LyingRedis) -> Iterator[Api]:
-    """An API whose breaker is closed before each request."""
-    with other_settings(REDIS_URL=liar.url, RATE_LIMITS="*=1000/10s per address"), server.serve(app) as url:
+    """Gives an API whose breaker is closed before each request."""
+    with other_settings(REDIS_URL=liar.url, RATE_LIMITS="*=1000/10s per address"), server.serve_app(app) as url:
         yield Api(url)
 
 

@@ -20,7 +20,7 @@ from chalicelib.api.openapi.document import NotDescribed, document, encoded, req
 from chalicelib.api.openapi.parameters import PATH
 from chalicelib.api.openapi.routes import FOR_BROWSERS, OPERATIONS
 from infra.docs import api_docs
-from infra.local import server
+from infra.local import api_gateway
 from infra.processes import ROOT
 from tests.documented import closed
 
@@ -167,7 +167,7 @@ def test_what_the_gateway_says_by_itself_is_in_it_with_the_gateways_words(made: 
     ]
     said = {name: json.loads(each["responseTemplates"]["application/json"]) for name, each in responses.items()}
     told = {body["error"] for body in said.values()}
-    locally = {code for _, code, _ in (*server.GATEWAY_ERRORS.values(), server.MALFORMED)}
+    locally = {code for _, code, _ in (*api_gateway.GATEWAY_ERRORS.values(), api_gateway.MALFORMED)}
 
     assert told | (locally - LOCAL_ONLY) <= codes(made)
     assert {row.code for row in ERRORS if not row.examples} <= told

@@ -18,7 +18,7 @@ SUDO = '#!/bin/sh\nshift\nexec "$@"\n'
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder of the PATH, with nothing in it but what root commands are run by."""
+    """Makes an empty folder the only one of the PATH, but for the programs that run commands as root."""
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "env").symlink_to("/usr/bin/env")
     (tmp_path / "dirname").symlink_to("/usr/bin/dirname")

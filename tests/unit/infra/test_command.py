@@ -1,4 +1,4 @@
-"""How commands end when nobody reads on, when they are interrupted, and when something is really wrong."""
+"""Commands end well when nobody reads on, when they are interrupted, and loudly when something is really wrong."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ RUN = "from infra.command import as_command\n"
 
 
 def ended(*arguments: str, unread: bool = False) -> tuple[int, str]:
-    """Status and standard error of a Python process; `unread`: of its standard output the reader has gone."""
+    """Runs Python and gives its status and standard error; `unread`: nobody reads its standard output."""
     reader, writer = os.pipe()
     if unread:
         os.close(reader)
@@ -69,7 +69,7 @@ def test_a_command_ends_with_its_status_and_a_refusal_with_its_sentence(body: st
 def test_a_command_that_is_interrupted_or_terminated_unwinds_even_where_it_was_started_with_sigint_ignored(
     number: signal.Signals,
 ) -> None:
-    """As shells start what runs in the background."""
+    """Shells start commands in the background so."""
     waiting = f"os.kill(os.getpid(), {int(number)}); time.sleep(60)"
     body = f"try: {waiting}\n finally: print('stopped', file=sys.stderr)"
     script = f"import os, sys, time\n{RUN}def main():\n {body}\nas_command(main)"

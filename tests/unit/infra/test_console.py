@@ -1,4 +1,4 @@
-"""What a developer sees of the local server: a line for each request, without colours where nobody can see them."""
+"""The local server prints a line for each request, without colours where nobody can see them."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from infra.local.console import Console, WithoutMetrics, lines, may_colour, redirect
+from infra.local.console import Console, WithoutMetrics, log_as_lines, may_colour, redirect_loggers
 
 TIME = re.compile(r"^\d\d:\d\d:\d\d  ")
 
@@ -19,25 +19,27 @@ class Terminal(io.StringIO):
 
 
 def said(out: io.StringIO) -> list[str]:
-    """Each line without its time."""
+    """Gives each line without its time."""
     return [TIME.sub("", line) for line in out.getvalue().splitlines()]
 
 
 def test_a_request_is_one_short_line() -> None:
-    Console(out := io.StringIO(), colours=False).request("POST", "/api/reservations?x=1", 201, 0.0123, b'{"error": 1}')
+    Console(out := io.StringIO(), colours=False).print_request(
+        "POST", "/api/reservations?x=1", 201, 0.0123, b'{"error": 1}'
+    )
 
     assert said(out) == ["201  POST    /api/reservations  12 ms"]
 
 
 def test_a_refused_request_says_its_code() -> None:
-    Console(out := io.StringIO(), colours=False).request("POST", "/a", 409, 0.009, b'{"error": "TOO_MANY_HOLDS"}')
+    Console(out := io.StringIO(), colours=False).print_request("POST", "/a", 409, 0.009, b'{"error": "TOO_MANY_HOLDS"}')
 
     assert said(out) == ["409  POST    /a  TOO_MANY_HOLDS  9 ms"]
 
 
 @pytest.mark.parametrize("body", [b"", b"<p>", b"[]", b"\xff"])
 def test_an_error_without_a_code_is_a_line_all_the_same(body: bytes) -> None:
-    Console(out := io.StringIO(), colours=False).request("GET", "/a", 500, 0.001, body)
+    Console(out := io.StringIO(), colours=False).print_request("GET", "/a", 500, 0.001, body)
 
     assert said(out)[0].startswith("500  GET     /a")
 
@@ -45,8 +47,8 @@ def test_an_error_without_a_code_is_a_line_all_the_same(body: bytes) -> None:
 def test_nothing_in_a_path_steers_the_terminal_and_a_long_one_is_cut() -> None:
     console = Console(out := io.StringIO(), colours=False)
 
-    console.request("GET", "/\x1b[2J\n\u202e", 200, 0)
-    console.request("GET", "/" + "a" * 500, 200, 0)
+    console.print_request("GET", "/\x1b[2J\n\u202e", 200, 0)
+    console.print_request("GET", "/" + "a" * 500, 200, 0)
 
     assert all(line.isprintable() and len(line) < 140 for line in out.getvalue().splitlines())
 
@@ -60,7 +62,7 @@ def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], c
 
 
 def test_a_status_is_coloured_by_its_kind() -> None:
-    Console(out := Terminal(), colours=True).request("GET", "/", 404, 0)
+    Console(out := Terminal(), colours=True).print_request("GET", "/", 404, 0)
 
     assert "\x1b[33m404\x1b[0m" in out.getvalue()
 
@@ -79,8 +81,8 @@ def test_warnings_are_sentences_with_their_facts_and_what_a_request_came_to_is_n
     log = logging.getLogger("console-test")
     log.propagate = False
     log.setLevel(logging.INFO)
-    with lines(out := io.StringIO()) as console:
-        redirect(console, log.name)
+    with log_as_lines(out := io.StringIO()) as console:
+        redirect_loggers(console, log.name)
         log.info("hold_seats", extra={"status": 201, "ms": 3})
         log.warning("store unavailable", extra={"operation": "UpdateItem"})
         sys.stdout.write("printed\n")
@@ -89,7 +91,7 @@ def test_warnings_are_sentences_with_their_facts_and_what_a_request_came_to_is_n
 
 
 def test_an_exception_keeps_its_traceback() -> None:
-    with lines(out := io.StringIO()):
+    with log_as_lines(out := io.StringIO()):
         try:
             dict[str, int]()["seat"]
         except KeyError:

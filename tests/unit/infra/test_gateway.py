@@ -59,7 +59,7 @@ PAID = {
 
 @contextmanager
 def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]:
-    """A gateway that always answers this."""
+    """Serves a gateway that always answers this."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -245,7 +245,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
 
 @pytest.fixture
 def served() -> Iterator[tuple[str, Gateway]]:
-    with simulated.serving() as (url, gateway):
+    with simulated.run_gateway() as (url, gateway):
         yield url, gateway
 
 
@@ -253,10 +253,10 @@ def post(url: str, path: str, body: object, **headers: str) -> tuple[int, dict[s
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection.request("POST", path, raw, headers)
-    answer = connection.getresponse()
-    said = answer.status, json.loads(answer.read())
+    response = connection.getresponse()
+    answer = response.status, json.loads(response.read())
     connection.close()
-    return said
+    return answer
 
 
 def test_any_transaction_of_the_contract_is_returned_once_for_its_key(served: tuple[str, Gateway]) -> None:
@@ -267,7 +267,7 @@ def test_any_transaction_of_the_contract_is_returned_once_for_its_key(served: tu
         assert HttpGateway(url).refund(transaction, None, f"refund-{transaction}") == first
         assert HttpGateway(url).refund(transaction, None, "another key") == first
         assert HttpGateway(url).find_charge(transaction), transaction
-    assert [one["amountCents"] for one in gateway.listed(None)] == [5000] * 3
+    assert [one["amountCents"] for one in gateway.list_refunds(None)] == [5000] * 3
 
 
 def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gateway]) -> None:
@@ -292,7 +292,7 @@ def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, 
         HttpGateway(url).refund("tx-1", 3001, "second")
     HttpGateway(url).refund("tx-1", None, "second")
 
-    assert [one["amountCents"] for one in gateway.listed("tx-1")] == [2000, 3000]
+    assert [one["amountCents"] for one in gateway.list_refunds("tx-1")] == [2000, 3000]
     charge = HttpGateway(url).find_charge("tx-1")
     assert charge
     assert charge.refunded_cents == 5000
@@ -308,7 +308,7 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
     assert HttpGateway(url).find_charge(transaction) is None
     with pytest.raises(PaymentUnknown):
         HttpGateway(url).refund(transaction, 5000, "key")
-    assert gateway.listed(None) == []
+    assert gateway.list_refunds(None) == []
 
 
 def test_it_charges_less_where_the_transaction_says_so(served: tuple[str, Gateway]) -> None:
@@ -333,7 +333,7 @@ def test_a_payment_may_be_named_once(served: tuple[str, Gateway]) -> None:
 def test_payments_and_refunds_have_unguessable_ids_that_a_restart_does_not_give_again() -> None:
     ids = set()
     for _ in range(2):
-        with simulated.serving() as (url, _gateway):
+        with simulated.run_gateway() as (url, _gateway):
             gateway = HttpGateway(url)
             paid = gateway.start(a_reservation(), "key").id
             ids |= {paid, gateway.refund(paid, None, "key")}
@@ -385,7 +385,7 @@ def test_a_malformed_request_is_400_and_moves_nothing(served: tuple[str, Gateway
     gateway.charge("tx-1", "res-1", 5000)
 
     assert post(url, path, body, **{"Idempotency-Key": "key"}) == (400, {"error": "MALFORMED"})
-    assert gateway.listed(None) == []
+    assert gateway.list_refunds(None) == []
     assert list(gateway.payments) == ["tx-1"]
 
 
@@ -402,21 +402,23 @@ SECRETS = ["new", "old"]
 
 @pytest.fixture
 def telling() -> Iterator[tuple[Gateway, Receiver]]:
-    """A gateway that is late by more than a test waits, and whoever it tells."""
+    """Serves a gateway that is late by more than a test waits, and a receiver of its messages."""
     with receiver() as got:
         gateway = Gateway(late_seconds=60, messenger=Messenger(got.url, SECRETS, pause_seconds=0.01))
-        with simulated.serving(gateway=gateway):
+        with simulated.run_gateway(gateway=gateway):
             yield gateway, got
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
+    """Waits until it has happened. Fails after 10 seconds."""
     until = time.monotonic() + 10
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.01)
 
 
-def told(got: Receiver) -> list[tuple[str, str]]:
+def messages_received(got: Receiver) -> list[tuple[str, str]]:
+    """Gives the type and the payment of each message."""
     return [(one.body["type"], one.body["payment"]["paymentId"]) for one in got.got]
 
 
@@ -427,7 +429,7 @@ def read(one: Received, secrets: Sequence[str] = ("old",)) -> Charge | None:
 def test_what_was_charged_is_told_signed_with_each_secret(telling: tuple[Gateway, Receiver]) -> None:
     gateway, got = telling
     gateway.charge("tx-1", "res-1", 5000)
-    assert gateway.messenger.is_idle(10)
+    assert gateway.messenger.wait_until_idle(10)
 
     [message] = got.got
     charge = read(message)
@@ -444,8 +446,8 @@ def test_where_it_tells_may_be_said_later(served: tuple[str, Gateway]) -> None:
         assert urllib3.request("PUT", f"{url}/webhook", json={"url": got.url}).status == 200
         assert urllib3.request("PUT", f"{url}/webhook", json={"url": "file:///etc/passwd"}).status == 400
         gateway.charge("tx-2", "res-1", 5000)
-        assert gateway.messenger.is_idle(10)
-    assert told(got) == [("payment.charged", "tx-2")]
+        assert gateway.messenger.wait_until_idle(10)
+    assert messages_received(got) == [("payment.charged", "tx-2")]
     messages = urllib3.request("GET", f"{url}/messages").json()["messages"]
     assert [one["payment"]["paymentId"] for one in messages] == ["tx-1", "tx-2"]
 
@@ -462,7 +464,7 @@ def test_a_message_comes_again_until_it_is_taken(telling: tuple[Gateway, Receive
     gateway, got = telling
     got.statuses += [500, 302, 404]
     gateway.charge("tx-1", "res-1", 5000)
-    assert gateway.messenger.is_idle(10)
+    assert gateway.messenger.wait_until_idle(10)
 
     assert len(got.got) == 4
     assert len({one.body["id"] for one in got.got}) == 1
@@ -474,7 +476,7 @@ def test_a_message_that_nobody_takes_is_given_up(telling: tuple[Gateway, Receive
     got.statuses += [500] * (simulated.MOST_TRIES + 5)
     gateway.charge("tx-1", "res-1", 5000)
 
-    assert gateway.messenger.is_idle(30)
+    assert gateway.messenger.wait_until_idle(30)
     assert len(got.got) == simulated.MOST_TRIES
 
 
@@ -488,7 +490,7 @@ def test_messages_are_lost_late_or_come_twice_as_the_transaction_or_a_switch_say
     gateway.charge("tx-1" if by_switch or not behaviour else f"tx-1-{behaviour}", "res-1", 5000)
     gateway.messages = ""
     gateway.charge("tx-after", "res-2", 5000)
-    wait_for(lambda: ("payment.charged", "tx-after") in told(got))
+    wait_for(lambda: ("payment.charged", "tx-after") in messages_received(got))
 
     assert len(got.got) == times + 1
     assert len({one.body["id"] for one in got.got}) == min(times, 1) + 1
@@ -497,32 +499,32 @@ def test_messages_are_lost_late_or_come_twice_as_the_transaction_or_a_switch_say
 def test_a_late_message_comes_in_the_end() -> None:
     with receiver() as got:
         gateway = Gateway(messages="late", late_seconds=0.05, messenger=Messenger(got.url))
-        with simulated.serving(gateway=gateway):
+        with simulated.run_gateway(gateway=gateway):
             gateway.charge("tx-1", "res-1", 5000)
-            assert gateway.messenger.is_idle(10)
-    assert told(got) == [("payment.charged", "tx-1")]
+            assert gateway.messenger.wait_until_idle(10)
+    assert messages_received(got) == [("payment.charged", "tx-1")]
 
 
 def test_a_shuffled_message_comes_after_the_next_one(telling: tuple[Gateway, Receiver]) -> None:
     gateway, got = telling
     gateway.charge("tx-1-shuffled", "res-1", 5000)
-    gateway.refund("key", simulated.RefundAsked("tx-1-shuffled", None))
-    assert gateway.messenger.is_idle(10)
+    gateway.refund("key", simulated.RefundRequest("tx-1-shuffled", None))
+    assert gateway.messenger.wait_until_idle(10)
     gateway.messages = "shuffled"
     for number in range(4):
         gateway.charge(f"tx-{number}", "res-1", 5000)
-    assert gateway.messenger.is_idle(10)
+    assert gateway.messenger.wait_until_idle(10)
 
-    assert told(got)[:2] == [("payment.refunded", "tx-1-shuffled"), ("payment.charged", "tx-1-shuffled")]
-    assert [transaction for _, transaction in told(got)[2:]] == ["tx-1", "tx-0", "tx-3", "tx-2"]
+    assert messages_received(got)[:2] == [("payment.refunded", "tx-1-shuffled"), ("payment.charged", "tx-1-shuffled")]
+    assert [transaction for _, transaction in messages_received(got)[2:]] == ["tx-1", "tx-0", "tx-3", "tx-2"]
 
 
 def test_what_is_no_charge_is_told_and_says_nothing_to_us(telling: tuple[Gateway, Receiver]) -> None:
     gateway, got = telling
     gateway.charge("tx-uncharged", "res-1", 5000)
-    assert gateway.messenger.is_idle(10)
+    assert gateway.messenger.wait_until_idle(10)
 
-    assert told(got) == [("payment.declined", "tx-uncharged")]
+    assert messages_received(got) == [("payment.declined", "tx-uncharged")]
     assert read(got.got[0]) is None
 
 

@@ -1,4 +1,4 @@
-"""Where the operator's commands look for a stage: on a laptop only for what is a laptop's."""
+"""The operator's commands look for a stage on AWS, and on a laptop for a laptop's stages only."""
 
 import fcntl
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.ops.__main__ import parser
-from infra.ops.connection import Connection, Given, OpsError
+from infra.ops.__main__ import make_parser
+from infra.ops.connection import Connection, OpsError, PlaceOptions
 from infra.ops.doctor import api_ports
 
 LAPTOP = "http://127.0.0.1:4566"
@@ -15,7 +15,7 @@ LAPTOP = "http://127.0.0.1:4566"
 
 @pytest.fixture(autouse=True)
 def laptop_with_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And credentials of an AWS account beside it."""
+    """Sets up a laptop that has an emulator and credentials of an AWS account."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -44,7 +44,7 @@ def test_a_stage_of_a_laptop_is_on_its_emulator(stage: str) -> None:
 
 
 def test_an_endpoint_that_is_given_is_meant_and_repeated_in_what_is_advised() -> None:
-    connection = Connection.to("prod", Given("http://127.0.0.1:9"))
+    connection = Connection.to("prod", PlaceOptions("http://127.0.0.1:9"))
 
     assert endpoint_of(connection) == "http://127.0.0.1:9"
     assert connection.command("dlq", "list") == (
@@ -54,7 +54,7 @@ def test_an_endpoint_that_is_given_is_meant_and_repeated_in_what_is_advised() ->
 
 
 def test_a_region_that_is_given_is_meant() -> None:
-    assert endpoint_of(Connection.to("prod", Given(region="sa-east-1"))) == "https://sqs.sa-east-1.amazonaws.com"
+    assert endpoint_of(Connection.to("prod", PlaceOptions(region="sa-east-1"))) == "https://sqs.sa-east-1.amazonaws.com"
 
 
 def test_a_laptops_stage_never_asks_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +67,12 @@ def test_a_laptops_stage_never_asks_aws(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_applications_own_clients_are_sent_to_the_same_place() -> None:
     there = {"AWS_ENDPOINT_URL": LAPTOP, "AWS_ACCESS_KEY_ID": "test", "PATH": "/bin"}
 
-    assert Connection.to("prod").changed(there) == {
+    assert Connection.to("prod").environment_for(there) == {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
         "PATH": "/bin",
     }
-    assert Connection.to("dev", Given(LAPTOP)).changed({})["AWS_ENDPOINT_URL"] == LAPTOP
+    assert Connection.to("dev", PlaceOptions(LAPTOP)).environment_for({})["AWS_ENDPOINT_URL"] == LAPTOP
 
 
 def test_a_profile_that_is_given_is_not_overruled_by_keys_of_the_environment(
@@ -81,9 +81,9 @@ def test_a_profile_that_is_given_is_not_overruled_by_keys_of_the_environment(
     (tmp_path / "config").write_text("[profile cinema]\nregion = us-west-2\n")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    connection = Connection.to("prod", Given(profile="cinema"))
+    connection = Connection.to("prod", PlaceOptions(profile="cinema"))
 
-    changed = connection.changed({"AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "other"})
+    changed = connection.environment_for({"AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "other"})
 
     assert connection.where == "AWS in us-west-2"
     assert changed["AWS_PROFILE"] == "cinema"
@@ -93,7 +93,7 @@ def test_a_profile_that_is_given_is_not_overruled_by_keys_of_the_environment(
 @pytest.mark.parametrize("address", ["localhost:4566", "4566", "ftp://x", "http://"])
 def test_an_endpoint_is_an_address_of_http(address: str) -> None:
     with pytest.raises(SystemExit):
-        parser().parse_args(["status", "--endpoint", address])
+        make_parser().parse_args(["status", "--endpoint", address])
 
 
 def test_the_doctor_finds_the_api_where_make_run_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which Pythons a machine has, and what runs on which."""
+"""Each supported Python of a machine is found, and runs the tests in an environment of its own."""
 
 import sys
 from pathlib import Path

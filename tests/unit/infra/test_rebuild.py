@@ -1,4 +1,4 @@
-"""From a screening's events back to its rows and reservations; and each way in which the tables may differ."""
+"""A screening's events give its rows and reservations; each way in which the tables may differ is named."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from chalicelib.domain.events import EventType
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
-from infra.ops.story import Difference, Tables, folded
+from infra.ops.story import Difference, Tables, fold_events
 from tests.builders import HOLD_SECONDS, NOW
 from tests.telling import Stage
 
@@ -57,7 +57,7 @@ def lived_through(stage: Stage, history: list[Any]) -> None:
 
 
 def without_lone_holds(tables: Tables) -> Tables:
-    """Leaves out the holds whose request died before it remembered them: no event tells of them."""
+    """Leaves out holds whose request died before their reservation was remembered: no event describes them."""
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)
@@ -100,23 +100,32 @@ def test_a_story_has_all_of_a_sale(stage: Stage) -> None:
     assert sold
     assert sold.sale
 
-    story = folded(stage.events())
+    story = fold_events(stage.events())
 
-    told = story.reservations[reservation.id]
-    assert (told.state, told.user_id, told.seats, told.amount) == (State.CONFIRMED, "ana", ("A1", "A2"), sold.amount)
-    assert (told.created_at, told.expires_at, told.fingerprint) == (sold.created_at, sold.expires_at, sold.fingerprint)
-    assert told.sale == sold.sale
+    logged = story.reservations[reservation.id]
+    assert (logged.state, logged.user_id, logged.seats, logged.amount) == (
+        State.CONFIRMED,
+        "ana",
+        ("A1", "A2"),
+        sold.amount,
+    )
+    assert (logged.created_at, logged.expires_at, logged.fingerprint) == (
+        sold.created_at,
+        sold.expires_at,
+        sold.fingerprint,
+    )
+    assert logged.sale == sold.sale
     assert story.seats_at(stage.clock()) == dict.fromkeys(("A1", "A2"), (Sold(sold.id, sold.sale.id),))
 
 
 def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: Stage) -> None:
     reservation = held(stage, "A1")
-    assert folded(stage.events()).seats_at(stage.clock()) == {
+    assert fold_events(stage.events()).seats_at(stage.clock()) == {
         "A1": (Held(reservation.id, reservation.expires_at, reservation.fingerprint),)
     }
     stage.clock.forward(seconds=HOLD_SECONDS)
 
-    assert folded(stage.events()).seats_at(stage.clock()) == {}
+    assert fold_events(stage.events()).seats_at(stage.clock()) == {}
     assert "A1" in stage.tables().seats
     assert stage.differences() == []
 
@@ -126,7 +135,7 @@ def test_seats_that_a_dying_cancellation_gave_back_are_free(stage: Stage) -> Non
     stage.request("cancel", reservation.id, dying_at="end")
 
     assert stage.differences() == []
-    assert folded(stage.events()).seats_at(stage.clock()) == {}
+    assert fold_events(stage.events()).seats_at(stage.clock()) == {}
 
 
 def test_a_key_that_was_forgotten_may_make_its_reservation_anew(stage: Stage) -> None:
@@ -137,10 +146,10 @@ def test_a_key_that_was_forgotten_may_make_its_reservation_anew(stage: Stage) ->
     again = held(stage, "A1", key="k1")
 
     assert again.id == first.id
-    assert folded(stage.events()).reservations[first.id].state is State.PENDING
+    assert fold_events(stage.events()).reservations[first.id].state is State.PENDING
     assert stage.differences() == []
     stage.request("cancel", again.id)
-    assert folded(stage.events()).reservations[first.id].state is State.CANCELLED
+    assert fold_events(stage.events()).reservations[first.id].state is State.CANCELLED
     assert stage.differences() == []
 
 

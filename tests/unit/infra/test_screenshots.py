@@ -15,7 +15,7 @@ from infra.races.crowd import UnexpectedAnswer
 
 
 def taking(trouble: Exception | None) -> Callable[[Path], list[Path]]:
-    """Takes one picture; then comes the trouble."""
+    """Gives a function that takes one picture and then raises the trouble."""
 
     def take(into: Path) -> list[Path]:
         (into / "one.png").write_bytes(b"new")
@@ -51,7 +51,7 @@ def test_what_could_not_be_measured_is_said_in_a_sentence(trouble: Exception) ->
         raise trouble
 
     with pytest.raises(CannotRunError, match=r"^Not measured: .+\. Run it again when this machine has less to do\.$"):
-        cost.measured(main)
+        cost.run_measurement(main)
 
 
 def test_no_hold_of_a_benchmark_lapses_while_it_runs() -> None:

@@ -1,0 +1,5 @@
+"""The ports of the services on this machine, where they are free. localstack-compose.yml opens the same ones."""
+
+AWS_PORT = 4566
+REDIS_PORT = 6379
+PAYMENTS_PORT = 8090

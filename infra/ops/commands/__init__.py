@@ -1,0 +1,44 @@
+"""The operator's commands, a module each: its arguments, its help and what it does.
+
+A new command is one module here with `add_to`, and its line in COMMANDS. What a command needs of the application it
+imports when it runs: `doctor` must run where the application can't.
+"""
+
+from typing import Any, Protocol
+
+from infra.ops.commands import (
+    cancel,
+    dlq,
+    doctor,
+    find,
+    mail,
+    payments,
+    rebuild,
+    reconcile,
+    replay,
+    status,
+    webhooks,
+)
+
+
+class Command(Protocol):
+    """A module of this folder."""
+
+    def add_to(self, commands: Any) -> None:
+        """Adds a parser for itself to argparse's subparsers."""
+
+
+COMMANDS: tuple[Command, ...] = (
+    status,
+    doctor,
+    find,
+    rebuild,
+    mail,
+    payments,
+    reconcile,
+    cancel,
+    replay,
+    webhooks,
+    dlq,
+)
+"""The commands in the order of `python -m infra.ops --help`."""

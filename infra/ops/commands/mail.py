@@ -1,0 +1,23 @@
+"""`mail`: the emails that an emulator took instead of sending them."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from infra.ops.arguments import add_command, parse_count
+from infra.ops.connection import Connection
+from infra.ops.text import Answer
+
+
+def add_to(commands: Any) -> None:
+    about = "the letters that an emulator took instead of sending them"
+    command = add_command(commands, "mail", _run, about, "mail --limit 1")
+    command.add_argument("--limit", type=parse_count, default=10, metavar="N", help="the N newest (10)")
+    command.add_argument("--to", metavar="ADDRESS", help="those to this address only")
+    command.add_argument("--html", type=Path, metavar="FILE", help="save the newest one's HTML there")
+
+
+def _run(connection: Connection, options: Namespace) -> Answer:
+    from infra.ops.emails import show_emails
+
+    return show_emails(connection, options.limit, options.to, options.html)
