@@ -396,7 +396,7 @@ def test_a_message_of_something_else_says_nothing() -> None:
 def test_only_who_calls_stripe_imports_its_package() -> None:
     script = (
         "import sys, app\n"
-        "from chalicelib.infrastructure import guarded_gateway, simulated_gateway, stripe_gateway\n"
+        "from chalicelib.infrastructure.payments import guarded_gateway, simulated_gateway, stripe_gateway\n"
         "from chalicelib import bootstrap; bootstrap.payment_gateway()\n"
         "stripe_gateway.StripeGateway('sk', 'pk'), stripe_gateway.StripeMessages(['whsec'])\n"
         "print(*sorted(sys.modules))"

@@ -557,18 +557,18 @@ import zoneinfo; zoneinfo.reset_tzpath(())
 from datetime import datetime, timezone
 from decimal import Decimal
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.email import Letter
+from chalicelib.domain.email import Email
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure import ses
-from chalicelib.infrastructure.email.rendering import TONGUES, TemplateLetters
+from chalicelib.infrastructure.email import ses
+from chalicelib.infrastructure.email.rendering import TONGUES, TemplateEmailRenderer
 now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
 session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
 reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
 event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
 for language in TONGUES:
-    letter = Letter("held", Contact("ana@example.com", language), event, reservation, session)
-    print(TemplateLetters(sys.argv[2])(letter).subject)
+    email = Email("held", Contact("ana@example.com", language), event, reservation, session)
+    print(TemplateEmailRenderer(sys.argv[2])(email).subject)
 ses.client()
 """
 
@@ -588,7 +588,7 @@ def test_what_browsers_load_is_shipped_and_every_page_finds_it(made: Package, tm
         archive.extractall(tmp_path)
     script = f"""
 import sys; sys.path.insert(0, {str(tmp_path)!r})
-from chalicelib.api import static
+from chalicelib.api.http import static
 pages = [path.parent.name for path in static.WEB.glob("*/index.html")]
 print(len(pages), sum(len(static._page(part).body) > 0 for part in pages))
 print(sum(len(static._asset(*name).body) > 0 for name in static._assets()))
