@@ -127,7 +127,7 @@ def refuse_until(deadline: float, url: str, session: str, number: int) -> list[f
 
 
 def calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
-    """Calls to DynamoDB of SAMPLE refused holds with keys, put together as in bootstrap."""
+    """Calls to DynamoDB of SAMPLE refused holds with keys, put together as in wiring."""
     counted: Counter[str] = Counter()
     client = connection.client()
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")

@@ -1,7 +1,7 @@
 """The controls of the race tests and of the demo: the same API server with one guard left out.
 
 A race test proves something only if it fails without what it tests. `python -m infra.races.unguarded --without GUARD`
-serves the application with one part of bootstrap.py replaced; nothing that ships knows of it.
+serves the application with one of its adapters replaced; nothing that ships knows of it.
 """
 
 import argparse
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 
-from chalicelib import bootstrap
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
@@ -19,10 +18,12 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.wiring.shared.adapters import Adapters
+from chalicelib.wiring.shared.process import database, settings, stage_name
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Functions of bootstrap.py by name, and what stands in for them."""
+"""Ports of `Adapters` by name, and what makes the one that stands in."""
 
 
 class NoHoldCondition(DynamoRows):
@@ -100,12 +101,12 @@ def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
 
 
 def _rows(kind: type[DynamoRows]) -> Parts:
-    return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
+    return {"rows": lambda: kind(database(), stage_name("rows"))}
 
 
 @functools.cache
 def _sessions_in_order_asked() -> DynamoSessions:
-    return SessionsInOrderAsked(bootstrap.database(), f"{bootstrap.settings().table_prefix}-sessions")
+    return SessionsInOrderAsked(database(), stage_name("sessions"))
 
 
 WITHOUT: Mapping[str, Parts] = {
@@ -114,21 +115,20 @@ WITHOUT: Mapping[str, Parts] = {
     "both-conditions": _rows(NoConditions),
     "closed-condition": _rows(NoClosedCondition),
     "all-or-nothing": {**_rows(SeatBySeat), "sessions": _sessions_in_order_asked},
-    "claim-condition": {
-        "payments": lambda: NoClaimCondition(bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments")
-    },
-    "live-holds-limit": {
-        "live_holds": lambda: UnlimitedLiveHolds(
-            bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds"
-        )
-    },
-    "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().needed_id_secret.encode())},
+    "claim-condition": {"payments": lambda: NoClaimCondition(database(), stage_name("payments"))},
+    "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), stage_name("live-holds"))},
+    "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }
 
 
 def leave_out(guard: str) -> None:
     """To be called before the application's first use of the part."""
-    vars(bootstrap).update(WITHOUT[guard])
+    for port, make in WITHOUT[guard].items():
+        setattr(Adapters, port, _made_by(make))
+
+
+def _made_by(make: Callable[[], object]) -> property:
+    return property(lambda _: make())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api.wire import bodies
 from chalicelib.domain import refusals
 from chalicelib.domain.times import to_iso
@@ -163,7 +163,7 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
 def safely(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: an answer is what it says it is, whatever it looks like; and once seen by HTTPS, only by HTTPS."""
     response = get_response(request)
-    response.headers.update(SNIFF_NOTHING if bootstrap.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
+    response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
 
 
@@ -194,13 +194,13 @@ def _refusal(error: Exception, request: Request, path: Mapping[str, str]) -> Res
     refused = _refused(error)
     if refused is None:
         log.exception("unexpected", path=path, request_id=_request_id(request))
-        bootstrap.refusals().add(CHALICE_CODES["InternalServerError"].code)
+        wiring.gate.refusals().add(CHALICE_CODES["InternalServerError"].code)
         return _error(CHALICE_CODES["InternalServerError"], {"requestId": _request_id(request)}, {}, request)
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    bootstrap.refusals().add(refused.code)
+    wiring.gate.refusals().add(refused.code)
     return _error(
         refused,
         refused.facts(error),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from chalice.app import Chalice, Request
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
 from chalicelib.domain.rate_limits import Quota, QuotaUsage, RateLimits, Requester
 from chalicelib.domain.refusals import RateLimited
@@ -32,7 +32,7 @@ def take(route: str, request: Request) -> dict[str, str]:
     quotas = dict(_quotas(route, request))
     if not quotas:
         return {}
-    verdict = bootstrap.rate_limiter().take(quotas, bootstrap.clock()())
+    verdict = wiring.gate.rate_limiter().take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return headers(verdict.tightest)
@@ -40,7 +40,7 @@ def take(route: str, request: Request) -> dict[str, str]:
 
 def take_of_viewer(viewer_id: str, source: str) -> None:
     """For a message over a WebSocket: by its connection, and by the network it comes from. Raises RateLimited."""
-    limits = bootstrap.settings().rate_limits
+    limits = wiring.settings().rate_limits
     requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
     quotas = {
         f"{SUBSCRIBE}:{requester}:{name}": quota
@@ -49,7 +49,7 @@ def take_of_viewer(viewer_id: str, source: str) -> None:
     }
     if not quotas:
         return
-    verdict = bootstrap.viewer_limiter().take(quotas, bootstrap.clock()())
+    verdict = wiring.subscriptions.viewer_limiter().take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
 
@@ -80,7 +80,7 @@ def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
 
 
 def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
-    limits = bootstrap.settings().rate_limits
+    limits = wiring.settings().rate_limits
     if route in NEVER_LIMITED:
         return
     of_user, of_address = limits.of(Requester.USER, route), limits.of(Requester.ADDRESS, route)
