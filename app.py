@@ -100,7 +100,7 @@ def _each_event(event: Any, consume: Callable[[Event], None]) -> batches.BatchAn
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return _each_message(event, wiring.consumers.expire_hold)
+    return _each_message(event, wiring.expiry.expire_hold)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
@@ -143,7 +143,7 @@ def on_event_to_cache(event: Any) -> batches.BatchAnswer:
 # What is due of payments, and what the gateway says of them.
 @app.on_sqs_message(queue=f"{PREFIX}-payments", batch_size=10)
 def on_payment_due(event: Any) -> batches.BatchAnswer:
-    return _each_message(event, wiring.consumers.settle_payment)
+    return _each_message(event, wiring.payments.settle_payment)
 
 
 # As for letters: five refunds by a gateway that hangs fit into the 30 seconds.

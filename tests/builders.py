@@ -27,6 +27,7 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
 from chalicelib.wiring.use_cases.settling import Settling
 
@@ -188,6 +189,10 @@ class Cinema:
         return Selling(self)
 
     @property
+    def relaying(self) -> Relaying:
+        return Relaying(self)
+
+    @property
     def settling(self) -> Settling:
         return Settling(self)
 
@@ -218,30 +223,30 @@ class Cinema:
 
     @property
     def expire(self) -> ExpireHold:
-        return self.settling.expire_hold
+        return self.selling.expire_hold
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[Outgoing]]:
-        return _as_far_as_it_may("rows", self.settling.relay_row)
+        return _as_far_as_it_may("rows", self.relaying.relay_row)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[Outgoing]]:
-        return _as_far_as_it_may("reservations", self.settling.relay_reservation)
+        return _as_far_as_it_may("reservations", self.relaying.relay_reservation)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[Outgoing]]:
-        return _as_far_as_it_may("payments", self.settling.relay_payment)
+        return _as_far_as_it_may("payments", self.relaying.relay_payment)
 
     @property
     def refund_sales(self) -> RefundSales:
-        return self.settling.refund_sales
+        return self.relaying.refund_sales
 
     @property
     def settle_refund(self) -> SettleRefund:
         return self.settling.settle_refund
 
     def cancel_session(self) -> SessionCancellation:
-        return self.settling.cancel_session(self.session.id)
+        return self.relaying.cancel_session(self.session.id)
 
     @property
     def show_reservation(self) -> ShowReservation:

@@ -5,8 +5,8 @@ from chalicelib.domain.ports import Analytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 
-from .shared.adapters import adapters
 from .shared.process import clock, database, once, stage_name
+from .shared.tables import sessions
 
 
 @once
@@ -22,4 +22,4 @@ def count_event() -> CountEvent:
 
 @once
 def show_analytics() -> ShowAnalytics:
-    return ShowAnalytics(adapters().sessions, analytics(), clock)
+    return ShowAnalytics(sessions(), analytics(), clock)

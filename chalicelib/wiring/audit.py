@@ -4,8 +4,8 @@ from chalicelib.application.audit import ListEvents, RecordEvent
 from chalicelib.domain.ports import EventLog
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
-from .shared.adapters import adapters
 from .shared.process import database, once, stage_name
+from .shared.tables import sessions
 
 
 @once
@@ -20,4 +20,4 @@ def record_event() -> RecordEvent:
 
 @once
 def list_events() -> ListEvents:
-    return ListEvents(adapters().sessions, event_log())
+    return ListEvents(sessions(), event_log())

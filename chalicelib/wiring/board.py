@@ -7,10 +7,10 @@ from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 from .analytics import analytics
 from .gate import refusals
 from .health import check_readiness
-from .shared.adapters import adapters
 from .shared.process import clock, once, settings
 from .shared.queues import queue_urls, sqs
 from .shared.stream_failures import stream_failures
+from .shared.tables import sessions
 
 
 @once
@@ -21,7 +21,7 @@ def queue_board() -> QueueBoard:
 @once
 def show_board() -> ShowRecentBoard:
     show = ShowBoard(
-        sessions=adapters().sessions,
+        sessions=sessions(),
         analytics=analytics(),
         queues=queue_board(),
         refusals=refusals(),

@@ -6,10 +6,10 @@ from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 
-from .shared.adapters import adapters
 from .shared.breaker_board import breaker_board
 from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
+from .shared.tables import reservations, sessions
 
 
 @once
@@ -21,8 +21,8 @@ def email_sender() -> EmailSender:
 @once
 def send_buyer_email() -> SendBuyerEmail:
     return SendBuyerEmail(
-        reservations=adapters().reservations,
-        sessions=adapters().sessions,
+        reservations=reservations(),
+        sessions=sessions(),
         renderer=TemplateEmailRenderer(settings().time_zone),
         sender=email_sender(),
         processed_events=ProcessedEvents(database(), stage_name("ledger"), "email", clock),

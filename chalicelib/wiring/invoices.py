@@ -10,8 +10,8 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 
-from .shared.adapters import adapters
 from .shared.process import clock, database, once, settings, stage_name
+from .shared.tables import reservations, sessions
 
 
 @once
@@ -27,8 +27,8 @@ def invoice_files() -> ports.InvoiceFiles:
 @once
 def issue_invoice() -> IssueInvoice:
     return IssueInvoice(
-        reservations=adapters().reservations,
-        sessions=adapters().sessions,
+        reservations=reservations(),
+        sessions=sessions(),
         invoices=invoices(),
         printed=invoice_printer(),
         files=invoice_files(),
@@ -47,4 +47,4 @@ def invoice_printer() -> Callable[[Invoice], bytes]:
 
 @once
 def link_invoice() -> LinkInvoice:
-    return LinkInvoice(invoices(), invoice_files(), adapters().reservations, clock)
+    return LinkInvoice(invoices(), invoice_files(), reservations(), clock)

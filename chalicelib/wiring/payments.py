@@ -1,4 +1,7 @@
-"""Door of who talks with the payment gateway: starting payments, its messages, refunds, the sweep."""
+"""Door of payments: starting them, hearing of them, settling them, returning them, and the sweep over all."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
@@ -6,11 +9,18 @@ from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.ports import GatewayMessages
 from chalicelib.infrastructure.payments.simulated_gateway import HttpGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
+from chalicelib.infrastructure.sqs import envelopes
 
+from .shared.adapters import adapters
 from .shared.breakers import metrics
 from .shared.process import clock, once, settings
 from .shared.queues import outbox
-from .shared.settling import settling
+from .use_cases.settling import Settling
+
+
+@once
+def settling() -> Settling:
+    return Settling(adapters())
 
 
 def start_payment() -> StartPayment:
@@ -20,6 +30,11 @@ def start_payment() -> StartPayment:
 @once
 def receive_gateway_message() -> ReceiveGatewayMessage:
     return ReceiveGatewayMessage(_messages(), outbox(), clock)
+
+
+def settle_payment(record: Mapping[str, Any]) -> None:
+    """Settles the payment that is due, or the charge, of a queue record. Raises NotDueYet."""
+    settling().settle_payment(envelopes.payment_in(record))
 
 
 def settle_refund() -> SettleRefund:

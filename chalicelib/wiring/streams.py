@@ -7,25 +7,31 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.infrastructure.dynamodb import streams
 from chalicelib.infrastructure.dynamodb.stream_failures import Parking
 
+from .shared.adapters import adapters
 from .shared.process import clock, once
 from .shared.queues import outbox
-from .shared.settling import settling
 from .shared.stream_failures import stream_failures
+from .use_cases.relaying import Relaying
 
 Record = Mapping[str, Any]
 
 
+@once
+def relaying() -> Relaying:
+    return Relaying(adapters())
+
+
 def relay_row(record: Record) -> list[Outgoing]:
     event = streams.row_event(record)
-    return settling().relay_row(event) if event else []
+    return relaying().relay_row(event) if event else []
 
 
 def relay_reservation(record: Record) -> list[Outgoing]:
-    return settling().relay_reservation(streams.reservation_change(record))
+    return relaying().relay_reservation(streams.reservation_change(record))
 
 
 def relay_payment(record: Record) -> list[Outgoing]:
-    return settling().relay_payment(streams.payment_change(record))
+    return relaying().relay_payment(streams.payment_change(record))
 
 
 def send_messages(messages: Sequence[Outgoing]) -> set[int]:

@@ -6,15 +6,15 @@ from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
 from .live import live_connections, viewers
-from .shared.adapters import adapters
 from .shared.process import database, once, stage_name
+from .shared.tables import sessions
 
 __all__ = ["live_connections", "viewer_limiter", "watch_session"]
 
 
 @once
 def watch_session() -> WatchSession:
-    return WatchSession(adapters().sessions, viewers())
+    return WatchSession(sessions(), viewers())
 
 
 @once

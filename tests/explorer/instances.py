@@ -16,6 +16,7 @@ from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRo
 from chalicelib.application.release import Cancel, ExpireHold
 from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
 from chalicelib.wiring.use_cases.settling import Settling
 from tests.fakes import MovableClock
@@ -59,6 +60,10 @@ class Instance:
         return Selling(self.ports)
 
     @cached_property
+    def relaying(self) -> Relaying:
+        return Relaying(self.ports)
+
+    @cached_property
     def settling(self) -> Settling:
         """A control is in before anything that confirms is built."""
         settling = Settling(self.ports)
@@ -82,19 +87,19 @@ class Instance:
 
     @cached_property
     def expire(self) -> ExpireHold:
-        return self.settling.expire_hold
+        return self.selling.expire_hold
 
     @cached_property
     def relay_row(self) -> RelayRow:
-        return self.settling.relay_row
+        return self.relaying.relay_row
 
     @cached_property
     def relay_reservation(self) -> RelayReservation:
-        return self.settling.relay_reservation
+        return self.relaying.relay_reservation
 
     @cached_property
     def relay_payment(self) -> RelayPayment:
-        return self.settling.relay_payment
+        return self.relaying.relay_payment
 
     @cached_property
     def settle_payment(self) -> SettlePayment:
@@ -106,7 +111,7 @@ class Instance:
 
     @cached_property
     def cancel_session(self) -> CancelSession:
-        return self.settling.cancel_session
+        return self.relaying.cancel_session
 
     @cached_property
     def reconcile(self) -> ReconcilePayments:

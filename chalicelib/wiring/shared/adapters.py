@@ -7,13 +7,11 @@ from functools import cached_property
 from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.wiring.use_cases.ports import Rules
 
-from . import process
+from . import process, tables
 from .process import database, once, settings, stage_name
 
 
@@ -46,7 +44,7 @@ class Adapters:
 
     @cached_property
     def sessions(self) -> Sessions:
-        return DynamoSessions(database(), stage_name("sessions"))
+        return tables.sessions()
 
     @cached_property
     def rows(self) -> Rows:
@@ -64,7 +62,7 @@ class Adapters:
 
     @cached_property
     def reservations(self) -> Reservations:
-        return DynamoReservations(database(), stage_name("reservations"))
+        return tables.reservations()
 
     @cached_property
     def payments(self) -> Payments:

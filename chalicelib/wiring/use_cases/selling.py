@@ -1,4 +1,4 @@
-"""Selling: what a buyer's requests set off, from screening to sale."""
+"""Selling: from screening to sale, as buyers ask for it, and the end of a hold that nobody paid for."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +7,7 @@ from chalicelib.application.confirm import Confirm
 from chalicelib.application.hold import PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.application.queries import ListPurchases, ListSessions, ShowReservation, ShowSeats, ShowSession
-from chalicelib.application.release import Cancel
+from chalicelib.application.release import Cancel, ExpireHold
 from chalicelib.application.schedule import Schedule
 
 from .ports import Ports
@@ -70,6 +70,11 @@ class Selling:
     def cancel(self) -> Cancel:
         ports = self.ports
         return Cancel(ports.cached_rows, ports.reservations, ports.clock)
+
+    @cached_property
+    def expire_hold(self) -> ExpireHold:
+        ports = self.ports
+        return ExpireHold(ports.rows, ports.reservations, ports.clock)
 
     @cached_property
     def list_purchases(self) -> ListPurchases:

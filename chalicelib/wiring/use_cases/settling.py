@@ -1,15 +1,12 @@
-"""Settling: what follows by streams and queues until all holds have ended and all money is where it belongs."""
+"""Settling: each payment becomes a sale or is returned, by whatever queue or schedule asks for it."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
-from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
-from chalicelib.application.release import ExpireHold
+from chalicelib.application.refunds import RegisterSale, SettleRefund
 
 from .ports import Ports
 
@@ -18,42 +15,10 @@ from .ports import Ports
 class Settling:
     ports: Ports
 
-    # What each stream tells.
-
-    @cached_property
-    def relay_row(self) -> RelayRow:
-        return RelayRow(self.ports.reservations, self.refund_sales)
-
-    @cached_property
-    def relay_reservation(self) -> RelayReservation:
-        return RelayReservation(self.expire_hold, self.register_sale)
-
-    @cached_property
-    def relay_payment(self) -> RelayPayment:
-        return RelayPayment(self.ports.reservations)
-
-    # Holds and screenings that end.
-
-    @cached_property
-    def expire_hold(self) -> ExpireHold:
-        ports = self.ports
-        return ExpireHold(ports.rows, ports.reservations, ports.clock)
-
-    @cached_property
-    def cancel_session(self) -> CancelSession:
-        ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.refund_sales, ports.clock)
-
-    # Money.
-
     @cached_property
     def start_payment(self) -> StartPayment:
         ports = self.ports
         return StartPayment(ports.reservations, ports.gateway, ports.clock)
-
-    @cached_property
-    def register_sale(self) -> RegisterSale:
-        return RegisterSale(self.ports.payments)
 
     @cached_property
     def settle_payment(self) -> SettlePayment:
@@ -64,7 +29,7 @@ class Settling:
             rows=ports.rows,
             sessions=ports.sessions,
             confirm=self.confirm_charged,
-            register_sale=self.register_sale,
+            register_sale=RegisterSale(ports.payments),
             clock=ports.clock,
         )
 
@@ -80,11 +45,6 @@ class Settling:
             ids=ports.ids,
             charged_only=False,
         )
-
-    @cached_property
-    def refund_sales(self) -> RefundSales:
-        ports = self.ports
-        return RefundSales(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def settle_refund(self) -> SettleRefund:

@@ -536,14 +536,14 @@ from chalicelib import wiring
 from chalicelib.settings import SettingInvalid
 from chalicelib.wiring.shared.adapters import adapters
 from chalicelib.wiring.shared.redis import seat_cache
-from chalicelib.wiring.shared.settling import settling
 selling = wiring.requests.selling()
-for owner, needs_it in (adapters(), "ids"), (settling(), "settle_payment"), (selling, "place_hold"):
+for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle_payment"), (selling, "place_hold"):
     try: attrgetter(needs_it)(owner)
     except SettingInvalid as error: print(error)
 try: seat_cache()
 except SettingInvalid as error: print(error)
-attrgetter("relay_row", "relay_payment", "expire_hold")(settling())
+attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
+attrgetter("expire_hold")(wiring.expiry.selling())
 wiring.webhooks.announce_event()
 """
 
