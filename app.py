@@ -1,10 +1,11 @@
 """Cinema Tickets: every trigger at a glance. What each does is in chalicelib/application."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api import (
     analytics,
     audit,
@@ -21,8 +22,9 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.http import answers, limits, methods, static
+from chalicelib.domain.events import Event
 
-PREFIX = bootstrap.settings().table_prefix
+PREFIX = wiring.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
@@ -44,31 +46,36 @@ app.register_blueprint(docs.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
 methods.answer_other_methods(app)
-limits.refuse_unknown_routes(app, bootstrap.settings().rate_limits)
+limits.refuse_unknown_routes(app, wiring.settings().rate_limits)
+
+
+def _records(event: Any) -> Sequence[batches.Record]:
+    records: Sequence[batches.Record] = event.to_dict()["Records"]
+    return records
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    relay, send, parking = bootstrap.relay_row(), bootstrap.send(), bootstrap.parking()
-    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
+    streams = wiring.streams
+    return batches.each_change(_records(event), streams.relay_row, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    relay, send, parking = bootstrap.relay_reservation(), bootstrap.send(), bootstrap.parking()
-    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
+    streams = wiring.streams
+    return batches.each_change(_records(event), streams.relay_reservation, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    relay, send, parking = bootstrap.relay_payment(), bootstrap.send(), bootstrap.parking()
-    return batches.each_change(event.to_dict()["Records"], relay, send, parking)
+    streams = wiring.streams
+    return batches.each_change(_records(event), streams.relay_payment, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
 def on_row_changed_show(event: Any) -> None:
-    live.show_rows(event.to_dict()["Records"])
+    live.show_rows(_records(event))
 
 
 # WebSockets: seat maps that change before one's eyes.
@@ -79,69 +86,70 @@ def on_viewer_message(event: Any) -> None:
 
 @app.on_ws_disconnect()
 def on_viewer_gone(event: Any) -> None:
-    bootstrap.stop_watching()(event.connection_id)
+    wiring.live.stop_watching_session()(event.connection_id)
 
 
 # Queues: one for each consumer.
+def _each_message(event: Any, handle: Callable[[batches.Record], None]) -> batches.BatchAnswer:
+    return batches.each_message(_records(event), handle, wiring.consumers.redelivery())
+
+
+def _each_event(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
+    return _each_message(event, wiring.consumers.handle_events_with(consume))
+
+
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return batches.each_message(event.to_dict()["Records"], bootstrap.expire_held(), bootstrap.redelivery())
+    return _each_message(event, wiring.expiry.expire_hold)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
 def on_event_to_audit(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.record_event())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.audit.record_event())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-analytics", batch_size=10)
 def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.count_event())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.analytics.count_event())
 
 
 # Five letters to a mail service that hangs fit into the handler's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.send_buyer_email())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.email.send_buyer_email())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.issue_invoice())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.invoices.issue_invoice())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=10)
 def on_event_to_notification(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.announce_event())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.webhooks.announce_event())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
 def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
-    deliver = bootstrap.deliver_to_webhook()
-    return batches.all_messages_at_once(event.to_dict()["Records"], deliver, bootstrap.redelivery())
+    deliver = wiring.webhooks.deliver_to_webhook
+    return batches.all_messages_at_once(_records(event), deliver, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.refresh_seat_cache())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.seat_cache.refresh_seat_cache())
 
 
 # What is due of payments, and what the gateway says of them.
 @app.on_sqs_message(queue=f"{PREFIX}-payments", batch_size=10)
 def on_payment_due(event: Any) -> batches.BatchAnswer:
-    return batches.each_message(event.to_dict()["Records"], bootstrap.settle_due(), bootstrap.redelivery())
+    return _each_message(event, wiring.payments.settle_payment)
 
 
 # As for letters: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    consume = bootstrap.told(bootstrap.settle_refund())
-    return batches.each_message(event.to_dict()["Records"], consume, bootstrap.redelivery())
+    return _each_event(event, wiring.payments.settle_refund())
 
 
 # Schedules.

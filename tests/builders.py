@@ -7,15 +7,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.confirm import Confirm, ConfirmReservation
-from chalicelib.application.hold import HoldSeats, PlaceHold
-from chalicelib.application.live_holds import CountLiveHold
+from chalicelib.application.cancel_session import SessionCancellation
+from chalicelib.application.confirm import ConfirmReservation
+from chalicelib.application.hold import HoldSeats
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.queries import ListPurchases, ShowReservation, ShowSeats
-from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
-from chalicelib.application.relay import SENDS_TO, RelayPayment, RelayReservation, RelayRow
-from chalicelib.application.release import Cancel, CancelReservation, ExpireHold
+from chalicelib.application.queries import ShowReservation
+from chalicelib.application.refunds import RefundSales, SettleRefund
+from chalicelib.application.relay import SENDS_TO
+from chalicelib.application.release import CancelReservation, ExpireHold
 from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
@@ -27,6 +26,10 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
+from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.wiring.use_cases.relaying import Relaying
+from chalicelib.wiring.use_cases.selling import Selling
+from chalicelib.wiring.use_cases.settling import Settling
 
 from .fakes import (
     FakeGateway,
@@ -130,8 +133,7 @@ def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
-    expire = ExpireHold(FakeRows(), FakeReservations(), MovableClock(paid_at))
-    relayed = RelayReservation(expire, RegisterSale(FakePayments()))(change)
+    relayed = Cinema(clock=MovableClock(paid_at)).relay_reservation(change)
     return next(message.content for message in relayed if isinstance(message.content, Event))
 
 
@@ -154,7 +156,10 @@ def a_webhook(
 
 @dataclass
 class Cinema:
-    """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in."""
+    """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
+
+    It is the `Ports` that its use cases are made from, each time anew.
+    """
 
     session: Session = field(default_factory=a_session)
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
@@ -171,6 +176,26 @@ class Cinema:
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
 
+    @property
+    def rules(self) -> Rules:
+        return Rules(HOLD_SECONDS, MAX_SEATS, MAX_LIVE_HOLDS, self.sales_end, self.charged_only)
+
+    @property
+    def cached_rows(self) -> Rows:
+        return self.rows
+
+    @property
+    def selling(self) -> Selling:
+        return Selling(self)
+
+    @property
+    def relaying(self) -> Relaying:
+        return Relaying(self)
+
+    @property
+    def settling(self) -> Settling:
+        return Settling(self)
+
     def hold(
         self,
         *seats: str,
@@ -180,76 +205,60 @@ class Cinema:
         contact: Contact | None = None,
         source: str = "",
     ) -> Reservation:
-        count_live_hold = CountLiveHold(self.live_holds, self.reservations, MAX_LIVE_HOLDS)
-        place_hold = PlaceHold(
-            self.sessions,
-            self.rows,
-            count_live_hold,
-            self.reservations,
-            self.clock,
-            self.ids,
-            HOLD_SECONDS,
-            MAX_SEATS,
-            self.sales_end,
-        )
-        return place_hold(HoldSeats(session_id or self.session.id, user, seats, key, contact, source))
+        command = HoldSeats(session_id or self.session.id, user, seats, key, contact, source)
+        return self.selling.place_hold(command)
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
-        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids, self.charged_only)
-        return confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
+        return self.selling.confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
 
     @property
     def settle_payment(self) -> SettlePayment:
-        confirm = Confirm(self.rows, self.reservations, self.payments, self.clock, self.ids, charged_only=False)
-        register_sale = RegisterSale(self.payments)
-        return SettlePayment(
-            self.payments, self.reservations, self.rows, self.sessions, confirm, register_sale, self.clock
-        )
+        return self.settling.settle_payment
 
     def cancel(self, reservation_id: str) -> Reservation:
         """What follows comes a millisecond later: a seat's next hold is younger than the one given back."""
-        cancelled = Cancel(self.rows, self.reservations, self.clock)(CancelReservation(reservation_id))
+        cancelled = self.selling.cancel(CancelReservation(reservation_id))
         self.clock.forward(milliseconds=1)
         return cancelled
 
     @property
     def expire(self) -> ExpireHold:
-        return ExpireHold(self.rows, self.reservations, self.clock)
+        return self.selling.expire_hold
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[Outgoing]]:
-        return _as_far_as_it_may("rows", RelayRow(self.reservations, self.refund_sales))
+        return _as_far_as_it_may("rows", self.relaying.relay_row)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[Outgoing]]:
-        return _as_far_as_it_may("reservations", RelayReservation(self.expire, RegisterSale(self.payments)))
+        return _as_far_as_it_may("reservations", self.relaying.relay_reservation)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[Outgoing]]:
-        return _as_far_as_it_may("payments", RelayPayment(self.reservations))
+        return _as_far_as_it_may("payments", self.relaying.relay_payment)
 
     @property
     def refund_sales(self) -> RefundSales:
-        return RefundSales(self.reservations, self.payments, self.clock)
+        return self.relaying.refund_sales
 
     @property
     def settle_refund(self) -> SettleRefund:
-        return SettleRefund(self.payments, self.gateway, self.settle_payment.settle, self.clock)
+        return self.settling.settle_refund
 
     def cancel_session(self) -> SessionCancellation:
-        return CancelSession(self.sessions, self.rows, self.refund_sales, self.clock)(self.session.id)
+        return self.relaying.cancel_session(self.session.id)
 
     @property
     def show_reservation(self) -> ShowReservation:
-        return ShowReservation(self.reservations, self.clock)
+        return self.selling.show_reservation
 
     def seats(self) -> dict[str, str]:
         """Every seat that is not available, with its status."""
-        shown = ShowSeats(self.sessions, self.rows, self.clock)(self.session.id).seats
+        shown = self.selling.show_seats(self.session.id).seats
         return {seat.number: seat.status for seat in shown if seat.status != "available"}
 
     def bought_by(self, user: str) -> list[str]:
-        return [bought.id for bought in ListPurchases(self.reservations)(user, 20, None).items]
+        return [bought.id for bought in self.selling.list_purchases(user, 20, None).items]
 
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,8 +16,8 @@ import pytest
 from chalice.app import Chalice
 from xdist.scheduler import LoadFileScheduling
 
-from chalicelib import bootstrap
 from chalicelib import settings as configuration
+from chalicelib import wiring
 from infra import processes
 from infra.local import emulator as machine
 from infra.local import payment_gateway, redis_server
@@ -140,22 +139,20 @@ def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
 @contextmanager
 def other_settings(**changes: str) -> Iterator[None]:
     """In this process, until its end: then those that `app` was loaded with hold again."""
+    before = wiring.settings()
     try:
         with pytest.MonkeyPatch.context() as environment:
             for name, value in changes.items():
                 environment.setenv(name, value)
-            environment.setattr(bootstrap, "settings", cache(configuration.load))
+            wiring.build_anew(configuration.load())
             yield
     finally:
-        build_anew()
+        wiring.build_anew(before)
 
 
 def build_anew() -> None:
-    """What was built with other settings is forgotten. Connections are kept: they know of none."""
-    kept = (bootstrap.settings, bootstrap.database, bootstrap.sqs, bootstrap.sessions)
-    for factory in vars(bootstrap).values():
-        if hasattr(factory, "cache_clear") and factory not in kept:
-            factory.cache_clear()
+    """What was built is forgotten, and built again with the same settings."""
+    wiring.build_anew(wiring.settings())
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, ok
 
@@ -14,5 +14,5 @@ routes = Blueprint(__name__)
 def show_analytics(request: Request, session_id: str) -> Response:
     from .wire import analytics as analytics_wire  # here, and not at every cold start
 
-    numbers = bootstrap.show_analytics()(session_id)
+    numbers = wiring.analytics.show_analytics()(session_id)
     return ok(analytics_wire.analytics(numbers))

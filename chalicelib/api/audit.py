@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, ok
 from .wire import bodies
@@ -15,5 +15,5 @@ routes = Blueprint(__name__)
 @answered(routes)
 def list_events(request: Request, session_id: str) -> Response:
     limit, cursor = bodies.page_wanted(request)
-    page = bootstrap.list_events()(session_id, limit, cursor)
+    page = wiring.audit.list_events()(session_id, limit, cursor)
     return ok(schemas.events(session_id, page))

@@ -9,7 +9,7 @@ from functools import wraps
 
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http import static
 from .http.answers import answered, ok
@@ -25,7 +25,7 @@ def _where_switched_on(view: View) -> View:
 
     @wraps(view)
     def shown(request: Request, **path: str) -> Response:
-        if not bootstrap.settings().operations_board:
+        if not wiring.settings().operations_board:
             raise NotFoundError
         return view(request, **path)
 
@@ -36,7 +36,7 @@ def _where_switched_on(view: View) -> View:
 @answered(routes)
 @_where_switched_on
 def show_operations_page(request: Request) -> Response:
-    return static.page(request, "operations", {"time_zone": bootstrap.settings().time_zone})
+    return static.page(request, "operations", {"time_zone": wiring.settings().time_zone})
 
 
 @routes.route("/api/operations", methods=["GET"])
@@ -45,7 +45,7 @@ def show_operations_page(request: Request) -> Response:
 def show_board(request: Request) -> Response:
     from .wire import board as board_wire
 
-    board = bootstrap.show_board()(bodies.cursor_wanted(request))
+    board = wiring.board.show_board()(bodies.cursor_wanted(request))
     return ok(board_wire.board(board))
 
 
@@ -55,7 +55,7 @@ def show_board(request: Request) -> Response:
 def look_at_letters(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    letters = bootstrap.look_at_letters()(queue)
+    letters = wiring.board.show_dead_letters()(queue)
     return ok(board_wire.letters(queue, letters))
 
 
@@ -65,5 +65,5 @@ def look_at_letters(request: Request, queue: str) -> Response:
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    redriven = bootstrap.redrive()(queue, board_wire.most_to_redrive(request))
+    redriven = wiring.board.redrive_dead_letters()(queue, board_wire.most_to_redrive(request))
     return ok(board_wire.redriven(queue, redriven))

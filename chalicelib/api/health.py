@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, ok
 from .wire import health as health_wire
@@ -19,5 +19,5 @@ def health(request: Request) -> Response:
 @routes.route("/ready", methods=["GET"])
 @answered(routes)
 def ready(request: Request) -> Response:
-    readiness = health_wire.readiness(bootstrap.readiness()())
+    readiness = health_wire.readiness(wiring.health.readiness()())
     return ok(readiness, status=200 if readiness.status == "ready" else 503)

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, see_other
 from .wire import invoices as schemas
@@ -13,5 +13,5 @@ routes = Blueprint(__name__)
 @routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
 @answered(routes)
 def show_invoice(request: Request, reservation_id: str) -> Response:
-    link = bootstrap.link_invoice()(reservation_id)
+    link = wiring.invoices.link_invoice()(reservation_id)
     return see_other(link.url, schemas.invoice(link))

@@ -15,7 +15,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http import limits
 from .http.answers import answered, error_text, log, ok
@@ -28,7 +28,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/live", methods=["GET"])
 @answered(routes)
 def show_live_address(request: Request) -> Response:
-    return ok(live_wire.LiveBody(bootstrap.settings().live_url or None))
+    return ok(live_wire.LiveBody(wiring.settings().live_url or None))
 
 
 def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
@@ -36,17 +36,17 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     try:
         limits.admit_viewer_message(viewer_id, bodies.source_of(context))
         session_id = live_wire.subscription(body)
-        bootstrap.watch()(viewer_id, session_id)
+        wiring.subscriptions.watch_session()(viewer_id, session_id)
         answer = bodies.encoded(live_wire.SubscribedBody(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
         answer = error_text(error, "subscribe")
-    bootstrap.screens().show([viewer_id], answer)
+    wiring.subscriptions.live_connections().show([viewer_id], answer)
 
 
 def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
     """Shows rows as they are now. Nothing is sent again when it fails: a viewer who misses it asks again by itself."""
     try:
-        states = [state for record in records if (state := bootstrap.row_state(record))]
-        bootstrap.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
+        states = [state for record in records if (state := wiring.live.row_state(record))]
+        wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - a screen that is late must not hold back the stream
         log.exception("viewers were not told")

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.domain.events import UnreadableMessage
 
 from .http.answers import answered, log, ok
@@ -19,7 +19,9 @@ def hear_gateway(request: Request) -> Response:
     if len(body) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
-        bootstrap.hear_gateway()(dict(request.headers), body if isinstance(body, bytes) else body.encode())
+        wiring.payments.receive_gateway_message()(
+            dict(request.headers), body if isinstance(body, bytes) else body.encode()
+        )
     except UnreadableMessage as error:
         raise MalformedRequest(str(error)) from error
     return ok(schemas.Heard())
@@ -27,9 +29,9 @@ def hear_gateway(request: Request) -> Response:
 
 def reconcile() -> None:
     """What it found is logged, and counted for the alarm."""
-    result = bootstrap.reconcile()()
+    result = wiring.payments.reconcile()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}
         log.warning("money to look at", says=finding.says, ids=ids)
     log.info("reconciled", looked_at=result.looked_at, mended=result.mended, findings=len(result.findings))
-    bootstrap.metrics().money_to_look_at(len(result.findings))
+    wiring.payments.count_findings(len(result.findings))

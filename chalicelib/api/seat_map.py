@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered
 from .http.static import page
@@ -15,7 +15,7 @@ routes = Blueprint(__name__)
 @routes.route("/", methods=["GET"])
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
-    settings = bootstrap.settings()
+    settings = wiring.settings()
     told = {"time_zone": settings.time_zone, "most_seats": str(settings.max_seats_per_hold)}
     return page(request, "seats", told, connect_src=f"'self' {_origin(settings.live_url)}".strip())
 

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, created, ok
 from .http.static import ASK_FIRST, as_text, unless_known
@@ -16,7 +16,7 @@ routes = Blueprint(__name__)
 @answered(routes)
 def schedule_session(request: Request) -> Response:
     command = schemas.schedule_session(request)
-    session = bootstrap.schedule()(command)
+    session = wiring.requests.selling().schedule(command)
     return created(schemas.scheduled(session))
 
 
@@ -24,19 +24,19 @@ def schedule_session(request: Request) -> Response:
 @answered(routes)
 def list_sessions(request: Request) -> Response:
     limit, cursor = bodies.page_wanted(request)
-    page = bootstrap.list_sessions()(schemas.starting_from(request), limit, cursor)
+    page = wiring.requests.selling().list_sessions(schemas.starting_from(request), limit, cursor)
     return ok(schemas.programme(page))
 
 
 @routes.route("/api/sessions/{session_id}", methods=["GET"])
 @answered(routes)
 def show_session(request: Request, session_id: str) -> Response:
-    session = bootstrap.show_session()(session_id)
+    session = wiring.requests.selling().show_session(session_id)
     return ok(schemas.session(session))
 
 
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
-    seats = bootstrap.show_seats()(session_id)
+    seats = wiring.requests.selling().show_seats(session_id)
     return unless_known(request, as_text(schemas.seat_map(seats)), ASK_FIRST)

@@ -2,7 +2,7 @@
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 
 from .http.answers import answered, ok
 from .wire import webhooks as webhooks_wire
@@ -14,5 +14,5 @@ routes = Blueprint(__name__)
 @answered(routes)
 def replay_notifications(request: Request, webhook_id: str) -> Response:
     command = webhooks_wire.replay_notifications(request, webhook_id)
-    replayed = bootstrap.replay_notifications()(command)
+    replayed = wiring.webhooks.replay_notifications()(command)
     return ok(webhooks_wire.replayed(replayed), status=202)

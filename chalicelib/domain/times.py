@@ -1,6 +1,8 @@
 """Moments: aware, UTC, in whole milliseconds. Holds are stored and compared so."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(moment: datetime) -> int:
@@ -8,8 +10,7 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    seconds, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def whole_ms(moment: datetime) -> datetime:

@@ -11,8 +11,8 @@ from chalice.config import Config
 from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
 
 from chalicelib.api.http.errors import ROWS
-from chalicelib.api.http.languages import ENGLISH
 from chalicelib.api.http.messages import message
+from chalicelib.api.wire.languages import ENGLISH
 from infra.local import lambda_proxy
 
 MAX_BODY_BYTES = 10 * 1024 * 1024

@@ -10,7 +10,7 @@ from infra.ops.connection import Connection, OpsError
 
 
 def application_of(connection: Connection) -> ModuleType:
-    """chalicelib.bootstrap, of that stage. What the stage's settings are in other respects, the environment says.
+    """chalicelib.wiring, of that stage. What the stage's settings are in other respects, the environment says.
 
     Raises OpsError.
     """
@@ -22,8 +22,8 @@ def application_of(connection: Connection) -> ModuleType:
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
         os.environ.setdefault("AWS_DEFAULT_REGION", connection.session.region_name or "us-east-1")
     with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
-        from chalicelib import bootstrap
-    prefix = bootstrap.settings().table_prefix
+        from chalicelib import wiring
+    prefix = wiring.settings().table_prefix
     if f"{prefix}-" != connection.prefix:
         raise OpsError(f"TABLE_PREFIX says {prefix!r}, which is not stage {connection.stage!r}: unset it.")
-    return bootstrap
+    return wiring

@@ -31,7 +31,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
-    sweep = application_of(connection).reconcile()
+    sweep = application_of(connection).payments.reconcile()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:

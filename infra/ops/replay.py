@@ -135,16 +135,16 @@ class Replay:
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
         """Makes it from the application of the stage. Raises OpsError."""
-        bootstrap = application_of(connection)
+        wiring = application_of(connection)
         with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
             from chalicelib.api import batches
-        prefix = bootstrap.settings().table_prefix
+        prefix = wiring.settings().table_prefix
         relays = {
-            f"{prefix}-rows": bootstrap.relay_row(),
-            f"{prefix}-reservations": bootstrap.relay_reservation(),
-            f"{prefix}-payments": bootstrap.relay_payment(),
+            f"{prefix}-rows": wiring.streams.relay_row,
+            f"{prefix}-reservations": wiring.streams.relay_reservation,
+            f"{prefix}-payments": wiring.streams.relay_payment,
         }
-        return cls(connection, failures, relays, bootstrap.send(), batches)
+        return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 
     def __call__(self, key: str) -> Outcome:
         """Replays the object, and deletes it when all of it was relayed."""

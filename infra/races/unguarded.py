@@ -1,7 +1,7 @@
 """Serves the API with one guard left out: the control of the race tests and of the demo.
 
 A race test proves something only if it fails without what it tests. `python -m infra.races.unguarded --without GUARD`
-replaces one part of bootstrap.py. Nothing that ships knows of it.
+serves the application with one of its adapters replaced; nothing that ships knows of it.
 """
 
 import argparse
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 
-from chalicelib import bootstrap
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
@@ -19,10 +18,12 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.wiring.shared.adapters import Adapters
+from chalicelib.wiring.shared.process import database, settings, stage_name
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Functions of bootstrap.py by name, and their replacements."""
+"""Ports of `Adapters` by name, and what makes the one that stands in."""
 
 
 class RowsWithoutHoldCondition(DynamoRows):
@@ -106,12 +107,12 @@ def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
 
 def _replace_rows(kind: type[DynamoRows]) -> Parts:
     """Replaces the rows by those of this class."""
-    return {"rows": lambda: kind(bootstrap.database(), f"{bootstrap.settings().table_prefix}-rows")}
+    return {"rows": lambda: kind(database(), stage_name("rows"))}
 
 
 @functools.cache
 def _make_sessions_in_order_asked() -> DynamoSessions:
-    return SessionsInOrderAsked(bootstrap.database(), f"{bootstrap.settings().table_prefix}-sessions")
+    return SessionsInOrderAsked(database(), stage_name("sessions"))
 
 
 WITHOUT: Mapping[str, Parts] = {
@@ -120,23 +121,20 @@ WITHOUT: Mapping[str, Parts] = {
     "both-conditions": _replace_rows(RowsWithoutConditions),
     "closed-condition": _replace_rows(RowsWithoutClosedCondition),
     "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
-    "claim-condition": {
-        "payments": lambda: PaymentsWithoutClaimCondition(
-            bootstrap.database(), f"{bootstrap.settings().table_prefix}-payments"
-        )
-    },
-    "live-holds-limit": {
-        "live_holds": lambda: UnlimitedLiveHolds(
-            bootstrap.database(), f"{bootstrap.settings().table_prefix}-live-holds"
-        )
-    },
-    "idempotency": {"ids": lambda: KeyBlindIds(bootstrap.settings().needed_id_secret.encode())},
+    "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), stage_name("payments"))},
+    "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), stage_name("live-holds"))},
+    "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }
 
 
 def leave_out_guard(guard: str) -> None:
-    """Replaces the guard's part of bootstrap. Call it before the application first uses the part."""
-    vars(bootstrap).update(WITHOUT[guard])
+    """Replaces the guard's adapter. Call it before the application first uses the adapter."""
+    for port, make in WITHOUT[guard].items():
+        setattr(Adapters, port, _property_of(make))
+
+
+def _property_of(make: Callable[[], object]) -> property:
+    return property(lambda _: make())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """One process image: its own clock, and every use case on the ports that all share. Each is built on first use."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -9,36 +9,42 @@ from typing import Any
 from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.hold import PlaceHold
-from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import RefundSales, RegisterSale, SettleRefund
+from chalicelib.application.refunds import SettleRefund
 from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, ExpireHold
-from chalicelib.domain.ports import Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
-from tests.builders import HOLD_SECONDS, MAX_SEATS
+from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.wiring.use_cases.relaying import Relaying
+from chalicelib.wiring.use_cases.selling import Selling
+from chalicelib.wiring.use_cases.settling import Settling
 from tests.fakes import MovableClock
 
 
 @dataclass(frozen=True)
 class Shared:
-    """`rows_of_confirm` is what a control may put before the rows."""
+    """`Ports`. `rows_of_confirm` is what a control may put before the rows."""
 
+    rules: Rules
+    clock: Clock
+    ids: Ids
     sessions: Sessions
     rows: Rows
+    live_holds: LiveHolds
     reservations: Reservations
     payments: Payments
-    live_holds: LiveHolds
     gateway: PaymentGateway
-    ids: Ids
     rows_of_confirm: Callable[[Any], Any]
-    charged_only: bool
-    max_live_holds: int
+
+    @property
+    def cached_rows(self) -> Rows:
+        return self.rows
 
 
 @dataclass(eq=False)
 class Instance:
-    ports: Shared
+    shared: Shared
     true_clock: MovableClock
     skew: timedelta
 
@@ -46,79 +52,67 @@ class Instance:
         return self.true_clock.now + self.skew
 
     @cached_property
+    def ports(self) -> Shared:
+        return replace(self.shared, clock=self.clock)
+
+    @cached_property
+    def selling(self) -> Selling:
+        return Selling(self.ports)
+
+    @cached_property
+    def relaying(self) -> Relaying:
+        return Relaying(self.ports)
+
+    @cached_property
+    def settling(self) -> Settling:
+        """A control is in before anything that confirms is built."""
+        settling = Settling(self.ports)
+        vars(settling)["confirm_charged"] = self._controlled(settling.confirm_charged)
+        return settling
+
+    def _controlled(self, confirm: Confirm) -> Confirm:
+        return replace(confirm, rows=self.ports.rows_of_confirm(confirm.rows))
+
+    @cached_property
     def hold(self) -> PlaceHold:
-        ports = self.ports
-        count_live_hold = CountLiveHold(ports.live_holds, ports.reservations, ports.max_live_holds)
-        return PlaceHold(
-            ports.sessions,
-            ports.rows,
-            count_live_hold,
-            ports.reservations,
-            self.clock,
-            ports.ids,
-            HOLD_SECONDS,
-            MAX_SEATS,
-        )
+        return self.selling.place_hold
 
     @cached_property
     def confirm(self) -> Confirm:
-        return self._confirm(self.ports.charged_only)
-
-    def _confirm(self, charged_only: bool) -> Confirm:
-        ports = self.ports
-        rows = ports.rows_of_confirm(ports.rows)
-        return Confirm(rows, ports.reservations, ports.payments, self.clock, ports.ids, charged_only)
+        return self._controlled(self.selling.confirm)
 
     @cached_property
     def cancel(self) -> Cancel:
-        return Cancel(self.ports.rows, self.ports.reservations, self.clock)
+        return self.selling.cancel
 
     @cached_property
     def expire(self) -> ExpireHold:
-        return ExpireHold(self.ports.rows, self.ports.reservations, self.clock)
-
-    @cached_property
-    def refund_sales(self) -> RefundSales:
-        return RefundSales(self.ports.reservations, self.ports.payments, self.clock)
+        return self.selling.expire_hold
 
     @cached_property
     def relay_row(self) -> RelayRow:
-        return RelayRow(self.ports.reservations, self.refund_sales)
+        return self.relaying.relay_row
 
     @cached_property
     def relay_reservation(self) -> RelayReservation:
-        return RelayReservation(self.expire, RegisterSale(self.ports.payments))
+        return self.relaying.relay_reservation
 
     @cached_property
     def relay_payment(self) -> RelayPayment:
-        return RelayPayment(self.ports.reservations)
+        return self.relaying.relay_payment
 
     @cached_property
     def settle_payment(self) -> SettlePayment:
-        ports = self.ports
-        confirm, register_sale = self._confirm(charged_only=False), RegisterSale(ports.payments)
-        return SettlePayment(
-            ports.payments, ports.reservations, ports.rows, ports.sessions, confirm, register_sale, self.clock
-        )
+        return self.settling.settle_payment
 
     @cached_property
     def settle_refund(self) -> SettleRefund:
-        return SettleRefund(self.ports.payments, self.ports.gateway, self.settle_payment.settle, self.clock)
+        return self.settling.settle_refund
 
     @cached_property
     def cancel_session(self) -> CancelSession:
-        return CancelSession(self.ports.sessions, self.ports.rows, self.refund_sales, self.clock)
+        return self.relaying.cancel_session
 
     @cached_property
     def reconcile(self) -> ReconcilePayments:
-        ports = self.ports
-        return ReconcilePayments(
-            ports.payments,
-            ports.reservations,
-            ports.rows,
-            ports.sessions,
-            ports.gateway,
-            self.settle_payment,
-            self.settle_refund,
-            self.clock,
-        )
+        return self.settling.reconcile

@@ -20,7 +20,8 @@ from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentDue, R
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, State
-from tests.builders import MAX_LIVE_HOLDS, NOW, a_session
+from chalicelib.wiring.use_cases.ports import Rules
+from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, MAX_SEATS, NOW, a_session
 from tests.fakes import FakeEventLog, FakeSessions, MovableClock, ReadableIds
 from tests.telling import TellingPayments, TellingReservations
 
@@ -116,16 +117,16 @@ class World:
         stepped = partial(Stepped, self.scheduler)
         self.outbox: Any = stepped("outbox", Outbox(self))
         shared = Shared(
-            self.sessions,
-            cast(Any, SteppedRows(self.scheduler, "rows", self.rows)),
-            cast(Any, stepped("reservations", self.reservations)),
-            cast(Any, stepped("payments", self.payments)),
-            cast(Any, stepped("live_holds", self.live_holds)),
-            cast(Any, stepped("gateway", self.gateway)),
-            ReadableIds(),
-            self.guards.rows_of_confirm,
-            self.charged_only,
-            random.choice((1, MAX_LIVE_HOLDS)),
+            rules=Rules(HOLD_SECONDS, MAX_SEATS, random.choice((1, MAX_LIVE_HOLDS)), timedelta(0), self.charged_only),
+            clock=self.clock,
+            ids=ReadableIds(),
+            sessions=self.sessions,
+            rows=cast(Any, SteppedRows(self.scheduler, "rows", self.rows)),
+            live_holds=cast(Any, stepped("live_holds", self.live_holds)),
+            reservations=cast(Any, stepped("reservations", self.reservations)),
+            payments=cast(Any, stepped("payments", self.payments)),
+            gateway=cast(Any, stepped("gateway", self.gateway)),
+            rows_of_confirm=self.guards.rows_of_confirm,
         )
         skews = [timedelta(milliseconds=random.choice(SKEWS_MS)) for _ in range(3)]
         if random.random() < 0.3:

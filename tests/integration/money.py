@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api.batches import each_message
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
@@ -20,6 +20,8 @@ from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
+from chalicelib.wiring.shared.adapters import Adapters
+from chalicelib.wiring.use_cases.settling import Settling
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops import dlq
@@ -50,7 +52,7 @@ class Till:
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
         self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
-        plain = replace(bootstrap.issue_invoice(), print_pdf=lambda invoice: invoice.number.encode())
+        plain = replace(wiring.invoices.issue_invoice(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),
             "on_sale_to_invoice": self._source("invoices", plain),
@@ -67,7 +69,8 @@ class Till:
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
     def settling(self, gateway: Any, payments: Any = None) -> SettleRefund:
-        return SettleRefund(payments or self.payments, gateway, bootstrap.settle_payment().settle, utc_now)
+        settle_refund = Settling(adapters_with(gateway=gateway)).settle_refund
+        return replace(settle_refund, payments=payments or self.payments)
 
     def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
         """What the reservation costs, unless another amount is named; once."""
@@ -120,6 +123,13 @@ class Till:
         )
         assert set(fates.values()) <= {PaymentStatus.SOLD, PaymentStatus.REFUNDED}, fates
         assert returned == {transaction: 1 for transaction, status in fates.items() if status is PaymentStatus.REFUNDED}
+
+
+def adapters_with(**replaced: object) -> Adapters:
+    """The real ones, but for those that are named."""
+    ports = Adapters()
+    vars(ports).update(replaced)
+    return ports
 
 
 def a_transaction(behaviour: str = "") -> str:

@@ -8,13 +8,13 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api.wire import bodies
+from chalicelib.api.wire.languages import ENGLISH, preferred_language
 from chalicelib.domain import refusals
 
 from . import limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
-from .languages import ENGLISH, preferred_language
 from .messages import error_body
 
 log = Logger(service="cinema-tickets", location=None)
@@ -85,7 +85,7 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
 def safely(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Adds the headers that keep browsers to the answer's type and, but on a laptop, to HTTPS. A middleware."""
     response = get_response(request)
-    response.headers.update(SNIFF_NOTHING if bootstrap.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
+    response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
 
 
@@ -113,7 +113,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    bootstrap.refusals().add(row.code)
+    wiring.gate.refusals().add(row.code)
     return error_response(error, request)
 
 

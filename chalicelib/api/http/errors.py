@@ -13,11 +13,10 @@ import msgspec
 from chalice.app import NotFoundError
 
 from chalicelib.api.wire import bodies, rate_limits
+from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from chalicelib.domain import refusals
 from chalicelib.domain.rate_limits import Quota, QuotaUsage
 from chalicelib.domain.times import to_iso
-
-from .languages import ENGLISH, PORTUGUESE
 
 Facts = Mapping[str, Any]
 FactsOf = Callable[[Any], Facts]

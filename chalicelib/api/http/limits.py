@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from chalice.app import Chalice, Request
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
 from chalicelib.api.wire.rate_limits import quota_headers
 from chalicelib.domain.rate_limits import Quota, RateLimits, Requester
@@ -34,7 +34,7 @@ def admit_request(route: str, request: Request) -> dict[str, str]:
     quotas = dict(_quotas(route, request))
     if not quotas:
         return {}
-    verdict = bootstrap.rate_limiter().take(quotas, bootstrap.clock()())
+    verdict = wiring.gate.rate_limiter().take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return quota_headers(verdict.tightest)
@@ -42,7 +42,7 @@ def admit_request(route: str, request: Request) -> dict[str, str]:
 
 def admit_viewer_message(viewer_id: str, source: str) -> None:
     """Counts a message over a WebSocket, by its connection and by its network. Raises RateLimited."""
-    limits = bootstrap.settings().rate_limits
+    limits = wiring.settings().rate_limits
     requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
     quotas = {
         f"{SUBSCRIBE}:{requester}:{name}": quota
@@ -51,7 +51,7 @@ def admit_viewer_message(viewer_id: str, source: str) -> None:
     }
     if not quotas:
         return
-    verdict = bootstrap.viewer_limiter().take(quotas, bootstrap.clock()())
+    verdict = wiring.subscriptions.viewer_limiter().take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
 
@@ -67,7 +67,7 @@ def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
 
 
 def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
-    limits = bootstrap.settings().rate_limits
+    limits = wiring.settings().rate_limits
     if route in NEVER_LIMITED:
         return
     of_user, of_address = limits.of(Requester.USER, route), limits.of(Requester.ADDRESS, route)

@@ -2,8 +2,9 @@
 
 import re
 
+from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
+
 from .errors import ROWS, ErrorRow, Facts
-from .languages import ENGLISH, PORTUGUESE
 
 FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
     (

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chalicelib.api.http.errors import ErrorRow
-from chalicelib.api.http.languages import ENGLISH
 from chalicelib.api.http.messages import error_body
+from chalicelib.api.wire.languages import ENGLISH
 
 Json = dict[str, Any]
 

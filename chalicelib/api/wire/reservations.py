@@ -8,7 +8,6 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.api.http.languages import preferred_language
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.domain.booking_codes import booking_code
@@ -32,6 +31,7 @@ from .bodies import (
     money,
     source_of,
 )
+from .languages import preferred_language
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

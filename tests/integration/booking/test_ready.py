@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.domain.email import EmailUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerOpen, BreakerState
 from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
+from chalicelib.wiring.shared.breaker_board import breaker_board
+from chalicelib.wiring.shared.gateway import payment_gateway
 from infra.local.serving import served
 from tests.conftest import ApiServers
 from tests.http_api import Api
@@ -31,20 +33,17 @@ def dependency(api: Api, name: str) -> dict[str, Any]:
 @pytest.fixture
 def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
     """The breakers of a process that has just started to send letters and to return money."""
-    built = (bootstrap.mail, bootstrap.payment_gateway)
-    for factory in built:
-        factory.cache_clear()
-    mail, gateway = bootstrap.mail(), bootstrap.payment_gateway()
+    wiring.build_anew(wiring.settings())
+    mail, gateway = wiring.email.email_sender(), payment_gateway()
     assert isinstance(mail, GuardedEmailSender)
     assert isinstance(gateway, GuardedGateway)
     yield {"ses": mail.breaker, "payments": gateway.breaker}
-    for factory in built:
-        factory.cache_clear()
+    wiring.build_anew(wiring.settings())
 
 
 def an_answer(name: str) -> None:
     """Another process's probe was answered."""
-    bootstrap.breaker_board().write(BreakerChange(name, BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0))
+    breaker_board().write(BreakerChange(name, BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0))
 
 
 @pytest.mark.parametrize(("name", "silence"), [("ses", EmailUnavailable), ("payments", GatewaySilent)])

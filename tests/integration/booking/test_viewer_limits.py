@@ -11,11 +11,12 @@ from urllib.parse import unquote
 import pytest
 from chalice.app import Chalice
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.api import live
 from chalicelib.api.http import limits
 from chalicelib.domain.rate_limits import NO_LIMITS, Requester
 from chalicelib.settings import RATE_LIMITS, load
+from chalicelib.wiring.shared.adapters import adapters
 from infra.local.serving import served
 from tests.builders import a_session
 from tests.conftest import other_settings
@@ -48,14 +49,13 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
         served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url,
         other_settings(RATE_LIMITS=RATE_LIMITS.strip(), CONNECTIONS_URL=url),
     ):
-        bootstrap.screens.cache_clear()
         yield connections
 
 
 @pytest.fixture
 def session_id(data_stack: str, app: Chalice) -> str:
     session = a_session()
-    bootstrap.sessions().add(session)
+    adapters().sessions.add(session)
     return session.id
 
 
@@ -108,7 +108,7 @@ def test_who_is_refused_looks_at_nothing(screens: Connections, session_id: str) 
         live.subscribe(viewer, "nonsense", {"identity": {"sourceIp": address}})
     subscribes(screens, viewer, session_id, address)
 
-    assert viewer not in bootstrap.viewers().viewers_of(session_id)
+    assert viewer not in wiring.live.viewers().viewers_of(session_id)
 
 
 def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:

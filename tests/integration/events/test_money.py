@@ -7,18 +7,15 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from chalicelib import bootstrap
-from chalicelib.application.confirm import Confirm
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.reconcile import AT_WORK, ReconcilePayments
-from chalicelib.application.refunds import RegisterSale, SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import PaymentDue
 from chalicelib.infrastructure.clock import utc_now
@@ -29,6 +26,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
 from chalicelib.infrastructure.sqs.envelopes import to_body
+from chalicelib.wiring.use_cases.settling import Settling
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump
 from infra.ops.__main__ import main
@@ -41,7 +39,7 @@ from tests.conftest import STAGE, ApiServers
 from tests.fakes import crash, interposed
 from tests.http_api import Answer, Api
 from tests.integration.conftest import Said, Tables, connection_over, drain_until
-from tests.integration.money import PATIENCE_SECONDS, Till, a_transaction, lapse
+from tests.integration.money import PATIENCE_SECONDS, Till, a_transaction, adapters_with, lapse
 from tests.wire import Fault, Wire
 
 UNKNOWN_RESERVATION = "res-" + "x" * 33
@@ -510,16 +508,19 @@ class Payments:
     @classmethod
     def over(cls, wire: Wire, till: Till) -> "Payments":
         client, prefix = wired_client(wire), till.prefix
-        payments = DynamoPayments(client, f"{prefix}-payments")
-        reservations = DynamoReservations(client, f"{prefix}-reservations")
-        rows, sessions = DynamoRows(client, f"{prefix}-rows"), DynamoSessions(client, f"{prefix}-sessions")
-        confirm = Confirm(rows, reservations, payments, utc_now, bootstrap.ids(), charged_only=False)
-        register_sale = RegisterSale(payments)
-        settle = SettlePayment(payments, reservations, rows, sessions, confirm, register_sale, a_while_later)
-        gateway = HttpGateway(till.url, PATIENCE_SECONDS)
-        refund = SettleRefund(payments, gateway, settle.settle, utc_now)
-        sweep = ReconcilePayments(payments, reservations, rows, sessions, gateway, settle, refund, a_while_later)
-        return cls(settle, sweep)
+        ports = adapters_with(
+            sessions=DynamoSessions(client, f"{prefix}-sessions"),
+            rows=DynamoRows(client, f"{prefix}-rows"),
+            reservations=DynamoReservations(client, f"{prefix}-reservations"),
+            payments=DynamoPayments(client, f"{prefix}-payments"),
+            gateway=HttpGateway(till.url, PATIENCE_SECONDS),
+        )
+        settling = Settling(ports)
+        settle = replace(settling.settle_payment, clock=a_while_later)
+        refund = replace(settling.settle_refund, settle_payment=settle.settle)
+        return cls(
+            settle, replace(settling.reconcile, settle_payment=settle, settle_refund=refund, clock=a_while_later)
+        )
 
     def settle(self, transaction: str) -> None:
         with suppress(Exception):  # whatever the fault came to: the message comes again

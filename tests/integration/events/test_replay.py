@@ -11,8 +11,10 @@ import boto3
 import pytest
 from chalice.app import Chalice, DynamoDBEventConfig
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.infrastructure.clock import utc_now
+from chalicelib.wiring.shared.process import database
+from chalicelib.wiring.shared.queues import sqs
 from infra.local.pump import Pump, Record, StreamSource, stream_record
 from infra.ops import replay as replaying
 from infra.ops.__main__ import REFUSED, main
@@ -174,7 +176,7 @@ def test_an_outage_costs_time_only_however_long_it_lasts(
     session_id = api.schedule()
     api.confirm(api.hold(session_id, "A1", "B1").body["reservationId"])
     api.delete(f"/api/reservations/{api.hold(session_id, 'A2').body['reservationId']}")
-    service = Service(bootstrap.sqs() if calls.startswith("sqs") else bootstrap.database())
+    service = Service(sqs() if calls.startswith("sqs") else database())
     with hooked(service, f"before-call.{calls}", unreachable):
         for _ in range(22):
             for source in streams:
@@ -219,7 +221,7 @@ def test_a_record_that_is_parked_twice_lies_there_once(lost: Lost) -> None:
     (record,) = lost.records("rows", session_id)
 
     for _ in range(2):
-        bootstrap.parking().park(record, "twice")
+        wiring.streams.parking().park(record, "twice")
 
     assert lost.count() == 1
     (key,) = lost.failures.list_keys()
@@ -335,7 +337,7 @@ def test_what_fails_again_stays_with_its_object_and_holds_up_nothing(
 def test_what_meets_an_outage_as_it_is_replayed_stays(lost: Lost, sold: str, replay: Replay) -> None:
     given_up(lost, "reservations", sold)
 
-    with hooked(Service(bootstrap.sqs()), "before-call.sqs.SendMessageBatch", unreachable):
+    with hooked(Service(sqs()), "before-call.sqs.SendMessageBatch", unreachable):
         said = replay("stream-failures", "--json")
 
     assert said.status == 1

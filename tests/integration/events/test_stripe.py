@@ -397,7 +397,7 @@ def test_only_who_calls_stripe_imports_its_package() -> None:
     script = (
         "import sys, app\n"
         "from chalicelib.infrastructure.payments import guarded_gateway, simulated_gateway, stripe_gateway\n"
-        "from chalicelib import bootstrap; bootstrap.payment_gateway()\n"
+        "from chalicelib.wiring.shared.gateway import payment_gateway; payment_gateway()\n"
         "stripe_gateway.StripeGateway('sk', 'pk'), stripe_gateway.StripeMessages(['whsec'])\n"
         "print(*sorted(sys.modules))"
     )

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 from stripe import WebhookSignature
 
-from chalicelib import bootstrap
-from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.payments import Payment
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.stripe_gateway import SIGNATURE_HEADER, StripeGateway
+from chalicelib.wiring.shared.adapters import adapters
+from chalicelib.wiring.use_cases.settling import Settling
 from infra.local.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Answer, Api
 from tests.integration.conftest import Tables
-from tests.integration.money import lapse_hold
+from tests.integration.money import adapters_with, lapse_hold
 from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, StripeServer, stripe_server
 
 WEBHOOK_SECRET = "whsec_of_this_cinema"  # noqa: S105 - names what it is
@@ -68,15 +67,16 @@ class Cinema:
         return self.api.send("POST", "/api/payments/webhook", body, **headers)
 
     def payment(self, payment: str) -> Payment:
-        found = bootstrap.payments().find(payment)
+        found = adapters().payments.find(payment)
         assert found
         return found
 
     def sweep(self) -> None:
-        settle = bootstrap.settle_payment()
-        refund = SettleRefund(bootstrap.payments(), self.gateway, settle.settle, utc_now)
-        parts = bootstrap.payments(), bootstrap.reservations(), bootstrap.rows(), bootstrap.sessions()
-        ReconcilePayments(*parts, self.gateway, settle, refund, utc_now)(timedelta(hours=1))
+        self.settling.reconcile(timedelta(hours=1))
+
+    @property
+    def settling(self) -> Settling:
+        return Settling(adapters_with(gateway=self.gateway))
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +145,8 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
     for _ in range(2):
         cinema.tell(payment, reservation)
     cinema.pump.drain()  # its refund consumer has the simulated gateway, which knows of no such payment
-    settle = SettleRefund(bootstrap.payments(), cinema.gateway, bootstrap.settle_payment().settle, utc_now)
     for _ in range(2):
-        settle.settle(cinema.payment(payment))
+        cinema.settling.settle_refund.settle(cinema.payment(payment))
 
     stands = cinema.payment(payment)
     assert (stands.status, stands.reason) == ("refunded", "late")

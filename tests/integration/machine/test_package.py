@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
-from chalicelib.api.http.languages import ENGLISH
 from chalicelib.api.http.messages import message
 from chalicelib.api.http.methods import METHODS
+from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
 from chalicelib.application.payments import PAYMENTS
 from chalicelib.application.relay import SENDS_TO
@@ -532,13 +532,20 @@ def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: 
 DERIVES = """
 import sys; sys.path.insert(0, sys.argv[1])
 import app
-from chalicelib import bootstrap
+from operator import attrgetter
+from chalicelib import wiring
 from chalicelib.settings import SettingInvalid
-for needs_it in bootstrap.ids, bootstrap.seat_cache, bootstrap.settle_payment, bootstrap.place_hold:
-    try: needs_it()
+from chalicelib.wiring.shared.adapters import adapters
+from chalicelib.wiring.shared.redis import seat_cache
+selling = wiring.requests.selling()
+for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle_payment"), (selling, "place_hold"):
+    try: attrgetter(needs_it)(owner)
     except SettingInvalid as error: print(error)
-for does_not in bootstrap.relay_row, bootstrap.relay_payment, bootstrap.expire_held, bootstrap.announce_event:
-    does_not()
+try: seat_cache()
+except SettingInvalid as error: print(error)
+attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
+attrgetter("expire_hold")(wiring.expiry.selling())
+wiring.webhooks.announce_event()
 """
 
 
@@ -607,11 +614,11 @@ def test_the_package_alone_is_enough_to_print_an_invoice(made: Package, tmp_path
     script = f"""import sys; sys.path.insert(0, {str(tmp_path)!r})
 from datetime import UTC, datetime
 from decimal import Decimal
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.domain.invoices import Bill, Invoice
 now, price = datetime(2024, 2, 15, tzinfo=UTC), Decimal(25)
 bill = Bill("res", "sale", "ana", "Coração", "A1", now, ("A1",), price, price, "pix", "tx", now, ("Cine",))
-print(bootstrap.print_invoice()(Invoice(bill, 1))[:8])"""
+print(wiring.invoices.invoice_printer()(Invoice(bill, 1))[:8])"""
     command = [sys.executable, "-I", "-S", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
     assert (done.stdout[:7], done.stderr) == ("b'%PDF-", "")

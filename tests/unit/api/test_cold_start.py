@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+from chalicelib import wiring
 from infra.processes import ROOT
 
 USED_BY_SOME = {
@@ -24,11 +28,36 @@ USED_BY_SOME = {
 """By whom."""
 
 
-def test_importing_the_app_loads_nothing_that_only_some_functions_or_requests_use() -> None:
-    script = "import sys, app; print(*sorted(sys.modules))"
+HEAVY = {"jinja2": {"email"}, "fpdf": set[str](), "stripe": set[str](), "redis": set[str]()}
+"""Who loads each as soon as the door is opened; the others wait until it is used."""
+
+
+def loaded_after(statements: str) -> set[str]:
+    script = f"import sys, app; {statements}; print(*sys.modules)"
     environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
-
-    loaded = done.stdout.decode().split()
+    loaded = set(done.stdout.decode().split())
     assert "chalicelib.api.reservations" in loaded, done.stderr
-    assert USED_BY_SOME.keys() & set(loaded) == set()
+    return loaded
+
+
+def test_importing_the_app_loads_nothing_that_only_some_functions_or_requests_use() -> None:
+    loaded = loaded_after("pass")
+
+    assert USED_BY_SOME.keys() & loaded == set()
+    assert {f"chalicelib.wiring.{door}" for door in wiring.DOORS} & loaded == set()
+
+
+@pytest.mark.parametrize("door", wiring.DOORS)
+def test_a_door_loads_no_heavy_library_of_another(door: str) -> None:
+    loaded = loaded_after(f"app.wiring.{door}")
+
+    assert f"chalicelib.wiring.{door}" in loaded
+    assert {name for name in HEAVY if name in loaded} == {name for name, doors in HEAVY.items() if door in doors}
+
+
+def test_each_module_of_the_wiring_is_a_door() -> None:
+    modules = {path.stem for path in Path(wiring.__file__).parent.glob("[!_]*.py")}
+    assert modules == set(wiring.DOORS)
+    with pytest.raises(AttributeError, match="has no attribute 'cellar'"):
+        _ = wiring.cellar

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from chalicelib.api.http.errors import ERRORS, ErrorRow, row_of
-from chalicelib.api.http.languages import ENGLISH, PORTUGUESE, preferred_language
 from chalicelib.api.http.messages import message
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.bodies import NOT_BLANK, MalformedRequest, parsed
+from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE, preferred_language
 from chalicelib.api.wire.reservations import Email, Seat
 from chalicelib.api.wire.sessions import Start
 from chalicelib.domain import refusals

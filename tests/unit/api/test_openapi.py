@@ -14,11 +14,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from chalicelib.api import audit
 from chalicelib.api.http import methods
 from chalicelib.api.http.errors import ERRORS, ROWS, row_of
-from chalicelib.api.http.languages import ENGLISH, PORTUGUESE
 from chalicelib.api.http.messages import message
 from chalicelib.api.openapi.document import NotDescribed, document, encoded, require_described
 from chalicelib.api.openapi.parameters import PATH
 from chalicelib.api.openapi.routes import FOR_BROWSERS, OPERATIONS
+from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from infra.docs import api_docs
 from infra.local import api_gateway
 from infra.processes import ROOT

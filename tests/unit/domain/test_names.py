@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.api.http.languages import PORTUGUESE
 from chalicelib.api.http.messages import message
 from chalicelib.api.openapi.schemas import PRINTABLE
 from chalicelib.api.wire.bodies import MalformedRequest, parsed
+from chalicelib.api.wire.languages import PORTUGUESE
 from chalicelib.api.wire.names import fault_of
 
 GOOD = {

@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib import bootstrap
+from chalicelib import wiring
 from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
 from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender
@@ -142,7 +142,7 @@ def test_who_was_called_longest_ago_is_forgotten_first(office: Office) -> None:
 
 @pytest.mark.usefixtures("app")  # which loads the settings, with the tests' names
 def test_the_courier_in_use_guards_each_webhook_by_itself() -> None:
-    in_use = bootstrap.courier()
+    in_use = wiring.webhooks.webhook_sender()
 
     assert isinstance(in_use, GuardedWebhookSender)
     assert in_use.new_breaker() is not in_use.new_breaker()

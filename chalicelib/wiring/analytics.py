@@ -1,0 +1,25 @@
+"""Door of a screening's numbers: counting an event, and showing them."""
+
+from chalicelib.application.analytics import CountEvent, ShowAnalytics
+from chalicelib.domain.ports import Analytics
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+
+from .shared.process import clock, database, once, stage_name
+from .shared.tables import sessions
+
+
+@once
+def analytics() -> Analytics:
+    counted = ProcessedEvents(database(), stage_name("ledger"), "analytics", clock)
+    return DynamoAnalytics(database(), stage_name("analytics"), counted)
+
+
+@once
+def count_event() -> CountEvent:
+    return CountEvent(analytics())
+
+
+@once
+def show_analytics() -> ShowAnalytics:
+    return ShowAnalytics(sessions(), analytics(), clock)

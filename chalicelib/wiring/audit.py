@@ -1,0 +1,23 @@
+"""Door of the audit log: writing an event down, and listing a screening's."""
+
+from chalicelib.application.audit import ListEvents, RecordEvent
+from chalicelib.domain.ports import EventLog
+from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
+
+from .shared.process import database, once, stage_name
+from .shared.tables import sessions
+
+
+@once
+def event_log() -> EventLog:
+    return DynamoEventLog(database(), stage_name("events"))
+
+
+@once
+def record_event() -> RecordEvent:
+    return RecordEvent(event_log())
+
+
+@once
+def list_events() -> ListEvents:
+    return ListEvents(sessions(), event_log())

@@ -1,0 +1,41 @@
+"""Door of the operator's board."""
+
+from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowDeadLetters, ShowRecentBoard
+from chalicelib.domain.ports import QueueBoard
+from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
+
+from .analytics import analytics
+from .gate import refusals
+from .health import check_readiness
+from .shared.process import clock, once, settings
+from .shared.queues import queue_urls, sqs
+from .shared.stream_failures import stream_failures
+from .shared.tables import sessions
+
+
+@once
+def queue_board() -> QueueBoard:
+    return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
+
+
+@once
+def show_board() -> ShowRecentBoard:
+    show = ShowBoard(
+        sessions=sessions(),
+        analytics=analytics(),
+        queues=queue_board(),
+        refusals=refusals(),
+        check_readiness=check_readiness(),
+        clock=clock,
+    )
+    return ShowRecentBoard(show, clock)
+
+
+@once
+def show_dead_letters() -> ShowDeadLetters:
+    return ShowDeadLetters(queue_board())
+
+
+@once
+def redrive_dead_letters() -> RedriveDeadLetters:
+    return RedriveDeadLetters(queue_board(), show_board())

@@ -1,0 +1,21 @@
+"""Door of the queues' functions: reading an event, and what becomes of a message that can not be handled.
+
+What each consumer does with it is behind the door of its own: audit, analytics, email and so on.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.domain.events import Event
+from chalicelib.infrastructure.sqs import envelopes
+
+from .shared.queues import redelivery
+
+__all__ = ["handle_events_with", "redelivery"]
+
+Record = Mapping[str, Any]
+
+
+def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
+    """Makes a consumer of events a handler of queue records."""
+    return lambda record: consume(envelopes.event_in(record))

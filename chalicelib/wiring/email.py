@@ -1,0 +1,30 @@
+"""Door of the consumer that writes to buyers."""
+
+from chalicelib.application.email import SendBuyerEmail
+from chalicelib.domain.ports import EmailSender
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.email import ses
+from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
+
+from .shared.breaker_board import breaker_board
+from .shared.breakers import new_breaker
+from .shared.process import clock, database, once, settings, stage_name
+from .shared.tables import reservations, sessions
+
+
+@once
+def email_sender() -> EmailSender:
+    sender = ses.SesEmailSender(ses.client(), settings().mail_from)
+    return ses.GuardedEmailSender(sender, new_breaker("ses", breaker_board().write))
+
+
+@once
+def send_buyer_email() -> SendBuyerEmail:
+    return SendBuyerEmail(
+        reservations=reservations(),
+        sessions=sessions(),
+        renderer=TemplateEmailRenderer(settings().time_zone),
+        sender=email_sender(),
+        processed_events=ProcessedEvents(database(), stage_name("ledger"), "email", clock),
+        clock=clock,
+    )

@@ -1,0 +1,20 @@
+"""Door of the consumer that ends holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.infrastructure.sqs import envelopes
+
+from .shared.adapters import adapters
+from .shared.process import once
+from .use_cases.selling import Selling
+
+
+@once
+def selling() -> Selling:
+    return Selling(adapters())
+
+
+def expire_hold(record: Mapping[str, Any]) -> None:
+    """Gives back the seats of the hold in it. Raises NotLapsedYet."""
+    selling().expire_hold(envelopes.hold_in(record))

@@ -1,0 +1,20 @@
+"""Door of every request to the API: its rate limits, and the count of what is refused."""
+
+from chalicelib.domain.ports import RateLimiter, Refusals
+from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
+from chalicelib.infrastructure.redis.refusal_counts import NotCounted, RedisRefusals
+
+from .shared.process import clock, once, settings
+from .shared.redis import redis
+
+
+@once
+def rate_limiter() -> RateLimiter:
+    connection, alone = redis(), ProcessRateLimiter()
+    return SharedRateLimiter(connection, alone) if connection else alone
+
+
+@once
+def refusals() -> Refusals:
+    connection = redis()
+    return RedisRefusals(connection, settings().table_prefix, clock) if connection else NotCounted()

@@ -1,0 +1,36 @@
+"""Door of GET /ready: every dependency is asked for a sign of life."""
+
+from threading import Lock
+
+from chalicelib.application.queries import CheckReadiness, ShareReadiness
+from chalicelib.infrastructure import probes
+from chalicelib.infrastructure.email import ses
+
+from .shared.breaker_board import breaker_board
+from .shared.gateway import http_gateway
+from .shared.process import clock, database, once, settings, stage_name
+from .shared.queues import sqs
+from .shared.redis import redis
+
+_one_at_a_time = Lock()
+
+
+def readiness() -> ShareReadiness:
+    with _one_at_a_time:  # a crowd may be the first to ask
+        return _readiness()
+
+
+@once
+def _readiness() -> ShareReadiness:
+    return ShareReadiness(check_readiness(), clock)
+
+
+@once
+def check_readiness() -> CheckReadiness:
+    asked = [probes.dynamodb(database(), stage_name("sessions")), probes.sqs(sqs(), stage_name("expiry"))]
+    if connection := redis():
+        asked.append(probes.redis(connection))
+    asked.append(probes.ses(ses.client(), breaker_board()))
+    if settings().payments_url:
+        asked.append(probes.payments(http_gateway(), breaker_board()))
+    return CheckReadiness(asked)

@@ -1,0 +1,50 @@
+"""Door of invoices: printing one for each sale, and the link to it."""
+
+import warnings
+from collections.abc import Callable
+
+from chalicelib.application.invoices import IssueInvoice, LinkInvoice
+from chalicelib.domain import ports
+from chalicelib.domain.invoices import Invoice
+from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.invoices import files
+from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
+
+from .shared.process import clock, database, once, settings, stage_name
+from .shared.tables import reservations, sessions
+
+
+@once
+def invoices() -> ports.Invoices:
+    return DynamoInvoices(database(), stage_name("invoices"))
+
+
+@once
+def invoice_files() -> ports.InvoiceFiles:
+    return S3InvoiceFiles(files.client(), settings().invoices_bucket)
+
+
+@once
+def issue_invoice() -> IssueInvoice:
+    return IssueInvoice(
+        reservations=reservations(),
+        sessions=sessions(),
+        invoices=invoices(),
+        print_pdf=invoice_printer(),
+        files=invoice_files(),
+        seller=settings().seller,
+        time_zone=settings().time_zone,
+    )
+
+
+def invoice_printer() -> Callable[[Invoice], bytes]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fpdf misses Pillow, which does not ship: an invoice has no images
+        from chalicelib.infrastructure.invoices import pdf  # who asks for the link does not print
+
+    return pdf.printed
+
+
+@once
+def link_invoice() -> LinkInvoice:
+    return LinkInvoice(invoices(), invoice_files(), reservations(), clock)

@@ -1,0 +1,54 @@
+"""Door of payments: starting them, hearing of them, settling them, returning them, and the sweep over all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
+from chalicelib.application.reconcile import ReconcilePayments
+from chalicelib.application.refunds import SettleRefund
+from chalicelib.domain.ports import GatewayMessages
+from chalicelib.infrastructure.payments.simulated_gateway import HttpGatewayMessages
+from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
+from chalicelib.infrastructure.sqs import envelopes
+
+from .shared.adapters import adapters
+from .shared.breakers import metrics
+from .shared.process import clock, once, settings
+from .shared.queues import outbox
+from .use_cases.settling import Settling
+
+
+@once
+def settling() -> Settling:
+    return Settling(adapters())
+
+
+def start_payment() -> StartPayment:
+    return settling().start_payment
+
+
+@once
+def receive_gateway_message() -> ReceiveGatewayMessage:
+    return ReceiveGatewayMessage(_messages(), outbox(), clock)
+
+
+def settle_payment(record: Mapping[str, Any]) -> None:
+    """Settles the payment that is due, or the charge, of a queue record. Raises NotDueYet."""
+    settling().settle_payment(envelopes.payment_in(record))
+
+
+def settle_refund() -> SettleRefund:
+    return settling().settle_refund
+
+
+def reconcile() -> ReconcilePayments:
+    return settling().reconcile
+
+
+def count_findings(findings: int) -> None:
+    """Counts, for the alarm, what the sweep found."""
+    metrics().money_to_look_at(findings)
+
+
+def _messages() -> GatewayMessages:
+    return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(settings().payments_secrets)

@@ -1,0 +1,10 @@
+"""Door of what a crowd asks the API for: screenings, seats, reservations."""
+
+from .shared.adapters import adapters
+from .shared.process import once
+from .use_cases.selling import Selling
+
+
+@once
+def selling() -> Selling:
+    return Selling(adapters())

@@ -1,0 +1,13 @@
+"""Door of the consumer that puts the cache of seats right."""
+
+from collections.abc import Callable
+
+from chalicelib.application.cached_seats import RefreshSeatCache, without_cache
+from chalicelib.domain.events import Event
+
+from .shared.redis import seat_cache
+
+
+def refresh_seat_cache() -> Callable[[Event], None]:
+    cache = seat_cache()
+    return RefreshSeatCache(cache) if cache else without_cache

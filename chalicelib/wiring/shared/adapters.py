@@ -1,0 +1,75 @@
+"""The ports of selling and settling as functions have them: tables in DynamoDB, the payment gateway, the real clock."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.wiring.use_cases.ports import Rules
+
+from . import process, tables
+from .process import database, once, settings, stage_name
+
+
+@once
+def adapters() -> "Adapters":
+    return Adapters()
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Each is built when a use case first asks for it: who needs no gateway loads none, and who needs no ids needs no
+    secret. They are `Ports`."""
+
+    clock: Clock = process.clock
+
+    @cached_property
+    def rules(self) -> Rules:
+        chosen = settings()
+        return Rules(
+            hold_seconds=chosen.hold_seconds,
+            max_seats=chosen.max_seats_per_hold,
+            max_live_holds=chosen.max_live_holds,
+            sales_end=timedelta(minutes=chosen.sales_end_minutes),
+            charged_only=chosen.payments_charged_only,
+        )
+
+    @cached_property
+    def ids(self) -> Ids:
+        return SecretIds(settings().needed_id_secret.encode())
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return tables.sessions()
+
+    @cached_property
+    def rows(self) -> Rows:
+        return DynamoRows(database(), stage_name("rows"))
+
+    @cached_property
+    def cached_rows(self) -> Rows:
+        from .redis import cached  # only requests meet the rows behind a cache
+
+        return cached(self.rows, self.sessions)
+
+    @cached_property
+    def live_holds(self) -> LiveHolds:
+        return DynamoLiveHolds(database(), stage_name("live-holds"))
+
+    @cached_property
+    def reservations(self) -> Reservations:
+        return tables.reservations()
+
+    @cached_property
+    def payments(self) -> Payments:
+        return DynamoPayments(database(), stage_name("payments"))
+
+    @cached_property
+    def gateway(self) -> PaymentGateway:
+        from .gateway import payment_gateway  # only who starts or returns payments calls it
+
+        return payment_gateway()

@@ -1,0 +1,24 @@
+"""The payment gateway: Stripe or one that speaks our own HTTP, behind a circuit breaker."""
+
+from chalicelib.domain.ports import PaymentGateway
+from chalicelib.infrastructure.payments.guarded_gateway import GuardedGateway
+from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
+from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
+
+from .breaker_board import breaker_board
+from .breakers import new_breaker
+from .process import once, settings
+
+
+@once
+def payment_gateway() -> PaymentGateway:
+    gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
+    return GuardedGateway(gateway, new_breaker("payments", breaker_board().write))
+
+
+def stripe_gateway() -> StripeGateway:
+    return StripeGateway(settings().stripe_key, settings().stripe_public_key, api_base=settings().payments_url)
+
+
+def http_gateway() -> HttpGateway:
+    return HttpGateway(settings().payments_url)

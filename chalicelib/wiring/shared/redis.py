@@ -1,0 +1,28 @@
+"""Redis, where one is configured, and what is kept in it. It decides nothing: without it all is only slower."""
+
+from chalicelib.domain.ports import Rows, Sessions
+from chalicelib.infrastructure.redis.cached_rows import CachedRows
+from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
+
+from .breakers import new_breaker
+from .process import clock, once, settings
+
+
+@once
+def redis() -> RedisConnection | None:
+    return RedisConnection(settings().redis_url, new_breaker("redis")) if settings().redis_url else None
+
+
+@once
+def seat_cache() -> SeatCache | None:
+    connection = redis()
+    if connection is None:
+        return None
+    return SeatCache(connection, settings().table_prefix, secret_from(settings().needed_id_secret))
+
+
+def cached(rows: Rows, sessions: Sessions) -> Rows:
+    """Gives the rows behind the cache; themselves, where no Redis is configured."""
+    cache = seat_cache()
+    return CachedRows(rows, sessions, cache, clock) if cache else rows

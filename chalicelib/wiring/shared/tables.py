@@ -1,0 +1,17 @@
+"""The tables that many a function reads, also one that neither sells nor settles."""
+
+from chalicelib.domain.ports import Reservations, Sessions
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+
+from .process import database, once, stage_name
+
+
+@once
+def sessions() -> Sessions:
+    return DynamoSessions(database(), stage_name("sessions"))
+
+
+@once
+def reservations() -> Reservations:
+    return DynamoReservations(database(), stage_name("reservations"))

@@ -1,0 +1,45 @@
+"""Door of the streams' functions: what a change of a row, a reservation or a payment tells is sent to the queues."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain.ports import Outgoing
+from chalicelib.infrastructure.dynamodb import streams
+from chalicelib.infrastructure.dynamodb.stream_failures import Parking
+
+from .shared.adapters import adapters
+from .shared.process import clock, once
+from .shared.queues import outbox
+from .shared.stream_failures import stream_failures
+from .use_cases.relaying import Relaying
+
+Record = Mapping[str, Any]
+
+
+@once
+def relaying() -> Relaying:
+    return Relaying(adapters())
+
+
+def relay_row(record: Record) -> list[Outgoing]:
+    event = streams.row_event(record)
+    return relaying().relay_row(event) if event else []
+
+
+def relay_reservation(record: Record) -> list[Outgoing]:
+    return relaying().relay_reservation(streams.reservation_change(record))
+
+
+def relay_payment(record: Record) -> list[Outgoing]:
+    return relaying().relay_payment(streams.payment_change(record))
+
+
+def send_messages(messages: Sequence[Outgoing]) -> set[int]:
+    """Gives the positions of those that were not taken."""
+    return outbox().send(messages, clock())
+
+
+@once
+def parking() -> Parking:
+    """Gives the one of the process: it counts how often a record was tried."""
+    return Parking(stream_failures())

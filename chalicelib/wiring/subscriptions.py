@@ -1,0 +1,22 @@
+"""Door of what viewers send over their WebSocket: whoever asks for a screening is shown it from then on."""
+
+from chalicelib.application.live import WatchSession
+from chalicelib.domain.ports import RateLimiter
+from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
+from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
+
+from .live import live_connections, viewers
+from .shared.process import database, once, stage_name
+from .shared.tables import sessions
+
+__all__ = ["live_connections", "viewer_limiter", "watch_session"]
+
+
+@once
+def watch_session() -> WatchSession:
+    return WatchSession(sessions(), viewers())
+
+
+@once
+def viewer_limiter() -> RateLimiter:
+    return DynamoRateLimiter(database(), stage_name("viewers"), ProcessRateLimiter())

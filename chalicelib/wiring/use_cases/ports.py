@@ -1,0 +1,54 @@
+"""What selling and settling stand on. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The cinema's own. See settings.py for what each means."""
+
+    hold_seconds: int
+    max_seats: int
+    max_live_holds: int
+    sales_end: timedelta
+    charged_only: bool
+
+
+class Ports(Protocol):
+    """All that a use case of selling or settling may ask for. Each asks only for what it needs."""
+
+    @property
+    def rules(self) -> Rules: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def rows(self) -> Rows: ...
+
+    @property
+    def cached_rows(self) -> Rows:
+        """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
+        ...
+
+    @property
+    def live_holds(self) -> LiveHolds: ...
+
+    @property
+    def reservations(self) -> Reservations: ...
+
+    @property
+    def payments(self) -> Payments: ...
+
+    @property
+    def gateway(self) -> PaymentGateway: ...

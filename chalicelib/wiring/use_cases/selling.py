@@ -1,0 +1,81 @@
+"""Selling: from screening to sale, as buyers ask for it, and the end of a hold that nobody paid for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from chalicelib.application.confirm import Confirm
+from chalicelib.application.hold import PlaceHold
+from chalicelib.application.live_holds import CountLiveHold
+from chalicelib.application.queries import ListPurchases, ListSessions, ShowReservation, ShowSeats, ShowSession
+from chalicelib.application.release import Cancel, ExpireHold
+from chalicelib.application.schedule import Schedule
+
+from .ports import Ports
+
+
+@dataclass(frozen=True)
+class Selling:
+    ports: Ports
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        ports = self.ports
+        return Schedule(ports.sessions, ports.clock, ports.ids)
+
+    @cached_property
+    def list_sessions(self) -> ListSessions:
+        return ListSessions(self.ports.sessions)
+
+    @cached_property
+    def show_session(self) -> ShowSession:
+        return ShowSession(self.ports.sessions)
+
+    @cached_property
+    def show_seats(self) -> ShowSeats:
+        ports = self.ports
+        return ShowSeats(ports.sessions, ports.cached_rows, ports.clock)
+
+    @cached_property
+    def place_hold(self) -> PlaceHold:
+        ports, rules = self.ports, self.ports.rules
+        return PlaceHold(
+            sessions=ports.sessions,
+            rows=ports.cached_rows,
+            count_live_hold=CountLiveHold(ports.live_holds, ports.reservations, rules.max_live_holds),
+            reservations=ports.reservations,
+            clock=ports.clock,
+            ids=ports.ids,
+            hold_seconds=rules.hold_seconds,
+            max_seats=rules.max_seats,
+            sales_end=rules.sales_end,
+        )
+
+    @cached_property
+    def show_reservation(self) -> ShowReservation:
+        return ShowReservation(self.ports.reservations, self.ports.clock)
+
+    @cached_property
+    def confirm(self) -> Confirm:
+        ports = self.ports
+        return Confirm(
+            rows=ports.cached_rows,
+            reservations=ports.reservations,
+            payments=ports.payments,
+            clock=ports.clock,
+            ids=ports.ids,
+            charged_only=ports.rules.charged_only,
+        )
+
+    @cached_property
+    def cancel(self) -> Cancel:
+        ports = self.ports
+        return Cancel(ports.cached_rows, ports.reservations, ports.clock)
+
+    @cached_property
+    def expire_hold(self) -> ExpireHold:
+        ports = self.ports
+        return ExpireHold(ports.rows, ports.reservations, ports.clock)
+
+    @cached_property
+    def list_purchases(self) -> ListPurchases:
+        return ListPurchases(self.ports.reservations)

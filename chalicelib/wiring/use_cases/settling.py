@@ -1,0 +1,66 @@
+"""Settling: each payment becomes a sale or is returned, by whatever queue or schedule asks for it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from chalicelib.application.confirm import Confirm
+from chalicelib.application.payments import SettlePayment, StartPayment
+from chalicelib.application.reconcile import ReconcilePayments
+from chalicelib.application.refunds import RegisterSale, SettleRefund
+
+from .ports import Ports
+
+
+@dataclass(frozen=True)
+class Settling:
+    ports: Ports
+
+    @cached_property
+    def start_payment(self) -> StartPayment:
+        ports = self.ports
+        return StartPayment(ports.reservations, ports.gateway, ports.clock)
+
+    @cached_property
+    def settle_payment(self) -> SettlePayment:
+        ports = self.ports
+        return SettlePayment(
+            payments=ports.payments,
+            reservations=ports.reservations,
+            rows=ports.rows,
+            sessions=ports.sessions,
+            confirm=self.confirm_charged,
+            register_sale=RegisterSale(ports.payments),
+            clock=ports.clock,
+        )
+
+    @cached_property
+    def confirm_charged(self) -> Confirm:
+        """Confirms what the gateway says was charged: nobody else need say so."""
+        ports = self.ports
+        return Confirm(
+            rows=ports.rows,
+            reservations=ports.reservations,
+            payments=ports.payments,
+            clock=ports.clock,
+            ids=ports.ids,
+            charged_only=False,
+        )
+
+    @cached_property
+    def settle_refund(self) -> SettleRefund:
+        ports = self.ports
+        return SettleRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
+
+    @cached_property
+    def reconcile(self) -> ReconcilePayments:
+        ports = self.ports
+        return ReconcilePayments(
+            payments=ports.payments,
+            reservations=ports.reservations,
+            rows=ports.rows,
+            sessions=ports.sessions,
+            gateway=ports.gateway,
+            settle_payment=self.settle_payment,
+            settle_refund=self.settle_refund,
+            clock=ports.clock,
+        )

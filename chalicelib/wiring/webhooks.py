@@ -1,0 +1,52 @@
+"""Door of webhooks: numbering what subscribers are told, delivering it, delivering it again."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay
+from chalicelib.domain import ports
+from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.sqs import envelopes
+from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
+
+from .shared.breakers import new_breaker
+from .shared.process import clock, database, once, settings, stage_name
+from .shared.queues import outbox
+
+
+@once
+def webhooks() -> ports.Webhooks:
+    return DynamoWebhooks(database(), stage_name("webhooks"))
+
+
+@once
+def notifications() -> ports.Notifications:
+    return DynamoNotifications(database(), stage_name("notifications"))
+
+
+@once
+def webhook_sender() -> ports.WebhookSender:
+    breaker_of_webhook = partial(new_breaker, "webhooks")  # all by one name: each name would be a metric
+    return GuardedWebhookSender(HttpWebhookSender(local=settings().is_local), breaker_of_webhook)
+
+
+@once
+def announce_event() -> AnnounceEvent:
+    return AnnounceEvent(notifications(), webhooks(), outbox(), clock)
+
+
+@once
+def deliver_notification() -> DeliverNotification:
+    return DeliverNotification(notifications(), webhooks(), webhook_sender(), clock)
+
+
+def deliver_to_webhook(record: Mapping[str, Any]) -> None:
+    """Delivers what the queue record asks for."""
+    deliver_notification()(envelopes.delivery_in(record))
+
+
+@once
+def replay_notifications() -> Replay:
+    return Replay(notifications(), webhooks(), outbox(), clock)
