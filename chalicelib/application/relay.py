@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.consumers import EXPIRY, PAYMENTS, REFUNDS, queues_that_hear
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -33,32 +34,13 @@ from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 
 from .cancel_session import LAST_CLOSED
-from .payments import PAYMENTS
 from .refunds import RefundSales, RegisterSale
 from .release import Expire
 
 log = logging.getLogger(__name__)
 
-EXPIRY = "expiry"
-AUDIT = "audit"
-ANALYTICS = "analytics"
-EMAIL = "email"
-INVOICES = "invoices"
-NOTIFICATION = "notification"
-CACHE = "cache"
-REFUNDS = "refunds"
-
-ROUTES: Mapping[EventType, tuple[str, ...]] = {
-    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION, CACHE),
-    EventType.PAYMENT_CONFIRMED: (AUDIT, ANALYTICS, EMAIL, INVOICES, NOTIFICATION),
-    EventType.RESERVATION_EXPIRED: (AUDIT, ANALYTICS, NOTIFICATION),
-    EventType.RESERVATION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
-    EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
-    EventType.SESSION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
-    EventType.REFUND_REQUESTED: (AUDIT, ANALYTICS, NOTIFICATION, REFUNDS),
-    EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION),
-}
-"""Who is told what: the queue of each consumer. infra/cloud/stateful.yaml makes the queues."""
+ROUTES: Mapping[EventType, tuple[str, ...]] = {kind: queues_that_hear(kind) for kind in EventType}
+"""The queues of the consumers that each event goes to."""
 
 ENDS = {
     State.CONFIRMED: EventType.PAYMENT_CONFIRMED,
@@ -80,7 +62,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
     for table, kinds in TELLS.items()
 }
-"""Each relay's queues: as many as its function may send to, in .chalice/policy-on-*-changed.json."""
+"""Each relay's queues: those that its function may send to (infra/cloud/functions.py)."""
 
 
 @dataclass(frozen=True)

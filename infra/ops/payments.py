@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.relay import REFUNDS, refund_requested
+from chalicelib.application.relay import refund_requested
+from chalicelib.domain.consumers import REFUNDS
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso

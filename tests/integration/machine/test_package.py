@@ -17,9 +17,8 @@ from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
 from chalicelib.api.http.messages import ENGLISH, MESSAGES
 from chalicelib.api.http.methods import METHODS
 from chalicelib.application.board import QUEUES
-from chalicelib.application.payments import PAYMENTS
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.application.webhooks import WEBHOOKS
+from chalicelib.domain.consumers import PAYMENTS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
