@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import settings
 from chalicelib.settings import SettingInvalid
 from infra import processes
-from infra.cloud import deploy
-from infra.cloud.deploy import DeploymentError
-from infra.cloud.package import PackagingError
+from infra.cloud import deploy, event_mappings
+from infra.cloud.dependencies import PackagingError
+from infra.cloud.stacks import DeploymentError
 from infra.local import console, mailbox, seed
 from infra.local import emulator as machines
 from infra.local.emulator import Machine
@@ -160,8 +160,8 @@ def _functions_feed_events() -> bool:
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
         raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
-    functions = not choice and deploy.event_handlers_run(STAGE)
-    deploy.set_event_mappings(STAGE, enabled=functions)
+    functions = not choice and event_mappings.event_handlers_run(STAGE)
+    event_mappings.set_event_mappings(STAGE, enabled=functions)
     return functions
 
 

@@ -13,6 +13,7 @@ import urllib3
 
 from infra import processes
 from infra.cloud import deploy
+from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.local import emulator as machine
 from infra.local import payment_gateway
 
@@ -67,7 +68,7 @@ def returned() -> Iterator[tuple[str, payment_gateway.Gateway]]:
 @pytest.fixture(scope="package")
 def deployed(emulator_with_iam: str, returned: tuple[str, payment_gateway.Gateway]) -> Iterator[deploy.AppDeployment]:
     with pytest.MonkeyPatch.context() as environment:
-        for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
+        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))

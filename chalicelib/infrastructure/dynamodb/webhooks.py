@@ -16,7 +16,7 @@ IT_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
 
 OF_A_SUBSCRIBER = "id, event_types, disabled"
-"""Whoever numbers events may read no more: .chalice/policy-on-event-to-notification.json."""
+"""Whoever numbers events may read no more: infra/cloud/permissions.py."""
 
 
 @dataclass(frozen=True)
