@@ -21,7 +21,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalicelib.settings import MAX_HOLD_SECONDS
 from infra.cloud import deploy
-from infra.cloud.package import PackagingError, package
+from infra.cloud.dependencies import PackagingError
+from infra.cloud.package import package
+from infra.cloud.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator as machine
 from infra.processes import CannotRunError
@@ -56,7 +58,7 @@ def main() -> int:
 
 def as_benchmark(main: Callable[[], int]) -> NoReturn:
     """Ends this process with the status of `main`, or with a sentence where this machine could not be measured."""
-    as_command(lambda: run_measurement(main), CannotRunError, deploy.DeploymentError, PackagingError)
+    as_command(lambda: run_measurement(main), CannotRunError, DeploymentError, PackagingError)
 
 
 def run_measurement(main: Callable[[], int]) -> int:

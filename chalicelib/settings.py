@@ -1,9 +1,17 @@
-"""Configuration: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials."""
+"""Settings: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials.
+
+Each field of `Settings` is the one row about its setting: the variable's name, how it is read, its default, who gets it
+when deployed, what it is for. From the rows come the deployment's parameters and the functions' environments, and
+.env.example and docs/settings.md, which `.venv/bin/python -m infra.cloud.generate` writes.
+
+A new setting: a row here, its use, its test; then that command.
+"""
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from chalicelib.domain.rate_limits import NO_LIMITS, RateLimits
 
@@ -12,12 +20,6 @@ MAX_HOLD_SECONDS = 900
 
 DEFAULT_SENDER = "tickets@example.com"
 """Nobody's: an emulator takes it, AWS never will."""
-
-SELLER = "Cinema Tickets|1 Premiere Street|Springfield"
-"""Who sells, on invoices: the name, then the lines of the address."""
-
-EMULATED_ACCOUNT = "000000000000"
-"""The account that every emulator says it is."""
 
 LOCAL_STAGES = ("local", "test")
 """On a laptop: with a secret that everybody knows, and webhooks on this machine."""
@@ -61,47 +63,316 @@ CONFIRMED_BY = ("client", "gateway")
 
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
+ADDRESS = r'[^@\s<>"]+@[^@\s<>"]+'
+"""A bare e-mail address: what SES and the functions' policies compare."""
+
+PARAMETER, DEPLOYMENT, STACK, STAGE, NOWHERE = "parameter", "deployment", "stack", "stage", ""
+"""Where a deployed function has a setting from: whoever deploys says it; infra/cloud/deploy.py does; the template knows
+it; .chalice/config.json has it; or from nowhere, so that its default counts."""
+
+EVERY_FUNCTION = ("*",)
+DERIVE_IDS = ("api_handler", "on_event_to_cache", "on_payment_due", "on_reconciliation_due", "on_refund_requested")
+"""The functions that derive ids, or sign, with ID_SECRET."""
+ASK_REDIS = ("api_handler", "on_event_to_cache")
+ASK_THE_GATEWAY = ("api_handler", "on_reconciliation_due", "on_refund_requested")
+API = ("api_handler",)
+
 
 class SettingInvalid(Exception):
     """A setting is missing or makes no sense; the message names it and what it should be."""
 
 
+def _read_text(_: "Setting", text: str, __: str) -> str:
+    return text
+
+
+class Setting(NamedTuple):
+    """All there is to say of one setting. (A tuple: cheaper at a cold start than a dataclass.)"""
+
+    name: str
+    """Of the environment variable."""
+    purpose: str
+    default: str = ""
+    """Counts where the environment says nothing or ''. In braces: fields of Settings above this one, or the region."""
+    local_default: str | None = None
+    """On one's own machine, where it differs there. A deployment then leaves the choice to the function."""
+    read: Callable[["Setting", str, str], object] = _read_text
+    """Makes the value from itself, the text and the stage. Raises SettingInvalid."""
+    bounds: tuple[int, int] | None = None
+    """The least and the most of a whole number."""
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """A regular expression of the whole text."""
+    secret: bool = False
+    deployed_by: str = PARAMETER
+    given_to: tuple[str, ...] = EVERY_FUNCTION
+    """The deployed functions that get it, by their names in infra/cloud/functions.py."""
+
+    def default_in(self, stage: str) -> str:
+        """Gives the default of that stage, still with its braces."""
+        is_local = stage in LOCAL_STAGES and self.local_default is not None
+        return self.local_default or "" if is_local else self.default
+
+    def must_be(self, wanted: str, found: str) -> SettingInvalid:
+        """Makes the error that says so."""
+        return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
+
+
+def _read_number(setting: Setting, text: str, _: str) -> int:
+    least, most = setting.bounds or (0, 0)
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise setting.must_be(f"a whole number from {least} to {most}", text)
+    return number
+
+
+def _read_choice(setting: Setting, text: str, _: str) -> str:
+    if text not in setting.choices:
+        raise setting.must_be(" or ".join(setting.choices), text)
+    return text
+
+
+def _read_switch(setting: Setting, text: str, stage: str) -> bool:
+    return _read_choice(setting, text, stage) == "on"
+
+
+def _read_lines(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
+    return _split(text, "|") or _split(setting.default_in(stage), "|")
+
+
+def _read_list(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
+    return _split(text, ",") or _split(setting.default_in(stage), ",")
+
+
+def _split(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
+
+
+def _read_rate_limits(setting: Setting, text: str, stage: str) -> RateLimits:
+    defaults = NO_LIMITS.with_changes(RATE_LIMITS)
+    if stage in LOCAL_STAGES:
+        defaults = defaults.with_changes(LOCAL_RATE_LIMITS)
+    try:
+        return defaults.with_changes(text)
+    except ValueError as error:
+        example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
+        raise setting.must_be(f"`off`, or entries such as {example}", str(error)) from error
+
+
+def _read_charged_only(setting: Setting, text: str, stage: str) -> bool:
+    choice = _read_choice(setting, text, stage)
+    if choice == "client" and stage not in LOCAL_STAGES:
+        raise SettingInvalid(f"{setting.name} must be gateway in stage {stage!r}: clients may lie.")
+    return choice == "gateway"
+
+
+def _read_address(setting: Setting, text: str, _: str) -> str:
+    if not re.fullmatch(setting.pattern, text):
+        raise setting.must_be("an e-mail address without a name", text)
+    return text
+
+
+def _read_time_zone(setting: Setting, text: str, _: str) -> str:
+    if text == "UTC":
+        return text
+    from zoneinfo import ZoneInfo  # only where it is needed: every function reads the settings at its cold start
+
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, ValueError, OSError) as error:
+        raise setting.must_be("an IANA name such as America/Sao_Paulo", text) from error
+
+
+def _row(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
+    return {"setting": Setting(name=name, purpose=purpose, **more)}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    stage: str
-    table_prefix: str
-    hold_seconds: int
-    max_seats_per_hold: int
-    max_live_holds: int
-    sales_end_minutes: int
-    """Seats of a screening are held until so many minutes after its start; before it, where that is negative."""
-    rate_limits: RateLimits
-    id_secret: str
-    """Empty where nobody derives an id; read by way of `needed_id_secret`."""
-    redis_url: str
-    live_url: str
-    """Where browsers open their WebSocket; empty where there is none."""
-    connections_url: str
-    """Where we post to these connections."""
-    payments_provider: str
-    """Which payment gateway there is: one of PROVIDERS."""
-    payments_url: str
-    """Where the payment gateway answers; empty where payments can't be returned from here, and for Stripe's own."""
-    payments_secrets: tuple[str, ...]
-    """What the gateway signs its messages with; several while one takes another's place."""
-    payments_charged_only: bool
-    """A confirmation counts once the gateway has said that its payment was charged; else a client's word is enough."""
-    stripe_key: str
-    stripe_public_key: str
-    log_level: str
-    mail_from: str
-    time_zone: str
-    seller: tuple[str, ...]
-    invoices_bucket: str
-    stream_failures_bucket: str
-    """What the relays could not relay, until it is replayed."""
-    operations_board: bool
-    """Whether the operator's board and its API are there. They have no access control of their own yet."""
+    """The settings of this process, a field each with the row about it."""
+
+    stage: str = field(
+        metadata=_row("STAGE", "Which deployment it is: local, test, dev or prod", default="local", deployed_by=STAGE)
+    )
+    table_prefix: str = field(
+        metadata=_row(
+            "TABLE_PREFIX",
+            "How the names of tables, queues and buckets begin",
+            default="cinema-{stage}",
+            deployed_by=NOWHERE,
+        )
+    )
+    hold_seconds: int = field(
+        metadata=_row(
+            "HOLD_SECONDS",
+            "How long seats are held for a buyer",
+            default="30",
+            read=_read_number,
+            bounds=(1, MAX_HOLD_SECONDS),
+        )
+    )
+    max_seats_per_hold: int = field(
+        metadata=_row("MAX_SEATS_PER_HOLD", "Seats of one reservation", default="8", read=_read_number, bounds=(1, 50))
+    )
+    max_live_holds: int = field(
+        metadata=_row(
+            "MAX_LIVE_HOLDS",
+            "Live holds of one user in one screening",
+            default="2",
+            read=_read_number,
+            bounds=(1, MAX_LIVE_HOLDS),
+        )
+    )
+    sales_end_minutes: int = field(
+        metadata=_row(
+            "SALES_END_MINUTES",
+            "Until so many minutes after its start seats of a screening are held; before it, where that is negative",
+            default="0",
+            read=_read_number,
+            bounds=(-A_DAY, A_DAY),
+        )
+    )
+    rate_limits: RateLimits = field(
+        metadata=_row(
+            "RATE_LIMITS",
+            'On top of the defaults in chalicelib/settings.py, as "hold_seats=20/10s per user, *=off per address"',
+            read=_read_rate_limits,
+        )
+    )
+    id_secret: str = field(
+        metadata=_row(
+            "ID_SECRET",
+            "Key of the ids that are derived from an Idempotency-Key; a new one forgets the keys in use",
+            local_default=LOCAL_SECRET,
+            secret=True,
+            deployed_by=DEPLOYMENT,
+            given_to=DERIVE_IDS,
+        )
+    )
+    """Read by way of `needed_id_secret`. Who knows it can guess other people's ids."""
+    redis_url: str = field(
+        metadata=_row(
+            "REDIS_URL",
+            "Empty means no Redis; every booking works without it",
+            secret=True,  # it may have a password in it
+            given_to=ASK_REDIS,
+        )
+    )
+    live_url: str = field(
+        metadata=_row("LIVE_URL", "Where browsers open their WebSocket; empty where there is none", deployed_by=STACK)
+    )
+    connections_url: str = field(
+        metadata=_row("CONNECTIONS_URL", "Where we post to these WebSockets", deployed_by=STACK)
+    )
+    payments_provider: str = field(
+        metadata=_row(
+            "PAYMENTS_PROVIDER",
+            "Which payment gateway there is",
+            default=PROVIDERS[0],
+            read=_read_choice,
+            choices=PROVIDERS,
+            given_to=ASK_THE_GATEWAY,
+        )
+    )
+    payments_url: str = field(
+        metadata=_row(
+            "PAYMENTS_URL", "Where the simulated payment gateway answers; empty for Stripe", given_to=ASK_THE_GATEWAY
+        )
+    )
+    payments_secrets: tuple[str, ...] = field(
+        metadata=_row(
+            "PAYMENTS_WEBHOOK_SECRETS",
+            "What the payment gateway signs its messages with; while one replaces another both, with a comma between",
+            local_default=LOCAL_SECRET,
+            read=_read_list,
+            secret=True,
+            given_to=API,
+        )
+    )
+    payments_charged_only: bool = field(
+        metadata=_row(
+            "PAYMENTS_CONFIRMED_BY",
+            "Whose word a payment is; empty means the gateway's but on a laptop, and dev and prod take nothing else",
+            default="gateway",
+            local_default="client",
+            read=_read_charged_only,
+            choices=CONFIRMED_BY,
+            given_to=API,
+        )
+    )
+    stripe_key: str = field(
+        metadata=_row(
+            "STRIPE_SECRET_KEY",
+            "Of your Stripe account, sk_test_... or sk_live_...",
+            secret=True,
+            given_to=ASK_THE_GATEWAY,
+        )
+    )
+    stripe_public_key: str = field(
+        metadata=_row(
+            "STRIPE_PUBLIC_KEY",
+            "Of your Stripe account, pk_test_... or pk_live_...; browsers get it",
+            given_to=ASK_THE_GATEWAY,
+        )
+    )
+    log_level: str = field(
+        metadata=_row("LOG_LEVEL", "What is logged, as Python names it: DEBUG, INFO, WARNING", default="INFO")
+    )
+    mail_from: str = field(
+        metadata=_row(
+            "MAIL_FROM",
+            "The sender of emails, a bare address; it or its domain must be a verified identity of SES",
+            default=DEFAULT_SENDER,
+            read=_read_address,
+            pattern=ADDRESS,
+        )
+    )
+    time_zone: str = field(
+        metadata=_row(
+            "TIME_ZONE",
+            "The cinema's, in which the page, emails and invoices tell times; an IANA name such as America/Sao_Paulo",
+            default="UTC",
+            read=_read_time_zone,
+        )
+    )
+    seller: tuple[str, ...] = field(
+        metadata=_row(
+            "SELLER",
+            "Who sells, on invoices; the name, then the lines of the address, with | between them",
+            default="Cinema Tickets|1 Premiere Street|Springfield",
+            read=_read_lines,
+        )
+    )
+    invoices_bucket: str = field(
+        metadata=_row(
+            "INVOICES_BUCKET",
+            "Where invoices are filed",
+            default="{table_prefix}-invoices-000000000000-{region}",  # as stateful.yaml names it on an emulator
+            deployed_by=STACK,
+        )
+    )
+    stream_failures_bucket: str = field(
+        metadata=_row(
+            "STREAM_FAILURES_BUCKET",
+            "Where the relays keep what they could not relay, until it is replayed",
+            default="{table_prefix}-failures-000000000000-{region}",
+            deployed_by=STACK,
+        )
+    )
+    operations_board: bool = field(
+        metadata=_row(
+            "OPERATIONS_BOARD",
+            "Whether the operator's board and its API are there. They have no access control of their own yet",
+            default="off",
+            local_default="on",
+            read=_read_switch,
+            choices=("on", "off"),
+            deployed_by=NOWHERE,
+        )
+    )
 
     @property
     def pays_by_stripe(self) -> bool:
@@ -109,7 +380,7 @@ class Settings:
 
     @property
     def needed_id_secret(self) -> str:
-        """For whoever derives ids or signs with it. Raises SettingInvalid."""
+        """Gives ID_SECRET to whoever derives ids or signs with it. Raises SettingInvalid."""
         if not self.id_secret:
             raise SettingInvalid(f"ID_SECRET is missing: stage {self.stage!r} needs one, the same on every instance.")
         return self.id_secret
@@ -119,120 +390,16 @@ class Settings:
         return self.stage in LOCAL_STAGES
 
 
+SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Settings)}
+"""By field of Settings."""
+
+
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    stage = environment.get("STAGE") or "local"
-    prefix = environment.get("TABLE_PREFIX") or f"cinema-{stage}"
-    return Settings(
-        stage=stage,
-        table_prefix=prefix,
-        hold_seconds=_number(environment, "HOLD_SECONDS", default=30, least=1, most=MAX_HOLD_SECONDS),
-        max_seats_per_hold=_number(environment, "MAX_SEATS_PER_HOLD", default=8, least=1, most=50),
-        max_live_holds=_number(environment, "MAX_LIVE_HOLDS", default=2, least=1, most=MAX_LIVE_HOLDS),
-        sales_end_minutes=_number(environment, "SALES_END_MINUTES", default=0, least=-A_DAY, most=A_DAY),
-        rate_limits=_rate_limits(environment, stage),
-        id_secret=_id_secret(environment, stage),
-        redis_url=environment.get("REDIS_URL", ""),
-        live_url=environment.get("LIVE_URL", ""),
-        connections_url=environment.get("CONNECTIONS_URL", ""),
-        payments_provider=_one_of(environment, "PAYMENTS_PROVIDER", PROVIDERS, PROVIDERS[0]),
-        payments_url=environment.get("PAYMENTS_URL", ""),
-        payments_secrets=_payments_secrets(environment, stage),
-        payments_charged_only=_confirmed_by(environment, stage) == "gateway",
-        stripe_key=environment.get("STRIPE_SECRET_KEY", ""),
-        stripe_public_key=environment.get("STRIPE_PUBLIC_KEY", ""),
-        log_level=environment.get("LOG_LEVEL") or "INFO",
-        mail_from=_mail_from(environment),
-        time_zone=_time_zone(environment),
-        seller=_lines(environment.get("SELLER", "")) or _lines(SELLER),
-        invoices_bucket=environment.get("INVOICES_BUCKET") or _emulated_bucket(environment, f"{prefix}-invoices"),
-        stream_failures_bucket=environment.get("STREAM_FAILURES_BUCKET")
-        or _emulated_bucket(environment, f"{prefix}-failures"),
-        operations_board=_switch(environment, "OPERATIONS_BOARD", default=stage in LOCAL_STAGES),
-    )
-
-
-def _number(environment: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    text = environment.get(name) or str(default)
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if not least <= number <= most:
-        raise SettingInvalid(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
-    return number
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.split("|") if line.strip())
-
-
-def _emulated_bucket(environment: Mapping[str, str], name: str) -> str:
-    """As infra/cloud/stateful.yaml names it on an emulator. On AWS the functions are told its name."""
+    """Reads the settings of this process. Raises SettingInvalid."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return f"{name}-{EMULATED_ACCOUNT}-{region}"
-
-
-def _rate_limits(environment: Mapping[str, str], stage: str) -> RateLimits:
-    defaults = NO_LIMITS.with_changes(RATE_LIMITS)
-    if stage in LOCAL_STAGES:
-        defaults = defaults.with_changes(LOCAL_RATE_LIMITS)
-    try:
-        return defaults.with_changes(environment.get("RATE_LIMITS", ""))
-    except ValueError as error:
-        example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
-        raise SettingInvalid(f"RATE_LIMITS must be `off`, or entries such as {example}, not {str(error)!r}.") from error
-
-
-def _switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = environment.get(name) or ("on" if default else "off")
-    if text not in ("on", "off"):
-        raise SettingInvalid(f"{name} must be on or off, not {text!r}.")
-    return text == "on"
-
-
-def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
-    choice = environment.get(name) or default
-    if choice not in choices:
-        raise SettingInvalid(f"{name} must be {' or '.join(choices)}, not {choice!r}.")
-    return choice
-
-
-def _confirmed_by(environment: Mapping[str, str], stage: str) -> str:
-    is_local = stage in LOCAL_STAGES
-    choice = _one_of(environment, "PAYMENTS_CONFIRMED_BY", CONFIRMED_BY, "client" if is_local else "gateway")
-    if choice == "client" and not is_local:
-        raise SettingInvalid(f"PAYMENTS_CONFIRMED_BY must be gateway in stage {stage!r}: clients may lie.")
-    return choice
-
-
-def _payments_secrets(environment: Mapping[str, str], stage: str) -> tuple[str, ...]:
-    secrets = tuple(
-        secret.strip() for secret in environment.get("PAYMENTS_WEBHOOK_SECRETS", "").split(",") if secret.strip()
-    )
-    return secrets or ((LOCAL_SECRET,) if stage in LOCAL_STAGES else ())
-
-
-def _id_secret(environment: Mapping[str, str], stage: str) -> str:
-    """Reservation ids are derived with it from idempotency keys: who knows it can guess other people's ids."""
-    return environment.get("ID_SECRET", "") or (LOCAL_SECRET if stage in LOCAL_STAGES else "")
-
-
-def _mail_from(environment: Mapping[str, str]) -> str:
-    """A bare address: what SES and the function's policy compare."""
-    address = environment.get("MAIL_FROM") or DEFAULT_SENDER
-    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", address):
-        raise SettingInvalid(f"MAIL_FROM must be an e-mail address without a name, not {address!r}.")
-    return address
-
-
-def _time_zone(environment: Mapping[str, str]) -> str:
-    """The cinema's, in which the page, letters and invoices tell times."""
-    name = environment.get("TIME_ZONE") or "UTC"
-    if name == "UTC":
-        return name
-    from zoneinfo import ZoneInfo  # only where it is needed: every function reads the settings at its cold start
-
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError) as error:
-        raise SettingInvalid(f"TIME_ZONE must be an IANA name such as America/Sao_Paulo, not {name!r}.") from error
+    values: dict[str, Any] = {}
+    stage = environment.get("STAGE") or SETTINGS["stage"].default
+    for name, setting in SETTINGS.items():
+        text = environment.get(setting.name) or setting.default_in(stage).format(region=region, **values)
+        values[name] = setting.read(setting, text, stage)
+    return Settings(**values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.application.relay import AUDIT, REFUNDS
+from chalicelib.domain.consumers import AUDIT, REFUNDS
 from chalicelib.domain.events import Event, ReservationChange
 from chalicelib.domain.payments import Payment, PaymentChange
 from chalicelib.domain.ports import Outgoing

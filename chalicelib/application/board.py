@@ -18,18 +18,16 @@ from chalicelib.domain.board import (
     over_time,
     shown_buckets,
 )
+from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.ports import Analytics, Clock, DependencyState, Page, QueueBoard, Refusals, Sessions
 from chalicelib.domain.refusals import QueueOutOfReach, StoreUnavailable
 from chalicelib.domain.sessions import Session
 
-from .payments import PAYMENTS
 from .queries import CheckReadiness
-from .relay import EXPIRY, ROUTES
-from .webhooks import WEBHOOKS
 
 T = TypeVar("T")
 
-QUEUES = tuple(sorted({EXPIRY, PAYMENTS, WEBHOOKS, *(queue for queues in ROUTES.values() for queue in queues)}))
+QUEUES = tuple(sorted(consumer.queue for consumer in CONSUMERS))
 """Every queue that a handler of ours reads."""
 
 SCREENINGS = 20

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.payments import (
     Charge,
     GatewayUnavailable,
@@ -47,9 +48,6 @@ from chalicelib.domain.times import to_ms
 
 from .confirm import Confirm, ConfirmReservation
 from .refunds import RegisterSale
-
-PAYMENTS = "payments"
-"""The queue of claimed payments that come due, and of charges that the gateway reports."""
 
 BY_GATEWAY = "gateway"
 """The payment method where the buyer never came back to name one."""

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.domain.consumers import EXPIRY, PAYMENTS, REFUNDS, queues_that_hear
 from chalicelib.domain.events import (
     ENDS,
     Event,
@@ -38,32 +39,13 @@ from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .payments import PAYMENTS
 from .refunds import RefundSales, RegisterSale
 from .release import ExpireHold
 
 log = logging.getLogger(__name__)
 
-EXPIRY = "expiry"
-AUDIT = "audit"
-ANALYTICS = "analytics"
-EMAIL = "email"
-INVOICES = "invoices"
-NOTIFICATION = "notification"
-CACHE = "cache"
-REFUNDS = "refunds"
-
-ROUTES: Mapping[EventType, tuple[str, ...]] = {
-    EventType.RESERVATION_CREATED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION, CACHE),
-    EventType.PAYMENT_CONFIRMED: (AUDIT, ANALYTICS, EMAIL, INVOICES, NOTIFICATION),
-    EventType.RESERVATION_EXPIRED: (AUDIT, ANALYTICS, NOTIFICATION),
-    EventType.RESERVATION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION),
-    EventType.SEAT_RELEASED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
-    EventType.SESSION_CANCELLED: (AUDIT, ANALYTICS, NOTIFICATION, CACHE),
-    EventType.REFUND_REQUESTED: (AUDIT, ANALYTICS, NOTIFICATION, REFUNDS),
-    EventType.REFUND_COMPLETED: (AUDIT, ANALYTICS, EMAIL, NOTIFICATION),
-}
-"""Who is told what: the queue of each consumer. infra/cloud/stateful.yaml makes the queues."""
+ROUTES: Mapping[EventType, tuple[str, ...]] = {kind: queues_that_hear(kind) for kind in EventType}
+"""The queues of the consumers that each event goes to."""
 
 TELLS: Mapping[str, tuple[EventType, ...]] = {
     "rows": (EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
@@ -79,7 +61,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
     for table, kinds in TELLS.items()
 }
-"""Each relay's queues: as many as its function may send to, in .chalice/policy-on-*-changed.json."""
+"""Each relay's queues: those that its function may send to (infra/cloud/functions.py)."""
 
 
 @dataclass(frozen=True)

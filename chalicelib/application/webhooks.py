@@ -9,14 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.ports import Clock, Notifications, Outbox, Outgoing, Webhooks, WebhookSender
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
-
-WEBHOOKS = "webhooks"
-"""The queue of deliveries."""
 
 GONE = 410
 

@@ -6,16 +6,15 @@
 - bytecode, marked as never to be checked against its source. Without it every cold start compiles everything,
   and ordinary bytecode is thrown away because unpacking the archive changes the times it is checked by;
 - an archive that is the same, byte for byte, as long as its contents are;
+- the functions' policies, timeouts, environments and event source mappings, from the tables;
 - a template without YAML aliases, which CloudFormation does not take.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -24,65 +23,21 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
+from .app_template import overlay
+from .archive import Size, size_of_zip, write_archive
+from .dependencies import (
+    LAMBDA_PYTHON,
+    LAMBDA_PYTHONS,
+    PackagingError,
+    compile_modules,
+    installed_dependencies,
+    run_python,
+)
+from .functions import FUNCTIONS
+from .permissions import policy
+from .templates import ROOT
+
 CHALICE = Path(sys.executable).with_name("chalice")
-
-LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
-"""As Lambda has them, and we support them. The functions' is the one that packages: their bytecode is made by it."""
-
-LAMBDA_PYTHON = sys.version_info[:2]
-LAMBDA_PLATFORM = "manylinux2014_x86_64"
-AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
-
-STRIPES_OTHER_PRODUCTS = (
-    *("apps", "billing", "billing_portal", "checkout", "climate", "entitlements", "events", "financial_connections"),
-    *("forwarding", "identity", "issuing", "product_catalog", "radar", "reporting", "reserve", "sigma", "tax"),
-    *("terminal", "test_helpers", "three_d_secure", "treasury"),
-    *("v2/billing", "v2/commerce", "v2/money_management", "v2/test_helpers"),
-)
-"""Subpackages that are imported when one of their objects is asked for, or is in an answer."""
-
-# Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
-# boto3.session imports them.
-UNUSED = (
-    "**/__pycache__",
-    "**/tests",
-    "**/*.pyi",
-    "**/py.typed",
-    "**/*.pyx",
-    "**/*.c",
-    "*.dist-info",
-    "bin",
-    "boto3/data",
-    "boto3/examples",
-    "botocore/data/*/*/examples-1.json*",
-    "PIL",  # fpdf2 does without it where there are no images
-    "pillow.libs",
-    "fontTools/**/*.so",  # each stands beside a Python module that does the same, for work that we don't do
-    "charset_normalizer/*.so",  # as these
-    *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
-    "share",
-    *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),
-    "stripe/params",  # for type checkers
-)
-
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-class PackagingError(Exception):
-    """The package could not be made; the message is for whoever ran the command."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """Bytes of a package, as the archive and unpacked."""
-
-    zipped: int
-    unzipped: int
-
-    def __str__(self) -> str:
-        return f"{self.zipped / 1e6:.1f} MB zipped, {self.unzipped / 1e6:.1f} MB unzipped"
 
 
 @dataclass(frozen=True)
@@ -96,7 +51,7 @@ class Package:
 
 
 def package(stage: str, out: Path) -> Package:
-    """Write sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.txt was seen."""
+    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.txt was seen."""
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
@@ -109,15 +64,15 @@ def package(stage: str, out: Path) -> Package:
     with tempfile.TemporaryDirectory() as scratch:
         own_code = _package_own_code(stage, out, Path(scratch))
         before = Size(**json.loads((dependencies / "before.json").read_text()))
-        own = _size_of_zip(out / "deployment.zip")
-        _compile(own_code)
-        _write_archive(out / "deployment.zip", [own_code, dependencies / "site-packages"])
+        own = size_of_zip(out / "deployment.zip")
+        compile_modules(own_code)
+        write_archive(out / "deployment.zip", [own_code, dependencies / "site-packages"])
     _write_out_aliases(out / "sam.yaml")
     return Package(
         template=out / "sam.yaml",
         archive=out / "deployment.zip",
         before=Size(before.zipped + own.zipped, before.unzipped + own.unzipped),
-        after=_size_of_zip(out / "deployment.zip"),
+        after=size_of_zip(out / "deployment.zip"),
     )
 
 
@@ -128,71 +83,45 @@ def check_stage(stage: str) -> None:
         raise PackagingError(f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}.")
 
 
-def installed_dependencies(requirements: Path) -> Path:
-    """The directory with the stripped, compiled packages of `requirements`, made if this content is new."""
-    wanted = _shipped_requirements(requirements)
-    recipe = json.dumps([wanted, sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
-    home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
-    if not home.exists():
-        BUILD.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-            _install(wanted, Path(scratch) / "new" / "site-packages")
-            (Path(scratch) / "new").rename(home)
-    return home
-
-
-def _shipped_requirements(requirements: Path) -> list[str]:
-    """The requirement lines without comments and without Chalice, whose two runtime modules its packager puts in."""
-    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
-    return [line for line in lines if line and not line.startswith("chalice")]
-
-
-def _install(wanted: list[str], site_packages: Path) -> None:
-    site_packages.mkdir(parents=True)
-    version = ".".join(map(str, LAMBDA_PYTHON))
-    for_lambda = ["--platform", LAMBDA_PLATFORM, "--python-version", version, "--only-binary=:all:"]
-    _run("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *wanted)
-    before = _size_of_tree(site_packages)
-    _strip(site_packages)
-    _compile(site_packages)
-    (site_packages.parent / "before.json").write_text(json.dumps(vars(before)))
-
-
-def _strip(site_packages: Path) -> None:
-    for pattern in UNUSED:
-        for path in list(site_packages.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for service in (site_packages / "botocore" / "data").iterdir():
-        if service.is_dir() and service.name not in AWS_SERVICES:
-            shutil.rmtree(service)
-
-
-def _compile(tree: Path) -> None:
-    """Bytecode beside every module, with the paths it will have in Lambda, so that it is the same on any machine."""
-    paths = ["-s", str(tree), "-p", "/var/task"]
-    _run("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *paths, str(tree))
-
-
 def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
-    """Let Chalice write the template and its archive into `out`; return that archive, unpacked.
+    """Has Chalice write the template and its archive into `out`; returns that archive, unpacked.
 
     Chalice works on a copy with an empty requirements.txt: it would download all packages after every change of code.
     """
-    project, own_code = scratch / "project", scratch / "own-code"
+    project, own_code, added = scratch / "project", scratch / "own-code", scratch / "added.json"
     ignored = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
     for name in (".chalice", "chalicelib"):
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
     shutil.copy(ROOT / "app.py", project)
     (project / "requirements.txt").touch()
-    merge = ["--merge-template", str(ROOT / "infra" / "cloud" / "app.yaml"), "--template-format", "yaml"]
-    _run(str(CHALICE), "package", "--stage", stage, *merge, str(out), cwd=project, **_settings_for_loading_the_app())
+    _configure_functions(project / ".chalice")
+    added.write_text(json.dumps(overlay()))
+    merge = ["--merge-template", str(added), "--template-format", "yaml"]
+    run_python(
+        str(CHALICE), "package", "--stage", stage, *merge, str(out), cwd=project, **_settings_for_loading_the_app()
+    )
     with zipfile.ZipFile(out / "deployment.zip") as archive:
         archive.extractall(own_code)
     return own_code
 
 
+def _configure_functions(configuration: Path) -> None:
+    """Adds the functions' policies and timeouts, from infra/cloud/functions.py, to Chalice's configuration."""
+    config = json.loads((configuration / "config.json").read_text())
+    config["lambda_functions"] = {
+        function.name: {
+            "iam_policy_file": f"policy-{function.name}.json",
+            "lambda_timeout": function.timeout_seconds,
+        }
+        for function in FUNCTIONS
+    }
+    (configuration / "config.json").write_text(json.dumps(config))
+    for function in FUNCTIONS:
+        (configuration / f"policy-{function.name}.json").write_text(json.dumps(policy(function)))
+
+
 def _settings_for_loading_the_app() -> dict[str, str]:
-    """Chalice imports the app to find its routes and handlers. Nothing of this is shipped.
+    """Gives what the app needs while Chalice imports it for its routes and handlers. Nothing of this is shipped.
 
     TABLE_PREFIX is emptied: a prefix that somebody tests with would become part of the template.
     """
@@ -210,44 +139,8 @@ class _WithoutAliases(yaml.SafeDumper):
         return True
 
 
-def _write_archive(path: Path, trees: list[Path]) -> None:
-    """Pack the trees with sorted names, one fixed time and fixed modes: same contents, same bytes."""
-    files = sorted((file.relative_to(tree).as_posix(), file) for tree in trees for file in _files(tree))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in files:
-            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (0o755 if file.suffix == ".so" else 0o644) << 16
-            archive.writestr(entry, file.read_bytes())
-
-
-def _files(tree: Path) -> list[Path]:
-    return [path for path in tree.rglob("*") if path.is_file()]
-
-
-def _size_of_tree(tree: Path) -> Size:
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = Path(scratch) / "tree.zip"
-        _write_archive(archive, [tree])
-        return _size_of_zip(archive)
-
-
-def _size_of_zip(path: Path) -> Size:
-    with zipfile.ZipFile(path) as archive:
-        return Size(path.stat().st_size, sum(entry.file_size for entry in archive.infolist()))
-
-
-def _run(*arguments: str, cwd: Path = ROOT, **environment: str) -> None:
-    """Run this Python; what it says is shown only if it fails."""
-    reproducible = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=cwd, env=reproducible, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PackagingError(f"`{' '.join(arguments[:3])}` failed:\n{done.stdout}{done.stderr}")
-
-
 def main() -> None:
-    """Package the stage named by the first argument into the directory named by the second."""
+    """Packages the stage named by the first argument into the directory named by the second."""
     if len(sys.argv) != 3:
         sys.exit("usage: python -m infra.cloud.package STAGE OUT_DIR")
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.cloud import deploy
+from infra.cloud.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import browser, emulator, seed
 from infra.local.pump import Pump, PumpError
@@ -161,4 +162,4 @@ def main(make: Callable[[Path], list[Path]] = take_pictures, into: Path = PICTUR
 
 
 if __name__ == "__main__":
-    as_command(main, CannotRunError, deploy.DeploymentError, seed.SeedError)
+    as_command(main, CannotRunError, DeploymentError, seed.SeedError)

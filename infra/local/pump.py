@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import boto3
@@ -33,6 +33,7 @@ from chalicelib.domain.ports import Clock
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.stream_failures import TOO_OLD, S3StreamFailures, created_at
 from chalicelib.infrastructure.invoices import files as invoice_files
+from infra.cloud.functions import STREAMS_RETRY_FOR, TIMEOUT_SECONDS
 
 logger = logging.getLogger("pump")
 
@@ -46,10 +47,10 @@ QUIET_ROUNDS = 5
 Where a change is on its stream as soon as its write is answered, fewer do."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
-RETRIED_FOR = timedelta(hours=12)
-"""A record that still fails when it is so old is given up: as the deployed mappings have it (infra/cloud/app.yaml)."""
+RETRIED_FOR = STREAMS_RETRY_FOR
+"""A record that still fails when it is so old is given up: as the deployed mappings have it."""
 SQS_BATCH_LIMIT = 10
-HANDLER_SECONDS = 30
+HANDLER_SECONDS = TIMEOUT_SECONDS
 FROM_THE_START = "TRIM_HORIZON"
 """Where a stream's handler starts of which each record counts. Others are for screens."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -102,7 +103,7 @@ def clients() -> Clients:
 
 
 def failed_ids(name: str, handler: Handler, records: Sequence[Record], ids: Sequence[str]) -> set[str]:
-    """Calls the handler as Lambda does and says which of `ids` (one per record) have to come again."""
+    """Calls the handler as Lambda does; tells which of `ids` (one per record) have to come again."""
     context = LambdaContext(name, 1024, HANDLER_SECONDS * 1000)
     try:
         answer = handler({"Records": list(records)}, context)
@@ -340,7 +341,7 @@ class StreamSource:
 
 
 def stream_record(record: Mapping[str, Any], arn: str) -> Record:
-    """As Lambda gives it to a handler."""
+    """Makes the record that Lambda would give to a handler."""
     change = dict(record["dynamodb"])
     change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
     for image in ("Keys", "NewImage", "OldImage"):
@@ -371,7 +372,7 @@ def stream_source(
 
 
 def _wait_for_stream(streams: DynamoDBStreamsClient, arn: str) -> None:
-    """A new table's stream is "enabling" for a moment, and can't be read before that has passed."""
+    """Waits until a new table's stream, which is "enabling" for a moment, can be read. Raises PumpError."""
     deadline = time.monotonic() + STREAM_START_SECONDS
     while streams.describe_stream(StreamArn=arn)["StreamDescription"].get("StreamStatus") == "ENABLING":
         if time.monotonic() > deadline:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cloud.package import LAMBDA_PYTHONS
+from infra.cloud.dependencies import LAMBDA_PYTHONS
 from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
 

@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import settings
 from chalicelib.settings import SettingInvalid
 from infra import processes
-from infra.cloud import deploy
-from infra.cloud.deploy import DeploymentError
-from infra.cloud.package import PackagingError
+from infra.cloud import deploy, event_mappings
+from infra.cloud.dependencies import PackagingError
+from infra.cloud.stacks import DeploymentError
 from infra.local import console, emulator, mailbox, ports, redis_server, seed
 from infra.local.machine import Machine, run_machine, start_machine
 from infra.processes import HOST, CannotRunError, Child, say
@@ -176,8 +176,8 @@ def _switch_event_mappings() -> bool:
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
         raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
-    functions = not choice and deploy.event_handlers_run(STAGE)
-    deploy.set_event_mappings(STAGE, enabled=functions)
+    functions = not choice and event_mappings.event_handlers_run(STAGE)
+    event_mappings.set_event_mappings(STAGE, enabled=functions)
     return functions
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud.data_stack import resources
-from infra.cloud.deploy import app_stack, data_stack
-from infra.cloud.package import LAMBDA_PYTHONS
+from infra.cloud.data_template import resources
+from infra.cloud.dependencies import LAMBDA_PYTHONS
+from infra.cloud.stacks import app_stack, data_stack
 from infra.local import emulator, emulator_packages, ports, redis_server, run
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.relay import REFUNDS
+from chalicelib.domain.consumers import REFUNDS
 from chalicelib.domain.events import refund_requested
 from chalicelib.domain.money import Money
 from chalicelib.domain.payments import Payment

@@ -55,7 +55,7 @@ class Queues:
         return [queue for queue in self if queue.dead_letters == dead_letters.name]
 
     def dead_letter_queue(self, name: str) -> Queue:
-        """By the short or full name of itself or of its source. Raises OpsError."""
+        """Finds it by the short or full name of itself or of its source. Raises OpsError."""
         queue = self.by_name.get(name) or self.by_name.get(f"{self.connection.prefix}{name}")
         known = self.dead_letter_queues
         if queue in known:
@@ -68,7 +68,7 @@ class Queues:
         return found
 
     def source(self, dead_letters: Queue) -> Queue:
-        """Where its messages came from. Raises OpsError when that is not one queue."""
+        """Finds the queue that its messages came from. Raises OpsError when that is not one queue."""
         sources = self.sources_of(dead_letters)
         if len(sources) == 1:
             return sources[0]
@@ -82,7 +82,7 @@ class Queues:
 
 
 def queues_of(connection: Connection) -> Queues:
-    """Raises OpsError when the stage has none."""
+    """Reads the queues of a stage. Raises OpsError when it has none."""
     sqs: SQSClient = connection.client("sqs")
     pages = sqs.get_paginator("list_queues").paginate(
         QueueNamePrefix=connection.prefix, PaginationConfig={"PageSize": 1000}

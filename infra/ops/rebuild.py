@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.analytics import CountEvent
-from chalicelib.application.relay import ANALYTICS, AUDIT
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tally_of, total
+from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed

@@ -19,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 
 from infra.cloud import deploy
+from infra.cloud.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator as machine
 from infra.local.redis_server import run_redis
@@ -222,4 +223,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    as_command(main, CannotRunError, deploy.DeploymentError)
+    as_command(main, CannotRunError, DeploymentError)

@@ -1,8 +1,8 @@
-"""The tables of infra/cloud/stateful.yaml, as CreateTable wants them."""
+"""The tables of the data stack, as CreateTable wants them."""
 
 from typing import Any
 
-from infra.cloud.data_stack import resources
+from infra.cloud.data_template import resources
 
 CREATE_TABLE = (
     "TableName",

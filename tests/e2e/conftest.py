@@ -13,6 +13,7 @@ import urllib3
 
 from infra import processes
 from infra.cloud import deploy
+from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.local import emulator, emulator_packages, payment_gateway
 
 STAGE = "dev"
@@ -71,7 +72,7 @@ def deployed(
 ) -> Iterator[deploy.AppDeployment]:
     """Deploys both stacks."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in (*deploy.APP_SETTINGS.values(), *deploy.DATA_SETTINGS.values()):
+        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from infra.cloud import deploy
+from infra.cloud import deploy, event_mappings, parameters
 from infra.local import mailbox
 from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main
@@ -399,8 +399,8 @@ def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
     deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOLD_SECONDS")
-    assert deploy.changes(STAGE, {}) == []
-    assert deploy.changes(STAGE, {"HOLD_SECONDS": "5"}) == [f"HOLD_SECONDS: {HOLD_SECONDS} → 5"]
+    assert parameters.changes(STAGE, {}) == []
+    assert parameters.changes(STAGE, {"HOLD_SECONDS": "5"}) == [f"HOLD_SECONDS: {HOLD_SECONDS} → 5"]
 
     deploy.deploy_app(STAGE)
 
@@ -412,15 +412,15 @@ def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
 
 
 def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:
-    deploy.set_event_mappings(STAGE, enabled=False)
+    event_mappings.set_event_mappings(STAGE, enabled=False)
     reservation_id = _hold(api, _schedule(api), "A1").body["reservationId"]
     stored = _stored_item("reservations", id=reservation_id)
     _wait_until_equal(lambda: api("GET", f"/api/reservations/{reservation_id}").body["status"], "expired")
     assert stored()["state"] == {"S": "pending"}
-    deploy.set_event_mappings(STAGE, enabled=True)
+    event_mappings.set_event_mappings(STAGE, enabled=True)
     _wait_until_equal(lambda: stored()["state"], {"S": "expired"})
 
 
 def test_the_endpoint_says_whether_it_runs_the_handlers(deployed: deploy.AppDeployment) -> None:
-    assert deploy.event_handlers_run(STAGE)
-    assert not deploy.event_handlers_run("prod")  # not deployed here
+    assert event_mappings.event_handlers_run(STAGE)
+    assert not event_mappings.event_handlers_run("prod")  # not deployed here

@@ -12,8 +12,8 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser
 
-from infra.cloud import deploy
 from infra.cloud.deploy import AppDeployment
+from infra.cloud.stacks import app_stack
 from infra.local.lambda_proxy import Asked, Resource, event
 from tests.browser.visitor import Visitor
 
@@ -49,7 +49,7 @@ def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) 
 def _find_function() -> str:
     """Gives the name of the deployed function that answers over HTTP."""
     resources = boto3.client("cloudformation").describe_stack_resource(
-        StackName=deploy.app_stack(STAGE), LogicalResourceId="APIHandler"
+        StackName=app_stack(STAGE), LogicalResourceId="APIHandler"
     )
     return str(resources["StackResourceDetail"]["PhysicalResourceId"])
 

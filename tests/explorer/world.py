@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
-from chalicelib.application.payments import PAYMENTS, NotDueYet
+from chalicelib.application.payments import NotDueYet
 from chalicelib.application.reconcile import Reconciliation
-from chalicelib.application.relay import AUDIT, EXPIRY, REFUNDS
 from chalicelib.application.release import CancelReservation, NotLapsedYet
+from chalicelib.domain.consumers import AUDIT, EXPIRY, PAYMENTS, REFUNDS
 from chalicelib.domain.events import Event
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentDue, RefundRefused

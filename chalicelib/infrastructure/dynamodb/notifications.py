@@ -12,7 +12,7 @@ A screening has one counter, and transactions on one item refuse each other: its
 other, some 50 a second where a read and a transaction take 20 ms, however many workers there are. A worker that came
 too late reads the counter again and tries again after a pause with full jitter. An event without a number after
 NUMBER_ATTEMPTS comes again by the queue. Screenings do not wait for each other. When 2,000 seats are sold in two
-seconds, their 4,000 events are delivered within a minute and a half; infra/cloud/app.yaml keeps the number of workers
+seconds, their 4,000 events are delivered within a minute and a half; domain/consumers.py keeps the number of workers
 small, since more would only disturb.
 """
 

@@ -32,7 +32,7 @@ LONGEST_ID = 100
 """Characters."""
 
 OF_A_SUBSCRIBER = "id, event_types, disabled"
-"""The attributes that the function which numbers events may read: .chalice/policy-on-event-to-notification.json."""
+"""The attributes that the function which numbers events may read: infra/cloud/permissions.py."""
 
 
 @dataclass(frozen=True)

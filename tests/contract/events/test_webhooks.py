@@ -223,7 +223,7 @@ def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, s
 def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_one_to_n(
     emulated: Dynamo, session_id: str
 ) -> None:
-    """As many workers as infra/cloud/app.yaml allows."""
+    """As many workers as domain/consumers.py allows."""
     events = events_of(session_id, 60)
     deliveries = events + random.sample(events, k=20)
     random.shuffle(deliveries)

@@ -283,7 +283,7 @@ def test_events_that_come_twice_keep_their_numbers(office: Office, theirs: Recei
 def test_many_events_with_duplicates_through_several_workers_are_numbered_from_one_to_n(
     office: Office, theirs: Receiver, facts: Facts
 ) -> None:
-    """As many workers as infra/cloud/app.yaml lets be."""
+    """As many workers as domain/consumers.py lets be."""
     office.subscribe(theirs.url)
     events = events_of(facts, 50)
     deliveries = events + random.sample(events, k=10)

@@ -18,31 +18,27 @@ from chalicelib.api.http.messages import message
 from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
-from chalicelib.application.payments import PAYMENTS
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.application.webhooks import WEBHOOKS
+from chalicelib.domain.consumers import PAYMENTS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
-from infra.cloud.deploy import NOBODY_FROM_OUTSIDE, DeploymentError, app_settings
-from infra.cloud.package import AWS_SERVICES, ROOT, Package, PackagingError, package
+from infra.cloud import data_template
+from infra.cloud.artifacts import NOBODY_FROM_OUTSIDE
+from infra.cloud.dependencies import AWS_SERVICES, PackagingError
+from infra.cloud.functions import FUNCTIONS, Function
+from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
+from infra.cloud.package import Package, package
+from infra.cloud.parameters import app_settings
+from infra.cloud.permissions import policy
+from infra.cloud.stacks import DeploymentError
+from infra.cloud.templates import ROOT
 from infra.local.pump import RETRIED_FOR
 from tests.builders import a_reservation
 from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
 
-STREAM_HANDLERS = {"OnRowChanged": "rows", "OnReservationChanged": "reservations", "OnPaymentChanged": "payments"}
-QUEUE_HANDLERS = {
-    "OnHoldLapsed",
-    "OnEventToAudit",
-    "OnEventToAnalytics",
-    "OnEventToEmail",
-    "OnSaleToInvoice",
-    "OnEventToNotification",
-    "OnDeliveryToWebhook",
-    "OnEventToCache",
-    "OnPaymentDue",
-    "OnRefundRequested",
-}
+STREAM_HANDLERS = {function.logical_id: function.stream for function in FUNCTIONS if function.relays}
+QUEUE_HANDLERS = {function.logical_id for function in FUNCTIONS if function.consumer}
 SCHEDULED_HANDLERS = {"OnReconciliationDue"}
 LIVE_HANDLERS = {"OnRowChangedShow", "WebsocketMessage", "WebsocketDisconnect"}
 """They report nothing as failed: what could not be shown at once is not worth showing later."""
@@ -50,21 +46,6 @@ UNCHECKED_HASH = 1
 """The flags in a .pyc: it is found by hash, and its source is never looked at."""
 
 Template = dict[str, Any]
-
-
-class _CloudFormationLoader(yaml.SafeLoader):
-    """Reads the short forms of functions: !Sub x is {"Fn::Sub": x}, !GetAtt a.b is {"Fn::GetAtt": "a.b"}."""
-
-
-def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    assert isinstance(node, yaml.SequenceNode)
-    return {name: loader.construct_sequence(node, deep=True)}
-
-
-_CloudFormationLoader.add_multi_constructor("!", _function)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +67,7 @@ def contents(made: Package) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def data() -> Template:
-    text = (ROOT / "infra" / "cloud" / "stateful.yaml").read_text()
-    found: Template = yaml.load(text, Loader=_CloudFormationLoader)  # noqa: S506 - a SafeLoader
-    return found
+    return data_template.template()
 
 
 def _functions(resources: Template) -> dict[str, Template]:
@@ -309,9 +288,9 @@ def _definition(resources: Template) -> Template:
 # What each function may do
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
-def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Path) -> None:
-    for statement in json.loads(path.read_text())["Statement"]:
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(function: Function) -> None:
+    for statement in policy(function)["Statement"]:
         assert not any("*" in action for action in statement["Action"])
         if statement["Action"] == ["ses:GetSendQuota"]:  # of the account: it knows no resources
             continue
@@ -325,19 +304,19 @@ def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(path: Pa
             )
 
 
-def test_each_function_has_a_role_of_its_own_from_a_policy_file(resources: Template) -> None:
+def test_each_function_has_a_role_of_its_own_from_its_row(resources: Template) -> None:
     roles = [function["Role"]["Fn::GetAtt"][0] for function in _functions(resources).values()]
     assert len(set(roles)) == len(roles)
-    files = [json.loads(path.read_text()) for path in (ROOT / ".chalice").glob("policy-*.json")]
-    assert all(resources[role]["Properties"]["Policies"][0]["PolicyDocument"] in files for role in roles)
-    assert len(files) == len(roles)
+    policies = [policy(function) for function in FUNCTIONS]
+    assert all(resources[role]["Properties"]["Policies"][0]["PolicyDocument"] in policies for role in roles)
+    assert len(policies) == len(roles)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem)
-def test_a_role_has_room_for_its_policy(path: Path) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_a_role_has_room_for_its_policy(function: Function) -> None:
     """IAM takes 10,240 characters, without white space."""
     names = {"${AWS::Partition}": "aws-us-gov", "${AWS::Region}": "ap-southeast-2", "${AWS::AccountId}": "0" * 12}
-    text = json.dumps(json.loads(path.read_text()), separators=(",", ":"))
+    text = json.dumps(policy(function), separators=(",", ":"))
     for name, value in names.items():
         text = text.replace(name, value)
     assert len(text) < 10_240
@@ -687,6 +666,12 @@ def test_somebody_is_told_when_something_could_not_be_relayed_whoever_kept_it(da
 def _named_on_an_emulator(bucket: Template) -> str:
     pseudo = {"${Stage}": "test", "${AWS::AccountId}": "000000000000", "${AWS::Region}": "us-east-1"}
     return re.sub(r"\$\{[^}]+}", lambda m: pseudo[m[0]], bucket["BucketName"]["Fn::Sub"])
+
+
+def test_the_committed_template_is_the_one_that_is_deployed(made: Package) -> None:
+    stale = APP_SNAPSHOT.read_text() != app_snapshot(made.template)
+
+    assert not stale, f"{APP_SNAPSHOT.relative_to(ROOT)} is stale: run {COMMAND}, and look at the difference"
 
 
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.application.relay import AUDIT
+from chalicelib.domain.consumers import AUDIT
 from chalicelib.domain.events import Event, EventType, RowClosed, SeatsSold
 from chalicelib.domain.payments import PaymentStatus, RefundReason
 from chalicelib.domain.refusals import PaymentForCancelledSession, SessionCancelled

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.application.payments import PAYMENTS, NotDueYet, ReceiveGatewayMessage, StartPayment
+from chalicelib.application.payments import NotDueYet, ReceiveGatewayMessage, StartPayment
+from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claim_on
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (

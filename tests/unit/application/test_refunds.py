@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.payments import PAYMENTS
-from chalicelib.application.relay import ANALYTICS, AUDIT, NOTIFICATION, REFUNDS
+from chalicelib.domain.consumers import ANALYTICS, AUDIT, NOTIFICATION, PAYMENTS, REFUNDS
 from chalicelib.domain.events import Event, EventType, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import (
     Charge,

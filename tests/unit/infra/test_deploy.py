@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from infra.cloud import deploy
-from infra.cloud.deploy import DeploymentError, agree, app_settings, changed, check_settings, parameters_for
+from infra.cloud.deploy import agree
+from infra.cloud.parameters import HIDDEN, app_settings, changed, check_settings
+from infra.cloud.stacks import DeploymentError, parameters_for
 
 DECLARED: dict[str, Any] = {
     "Stage": {},
@@ -15,7 +17,7 @@ DECLARED: dict[str, Any] = {
     "New": {"Default": "x"},
 }
 NAMES = {"HoldSeconds": "HOLD_SECONDS", "Seller": "SELLER", "RedisUrl": "REDIS_URL", "New": "NEW"}
-BEFORE = {"Stage": "dev", "HoldSeconds": "60", "Seller": "Ours", "RedisUrl": deploy.HIDDEN}
+BEFORE = {"Stage": "dev", "HoldSeconds": "60", "Seller": "Ours", "RedisUrl": HIDDEN}
 
 
 def test_what_is_not_said_stays_as_it_is_deployed() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cloud.package import LAMBDA_PYTHON, LAMBDA_PYTHONS
+from infra.cloud.dependencies import LAMBDA_PYTHON, LAMBDA_PYTHONS
 from infra.local import pythons
 
 

@@ -1,0 +1,215 @@
+"""The consumers: one row for each queue with a function of ours behind it.
+
+Everything about a consumer comes from its row: the routes of the relay (application/relay.py), the board's queues; in
+infra/cloud its queue, dead letters, alarms, event source mapping and permissions; the tables in docs/. `app.py` names
+its handler, queue and batch size again for whoever reads it: tests/unit/infra/test_tables.py compares the two.
+
+A new consumer: a row here, its use case, its wiring, its handler in app.py, their tests. Then write what is made from
+the row: `.venv/bin/python -m infra.cloud.generate`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .events import EventType
+
+EXPIRY = "expiry"
+AUDIT = "audit"
+ANALYTICS = "analytics"
+EMAIL = "email"
+INVOICES = "invoices"
+NOTIFICATION = "notification"
+WEBHOOKS = "webhooks"
+CACHE = "cache"
+PAYMENTS = "payments"
+REFUNDS = "refunds"
+
+EVERY_EVENT = tuple(EventType)
+
+
+class Consumer(NamedTuple):
+    """All there is to say of one consumer. (A tuple: cheaper at a cold start than a dataclass.)"""
+
+    queue: str
+    """Its name in AWS follows the stage: cinema-dev-audit. Its dead letters lie in cinema-dev-audit-dlq."""
+    handler: str
+    """The function in app.py."""
+    purpose: str
+    logical_id: str
+    """In the CloudFormation template. Never to be changed: a queue's name can't be taken twice."""
+    when_given_up: str
+    """Told by the alarm for messages among the dead letters."""
+    when_late: str
+    late_after_seconds: int = 300
+    """Of the oldest message: then an alarm goes off."""
+    look_at: str = ""
+    """In docs/operations.md, for whoever the alarms wake: a section beside those of dead letters and late events."""
+    hears: tuple[EventType, ...] = ()
+    takes: str = "events"
+    """The kind of message."""
+    batch_size: int = 10
+    """Messages that are handled in one invocation, at most."""
+    max_concurrency: int | None = None
+    """Invocations at the same time; None leaves it to Lambda. AWS allows 2 at least."""
+    touches: Mapping[str, str] = {}
+    """Tables and others, and what is done on each: the words of infra/cloud/permissions.py."""
+    sends_to: tuple[str, ...] = ()
+    """Queues, beside its own dead letters."""
+
+
+CONSUMERS = (
+    Consumer(
+        queue=EXPIRY,
+        handler="on_hold_lapsed",
+        purpose="Expires a hold that has lapsed: one delayed message for each hold.",
+        takes="holds",
+        touches={"rows": "get update", "reservations": "get put update"},
+        logical_id="Expiry",
+        # A message may rightly wait for the longest hold (900 s); five minutes beyond that nobody is working.
+        late_after_seconds=1200,
+        when_given_up="Some hold's expiry failed five times. Its seats are free all the same; its events wait here.",
+        when_late="Lapsed holds are not being expired. Their seats are free all the same; their events are late.",
+    ),
+    Consumer(
+        queue=AUDIT,
+        handler="on_event_to_audit",
+        purpose="Appends every event to the audit log.",
+        hears=EVERY_EVENT,
+        touches={"events": "get put"},
+        logical_id="AuditQueue",
+        when_given_up="Some event is missing in the audit log until its message is redriven.",
+        when_late="Events have been waiting for their audit for more than five minutes.",
+    ),
+    Consumer(
+        queue=ANALYTICS,
+        handler="on_event_to_analytics",
+        purpose="Counts every event.",
+        hears=EVERY_EVENT,
+        touches={"ledger": "put", "analytics": "update"},
+        logical_id="AnalyticsQueue",
+        when_given_up="Some event is not counted until its message is redriven.",
+        when_late="Events have been waiting for their analytics for more than five minutes.",
+    ),
+    Consumer(
+        queue=EMAIL,
+        handler="on_event_to_email",
+        purpose="Tells the buyer by email.",
+        hears=(EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED, EventType.REFUND_COMPLETED),
+        batch_size=5,  # five emails to a mail service that hangs fit into the handler's 30 seconds
+        touches={
+            "reservations": "get",
+            "sessions": "get",
+            "ledger": "get put",
+            "breakers": "update",
+            "mail service": "send",
+        },
+        logical_id="EmailQueue",
+        when_given_up=(
+            "Some buyer was not told what an email should have said; it is sent when its message is redriven."
+        ),
+        when_late="Emails have been waiting to be sent for more than five minutes.",
+        look_at="[letters](#letters)",
+    ),
+    Consumer(
+        queue=INVOICES,
+        handler="on_sale_to_invoice",
+        purpose="Gives each sale its invoice.",
+        hears=(EventType.PAYMENT_CONFIRMED,),
+        # Numbers of a year are given one after the other: more workers would only meet at the counter.
+        max_concurrency=10,
+        touches={
+            "sessions": "get",
+            "reservations": "get",
+            "invoices": "get get-many put update",
+            "invoice files": "put",
+        },
+        logical_id="InvoicesQueue",
+        when_given_up="Some sale has no invoice until its message is redriven.",
+        when_late="Sales have been waiting for their invoices for more than five minutes.",
+    ),
+    Consumer(
+        queue=NOTIFICATION,
+        handler="on_event_to_notification",
+        purpose="Numbers the events for those who subscribed to them by webhook.",
+        hears=EVERY_EVENT,
+        # Events of one screening are numbered one after the other: more workers would only disturb each other.
+        max_concurrency=5,
+        touches={"notifications": "get put", "webhooks": "list-without-secrets"},
+        sends_to=(WEBHOOKS,),
+        logical_id="NotificationQueue",
+        when_given_up="Some event was not told to the webhooks until its message is redriven.",
+        when_late="Events have been waiting to be told to the webhooks for more than five minutes.",
+        look_at="[webhooks](#webhooks)",
+    ),
+    Consumer(
+        queue=WEBHOOKS,
+        handler="on_delivery_to_webhook",
+        purpose="Delivers one event to one webhook.",
+        takes="deliveries",
+        # Ten deliveries at the same time in each: a receiver that hangs can't take all of the account's functions.
+        max_concurrency=20,
+        touches={"notifications": "get", "webhooks": "get update"},
+        logical_id="WebhooksQueue",
+        when_given_up="Some webhook did not take an event; it is delivered when its message is redriven.",
+        when_late="Webhook deliveries have been waiting for more than five minutes.",
+        look_at="[webhooks](#webhooks)",
+    ),
+    Consumer(
+        queue=CACHE,
+        handler="on_event_to_cache",
+        purpose="Has the cache forget what a seat change made wrong.",
+        hears=(EventType.RESERVATION_CREATED, EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
+        logical_id="CacheQueue",
+        when_given_up="The cache was not told of some seat change. What it says of it has run out by now.",
+        when_late=(
+            "The cache has not been told of seat changes for more than five minutes; what it says runs out by itself."
+        ),
+        look_at="[Redis](#redis)",
+    ),
+    Consumer(
+        queue=PAYMENTS,
+        handler="on_payment_due",
+        purpose="Settles what is due of payments: claims whose hold is over, and what the gateway says.",
+        takes="payments due and charges",
+        touches={
+            "rows": "get update",
+            "reservations": "get put update",
+            "payments": "get update",
+            "sessions": "get",
+        },
+        logical_id="PaymentsQueue",
+        late_after_seconds=1200,  # a claim waits here for up to fifteen minutes on purpose
+        when_given_up=(
+            "Some payment is neither a sale nor on its way back until its message is redriven, or the sweep finds it."
+        ),
+        when_late=(
+            "What the payment gateway said, or claims that are due, have been waiting for more than twenty minutes."
+        ),
+        look_at="[money](#money)",
+    ),
+    Consumer(
+        queue=REFUNDS,
+        handler="on_refund_requested",
+        purpose="Returns payments.",
+        hears=(EventType.REFUND_REQUESTED,),
+        batch_size=5,  # as for emails: five refunds by a gateway that hangs fit into the 30 seconds
+        touches={
+            "rows": "get update",
+            "reservations": "get put update",
+            "payments": "get update",
+            "sessions": "get",
+            "breakers": "update",
+        },
+        logical_id="RefundsQueue",
+        when_given_up=(
+            "Some payment that bought nothing is not returned until its message is redriven. Somebody waits for money."
+        ),
+        when_late="Refunds have been waiting for more than five minutes. Somebody waits for money.",
+        look_at="[money](#money)",
+    ),
+)
+
+
+def queues_that_hear(kind: EventType) -> tuple[str, ...]:
+    """Names the queues of the consumers that such an event goes to."""
+    return tuple(consumer.queue for consumer in CONSUMERS if kind in consumer.hears)

@@ -1,0 +1,131 @@
+"""The template of the functions' stack: what is merged into the one that `chalice package` makes.
+
+infra/cloud/app.yaml, with what comes from the tables: a parameter for each setting, each function's environment, event
+source mapping and way to Redis.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, Setting
+
+from .functions import FUNCTIONS, SHOWN_FOR, STREAMS_RETRY_FOR, Function
+from .templates import Template, imported, load, merge, sub
+
+BY_HAND = Path(__file__).parent / "app.yaml"
+
+
+@cache
+def overlay() -> Template:
+    """Makes what is merged into Chalice's template."""
+    made = {
+        "Parameters": _parameters(),
+        "Resources": {name: one for function in FUNCTIONS for name, one in _resources(function).items()},
+        "Outputs": {
+            "LiveUrl": {"Description": SETTINGS["live_url"].purpose, "Value": _known_to_the_stack()["LIVE_URL"]}
+        },
+    }
+    return merge(load(BY_HAND), made)
+
+
+def parameter_of(variable: str) -> str:
+    """Names the stack's parameter for a variable of the environment: HoldSeconds for HOLD_SECONDS."""
+    return "".join(part.capitalize() for part in variable.split("_"))
+
+
+def _parameters() -> Template:
+    rows = [setting for setting in SETTINGS.values() if setting.deployed_by == PARAMETER]
+    return {parameter_of(setting.name): _parameter(setting) for setting in rows}
+
+
+def _parameter(setting: Setting) -> Template:
+    """Makes a parameter. Its default is empty where the stage decides: then it is the function that knows."""
+    default = setting.default if setting.local_default is None else ""
+    parameter: Template = {"Type": "String", "Default": default, "Description": setting.purpose}
+    if setting.bounds:
+        least, most = setting.bounds
+        parameter |= {"Type": "Number", "Default": int(default), "MinValue": least, "MaxValue": most}
+    if setting.choices:
+        parameter["AllowedValues"] = [*([""] if default == "" else []), *setting.choices]
+    if setting.pattern:
+        parameter["AllowedPattern"] = setting.pattern
+    if setting.secret:
+        parameter["NoEcho"] = True
+    return parameter
+
+
+def _resources(function: Function) -> Template:
+    near_redis = "REDIS_URL" in _environment(function)
+    properties: Template = {"Environment": {"Variables": _environment(function)}}
+    if near_redis:
+        properties["VpcConfig"] = _if_redis_is_in_vpc(
+            {"SubnetIds": _list_in("RedisSubnets"), "SecurityGroupIds": _list_in("RedisSecurityGroups")}
+        )
+    mapping = _mapping(function)
+    if mapping:
+        properties["Events"] = {f"{function.logical_id}{_kind(function)}EventSource": {"Properties": mapping}}
+    resources: Template = {function.logical_id: {"Properties": properties}}
+    if near_redis:
+        interfaces = sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole")
+        role = {"ManagedPolicyArns": _if_redis_is_in_vpc([interfaces])}
+        resources[f"{function.role_stem}Role"] = {"Properties": role}
+    return resources
+
+
+def _environment(function: Function) -> Template:
+    rows = [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
+    said = {one.name: {"Ref": parameter_of(one.name)} for one in rows if one.deployed_by in (PARAMETER, DEPLOYMENT)}
+    known = _known_to_the_stack()
+    return said | {one.name: known[one.name] for one in rows if one.deployed_by == STACK}
+
+
+def _known_to_the_stack() -> Template:
+    """Values of the settings that are no parameter."""
+    return {
+        "LIVE_URL": _url_of_websockets("ws", "wss"),
+        "CONNECTIONS_URL": _url_of_websockets("http", "https"),
+        "INVOICES_BUCKET": imported("invoices-bucket"),
+        "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),
+    }
+
+
+def _url_of_websockets(emulated: str, real: str) -> Template:
+    on_emulator = sub(f"{emulated}://${{EmulatorHost}}/_aws/execute-api/${{WebsocketAPI}}/${{Stage}}")
+    on_aws = sub(f"{real}://${{WebsocketAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/${{Stage}}")
+    return {"Fn::If": ["IsEmulator", on_emulator, on_aws]}
+
+
+def _kind(function: Function) -> str:
+    return "Dynamodb" if function.stream else "Sqs"
+
+
+def _mapping(function: Function) -> Template:
+    """Without ReportBatchItemFailures the messages that a handler reports as failed would be deleted."""
+    if function.relays:
+        failures = {"Type": "S3", "Destination": imported("stream-failures-bucket-arn")}
+        return {
+            "Stream": imported(f"{function.stream}-stream"),
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "BisectBatchOnFunctionError": True,
+            "MaximumRetryAttempts": -1,
+            "MaximumRecordAgeInSeconds": int(STREAMS_RETRY_FOR.total_seconds()),
+            "DestinationConfig": {"OnFailure": failures},
+        }
+    if function.stream:  # for screens
+        age = int(SHOWN_FOR.total_seconds())
+        retries = {"MaximumRetryAttempts": 0, "MaximumRecordAgeInSeconds": age}
+        return {"Stream": imported(f"{function.stream}-stream"), **retries}
+    if function.consumer:
+        most = function.consumer.max_concurrency
+        scaling = {"ScalingConfig": {"MaximumConcurrency": most}} if most else {}
+        return {"FunctionResponseTypes": ["ReportBatchItemFailures"], **scaling}
+    return {}
+
+
+def _if_redis_is_in_vpc(value: Any) -> Template:
+    return {"Fn::If": ["RedisIsInVpc", value, {"Ref": "AWS::NoValue"}]}
+
+
+def _list_in(parameter: str) -> Template:
+    return {"Fn::Split": [",", {"Ref": parameter}]}

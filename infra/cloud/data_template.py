@@ -1,0 +1,36 @@
+"""The template of the data stack: infra/cloud/stateful.yaml, with the queues and alarms of the consumers."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .queues import queue_resources
+from .templates import Template, load, merge
+
+BY_HAND = Path(__file__).parent / "stateful.yaml"
+
+
+@cache
+def template() -> Template:
+    """Makes the whole template, with CloudFormation's functions in their long form."""
+    return merge(load(BY_HAND), {"Resources": queue_resources()})
+
+
+def resources(kind: str, stage: str) -> list[dict[str, Any]]:
+    """Lists the properties of the resources of that type, such as AWS::SQS::Queue, in plain words for that stage."""
+    found = template()["Resources"].values()
+    return [_in_stage(one["Properties"], stage) for one in found if one["Type"] == kind]
+
+
+def _in_stage(value: Any, stage: str) -> Any:
+    """Puts what a function of CloudFormation is given in its place: `!Sub text` becomes the text."""
+    match value:
+        case str():
+            return value.replace("${Stage}", stage)
+        case list():
+            return [_in_stage(each, stage) for each in value]
+        case dict() if len(value) == 1 and (next(iter(value)) == "Ref" or next(iter(value)).startswith("Fn::")):
+            return _in_stage(next(iter(value.values())), stage)
+        case dict():
+            return {name: _in_stage(each, stage) for name, each in value.items()}
+    return value

@@ -1,0 +1,114 @@
+"""The packages that ship with the functions: installed once for each requirements.txt, stripped and compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .archive import size_of_tree
+from .templates import ROOT
+
+BUILD = ROOT / "build"
+
+LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
+"""As Lambda has them, and we support them. The functions' is the one that packages: their bytecode is made by it."""
+
+LAMBDA_PYTHON = sys.version_info[:2]
+LAMBDA_PLATFORM = "manylinux2014_x86_64"
+AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
+
+STRIPES_OTHER_PRODUCTS = (
+    *("apps", "billing", "billing_portal", "checkout", "climate", "entitlements", "events", "financial_connections"),
+    *("forwarding", "identity", "issuing", "product_catalog", "radar", "reporting", "reserve", "sigma", "tax"),
+    *("terminal", "test_helpers", "three_d_secure", "treasury"),
+    *("v2/billing", "v2/commerce", "v2/money_management", "v2/test_helpers"),
+)
+"""Subpackages that are imported when one of their objects is asked for, or is in an answer."""
+
+# Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
+# boto3.session imports them.
+UNUSED = (
+    "**/__pycache__",
+    "**/tests",
+    "**/*.pyi",
+    "**/py.typed",
+    "**/*.pyx",
+    "**/*.c",
+    "*.dist-info",
+    "bin",
+    "boto3/data",
+    "boto3/examples",
+    "botocore/data/*/*/examples-1.json*",
+    "PIL",  # fpdf2 does without it where there are no images
+    "pillow.libs",
+    "fontTools/**/*.so",  # each stands beside a Python module that does the same, for work that we don't do
+    "charset_normalizer/*.so",  # as these
+    *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
+    "share",
+    *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),
+    "stripe/params",  # for type checkers
+)
+
+
+class PackagingError(Exception):
+    """The package could not be made; the message is for whoever ran the command."""
+
+
+def installed_dependencies(requirements: Path) -> Path:
+    """Gives the directory of the stripped, compiled packages of `requirements`; makes it if this content is new."""
+    wanted = _shipped_requirements(requirements)
+    recipe = json.dumps([wanted, sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
+    home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    if not home.exists():
+        BUILD.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            _install(wanted, Path(scratch) / "new" / "site-packages")
+            (Path(scratch) / "new").rename(home)
+    return home
+
+
+def _shipped_requirements(requirements: Path) -> list[str]:
+    """Gives the lines without comments and without Chalice, whose two runtime modules its packager puts in."""
+    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("chalice")]
+
+
+def _install(wanted: list[str], site_packages: Path) -> None:
+    site_packages.mkdir(parents=True)
+    version = ".".join(map(str, LAMBDA_PYTHON))
+    for_lambda = ["--platform", LAMBDA_PLATFORM, "--python-version", version, "--only-binary=:all:"]
+    run_python("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *wanted)
+    before = size_of_tree(site_packages)
+    _strip(site_packages)
+    compile_modules(site_packages)
+    (site_packages.parent / "before.json").write_text(json.dumps(vars(before)))
+
+
+def _strip(site_packages: Path) -> None:
+    for pattern in UNUSED:
+        for path in list(site_packages.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for service in (site_packages / "botocore" / "data").iterdir():
+        if service.is_dir() and service.name not in AWS_SERVICES:
+            shutil.rmtree(service)
+
+
+def compile_modules(tree: Path) -> None:
+    """Puts bytecode beside every module, with the paths it will have in Lambda: the same on any machine."""
+    paths = ["-s", str(tree), "-p", "/var/task"]
+    run_python("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *paths, str(tree))
+
+
+def run_python(*arguments: str, cwd: Path = ROOT, **environment: str) -> None:
+    """Runs this Python. Raises PackagingError with what it said if it fails."""
+    reproducible = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=cwd, env=reproducible, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackagingError(f"`{' '.join(arguments[:3])}` failed:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,116 @@
+"""The Lambda functions: one row each. Those of the consumers come from chalicelib/domain/consumers.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chalicelib.application.relay import SENDS_TO
+from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
+
+TIMEOUT_SECONDS = 30
+STREAMS_RETRY_FOR = timedelta(hours=12)
+"""An outage costs time only: retries are quick, so they are counted in hours. A stream keeps a record for 24."""
+SHOWN_FOR = timedelta(minutes=1)
+"""A change that screens could not be shown by then is not worth showing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    name: str
+    """As Chalice's configuration names it: the function in app.py, but for the API and the WebSocket's."""
+    touches: Mapping[str, str] = field(default_factory=dict)
+    """Tables and others, and what is done on each: the words of permissions.py."""
+    sends_to: tuple[str, ...] = ()
+    """Queues."""
+    consumer: Consumer | None = None
+    """Whose queue feeds it."""
+    stream: str = ""
+    """The table whose stream feeds it."""
+    relays: bool = False
+    """Each record of its stream counts: it is retried for hours, and then kept in the bucket of stream failures."""
+    shows_queues: bool = False
+    timeout_seconds: int = TIMEOUT_SECONDS
+
+    @property
+    def logical_id(self) -> str:
+        """Its name in the CloudFormation template, as Chalice makes it."""
+        return "APIHandler" if self.name == "api_handler" else self.role_stem
+
+    @property
+    def role_stem(self) -> str:
+        """Begins the name of its role in the template."""
+        return "".join(part.capitalize() for part in self.name.split("_"))
+
+
+def _relay(name: str, table: str, **touches: str) -> Function:
+    return Function(name=name, stream=table, relays=True, sends_to=tuple(sorted(SENDS_TO[table])), touches=touches)
+
+
+def _of_consumer(consumer: Consumer) -> Function:
+    return Function(name=consumer.handler, consumer=consumer, touches=consumer.touches, sends_to=consumer.sends_to)
+
+
+FUNCTIONS = (
+    Function(
+        name="api_handler",
+        timeout_seconds=29,  # API Gateway waits no longer
+        touches={
+            "sessions": "get put",
+            "sessions/programme": "query",
+            "rows": "get get-many put update",
+            "reservations": "get put update",
+            "reservations/purchases": "query",
+            "live-holds": "get update",
+            "payments": "get update",
+            "events": "query",
+            "analytics": "query",
+            "invoices": "get",
+            "invoice files": "get",
+            "webhooks": "get",
+            "notifications": "query",
+            "stream failures": "list",
+            "breakers": "get update",
+            "mail service": "ask",
+        },
+        sends_to=(WEBHOOKS, PAYMENTS),
+        shows_queues=True,
+    ),
+    _relay("on_row_changed", "rows", reservations="get update", payments="get update"),
+    _relay(
+        "on_reservation_changed",
+        "reservations",
+        rows="get update",
+        reservations="get put update",
+        payments="get update",
+    ),
+    _relay("on_payment_changed", "payments", reservations="get update"),
+    Function(
+        name="on_row_changed_show",
+        stream="rows",
+        touches={"viewers": "delete query", "viewers/by_viewer": "query", "connections": "post"},
+    ),
+    Function(
+        name="websocket_message",
+        touches={
+            "sessions": "get",
+            "viewers": "delete get get-many put update",
+            "viewers/by_viewer": "query",
+            "connections": "post",
+        },
+    ),
+    Function(name="websocket_disconnect", touches={"viewers": "delete", "viewers/by_viewer": "query"}),
+    *(_of_consumer(consumer) for consumer in CONSUMERS),
+    Function(
+        name="on_reconciliation_due",
+        timeout_seconds=300,  # it may have to ask the payment gateway for hundreds
+        touches={
+            "rows": "get get-many update",
+            "reservations": "get put update",
+            "payments": "get update",
+            "payments/outstanding": "query",
+            "sessions": "get",
+            "sessions/programme": "query",
+            "breakers": "update",
+        },
+    ),
+)

@@ -1,0 +1,212 @@
+"""Writes what is made from the tables and committed: `python -m infra.cloud.generate`.
+
+The templates as they are deployed (infra/cloud/snapshots), so that a review shows what a change does to them;
+docs/settings.md and .env.example; the tables of consumers and their alarms in docs/.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
+from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
+
+from . import data_template
+from .dependencies import BUILD, PackagingError
+from .package import package
+from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
+from .templates import ROOT, Template, dump
+
+COMMAND = ".venv/bin/python -m infra.cloud.generate"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+APP_SNAPSHOT = SNAPSHOTS / "app-prod.yaml"
+SNAPSHOT_STAGE = "prod"
+
+SAID_BY = {
+    PARAMETER: "`make deploy`",
+    DEPLOYMENT: "the deployment, which makes it once for a stage",
+    STACK: "the template",
+    STAGE: "`.chalice/config.json`",
+}
+
+
+def made() -> dict[Path, str]:
+    """Makes each file but the snapshot of the functions' stack: that one takes a packaging."""
+    return {
+        SNAPSHOTS / "data.yaml": _noted(dump(data_template.template())),
+        ROOT / ".env.example": _env_example(),
+        ROOT / "docs" / "settings.md": _settings_document(),
+        **_filled("architecture.md", "consumers", _table_of_consumers()),
+        **_filled("operations.md", "alarms of consumers", _table_of_alarms()),
+    }
+
+
+def app_snapshot(packaged: Path) -> str:
+    """Shows a packaged template, but for what says nothing: the Python that packaged it, and each path's operations."""
+    template: Template = yaml.safe_load(packaged.read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["Runtime"] = "python"
+    paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    paths.update({path: " ".join(sorted(operations)) for path, operations in paths.items()})
+    return _noted(dump(template))
+
+
+def _noted(text: str) -> str:
+    return f"# Made by `{COMMAND}`: change the tables and templates, not this file.\n{text}"
+
+
+# Between markers in documents
+
+
+def _filled(document: str, what: str, table: str) -> dict[Path, str]:
+    """Puts a table between its markers. Raises ValueError where they are missing."""
+    path = ROOT / "docs" / document
+    begin, end = f"<!-- {what}: made by {COMMAND} -->", f"<!-- end of {what} -->"
+    before, begins, rest = path.read_text().partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise ValueError(f"docs/{document} has no place for the {what}: `{begin}` … `{end}`")
+    return {path: f"{before}{begin}\n{table}\n{end}{after}"}
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _table_of_consumers() -> str:
+    rows = (
+        (f"`{one.queue}`", one.purpose, _heard_by(one), f"`{one.handler}`", _pace(one), _queues(one.sends_to))
+        for one in CONSUMERS
+    )
+    return _table(("queue", "what its consumer does", "takes", "function", "at once", "sends to"), rows)
+
+
+def _heard_by(consumer: Consumer) -> str:
+    if consumer.hears == EVERY_EVENT:
+        return "every event"
+    return ", ".join(f"`{kind}`" for kind in consumer.hears) or consumer.takes
+
+
+def _pace(consumer: Consumer) -> str:
+    most = f", {consumer.max_concurrency} batches" if consumer.max_concurrency else ""
+    return f"{consumer.batch_size} messages{most}"
+
+
+def _queues(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table_of_alarms() -> str:
+    rows = []
+    for one in CONSUMERS:
+        further = f", then {one.look_at}" if one.look_at else ""
+        letters = f"[dead letters](#dead-letters) of `{one.queue}`{further}"
+        rows.append((f"`…-{one.queue}-dlq-not-empty`", one.when_given_up, letters))
+        rows.append((f"`…-{one.queue}-late`", one.when_late, f"[events are late](#events-are-late){further}"))
+    return _table(("alarm", "what it means", "what to do"), rows)
+
+
+# Settings
+
+
+def _settings_document() -> str:
+    rows = (
+        (f"`{one.name}`", _values(one), f"{one.purpose}.", SAID_BY.get(one.deployed_by, ""), _users(one))
+        for one in SETTINGS.values()
+    )
+    of_functions = _table(("variable", "default", "what it is for", "deployed by", "given to"), rows)
+    further = {**data_parameters(), **app_parameters()}
+    more = (
+        (f"`{variable}`", _code(str(further[name].get("Default", ""))), f"{further[name]['Description']}.")
+        for name, variable in _only_of_deployments().items()
+    )
+    only = _table(("variable", "default", "what it is for"), more)
+    return SETTINGS_DOCUMENT.format(command=COMMAND, of_functions=of_functions, only=only)
+
+
+SETTINGS_DOCUMENT = """\
+# Settings
+
+<!-- Made by {command} from chalicelib/settings.py, infra/cloud/app.yaml and infra/cloud/stateful.yaml. -->
+
+Each is a variable of the environment; what is empty counts as not set. `make run` reads them, and so does
+`make deploy`, as [operations.md](operations.md) says. [.env.example](../.env.example) has those of the application.
+
+## Of the application
+
+{of_functions}
+
+In a default, `{{stage}}`, `{{table_prefix}}` and `{{region}}` stand for those of the process.
+
+## Of a deployment alone
+
+{only}
+"""
+
+
+def _only_of_deployments() -> dict[str, str]:
+    known = {one.name for one in SETTINGS.values()}
+    return {name: variable for name, variable in {**DATA_SETTINGS, **APP_SETTINGS}.items() if variable not in known}
+
+
+def _values(setting: Setting) -> str:
+    default = _code(setting.default)
+    if setting.local_default is not None:
+        known = "one that everybody knows" if setting.secret else _code(setting.local_default)
+        default = f"{default or 'none'}; on one's own machine {known}"
+    return f"{default} ({_range(setting)})" if _range(setting) else default
+
+
+def _range(setting: Setting) -> str:
+    if setting.bounds:
+        return "{} to {}".format(*setting.bounds)
+    return " or ".join(setting.choices)
+
+
+def _users(setting: Setting) -> str:
+    if not setting.deployed_by:
+        return "none"
+    return "every function" if setting.given_to == EVERY_FUNCTION else ", ".join(f"`{one}`" for one in setting.given_to)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _env_example() -> str:
+    parts = [
+        f"# Made by `{COMMAND}` from chalicelib/settings.py.",
+        "# Copy what you need to .env, and read it into a shell: set -a; . ./.env; set +a; make run",
+    ]
+    for one in SETTINGS.values():
+        default = one.default if one.local_default is None or one.secret else one.local_default
+        value = "" if "{" in default else shlex.quote(default) if default else ""
+        possible = f" ({_range(one)})" if _range(one) else ""
+        parts.append(f"\n# {one.purpose}{possible}\n#{one.name}={value}")
+    return "\n".join(parts) + "\n"
+
+
+def _stale(files: Mapping[Path, str]) -> list[Path]:
+    return [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def main() -> None:
+    """Writes what is not as the tables have it, and says what."""
+    try:
+        packaged = package(SNAPSHOT_STAGE, BUILD / SNAPSHOT_STAGE).template
+    except PackagingError as failure:
+        sys.exit(str(failure))
+    files = {**made(), APP_SNAPSHOT: app_snapshot(packaged)}
+    for path in _stale(files):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path])
+        print(f"{path.relative_to(ROOT)} is new")
+
+
+if __name__ == "__main__":
+    main()

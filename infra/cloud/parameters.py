@@ -1,0 +1,110 @@
+"""The settings of a deployment: what the environment says for the stacks' parameters, and what that would change.
+
+Parameters come from the table in chalicelib/settings.py, and by hand from stateful.yaml and app.yaml: what is for the
+deployment alone. Each is said by the variable of its name: HOLD_SECONDS for HoldSeconds.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import settings
+from chalicelib.settings import ADDRESS, SettingInvalid
+
+from . import app_template as app
+from . import data_template as data
+from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters
+
+SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EmulatorHost")
+"""Parameters that infra/cloud/deploy.py says, and no variable."""
+
+HIDDEN = "****"
+"""As CloudFormation shows a parameter that nobody may read back."""
+
+
+def data_parameters() -> dict[str, Any]:
+    """Gives the parameters of the data stack's template, by name."""
+    declared: dict[str, Any] = data.template()["Parameters"]
+    return declared
+
+
+def app_parameters() -> dict[str, Any]:
+    """Gives the parameters of the functions' template, by name."""
+    declared: dict[str, Any] = app.overlay()["Parameters"]
+    return declared
+
+
+def variable_of(parameter: str) -> str:
+    """Names the variable that says a parameter: HOLD_SECONDS for HoldSeconds."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
+
+
+def _variables_of(declared: Mapping[str, Any]) -> dict[str, str]:
+    return {name: variable_of(name) for name in declared if name not in SAID_BY_DEPLOYING}
+
+
+DATA_SETTINGS = _variables_of(data_parameters())
+APP_SETTINGS = _variables_of(app_parameters())
+"""Stack parameters, and the variables they are taken from."""
+
+
+def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Gives the parameters of the data stack that the environment says. Raises DeploymentError."""
+    check_settings(environment)
+    return _chosen(DATA_SETTINGS, data_parameters(), environment)
+
+
+def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Gives the parameters of the functions' stack that the environment says. Raises DeploymentError."""
+    check_settings(environment)
+    said = _chosen(APP_SETTINGS, app_parameters(), environment)
+    if ("RedisSubnets" in said) != ("RedisSecurityGroups" in said):
+        raise DeploymentError("REDIS_SUBNETS and REDIS_SECURITY_GROUPS go together: set both, or neither.")
+    return said
+
+
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Refuses what the application would, before anything is deployed or asked of AWS. Raises DeploymentError."""
+    said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}
+    try:
+        settings.load({**said, "STAGE": "local"})
+    except SettingInvalid as error:
+        raise DeploymentError(str(error)) from error
+    alarms = environment.get("ALARM_EMAIL", "")
+    if alarms and not re.fullmatch(ADDRESS, alarms):
+        raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
+
+
+def changes(stage: str, environment: Mapping[str, str]) -> list[str]:
+    """Tells what a deployment would change of the deployed settings, a sentence each. Raises DeploymentError."""
+    told = []
+    for stack, said, declared, variables in (
+        (data_stack(stage), data_settings(environment), data_parameters(), DATA_SETTINGS),
+        (app_stack(stage), app_settings(environment), app_parameters(), APP_SETTINGS),
+    ):
+        before = deployed_parameters(stack)
+        if before is not None:
+            told += changed(said, before, declared, variables)
+    return told
+
+
+def changed(
+    said: Mapping[str, str], before: Mapping[str, str], declared: Mapping[str, Any], names: Mapping[str, str]
+) -> list[str]:
+    """Tells each change, as `HOLD_SECONDS: 60 → 30`. Of what nobody may read back, only that it is said."""
+    told = []
+    for parameter, value in said.items():
+        old = before.get(parameter, str(declared.get(parameter, {}).get("Default", "")))
+        if declared.get(parameter, {}).get("NoEcho"):
+            told.append(f"{names[parameter]}: set anew (it can't be read back)")
+        elif old != value:
+            told.append(f"{names[parameter]}: {old or 'nothing'} → {value or 'nothing'}")
+    return told
+
+
+def _chosen(
+    variables: Mapping[str, str], declared: Mapping[str, Any], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Gives what is said, by parameter. What is set to nothing gets the template's default."""
+    said = {parameter: environment[name] for parameter, name in variables.items() if name in environment}
+    return {parameter: value or str(declared[parameter].get("Default", "")) for parameter, value in said.items()}

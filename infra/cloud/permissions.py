@@ -1,0 +1,114 @@
+"""The IAM policy of each function, made from its row in functions.py: what it touches, and its queue or stream."""
+
+from collections.abc import Iterator, Sequence
+
+from chalicelib.domain.consumers import CONSUMERS
+from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
+
+from .functions import Function
+from .templates import Template, sub
+
+HERE = "${AWS::Region}:${AWS::AccountId}"
+
+ON_TABLES = {
+    "get": "GetItem",
+    "get-many": "BatchGetItem",
+    "put": "PutItem",
+    "update": "UpdateItem",
+    "delete": "DeleteItem",
+    "query": "Query",
+}
+"""On a table such as `sessions`, or an index such as `sessions/programme`. Transactions need no further action."""
+
+LISTED_WITHOUT_SECRETS = {
+    "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
+}
+SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
+"""Whose identity it is, the address or its domain, is the account's affair: the sender is what counts."""
+
+SENDING = ("GetQueueUrl", "SendMessage", "SendMessageBatch")
+PARKING = ("GetQueueUrl", "SendMessage")
+LOOKING = ("GetQueueAttributes", "GetQueueUrl")
+CONSUMING = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
+READING = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+
+
+def policy(function: Function) -> Template:
+    """Makes the policy of a function. Raises KeyError for a word that is in no vocabulary here."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [_logging(function), *_feeding(function), *_sending(function), *_touching(function)],
+    }
+
+
+def _allow(service: str, actions: Sequence[str], *resources: str, condition: Template | None = None) -> Template:
+    found = [one if one == "*" else sub(f"arn:${{AWS::Partition}}:{one}") for one in resources]
+    statement = {
+        "Effect": "Allow",
+        "Action": [f"{service}:{action}" for action in actions],
+        "Resource": found[0] if len(found) == 1 else found,
+    }
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _logging(function: Function) -> Template:
+    group = f"logs:{HERE}:log-group:/aws/lambda/${{AWS::StackName}}-{function.logical_id}-*"
+    return _allow("logs", ("CreateLogStream", "PutLogEvents"), group)
+
+
+def _feeding(function: Function) -> Iterator[Template]:
+    if function.consumer:
+        yield _allow("sqs", CONSUMING, _queue(function.consumer.queue))
+        yield _allow("sqs", PARKING, _queue(f"{function.consumer.queue}-dlq"))
+    if function.stream:
+        yield _allow("dynamodb", READING, _table(f"{function.stream}/stream/*"))
+    if function.relays:
+        yield _SPECIAL["stream failures", "put"]
+        yield _SPECIAL["stream failures", "list"]
+
+
+def _sending(function: Function) -> Iterator[Template]:
+    if function.sends_to:
+        yield _allow("sqs", SENDING, *map(_queue, function.sends_to))
+    if function.shows_queues:
+        queues = sorted(consumer.queue for consumer in CONSUMERS)
+        yield _allow("sqs", LOOKING, *(_queue(f"{queue}{end}") for queue in queues for end in ("", "-dlq")))
+
+
+def _touching(function: Function) -> Iterator[Template]:
+    for what, verbs in function.touches.items():
+        special = [_SPECIAL[what, verb] for verb in verbs.split() if (what, verb) in _SPECIAL]
+        actions = [ON_TABLES[verb] for verb in verbs.split() if (what, verb) not in _SPECIAL]
+        if actions:
+            yield _allow("dynamodb", actions, _table(what.replace("/", "/index/")))
+        yield from special
+
+
+def _queue(name: str) -> str:
+    return f"sqs:{HERE}:cinema-${{Stage}}-{name}"
+
+
+def _table(name: str) -> str:
+    return f"dynamodb:{HERE}:table/cinema-${{Stage}}-{name}"
+
+
+def _bucket(name: str, files: str = "") -> str:
+    return f"s3:::cinema-${{Stage}}-{name}-${{AWS::AccountId}}-${{AWS::Region}}{files}"
+
+
+_SPECIAL = {
+    ("invoice files", "get"): _allow("s3", ["GetObject"], _bucket("invoices", "/invoices/*")),
+    ("invoice files", "put"): _allow("s3", ["PutObject"], _bucket("invoices", "/invoices/*")),
+    ("stream failures", "put"): _allow("s3", ["PutObject"], _bucket("failures", "/*")),
+    ("stream failures", "list"): _allow("s3", ["ListBucket"], _bucket("failures")),
+    ("mail service", "ask"): _allow("ses", ["GetSendQuota"], "*"),
+    ("mail service", "send"): _allow("ses", ["SendRawEmail"], "*", condition=SENT_AS_OURSELVES),
+    ("webhooks", "list-without-secrets"): _allow(
+        "dynamodb", ["Scan"], _table("webhooks"), condition=LISTED_WITHOUT_SECRETS
+    ),
+    ("connections", "post"): _allow(
+        "execute-api", ["ManageConnections"], f"execute-api:{HERE}:${{WebsocketAPI}}/${{Stage}}/POST/@connections/*"
+    ),
+}
+"""Statements for what is no plain access to a table, by what and verb."""

@@ -1,0 +1,59 @@
+"""What a template says, made so where the endpoint left it out, or where CloudFormation can't."""
+
+import os
+from typing import Any
+
+import boto3
+
+from chalicelib.settings import DEFAULT_SENDER
+
+from . import data_template as data
+
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+
+
+def ensure_expiry_of_items(stage: str) -> None:
+    """Switches on the TTL of each table that has one in the template."""
+    client = boto3.client("dynamodb")
+    for table in data.resources("AWS::DynamoDB::Table", stage):
+        wanted = table.get("TimeToLiveSpecification")
+        if not wanted:
+            continue
+        found = client.describe_time_to_live(TableName=table["TableName"])["TimeToLiveDescription"]
+        if found.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+            client.update_time_to_live(TableName=table["TableName"], TimeToLiveSpecification=wanted)
+
+
+def ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
+    """Puts the template's answers for API Gateway's own errors, where the API has its defaults."""
+    client = boto3.client("apigateway")
+    wanted: dict[str, Any] = api["DefinitionBody"][GATEWAY_RESPONSES]
+    found = client.get_gateway_responses(restApiId=api_id)["items"]
+    missing = {one["responseType"] for one in found if one.get("defaultResponse")} & wanted.keys()
+    for response_type in sorted(missing):
+        client.put_gateway_response(restApiId=api_id, responseType=response_type, **wanted[response_type])
+    if missing:
+        client.create_deployment(restApiId=api_id, stageName=api["StageName"])
+
+
+def ensure_sender(address: str) -> None:
+    """Has SES verify the sender unless it, or its domain, is an identity already.
+
+    An emulator believes at once; AWS writes to the address, and a link in that email has to be followed. The default
+    address is nobody's: AWS is not asked to write to it.
+    """
+    if address == DEFAULT_SENDER and not os.environ.get("AWS_ENDPOINT_URL"):
+        print(f"Letters can't leave: {address} is only for emulators. Set MAIL_FROM to an address of yours.")
+        return
+    client = boto3.client("ses")
+    known = {name for page in client.get_paginator("list_identities").paginate() for name in page["Identities"]}
+    if not known & {address, address.rpartition("@")[2]}:
+        client.verify_email_identity(EmailAddress=address)
+
+
+def remove_socket_deployment(resources: dict[str, Any]) -> None:
+    """Takes the WebSocket API's deployment out of a template. Emulators know none: their stages deploy themselves."""
+    del resources["WebsocketAPIDeployment"]
+    stage = resources["WebsocketAPIStage"]["Properties"]
+    del stage["DeploymentId"]
+    stage["AutoDeploy"] = True

@@ -1,0 +1,126 @@
+"""The two CloudFormation stacks of a stage: their names, and creating or updating them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+
+from chalicelib.settings import LOCAL_STAGES
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef
+
+CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+NOTHING_TO_DO = "No updates are to be performed"
+DEADLINE_SECONDS = 30 * 60
+FIRST_FAILURES = 3
+"""How many failed resources are named; those after them are mostly cancelled because of them."""
+LEFT_OF_A_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+
+
+class DeploymentError(Exception):
+    """A deployment did not work out; the message says what to look at."""
+
+
+def data_stack(stage: str) -> str:
+    """Names the stack of tables and queues."""
+    return f"cinema-{stage}-data"
+
+
+def app_stack(stage: str) -> str:
+    """Names the stack of functions and their API."""
+    return f"cinema-{stage}-app"
+
+
+def deploy_stack(name: str, said: Mapping[str, str], declared: Mapping[str, Any], **template: str) -> None:
+    """Creates or updates a stack, with the parameters that are said, and waits for it. Raises DeploymentError."""
+    client = boto3.client("cloudformation")
+    exists = _exists(name)
+    before = deployed_parameters(name) if exists else None
+    keep = said["Stage"] not in LOCAL_STAGES  # a laptop's functions have the settings of the `make run` beside them
+    values = parameters_for(said, declared, before, keep=keep)
+    arguments: Any = {"StackName": name, "Parameters": values, "Capabilities": CAPABILITIES, **template}
+    try:
+        waiter: Any
+        if exists:
+            client.update_stack(**arguments)
+            waiter = client.get_waiter("stack_update_complete")
+        else:
+            client.create_stack(**arguments)
+            waiter = client.get_waiter("stack_create_complete")
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": DEADLINE_SECONDS})
+    except ClientError as error:
+        if NOTHING_TO_DO not in str(error):
+            raise DeploymentError(f"Stack {name} was not accepted: {error.response['Error']['Message']}") from error
+    except WaiterError as error:
+        raise DeploymentError(_why_it_failed(name)) from error
+
+
+def parameters_for(
+    said: Mapping[str, str], declared: Mapping[str, Any], before: Mapping[str, str] | None, *, keep: bool
+) -> list[ParameterTypeDef]:
+    """Has what is not said stay as it is deployed: a parameter that is left out would get the template's default."""
+    values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
+    if before is None or not keep:
+        return values
+    stays = [name for name in declared if name not in said and name in before]
+    values += [{"ParameterKey": name, "UsePreviousValue": True} for name in stays]
+    return values
+
+
+def deployed_parameters(name: str) -> dict[str, str] | None:
+    """Reads the parameters of a stack; None where it is not deployed."""
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
+
+
+def outputs_of(name: str) -> dict[str, str]:
+    """Reads what a deployed stack puts out."""
+    stack = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def physical_name(stack: str, logical_name: str) -> str:
+    """Reads the name that a resource of a deployed stack has been given."""
+    client = boto3.client("cloudformation")
+    resource = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical_name)
+    return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+
+def _exists(name: str) -> bool:
+    """Tells whether the stack can be updated. Removes what is left of a creation that failed: that can't be."""
+    client = boto3.client("cloudformation")
+    try:
+        status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return False
+        raise
+    if status not in LEFT_OF_A_CREATION:
+        return status != "DELETE_COMPLETE"
+    client.delete_stack(StackName=name)
+    client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
+    return False
+
+
+def _why_it_failed(name: str) -> str:
+    """Tells the first failures of the last operation. Events come newest first, back to its start."""
+    events = boto3.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    of_this_operation = takewhile(lambda event: not _is_the_start(event), events)
+    failures = [event for event in of_this_operation if event["ResourceStatus"].endswith("_FAILED")]
+    said = [f"  {e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failures if "ResourceStatusReason" in e]
+    return "\n".join([f"Stack {name} could not be deployed:", *said[: -FIRST_FAILURES - 1 : -1]])
+
+
+def _is_the_start(event: StackEventTypeDef) -> bool:
+    of_the_stack = event["LogicalResourceId"] == event["StackName"]
+    return of_the_stack and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")

@@ -1,0 +1,81 @@
+"""CloudFormation templates as dicts: read and written with the short forms of its functions (`!Sub`, `!GetAtt` …)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Template = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `!Sub x` as {"Fn::Sub": x}, `!GetAtt a.b` as {"Fn::GetAtt": "a.b"}."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes {"Fn::Sub": x} as `!Sub x`, without aliases: CloudFormation takes none."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _construct_function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Template:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    raise ValueError(f"!{suffix} takes a text or a list{node.start_mark}")
+
+
+def _represent_dict(dumper: yaml.SafeDumper, value: dict[str, Any]) -> yaml.Node:
+    if len(value) == 1:
+        ((name, argument),) = value.items()
+        tag = f"!{str(name).removeprefix('Fn::')}"
+        if name == "Ref" or str(name).startswith("Fn::"):
+            if isinstance(argument, str):
+                return dumper.represent_scalar(tag, argument)
+            if isinstance(argument, list):
+                return dumper.represent_sequence(tag, argument)
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=False)
+
+
+_Loader.add_multi_constructor("!", _construct_function)
+_Dumper.add_representer(dict, _represent_dict)
+
+
+def load(path: Path) -> Template:
+    """Reads a template."""
+    template: Template = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    return template
+
+
+def dump(template: Mapping[str, Any]) -> str:
+    """Writes a template as YAML, in the order of its keys."""
+    return yaml.dump(dict(template), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def merge(template: Mapping[str, Any], further: Mapping[str, Any]) -> Template:
+    """Adds `further` to `template`, dict by dict. Raises ValueError where both say something of the same."""
+    merged = dict(template)
+    for name, value in further.items():
+        if name not in merged:
+            merged[name] = value
+        elif isinstance(merged[name], dict) and isinstance(value, Mapping):
+            merged[name] = merge(merged[name], value)
+        else:
+            raise ValueError(f"{name} is in both: {merged[name]!r} and {value!r}")
+    return merged
+
+
+def sub(text: str) -> Template:
+    """Makes an Fn::Sub."""
+    return {"Fn::Sub": text}
+
+
+def imported(name: str) -> Template:
+    """Makes an import of what the stage's data stack exports by that name."""
+    return {"Fn::ImportValue": sub(f"cinema-${{Stage}}-{name}")}

@@ -1,0 +1,76 @@
+"""The tables of consumers, functions and settings: `app.py` is as they say, and what is made from them is committed."""
+
+from pathlib import Path
+
+import pytest
+from chalice.app import Chalice, DynamoDBEventConfig, ScheduledEventConfig, SQSEventConfig
+
+from chalicelib.domain.consumers import CONSUMERS
+from chalicelib.settings import EVERY_FUNCTION, SETTINGS
+from infra.cloud import data_template, generate
+from infra.cloud.functions import FUNCTIONS
+from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
+from infra.cloud.templates import ROOT, dump, merge
+
+LONGEST_TEMPLATE_BODY = 51_200
+"""In bytes: CloudFormation takes longer ones only from S3."""
+
+
+def test_app_py_has_a_handler_for_each_consumer_with_its_queue_and_batch_size(app: Chalice) -> None:
+    declared = [source for source in app.event_sources if isinstance(source, SQSEventConfig)]
+
+    assert {(one.name, one.queue, one.batch_size) for one in declared} == {
+        (one.handler, f"cinema-test-{one.queue}", one.batch_size) for one in CONSUMERS
+    }
+
+
+def test_each_stream_feeds_the_functions_that_the_table_says(app: Chalice) -> None:
+    declared = [source for source in app.event_sources if isinstance(source, DynamoDBEventConfig)]
+
+    assert {(one.name, one.stream_arn) for one in declared} == {
+        (one.name, f"stream:{one.stream}") for one in FUNCTIONS if one.stream
+    }
+
+
+def test_each_function_of_app_py_has_a_row(app: Chalice) -> None:
+    scheduled = {source.name for source in app.event_sources if isinstance(source, ScheduledEventConfig)}
+    fed = {one.name for one in FUNCTIONS if one.stream or one.consumer}
+
+    assert scheduled | fed == {source.name for source in app.event_sources}
+    assert {one.name for one in FUNCTIONS} - fed == {
+        "api_handler",
+        "websocket_message",
+        "websocket_disconnect",
+        *scheduled,
+    }
+
+
+def test_a_setting_is_given_to_functions_that_there_are() -> None:
+    names = {one.name for one in FUNCTIONS}
+
+    for setting in SETTINGS.values():
+        assert setting.given_to == EVERY_FUNCTION or set(setting.given_to) <= names, setting.name
+
+
+def test_each_parameter_of_a_deployment_is_said_by_the_variable_of_its_name() -> None:
+    variables = {**DATA_SETTINGS, **APP_SETTINGS}
+
+    assert variables["AlarmEmail"] == "ALARM_EMAIL"
+    assert variables["MaxSeatsPerHold"] == "MAX_SEATS_PER_HOLD"
+    assert variables.keys() & {"Stage", "IdSecret", "EmulatorHost"} == set()
+
+
+@pytest.mark.parametrize("path", generate.made(), ids=lambda path: path.name)
+def test_what_is_made_from_the_tables_is_committed(path: Path) -> None:
+    stale = not path.exists() or path.read_text() != generate.made()[path]
+
+    assert not stale, f"{path.relative_to(ROOT)} is stale: run {generate.COMMAND}, and look at the difference"
+
+
+def test_the_data_stacks_template_is_short_enough_to_be_sent() -> None:
+    assert len(dump(data_template.template()).encode()) < LONGEST_TEMPLATE_BODY
+
+
+def test_nothing_made_from_a_table_is_said_by_hand_as_well() -> None:
+    with pytest.raises(ValueError, match="Threshold is in both: 1 and 2"):
+        merge({"Alarm": {"Threshold": 1}}, {"Alarm": {"Threshold": 2}})
