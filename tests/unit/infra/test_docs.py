@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.signatures import signature
+from infra.ops.__main__ import main as operators_main
 
 ROOT = Path(__file__).parents[3]
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
@@ -29,6 +31,7 @@ FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MAKE_TARGET = re.compile(r"(?:^|[\s`(;&])(?:[A-Z]+=\S* )*make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", re.MULTILINE)
+OPERATORS_COMMAND = re.compile(r"python -m infra\.ops ([^`#|\n]*)")
 PYTHON_MODULE = re.compile(r"python -m ([\w.]+)")
 FILE = re.compile(r"[\w.*{}<>…-]+\.(?:py|js|ts|css|html|yaml|yml|toml|json|md|txt|sh|http|example)")
 TEST = re.compile(r"test_\w+")
@@ -155,6 +158,21 @@ def test_every_module_that_a_document_runs_is_there() -> None:
         return [name for name in PYTHON_MODULE.findall(commands_of(document)) if find_spec(name) is None]
 
     assert not (found := faults(missing)), "\n".join(found)
+
+
+def test_every_command_of_operators_that_a_document_names_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    def unknown(document: Path) -> Iterator[str]:
+        for line in OPERATORS_COMMAND.findall(commands_of(document)):
+            words = line.split()
+            flags = [word for word in words if word.startswith("--")]
+            command = list(takewhile(lambda word: not word.startswith("-"), words))
+            with pytest.raises(SystemExit) as ended:
+                operators_main([*command, "--help"])
+            described = capsys.readouterr().out
+            if ended.value.code or not all(flag in described for flag in flags):
+                yield line
+
+    assert not (found := faults(unknown)), "\n".join(found)
 
 
 def test_every_test_that_a_document_names_is_there() -> None:
