@@ -190,6 +190,12 @@ def test_no_line_of_python_in_a_document_is_broken() -> None:
                 ast.parse("\n".join(line[margin:] for line in text.splitlines()))
 
 
+def test_the_glossary_has_forty_words_and_each_once() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+
+    assert len(words) == len(set(words)) == 40
+
+
 # Decisions.
 
 
