@@ -108,7 +108,7 @@ CONSUMERS = (
             "Some buyer was not told what an email should have said; it is sent when its message is redriven."
         ),
         when_late="Emails have been waiting to be sent for more than five minutes.",
-        look_at="[letters](#letters)",
+        look_at="[emails](#emails)",
     ),
     Consumer(
         queue=INVOICES,
