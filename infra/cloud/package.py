@@ -2,7 +2,8 @@
 
 `chalice package` writes the template and packs our own code; this module adds what Chalice can't:
 
-- the packages of requirements.txt, installed once per content of that file and stripped of what no function reads;
+- the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
+  function reads;
 - bytecode, marked as never to be checked against its source. Without it every cold start compiles everything,
   and ordinary bytecode is thrown away because unpacking the archive changes the times it is checked by;
 - an archive that is the same, byte for byte, as long as its contents are;
@@ -96,7 +97,7 @@ class Package:
 
 
 def package(stage: str, out: Path) -> Package:
-    """Write sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.txt was seen."""
+    """Write sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.lock was seen."""
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
@@ -105,7 +106,7 @@ def package(stage: str, out: Path) -> Package:
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    dependencies = installed_dependencies(ROOT / "requirements.txt")
+    dependencies = installed_dependencies(ROOT / "requirements.lock")
     with tempfile.TemporaryDirectory() as scratch:
         own_code = _package_own_code(stage, out, Path(scratch))
         before = Size(**json.loads((dependencies / "before.json").read_text()))
@@ -128,30 +129,24 @@ def check_stage(stage: str) -> None:
         raise PackagingError(f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}.")
 
 
-def installed_dependencies(requirements: Path) -> Path:
-    """The directory with the stripped, compiled packages of `requirements`, made if this content is new."""
-    wanted = _shipped_requirements(requirements)
-    recipe = json.dumps([wanted, sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
+def installed_dependencies(lock: Path) -> Path:
+    """The directory with the stripped, compiled packages of `lock`, made if this content is new."""
+    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-            _install(wanted, Path(scratch) / "new" / "site-packages")
+            _install(lock, Path(scratch) / "new" / "site-packages")
             (Path(scratch) / "new").rename(home)
     return home
 
 
-def _shipped_requirements(requirements: Path) -> list[str]:
-    """The requirement lines without comments and without Chalice, whose two runtime modules its packager puts in."""
-    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
-    return [line for line in lines if line and not line.startswith("chalice")]
-
-
-def _install(wanted: list[str], site_packages: Path) -> None:
+def _install(lock: Path, site_packages: Path) -> None:
     site_packages.mkdir(parents=True)
     version = ".".join(map(str, LAMBDA_PYTHON))
     for_lambda = ["--platform", LAMBDA_PLATFORM, "--python-version", version, "--only-binary=:all:"]
-    _run("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *wanted)
+    by_hash = ["--require-hashes", "--no-deps", "-r", str(lock)]
+    _run("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *by_hash)
     before = _size_of_tree(site_packages)
     _strip(site_packages)
     _compile(site_packages)
