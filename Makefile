@@ -1,6 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-localstack test-pythons screenshots browser api-tools check lint benchmark benchmark-gate api-docs deploy deploy-local stop clean
+.PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
+  benchmark benchmark-gate api-docs lock deploy deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -11,6 +12,7 @@ STAGE ?= dev
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
 venv_python := .venv/bin/python
+coverage := $(venv_python) -m coverage
 installed := .venv/installed
 emulator := .venv-emulator/installed.txt
 
@@ -28,6 +30,9 @@ test: $(installed) $(emulator) browser api-tools ## all tests this machine can r
 	  echo "And the races, with the machine to themselves:"; \
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
+test-fast: $(installed) ## the tests that need no other process: unit tests, in under a minute
+	@exec $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/unit
+
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
 	@$(venv_python) -m infra.local.emulator check-localstack
 	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
@@ -35,13 +40,24 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 test-pythons: $(installed) browser api-tools ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
 	@exec $(venv_python) -m infra.local.pythons $(TESTS)
 
-check: lint test ## lint, types, import contracts, tests
+coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
+	@mkdir -p build/coverage && $(coverage) erase
+	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration
+	@$(coverage) combine --quiet && $(coverage) html --quiet && $(coverage) report
 
-lint: $(installed) ## format, lint, types and import contracts only
-	@.venv/bin/ruff format --check --quiet . || { echo "Some files are not formatted: run .venv/bin/ruff format ."; exit 1; }
+check: lint test ## lint and test: what must pass before a change lands
+
+lint: $(installed) ## form, spelling, types and import contracts; the pages' JavaScript where there is npm
+	@.venv/bin/ruff format --check --quiet . || { echo "Some files are not formatted: run make format."; exit 1; }
 	@.venv/bin/ruff check --quiet .
+	@.venv/bin/codespell $$(git ls-files 2>/dev/null || echo .)
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(venv_python) -m infra.local.pages check
+
+format: $(installed) ## give every file its form
+	@.venv/bin/ruff format --quiet .
+	@$(venv_python) -m infra.local.pages format
 
 screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
 	@$(venv_python) -m infra.docs.screenshots
@@ -51,6 +67,9 @@ benchmark: $(installed) $(emulator) ## what importing and serving cost
 
 benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening that has sold out
 	@exec $(venv_python) -m benchmarks.gate
+
+lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes
+	@exec $(venv_python) -m infra.local.lock
 
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
 	@$(venv_python) -m infra.docs.api_docs

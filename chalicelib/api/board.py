@@ -36,7 +36,7 @@ def _where_switched_on(view: View) -> View:
 @answered(routes)
 @_where_switched_on
 def show_operations_page(request: Request) -> Response:
-    return static.page(request, "operations", {"time_zone": wiring.settings().time_zone})
+    return static.page(request, "board", {"time_zone": wiring.settings().time_zone})
 
 
 @routes.route("/api/operations", methods=["GET"])

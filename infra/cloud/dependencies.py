@@ -1,4 +1,4 @@
-"""The packages that ship with the functions: installed once for each requirements.txt, stripped and compiled."""
+"""The packages that ship with the functions: installed once for each requirements.lock, stripped and compiled."""
 
 from __future__ import annotations
 
@@ -60,30 +60,24 @@ class PackagingError(Exception):
     """The package could not be made; the message is for whoever ran the command."""
 
 
-def installed_dependencies(requirements: Path) -> Path:
-    """Gives the directory of the stripped, compiled packages of `requirements`; makes it if this content is new."""
-    wanted = _shipped_requirements(requirements)
-    recipe = json.dumps([wanted, sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
+def installed_dependencies(lock: Path) -> Path:
+    """Gives the directory of the stripped, compiled packages of `lock`; makes it if this content is new."""
+    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-            _install(wanted, Path(scratch) / "new" / "site-packages")
+            _install(lock, Path(scratch) / "new" / "site-packages")
             (Path(scratch) / "new").rename(home)
     return home
 
 
-def _shipped_requirements(requirements: Path) -> list[str]:
-    """Gives the lines without comments and without Chalice, whose two runtime modules its packager puts in."""
-    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
-    return [line for line in lines if line and not line.startswith("chalice")]
-
-
-def _install(wanted: list[str], site_packages: Path) -> None:
+def _install(lock: Path, site_packages: Path) -> None:
     site_packages.mkdir(parents=True)
     version = ".".join(map(str, LAMBDA_PYTHON))
     for_lambda = ["--platform", LAMBDA_PLATFORM, "--python-version", version, "--only-binary=:all:"]
-    run_python("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *wanted)
+    by_hash = ["--require-hashes", "--no-deps", "-r", str(lock)]
+    run_python("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *by_hash)
     before = size_of_tree(site_packages)
     _strip(site_packages)
     compile_modules(site_packages)

@@ -2,7 +2,8 @@
 
 `chalice package` writes the template and packs our own code; this module adds what Chalice can't:
 
-- the packages of requirements.txt, installed once per content of that file and stripped of what no function reads;
+- the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
+  function reads;
 - bytecode, marked as never to be checked against its source. Without it every cold start compiles everything,
   and ordinary bytecode is thrown away because unpacking the archive changes the times it is checked by;
 - an archive that is the same, byte for byte, as long as its contents are;
@@ -51,7 +52,7 @@ class Package:
 
 
 def package(stage: str, out: Path) -> Package:
-    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.txt was seen."""
+    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.lock was seen."""
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
@@ -60,7 +61,7 @@ def package(stage: str, out: Path) -> Package:
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    dependencies = installed_dependencies(ROOT / "requirements.txt")
+    dependencies = installed_dependencies(ROOT / "requirements.lock")
     with tempfile.TemporaryDirectory() as scratch:
         own_code = _package_own_code(stage, out, Path(scratch))
         before = Size(**json.loads((dependencies / "before.json").read_text()))

@@ -1,4 +1,4 @@
-"""What others read our OpenAPI document with: linters, generators of clients, a runner of collections.
+"""Tools from npm: readers of our OpenAPI document (linters, generators of clients), and what checks the pages.
 
 `python -m infra.local.api_tools install` puts them into tests/tools/node_modules where there is npm, and says so;
 where there is none, the tests that need them are left out with the same words.
@@ -29,7 +29,7 @@ def install() -> None:
         return
     if not shutil.which("npm"):
         raise CannotRunError("No npm is installed: install Node.js 20 or newer with it, for example from Debian.")
-    say("Installing the readers of the API's document into tests/tools/node_modules (once, half a minute) …")
+    say("Installing the tools from npm into tests/tools/node_modules (once, half a minute) …")
     done = subprocess.run(["npm", "ci", "--no-progress"], cwd=FOLDER, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotRunError(f"`npm ci` failed in tests/tools. Check the network connection. {done.stderr.strip()}")
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         install()
     except CannotRunError as reason:
-        say(f"The tests with others' tools will be left out. {reason}")
+        say(f"The tests with tools from npm will be left out. {reason}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_a_violation_of_the_policy_would_be_seen(visitor: Visitors, directive: s
 
 def test_files_are_kept_for_good_under_their_version_and_asked_about_without(visitor: Visitors, api: Api) -> None:
     html = api.get("/")
-    [stylesheet] = re.findall(r'href="(assets/seats/page\.css\?v=\w+)"', html.text)
+    [stylesheet] = re.findall(r'href="(assets/shared/page\.css\?v=\w+)"', html.text)
 
     assert html.headers["cache-control"] == "no-cache"
     assert "immutable" in api.get(f"/{stylesheet}").headers["cache-control"]
@@ -75,8 +75,9 @@ def test_every_file_of_the_page_is_asked_for_and_none_that_is_not_there(visitor:
 
     reader.opens_screening(api.schedule())
 
-    loaded = {urlsplit(each.url).path.rpartition("/")[2] for each in reader.requests if "/assets/" in each.url}
-    assert loaded == {file.name for file in (WEB / "seats").iterdir()} - {"index.html"}
+    loaded = {urlsplit(each.url).path.rpartition("/assets/")[2] for each in reader.requests if "/assets/" in each.url}
+    files = {f"{part}/{file.name}" for part in ("seats", "shared") for file in (WEB / part).iterdir()}
+    assert loaded == files - {"seats/index.html"}
     assert statuses == {200}
 
 

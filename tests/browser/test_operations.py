@@ -301,7 +301,7 @@ def test_both_languages_have_the_same_words(visitor: Visitors) -> None:
         """async () => {
           const names = (words, path = '') => Object.entries(words).flatMap(([name, word]) =>
             typeof word === 'object' ? names(word, path + name + '.') : [path + name]);
-          const { WORDS } = await import('./assets/operations/words.js');
+          const { WORDS } = await import('./assets/board/words.js');
           return Object.values(WORDS).map((words) => names(words).sort());
         }"""
     )
@@ -322,8 +322,8 @@ def test_the_language_and_the_colours_are_those_of_the_page_for_buyers(visitor: 
 def test_every_file_of_the_board_is_asked_for(visitor: Visitors) -> None:
     operator = at_the_board(visitor())
 
-    loaded = {each.url.partition("?")[0].rpartition("/")[2] for each in operator.sent("GET", "/assets/operations/")}
-    assert loaded == {file.name for file in (WEB / "operations").iterdir()} - {"index.html"}
+    loaded = {each.url.partition("?")[0].rpartition("/")[2] for each in operator.sent("GET", "/assets/board/")}
+    assert loaded == {file.name for file in (WEB / "board").iterdir()} - {"index.html"}
 
 
 def test_times_are_the_cinemas_and_their_zone_is_named_to_who_is_elsewhere(

@@ -52,7 +52,7 @@ def bought(buyer: Visitor, api: Api, **session: Any) -> str:
 def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors) -> None:
     refused = """async ([codes, facts]) => {
       const words = await import('./assets/seats/words.js');
-      const { speak } = await import('./assets/seats/language.js');
+      const { speak } = await import('./assets/shared/language.js');
       return ['en', 'pt-BR'].flatMap((spoken) => (speak(spoken), codes.flatMap((code) =>
         [true, false].map((reading) => [code, words.refused({ code, facts, told: facts.message, reading })]))));
     }"""

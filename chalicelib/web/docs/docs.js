@@ -1,3 +1,4 @@
+// @ts-check
 "use strict";
 
 // Everything is relative to this page, so that it works behind a stage's path, too.
@@ -8,11 +9,12 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
-const docs = document.getElementById("docs");
+const docs = /** @type {HTMLElement} */ (document.getElementById("docs"));
 
 /**
- * What the viewer leaves without a name or in the wrong place, for who listens to it or uses the keyboard: [what, how].
+ * Repairs of the viewer, for who listens to it or uses the keyboard: parts without a name or in the wrong place: [what, how].
  * Each is done once for each element; the viewer draws parts anew, and they are mended anew.
+ * @type {[string, (each: HTMLElement) => void][]}
  */
 const MENDED = [
   ["select:not([aria-label])", (each) => named(each, each.id === "servers" ? "Server" : "Example")],
@@ -24,7 +26,10 @@ const MENDED = [
   ["h3.opblock-tag:not([aria-level])", (each) => each.setAttribute("aria-level", "2")],
   [".models > h4:not([aria-level])", (each) => each.setAttribute("aria-level", "2")],
   [".opblock-section-header h4:not([aria-level])", (each) => each.setAttribute("aria-level", "3")],
-  [".responses-inner h4:not([aria-level]), .responses-inner h5:not([aria-level])", (each) => each.setAttribute("aria-level", "4")],
+  [
+    ".responses-inner h4:not([aria-level]), .responses-inner h5:not([aria-level])",
+    (each) => each.setAttribute("aria-level", "4"),
+  ],
   [".highlight-code > .microlight:not([tabindex])", (each) => each.setAttribute("tabindex", "0")], // it scrolls
 ];
 
@@ -32,11 +37,13 @@ const named = (element, name) => element.setAttribute("aria-label", name);
 const parameterOf = (input) => input.closest("tr")?.dataset.paramName ?? "Parameter";
 
 function mend() {
-  for (const [what, how] of MENDED) for (const each of docs.querySelectorAll(what)) how(each);
+  for (const [what, how] of MENDED)
+    for (const each of /** @type {NodeListOf<HTMLElement>} */ (docs.querySelectorAll(what))) how(each);
 }
 
 new MutationObserver(mend).observe(docs, { subtree: true, childList: true });
 
+// @ts-expect-error -- the viewer of Powertools, a script without types that is loaded before this one
 SwaggerUIBundle({
   url: here("openapi.json"),
   domNode: docs,

@@ -1,11 +1,8 @@
+// @ts-check
 /** The HTTP contract: one function for each request, refusals as exceptions, and resending that never acts twice. */
 
+import { addressOf, Failure, isolateNames, sendRequest } from "../shared/http.js";
 import * as clock from "./clock.js";
-import { isolated } from "./dom.js";
-import { language } from "./language.js";
-
-// From this module's own address, so that a stage's path (/dev/assets/seats/api.js) stays in front.
-const ROOT = new URL("../../", import.meta.url);
 
 const TIMEOUT_MS = 8000;
 const MOST_TRIES = 6;
@@ -15,24 +12,13 @@ const LONGEST_RETRY_AFTER_MS = 20_000;
 const MAY_PASS = new Set([408, 425, 429, 500, 502, 503, 504]);
 const STAYS = new Set(["PAYMENTS_UNAVAILABLE"]); // as long as the deployment is as it is
 
-/**
- * Why there is no answer to go on with. `code` chooses the page's words for it; the exception's own text is for the
- * console and never shown. `reading`: nothing was to be changed.
- */
-export class Failure extends Error {
-  facts = {};
-  reading = false;
-  mayPass = true;
-  retryAfterMs = 0;
-
-  constructor(code, facts = {}) {
-    super(code);
-    Object.assign(this, { code, ...facts });
-  }
-}
-
-/** The server said no: `code` is the contract's, `facts` its whole body, `told` its own words for people. */
+/** The server's no: `code` is the contract's, `facts` its whole body, `told` its own words for people. */
 export class Refusal extends Failure {
+  /**
+   * @param {number} status
+   * @param {unknown} answer
+   * @param {number} retryAfterMs
+   */
   constructor(status, answer, retryAfterMs) {
     const facts = Object(answer);
     const { error: code = "INTERNAL_ERROR", message: told } = facts;
@@ -43,20 +29,57 @@ export class Refusal extends Failure {
 /** Nobody answered, in time or at all, or not in the contract's form. Whether the request took effect is unknown. */
 const unreachable = () => new Failure("UNREACHABLE");
 
-/** The failure as one of ours. What else was thrown is a fault of this page, which stays loud where developers look. */
-export function asFailure(caught) {
-  if (caught instanceof Failure) return caught;
-  reportError(caught);
-  return new Failure("PAGE_FAULT");
-}
+/** @typedef {import("contract").components["schemas"]} Schemas */
+/** @typedef {Schemas["SessionBody"]} Session */
+/** @typedef {Schemas["SeatMapBody"]} SeatMap */
+/** @typedef {Schemas["SeatBody"]} Seat */
+/** @typedef {Schemas["PurchaseBody"]} Purchase */
+/** @typedef {import("./store.js").Hold} Hold */
+/** @typedef {import("./store.js").Held} Held */
 
-const has = (field, isRight = (value) => typeof value === "string") => (answer) => isRight(answer?.[field]);
+/**
+ * @typedef {object} Patience
+ * @property {(failure: Failure, pauseMs: number) => void} [waiting] told of each pause
+ * @property {AbortSignal} [signal] ends the waiting, with its own reason
+ */
 
+/**
+ * Makes a check whether an answer has that field, of the right kind: a text, unless told otherwise.
+ * @param {string} field
+ * @param {(value: unknown) => boolean} [isRight]
+ * @returns {(answer: any) => boolean}
+ */
+const has =
+  (field, isRight = (value) => typeof value === "string") =>
+  (answer) =>
+    isRight(answer?.[field]);
+
+/**
+ * @param {string} from
+ * @param {string} [cursor]
+ * @returns {Promise<Schemas["ProgrammeBody"]>}
+ */
 export const programme = (from, cursor) =>
   read("api/sessions", { from, cursor, limit: 60 }, has("sessions", Array.isArray)).then(namedEach("sessions"));
+
+/**
+ * @param {string} id
+ * @returns {Promise<Session>}
+ */
 export const session = (id) =>
-  read(`api/sessions/${encodeURIComponent(id)}`, {}, has("totalSeats", Number.isInteger)).then(named);
+  read(`api/sessions/${encodeURIComponent(id)}`, {}, has("totalSeats", Number.isInteger)).then(isolateNames);
+
+/**
+ * @param {string} id
+ * @returns {Promise<Schemas["ReservationBody"]>}
+ */
 export const reservation = (id) => read(`api/reservations/${encodeURIComponent(id)}`, {}, has("status"));
+
+/**
+ * @param {string} userId
+ * @param {string} [cursor]
+ * @returns {Promise<Schemas["PurchasesBody"]>}
+ */
 export const purchases = (userId, cursor) =>
   read(
     `api/users/${encodeURIComponent(userId)}/purchases`,
@@ -64,22 +87,37 @@ export const purchases = (userId, cursor) =>
     has("purchases", Array.isArray),
   ).then(namedEach("purchases"));
 
-/** Where a path is that the API has named: it starts with a slash and knows no stage. */
-export const addressOf = (path) => new URL(path.replace(/^\/+/, ""), ROOT).href;
-
-/** Returns when there is a PDF to be sent to, and does not go there: another host has it. */
+/**
+ * Returns when there is a PDF to be sent to, and does not go there: another host has it.
+ * @param {string} url
+ */
 export const invoice = (url) => insist(() => ask("GET", addressOf(url), { redirect: "manual" }));
 
-/** One try, no more: who follows a screening asks again anyway. */
+/**
+ * Asks for the seat map in one try, no more: who follows a screening asks again anyway.
+ * @param {string} sessionId
+ * @param {AbortSignal} signal
+ * @returns {Promise<SeatMap>}
+ */
 export const seats = (sessionId, signal) =>
   ask("GET", `api/sessions/${encodeURIComponent(sessionId)}/seats`, { signal, isWhole: has("seats", Array.isArray) });
 
+/** @type {Promise<string | null> | null | undefined} */
 let live;
 
-/** Where the WebSocket is, asked for once; null where there is none, or where nobody could say. */
-export const liveUrl = () => (live ??= ask("GET", "api/live").then(({ url }) => url ?? null, () => (live = null)));
+/** Asks once where the WebSocket is; null where there is none, or where nobody could say. */
+export const liveUrl = () =>
+  (live ??= ask("GET", "api/live").then(
+    ({ url }) => url ?? null,
+    () => (live = null),
+  ));
 
-/** `hold` is what the store remembers: its key goes with every try. */
+/**
+ * Holds seats. The key of the remembered hold goes with every try.
+ * @param {Hold} hold
+ * @param {Patience} patience
+ * @returns {Promise<Schemas["HeldBody"]>}
+ */
 export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, patience) =>
   send(
     "POST",
@@ -88,7 +126,12 @@ export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, pati
     patience,
   );
 
-/** The payment of a hold, begun: the same one, however often it is asked for. */
+/**
+ * Begins the payment of a hold: the same one, however often it is asked for.
+ * @param {Held} hold
+ * @param {Patience} patience
+ * @returns {Promise<Schemas["PaymentBody"]>}
+ */
 export const payment = ({ reservationId }, patience) =>
   send(
     "POST",
@@ -97,7 +140,12 @@ export const payment = ({ reservationId }, patience) =>
     patience,
   );
 
-/** The transaction's id makes it the same payment, however often it is sent; what is free of charge has none. */
+/**
+ * Confirms a hold. The transaction's id makes it the same payment, however often it is sent; seats free of charge have none.
+ * @param {Held} hold
+ * @param {Patience} patience
+ * @returns {Promise<Schemas["SaleBody"]>}
+ */
 export const confirm = ({ reservationId, transactionId }, patience) =>
   send(
     "POST",
@@ -106,33 +154,65 @@ export const confirm = ({ reservationId, transactionId }, patience) =>
     patience,
   );
 
+/**
+ * Gives a hold back.
+ * @param {Held} hold
+ * @param {Patience} patience
+ */
 export const release = ({ reservationId }, patience) =>
   send("DELETE", `api/reservations/${encodeURIComponent(reservationId)}`, {}, patience);
 
-/** Told of each pause before something is read again: see `insist`. */
+/** @type {NonNullable<Patience["waiting"]>} */
 let reading = () => {};
+
+/**
+ * Sets who is told of each pause before something is read again: see `insist`.
+ * @param {NonNullable<Patience["waiting"]>} told
+ */
 export const whileReading = (told) => (reading = told);
 
+/**
+ * @param {string} path
+ * @param {Record<string, string | number | undefined>} query
+ * @param {(answer: any) => boolean} isWhole
+ */
 function read(path, query, isWhole) {
-  const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+  const wanted = new URLSearchParams(
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
   return insist(() => ask("GET", [path, wanted].filter(String).join("?"), { isWhole }), {
     waiting: (...pause) => reading(...pause),
   });
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Request} request
+ * @param {Patience} [patience]
+ */
 function send(method, path, request, patience = {}) {
   return insist(() => ask(method, path, { ...request, signal: patience.signal }), patience);
 }
 
-/** Names are isolated where they come in, so that nothing of the page can be turned around by one. */
-const named = (each) => ({
-  ...each,
-  movieTitle: isolated(each.movieTitle),
-  roomNumber: each.roomNumber && isolated(each.roomNumber),
-});
-const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].map(named) });
+const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].map(isolateNames) });
 
-/** `isWhole(answer)`: an answer without what the page lives on is none. */
+/**
+ * @typedef {object} Request
+ * @property {object} [body]
+ * @property {string} [key] the idempotency key
+ * @property {AbortSignal} [signal]
+ * @property {RequestRedirect} [redirect]
+ * @property {(answer: any) => boolean} [isWhole] an answer without the fields that the page lives on is none
+ */
+
+/**
+ * Asks once. Raises Failure.
+ * @param {string} method
+ * @param {string} path
+ * @param {Request} request
+ * @returns {Promise<any>}
+ */
 async function ask(method, path, request = {}) {
   try {
     return await answerTo(method, path, request);
@@ -143,22 +223,22 @@ async function ask(method, path, request = {}) {
   }
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Request} request
+ */
 async function answerTo(method, path, { body, key, signal, redirect, isWhole = () => true }) {
-  const headers = { "Accept-Language": language() };
-  if (body) headers["Content-Type"] = "application/json";
-  if (key) headers["Idempotency-Key"] = key;
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const sentAt = Date.now();
-  const response = await fetch(new URL(path, ROOT), {
-    method,
-    headers,
-    body: body && JSON.stringify(body),
+  const response = await sendRequest(method, path, {
+    body,
+    key,
     redirect,
     cache: "no-cache", // asks with If-None-Match where there was an ETag
-    credentials: "same-origin",
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   });
-  if (!response.headers.has("Age")) clock.learn(sentAt, Date.now(), Date.parse(response.headers.get("Date")));
+  if (!response.headers.has("Age")) clock.learn(sentAt, Date.now(), Date.parse(response.headers.get("Date") ?? ""));
   if (response.type === "opaqueredirect") return undefined;
   if (response.ok) return whole(await response.json(), isWhole);
   const answer = await response.json().catch(() => ({})); // a gateway may have its own form
@@ -173,13 +253,17 @@ function whole(answer, isWhole) {
 /**
  * Tries again, with growing pauses, what may pass by itself; waits out a lost connection for as long as it takes.
  *
- * `waiting(failure, pauseMs)` is told of each pause; `signal` ends it with its own reason.
+ * @template Answer
+ * @param {() => Promise<Answer>} attempt
+ * @param {Patience} [patience]
+ * @returns {Promise<Answer>}
  */
 async function insist(attempt, { waiting = () => {}, signal } = {}) {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
-    } catch (failure) {
+    } catch (caught) {
+      const failure = /** @type {Failure} */ (caught); // the caller's own faults pass through: they may not pass by themselves
       const pause = failure.retryAfterMs || pauseAfter(tries);
       if (!failure.mayPass || tries === MOST_TRIES || pause > LONGEST_RETRY_AFTER_MS) throw failure;
       waiting(failure, pause);
@@ -194,13 +278,18 @@ function pauseAfter(tries) {
   return longest * (0.5 + Math.random() / 2);
 }
 
-/** Resolves after that time; rejects as soon as `signal` says so. */
+/**
+ * Resolves after that time; rejects as soon as `signal` says so.
+ * @param {number} milliseconds
+ * @param {AbortSignal} [signal]
+ */
 export const after = (milliseconds, signal) =>
   until((done) => {
     const timer = setTimeout(done, milliseconds);
     return () => clearTimeout(timer);
   }, signal);
 
+/** @param {AbortSignal} [signal] */
 const connection = (signal) =>
   until((done) => {
     const back = () => done(1);
@@ -208,7 +297,11 @@ const connection = (signal) =>
     return () => removeEventListener("online", back);
   }, signal);
 
-/** `begin(done)` returns how it is stopped. */
+/**
+ * @param {(done: (value?: any) => void) => () => void} begin returns how it is stopped
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
 function until(begin, signal) {
   return new Promise((done, stopped) => {
     const stop = begin(done);

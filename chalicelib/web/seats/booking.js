@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * One buyer in front of one screening.
  *
@@ -12,6 +13,7 @@
  * server has said what became of it, whatever the store says meanwhile.
  */
 
+import { asFailure, Failure } from "../shared/http.js";
 import * as api from "./api.js";
 import * as clock from "./clock.js";
 import * as store from "./store.js";
@@ -23,36 +25,92 @@ const PAID = new Set(["RESERVATION_ALREADY_CONFIRMED", "RESERVATION_ALREADY_PAID
 const CLOSED = new Set(["SESSION_CANCELLED", "SESSION_NOT_FOUND", "SALES_CLOSED"]);
 const GONE = new Set(["RESERVATION_EXPIRED", "RESERVATION_CANCELLED", "RESERVATION_NOT_FOUND", ...CLOSED]);
 const NO_GATEWAY = new Set(["PAYMENTS_UNAVAILABLE", "NOT_FOUND"]);
+/** @type {Record<api.Seat["status"], Look>} */
+const LOOKS = { available: "free", reserved: "held", sold: "sold" };
+/** @type {Record<string, string>} */
 const ENDINGS = { expired: "RESERVATION_EXPIRED", cancelled: "RESERVATION_CANCELLED" };
 
+/**
+ * @typedef {object} Notice what the buyer is told of
+ * @property {string} code
+ * @property {Record<string, any>} [facts]
+ * @property {string} [told]
+ * @property {boolean} [reading]
+ * @property {number} [retryAfterMs]
+ * @property {boolean} [unsure] nobody knows whether it has worked
+ * @property {boolean} [passing] it ends by itself
+ * @property {boolean} [good]
+ * @property {string[]} [seats] those that were lost with it
+ * @property {string} [why] the code of what is waited out
+ * @property {number} [until] when the next try is made, in milliseconds
+ */
+
+/**
+ * @typedef {object} Listeners
+ * @property {() => void} changed called after every change
+ * @property {() => void} refresh asks for a new map
+ * @property {(saleId: string | undefined) => void} sold called when the tickets are bought
+ * @property {number} mostSeats how many one order may hold
+ */
+
+/** @typedef {"choosing" | "asking" | "held" | "paying" | "releasing"} Phase */
+/** @typedef {"free" | "chosen" | "asking" | "mine" | "bought" | "held" | "sold"} Look */
+
 export class Booking {
-  /** `changed()` after every change; `refresh()` asks for a new map; `sold(saleId)` when the tickets are bought. */
+  /** @type {Phase} */
+  phase = "choosing";
+  /** @type {Set<string>} */
+  chosen = new Set();
+  /** @type {Map<string, api.Seat["status"]>} */
+  statuses = new Map();
+  /** @type {Set<string>} */
+  bought = new Set();
+  /** @type {Notice | undefined} */
+  notice = undefined;
+  /** @type {store.Hold | undefined} */
+  current = undefined;
+  /** @type {store.Hold[]} */
+  others = [];
+  /** @type {string | undefined} */
+  closed = undefined;
+  /** @type {AbortController | undefined} */
+  waitingFor = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  looking = undefined;
+
+  /**
+   * @param {api.Session} session
+   * @param {Listeners} listeners
+   */
   constructor(session, { changed, refresh, sold, mostSeats }) {
     this.session = session;
-    this.phase = "choosing";
-    this.chosen = new Set();
-    this.statuses = new Map();
-    this.bought = new Set();
-    this.notice = undefined;
     this.closed = session.status === "cancelled" ? "SESSION_CANCELLED" : undefined;
-    Object.assign(this, { changed, refresh, sold, mostSeats });
+    this.changed = changed;
+    this.refresh = refresh;
+    this.sold = sold;
+    this.mostSeats = mostSeats;
     this.readHolds();
     if (this.current) this.phase = phaseOf(this.current);
   }
 
-  /** All that this browser holds here, the one that the page is about first. */
+  /** Gives all that this browser holds here, the one that the page is about first. */
   get holds() {
     return this.current ? [this.current, ...this.others] : this.others;
   }
 
-  /** How a seat looks to this buyer: free, chosen, asking, mine, bought, held (by someone else) or sold. */
+  /**
+   * Tells how a seat looks to this buyer; "held" is by someone else.
+   * @param {string} seat
+   * @returns {Look}
+   */
   look(seat) {
     if (this.bought.has(seat)) return "bought";
     const holding = ({ seats }) => seats.includes(seat);
     const hold = this.current && holding(this.current) ? this.current : this.others.find(holding);
     if (hold) return hold.reservationId ? "mine" : "asking";
     if (this.chosen.has(seat)) return "chosen";
-    return { available: "free", reserved: "held", sold: "sold" }[this.statuses.get(seat)] ?? "free";
+    const status = this.statuses.get(seat);
+    return status === undefined ? "free" : LOOKS[status];
   }
 
   get known() {
@@ -81,7 +139,11 @@ export class Booking {
     return this.session.ticketPrice * this.chosen.size;
   }
 
-  /** Why the seat was not chosen, as the name of the words for it; undefined when it was, or was given up. */
+  /**
+   * Chooses the seat or gives it up. Returns why not, as the name of the words for it.
+   * @param {string} seat
+   * @returns {"closed" | "holdFirst" | "notForSale" | "tooMany" | undefined}
+   */
   toggle(seat) {
     if (this.closed) return "closed";
     if (this.phase !== "choosing") return "holdFirst";
@@ -92,7 +154,10 @@ export class Booking {
     return undefined;
   }
 
-  /** A new map. What was chosen and is somebody else's by now is given up, and said. */
+  /**
+   * Takes a new map. Chosen seats that are somebody else's by now are given up, and said.
+   * @param {api.SeatMap} map
+   */
   arrived({ seats }) {
     this.statuses = new Map(seats.map(({ number, status }) => [number, status]));
     const lost =
@@ -104,16 +169,22 @@ export class Booking {
     this.changed();
   }
 
-  /** The map was refused for good: nothing is sold here any more. A payment under way gets its own answer. */
+  /**
+   * Closes the sale when the map was refused for good. A payment under way gets its own answer.
+   * @param {Failure} failure
+   */
   close(failure) {
     if (!CLOSED.has(failure.code)) return;
     this.closed = failure.code;
     this.chosen.clear();
-    if (this.phase === "held") this.ended(this.current, words(failure));
+    if (this.phase === "held" && this.current) this.ended(this.current, words(failure));
     else this.changed();
   }
 
-  /** What was lost the moment before is still said when the others are held. */
+  /**
+   * Holds the chosen seats. Those that were lost the moment before are still told of when the others are held.
+   * @param {string} email
+   */
   async hold(email) {
     const lost = this.notice?.code === "TAKEN_MEANWHILE" ? this.notice : undefined;
     const hold = {
@@ -131,7 +202,11 @@ export class Booking {
     await this.askFor(hold, lost);
   }
 
-  /** Asks for the hold, or asks again: the key is the same, so the answer is, too. */
+  /**
+   * Asks for the hold, or asks again: the key is the same, so the answer is, too.
+   * @param {store.Hold} hold
+   * @param {Notice} [notice]
+   */
   async askFor(hold, notice) {
     this.enter("asking", notice);
     try {
@@ -142,7 +217,7 @@ export class Booking {
       this.enter("held", notice);
       this.lookAgainAt(expiresAt);
     } catch (caught) {
-      const failure = api.asFailure(caught);
+      const failure = asFailure(caught);
       if (failure.code === "GIVEN_UP") this.chooseOthers(hold);
       else if (mayHaveWorked(failure)) this.enter("asking", { ...words(failure), unsure: true });
       else this.holdRefused(hold, failure);
@@ -150,58 +225,70 @@ export class Booking {
     this.refresh();
   }
 
-  /** The buyer gives up on a hold that nobody has answered. If it did work, it lapses by itself. */
+  /**
+   * Gives up on a hold that nobody has answered. If it did work, it lapses by itself.
+   * @param {store.Hold | undefined} hold
+   */
   chooseOthers(hold = this.current) {
+    if (!hold) return;
     store.dropHold(hold);
     this.chosen = new Set(hold.seats);
     this.goOn();
   }
 
-  /** The buyer does not want to wait for the next try. */
+  /** Ends the waiting for the next try: the buyer does not want to. */
   giveUp() {
-    this.waitingFor?.abort(new api.Failure("GIVEN_UP", { mayPass: false }));
+    this.waitingFor?.abort(new Failure("GIVEN_UP", { mayPass: false }));
   }
 
   /**
-   * Written down before anything is asked for: a reload goes on with this very payment.
+   * Pays. The payment is written down before anything is asked for: a reload goes on with this very one.
    *
    *   paying ──payment begun: its id is the transaction──► confirm ──200──► sold
    */
   async pay() {
-    const hold = this.remember({ ...this.current, paying: this.current.paying ?? store.uuid() });
+    const current = /** @type {store.Held} */ (this.current);
+    const hold = this.remember({ ...current, paying: current.paying ?? store.uuid() });
     this.enter("paying");
     try {
       const paid = await this.paidFor(hold);
       const sale = await this.confirmed(paid);
       this.soldTo(paid, sale.saleId);
     } catch (caught) {
-      await this.payRefused(this.current, api.asFailure(caught));
+      await this.payRefused(/** @type {store.Held} */ (this.current), asFailure(caught));
     }
   }
 
-  /** With the transaction that pays for it; where no payment gateway is set up, with one that the page has made up. */
+  /**
+   * Begins the payment and gives the hold with its transaction; where no payment gateway is set up, the page makes one up.
+   * @param {store.Held & { paying?: string }} hold
+   * @returns {Promise<store.Held>}
+   */
   async paidFor(hold) {
     if (hold.transactionId || hold.totalAmount === 0) return hold;
+    /** @type {{ provider: string, paymentId: string | undefined, madeUp?: boolean }} */
     const { provider, paymentId, madeUp } = await api.payment(hold, this.patience()).catch((failure) => {
       if (NO_GATEWAY.has(failure.code)) return { provider: "simulated", paymentId: hold.paying, madeUp: true };
       throw failure;
     });
-    if (provider !== "simulated") throw new api.Failure("CARD_FORM_MISSING", { mayPass: false });
+    if (provider !== "simulated") throw new Failure("CARD_FORM_MISSING", { mayPass: false });
     return this.remember({ ...hold, transactionId: paymentId, madeUp });
   }
 
   /**
-   * The cinema may hear of the money later than we do: as long as the hold lives, it is asked again. Of a payment that
+   * Confirms. The cinema may hear of the money later than we do: as long as the hold lives, it is asked again. Of a payment that
    * we have made up it will never hear: who wants the gateway's word for it has a gateway, and that is not there now.
+   * @param {store.Held} hold
    */
   async confirmed(hold) {
     const patience = this.patience();
     for (;;) {
       try {
         return await api.confirm(hold, patience);
-      } catch (failure) {
+      } catch (caught) {
+        const failure = /** @type {Failure} */ (caught);
         if (failure.code !== "PAYMENT_NOT_RECEIVED" || isLongOver(hold)) throw failure;
-        if (hold.madeUp) throw new api.Failure("PAYMENTS_UNAVAILABLE", { mayPass: false });
+        if (hold.madeUp) throw new Failure("PAYMENTS_UNAVAILABLE", { mayPass: false });
         this.tell({ code: "PAYMENT_NOT_RECEIVED", passing: true });
         await api.after(failure.retryAfterMs || NEWS_OF_PAYMENT_MS, patience.signal);
       }
@@ -209,20 +296,20 @@ export class Booking {
   }
 
   async release() {
-    const hold = this.current;
+    const hold = /** @type {store.Held} */ (this.current);
     this.enter("releasing");
     try {
       await api.release(hold, this.patience());
       this.ended(hold, { code: "released", good: true });
     } catch (caught) {
-      const failure = api.asFailure(caught);
+      const failure = asFailure(caught);
       if (GONE.has(failure.code)) this.ended(hold, words(failure));
       else if (PAID.has(failure.code) || failure.code === "GIVEN_UP") await this.check();
       else this.enter("held", words(failure));
     }
   }
 
-  /** Where the current hold stands, by the server's word: after a reload, at 0:00, when another tab did something. */
+  /** Asks where the current hold stands: after a reload, at 0:00, when another tab did something. */
   async check() {
     const hold = this.current;
     if (!hold) return this.enter("choosing", this.notice);
@@ -234,12 +321,16 @@ export class Booking {
       const meanwhile = this.phase !== "held" || this.current?.key !== hold.key; // the buyer has gone on
       return meanwhile ? undefined : await this.standsAt(hold, found);
     } catch (caught) {
-      const failure = api.asFailure(caught);
+      const failure = asFailure(caught);
       if (GONE.has(failure.code)) return this.ended(hold, words(failure));
       return this.enter("held", { ...words(failure), unsure: true });
     }
   }
 
+  /**
+   * @param {store.Hold} hold
+   * @param {Awaited<ReturnType<typeof api.reservation>>} found
+   */
   async standsAt(hold, { status, saleId, expiresAt }) {
     if (status === "confirmed") return this.soldTo(hold, saleId);
     if (status !== "pending") return this.ended(hold, { code: ENDINGS[status] ?? "RESERVATION_NOT_FOUND", facts: {} });
@@ -247,24 +338,25 @@ export class Booking {
     return undefined;
   }
 
+  /** @param {string} expiresAt */
   lookAgainAt(expiresAt) {
     clearTimeout(this.looking);
     this.looking = setTimeout(() => this.phase === "held" && this.check(), clock.left(expiresAt) + ASK_AGAIN_MS);
   }
 
-  /** The seats of the hold that ran out, chosen anew as far as they are free. */
+  /** Chooses the seats of the hold that ran out anew, as far as they are free. */
   chooseAgain() {
     const seats = this.notice?.seats ?? [];
     this.chosen = new Set(seats.filter((seat) => this.statuses.get(seat) === "available"));
     this.tell(undefined);
   }
 
-  /** The oldest is the one that the page is about from now on. */
+  /** Reads the holds: the oldest is the one that the page is about from now on. */
   readHolds() {
     [this.current, ...this.others] = store.holds(this.session.sessionId);
   }
 
-  /** Another tab has held, paid for or given back something: what we are about is asked about, not forgotten. */
+  /** Asks about the current hold when another tab has held, paid for or given back something. */
   changedElsewhere() {
     if (["asking", "paying", "releasing"].includes(this.phase)) return;
     const [known] = store.holds(this.session.sessionId).filter(({ key }) => key === this.current?.key);
@@ -273,32 +365,45 @@ export class Booking {
     if (this.current) this.check();
   }
 
+  /** @param {Notice | undefined} notice */
   tell(notice) {
     this.notice = notice;
     this.changed();
   }
 
+  /**
+   * @param {Phase} phase
+   * @param {Notice} [notice]
+   */
   enter(phase, notice) {
     this.phase = phase;
     this.tell(notice);
   }
 
-  /** On to the next hold of this screening, or to choosing. */
+  /**
+   * Goes on to the next hold of this screening, or to choosing.
+   * @param {Notice} [notice]
+   */
   goOn(notice) {
     this.readHolds();
     this.enter(this.current ? phaseOf(this.current) : "choosing", notice);
   }
 
-  /** In this page and, unless another tab has ended it meanwhile, for a reload. */
+  /**
+   * Remembers the hold in this page and, unless another tab has ended it meanwhile, for a reload.
+   * @template {store.Hold} AnyHold
+   * @param {AnyHold} hold
+   */
   remember(hold) {
     store.updateHold(hold);
     this.current = hold;
     return hold;
   }
 
-  /** How long to wait, and how the buyer is told of it and ends it. */
+  /** Says how long to wait, and how the buyer is told of it and ends it. */
   patience() {
     this.waitingFor = new AbortController();
+    /** @type {NonNullable<api.Patience["waiting"]>} */
     const waiting = ({ code }, pause) => {
       const until = Date.now() + pause;
       this.tell(navigator.onLine ? { code: "waiting", why: code, until, passing: true } : OFFLINE);
@@ -306,6 +411,10 @@ export class Booking {
     return { waiting, signal: this.waitingFor.signal };
   }
 
+  /**
+   * @param {store.Hold} hold
+   * @param {Failure} refusal
+   */
   holdRefused(hold, refusal) {
     const { conflictingSeats = [], unknownSeats = [], limit } = refusal.facts;
     store.dropHold(hold);
@@ -317,6 +426,10 @@ export class Booking {
     this.goOn(words(refusal));
   }
 
+  /**
+   * @param {store.Held} hold
+   * @param {Failure} failure
+   */
   async payRefused(hold, failure) {
     if (mayHaveWorked(failure)) return this.enter("paying", { ...words(failure), unsure: true });
     if (GONE.has(failure.code)) return this.ended(hold, words(failure));
@@ -327,13 +440,21 @@ export class Booking {
     return PAID.has(failure.code) ? this.check() : this.enter("held", this.notice);
   }
 
-  /** The payment stays the same one; only nobody waits for it. */
+  /**
+   * Waits no longer for the payment, which stays the same one.
+   * @param {store.Held} hold
+   * @param {Notice} [notice]
+   */
   payLater(hold, notice) {
     this.remember({ ...hold, paying: undefined });
     this.notice = notice;
     return this.check();
   }
 
+  /**
+   * @param {store.Hold} hold
+   * @param {Notice} notice
+   */
   ended(hold, notice) {
     store.dropHold(hold);
     if (CLOSED.has(notice.code)) this.closed = notice.code;
@@ -342,6 +463,10 @@ export class Booking {
     this.refresh();
   }
 
+  /**
+   * @param {store.Hold} hold
+   * @param {string | undefined} saleId
+   */
   soldTo(hold, saleId) {
     store.dropHold(hold);
     for (const seat of hold.seats) this.bought.add(seat);
@@ -350,17 +475,26 @@ export class Booking {
   }
 }
 
+/** @param {store.Held} hold */
 const isLongOver = ({ expiresAt }) => clock.now() - Date.parse(expiresAt) > A_WHILE_MS;
 
 const OFFLINE = { code: "waitingOffline", passing: true };
 
-/** What the page was doing about a hold, from what is remembered of it. */
+/**
+ * Tells what the page was doing about a hold, from what is remembered of it.
+ * @param {store.Hold} hold
+ * @returns {Phase}
+ */
 function phaseOf(hold) {
   if (!hold.reservationId) return "asking";
   return hold.paying ? "paying" : "held";
 }
 
+/** @param {Failure} failure */
 const words = ({ code, facts, told, reading, retryAfterMs }) => ({ code, facts, told, reading, retryAfterMs });
 
-/** No answer, or one that leaves open whether the request took effect. Too many requests (429) is a clear no. */
+/**
+ * Tells whether the answer leaves open that the request took effect, or there was none. Too many requests (429) is a clear no.
+ * @param {Failure} failure
+ */
 const mayHaveWorked = (failure) => failure.mayPass && failure.status !== 429 && failure.code !== "GIVEN_UP";

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The server's clock, as far as its answers tell.
  *

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The hall as a grid that a pointer, a keyboard and a screen reader can use.
  *
@@ -5,7 +6,7 @@
  * touched, which keeps 2,000 seats fluid on a phone.
  */
 
-import { el, plain } from "./dom.js";
+import { el, plain } from "../shared/dom.js";
 import { Overview } from "./overview.js";
 import { say } from "./words.js";
 import { Zoom } from "./zoom.js";
@@ -14,12 +15,25 @@ const ROWS_BETWEEN_CROSSWAYS = 10;
 const NARROWEST_WITH_AISLES = 8;
 
 export class Hall {
-  /** `look(seat)` says how a seat looks; `pressed(seat)` is called for a click, Enter or Space. */
+  /** @type {Map<string, string>} */
+  looks = new Map();
+  /** @type {Map<string, HTMLElement>} */
+  cells = new Map();
+  /** @type {HTMLElement | undefined} */
+  reachable = undefined;
+  /** @type {MediaQueryList | undefined} */
+  darkness = undefined;
+
+  /**
+   * @param {import("./api.js").Session} session
+   * @param {{ look: (seat: string) => import("./booking.js").Look, pressed: (seat: string) => void }} booking how a seat
+   * looks; what a click, Enter or Space does
+   */
   constructor(session, { look, pressed }) {
-    Object.assign(this, { session, look });
-    this.looks = new Map();
+    this.session = session;
+    this.look = look;
+    this.recoloured = () => this.overview.changed({ colours: true });
     this.rows = rowsOf(session);
-    this.cells = new Map();
     this.grid = this.drawn();
     this.zoom = new Zoom(this.grid, this.rows, () => this.overview.moved());
     this.overview = new Overview(this.zoom, [...this.cells], (seat) => this.looks.get(seat));
@@ -27,15 +41,14 @@ export class Hall {
     this.tools = el("div", { class: "hall-tools" }, this.zoom.buttons, this.overview.element);
     this.element = el("div", { class: "hall" }, this.zoom.view, this.hint);
     this.zoom.view.addEventListener("click", (event) => this.tapped(event), { capture: true });
-    this.grid.addEventListener("click", ({ target }) => target.dataset.seat && this.press(target, pressed));
-    this.grid.addEventListener("pointerover", ({ target }) => named(target));
+    this.grid.addEventListener("click", ({ target }) => this.press(/** @type {HTMLElement} */ (target), pressed));
+    this.grid.addEventListener("pointerover", ({ target }) => nameForPointer(/** @type {HTMLElement} */ (target)));
     this.grid.addEventListener("keydown", (event) => this.keyPressed(event, pressed));
-    this.makeReachable(this.cells.get(this.rows[0].seats[0]));
+    this.makeReachable(this.rows[0].seats[0]);
   }
 
   /** Once it is on the page. */
   entered() {
-    this.recoloured = () => this.overview.changed({ colours: true });
     this.darkness = matchMedia("(prefers-color-scheme: dark)");
     this.darkness.addEventListener("change", this.recoloured);
     this.zoom.entered();
@@ -43,7 +56,7 @@ export class Hall {
 
   leave() {
     this.zoom.leave();
-    this.darkness.removeEventListener("change", this.recoloured);
+    this.darkness?.removeEventListener("change", this.recoloured);
   }
 
   /** Shows how the seats look by now. */
@@ -69,7 +82,10 @@ export class Hall {
     this.overview.changed({ colours: true });
   }
 
-  /** A finger that can't tell one seat from the next comes closer first. */
+  /**
+   * Comes closer first where a finger can't tell one seat from the next.
+   * @param {any} event a click, which is a PointerEvent in the browsers that tell fingers from mice
+   */
   tapped(event) {
     if (event.pointerType !== "touch" || !this.zoom.isFar) return;
     event.stopPropagation();
@@ -87,8 +103,11 @@ export class Hall {
     return grid;
   }
 
+  /**
+   * @param {Row} row
+   * @param {number} index
+   */
   drawnRow(row, index) {
-    row.header = el("span", { class: "unseen", role: "rowheader" }, row.letters);
     const element = el("div", { class: "row", role: "row" }, row.header);
     if (crosswayBefore(index, this.rows.length)) element.classList.add("after-crossway");
     const aisles = aislesAfter(this.session.seatsPerRow);
@@ -105,8 +124,13 @@ export class Hall {
     return element;
   }
 
+  /**
+   * @param {string} seat
+   * @param {HTMLElement} cell
+   * @param {import("./booking.js").Look} look
+   */
   show(seat, cell, look) {
-    const [, letters, number] = /^([A-Z]+)(\d+)$/.exec(seat);
+    const [, letters, number] = /^([A-Z]+)(\d+)$/.exec(seat) ?? [];
     this.looks.set(seat, look);
     cell.dataset.look = look;
     cell.setAttribute("aria-label", say("seat", letters, number, say("look")[look]));
@@ -115,13 +139,22 @@ export class Hall {
     if (look === "held" || look === "sold") cell.setAttribute("aria-disabled", "true");
   }
 
-  press(cell, pressed) {
-    this.makeReachable(cell);
-    pressed(cell.dataset.seat);
+  /**
+   * @param {HTMLElement} cell
+   * @param {(seat: string) => void} pressed
+   */
+  press({ dataset: { seat } }, pressed) {
+    if (!seat) return;
+    this.makeReachable(seat);
+    pressed(seat);
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {(seat: string) => void} pressed
+   */
   keyPressed(event, pressed) {
-    const seat = event.target.dataset.seat;
+    const { seat } = /** @type {HTMLElement} */ (event.target).dataset;
     if (!seat || event.altKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") pressed(seat);
     else if (ZOOMS[event.key] && !event.ctrlKey) this.zoom[ZOOMS[event.key]]();
@@ -129,28 +162,36 @@ export class Hall {
     event.preventDefault();
   }
 
-  /** Moves the focus as the key says; false when it is no key of ours. */
+  /**
+   * Moves the focus as the key says; false when it is no key of ours.
+   * @param {string} seat
+   * @param {string} key
+   * @param {boolean} withControl
+   */
   move(seat, key, withControl) {
     const row = this.rows.findIndex(({ seats }) => seats.includes(seat));
     const place = this.rows[row].seats.indexOf(seat);
     const [downBy, rightBy] = STEPS[withControl && CORNERS.has(key) ? `Control+${key}` : key] ?? [];
     if (downBy === undefined) return false;
     const { seats } = this.rows[within(row + downBy, this.rows)];
-    this.makeReachable(this.cells.get(seats[within(place + rightBy, seats)]));
-    this.reachable.focus();
+    this.makeReachable(seats[within(place + rightBy, seats)]);
+    this.reachable?.focus();
     return true;
   }
 
-  makeReachable(cell) {
+  /** @param {string} seat */
+  makeReachable(seat) {
     this.reachable?.setAttribute("tabindex", "-1");
-    this.reachable = cell;
-    cell.setAttribute("tabindex", "0");
+    this.reachable = this.cells.get(seat);
+    this.reachable?.setAttribute("tabindex", "0");
   }
 }
 
+/** @type {Record<string, "closer" | "farther" | "toWhole">} */
 const ZOOMS = { "+": "closer", "=": "closer", "-": "farther", 0: "toWhole" };
 const FAR = 10_000;
 const CORNERS = new Set(["Home", "End"]);
+/** @type {Record<string, [downBy: number, rightBy: number]>} */
 const STEPS = {
   ArrowUp: [-1, 0],
   ArrowDown: [1, 0],
@@ -164,20 +205,40 @@ const STEPS = {
   "Control+End": [FAR, FAR],
 };
 
-/** A pointer that rests on a seat is told its name: from afar its number can't be read. */
-const named = (cell) => cell.dataset.seat && (cell.title = cell.getAttribute("aria-label"));
+/**
+ * Gives a seat that a pointer rests on a title: from afar its number can't be read.
+ * @param {HTMLElement} cell
+ */
+function nameForPointer(cell) {
+  if (cell.dataset.seat) cell.title = cell.getAttribute("aria-label") ?? "";
+}
 
+/**
+ * @param {number} index
+ * @param {unknown[]} list
+ */
 const within = (index, list) => Math.min(Math.max(index, 0), list.length - 1);
 
+/** @typedef {{ letters: string, header: HTMLElement, seats: string[] }} Row */
+
+/**
+ * @param {import("./api.js").Session} session
+ * @returns {Row[]}
+ */
 function rowsOf({ totalSeats, seatsPerRow }) {
   return Array.from({ length: Math.ceil(totalSeats / seatsPerRow) }, (_, index) => {
     const letters = rowLetters(index);
     const count = Math.min(seatsPerRow, totalSeats - index * seatsPerRow);
-    return { letters, seats: Array.from({ length: count }, (__, place) => `${letters}${place + 1}`) };
+    const header = el("span", { class: "unseen", role: "rowheader" }, letters);
+    return { letters, header, seats: Array.from({ length: count }, (__, place) => `${letters}${place + 1}`) };
   });
 }
 
-/** A, B, … Z, AA, AB, … as the server names its rows. */
+/**
+ * Names a row: A, B, … Z, AA, AB, … as the server does.
+ * @param {number} index
+ * @returns {string}
+ */
 function rowLetters(index) {
   const last = String.fromCharCode(65 + (index % 26));
   return index < 26 ? last : rowLetters(Math.floor(index / 26) - 1) + last;

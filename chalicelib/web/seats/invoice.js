@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The way to an invoice, in a tab of its own: this view goes there as soon as there is one.
  *
@@ -6,23 +7,36 @@
  * A browser that saves PDFs stays here, and finds the link once more.
  */
 
+import { announce, el, fill } from "../shared/dom.js";
+import { addressOf, asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
 import * as api from "./api.js";
-import { announce, el, fill } from "./dom.js";
-import { button, empty } from "./parts.js";
+import { empty } from "./parts.js";
 import { find } from "./tickets.js";
 import { refused, say } from "./words.js";
 
 const MOST_TRIES = 15; // half a minute, as the server asks for two seconds between them
 const PAUSE_MS = 2000;
 
+/** @param {{ id: string }} address */
 export async function invoice({ id }) {
   return new Invoice(await find(id));
 }
 
+/** @typedef {"none" | "free" | "asking" | "coming" | "ready" | "late" | "failed"} State */
+
 class Invoice {
+  left = false;
+  /** @type {import("../shared/http.js").Failure | undefined} */
+  failure = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+
+  /** @param {api.Purchase | undefined} purchase */
   constructor(purchase) {
-    this.purchase = purchase;
-    this.state = purchase ? (purchase.invoiceUrl ? "asking" : "free") : "none";
+    this.url = purchase?.invoiceUrl ?? "";
+    /** @type {State} */
+    this.state = purchase ? (this.url ? "asking" : "free") : "none";
     this.element = el("div");
   }
 
@@ -31,7 +45,7 @@ class Invoice {
   }
 
   get address() {
-    return api.addressOf(this.purchase.invoiceUrl);
+    return addressOf(this.url);
   }
 
   entered() {
@@ -45,10 +59,10 @@ class Invoice {
 
   async ask(tries = 1) {
     try {
-      await api.invoice(this.purchase.invoiceUrl);
+      await api.invoice(this.url);
       this.enter("ready");
     } catch (caught) {
-      const failure = api.asFailure(caught);
+      const failure = asFailure(caught);
       if (failure.code !== "INVOICE_NOT_READY") this.enter("failed", failure);
       else if (tries === MOST_TRIES) this.enter("late");
       else this.come(tries, failure.retryAfterMs || PAUSE_MS);
@@ -61,9 +75,14 @@ class Invoice {
     if (this.state !== "coming") this.enter("coming");
   }
 
+  /**
+   * @param {State} state
+   * @param {import("../shared/http.js").Failure} [failure]
+   */
   enter(state, failure) {
     if (this.left) return;
-    Object.assign(this, { state, failure });
+    this.state = state;
+    this.failure = failure;
     this.render();
     announce(this.sentence());
     if (state === "ready") location.replace(this.address);
@@ -74,7 +93,9 @@ class Invoice {
   }
 
   sentence() {
-    return this.failure ? refused(this.failure) : say("invoiceStates")[this.state];
+    /** @type {Record<string, string>} */
+    const words = say("invoiceStates");
+    return this.failure ? refused(this.failure) : words[this.state];
   }
 
   way() {

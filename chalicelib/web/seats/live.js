@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * A screening's seats as they change: told by a WebSocket where there is one, else by asking again and again.
  *
@@ -5,6 +6,7 @@
  *   no socket, or it is gone ──► the map every second or two; never without a connection
  */
 
+import { asFailure } from "../shared/http.js";
 import * as api from "./api.js";
 import * as clock from "./clock.js";
 
@@ -19,11 +21,15 @@ const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 /**
  * Calls `arrived(seatMap)` for each map and `failed(failure)` for each try without one, until `stop()`.
  * `refresh()` asks at once: the map that comes was made after the call.
+ * @param {string} sessionId
+ * @param {{ arrived: (map: api.SeatMap) => void, failed: (failure: import("../shared/http.js").Failure) => void }} listeners
  */
 export function follow(sessionId, { arrived, failed }) {
   const leaving = new AbortController();
   const seen = new Seen();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let lapse;
   let asking = false;
   let again = false;
@@ -44,7 +50,7 @@ export function follow(sessionId, { arrived, failed }) {
       show();
     } catch (caught) {
       if (leaving.signal.aborted) return;
-      const failure = api.asFailure(caught);
+      const failure = asFailure(caught);
       failures += 1;
       leastPause = failure.mayPass ? failure.retryAfterMs : CLOSED_MS;
       failed(failure);
@@ -53,12 +59,12 @@ export function follow(sessionId, { arrived, failed }) {
     schedule();
   }
 
-  /** Also when the next hold lapses: that is no change that anybody would be told of. */
+  /** Shows the map, and again when the next hold lapses: that is no change that anybody would be told of. */
   function show() {
     if (leaving.signal.aborted || !seen.map) return;
     clearTimeout(lapse);
-    const map = seen.now();
-    const next = Math.min(...map.seats.filter((seat) => seat.expiresAt).map(untilLapsed));
+    const map = seen.now(seen.map);
+    const next = Math.min(...map.seats.flatMap(({ expiresAt }) => (expiresAt ? [untilLapsed(expiresAt)] : [])));
     if (next < LONGEST_SLEEP_MS) lapse = setTimeout(show, next + 1);
     arrived(map);
   }
@@ -95,51 +101,93 @@ export function follow(sessionId, { arrived, failed }) {
   };
 }
 
-/** Milliseconds until a hold has surely lapsed. A seat must not be offered while it may be held. */
-const untilLapsed = ({ expiresAt }) => clock.left(expiresAt, Date.now() - CLOCKS_DIFFER_MS);
+/**
+ * Gives a seat that can be chosen.
+ * @param {string} number
+ * @returns {api.Seat}
+ */
+const free = (number) => ({ number, status: "available" });
+
+/**
+ * Gives the milliseconds until a hold has surely lapsed. A seat must not be offered while it may be held.
+ * @param {string} expiresAt
+ */
+const untilLapsed = (expiresAt) => clock.left(expiresAt, Date.now() - CLOCKS_DIFFER_MS);
+
+/** @typedef {{ row: string, version: number, seats: api.Seat[] }} TellRow a row as the WebSocket tells it */
 
 /** The last map that was read, and the rows that were told since. */
 class Seen {
-  map = null;
+  /** @type {api.SeatMap | undefined} */
+  map = undefined;
   messages = 0;
+  /** @type {Map<string, TellRow & { message: number, isNews: boolean }>} */
   rows = new Map();
 
-  /** `began`: how many messages there were when the map was asked for. It knows all that they said. */
+  /**
+   * Takes a map, which knows all that was told before it was asked for.
+   * @param {api.SeatMap} map
+   * @param {number} began how many messages there were then
+   */
   read(map, began) {
     this.map = map;
     for (const told of this.rows.values()) told.isNews &&= told.message > began;
   }
 
-  /** Whether there is anything new in it: a row's higher version. What is no row is passed over. */
+  /**
+   * Takes the rows; true when there is anything new in them: a row's higher version. Anything that is no row is passed over.
+   * @param {TellRow | TellRow[]} rows
+   */
   tell(rows) {
     this.messages += 1;
-    const news = [rows].flat().filter((row) => Array.isArray(row?.seats)).filter(({ row, version }) => !(this.rows.get(row)?.version >= version));
+    const news = [rows]
+      .flat()
+      .filter((row) => Array.isArray(row?.seats))
+      .filter(({ row, version }) => !((this.rows.get(row)?.version ?? -1) >= version));
     for (const row of news) this.rows.set(row.row, { ...row, message: this.messages, isNews: true });
     return news.length > 0;
   }
 
-  now() {
+  /**
+   * Gives the map as it is by now.
+   * @param {api.SeatMap} map
+   * @returns {api.SeatMap}
+   */
+  now(map) {
+    /** @type {Map<string, Map<string, api.Seat>>} */
     const told = new Map();
     for (const { isNews, row, seats } of this.rows.values()) {
       if (isNews) told.set(row, new Map(seats.map((seat) => [seat.number, seat])));
     }
-    const seats = this.map.seats.map((seat) => {
+    const seats = map.seats.map((seat) => {
       const row = told.get(seat.number.replace(/\d+$/, ""));
-      const known = row ? (row.get(seat.number) ?? { number: seat.number, status: "available" }) : seat;
-      return known.expiresAt && untilLapsed(known) === 0 ? { number: known.number, status: "available" } : known;
+      /** @type {api.Seat} */
+      const known = row ? (row.get(seat.number) ?? free(seat.number)) : seat;
+      return known.expiresAt && untilLapsed(known.expiresAt) === 0 ? free(known.number) : known;
     });
     const availableSeats = seats.filter((seat) => seat.status === "available").length;
-    return { ...this.map, seats, availableSeats };
+    return { ...map, seats, availableSeats };
   }
 }
 
-/** Says `changed()` when it opens and when it closes; opens again, later each time, until it is aborted. */
+/** A WebSocket that says `changed()` when it opens and when it closes; opens again, later each time, until it is aborted. */
 class Socket {
   isOpen = false;
   failures = 0;
 
+  /** @type {WebSocket | undefined} */
+  socket = undefined;
+
+  /**
+   * @param {string} sessionId
+   * @param {AbortSignal} leaving
+   * @param {{ changed: () => void, told: (rows: TellRow | TellRow[]) => unknown }} listeners
+   */
   constructor(sessionId, leaving, { changed, told }) {
-    Object.assign(this, { sessionId, leaving, changed, told });
+    this.sessionId = sessionId;
+    this.leaving = leaving;
+    this.changed = changed;
+    this.told = told;
     leaving.addEventListener("abort", () => this.socket?.close());
     this.open();
   }
@@ -147,10 +195,11 @@ class Socket {
   async open() {
     const url = await api.liveUrl();
     if (!url || this.leaving.aborted) return;
-    this.socket = new WebSocket(url);
-    this.socket.onopen = () => this.socket.send(JSON.stringify({ action: "subscribe", sessionId: this.sessionId }));
-    this.socket.onmessage = ({ data }) => this.heard(parsed(data));
-    this.socket.onclose = () => this.closed();
+    const socket = new WebSocket(url);
+    socket.onopen = () => socket.send(JSON.stringify({ action: "subscribe", sessionId: this.sessionId }));
+    socket.onmessage = ({ data }) => this.heard(parsed(data));
+    socket.onclose = () => this.closed();
+    this.socket = socket;
   }
 
   heard(message) {
@@ -170,7 +219,10 @@ class Socket {
   }
 }
 
-/** Nothing, if it is no JSON. */
+/**
+ * Reads a message; one that is no JSON says nothing.
+ * @param {string} data
+ */
 function parsed(data) {
   try {
     return Object(JSON.parse(data));

@@ -1,18 +1,33 @@
+// @ts-check
 /** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
 
+import { announce, byId, el, fill } from "../shared/dom.js";
+import { renderFrame, wireFrame } from "../shared/frame.js";
+import { asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
+import { onElsewhere } from "../shared/storage.js";
+import { whileReading } from "./api.js";
 import * as clock from "./clock.js";
-import { asFailure, whileReading } from "./api.js";
-import { announce, el, fill } from "./dom.js";
 import { invoice } from "./invoice.js";
-import { language, otherLanguage, speak } from "./language.js";
-import { button, empty } from "./parts.js";
+import { empty } from "./parts.js";
 import { programme } from "./programme.js";
 import { screening } from "./screening.js";
 import * as store from "./store.js";
-import { nextTheme, renderTheme } from "./theme.js";
 import { ticket, tickets } from "./tickets.js";
 import { refused, say, waits } from "./words.js";
 
+/**
+ * @typedef {object} View
+ * @property {HTMLElement} element
+ * @property {string} title
+ * @property {() => void} render
+ * @property {() => void} [entered] called once the element is on the page
+ * @property {() => void} [leave]
+ * @property {() => void} [connection] called when it is lost or found
+ * @property {() => void} [changedElsewhere] called when another tab has changed something
+ */
+
+/** @type {[pattern: RegExp, make: (address: { id: string }) => Promise<View>, tab?: string][]} */
 const ROUTES = [
   [/^#?\/?$/, programme, "programme"],
   [/^#\/screenings\/(?<id>[^/]+)$/, screening, "programme"],
@@ -20,38 +35,46 @@ const ROUTES = [
   [/^#\/tickets\/(?<id>[^/]+)$/, ticket, "tickets"],
   [/^#\/tickets\/(?<id>[^/]+)\/invoice$/, invoice, "tickets"],
 ];
+/** @type {typeof ROUTES[number]} */
+const NOWHERE = [/^/, async () => new Failed()];
 const SLOW_MS = 250;
 
-const main = document.getElementById("main");
-const themes = () => say("theme");
+const main = byId("main");
+/** @type {View | undefined} */
 let view;
 let visit = 0;
 
 /** Opens what the address names. An answer that comes after the reader has gone on is dropped. */
 async function open() {
   const mine = (visit += 1);
-  const [pattern, make, tab] = ROUTES.find(([path]) => path.test(location.hash)) ?? [/^/, unknown];
+  const [pattern, make, tab] = ROUTES.find(([path]) => path.test(location.hash)) ?? NOWHERE;
   const first = view === undefined;
   view?.leave?.();
   view = undefined;
   markTab(tab);
   const slow = setTimeout(() => loading(say("loading")), SLOW_MS);
   whileReading(({ code }, pause) => mine === visit && !view && waitingFor(code, pause));
+  /** @type {View} */
   const opened = await make(idIn(pattern)).catch((caught) => new Failed(asFailure(caught)));
   clearTimeout(slow);
   if (mine !== visit) return;
   view = opened;
-  fill(main, view.element);
+  fill(main, opened.element);
   render();
-  view.entered?.();
+  opened.entered?.();
   if (first) return;
   scrollTo(0, 0);
   main.querySelector("h1")?.focus({ preventScroll: true });
 }
 
+/** @param {string} words */
 const loading = (words) => fill(main, el("p", { class: "loading" }, words));
 
-/** Why it takes so long, counted down while nothing has come. The other views can be gone to meanwhile. */
+/**
+ * Says why it takes so long, counted down while nothing has come. The other views can be gone to meanwhile.
+ * @param {string} code
+ * @param {number} pause
+ */
 function waitingFor(code, pause) {
   const until = Date.now() + pause;
   const mine = visit;
@@ -65,6 +88,7 @@ function waitingFor(code, pause) {
   count();
 }
 
+/** @param {RegExp} pattern */
 function idIn(pattern) {
   const { id = "" } = pattern.exec(location.hash)?.groups ?? {};
   try {
@@ -74,12 +98,11 @@ function idIn(pattern) {
   }
 }
 
-const unknown = async () => new Failed();
-
 /** A view that could not be opened: why, and a way on. */
 class Failed {
   element = el("div");
 
+  /** @param {import("../shared/http.js").Failure} [failure] */
   constructor(failure) {
     this.failure = failure;
   }
@@ -98,62 +121,57 @@ class Failed {
 }
 
 function render() {
-  document.documentElement.lang = language();
-  for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
-  for (const node of document.querySelectorAll("[data-label]"))
-    node.setAttribute("aria-label", say(node.dataset.label));
-  const switcher = document.getElementById("language");
-  switcher.textContent = say("otherLanguage");
-  switcher.lang = otherLanguage();
-  renderTheme(themes);
+  renderFrame(say);
   renderConnection();
   view?.render();
   document.title = [view?.title, "Cinema Tickets"].filter(Boolean).join(" · ");
 }
 
 function renderConnection() {
-  const banner = document.getElementById("offline");
+  const banner = byId("offline");
   if (banner.hidden && !navigator.onLine) announce(say("offline"), { urgent: true });
   banner.hidden = navigator.onLine;
 }
 
+/** @param {string | undefined} current */
 function markTab(current) {
-  for (const tab of document.querySelectorAll("[data-tab]")) {
+  for (const tab of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-tab]"))) {
     if (tab.dataset.tab === current) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
 }
 
-/** Seats that are held in another screening than the one on show are not forgotten. */
+/** Reminds of seats that are held in another screening than the one on show. */
 function remindOfHolds() {
-  const banner = document.getElementById("waiting-hold");
+  const banner = byId("waiting-hold");
   const waiting = store.holds().find((hold) => hold.expiresAt && clock.left(hold.expiresAt) > 0);
   const there = waiting && `#/screenings/${waiting.sessionId}`;
   banner.hidden = !waiting || location.hash === there;
-  if (banner.hidden) return;
-  const [text, link] = banner.children;
+  if (banner.hidden || !waiting?.expiresAt) return;
+  const [text, link] = /** @type {HTMLCollectionOf<HTMLElement>} */ (banner.children);
   fill(text, say("elsewhere", waiting.movieTitle, clock.minutes(clock.left(waiting.expiresAt))));
-  link.href = there;
+  link.setAttribute("href", there ?? "");
 }
 
-/** What nobody expected is a fault of this page: it is said, with a way on, and its text is left to the console. */
+/**
+ * Tells of a fault of this page, with a way on. Its text is left to the console.
+ * @param {any} event an error, or a rejection that nobody handles
+ */
 function faulty({ error, reason }) {
   if (!(error ?? reason)) return; // a browser's own remark, or another site's script
-  const banner = document.getElementById("fault");
+  const banner = byId("fault");
   if (banner.hidden) announce(say("fault"), { urgent: true });
   banner.hidden = false;
 }
 
 for (const kind of ["error", "unhandledrejection"]) addEventListener(kind, faulty);
-document.querySelector("#fault button").addEventListener("click", () => location.reload());
-document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
-document.getElementById("theme").addEventListener("click", () => (nextTheme(themes), view?.render()));
-document.querySelector(".skip").addEventListener("click", () => main.focus());
+document.querySelector("#fault button")?.addEventListener("click", () => location.reload());
+wireFrame(say, { spoken: render, coloured: () => view?.render() });
 addEventListener("hashchange", open);
 for (const change of ["online", "offline"]) {
   addEventListener(change, () => (renderConnection(), view?.connection?.()));
 }
-store.onElsewhere(() => view?.changedElsewhere?.());
+onElsewhere(() => view?.changedElsewhere?.());
 setInterval(remindOfHolds, 500);
 render();
 open();

@@ -1,27 +1,43 @@
+// @ts-check
 /** All of the hall, small, while only a part of it is to be seen: where that part lies, and a way to another. */
 
-import { el } from "./dom.js";
+import { el } from "../shared/dom.js";
 
 const LOOKS = ["free", "chosen", "asking", "mine", "bought", "held", "sold"];
 const LONGEST_PX = 80;
 
 export class Overview {
-  /** `seats` are told as [seat, element]; `lookOf(seat)` says how each looks. */
+  width = 0;
+  height = 0;
+  dirty = true;
+  /** @type {Record<string, string> | undefined} */
+  colours = undefined;
+  /** @type {[seat: string, left: number, top: number, side: number][] | undefined} */
+  places = undefined;
+
+  /**
+   * @param {{ view: HTMLElement, grid: HTMLElement }} zoom
+   * @param {[seat: string, cell: HTMLElement][]} seats
+   * @param {(seat: string) => string | undefined} lookOf says how each seat looks
+   */
   constructor({ view, grid }, seats, lookOf) {
-    Object.assign(this, { view, grid, seats, lookOf });
+    this.view = view;
+    this.grid = grid;
+    this.seats = seats;
+    this.lookOf = lookOf;
     this.canvas = el("canvas");
     this.frame = el("div", { class: "overview-frame" });
     this.element = el("div", { class: "overview overview-idle", "aria-hidden": "true" }, this.canvas, this.frame);
-    for (const kind of ["pointerdown", "pointermove"])
+    for (const kind of /** @type {const} */ (["pointerdown", "pointermove"]))
       this.element.addEventListener(kind, (event) => event.buttons && this.goTo(event));
   }
 
-  /** Where the part lies. */
+  /** Shows where the part lies. */
   moved() {
     const { view } = this;
     const all = view.scrollWidth <= view.clientWidth + 1 && view.scrollHeight <= view.clientHeight + 1;
     this.element.classList.toggle("overview-idle", all);
-    if (this.dirty !== false && !(all && this.places)) this.draw(); // the first time even unseen: it takes its place
+    if (this.dirty && !(all && this.places)) this.draw(); // the first time even unseen: it takes its place
     if (all) return;
     const [x, y] = [this.width / view.scrollWidth, this.height / view.scrollHeight];
     const { style } = this.frame;
@@ -30,7 +46,7 @@ export class Overview {
     style.transform = `translate(${view.scrollLeft * x}px, ${view.scrollTop * y}px)`;
   }
 
-  /** A seat looks different, or the colours are others. */
+  /** Takes note that a seat looks different, or that the colours are others. */
   changed({ colours = false } = {}) {
     if (colours) this.colours = undefined;
     this.dirty = true;
@@ -47,16 +63,17 @@ export class Overview {
     [canvas.style.width, canvas.style.height] = [`${this.width}px`, `${this.height}px`];
     this.colours ??= this.learnColours();
     this.places ??= this.seats.map(([seat, cell]) => [seat, cell.offsetLeft, cell.offsetTop, cell.offsetWidth]);
-    const context = canvas.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.scale(scale * devicePixelRatio, scale * devicePixelRatio);
     for (const [seat, left, top, side] of this.places) {
-      context.fillStyle = this.colours[this.lookOf(seat)];
+      context.fillStyle = this.colours[this.lookOf(seat) ?? "free"];
       context.fillRect(left, top, side, side);
     }
   }
 
-  /** From the stylesheet, by asking for each in turn: a canvas knows no light-dark() and no variables. */
+  /** Learns the colours from the stylesheet, by asking for each in turn: a canvas knows no light-dark() and no variables. */
   learnColours() {
+    /** @type {Record<string, string>} */
     const colours = {};
     for (const look of LOOKS) {
       this.canvas.dataset.look = look;
@@ -66,6 +83,7 @@ export class Overview {
     return colours;
   }
 
+  /** @param {PointerEvent} event */
   goTo(event) {
     event.preventDefault();
     const { left, top, width, height } = this.canvas.getBoundingClientRect();

@@ -1,18 +1,40 @@
+// @ts-check
 /** Beside the map: what is chosen, held or being paid for, and what the buyer can do about it. */
 
+import { el, fill } from "../shared/dom.js";
+import { button } from "../shared/parts.js";
+import { money } from "../shared/words.js";
 import * as clock from "./clock.js";
-import { el, fill } from "./dom.js";
-import { button } from "./parts.js";
-import { list, money, price, refused, say, waits } from "./words.js";
+import { list, price, refused, say, waits } from "./words.js";
 
 const TICK_MS = 200;
 const URGENT_MS = 10_000;
 const SPOKEN_SECONDS = [20, 10, 5];
 
 export class Panel {
-  /** `speak(text)` for screen readers. */
+  /** @type {Set<number>} */
+  spoken = new Set();
+  /** @type {HTMLElement | undefined} */
+  told = undefined;
+  /** @type {HTMLElement | undefined} */
+  digits = undefined;
+  /** @type {HTMLElement | undefined} */
+  bar = undefined;
+  longest = 0;
+  /** @type {string | undefined} */
+  longestOf = undefined;
+  /** @type {string | undefined} */
+  askedAbout = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+
+  /**
+   * @param {import("./booking.js").Booking} booking
+   * @param {(text: string) => void} speak for screen readers
+   */
   constructor(booking, speak) {
-    Object.assign(this, { booking, speak });
+    this.booking = booking;
+    this.speak = speak;
     this.email = el("input", {
       type: "email",
       id: "email",
@@ -25,7 +47,11 @@ export class Panel {
     this.notice = el("div", { class: "notices" });
     this.body = el("div", { class: "panel-body" });
     this.element = el("section", { class: "panel", "aria-labelledby": "panel-title" }, this.notice, this.body);
-    this.spoken = new Set();
+  }
+
+  /** Gives the hold that the panel is about, while there is one. Before the server has answered it knows only its seats. */
+  get hold() {
+    return /** @type {import("./store.js").Held} */ (this.booking.current);
   }
 
   render() {
@@ -50,26 +76,30 @@ export class Panel {
     const { notice } = this.booking;
     if (!notice) return undefined;
     const tone = notice.good ? "good" : notice.passing ? "passing" : "bad";
+    this.told = el("p", {}, this.sentence());
     return el(
       "div",
       { class: `notice notice-${tone}`, tabindex: "-1", "data-key": "notice" },
-      (this.told = el("p", {}, this.sentence())),
-      this.remedy(),
+      this.told,
+      this.remedy(notice),
     );
   }
 
-  /** The notice in the language that is spoken by now. */
+  /**
+   * Says the notice in the language that is spoken by now.
+   * @returns {string}
+   */
   sentence() {
     const { notice, chosen } = this.booking;
     if (!notice) return "";
-    if (notice.code === "waiting") return waits(notice.why, secondsUntil(notice.until));
-    if (notice.good || notice.code === "waitingOffline") return say(notice.code);
+    if (notice.code === "waiting") return waits(notice.why ?? "", secondsUntil(notice.until ?? 0));
+    if (notice.code === "released" || notice.code === "waitingOffline") return say(notice.code);
     return refused(notice, chosen.size > 0);
   }
 
-  remedy() {
+  /** @param {import("./booking.js").Notice} notice */
+  remedy(notice) {
     const { booking } = this;
-    const { notice } = booking;
     if (notice.unsure) {
       return el(
         "div",
@@ -82,7 +112,9 @@ export class Panel {
     if (notice.code === "CARD_FORM_MISSING") return el("a", { href: "docs" }, say("documentation"));
     const seats = notice.seats ?? [];
     const free = seats.length > 0 && seats.every((seat) => booking.statuses.get(seat) === "available");
-    return free && !booking.closed && button("hold-again", say("holdAgain"), () => (booking.chooseAgain(), this.hold()));
+    return (
+      free && !booking.closed && button("hold-again", say("holdAgain"), () => (booking.chooseAgain(), this.holdSeats()))
+    );
   }
 
   choosing() {
@@ -101,11 +133,11 @@ export class Panel {
       tooMany && el("p", { class: "hint" }, say("tooMany", booking.mostSeats)),
       sum(booking.total),
       this.emailField,
-      button("hold", say("hold", seats.length), () => this.hold(), "primary", { disabled: tooMany }),
+      button("hold", say("hold", seats.length), () => this.holdSeats(), "primary", { disabled: tooMany }),
     ];
   }
 
-  /** Nothing is sold here any more: why, unless a notice says it already, and a way on. */
+  /** Draws the panel where nothing is sold any more: why, unless a notice says it already, and a way on. */
   closed() {
     const { notice, closed } = this.booking;
     return [
@@ -122,7 +154,7 @@ export class Panel {
   }
 
   asking() {
-    const { seats } = this.booking.current;
+    const { seats } = this.hold;
     return [
       title("yourSeats"),
       fixed(seats),
@@ -132,7 +164,7 @@ export class Panel {
   }
 
   held() {
-    const { seats, totalAmount } = this.booking.current;
+    const { seats, totalAmount } = this.hold;
     return [
       title("heldTitle"),
       this.countdown(),
@@ -154,7 +186,7 @@ export class Panel {
   }
 
   paying() {
-    const { seats, totalAmount } = this.booking.current;
+    const { seats, totalAmount } = this.hold;
     const free = totalAmount === 0;
     return [
       title("heldTitle"),
@@ -167,17 +199,18 @@ export class Panel {
   }
 
   releasing() {
-    const { seats } = this.booking.current;
+    const { seats } = this.hold;
     return [title("heldTitle"), fixed(seats), busy("releasing")];
   }
 
+  /** @param {string} seat */
   chip(seat) {
     const giveUp = () => this.booking.toggle(seat);
     return el("li", {}, button(`chip-${seat}`, seat, giveUp, "chip", { "aria-label": say("giveUp", seat) }));
   }
 
   countdown() {
-    const label = say(this.booking.current.totalAmount === 0 ? "timeLeftFree" : "timeLeft");
+    const label = say(this.hold.totalAmount === 0 ? "timeLeftFree" : "timeLeft");
     this.digits = el("span", { class: "digits", role: "timer", "aria-label": label });
     this.bar = el("span", { class: "bar" });
     return el(
@@ -190,42 +223,51 @@ export class Panel {
   }
 
   tick() {
-    const { notice, phase, current: hold } = this.booking;
-    if (notice?.code === "waiting") this.told.textContent = this.sentence();
-    if (phase === "held" || phase === "paying") this.tickDown(hold, phase);
+    const { notice, phase } = this.booking;
+    if (notice?.code === "waiting" && this.told) this.told.textContent = this.sentence();
+    if (phase === "held" || phase === "paying") this.tickDown(this.hold, phase);
     else this.element.removeAttribute("data-urgent");
   }
 
+  /**
+   * @param {import("./store.js").Held} hold
+   * @param {string} phase
+   */
   tickDown(hold, phase) {
     const left = clock.left(hold.expiresAt);
     this.longest = Math.max(left, this.longestOf === hold.key ? this.longest : 0);
     if (this.longestOf !== hold.key) this.spoken.clear();
     this.longestOf = hold.key;
-    this.digits.textContent = left ? clock.minutes(left) : say("lastMoment");
-    this.bar.style.setProperty("--left", this.longest ? left / this.longest : 0);
+    if (this.digits) this.digits.textContent = left ? clock.minutes(left) : say("lastMoment");
+    this.bar?.style.setProperty("--left", String(this.longest ? left / this.longest : 0));
     this.element.toggleAttribute("data-urgent", left < URGENT_MS);
     this.speakTime(Math.floor(left / 1000));
     if (left === 0 && phase === "held") this.runOut(hold);
   }
 
+  /** @param {number} seconds */
   speakTime(seconds) {
     if (!SPOKEN_SECONDS.includes(seconds) || this.spoken.has(seconds)) return;
     this.spoken.add(seconds);
     this.speak(say("secondsSpoken", seconds));
   }
 
+  /** @param {string} moment */
   secondsLeft(moment) {
     return Math.floor(clock.left(moment) / 1000);
   }
 
-  /** By our reckoning, which is a little early. The server says when it is over. */
+  /**
+   * Asks the server whether it is over: by our reckoning, which is a little early, it is.
+   * @param {import("./store.js").Held} hold
+   */
   runOut(hold) {
     if (this.askedAbout === hold.key) return;
     this.askedAbout = hold.key;
     this.booking.check();
   }
 
-  hold() {
+  holdSeats() {
     if (!this.email.checkValidity()) {
       this.emailField.open = true;
       this.email.reportValidity();
@@ -235,9 +277,17 @@ export class Panel {
   }
 }
 
+/** @param {"yourSeats" | "heldTitle"} word */
 const title = (word) => el("h2", { id: "panel-title", tabindex: "-1", "data-key": "panel-title" }, say(word));
+/** @param {string[]} seats */
 const fixed = (seats) => el("p", { class: "fixed-seats" }, list(seats));
+/** @param {number} amount */
 const sum = (amount) => el("p", { class: "sum" }, el("span", {}, say("total")), el("strong", {}, price(amount)));
+/** @param {number} moment */
 const secondsUntil = (moment) => Math.max(0, Math.ceil((moment - Date.now()) / 1000));
+/**
+ * @param {"holding" | "taking" | "paying" | "releasing"} word
+ * @param {import("./booking.js").Notice} [notice]
+ */
 const busy = (word, notice) =>
   !notice?.unsure && el("p", { class: "busy", "data-key": "busy", tabindex: "-1" }, say(word));

@@ -1,15 +1,17 @@
+// @ts-check
 /** What several views are made of. */
 
-import { asFailure } from "./api.js";
-import { announce, el } from "./dom.js";
+import { announce, el } from "../shared/dom.js";
+import { asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
 import { refused, say } from "./words.js";
 
-/** It keeps the focus when what it stands in is drawn anew: `key` is its name there. */
-export function button(key, text, pressed, kind = "", attributes = {}) {
-  return el("button", { type: "button", class: kind, "data-key": key, onclick: pressed, ...attributes }, text);
-}
-
-/** A page with nothing to show says so, and what to do about it. */
+/**
+ * Makes a page with nothing to show, which says so, and what to do about it.
+ * @param {any} heading the name of its words
+ * @param {string} hint
+ * @param {...import("../shared/dom.js").Piece} ways
+ */
 export function empty(heading, hint, ...ways) {
   return el(
     "div",
@@ -21,43 +23,62 @@ export function empty(heading, hint, ...ways) {
   );
 }
 
-/** What comes page by page: how much of it is here, and the way to more. `ask(cursor)` answers with a page. */
+/**
+ * A list that comes page by page: how much of it is here, and the way to more.
+ * @template {{ nextCursor?: string }} Page
+ * @template Item
+ */
 export class Pages {
-  constructor(field, ask, first) {
-    Object.assign(this, { field, ask });
-    this.take(first);
+  /** @type {Item[]} */
+  items = [];
+  /** @type {string | undefined} */
+  cursor = undefined;
+  /** @type {import("../shared/http.js").Failure | undefined} */
+  failure = undefined;
+
+  /**
+   * @param {(page: Page) => Item[]} itemsOf
+   * @param {(cursor?: string) => Promise<Page>} ask
+   * @param {Page} first
+   */
+  constructor(itemsOf, ask, first) {
+    this.itemsOf = itemsOf;
+    this.ask = ask;
+    this.take([...itemsOf(first)], first.nextCursor);
   }
 
-  take(page) {
-    this.items = page[this.field];
-    this.cursor = page.nextCursor;
+  /**
+   * @param {Item[]} items
+   * @param {string | undefined} cursor
+   */
+  take(items, cursor) {
+    this.items = items;
+    this.cursor = cursor;
     this.failure = undefined;
   }
 
   async more() {
     try {
       const page = await this.ask(this.cursor);
-      this.items.push(...page[this.field]);
-      this.cursor = page.nextCursor;
-      this.failure = undefined;
+      this.take([...this.items, ...this.itemsOf(page)], page.nextCursor);
     } catch (caught) {
       this.failure = asFailure(caught);
       announce(refused(this.failure), { urgent: true });
     }
   }
 
-  /** As much as is shown, anew; true when anything is different. Who could not be asked leaves all as it was. */
+  /** Asks anew for as much as is shown; true when anything is different. Where nobody answers, all stays as it was. */
   async again() {
     try {
       const before = JSON.stringify([this.items, this.cursor]);
       const shown = this.items.length;
       let page = await this.ask();
-      const items = [...page[this.field]];
+      const items = [...this.itemsOf(page)];
       while (items.length < shown && page.nextCursor) {
         page = await this.ask(page.nextCursor);
-        items.push(...page[this.field]);
+        items.push(...this.itemsOf(page));
       }
-      this.take({ [this.field]: items, nextCursor: page.nextCursor });
+      this.take(items, page.nextCursor);
       return JSON.stringify([this.items, this.cursor]) !== before;
     } catch (caught) {
       asFailure(caught);
@@ -65,7 +86,10 @@ export class Pages {
     }
   }
 
-  /** The button, and why it did not work when it was pressed last. */
+  /**
+   * Makes the button for more, and says why it did not work when it was pressed last.
+   * @param {() => void} changed
+   */
   way(changed) {
     return [
       this.failure && el("p", { class: "hint" }, refused(this.failure)),

@@ -1,12 +1,13 @@
+// @ts-check
 /** What is on, by day. It stays true while it is looked at: what begins leaves it, what is cancelled says so. */
 
+import { el, fill, whileSeen } from "../shared/dom.js";
+import { foreignZone } from "../shared/zone.js";
 import * as api from "./api.js";
 import * as clock from "./clock.js";
-import { el, fill, whileSeen } from "./dom.js";
 import { empty, Pages } from "./parts.js";
 import { day, dayOf, time } from "./times.js";
 import { price, say } from "./words.js";
-import { foreignZone } from "./zone.js";
 
 const LOOK_AGAIN_MS = 30_000;
 const CLOCKS_DIFFER_MS = 60_000;
@@ -15,9 +16,13 @@ export async function programme() {
   return new Programme(await current());
 }
 
+/** @type {string} */
 let from;
 
-/** From now on, by the server's clock. If the first answer tells that ours is wrong, it is asked for anew. */
+/**
+ * Asks for the programme from now on, by the server's clock; anew if the first answer tells that ours is wrong.
+ * @param {string} [cursor]
+ */
 async function current(cursor) {
   if (cursor) return api.programme(from, cursor);
   const before = clock.ahead();
@@ -32,9 +37,12 @@ function beginning() {
 
 class Programme {
   leaving = new AbortController();
+  /** @type {string | undefined} */
+  drawnOn = undefined;
 
+  /** @param {Awaited<ReturnType<typeof current>>} first */
   constructor(first) {
-    this.pages = new Pages("sessions", current, first);
+    this.pages = new Pages(({ sessions }) => sessions, current, first);
     this.element = el("div", { class: "programme" });
   }
 
@@ -50,7 +58,7 @@ class Programme {
     this.leaving.abort();
   }
 
-  /** Also when only the day has changed: "Today" is another one then. */
+  /** Draws anew also when only the day has changed: "Today" is another one then. */
   async lookAgain() {
     const changed = await this.pages.again();
     if (this.leaving.signal.aborted) return;
@@ -73,8 +81,9 @@ class Programme {
     ];
   }
 
-  /** The screenings of each day, in the order of the programme. */
+  /** Gives the screenings of each day, in the order of the programme. */
   days() {
+    /** @type {Map<string, api.Session[]>} */
     const days = new Map();
     for (const session of this.pages.items) {
       const date = dayOf(session.startTime);
@@ -84,6 +93,7 @@ class Programme {
   }
 }
 
+/** @param {api.Session[]} sessions */
 function drawnDay(sessions) {
   const { near, date } = day(sessions[0].startTime);
   return el(
@@ -94,6 +104,7 @@ function drawnDay(sessions) {
   );
 }
 
+/** @param {api.Session} session */
 function card({ sessionId, movieTitle, startTime, roomNumber, totalSeats, ticketPrice, status }) {
   const href = `#/screenings/${encodeURIComponent(sessionId)}`;
   const cancelled = status === "cancelled";

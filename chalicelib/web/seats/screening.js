@@ -1,8 +1,9 @@
+// @ts-check
 /** One screening: its hall, and what this buyer does there. */
 
+import { announce, el, fill } from "../shared/dom.js";
 import * as api from "./api.js";
 import { Booking } from "./booking.js";
-import { announce, el, fill } from "./dom.js";
 import { Hall } from "./hall.js";
 import { follow } from "./live.js";
 import { Panel } from "./panel.js";
@@ -16,19 +17,41 @@ const MANY_IN_A_ROW = 20;
 const SAID_MS = 6000;
 const USUAL_MOST_SEATS = 8;
 
-/** How many seats one order may hold: the page tells the server's setting. */
+/** Reads how many seats one order may hold: the page tells the server's setting. */
 const mostSeats = () => Number(document.documentElement.dataset.mostSeats) || USUAL_MOST_SEATS;
 
+/** @param {{ id: string }} address */
 export async function screening({ id }) {
   return new Screening(await api.session(id));
 }
 
 class Screening {
+  failures = 0;
+  left = false;
+  stale = false;
+  /** @type {ReturnType<typeof follow> | undefined} */
+  live = undefined;
+  /** @type {ResizeObserver | undefined} */
+  covering = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  silence = undefined;
+  /** @type {string | undefined} */
+  closedBefore = undefined;
+  factsShown = "";
+  shown = "";
+  sentence = "";
+  /** @type {import("./booking.js").Phase | undefined} */
+  phase = undefined;
+
+  /** @param {api.Session} session */
   constructor(session) {
     this.session = session;
-    this.failures = 0;
-    const [changed, refresh, sold] = [() => this.update(), () => this.live?.refresh(), (sale) => this.sold(sale)];
-    this.booking = new Booking(session, { changed, refresh, sold, mostSeats: mostSeats() });
+    this.booking = new Booking(session, {
+      changed: () => this.update(),
+      refresh: () => this.live?.refresh(),
+      sold: (saleId) => this.goToTicket(saleId),
+      mostSeats: mostSeats(),
+    });
     this.hall = new Hall(session, { look: (seat) => this.booking.look(seat), pressed: (seat) => this.pressed(seat) });
     this.panel = new Panel(this.booking, announce);
     this.heading = el("div", { class: "heading" });
@@ -38,7 +61,14 @@ class Screening {
     this.screen = el("p", { class: "screen" });
     this.said = el("p", { class: "said", "aria-hidden": "true", hidden: true }); // read out by `announce`
     const size = session.seatsPerRow > MANY_IN_A_ROW ? "large" : "usual";
-    this.element = el("div", { class: "screening", "data-size": size }, this.heading, this.stage(), this.panel.element, this.said);
+    this.element = el(
+      "div",
+      { class: "screening", "data-size": size },
+      this.heading,
+      this.stage(),
+      this.panel.element,
+      this.said,
+    );
   }
 
   get title() {
@@ -58,7 +88,7 @@ class Screening {
     );
   }
 
-  /** Called once the element is on the page. */
+  /** Begins to follow the seats, once the element is on the page. */
   entered() {
     const arrived = (seatMap) => this.arrived(seatMap);
     this.live = follow(this.session.sessionId, { arrived, failed: (failure) => this.failed(failure) });
@@ -72,23 +102,23 @@ class Screening {
 
   leave() {
     this.left = true;
-    this.live.stop();
+    this.live?.stop();
     this.panel.stop();
     this.hall.leave();
-    this.covering.disconnect();
+    this.covering?.disconnect();
     clearTimeout(this.silence);
   }
 
-  /** On a phone the panel lies over the hall: what has the focus is scrolled to above it. */
+  /** Keeps what has the focus above the panel, which lies over the hall on a phone. */
   keepInSight() {
     const covered = `${this.panel.element.offsetHeight}px`;
     for (const each of [document.documentElement, this.said]) each.style.setProperty("--covered", covered);
   }
 
-  /** Another tab of this browser has changed what is held. */
+  /** Looks again when another tab of this browser has changed what is held. */
   changedElsewhere() {
     this.booking.changedElsewhere();
-    this.live.refresh();
+    this.live?.refresh();
     this.findBought();
   }
 
@@ -148,7 +178,11 @@ class Screening {
     );
   }
 
-  /** Only what has changed: each mark is one that two thousand seats may depend on. */
+  /**
+   * Marks only what has changed: each mark is one that two thousand seats may depend on.
+   * @param {string} name
+   * @param {string} value
+   */
   mark(name, value) {
     if (this.element.dataset[name] !== value) this.element.dataset[name] = value;
   }
@@ -160,7 +194,7 @@ class Screening {
     return soldOut ? say("soldOut") : say("freeOf", free, this.session.totalSeats);
   }
 
-  /** Only when something in it changes: a new map alone must not disturb who is typing there. */
+  /** Draws the panel only when something in it changes: a new map alone must not disturb who is typing there. */
   updatePanel() {
     const { phase, notice, chosenSeats, free, holds, known, soldOut, mostSeats, closed } = this.booking;
     const shown = JSON.stringify([
@@ -181,14 +215,22 @@ class Screening {
     this.say(phase, this.panel.sentence());
   }
 
-  /** The remedy of a notice depends on which of its seats are free by now. */
+  /**
+   * Tells how the seats of a notice stand: its remedy depends on which are free by now.
+   * @param {import("./booking.js").Notice | undefined} notice
+   */
   sureOf(notice) {
     return (notice?.seats ?? []).map((seat) => this.booking.statuses.get(seat));
   }
 
+  /**
+   * @param {import("./booking.js").Phase} phase
+   * @param {string} sentence
+   */
   say(phase, sentence) {
     const { booking } = this;
-    if (sentence && sentence !== this.sentence) announce(sentence, { urgent: !booking.notice.good && !booking.notice.passing });
+    if (sentence && sentence !== this.sentence)
+      announce(sentence, { urgent: !booking.notice?.good && !booking.notice?.passing });
     else if (phase === "held" && this.phase !== "held") announce(this.heldSpoken());
     if (phase !== this.phase && this.phase && document.activeElement === document.body) this.takeFocus();
     this.sentence = sentence;
@@ -196,18 +238,18 @@ class Screening {
   }
 
   heldSpoken() {
-    const { seats, expiresAt } = this.booking.current;
+    const { seats, expiresAt } = this.panel.hold;
     return say("heldSpoken", list(seats), this.panel.secondsLeft(expiresAt));
   }
 
-  /** What had the focus is gone: it goes where things go on. */
+  /** Moves the focus where things go on, when what had it is gone. */
   takeFocus() {
     const { element } = this.panel;
-    (element.querySelector("[data-key=notice]") ?? element.querySelector("#panel-title, [data-key=busy]"))?.focus({
-      preventScroll: true,
-    });
+    const next = element.querySelector("[data-key=notice]") ?? element.querySelector("#panel-title, [data-key=busy]");
+    /** @type {HTMLElement | null} */ (next)?.focus({ preventScroll: true });
   }
 
+  /** @param {string} seat */
   pressed(seat) {
     const { booking } = this;
     const why = booking.toggle(seat);
@@ -215,6 +257,11 @@ class Screening {
     else announce(say(booking.chosen.has(seat) ? "chosenNow" : "notChosen", seat, booking.chosen.size));
   }
 
+  /**
+   * @param {NonNullable<ReturnType<Booking["toggle"]>>} why
+   * @param {string} seat
+   * @returns {string}
+   */
   whyNot(why, seat) {
     const { booking } = this;
     if (why === "closed") return refused({ code: booking.closed });
@@ -222,7 +269,10 @@ class Screening {
     return why === "notForSale" ? say(why, seat, say("look")[booking.look(seat)]) : say(why);
   }
 
-  /** For everybody: to be seen for a while, and read out. */
+  /**
+   * Tells everybody: to be seen for a while, and read out.
+   * @param {string} sentence
+   */
   tell(sentence) {
     announce(sentence);
     fill(this.said, sentence);
@@ -231,12 +281,14 @@ class Screening {
     this.silence = setTimeout(() => (this.said.hidden = true), SAID_MS);
   }
 
+  /** @param {api.SeatMap} seatMap */
   arrived(seatMap) {
     this.failures = 0;
     this.stale = false;
     this.booking.arrived(seatMap);
   }
 
+  /** @param {import("../shared/http.js").Failure} failure */
   failed(failure) {
     this.booking.close(failure);
     this.failures += 1;
@@ -244,7 +296,7 @@ class Screening {
     this.update();
   }
 
-  /** Connection lost or found. */
+  /** Takes note that the connection was lost or found. */
   connection() {
     this.stale = this.stale || !navigator.onLine;
     this.update();
@@ -258,8 +310,11 @@ class Screening {
     this.update();
   }
 
-  /** Who has gone elsewhere while the payment was under way is left there. */
-  sold(saleId) {
-    if (!this.left) location.hash = `#/tickets/${encodeURIComponent(saleId)}`;
+  /**
+   * Goes to the ticket; who has gone elsewhere while the payment was under way is left there.
+   * @param {string | undefined} saleId
+   */
+  goToTicket(saleId) {
+    if (!this.left && saleId) location.hash = `#/tickets/${encodeURIComponent(saleId)}`;
   }
 }

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * What this browser remembers: who it is, what it holds, how it likes the page.
  *
@@ -5,29 +6,39 @@
  * in the middle sends the very same request again, which has no second effect.
  */
 
-const NAME = "cinema-tickets";
+import { keep, readAll } from "../shared/storage.js";
+
 const MINUTE_MS = 60_000;
 
-let unsaved = {}; // for browsers that keep nothing
+/**
+ * @typedef {object} Hold
+ * @property {string} key the idempotency key
+ * @property {number} askedAt
+ * @property {string} userId
+ * @property {string} sessionId
+ * @property {string} movieTitle
+ * @property {string[]} seats
+ * @property {string} [email]
+ * @property {string} [reservationId] once the server has answered
+ * @property {string} [expiresAt]
+ * @property {number} [totalAmount]
+ * @property {string} [paying] the id of the payment that is under way
+ * @property {string} [transactionId] the one that pays for it
+ * @property {boolean} [madeUp] whether this page has invented the transaction: no gateway is there
+ */
 
-function all() {
-  try {
-    return wellFormed(JSON.parse(localStorage.getItem(NAME)));
-  } catch {
-    return unsaved;
-  }
-}
+/** @typedef {Hold & { reservationId: string, expiresAt: string, totalAmount: number }} Held a hold that the server has confirmed */
 
-/** Whatever an older page, an extension or a hand has left there: what is not as we write it counts as absent. */
-function wellFormed(kept) {
-  const { userId, language, theme, holds: held } = Object(kept);
+/** Reads who the buyer is and what is held. Anything that is not as we write it counts as absent. */
+function readOurs() {
+  const { userId, holds: held } = readAll();
   return {
     userId: typeof userId === "string" ? userId : undefined,
-    language,
-    theme,
     holds: Array.isArray(held) ? held.filter(isHold) : [],
   };
 }
+
+/** @type {(hold: any) => hold is Hold} */
 
 const isHold = (hold) =>
   ["key", "sessionId", "userId"].every((name) => typeof hold?.[name] === "string") &&
@@ -35,16 +46,7 @@ const isHold = (hold) =>
   Array.isArray(hold.seats) &&
   hold.seats.every((seat) => typeof seat === "string");
 
-function put(changes) {
-  unsaved = { ...all(), ...changes };
-  try {
-    localStorage.setItem(NAME, JSON.stringify(unsaved));
-  } catch {
-    // Storage is full or forbidden: what we know lives as long as the page.
-  }
-}
-
-/** A random UUID; crypto.randomUUID itself is missing where the page comes over plain HTTP. */
+/** Makes a random UUID; crypto.randomUUID itself is missing where the page comes over plain HTTP. */
 export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -53,45 +55,55 @@ export function uuid() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** There is no login: a browser is a buyer. */
+/** Gives the buyer's id, made at the first call. There is no login: a browser is a buyer. */
 export function userId() {
-  if (!all().userId) put({ userId: `web-${uuid()}` });
-  return all().userId;
+  const known = readOurs().userId;
+  if (known) return known;
+  const made = `web-${uuid()}`;
+  keep({ userId: made });
+  return made;
 }
 
-export const preference = (name) => all()[name];
-export const prefer = (name, value) => put({ [name]: value });
-
-/** Holds asked for and not ended, oldest first. Without a reservationId: nobody has answered yet. */
+/**
+ * Gives the holds asked for and not ended, oldest first. Without a reservationId: nobody has answered yet.
+ * @param {string} [sessionId]
+ */
 export function holds(sessionId) {
-  const live = (all().holds ?? []).filter((hold) => Date.now() - hold.askedAt < remembered(hold));
+  const live = readOurs().holds.filter((hold) => Date.now() - hold.askedAt < remembered(hold));
   return sessionId ? live.filter((hold) => hold.sessionId === sessionId) : live;
 }
 
-/** A payment as long as the server remembers what it was for; a hold longer than any can last; a mere wish not for long. */
+/**
+ * Gives how long a hold is remembered: a payment as long as the server remembers what it was for; a hold longer than any can
+ * last; a mere wish not for long.
+ * @param {Hold} hold
+ */
 function remembered({ paying, reservationId }) {
   if (paying) return 24 * 60 * MINUTE_MS;
   return reservationId ? 20 * MINUTE_MS : MINUTE_MS;
 }
 
+/** @param {Hold} hold */
 export function saveHold(hold) {
   const others = holds().filter(({ key }) => key !== hold.key);
-  put({ holds: [...others, hold].sort((one, other) => one.askedAt - other.askedAt) });
+  keep({ holds: [...others, hold].sort((one, other) => one.askedAt - other.askedAt) });
 }
 
-/** Whether it has not ended meanwhile, in another tab. */
+/**
+ * Tells whether it has not ended meanwhile, in another tab.
+ * @param {Hold} hold
+ */
 export const isHeld = ({ key }) => holds().some((hold) => hold.key === key);
 
-/** With what has become known about it, unless it has ended meanwhile. */
+/**
+ * Saves the hold with all that has become known about it, unless it has ended meanwhile.
+ * @param {Hold} hold
+ */
 export function updateHold(hold) {
   if (isHeld(hold)) saveHold(hold);
 }
 
+/** @param {Hold} hold */
 export function dropHold(hold) {
-  put({ holds: holds().filter(({ key }) => key !== hold.key) });
-}
-
-/** Calls back when another tab of this browser has changed something. */
-export function onElsewhere(changed) {
-  addEventListener("storage", (event) => event.key === NAME && changed());
+  keep({ holds: holds().filter(({ key }) => key !== hold.key) });
 }

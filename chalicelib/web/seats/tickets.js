@@ -1,15 +1,22 @@
+// @ts-check
 /** What this browser has bought: all of it, and one ticket to show at the door. Both stay true while they are looked at. */
 
+import { announce, el, fill, whileSeen } from "../shared/dom.js";
+import { asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
+import { money } from "../shared/words.js";
 import * as api from "./api.js";
-import { announce, el, fill, whileSeen } from "./dom.js";
-import { button, empty, Pages } from "./parts.js";
+import { empty, Pages } from "./parts.js";
 import * as store from "./store.js";
 import { dayAndTime } from "./times.js";
-import { list, money, price, say } from "./words.js";
+import { list, price, say } from "./words.js";
 
 const LOOK_AGAIN_MS = 15_000;
+/** @type {Record<string, "moneyComingShort" | "moneyBackShort">} */
+const MONEY_WORDS = { returning: "moneyComingShort", returned: "moneyBackShort" };
 const MOST_SCREENINGS = 12; // of the latest purchases: each is one more request
 
+/** @param {string} [cursor] */
 const bought = (cursor) => api.purchases(store.userId(), cursor);
 
 export async function tickets() {
@@ -17,11 +24,16 @@ export async function tickets() {
   return new Tickets(first, await screeningsOf(first.purchases));
 }
 
+/** @param {{ id: string }} address */
 export async function ticket({ id }) {
-  return new Ticket(id, ...(await purchaseAndScreening(id)));
+  const { purchase, session } = await purchaseAndScreening(id);
+  return new Ticket(id, purchase, session);
 }
 
-/** The purchase of that sale, however many were made since. */
+/**
+ * Finds the purchase of that sale, however many were made since.
+ * @param {string} saleId
+ */
 export async function find(saleId) {
   let cursor;
   do {
@@ -33,21 +45,40 @@ export async function find(saleId) {
   return undefined;
 }
 
+/**
+ * @param {string} saleId
+ * @returns {Promise<{ purchase?: api.Purchase, session?: api.Session }>}
+ */
 async function purchaseAndScreening(saleId) {
   const purchase = await find(saleId);
-  return [purchase, purchase && (await screening(purchase.sessionId))];
+  return { purchase, session: purchase && (await screening(purchase.sessionId)) };
 }
 
-/** A ticket without its screening is still one, only less friendly. */
-const screening = (id) => api.session(id).catch((caught) => void api.asFailure(caught));
+/**
+ * Asks for the screening. A ticket without it is still one, only less friendly.
+ * @param {string} id
+ * @returns {Promise<api.Session | undefined>}
+ */
+const screening = (id) => api.session(id).catch((caught) => void asFailure(caught));
 
+/**
+ * @param {api.Purchase[]} purchases
+ * @returns {Promise<Map<string, api.Session | undefined>>}
+ */
 async function screeningsOf(purchases) {
   const ids = [...new Set(purchases.map(({ sessionId }) => sessionId))].slice(0, MOST_SCREENINGS);
-  return new Map(await Promise.all(ids.map(async (id) => [id, await screening(id)])));
+  const sessions = await Promise.all(ids.map(screening));
+  return new Map(ids.map((id, index) => [id, sessions[index]]));
 }
 
-/** Whether the ticket counts, and if it doesn't, where its money is: "valid", "returning", "returned". */
-function standing({ status, refundedAt }, session) {
+/**
+ * Tells whether the ticket counts, and if it doesn't, where its money is.
+ * @param {api.Purchase} purchase
+ * @param {api.Session | undefined} session
+ * @returns {"valid" | "returning" | "returned"}
+ */
+function standing({ status: told, refundedAt }, session) {
+  const status = /** @type {string | undefined} */ (told); // today's contract has only "refunded"
   if (status === "refunded" || refundedAt) return "returned";
   return status === "refundRequested" || session?.status === "cancelled" ? "returning" : "valid";
 }
@@ -55,8 +86,12 @@ function standing({ status, refundedAt }, session) {
 class Tickets {
   leaving = new AbortController();
 
+  /**
+   * @param {Awaited<ReturnType<typeof bought>>} first
+   * @param {Map<string, api.Session | undefined>} screenings
+   */
   constructor(first, screenings) {
-    this.pages = new Pages("purchases", bought, first);
+    this.pages = new Pages(({ purchases }) => purchases, bought, first);
     this.screenings = screenings;
     this.element = el("div", { class: "tickets" });
   }
@@ -105,8 +140,18 @@ class Tickets {
 class Ticket {
   leaving = new AbortController();
 
+  /** @type {WakeLockSentinel | undefined} */
+  light = undefined;
+
+  /**
+   * @param {string} saleId
+   * @param {api.Purchase | undefined} purchase
+   * @param {api.Session | undefined} session
+   */
   constructor(saleId, purchase, session) {
-    Object.assign(this, { saleId, purchase, session });
+    this.saleId = saleId;
+    this.purchase = purchase;
+    this.session = session;
     this.element = el("div", { class: "one-ticket" });
     this.door = el("dialog", { class: "door", "aria-labelledby": "door-title" });
     this.door.addEventListener("close", () => this.dim());
@@ -117,7 +162,7 @@ class Ticket {
   }
 
   get standing() {
-    return standing(this.purchase, this.session);
+    return this.purchase && standing(this.purchase, this.session);
   }
 
   entered() {
@@ -130,10 +175,11 @@ class Ticket {
   }
 
   async lookAgain() {
-    const [purchase, session] = await purchaseAndScreening(this.saleId).catch((caught) => [void api.asFailure(caught)]);
+    const { purchase, session } = await purchaseAndScreening(this.saleId).catch(tellFault);
     if (!purchase || this.leaving.signal.aborted) return;
     const before = this.standing;
-    Object.assign(this, { purchase, session: session ?? this.session });
+    this.purchase = purchase;
+    this.session = session ?? this.session;
     if (this.standing === before) return;
     this.door.close();
     this.render();
@@ -143,31 +189,35 @@ class Ticket {
   render() {
     fill(
       this.element,
-      ...(this.purchase ? this.drawn() : [empty("noSuchTicket", say("notFoundHint"), allTickets())]),
+      ...(this.purchase ? this.drawn(this.purchase) : [empty("noSuchTicket", say("notFoundHint"), allTickets())]),
       this.door,
     );
-    if (this.purchase) fill(this.door, ...this.shown());
+    if (this.purchase) fill(this.door, ...this.shown(this.purchase));
   }
 
-  drawn() {
+  /** @param {api.Purchase} purchase */
+  drawn(purchase) {
     const valid = this.standing === "valid";
     return [
       el("h1", { tabindex: "-1" }, say(valid ? "enjoy" : "screeningCancelled")),
-      !valid && el("div", { class: "notice whats-wrong" }, el("p", {}, say("cancelledHint")), this.money()),
-      this.paper(valid),
+      !valid && el("div", { class: "notice whats-wrong" }, el("p", {}, say("cancelledHint")), this.money(purchase)),
+      this.paper(purchase, valid),
       el(
         "p",
         { class: "actions" },
         valid && button("show", say("show"), () => this.show(), "primary"),
         valid && button("print", say("print"), () => print(), "print"),
-        invoiceLink(this.purchase, "button"),
+        invoiceLink(purchase, "button"),
         allTickets(),
       ),
     ];
   }
 
-  paper(valid) {
-    const { movieTitle, seats, totalAmount, purchasedAt, saleId, bookingCode } = this.purchase;
+  /**
+   * @param {api.Purchase} purchase
+   * @param {boolean} valid
+   */
+  paper({ movieTitle, seats, totalAmount, purchasedAt, saleId, bookingCode }, valid) {
     return el(
       "article",
       { class: valid ? "ticket" : "ticket ticket-void" },
@@ -190,21 +240,22 @@ class Ticket {
     );
   }
 
-  money() {
-    const { totalAmount, refundedAt } = this.purchase;
+  /** @param {api.Purchase} purchase */
+  money({ totalAmount, refundedAt }) {
     if (totalAmount === 0) return undefined;
     const back = refundedAt && dayAndTime(refundedAt);
     const words = this.standing === "returned" ? say("moneyBack", money(totalAmount), back) : undefined;
     return el("p", {}, words ?? say("moneyComing", money(totalAmount)));
   }
 
-  /** All of the screen for who stands at the door: dark on light, large, and the screen stays on where it can. */
-  shown() {
-    const { movieTitle, seats, bookingCode } = this.purchase;
+  /**
+   * Fills the screen for who stands at the door: dark on light, large, and the screen stays on where it can.
+   * @param {api.Purchase} purchase
+   */
+  shown({ movieTitle, seats, bookingCode }) {
     return [
       el("h2", { id: "door-title" }, movieTitle),
-      this.session &&
-        el("p", {}, `${dayAndTime(this.session.startTime)} · ${say("room", this.session.roomNumber)}`),
+      this.session && el("p", {}, `${dayAndTime(this.session.startTime)} · ${say("room", this.session.roomNumber)}`),
       el("p", { class: "door-seats" }, list(seats)),
       bookingCode && el("p", { class: "door-code" }, bookingCode),
       button("close-door", say("close"), () => this.door.close(), "primary", { autofocus: true }),
@@ -222,10 +273,14 @@ class Ticket {
   }
 }
 
+/**
+ * @param {api.Purchase} purchase
+ * @param {api.Session | undefined} session
+ */
 function stub(purchase, session) {
   const { saleId, movieTitle, seats, totalAmount, purchasedAt } = purchase;
   const stands = standing(purchase, session);
-  const moneyWord = { returning: "moneyComingShort", returned: "moneyBackShort" }[stands];
+  const moneyWord = MONEY_WORDS[stands];
   return el(
     "li",
     {},
@@ -247,10 +302,27 @@ function stub(purchase, session) {
   );
 }
 
+/** Leaves all as it is when nobody answers; a fault of this page stays loud.
+ * @param {unknown} caught
+ * @returns {{ purchase?: undefined, session?: undefined }}
+ */
+function tellFault(caught) {
+  asFailure(caught);
+  return {};
+}
+
+/**
+ * @param {string[]} seats
+ * @param {api.Session | undefined} session
+ */
 const facts = (seats, session) =>
   [session && dayAndTime(session.startTime), `${say("seats")}: ${list(seats)}`].filter(Boolean).join(" · ");
 
-/** To a tab of its own: see invoice.js. Without a connection there would be nothing in it; what is free has none. */
+/**
+ * Links to the invoice, in a tab of its own: see invoice.js. Without a connection nothing would be in it; a free ticket has none.
+ * @param {api.Purchase} purchase
+ * @param {string} kind
+ */
 function invoiceLink({ saleId, movieTitle, seats, invoiceUrl }, kind) {
   const stay = (event) => (event.preventDefault(), announce(say("offline"), { urgent: true }));
   return (
@@ -270,6 +342,11 @@ function invoiceLink({ saleId, movieTitle, seats, invoiceUrl }, kind) {
   );
 }
 
+/**
+ * @param {"when" | "roomLabel" | "seats" | "price" | "paid" | "code"} word
+ * @param {import("../shared/dom.js").Pieces} value
+ * @param {string} [kind]
+ */
 const fact = (word, value, kind) => el("div", { class: kind }, el("dt", {}, say(word)), el("dd", {}, value));
 const home = () => el("a", { class: "button", href: "#/" }, say("toProgramme"));
 const allTickets = () => el("a", { class: "button quiet", href: "#/tickets" }, say("allTickets"));

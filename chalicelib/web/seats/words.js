@@ -1,8 +1,8 @@
+// @ts-check
 /** Every word of the page, in the languages we speak, and how they write lists and money. */
 
-import { language, locale } from "./language.js";
-
-const CURRENCY = "BRL"; // prices are numbers in the contract; this is the money they are meant in
+import { language, locale } from "../shared/language.js";
+import { money, speaker } from "../shared/words.js";
 
 const secondsIn = {
   en: (seconds) => (seconds === 1 ? "1 second" : `${seconds} seconds`),
@@ -160,7 +160,8 @@ export const WORDS = {
         `That was a lot at once from this connection. Try again in ${seconds ? secondsIn.en(seconds) : "a moment"}.`,
       SESSION_NOT_FOUND: () => "This screening does not exist, or no longer.",
       SESSION_CANCELLED: () => "This screening has been cancelled. What was paid for it goes back by itself.",
-      SALES_CLOSED: () => "Tickets for this screening are not sold any more: it is about to begin, has begun or is over.",
+      SALES_CLOSED: () =>
+        "Tickets for this screening are not sold any more: it is about to begin, has begun or is over.",
       SEAT_NOT_FOUND: ({ unknownSeats: seats = [] }) => `This room has no seat ${list(seats)}.`,
       RESERVATION_NOT_FOUND: () => "This hold is not known any more. Its seats are free for everyone.",
       RESERVATION_EXPIRED: () => "Your time ran out, and the seats are free again. You have paid nothing.",
@@ -172,11 +173,13 @@ export const WORDS = {
       RESERVATION_NOT_PAID: () => "These seats are not paid for, so there is no invoice.",
       INVOICE_NOT_READY: () => "The invoice is being made. Try again in some seconds.",
       NOTHING_TO_PAY: () => "These seats are free of charge: there is nothing to pay.",
-      PAYMENT_ALREADY_USED: () => "This payment has bought other seats already, so it bought nothing here. Pay once more.",
+      PAYMENT_ALREADY_USED: () =>
+        "This payment has bought other seats already, so it bought nothing here. Pay once more.",
       PAYMENT_RETURNED: () => "The money of this payment went back to you or is on its way, so it bought nothing.",
       PAYMENT_NOT_RECEIVED: () =>
         "The cinema has not been told of your payment yet. We keep asking: your ticket appears here by itself.",
-      PAYMENTS_UNAVAILABLE: () => "The cinema can't take payments right now. The seats stay yours until the time is up.",
+      PAYMENTS_UNAVAILABLE: () =>
+        "The cinema can't take payments right now. The seats stay yours until the time is up.",
       CARD_FORM_MISSING: () =>
         "This cinema takes real cards, and this page has no form for them yet. How to pay is in the documentation.",
       IDEMPOTENCY_KEY_REUSED: () => "Something got mixed up and nothing is held. Please choose again.",
@@ -192,7 +195,8 @@ export const WORDS = {
       PAGE_FAULT: () => "Something in this page went wrong. Try again: nothing happens twice.",
     },
     unread: {
-      UNREACHABLE: () => "The cinema does not answer. That may be your connection or the cinema itself: try again soon.",
+      UNREACHABLE: () =>
+        "The cinema does not answer. That may be your connection or the cinema itself: try again soon.",
       TEMPORARILY_UNAVAILABLE: () => "The cinema is very busy right now. Try again in a moment.",
       INTERNAL_ERROR: () => "Something went wrong on our side. Try again in a moment.",
     },
@@ -307,7 +311,8 @@ export const WORDS = {
     screeningCancelled: "Esta sessão foi cancelada",
     cancelledHint: "Ela não vai acontecer, e os seus ingressos não valem mais.",
     moneyComing: (money) => `O valor de ${money} está a caminho da sua conta.`,
-    moneyBack: (money, when) => (when ? `O valor de ${money} foi devolvido em ${when}.` : `O valor de ${money} foi devolvido.`),
+    moneyBack: (money, when) =>
+      when ? `O valor de ${money} foi devolvido em ${when}.` : `O valor de ${money} foi devolvido.`,
     moneyComingShort: "Cancelada: dinheiro a caminho",
     moneyBackShort: "Cancelada: dinheiro devolvido",
     code: "Código da compra",
@@ -370,11 +375,14 @@ export const WORDS = {
       RESERVATION_NOT_PAID: () => "Estes assentos não foram pagos, por isso não há fatura.",
       INVOICE_NOT_READY: () => "A fatura está sendo emitida. Tente de novo em alguns segundos.",
       NOTHING_TO_PAY: () => "Estes assentos são grátis: não há nada a pagar.",
-      PAYMENT_ALREADY_USED: () => "Este pagamento já comprou outros assentos, então não comprou nada aqui. Pague de novo.",
-      PAYMENT_RETURNED: () => "O dinheiro deste pagamento voltou ou está voltando para você, então ele não comprou nada.",
+      PAYMENT_ALREADY_USED: () =>
+        "Este pagamento já comprou outros assentos, então não comprou nada aqui. Pague de novo.",
+      PAYMENT_RETURNED: () =>
+        "O dinheiro deste pagamento voltou ou está voltando para você, então ele não comprou nada.",
       PAYMENT_NOT_RECEIVED: () =>
         "O cinema ainda não foi avisado do seu pagamento. Seguimos perguntando: o ingresso aparece aqui sozinho.",
-      PAYMENTS_UNAVAILABLE: () => "O cinema não pode receber pagamentos agora. Os assentos são seus até o tempo acabar.",
+      PAYMENTS_UNAVAILABLE: () =>
+        "O cinema não pode receber pagamentos agora. Os assentos são seus até o tempo acabar.",
       CARD_FORM_MISSING: () =>
         "Este cinema recebe cartões de verdade, e esta página ainda não tem o formulário. A documentação diz como pagar.",
       IDEMPOTENCY_KEY_REUSED: () => "Algo se misturou e nada foi reservado. Escolha de novo, por favor.",
@@ -404,11 +412,16 @@ export const WORDS = {
   },
 };
 
-/** The words of that name; where they depend on something, with it. */
-export function say(name, ...facts) {
-  const words = WORDS[language()][name];
-  return typeof words === "function" ? words(...facts) : words;
-}
+export const say = speaker(WORDS);
+
+/**
+ * @typedef {object} Refused a failure, or as much of one as is known
+ * @property {string} [code]
+ * @property {Record<string, any>} [facts]
+ * @property {unknown} [told]
+ * @property {boolean} [reading]
+ * @property {number} [retryAfterMs]
+ */
 
 /** Codes that only a fault of this page can bring about. */
 const OUR_FAULT = new Set([
@@ -420,10 +433,14 @@ const OUR_FAULT = new Set([
 ]);
 
 /**
- * Why the server said no, or what is known when nobody answered. What this page has no words for is told in the
+ * Says why the server said no, or what is known when nobody answered. A code without words of this page is told in the
  * server's own (`told`); an exception's text is for nobody but developers.
+ * @param {Refused} failure
+ * @param {...unknown} more
+ * @returns {string}
  */
-export function refused({ code, facts = {}, told, reading, retryAfterMs }, ...more) {
+export function refused({ code = "", facts = {}, told, reading, retryAfterMs }, ...more) {
+  /** @type {{ refusals: Record<string, any>, unread: Record<string, any> }} */
   const { refusals, unread } = WORDS[language()];
   const known = OUR_FAULT.has(code) ? refusals.WRONG_REQUEST : ((reading ? unread[code] : undefined) ?? refusals[code]);
   const seconds = facts.retryAfterSeconds ?? Math.ceil((retryAfterMs ?? 0) / 1000);
@@ -431,15 +448,26 @@ export function refused({ code, facts = {}, told, reading, retryAfterMs }, ...mo
   return typeof told === "string" && told ? told : refusals.INTERNAL_ERROR();
 }
 
-/** Why the page waits before it asks again, and for how long. */
+/**
+ * Says why the page waits before it asks again, and for how long.
+ * @param {string} code
+ * @param {number} seconds
+ * @returns {string}
+ */
 export function waits(code, seconds) {
+  /** @type {Record<string, any>} */
   const words = WORDS[language()].waiting;
   return (words[code] ?? words.other)(seconds);
 }
 
+/**
+ * Writes seats as a list: A1, A2 and A3.
+ * @param {string | string[]} seats
+ */
 export const list = (seats) => new Intl.ListFormat(locale()).format([seats].flat().map(String));
-export const money = (amount) =>
-  new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
 
-/** What is to be paid: an amount, or that there is nothing to pay. */
+/**
+ * Writes the amount to pay, or that there is nothing to pay.
+ * @param {number} amount
+ */
 export const price = (amount) => (amount === 0 ? say("freeOfCharge") : money(amount));

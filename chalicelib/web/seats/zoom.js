@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * A hall of any size in a window of any size: all of it at a glance, then closer.
  *
@@ -9,8 +10,8 @@
  * Pinch, wheel, buttons and the keys + − 0 come closer. A finger that can't tell two seats apart comes closer, too.
  */
 
-import { el, fill } from "./dom.js";
-import { button } from "./parts.js";
+import { el, fill } from "../shared/dom.js";
+import { button } from "../shared/parts.js";
 import { say } from "./words.js";
 
 const SEAT_PX = 30; // as in hall.css, unscaled
@@ -26,13 +27,37 @@ const SIDE_PX = 5; // the same beside the letters
 const NARROW_PX = 480;
 const WHEEL_NOTCH = 50;
 const FRESH_MS = 400;
+const TOUCHES = /** @type {const} */ (["touchstart", "touchmove", "touchend", "touchcancel"]);
 
 export class Zoom {
   scale = 1;
+  gutter = 0;
+  end = 0;
+  /** @type {number | undefined} the scale at which all of the hall is to be seen */
+  whole = undefined;
+  /** @type {number[]} */
+  tops = [];
+  /** @type {HTMLElement | undefined} */
+  stage = undefined;
+  /** @type {ResizeObserver | undefined} */
+  watching = undefined;
+  /** @type {number | undefined} */
+  frame = undefined;
+  /** @type {{ distance: number, scale: number } | undefined} */
+  pinch = undefined;
+  /** @type {{ scale: number, anchor: { x: number, y: number } } | undefined} */
+  next = undefined;
+  pageScrolledAt = 0;
 
-  /** `rows` are told as {letters, header}; `moved()` after each change of what is to be seen. */
+  /**
+   * @param {HTMLElement} grid
+   * @param {{ letters: string, header: HTMLElement }[]} rows
+   * @param {() => void} moved called after each change of what is to be seen
+   */
   constructor(grid, rows, moved) {
-    Object.assign(this, { grid, rows, moved });
+    this.grid = grid;
+    this.rows = rows;
+    this.moved = moved;
     this.names = el("div", { class: "row-names", "aria-hidden": "true" });
     this.space = el("div", { class: "hall-space" }, this.names, grid);
     this.view = el("div", { class: "hall-view" }, this.space);
@@ -41,16 +66,15 @@ export class Zoom {
     this.names.append(...this.named);
     this.view.addEventListener("scroll", () => this.soon(), { passive: true });
     this.view.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
-    for (const kind of ["touchstart", "touchmove", "touchend", "touchcancel"])
-      this.view.addEventListener(kind, (event) => this.touched(event), { passive: false });
+    for (const kind of TOUCHES) this.view.addEventListener(kind, (event) => this.touched(event), { passive: false });
     this.scrolled = () => (this.pageScrolledAt = Date.now());
   }
 
-  /** Once it is on the page. */
+  /** Begins to measure, once it is on the page. */
   entered() {
-    this.stage = this.view.closest(".stage");
+    this.stage = /** @type {HTMLElement} */ (this.view.closest(".stage"));
     this.watching = new ResizeObserver(() => this.measure());
-    this.watching.observe(this.view.parentElement);
+    this.watching.observe(/** @type {HTMLElement} */ (this.view.parentElement));
     addEventListener("scroll", this.scrolled, { passive: true });
     this.measure();
   }
@@ -71,7 +95,7 @@ export class Zoom {
     this.tellButtons();
   }
 
-  /** The scale at which all of it is to be seen. Who sees all of it goes on seeing all of it when the window changes. */
+  /** Measures the scale at which all of it is to be seen. Who sees all of it goes on seeing all of it when the window changes. */
   measure() {
     const { view, grid, names } = this;
     if (!grid.offsetWidth || !view.clientWidth) return;
@@ -82,19 +106,24 @@ export class Zoom {
     const whole = Math.min(LARGEST, width / grid.offsetWidth, (height || Infinity) / grid.offsetHeight);
     const seesAll = this.whole === undefined || this.scale <= this.whole + 0.001;
     this.whole = whole;
-    this.tops = this.rows.map(({ header }) => header.parentElement.offsetTop);
+    this.tops = this.rows.map(({ header }) => header.parentElement?.offsetTop ?? 0);
     this.draw(seesAll ? whole : this.within(this.scale), this.middle);
   }
 
+  /**
+   * Gives the scale, or the nearest that is allowed.
+   * @param {number} scale
+   */
   within(scale) {
-    return Math.min(Math.max(scale, this.whole), Math.max(CLOSEST, this.whole));
+    const whole = this.whole ?? 0;
+    return Math.min(Math.max(scale, whole), Math.max(CLOSEST, whole));
   }
 
   get isWhole() {
-    return this.scale <= this.whole + 0.001;
+    return this.whole !== undefined && this.scale <= this.whole + 0.001;
   }
 
-  /** Whether two seats are too close to each other for a finger. */
+  /** Tells whether two seats are too close to each other for a finger. */
   get isFar() {
     return this.scale * SEAT_PX < FINGER_PX - 2;
   }
@@ -112,20 +141,31 @@ export class Zoom {
   }
 
   toWhole() {
-    this.draw(this.whole, { x: 0, y: 0 });
+    this.draw(this.within(0), { x: 0, y: 0 });
   }
 
-  /** As close as fingers need it, at that place of the window. */
+  /**
+   * Comes as close as fingers need it, at that place of the window.
+   * @param {{ clientX: number, clientY: number }} place
+   */
   closerAt({ clientX, clientY }) {
     this.draw(this.within(FOR_FINGERS), this.inView(clientX, clientY));
   }
 
+  /**
+   * @param {number} clientX
+   * @param {number} clientY
+   */
   inView(clientX, clientY) {
     const { left, top } = this.view.getBoundingClientRect();
     return { x: clientX - left, y: clientY - top };
   }
 
-  /** What lies at `anchor`, a place in the window, stays there. */
+  /**
+   * Draws the hall in that scale. What lies at `anchor`, a place in the window, stays there.
+   * @param {number} scale
+   * @param {{ x: number, y: number }} anchor
+   */
   draw(scale, anchor) {
     const { view, space, grid, gutter } = this;
     const before = this.scale;
@@ -137,14 +177,20 @@ export class Zoom {
     space.style.height = `${height + 2 * EDGE_PX}px`;
     grid.style.transform = `translate(${gutter}px, ${EDGE_PX}px) scale(${scale})`;
     const range = scale * SEAT_PX < LEGIBLE_PX ? "far" : "near";
-    if (this.stage.dataset.range !== range) this.stage.dataset.range = range;
+    if (this.stage && this.stage.dataset.range !== range) this.stage.dataset.range = range;
     this.drawNames(scale);
-    view.scrollTo((x * scale) / before + space.offsetLeft + gutter - anchor.x, (y * scale) / before + EDGE_PX - anchor.y);
+    view.scrollTo(
+      (x * scale) / before + space.offsetLeft + gutter - anchor.x,
+      (y * scale) / before + EDGE_PX - anchor.y,
+    );
     this.tellButtons();
     this.soon();
   }
 
-  /** As many names as have room below each other. */
+  /**
+   * Draws as many names as have room below each other.
+   * @param {number} scale
+   */
   drawNames(scale) {
     const pitch = this.tops.length > 1 ? (this.tops[1] - this.tops[0]) * scale : SEAT_PX;
     const every = Math.max(1, Math.ceil(NAME_PX / pitch));
@@ -159,15 +205,20 @@ export class Zoom {
     const large = this.whole * SEAT_PX < FINGER_PX + 6;
     const zoomable = large || !this.isWhole;
     if (this.buttons.hidden === zoomable) this.buttons.hidden = !zoomable;
-    this.stage.toggleAttribute("data-zoomable", zoomable);
+    this.stage?.toggleAttribute("data-zoomable", zoomable);
+    /** @type {Record<string, boolean>} */
     const off = { "zoom-out": this.isWhole, "zoom-whole": this.isWhole, "zoom-in": this.scale >= this.within(CLOSEST) };
-    for (const each of this.buttons.children) each.setAttribute("aria-disabled", String(off[each.dataset.key]));
+    for (const each of /** @type {HTMLCollectionOf<HTMLElement>} */ (this.buttons.children))
+      each.setAttribute("aria-disabled", String(off[each.dataset.key ?? ""]));
   }
 
-  /** A mouse's wheel and a trackpad's pinch come closer; two fingers on a trackpad move the map as they move any. */
+  /**
+   * Comes closer by a mouse's wheel and a trackpad's pinch; two fingers on a trackpad move the map as they move any.
+   * @param {WheelEvent} event
+   */
   wheeled(event) {
     const notch = event.deltaMode !== 0 || (event.deltaX === 0 && Math.abs(event.deltaY) >= WHEEL_NOTCH);
-    const onItsWay = Date.now() - (this.pageScrolledAt ?? 0) < FRESH_MS; // the page was being scrolled
+    const onItsWay = Date.now() - this.pageScrolledAt < FRESH_MS; // the page was being scrolled
     const wanted = event.ctrlKey || (notch && !event.shiftKey && !onItsWay && !this.buttons.hidden);
     const delta = event.deltaMode === 0 ? event.deltaY : event.deltaY * 40;
     const scale = this.within(this.scale * Math.exp(-delta / (event.ctrlKey && !notch ? 100 : 400)));
@@ -177,6 +228,7 @@ export class Zoom {
     this.soon();
   }
 
+  /** @param {TouchEvent} event */
   touched(event) {
     const [one, other] = event.touches;
     if (!other) {
@@ -191,7 +243,7 @@ export class Zoom {
     this.soon();
   }
 
-  /** Once for each frame, however much happens in it. */
+  /** Draws once for each frame, however much happens in it. */
   soon() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;

@@ -1,9 +1,9 @@
+// @ts-check
 /** Every word of the board, in the languages we speak, and how they write numbers, money and times. */
 
-import { language, locale } from "../seats/language.js";
-import { hour, written } from "../seats/zone.js";
-
-const CURRENCY = "BRL"; // as on the page for buyers
+import { locale } from "../shared/language.js";
+import { speaker } from "../shared/words.js";
+import { hour, written } from "../shared/zone.js";
 
 export const WORDS = {
   en: {
@@ -278,19 +278,13 @@ export const WORDS = {
   },
 };
 
-/** The words of that name; where they depend on something, with it. */
-export function say(name, ...facts) {
-  const words = WORDS[language()][name];
-  return typeof words === "function" ? words(...facts) : words;
-}
+export const say = speaker(WORDS);
 
 export const number = (value) => new Intl.NumberFormat(locale()).format(value);
 export const percent = (share) =>
   share === undefined
     ? "–"
     : new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 1 }).format(share);
-export const money = (amount) =>
-  new Intl.NumberFormat(language(), { style: "currency", currency: CURRENCY }).format(amount);
 /** Times are the cinema's, wherever the operator sits: see `zone.js`. */
 export const clock = (moment, seconds) => written(moment, { timeStyle: seconds ? "medium" : "short" });
 export const dayAndTime = (moment) =>

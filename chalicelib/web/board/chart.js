@@ -1,11 +1,12 @@
+// @ts-check
 /**
  * Lines over time, drawn as SVG in the width that there is, with a table of the same numbers behind them.
  *
  * A series is told by colour, dash and mark, so that it can be told without colours. A value of undefined is a gap.
  */
 
-import { el, fill } from "../seats/dom.js";
-import { part } from "../seats/zone.js";
+import { el, fill } from "../shared/dom.js";
+import { part } from "../shared/zone.js";
 import { clock, say } from "./words.js";
 
 const HEIGHT = 190;
@@ -20,7 +21,22 @@ const open = new Set(); // titles of the tables that the reader has opened: they
 
 let made = 0;
 
-/** `times` are moments; `series` is [{ name, values, kind }, …]; `written` puts a value into words. */
+/** @typedef {{ name: string, kind: string, values: (number | undefined)[] }} Series */
+
+/**
+ * @typedef {object} Drawn what a chart shows
+ * @property {string} title
+ * @property {string} hint
+ * @property {string[]} times moments, one for each value of a series
+ * @property {Series[]} series
+ * @property {(value: number) => string} written puts a value into words
+ * @property {number} [most] the top of the axis, where it is not to be found from the values
+ */
+
+/**
+ * Draws a chart.
+ * @param {Drawn} drawn
+ */
 export function chart({ title, hint, times, series, written, most }) {
   const id = `chart-${(made += 1)}`;
   const plot = el("div", { class: "plot" });
@@ -38,6 +54,11 @@ export function chart({ title, hint, times, series, written, most }) {
   );
 }
 
+/**
+ * @param {HTMLElement} plot
+ * @param {HTMLElement} readout
+ * @param {Omit<Drawn, "hint" | "most"> & { id: string, top: number }} facts
+ */
 function draw(plot, readout, { id, title, times, series, written, top }) {
   const width = plot.clientWidth;
   if (!width) return;
@@ -53,22 +74,48 @@ function draw(plot, readout, { id, title, times, series, written, top }) {
     hours(times, x, width),
     series.flatMap((each, index) => drawnSeries(each, index, x, y)),
   );
+  const indexAt = (clientX) => {
+    const at = (clientX - plot.getBoundingClientRect().left - left) / (width - left - SIDE);
+    return Math.min(times.length - 1, Math.max(0, Math.round(at * (times.length - 1))));
+  };
+  const toldAt = (index) => {
+    const told = series.map(({ name, values }) => `${name} ${writtenOrDash(values[index], written)}`);
+    return [clock(times[index]), ...told].join(" · ");
+  };
+  followPointer(drawing, readout, { indexAt, toldAt, x });
+  fill(plot, drawing);
+}
+
+/**
+ * Shows a line where the pointer is, and reads the values there out.
+ * @param {Element} drawing
+ * @param {HTMLElement} readout
+ * @param {{ indexAt: (clientX: number) => number, toldAt: (index: number) => string, x: (index: number) => number }} axis
+ */
+function followPointer(drawing, readout, { indexAt, toldAt, x }) {
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   drawing.append(cursor);
   const show = (event) => {
-    const at = (event.clientX - plot.getBoundingClientRect().left - left) / (width - left - SIDE);
-    const index = Math.min(times.length - 1, Math.max(0, Math.round(at * (times.length - 1))));
-    for (const end of ["x1", "x2"]) cursor.setAttribute(end, x(index));
+    const index = indexAt(event.clientX);
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, String(x(index)));
     cursor.setAttribute("visibility", "visible");
-    const told = series.map(({ name, values }) => `${name} ${values[index] === undefined ? "–" : written(values[index])}`);
-    readout.textContent = [clock(times[index]), ...told].join(" · ");
+    readout.textContent = toldAt(index);
   };
-  const hide = () => (cursor.setAttribute("visibility", "hidden"), (readout.textContent = ""));
+  const hide = () => {
+    cursor.setAttribute("visibility", "hidden");
+    readout.textContent = "";
+  };
   drawing.addEventListener("pointermove", show);
   drawing.addEventListener("pointerdown", show);
   drawing.addEventListener("pointerleave", hide);
-  fill(plot, drawing);
 }
+
+/**
+ * Writes a value, or a dash for a gap.
+ * @param {number | undefined} value
+ * @param {Drawn["written"]} written
+ */
+const writtenOrDash = (value, written) => (value === undefined ? "–" : written(value));
 
 function line(left, width, at, text) {
   return [
@@ -77,9 +124,16 @@ function line(left, width, at, text) {
   ];
 }
 
-/** Times under the axis: on the hour or half hour, as many as there is room for. */
+/**
+ * Writes times under the axis: on the hour or half hour, as many as there is room for.
+ * @param {string[]} times
+ * @param {(index: number) => number} x
+ * @param {number} width
+ */
 function hours(times, x, width) {
-  const halfHours = [...times.keys()].filter((index) => part("minute", times[index], { hour: "numeric", minute: "2-digit" }) % 30 === 0);
+  const halfHours = [...times.keys()].filter(
+    (index) => Number(part("minute", times[index], { hour: "numeric", minute: "2-digit" })) % 30 === 0,
+  );
   const step = Math.max(1, Math.ceil((halfHours.length * LABEL_EVERY_PX) / width));
   return halfHours
     .filter((_, position) => position % step === 0)
@@ -89,17 +143,23 @@ function hours(times, x, width) {
     });
 }
 
+/**
+ * @param {Series} series
+ * @param {number} order
+ * @param {(index: number) => number} x
+ * @param {(value: number) => number} y
+ */
 function drawnSeries({ values, kind }, order, x, y) {
-  const marks = [...values.keys()].filter((index) => values[index] !== undefined);
-  const lonely = marks.filter((index) => values[index - 1] === undefined && values[index + 1] === undefined);
-  const path = marks.map((index) => {
+  const points = [...values.entries()].flatMap(([index, value]) => (value === undefined ? [] : [{ index, value }]));
+  const lonely = points.filter(({ index }) => values[index - 1] === undefined && values[index + 1] === undefined);
+  const path = points.map(({ index, value }) => {
     const first = values[index - 1] === undefined;
-    return `${first ? "M" : "L"}${x(index).toFixed(1)} ${y(values[index]).toFixed(1)}`;
+    return `${first ? "M" : "L"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
   });
-  const last = marks.filter((index) => values[index] > 0).slice(-1);
+  const last = points.filter(({ value }) => value > 0).slice(-1);
   return [
     svg("path", { class: `series ${kind}`, d: path.join(""), "stroke-dasharray": DASHES[order] }),
-    ...[...new Set([...lonely, ...last])].map((index) => mark(kind, order, x(index), y(values[index]))),
+    ...[...new Set([...lonely, ...last])].map(({ index, value }) => mark(kind, order, x(index), y(value))),
   ];
 }
 
@@ -112,6 +172,7 @@ function mark(kind, order, x, y) {
   return svg("circle", { class: `mark ${kind}`, cx: x, cy: y, r: 4 });
 }
 
+/** @param {Series[]} series */
 function legend(series) {
   return el(
     "ul",
@@ -132,6 +193,12 @@ function legend(series) {
   );
 }
 
+/**
+ * @param {string} title
+ * @param {string[]} times
+ * @param {Series[]} series
+ * @param {Drawn["written"]} written
+ */
 function table(title, times, series, written) {
   const shown = [...times.keys()].filter((index) => series.some(({ values }) => values[index]));
   const rows = shown.map((index) =>
@@ -139,34 +206,58 @@ function table(title, times, series, written) {
       "tr",
       {},
       el("th", { scope: "row" }, clock(times[index])),
-      series.map(({ values }) => el("td", {}, values[index] === undefined ? "–" : written(values[index]))),
+      series.map(({ values }) => el("td", {}, writtenOrDash(values[index], written))),
     ),
   );
-  const head = el("tr", {}, [say("from"), ...series.map(({ name }) => name)].map((name) => el("th", { scope: "col" }, name)));
+  const head = el(
+    "tr",
+    {},
+    [say("from"), ...series.map(({ name }) => name)].map((name) => el("th", { scope: "col" }, name)),
+  );
   const details = el(
     "details",
     { open: open.has(title) },
     el("summary", { "data-key": `table-${title}` }, say("asTable")),
     rows.length
-      ? el("table", { class: "numbers" }, el("caption", { class: "unseen" }, title), el("thead", {}, head), el("tbody", {}, rows))
+      ? el(
+          "table",
+          { class: "numbers" },
+          el("caption", { class: "unseen" }, title),
+          el("thead", {}, head),
+          el("tbody", {}, rows),
+        )
       : el("p", { class: "hint" }, say("nothingYet")),
   );
   details.addEventListener("toggle", () => (details.open ? open.add(title) : open.delete(title)));
   return details;
 }
 
+/**
+ * @param {Series} series
+ * @param {string[]} times
+ * @param {Drawn["written"]} written
+ */
 function summary({ name, values }, times, written) {
-  const most = Math.max(0, ...values.filter((value) => value !== undefined));
+  const most = Math.max(0, ...values.map((value) => value ?? 0));
   return most ? say("peak", name, written(most), clock(times[values.indexOf(most)])) : say("never", name);
 }
 
-/** The top of the axis: the next of 2, 4, 10, 20, 40, 100, … so that its half is a whole number. */
+/**
+ * Chooses the top of the axis: the next of 2, 4, 10, 20, 40, 100, … so that its half is a whole number.
+ * @param {(number | undefined)[]} values
+ */
 function ceiling(values) {
-  const most = Math.max(2, ...values.filter((value) => value !== undefined));
+  const most = Math.max(2, ...values.map((value) => value ?? 0));
   const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 4, 6, 10].map((step) => step * power).find((top) => top >= most && top % 2 === 0);
+  return [1, 2, 4, 6, 10].map((step) => step * power).find((top) => top >= most && top % 2 === 0) ?? most;
 }
 
+/**
+ * Makes an element of SVG. Attributes that are undefined are left out.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ */
 export function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) node.setAttribute(name, value);

@@ -1,13 +1,21 @@
+// @ts-check
 /** The queues: what waits in them, what was given up, and what an operator can do about it. */
 
-import { announce, el, fill } from "../seats/dom.js";
+import { announce, byId, el, fill, focusedKey, withKey } from "../shared/dom.js";
+import { asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
 import * as api from "./api.js";
 import { clock, dayAndTime, number, say } from "./words.js";
 
-const dialogs = document.getElementById("dialogs");
+const dialogs = byId("dialogs");
 
 let told = ""; // what came of the last redrive: it stays to be read
 
+/**
+ * Draws the table of the queues.
+ * @param {api.Queue[] | undefined} states
+ * @param {() => void} changed called when an operator has moved something
+ */
 export function queues(states, changed) {
   if (!states) return el("p", { class: "hint" }, say("unreadable"));
   const columns = ["queue", "waiting", "inFlight", "delayed", "given", "actions"];
@@ -18,7 +26,11 @@ export function queues(states, changed) {
       { class: "listing queue-listing card-like", role: "table" },
       el("caption", { class: "unseen" }, say("queues")),
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(heading))),
-      el("tbody", { role: "rowgroup" }, states.map((state) => row(state, changed))),
+      el(
+        "tbody",
+        { role: "rowgroup" },
+        states.map((state) => row(state, changed)),
+      ),
     ),
   ];
 }
@@ -27,6 +39,10 @@ export const heading = (name) => el("th", { scope: "col", role: "columnheader" }
 export const cell = (name, kind, ...children) =>
   el("td", { role: "cell", class: kind, "data-name": say(name) }, ...children);
 
+/**
+ * @param {api.Queue} state
+ * @param {() => void} changed
+ */
 function row(state, changed) {
   const { name, waiting, inFlight, delayed, deadLetters, redrivable } = state;
   const some = deadLetters > 0;
@@ -37,7 +53,7 @@ function row(state, changed) {
       "th",
       { scope: "row", role: "rowheader" },
       el("span", { class: "queue-name" }, name),
-      el("span", { class: "hint" }, say("queueWords")[name] ?? ""),
+      el("span", { class: "hint" }, /** @type {Record<string, string>} */ (say("queueWords"))[name] ?? ""),
     ),
     cell("waiting", "count", number(waiting)),
     cell("inFlight", "count", number(inFlight)),
@@ -46,16 +62,14 @@ function row(state, changed) {
     cell(
       "actions",
       "actions",
-      some && button(`look-${name}`, say("look"), say("lookAt", name), () => look(name)),
+      some && button(`look-${name}`, say("look"), () => look(name), "", { "aria-label": say("lookAt", name) }),
       some &&
         redrivable &&
-        button(`redrive-${name}`, say("redrive"), say("redriveOf", name), () => redrive(state, changed)),
+        button(`redrive-${name}`, say("redrive"), () => redrive(state, changed), "", {
+          "aria-label": say("redriveOf", name),
+        }),
     ),
   );
-}
-
-export function button(key, text, label, pressed, kind = "") {
-  return el("button", { type: "button", class: kind, "data-key": key, "aria-label": label, onclick: pressed }, text);
 }
 
 async function look(name) {
@@ -65,10 +79,11 @@ async function look(name) {
     const { letters } = await api.letters(name);
     fill(list, letters.length ? letters.map(letter) : el("p", {}, say("noLetters")));
   } catch (caught) {
-    fill(list, el("p", {}, api.asFailure(caught).told || say("failed")));
+    fill(list, el("p", {}, asFailure(caught).told || say("failed")));
   }
 }
 
+/** @param {api.DeadLetter} letter */
 function letter({ sentAt, reason, receives, body }) {
   return el(
     "article",
@@ -86,12 +101,12 @@ function redrive({ name, deadLetters }, changed) {
       const { moved, left } = await api.redrive(name);
       tell(say("moved", moved, name, left));
     } catch (caught) {
-      tell(api.asFailure(caught).told || say("failed"), { urgent: true });
+      tell(asFailure(caught).told || say("failed"), { urgent: true });
     }
     dialog.close();
     changed();
   };
-  const go = button("confirm", say("redrive"), undefined, send, "primary");
+  const go = button("confirm", say("redrive"), send, "primary");
   const dialog = opened(
     say("confirmRedrive", deadLetters, name),
     el("p", {}, say("confirmHint")),
@@ -104,16 +119,20 @@ function tell(text, urgency) {
   announce(text, urgency);
 }
 
-/** A dialog, shown; when it is closed the focus goes back to where it was, also when that was drawn anew meanwhile. */
+/**
+ * Shows a dialog. When it is closed the focus goes back to where it was, also when that was drawn anew meanwhile.
+ * @param {string} title
+ * @param {...HTMLElement} children
+ */
 function opened(title, ...children) {
-  const key = document.activeElement?.dataset.key;
-  const close = button("close", say(children.length > 1 && children.at(-1).matches(".actions") ? "cancel" : "close"));
+  const key = focusedKey();
+  const isQuestion = children.length > 1 && children.at(-1)?.matches(".actions");
+  const close = button("close", say(isQuestion ? "cancel" : "close"), () => dialog.close());
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, el("h2", { id: "dialog-title" }, title), children);
-  close.addEventListener("click", () => dialog.close());
   (dialog.querySelector(".actions") ?? dialog.appendChild(el("div", { class: "actions" }))).append(close);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    document.querySelector(`main [data-key="${CSS.escape(key ?? "")}"]`)?.focus();
+    withKey(byId("main"), key ?? "")?.focus();
   });
   dialogs.append(dialog);
   dialog.showModal();

@@ -1,21 +1,27 @@
+// @ts-check
 /** The operator's board: asks for the numbers every few seconds, and draws them. */
 
-import { el, fill } from "../seats/dom.js";
-import { language, otherLanguage, speak } from "../seats/language.js";
-import { nextTheme, renderTheme } from "../seats/theme.js";
-import { foreignZone } from "../seats/zone.js";
+import { byId, el, fill } from "../shared/dom.js";
+import { renderFrame, wireFrame } from "../shared/frame.js";
+import { asFailure } from "../shared/http.js";
+import { button } from "../shared/parts.js";
+import { money } from "../shared/words.js";
+import { foreignZone } from "../shared/zone.js";
 import * as api from "./api.js";
 import { chart, svg } from "./chart.js";
-import { button, cell, heading, queues } from "./queues.js";
-import { clock, dayAndTime, money, number, percent, say } from "./words.js";
+import { cell, heading, queues } from "./queues.js";
+import { clock, dayAndTime, number, percent, say } from "./words.js";
 
 const EVERY_MS = 5000;
+const NAMES = /** @type {const} */ (["holds", "sales", "expiries"]);
 
-const main = document.getElementById("main");
-const themes = () => say("theme");
+const main = byId("main");
 
-let board;
+/** @type {api.Board | undefined} */
+let latest;
+/** @type {import("../shared/http.js").Failure | undefined} */
 let failure;
+/** @type {string | undefined} */
 let cursor;
 let paused = false;
 let asking = false;
@@ -26,9 +32,9 @@ async function refresh() {
   const wanted = cursor;
   try {
     const answer = await api.board(wanted);
-    if (wanted === cursor) [board, failure] = [answer, undefined];
+    if (wanted === cursor) [latest, failure] = [answer, undefined];
   } catch (caught) {
-    failure = api.asFailure(caught);
+    failure = asFailure(caught);
     if (failure.status === 400) cursor = undefined;
   } finally {
     asking = false;
@@ -38,27 +44,21 @@ async function refresh() {
 }
 
 function render() {
-  document.documentElement.lang = language();
-  for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
-  for (const node of document.querySelectorAll("[data-label]"))
-    node.setAttribute("aria-label", say(node.dataset.label));
-  const switcher = document.getElementById("language");
-  switcher.textContent = say("otherLanguage");
-  switcher.lang = otherLanguage();
-  renderTheme(themes);
+  renderFrame(say);
   document.title = `${say("operations")} · Cinema Tickets`;
   fill(main, shown());
 }
 
 function shown() {
   if (failure?.status === 404) return nothing("off", say("offHint"));
-  if (!board) return failure ? nothing("operations", say("unanswered")) : el("p", { class: "loading" }, say("loading"));
+  if (!latest)
+    return failure ? nothing("operations", say("unanswered")) : el("p", { class: "loading" }, say("loading"));
   return [
-    head(),
-    section("inAll", "tiles", tiles()),
-    el("div", { class: "charts" }, charts()),
-    section("queues", "", queues(board.queues, refresh)),
-    section("screenings", "", screenings()),
+    head(latest),
+    section("inAll", "tiles", tiles(latest)),
+    el("div", { class: "charts" }, charts(latest)),
+    section("queues", "", queues(latest.queues, refresh)),
+    section("screenings", "", screenings(latest)),
   ];
 }
 
@@ -72,26 +72,31 @@ function section(name, kind, ...children) {
   return el("section", { class: kind, "aria-labelledby": id }, title, ...children);
 }
 
-function head() {
+/** @param {api.Board} board */
+function head(board) {
   const moment = clock(board.asOf, true);
   return el(
     "div",
     { class: "head" },
     el("h1", { tabindex: "-1" }, say("operations")),
-    el("p", { class: "as-of" }, [say("asOf", moment), zoneIfOther()].filter(Boolean).join(" · ")),
-    button("pause", say(paused ? "goOn" : "pause"), undefined, pause),
-    dependencies(),
+    el("p", { class: "as-of" }, [say("asOf", moment), zoneIfOther(board)].filter(Boolean).join(" · ")),
+    button("pause", say(paused ? "goOn" : "pause"), pause),
+    dependencies(board),
     (failure || paused) && el("p", { class: "notice" }, failure ? say("stale", moment) : say("paused")),
   );
 }
 
-/** Named where the operator's own clocks show another time than the cinema's. */
-function zoneIfOther() {
+/**
+ * Names the zone where the operator's own clocks show another time than the cinema's.
+ * @param {api.Board} board
+ */
+function zoneIfOther(board) {
   const zone = foreignZone([board.asOf, ...(board.screenings ?? []).map(({ startTime }) => startTime)]);
   return zone && say("cinemaTime", zone);
 }
 
-function dependencies() {
+/** @param {api.Board} board */
+function dependencies(board) {
   const items = board.dependencies.map(({ name, state, latencyMs, reason, breaker }) => {
     const words = state === "up" ? say("up", name, number(latencyMs)) : say("down", name);
     const more = [reason, breaker && breaker !== "closed" && say("breaker", breaker)].filter(Boolean);
@@ -100,7 +105,8 @@ function dependencies() {
   return el("ul", { class: "states", "aria-label": say("dependencies") }, items);
 }
 
-function tiles() {
+/** @param {api.Board} board */
+function tiles(board) {
   const { totals, queues: states, refusals } = board;
   const dead = states?.reduce((sum, { deadLetters }) => sum + deadLetters, 0);
   const refused = refusals?.overTime.reduce((sum, { count }) => sum + count, 0);
@@ -108,7 +114,11 @@ function tiles() {
     "dl",
     { class: "tile-row" },
     totals && [
-      tile("sold", number(totals.soldSeats), `${say("soldOf", number(totals.totalSeats))} · ${percent(totals.occupancy)}`),
+      tile(
+        "sold",
+        number(totals.soldSeats),
+        `${say("soldOf", number(totals.totalSeats))} · ${percent(totals.occupancy)}`,
+      ),
       tile(
         "revenue",
         money(totals.netRevenue),
@@ -118,7 +128,7 @@ function tiles() {
       tile("conversion", percent(totals.conversion), say("conversionHint", number(totals.sales), number(totals.holds))),
     ],
     tile("refused", refused === undefined ? "–" : number(refused), say("refusedHint")),
-    tile("dead", dead === undefined ? "–" : number(dead), say("deadHint"), dead > 0 && "alarm"),
+    tile("dead", dead === undefined ? "–" : number(dead), say("deadHint"), dead ? "alarm" : ""),
   );
 }
 
@@ -132,7 +142,8 @@ function tile(name, value, hint, kind) {
   );
 }
 
-function charts() {
+/** @param {api.Board} board */
+function charts(board) {
   const { overTime, refusals } = board;
   return [
     overTime ? sales(overTime) : unreadable("overTime"),
@@ -142,12 +153,17 @@ function charts() {
   ];
 }
 
+/** @typedef {NonNullable<api.Board["overTime"]>} OverTime */
+
+/** @param {OverTime} overTime */
 function sales(overTime) {
+  /** @param {"holds" | "sales" | "expiries"} name */
   const of = (name) => overTime.map((each) => each[name]);
-  const series = ["holds", "sales", "expiries"].map((name) => ({ name: say(name), kind: name, values: of(name) }));
-  return chart({ ...named("overTime"), times: of("at"), series, written: number });
+  const series = NAMES.map((name) => ({ name: say(name), kind: name, values: of(name) }));
+  return chart({ ...named("overTime"), times: overTime.map(({ at }) => at), series, written: number });
 }
 
+/** @param {OverTime} overTime */
 function conversion(overTime) {
   const values = overTime.map((each) => each.conversion);
   const series = [{ name: say("conversion"), kind: "sales", values }];
@@ -155,24 +171,27 @@ function conversion(overTime) {
   return chart({ ...named("conversionOverTime"), times: overTime.map(({ at }) => at), series, written: percent, most });
 }
 
+/** @param {NonNullable<api.Board["refusals"]>["overTime"]} overTime */
 function refused(overTime) {
   const series = [{ name: say("refused"), kind: "refusals", values: overTime.map(({ count }) => count) }];
   return chart({ ...named("refusalsOverTime"), times: overTime.map(({ at }) => at), series, written: number });
 }
 
+/** @param {"overTime" | "conversionOverTime" | "refusalsOverTime"} name */
 const named = (name) => ({ title: say(name), hint: say(`${name}Hint`) });
 
 function unreadable(name) {
   return el("figure", { class: "chart card-like" }, el("h3", {}, say(name)), el("p", {}, say("unreadable")));
 }
 
+/** @param {api.Board["refusals"]} refusals */
 function reasons(refusals) {
   const most = Math.max(1, ...(refusals?.byReason ?? []).map(({ count }) => count));
   const items = refusals?.byReason.map(({ code, count }) =>
     el(
       "li",
       {},
-      el("span", { class: "reason" }, say("reasons")[code] ?? code),
+      el("span", { class: "reason" }, /** @type {Record<string, string>} */ (say("reasons"))[code] ?? code),
       el("span", { class: "code" }, code),
       bar(count / most, "refusals"),
       el("span", { class: "count" }, number(count)),
@@ -187,7 +206,11 @@ function reasons(refusals) {
   );
 }
 
-/** A share as a bar, beside the number that says the same. */
+/**
+ * Draws a share as a bar, beside the number that says the same.
+ * @param {number} share
+ * @param {string} kind
+ */
 function bar(share, kind) {
   return svg(
     "svg",
@@ -197,7 +220,8 @@ function bar(share, kind) {
   );
 }
 
-function screenings() {
+/** @param {api.Board} board */
+function screenings(board) {
   if (!board.screenings) return el("p", { class: "hint" }, say("unreadable"));
   const columns = ["screening", "occupancy", "heldSeats", "revenue", "holds", "expired", "conversion"];
   return [
@@ -213,12 +237,13 @@ function screenings() {
     el(
       "div",
       { class: "actions" },
-      cursor && button("first", say("now"), undefined, () => turnTo(undefined)),
-      board.nextCursor && button("later", say("later"), undefined, () => turnTo(board.nextCursor)),
+      cursor && button("first", say("now"), () => turnTo(undefined)),
+      board.nextCursor && button("later", say("later"), () => turnTo(board.nextCursor)),
     ),
   ];
 }
 
+/** @param {NonNullable<api.Board["screenings"]>[number]} each */
 function screening(each) {
   const href = `./#/screenings/${encodeURIComponent(each.sessionId)}`;
   return el(
@@ -235,7 +260,11 @@ function screening(each) {
       "occupancy",
       "share",
       bar(each.occupancy, "sales"),
-      el("span", {}, `${percent(each.occupancy)} · ${say("soldSeats", number(each.soldSeats), number(each.totalSeats))}`),
+      el(
+        "span",
+        {},
+        `${percent(each.occupancy)} · ${say("soldSeats", number(each.soldSeats), number(each.totalSeats))}`,
+      ),
     ),
     cell("heldSeats", "count", number(each.heldSeats)),
     cell("revenue", "count", money(each.netRevenue)),
@@ -245,6 +274,7 @@ function screening(each) {
   );
 }
 
+/** @param {string | undefined} wanted */
 function turnTo(wanted) {
   cursor = wanted;
   refresh();
@@ -256,9 +286,7 @@ function pause() {
   if (!paused) refresh();
 }
 
-document.getElementById("language").addEventListener("click", () => (speak(otherLanguage()), render()));
-document.getElementById("theme").addEventListener("click", () => nextTheme(themes));
-document.querySelector(".skip").addEventListener("click", () => main.focus());
+wireFrame(say, { spoken: render });
 document.addEventListener("visibilitychange", () => document.hidden || paused || refresh());
 setInterval(() => document.hidden || paused || refresh(), EVERY_MS);
 render();
