@@ -272,7 +272,7 @@ def test_without_ses_a_letter_waits_in_the_dlq_with_the_reason_and_leaves_when_i
 
     ((reason, receives, body),) = cut_off.parked()
     assert receives == "5"
-    assert "MailUnavailable" in reason
+    assert "EmailUnavailable" in reason
     assert address not in reason
     assert inbox(address) == []
 
