@@ -588,7 +588,7 @@ def test_what_browsers_load_is_shipped_and_every_page_finds_it(made: Package, tm
         archive.extractall(tmp_path)
     script = f"""
 import sys; sys.path.insert(0, {str(tmp_path)!r})
-from chalicelib.api import static
+from chalicelib.api.http import static
 pages = [path.parent.name for path in static.WEB.glob("*/index.html")]
 print(len(pages), sum(len(static._page(part).body) > 0 for part in pages))
 print(sum(len(static._asset(*name).body) > 0 for name in static._assets()))
