@@ -38,7 +38,7 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
 
 test-pythons: $(installed) browser api-tools ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
-	@exec $(venv_python) -m infra.local.pythons $(TESTS)
+	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
@@ -53,11 +53,11 @@ lint: $(installed) ## form, spelling, types and import contracts; the pages' Jav
 	@.venv/bin/codespell $$(git ls-files 2>/dev/null || echo .)
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@$(venv_python) -m infra.local.pages check
+	@$(venv_python) -m infra.local.tools.pages check
 
 format: $(installed) ## give every file its form
 	@.venv/bin/ruff format --quiet .
-	@$(venv_python) -m infra.local.pages format
+	@$(venv_python) -m infra.local.tools.pages format
 
 screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
 	@$(venv_python) -m infra.docs.screenshots
@@ -69,7 +69,7 @@ benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening t
 	@exec $(venv_python) -m benchmarks.gate
 
 lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes
-	@exec $(venv_python) -m infra.local.lock
+	@exec $(venv_python) -m infra.local.tools.lock
 
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
 	@$(venv_python) -m infra.docs.api_docs
@@ -81,10 +81,10 @@ deploy-local: $(installed) ## deploy to the emulator that runs (else start one) 
 	@$(venv_python) -m infra.local.run --deploy-only
 
 browser: $(installed)
-	@$(venv_python) -m infra.local.browser install
+	@$(venv_python) -m infra.local.tools.browser install
 
 api-tools: $(installed)
-	@$(venv_python) -m infra.local.api_tools install
+	@$(venv_python) -m infra.local.tools.api_tools install
 
 stop: ## end what is still running in the background
 	@if [ -x $(venv_python) ]; then $(venv_python) -m infra.local.emulator stop; else echo "Nothing was running."; fi

@@ -205,7 +205,7 @@ def browser() -> Iterator["Browser"]:
     """One Chromium for all tests: Playwright allows no second one in a process."""
     from playwright.sync_api import expect
 
-    from infra.local import browser as chromium
+    from infra.local.tools import browser as chromium
 
     expect.set_options(timeout=BROWSER_PATIENCE_MS)
     with ExitStack() as stack:

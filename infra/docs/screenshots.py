@@ -16,9 +16,10 @@ import boto3
 from infra.cloud import deploy
 from infra.cloud.stacks import DeploymentError
 from infra.command import as_command
-from infra.local import browser, emulator, seed
+from infra.local import emulator, seed
 from infra.local.pump import Pump, PumpError
 from infra.local.redis_server import run_redis
+from infra.local.tools import browser
 from infra.processes import ROOT, CannotRunError, say
 from infra.races import instances
 from tests.http_api import Api

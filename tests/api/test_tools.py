@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.docs import api_docs
-from infra.local import api_tools
+from infra.local.tools import api_tools
 from infra.processes import CannotRunError
 from tests.http_api import Api
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import browser
+from infra.local.tools import browser
 from infra.processes import CannotRunError
 
 APT_GET = """#!/bin/sh

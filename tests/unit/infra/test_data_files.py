@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.local import data_files
+from infra.local.tools import data_files
 
 
 def test_what_can_be_read_is_passed_over(tmp_path: Path) -> None:

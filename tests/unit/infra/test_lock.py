@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from infra.local import lock
+from infra.local.tools import lock
 
 REMEDY = "requirements.lock is of another requirements.txt: run `make lock`"
 

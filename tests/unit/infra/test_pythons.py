@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.cloud.dependencies import LAMBDA_PYTHON, LAMBDA_PYTHONS
-from infra.local import pythons
+from infra.local.tools import pythons
 
 
 def test_each_that_is_found_runs_and_is_of_its_version() -> None:

@@ -1,6 +1,6 @@
 """Tools from npm: readers of our OpenAPI document (linters, generators of clients), and what checks the pages.
 
-`python -m infra.local.api_tools install` puts them into tests/tools/node_modules where there is npm, and says so;
+`python -m infra.local.tools.api_tools install` puts them into tests/tools/node_modules where there is npm, and says so;
 where there is none, the tests that need them are left out with the same words.
 """
 
@@ -39,7 +39,7 @@ def install() -> None:
 def main() -> None:
     """Never fails for want of npm: what needs the tools says so itself, when it is left out."""
     if sys.argv[1:] != ["install"]:
-        sys.exit("usage: python -m infra.local.api_tools install")
+        sys.exit("usage: python -m infra.local.tools.api_tools install")
     try:
         install()
     except CannotRunError as reason:

@@ -1,6 +1,6 @@
 """The browser that the page is tested and photographed with: Debian's Chromium, or another one that is installed.
 
-`python -m infra.local.browser install` installs it where apt-get can; where it can't, it says so, and
+`python -m infra.local.tools.browser install` installs it where apt-get can; where it can't, it says so, and
 the tests that need it are left out with the same words.
 """
 
@@ -65,7 +65,7 @@ def install() -> None:
 def main() -> None:
     """Never fails for want of a browser: what needs one says so itself, when it is left out."""
     if sys.argv[1:] != ["install"]:
-        sys.exit("usage: python -m infra.local.browser install")
+        sys.exit("usage: python -m infra.local.tools.browser install")
     try:
         install()
     except CannotRunError as reason:

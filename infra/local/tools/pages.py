@@ -1,4 +1,4 @@
-"""The pages' JavaScript and CSS: their types and their form. `python -m infra.local.pages check`, or `format`.
+"""The pages' JavaScript and CSS: their types and their form. `python -m infra.local.tools.pages check`, or `format`.
 
 The types of the API's answers are made from docs/api/openapi.json into build/contract.d.ts: a page that reads a field
 that no answer has is an error. Where there is no npm, nothing is checked, and that is said.
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from infra.command import as_command
-from infra.local import api_tools
+from infra.local.tools import api_tools
 from infra.processes import ROOT, CannotRunError, say
 
 DOCUMENT = ROOT / "docs" / "api" / "openapi.json"
@@ -48,7 +48,7 @@ def _run(name: str, *arguments: str | Path, quietly: bool = False) -> int:
 def main() -> int:
     """Never fails for want of npm."""
     if sys.argv[1:] not in (["check"], ["format"]):
-        sys.exit("usage: python -m infra.local.pages check|format")
+        sys.exit("usage: python -m infra.local.tools.pages check|format")
     try:
         api_tools.install()
     except CannotRunError as reason:

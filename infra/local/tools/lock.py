@@ -1,4 +1,4 @@
-"""The lock of all that ships, with hashes: `python -m infra.local.lock` writes requirements.lock from requirements.txt.
+"""Writes requirements.lock from requirements.txt: all that ships, with hashes. `python -m infra.local.tools.lock`.
 
 Each package has a version that Lambda's machines have a wheel for. Versions stay as long as they fit; for the newest of
 all, remove requirements.lock first.

@@ -1,4 +1,4 @@
-"""Whether data files can be read: `python -m infra.local.data_files FILE …`, for YAML, TOML and JSON."""
+"""Whether data files can be read: `python -m infra.local.tools.data_files FILE …`, for YAML, TOML and JSON."""
 
 import json
 import sys

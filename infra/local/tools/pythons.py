@@ -1,4 +1,4 @@
-"""The tests on every supported Python that this machine has: `python -m infra.local.pythons [tests …]`.
+"""The tests on every supported Python that this machine has: `python -m infra.local.tools.pythons [tests …]`.
 
 Each has virtual environments of its own beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
 """
