@@ -61,24 +61,26 @@ def each_change(
     For hours, if need be: an outage costs time only. A record that no time mends is put aside, and the others go on.
     Raises NothingRelayed where there is no progress to report.
     """
-    messages: list[Outgoing] = []
-    origins: list[int] = []
-    failed: set[int] = set()
-    for position, record in enumerate(records):
-        try:
-            relayed = list(relay(record))
-        except Exception as error:  # noqa: BLE001 - whatever it is, what came before it goes out
-            if _is_put_aside(record, error, parking):
-                continue
-            failed.add(position)
-            break
-        messages += relayed
-        origins += [position] * len(relayed)
-    unsent = send(messages)
-    failed |= {origins[position] for position in unsent}
-    if failed and len(unsent) == len(messages):
+    relayed, failed = _relay_until_one_fails(records, relay, parking)
+    unsent = send([message for _, message in relayed])
+    failed |= {relayed[index][0] for index in unsent}
+    if failed and len(unsent) == len(relayed):
         raise NothingRelayed(f"not one message of {len(records)} records left: all of them come again")
     return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
+
+
+def _relay_until_one_fails(
+    records: Sequence[Record], relay: Callable[[Record], Iterable[Outgoing]], parking: Parking
+) -> tuple[list[tuple[int, Outgoing]], set[int]]:
+    """Gives the messages, each with the position of its record, and the position of the record that failed, if any."""
+    relayed: list[tuple[int, Outgoing]] = []
+    for position, record in enumerate(records):
+        try:
+            relayed += [(position, message) for message in relay(record)]
+        except Exception as error:  # noqa: BLE001 - whatever it is, what came before it goes out
+            if not _is_put_aside(record, error, parking):
+                return relayed, {position}
+    return relayed, set()
 
 
 def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:

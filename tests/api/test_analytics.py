@@ -11,6 +11,18 @@ from tests.http_api import Answer, Api
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d[05]:00Z")
 COUNTS = ("holds", "sales", "expiries", "cancellations", "revenue", "refunds", "refunded")
+NOTHING_HAPPENED = {
+    "holds": 0,
+    "seatsInHolds": 0,
+    "sales": 0,
+    "seatsInSales": 0,
+    "expiries": 0,
+    "cancellations": 0,
+    "revenue": 0,
+    "refunds": 0,
+    "refunded": 0,
+    "netRevenue": 0,
+}
 
 
 def analytics(api: Api, session_id: str) -> Answer:
@@ -36,18 +48,7 @@ def test_a_screening_of_which_nothing_is_known_yet_shows_zeros(api: Api, session
     assert answer.body == {
         "sessionId": session_id,
         "totalSeats": 16,
-        "totals": {
-            "holds": 0,
-            "seatsInHolds": 0,
-            "sales": 0,
-            "seatsInSales": 0,
-            "expiries": 0,
-            "cancellations": 0,
-            "revenue": 0,
-            "refunds": 0,
-            "refunded": 0,
-            "netRevenue": 0,
-        },
+        "totals": NOTHING_HAPPENED,
         "occupancy": 0,
         "byDay": [],
         "occupancyOverTime": [],

@@ -63,6 +63,26 @@ def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors)
     assert len({words for _, words in told}) > len(CODES)  # two languages
 
 
+def refuse_requests(page: Page, path: str, code: str) -> None:
+    """Has those to this path refused with the code, and nothing else; what is paid for is made up."""
+    page.unroute_all()
+    page.route(path, always(418, {"error": code, **FACTS}, "POST"))
+    if path != "**/payment":
+        page.route("**/payment", always(201, PAYMENT))
+    if path == "**/confirm":
+        page.route("**/confirm", always(409, {"error": code, **FACTS}))
+
+
+def walk_into_refusal(buyer: Visitor, path: str, session_id: str) -> None:
+    """Presses what asks at this path, in a screening that is opened anew."""
+    buyer.opens("#/tickets")
+    expect(buyer.page.locator(".screening")).to_have_count(0)
+    buyer.opens_screening(session_id).chooses("A1")
+    buyer.presses("hold")
+    if path != "**/api/reservations":
+        buyer.presses("pay")
+
+
 @pytest.mark.parametrize("path", ["**/api/reservations", "**/confirm", "**/payment"], ids=["hold", "confirm", "pay"])
 def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_on(
     visitor: Visitors, api: Api, path: str
@@ -70,18 +90,8 @@ def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_
     """One buyer walks through all of them; each screening is a new one."""
     buyer = visitor()
     for code in CODES:
-        buyer.page.unroute_all()
-        buyer.page.route(path, always(418, {"error": code, **FACTS}, "POST"))
-        if path != "**/payment":
-            buyer.page.route("**/payment", always(201, PAYMENT))
-        if path == "**/confirm":
-            buyer.page.route("**/confirm", always(409, {"error": code, **FACTS}))
-        buyer.opens("#/tickets")
-        expect(buyer.page.locator(".screening")).to_have_count(0)
-        buyer.opens_screening(api.schedule()).chooses("A1")
-        buyer.presses("hold")
-        if path != "**/api/reservations":
-            buyer.presses("pay")
+        refuse_requests(buyer.page, path, code)
+        walk_into_refusal(buyer, path, api.schedule())
 
         if code == "PAYMENT_NOT_RECEIVED" and path == "**/confirm":
             expect(buyer.notice).to_contain_text("has not been told of your payment yet")
@@ -472,8 +482,8 @@ def test_cards_that_this_page_can_not_take_are_said_with_a_way_and_no_script_of_
     assert buyer.sent("POST", "/confirm") == []
 
 
-def test_what_is_free_of_charge_is_never_paid_for(visitor: Visitors, api: Api) -> None:
-    buyer = visitor().opens_screening(api.schedule(ticketPrice=0, movieTitle="Free")).chooses("A1", "A2")
+def sell_for_nothing(page: Page) -> list[Any]:
+    """Answers confirmations with a sale that costs nothing, of which the history tells; gives their bodies."""
     sale = {"saleId": "sale-free", "status": "confirmed", "seats": ["A1", "A2"], "paidAt": in_the_future(0)}
     confirmations: list[Any] = []
 
@@ -481,9 +491,15 @@ def test_what_is_free_of_charge_is_never_paid_for(visitor: Visitors, api: Api) -
         confirmations.append(route.request.post_data_json)
         route.fulfill(json=sale)
 
-    buyer.page.route("**/confirm", confirm)
+    page.route("**/confirm", confirm)
     free = {"movieTitle": "Free", "totalAmount": 0, "purchasedAt": sale["paidAt"], "sessionId": "none", **sale}
-    buyer.page.route("**/purchases?*", always(200, {"purchases": [free]}))
+    page.route("**/purchases?*", always(200, {"purchases": [free]}))
+    return confirmations
+
+
+def test_what_is_free_of_charge_is_never_paid_for(visitor: Visitors, api: Api) -> None:
+    buyer = visitor().opens_screening(api.schedule(ticketPrice=0, movieTitle="Free")).chooses("A1", "A2")
+    confirmations = sell_for_nothing(buyer.page)
 
     expect(buyer.panel).to_contain_text("Free of charge")
     buyer.presses("hold")

@@ -195,6 +195,28 @@ def test_a_payment_is_told_of_in_a_letter(api: Api, emulator_with_iam: str) -> N
     _wait_until_equal(is_in_mailbox, True)
 
 
+BOUGHT_AND_PAID_TWICE_AND_RETURNED = {
+    "holds": 1,
+    "seatsInHolds": 2,
+    "sales": 1,
+    "seatsInSales": 2,
+    "expiries": 0,
+    "cancellations": 0,
+    "revenue": 50,
+    "refunds": 2,
+    "refunded": 100,
+    "netRevenue": 0,
+}
+"""The totals of two seats at 25.00."""
+
+
+def _list_waiting_payments() -> subprocess.CompletedProcess[str]:
+    """Runs the operator's command in a process of its own, for it becomes that stage."""
+    command = [sys.executable, "-m", "infra.ops", "payments", "--stage", STAGE]
+    endpoint = ["--endpoint", os.environ["AWS_ENDPOINT_URL"]]
+    return subprocess.run([*command, *endpoint], capture_output=True, text=True, check=False)
+
+
 def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned(
     api: Api, simulated_gateway: tuple[str, Gateway]
 ) -> None:
@@ -211,24 +233,10 @@ def test_what_bought_nothing_and_what_a_cancelled_screening_had_cost_is_returned
     _wait_until_equal(lambda: api("GET", f"/api/users/{user}/purchases").body["purchases"][0].get("status"), "refunded")
     _wait_until_equal(
         lambda: api("GET", f"/api/sessions/{session_id}/analytics").body["totals"],
-        {
-            "holds": 1,
-            "seatsInHolds": 2,
-            "sales": 1,
-            "seatsInSales": 2,
-            "expiries": 0,
-            "cancellations": 0,
-            "revenue": 50,
-            "refunds": 2,
-            "refunded": 100,
-            "netRevenue": 0,
-        },
+        BOUGHT_AND_PAID_TWICE_AND_RETURNED,
     )
     assert api("GET", f"/api/sessions/{session_id}/seats").body["error"] == "SESSION_CANCELLED"
-    command = [sys.executable, "-m", "infra.ops", "payments", "--stage", STAGE]
-    said = subprocess.run(
-        [*command, "--endpoint", os.environ["AWS_ENDPOINT_URL"]], capture_output=True, text=True, check=False
-    )
+    said = _list_waiting_payments()
     assert said.returncode == 0, f"{said.stdout}{said.stderr}: a process of its own, for it becomes that stage"
 
 

@@ -54,13 +54,9 @@ def _find_function() -> str:
     return str(resources["StackResourceDetail"]["PhysicalResourceId"])
 
 
-def test_what_others_do_is_on_the_screen_without_being_asked_for(
-    deployed: AppDeployment, api: Callable[..., Any], browser: Browser
-) -> None:
-    screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
-    scheduled = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
-    session_id = scheduled.body["sessionId"]
-    visitor = Visitor.with_own_profile(browser, deployed.url)
+def _open_subscribed(browser: Browser, url: str, session_id: str) -> Visitor:
+    """Opens the screening, and waits until the page has heard on its live connection that it is subscribed."""
+    visitor = Visitor.with_own_profile(browser, url)
     frames: list[str] = []
     visitor.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     visitor.opens_screening(session_id)
@@ -69,6 +65,16 @@ def test_what_others_do_is_on_the_screen_without_being_asked_for(
         assert time.monotonic() < deadline, "the page was not subscribed"
         visitor.page.wait_for_timeout(50)
     assert "subscribed" in frames[0]
+    return visitor
+
+
+def test_what_others_do_is_on_the_screen_without_being_asked_for(
+    deployed: AppDeployment, api: Callable[..., Any], browser: Browser
+) -> None:
+    screening = {"movieTitle": "Oppenheimer", "startTime": "2030-02-15T19:00:00Z", "roomNumber": "A1"}
+    scheduled = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00})
+    session_id = scheduled.body["sessionId"]
+    visitor = _open_subscribed(browser, deployed.url, session_id)
     visitor.sees("A1", "free")
     maps = visitor.asked_for(f"/{session_id}/seats")
 

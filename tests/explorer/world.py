@@ -97,15 +97,18 @@ class World:
         self.random = random = Random(self.seed)
         self.clock = MovableClock(NOW)
         self.charged_only = random.random() < 0.5
-        self.scheduler = Scheduler(
-            random,
-            self.clock,
-            random.choice(FAULT_RATES),
-            random.choice(STICKINESS),
-            [] if self.is_traced else None,
-        )
+        trace: list[str] | None = [] if self.is_traced else None
+        rates = random.choice(FAULT_RATES), random.choice(STICKINESS)
+        self.scheduler = Scheduler(random, self.clock, *rates, trace)
         self.screenings = SCREENINGS if random.random() < 0.25 else SCREENINGS[:1]
         self.promises = Promises(self)
+        self._open_stores()
+        self.instances = self._start_instances()
+        self.commands_left = random.randint(5, 12)
+        self._begin_with_nothing_told()
+
+    def _open_stores(self) -> None:
+        """Opens what all instances share; the promises watch it."""
         self.sessions = FakeSessions({screening.id: screening for screening in self.screenings})
         self.rows = self.guards.rows()
         self.rows.promises = self.promises
@@ -114,10 +117,24 @@ class World:
         self.live_holds = WatchedLiveHolds(promises=self.promises)
         self.gateway = WatchedGateway(promises=self.promises)
         self.log = FakeEventLog()
+        self.outbox: Any = Stepped(self.scheduler, "outbox", Outbox(self))
+
+    def _start_instances(self) -> list[Instance]:
+        """Starts three on the same ports; mostly their clocks differ."""
+        random, shared = self.random, self._shared_ports()
+        skews = [timedelta(milliseconds=random.choice(SKEWS_MS)) for _ in range(3)]
+        if random.random() < 0.3:
+            skews = [timedelta(0)] * 3
+        if any(skews):
+            self._happens(Mishap.CLOCKS_DIFFER)
+        return [Instance(shared, self.clock, skew) for skew in skews]
+
+    def _shared_ports(self) -> Shared:
+        """Gives the stores, which take a step at each call; chance decides how many holds a buyer may have."""
         stepped = partial(Stepped, self.scheduler)
-        self.outbox: Any = stepped("outbox", Outbox(self))
-        shared = Shared(
-            rules=Rules(HOLD_SECONDS, MAX_SEATS, random.choice((1, MAX_LIVE_HOLDS)), timedelta(0), self.charged_only),
+        most_holds = self.random.choice((1, MAX_LIVE_HOLDS))
+        return Shared(
+            rules=Rules(HOLD_SECONDS, MAX_SEATS, most_holds, timedelta(0), self.charged_only),
             clock=self.clock,
             ids=ReadableIds(),
             sessions=self.sessions,
@@ -128,19 +145,14 @@ class World:
             gateway=cast(Any, stepped("gateway", self.gateway)),
             rows_of_confirm=self.guards.rows_of_confirm,
         )
-        skews = [timedelta(milliseconds=random.choice(SKEWS_MS)) for _ in range(3)]
-        if random.random() < 0.3:
-            skews = [timedelta(0)] * 3
-        if any(skews):
-            self._happens(Mishap.CLOCKS_DIFFER)
-        self.instances = [Instance(shared, self.clock, skew) for skew in skews]
+
+    def _begin_with_nothing_told(self) -> None:
         self.lanes: dict[Any, Lane] = {}
         self.told = [0, 0]
         self.deliveries = 0
         self.messages: list[Message] = []
         self.known: list[Reservation] = []
         self.keyed: dict[tuple[str, str], HoldSeats] = {}
-        self.commands_left = random.randint(5, 12)
         self.being_cancelled: set[str] = set()
         self.wrong_charges: set[str] = set()
         self.unheard: set[str] = set()
@@ -390,32 +402,38 @@ class World:
         self.deliveries += 1
         this, position = self.deliveries, lane.next
         lane.busy = this
-        instance = self._instance()
-        relay = getattr(instance, lane.relay)
+        instance, who = self._instance(), f"{lane.relay} #{this}"
 
         def free() -> None:
             if lane.busy == this:
                 lane.busy = 0
 
         def body() -> None:
-            try:
-                sent = relay(lane.records[position])
-                is_relayed = not sent or not self.outbox.send(sent, instance.clock())
-            except COMES_AGAIN as error:
-                is_relayed = False
-                self.scheduler.note(who, "COMES AGAIN", repr(error))
-            if is_relayed:
-                lane.next = max(lane.next, position + 1)
-                if not self.scheduler.calm and self.random.random() < 0.06:
-                    self._happens(Mishap.RECORD_AGAIN)
-                    lane.next = max(0, lane.next - self.random.randint(1, 3))
+            if self._send_what_follows(who, instance, lane, position):
+                self._move_on(lane, position)
             else:
                 lane.due = self.clock.now + self.random.randint(50, 900) * MS
             free()
 
-        who = f"{lane.relay} #{this}"
         self.scheduler.note(who, "HEARS", self._said(lane.records[position]))
         self.scheduler.start(who, body, free)
+
+    def _send_what_follows(self, who: str, instance: Instance, lane: Lane, position: int) -> bool:
+        """Relays the record; gives False when it comes again."""
+        relay = getattr(instance, lane.relay)
+        try:
+            sent = relay(lane.records[position])
+            return not sent or not self.outbox.send(sent, instance.clock())
+        except COMES_AGAIN as error:
+            self.scheduler.note(who, "COMES AGAIN", repr(error))
+            return False
+
+    def _move_on(self, lane: Lane, position: int) -> None:
+        """Goes past this record; sometimes a few come again, though they were relayed."""
+        lane.next = max(lane.next, position + 1)
+        if not self.scheduler.calm and self.random.random() < 0.06:
+            self._happens(Mishap.RECORD_AGAIN)
+            lane.next = max(0, lane.next - self.random.randint(1, 3))
 
     def _consume(self, message: Message) -> None:
         self.messages.remove(message)

@@ -223,8 +223,8 @@ def consumer(data_stack: str, emulator: str) -> Iterator[Consumers]:
 
 
 @pytest.fixture
-def created(data_stack: str, api: Api, address: str) -> Event:
-    """The event of a hold that is stored but of which no stream has told: nobody else writes about it."""
+def stored(data_stack: str, api: Api, address: str) -> Reservation:
+    """A hold of which no stream has told: nobody else writes about it."""
     now, user = utc_now(), a_user()
     reservation = Reservation(
         id=IDS.reservation(user, None),
@@ -240,15 +240,20 @@ def created(data_stack: str, api: Api, address: str) -> Event:
     )
     with closing(connection.client()) as client:
         DynamoReservations(client, f"{data_stack}-reservations").add(reservation)
+    return reservation
+
+
+@pytest.fixture
+def created(stored: Reservation) -> Event:
     return Event(
-        id=f"own:{reservation.id}",
+        id=f"own:{stored.id}",
         type=EventType.RESERVATION_CREATED,
-        occurred_at=now,
-        session_id=reservation.session_id,
-        reservation_id=reservation.id,
-        user_id=user,
-        seats=reservation.seats,
-        data={"amountCents": 2500, "expiresAtMs": to_ms(reservation.expires_at)},
+        occurred_at=stored.created_at,
+        session_id=stored.session_id,
+        reservation_id=stored.id,
+        user_id=stored.user_id,
+        seats=stored.seats,
+        data={"amountCents": 2500, "expiresAtMs": to_ms(stored.expires_at)},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
 from chalicelib.application.invoices import IssueInvoice
@@ -126,6 +127,15 @@ def test_a_link_costs_one_read_and_purchases_cost_no_more_for_it(
     assert operations(calls) == ["GetItem", "Query"]
 
 
+def take_reasons(sqs: SQSClient, dead: str) -> set[str]:
+    """Takes dead letters out of this queue, and gives the reasons that they were parked for."""
+    answer = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    messages = answer.get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+    return {message["MessageAttributes"]["reason"]["StringValue"] for message in messages}
+
+
 def test_a_message_that_is_no_sale_is_parked_and_its_batch_mates_get_their_invoices(
     api: Api, pump: Pump, data_stack: str
 ) -> None:
@@ -140,12 +150,7 @@ def test_a_message_that_is_no_sale_is_parked_and_its_batch_mates_get_their_invoi
     reasons: set[str] = set()
 
     def parked() -> bool:
-        answer = sqs.receive_message(
-            QueueUrl=urls[f"{data_stack}-invoices-dlq"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        for message in answer.get("Messages", []):
-            reasons.add(message["MessageAttributes"]["reason"]["StringValue"])
-            sqs.delete_message(QueueUrl=urls[f"{data_stack}-invoices-dlq"], ReceiptHandle=message["ReceiptHandle"])
+        reasons.update(take_reasons(sqs, urls[f"{data_stack}-invoices-dlq"]))
         return len(reasons) == 3 and invoice_of(api, reservation_id).status == 303
 
     drain_until(pump, parked)
@@ -181,32 +186,38 @@ def sales_of_a_year(store: DynamoInvoices) -> list[Event]:
             return [a_paid_event(a_reservation(), paid_at) for _ in range(SALES)]
 
 
-def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one_to_the_last(
-    store: DynamoInvoices, files: S3InvoiceFiles
-) -> None:
-    chance, sessions = random.Random(4), FakeSessions()
-    sales = sales_of_a_year(store)
-    for sale in sales:
-        sessions.known[sale.session_id] = a_session()
+def print_every_twentieth(invoice: Invoice) -> bytes:
+    """Gives the number alone for the others, which takes no time."""
+    return printed(invoice) if invoice.place % 20 == 0 else invoice.number.encode()
+
+
+def crashing_at_any_step(
+    store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
+) -> IssueInvoice:
+    """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
         if chance.random() < 0.05:
             raise Crash
 
-    def pdf_of(invoice: Invoice) -> bytes:
-        return printed(invoice) if invoice.place % 20 == 0 else invoice.number.encode()
-
     crashing = interposed(store, "assign_number", after=sometimes)
-    issue = IssueInvoice(
+    return IssueInvoice(
         FakeReservations(),
         sessions,
         interposed(crashing, "mark_filed", before=sometimes),
-        pdf_of,
+        print_every_twentieth,
         interposed(files, "put", before=sometimes),
         SELLER,
         "UTC",
     )
-    consumer = Consumer(issue, chance)
+
+
+def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one_to_the_last(
+    store: DynamoInvoices, files: S3InvoiceFiles
+) -> None:
+    chance, sales = random.Random(4), sales_of_a_year(store)
+    sessions = FakeSessions({sale.session_id: a_session() for sale in sales})
+    consumer = Consumer(crashing_at_any_step(store, files, sessions, chance), chance)
     consumer.send([*sales, *chance.sample(sales, DUPLICATES)])
     consumer.work()
 

@@ -560,12 +560,35 @@ def test_a_request_whose_message_was_lost_is_sent_again_by_the_operator(
 # Cancelled screenings.
 
 
+def pay_for_each(till: Till, session_id: str, *orders: tuple[str, ...]) -> list[str]:
+    """Gives the transactions that bought them."""
+    transactions = [a_transaction() for _ in orders]
+    for transaction, seats in zip(transactions, orders, strict=True):
+        till.pay(held(till, session_id, *seats), transaction)
+    return transactions
+
+
+def assert_gone(till: Till, session_id: str) -> None:
+    """Waits until the map says so, and then no seat is to be had."""
+    drain_until(till.pump, lambda: till.api.get(f"/api/sessions/{session_id}/seats").status == 410)  # a second at most
+    for answer in (till.api.get(f"/api/sessions/{session_id}/seats"), till.api.hold(session_id, "B5")):
+        assert (answer.status, answer.body["error"]) == (410, "SESSION_CANCELLED")
+        assert answer.body["sessionId"] == session_id
+
+
+def assert_counted_and_told(till: Till, session_id: str) -> None:
+    """Asks for three sales of five seats, all returned, and for one cancellation."""
+    totals = till.api.get(f"/api/sessions/{session_id}/analytics").body["totals"]
+    assert (totals["sales"], totals["revenue"], totals["refunds"]) == (3, 125, 3)
+    assert (totals["refunded"], totals["netRevenue"]) == (125, 0)
+    told = [event["type"] for event in till.api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"]]
+    assert told.count("SessionCancelled") == 1
+
+
 def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
     till: Till, session_id: str, ops: Callable[..., Said]
 ) -> None:
-    sales = {a_transaction(): ("A1",), a_transaction(): ("A2", "A3"), a_transaction(): ("A10", "B1")}
-    for transaction, seats in sales.items():
-        till.pay(held(till, session_id, *seats), transaction)
+    sales = pay_for_each(till, session_id, ("A1",), ("A2", "A3"), ("A10", "B1"))
     given_back = held(till, session_id, "B2")
     assert ops("cancel", session_id).status == 2
     assert till.api.get(f"/api/sessions/{session_id}/seats").status == 200, "not without --yes"
@@ -576,17 +599,10 @@ def test_a_cancelled_screening_is_gone_and_every_sale_of_it_is_returned(
     assert (said.status, said.data["sales"], said.data["unfinished"]) == (0, 3, [])
     till.assert_settled(sales)
     assert {till.status(transaction) for transaction in sales} == {("refunded", "screening_cancelled")}
-    drain_until(till.pump, lambda: till.api.get(f"/api/sessions/{session_id}/seats").status == 410)  # a second at most
-    for answer in (till.api.get(f"/api/sessions/{session_id}/seats"), till.api.hold(session_id, "B5")):
-        assert (answer.status, answer.body["error"]) == (410, "SESSION_CANCELLED")
-        assert answer.body["sessionId"] == session_id
+    assert_gone(till, session_id)
     assert till.api.delete(f"/api/reservations/{given_back}").body["status"] == "cancelled"
     till.pump.drain()
-    totals = till.api.get(f"/api/sessions/{session_id}/analytics").body["totals"]
-    assert (totals["sales"], totals["revenue"], totals["refunds"]) == (3, 125, 3)
-    assert (totals["refunded"], totals["netRevenue"]) == (125, 0)
-    told = [event["type"] for event in till.api.get(f"/api/sessions/{session_id}/events?limit=100").body["events"]]
-    assert told.count("SessionCancelled") == 1
+    assert_counted_and_told(till, session_id)
     proof = ops("rebuild", session_id, "--projections", "--json")
     assert (proof.status, proof.data["differences"]) == (0, [])
     again = ops("cancel", session_id, "--yes", "--json")
@@ -747,27 +763,38 @@ PAYMENTS = 60
 BEHAVIOURS = ("", "", "-timeout", "-duplicate", "-fail-2", "-decline-4")
 
 
-def test_whatever_is_paid_however_it_ends_as_a_sale_or_a_refund(till: Till, tables: Tables) -> None:
-    chance = random.Random(20_261_123)
+def schedule_and_shuffle(till: Till, chance: random.Random) -> tuple[list[str], list[tuple[str, str]]]:
+    """Gives three screenings, and all their seats."""
     sessions = [till.api.schedule(totalSeats=100) for _ in range(3)]
     seats = [(session, f"{row}{seat}") for session in sessions for row in "ABCDEFGHIJ" for seat in range(1, 11)]
     chance.shuffle(seats)
+    return sessions, seats
+
+
+def disturb_reservation(till: Till, tables: Tables, reservation: str, chance: random.Random) -> str:
+    """Lets something happen to it, or nothing, before it is paid for; gives the id that is paid for."""
+    match chance.randrange(6):
+        case 0:
+            return UNKNOWN_RESERVATION
+        case 1:
+            till.api.delete(f"/api/reservations/{reservation}")
+        case 2:
+            till.api.confirm(reservation)
+        case 3:
+            lapse(till, reservation)
+            tables.delete_reservation(reservation)
+    return reservation
+
+
+def test_whatever_is_paid_however_it_ends_as_a_sale_or_a_refund(till: Till, tables: Tables) -> None:
+    chance = random.Random(20_261_123)
+    sessions, seats = schedule_and_shuffle(till, chance)
     transactions = []
     for _ in range(PAYMENTS):
-        session, seat = seats.pop()
-        reservation = held(till, session, seat)
+        reservation = held(till, *seats.pop())
         transaction = a_transaction(chance.choice(BEHAVIOURS))
         transactions.append(transaction)
-        match chance.randrange(6):
-            case 0:
-                reservation = UNKNOWN_RESERVATION
-            case 1:
-                till.api.delete(f"/api/reservations/{reservation}")
-            case 2:
-                till.api.confirm(reservation)
-            case 3:
-                lapse(till, reservation)
-                tables.delete_reservation(reservation)
+        reservation = disturb_reservation(till, tables, reservation, chance)
         for _ in range(chance.choice((1, 1, 2))):
             assert till.pay(reservation, transaction).status < 500
         if chance.random() < 0.1:

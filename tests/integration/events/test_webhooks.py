@@ -122,19 +122,21 @@ class Office:
         return self.left(self.urls[f"cinema-{self.stage}-webhooks-dlq"])
 
 
+def create_queue_with_dead_letters(sqs: SQSClient, name: str) -> None:
+    dead = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MOST_RECEIVES})
+    sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": redrive})
+
+
 @pytest.fixture
 def office(data_stack: str) -> Iterator[Office]:
     stage = f"hooks{uuid.uuid4().hex[:10]}"
     with ExitStack() as stack:
-        sqs, client = (
-            stack.enter_context(closing(boto3.client("sqs"))),
-            stack.enter_context(closing(connection.client())),
-        )
+        sqs = stack.enter_context(closing(boto3.client("sqs")))
+        client = stack.enter_context(closing(connection.client()))
         for queue in ("notification", "webhooks"):
-            dead = sqs.create_queue(QueueName=f"cinema-{stage}-{queue}-dlq")["QueueUrl"]
-            arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MOST_RECEIVES})
-            sqs.create_queue(QueueName=f"cinema-{stage}-{queue}", Attributes={"RedrivePolicy": redrive})
+            create_queue_with_dead_letters(sqs, f"cinema-{stage}-{queue}")
         made = Office(
             stage,
             sqs,
@@ -172,10 +174,14 @@ def events_of(facts: Facts, count: int) -> list[Event]:
     return [Facts(facts.session_id).created() for _ in range(count)]
 
 
+def with_fingerprint(event: Event) -> Event:
+    """Adds to its data what is no receiver's business."""
+    return replace(event, data={**event.data, "fingerprint": "f"})
+
+
 def test_a_delivery_says_what_happened_with_its_number_signed(office: Office, theirs: Receiver, facts: Facts) -> None:
     webhook = office.subscribe(theirs.url)
-    private = replace(facts.paid(), data={**facts.paid().data, "fingerprint": "f"})
-    office.tell(private)
+    office.tell(with_fingerprint(facts.paid()))
 
     office.work()
 

@@ -17,9 +17,8 @@ from infra.local.api_gateway import MAX_BODY_BYTES
 TOO_LARGE = MAX_BODY_BYTES + 1
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    app = Chalice("server-test", configure_logs=False)
+def add_echoes(app: Chalice) -> None:
+    """Adds routes that answer with what they were asked."""
 
     @app.route("/echo/{word}", methods=["POST"], content_types=["application/json"])
     def echo(word: str) -> dict[str, Any]:
@@ -34,6 +33,10 @@ def address() -> Iterator[tuple[str, int]]:
         sent: dict[str, Any] = app.current_request.to_original_event()
         return sent
 
+
+def add_odd_answers(app: Chalice) -> None:
+    """Adds routes whose answers have no body, or cannot be sent."""
+
     @app.route("/nothing")
     def nothing() -> Response:
         return Response(body=None, status_code=204)
@@ -46,6 +49,12 @@ def address() -> Iterator[tuple[str, int]]:
     def unsendable() -> Response:
         return Response(body="x", headers={"X-Arrow": "\N{RIGHTWARDS ARROW}"})
 
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    app = Chalice("server-test", configure_logs=False)
+    add_echoes(app)
+    add_odd_answers(app)
     with server.serve_app(app) as url:
         parts = urlsplit(url)
         yield str(parts.hostname), int(parts.port or 0)

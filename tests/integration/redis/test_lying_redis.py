@@ -4,6 +4,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -97,33 +99,40 @@ def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
     assert not refusals.counts_in([NOW, NOW])
 
 
+@dataclass
+class CountingQuestion:
+    """Asks for a key, and counts the bytes that are received for it."""
+
+    received: int = 0
+
+    def __call__(self, redis: Any) -> Any:
+        wire = redis.connection_pool.get_connection()
+        self._count_received(wire._parser)
+        try:
+            wire.send_command("GET", "key")
+            return wire.read_response()
+        finally:
+            redis.connection_pool.release(wire)
+
+    def _count_received(self, parser: Any) -> None:
+        receive = parser._receive
+
+        def counting() -> None:
+            before = len(parser._unread)
+            receive()
+            self.received += len(parser._unread) - before
+
+        parser._receive = counting
+
+
 def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> None:
     connection = asked(liar)
     for lie in ("a gigabyte of text", "an array of a million", "a line without an end", "answers without an end"):
         liar.lie = LIES[lie]
-        received = 0
-
-        def question(redis: Any) -> Any:
-            nonlocal received
-            wire = redis.connection_pool.get_connection()
-            parser, receive = wire._parser, wire._parser._receive
-
-            def counting() -> None:
-                nonlocal received
-                before = len(parser._unread)
-                receive()
-                received += len(parser._unread) - before
-
-            parser._receive = counting
-            try:
-                wire.send_command("GET", "key")
-                return wire.read_response()
-            finally:
-                redis.connection_pool.release(wire)
-
+        question = CountingQuestion()
         with suppress(RedisUnavailable):
             connection.ask(question, lambda answer: answer)
-        assert received <= MOST_BYTES + READ_BYTES, lie
+        assert question.received <= MOST_BYTES + READ_BYTES, lie
 
 
 # Every path of the API.
@@ -145,14 +154,15 @@ def told_a_lie(liar: LyingRedis, what: str) -> Iterator[None]:
     assert liar.was_asked_since(before), f"{what}: Redis was not asked"
 
 
+def ask_the_lied_to(liar: LyingRedis, what: str, request: Callable[[], Answer]) -> Answer:
+    with told_a_lie(liar, what):
+        return request()
+
+
 @pytest.mark.parametrize("lie", LIES)
 def test_every_request_is_answered_as_without_redis(api: Api, liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    session_id, ana = api.schedule(), f"ana-{uuid.uuid4()}"
-
-    def ask(what: str, request: Callable[[], Answer]) -> Answer:
-        with told_a_lie(liar, what):
-            return request()
+    session_id, ana, ask = api.schedule(), f"ana-{uuid.uuid4()}", partial(ask_the_lied_to, liar)
 
     held = ask("hold", lambda: api.hold(session_id, "A1", "A2", user=ana, Idempotency_Key="k"))
     resent = ask("resend", lambda: api.hold(session_id, "A1", "A2", user=ana, Idempotency_Key="k"))
