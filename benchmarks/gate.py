@@ -38,7 +38,7 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
-from chalicelib.settings import LOCAL_SECRET
+from chalicelib.settings import LOCAL_SECRET, load
 from infra.cloud import deploy
 from infra.local import emulator as machine
 from infra.local.redis_server import run_redis
@@ -142,9 +142,8 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
         rows = CachedRows(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     count_live_hold = CountLiveHold(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
-    place_hold = PlaceHold(
-        sessions, rows, count_live_hold, reservations, utc_now, SecretIds(LOCAL_SECRET.encode()), 30, 8
-    )
+    ids = SecretIds(LOCAL_SECRET.encode())
+    place_hold = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     sessions.get(session)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))
     for number in range(SAMPLE):

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
-from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.settings import Settings, load
 from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
 from chalicelib.wiring.use_cases.settling import Settling
@@ -47,9 +47,10 @@ NOW = datetime(2044, 2, 15, 18, 0, 0, 123_000, UTC)
 PAID_AT = NOW + timedelta(seconds=1)
 STARTS_AT = NOW + timedelta(days=400)
 """Long after whatever a test makes of the clock."""
-HOLD_SECONDS = 30
-MAX_SEATS = 8
-MAX_LIVE_HOLDS = 2
+SETTINGS = load({"STAGE": "test"})
+HOLD_SECONDS = SETTINGS.hold_seconds
+MAX_SEATS = SETTINGS.max_seats_per_hold
+MAX_LIVE_HOLDS = SETTINGS.max_live_holds
 
 IDS = SecretIds(b"for tests")
 """Real ids: what DynamoDB stores lies where its id says."""
@@ -170,15 +171,14 @@ class Cinema:
     reservations: Reservations = field(default_factory=FakeReservations)
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
-    charged_only: bool = False
-    sales_end: timedelta = timedelta(0)
+    settings: Settings = SETTINGS
 
     def __post_init__(self) -> None:
         self.sessions.add(self.session)
 
-    @property
-    def rules(self) -> Rules:
-        return Rules(HOLD_SECONDS, MAX_SEATS, MAX_LIVE_HOLDS, self.sales_end, self.charged_only)
+    def change_settings(self, **changes: Any) -> None:
+        """Changes these settings, by their fields, for the use cases that are made from now on."""
+        self.settings = replace(self.settings, **changes)
 
     @property
     def cached_rows(self) -> Rows:

@@ -15,6 +15,7 @@ all the same: a hold with a key costs the calls of one without, and who loses th
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import IdempotencyKeyReused, SalesClosed, SessionCancelled, TooManyHolds, TooManySeats
@@ -36,6 +37,21 @@ class HoldSeats:
     """The network from which the request comes, if that is known."""
 
 
+class HoldRules(Protocol):
+    """The settings of the cinema that a hold obeys, by their names in settings.py."""
+
+    @property
+    def hold_seconds(self) -> int: ...
+
+    @property
+    def max_seats_per_hold(self) -> int: ...
+
+    @property
+    def sales_end_minutes(self) -> int:
+        """Minutes after a session's start at which its seats can no longer be held; before it, if negative."""
+        ...
+
+
 @dataclass(frozen=True)
 class PlaceHold:
     sessions: Sessions
@@ -44,10 +60,7 @@ class PlaceHold:
     reservations: Reservations
     clock: Clock
     ids: Ids
-    hold_seconds: int
-    max_seats: int
-    sales_end: timedelta = timedelta(0)
-    """How long after its start a session's seats can still be held. If it is negative, sales end before the start."""
+    rules: HoldRules
 
     def __call__(self, command: HoldSeats) -> Reservation:
         """Holds the seats and gives the pending reservation.
@@ -78,8 +91,8 @@ class PlaceHold:
         """Makes the reservation that is asked for. Raises a refusal where that is plain before the rows are asked."""
         session, now = self._session_on_sale(command.session_id)
         seats = session.seats_named(command.seat_numbers)
-        if len(seats) > self.max_seats:
-            raise TooManySeats(asked=len(seats), limit=self.max_seats)
+        if len(seats) > self.rules.max_seats_per_hold:
+            raise TooManySeats(asked=len(seats), limit=self.rules.max_seats_per_hold)
         return Reservation(
             id=self.ids.reservation(command.user_id, command.idempotency_key),
             session_id=session.id,
@@ -89,7 +102,7 @@ class PlaceHold:
             amount=session.price_of(seats),
             fingerprint=self._fingerprint(command, seats),
             created_at=now,
-            expires_at=now + timedelta(seconds=self.hold_seconds),
+            expires_at=now + timedelta(seconds=self.rules.hold_seconds),
             contact=command.contact,
             source=command.source,
         )
@@ -100,8 +113,9 @@ class PlaceHold:
         if session.cancelled_at:
             raise SessionCancelled(session.id)
         now = self.clock()
-        if now >= session.starts_at + self.sales_end:
-            raise SalesClosed(session.id, session.starts_at + self.sales_end)
+        sales_end_at = session.starts_at + timedelta(minutes=self.rules.sales_end_minutes)
+        if now >= sales_end_at:
+            raise SalesClosed(session.id, sales_end_at)
         return session, now
 
     def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:

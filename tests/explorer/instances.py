@@ -15,7 +15,7 @@ from chalicelib.application.refunds import SettleRefund
 from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
 from chalicelib.application.release import Cancel, ExpireHold
 from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
-from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.settings import Settings
 from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
 from chalicelib.wiring.use_cases.settling import Settling
@@ -26,7 +26,7 @@ from tests.fakes import MovableClock
 class Shared:
     """`Ports`. `rows_of_confirm` is what a control may put before the rows."""
 
-    rules: Rules
+    settings: Settings
     clock: Clock
     ids: Ids
     sessions: Sessions

@@ -20,8 +20,7 @@ from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentDue, R
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, State
-from chalicelib.wiring.use_cases.ports import Rules
-from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, MAX_SEATS, NOW, a_session
+from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, a_session
 from tests.fakes import FakeEventLog, FakeSessions, MovableClock, ReadableIds
 from tests.telling import TellingPayments, TellingReservations
 
@@ -134,7 +133,7 @@ class World:
         stepped = partial(Stepped, self.scheduler)
         most_holds = self.random.choice((1, MAX_LIVE_HOLDS))
         return Shared(
-            rules=Rules(HOLD_SECONDS, MAX_SEATS, most_holds, timedelta(0), self.charged_only),
+            settings=replace(SETTINGS, max_live_holds=most_holds, payments_charged_only=self.charged_only),
             clock=self.clock,
             ids=ReadableIds(),
             sessions=self.sessions,

@@ -30,6 +30,8 @@ from chalicelib.infrastructure.dynamodb.cursors import from_cursor
 
 from .common import make_page
 
+__all__ = ["FakeLiveHolds", "FakeReservations", "FakeRows", "FakeSessions"]
+
 
 @dataclass
 class FakeSessions:

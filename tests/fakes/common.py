@@ -10,6 +10,8 @@ from typing import TypeVar
 from chalicelib.domain.ports import Page
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 
+__all__ = ["MovableClock", "ReadableIds", "Ticks"]
+
 T = TypeVar("T")
 
 

@@ -19,6 +19,8 @@ from chalicelib.domain.times import to_iso
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 
+__all__ = ["FakeAnalytics", "FakeEventLog", "FakeOutbox", "FakeProcessedEvents"]
+
 
 @dataclass
 class FakeOutbox:

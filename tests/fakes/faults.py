@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+__all__ = ["Crash", "crash", "interposed", "sent_twice"]
+
 T = TypeVar("T")
 
 

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import InvoiceLink
 
+__all__ = ["FakeInvoiceFiles", "FakeInvoices"]
+
 
 @dataclass
 class FakeInvoices:

@@ -10,6 +10,16 @@ from chalicelib.domain.email import Email, EmailRefused, Message
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
+__all__ = [
+    "FakeConnections",
+    "FakeEmailRenderer",
+    "FakeEmailSender",
+    "FakeNotifications",
+    "FakeViewers",
+    "FakeWebhookSender",
+    "FakeWebhooks",
+]
+
 
 class FakeEmailRenderer:
     """Renders the kind of the email and the id of its reservation, no words."""

@@ -9,6 +9,8 @@ from chalicelib.domain.analytics import bucket_of
 from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
 from chalicelib.domain.refusals import QueueNotFound
 
+__all__ = ["FakeQueueBoard", "FakeRefusals"]
+
 
 @dataclass
 class FakeRefusals:

@@ -18,6 +18,8 @@ from chalicelib.domain.reservations import (
     Reservation,
 )
 
+__all__ = ["FakeGateway", "FakePayments", "with_charge"]
+
 
 @dataclass
 class FakePayments:

@@ -9,44 +9,10 @@ invoices     invoices and their files
 operations   rate limits, probes, refusals counted, queues
 """
 
-from .booking import LiveHolds, Reservations, Rows, SeatCache, Sessions
-from .common import Clock, Ids, Page
-from .events import Analytics, EventLog, Outbox, Outgoing, ProcessedEvents
-from .invoices import InvoiceFiles, InvoiceLink, Invoices
-from .notifying import EmailRenderer, EmailSender, LiveConnections, Notifications, Viewers, Webhooks, WebhookSender
-from .operations import DependencyState, Probe, QueueBoard, RateLimiter, Refusals
-from .payments import GatewayMessages, PaymentGateway, Payments
-
-__all__ = [
-    "Analytics",
-    "Clock",
-    "DependencyState",
-    "EmailRenderer",
-    "EmailSender",
-    "EventLog",
-    "GatewayMessages",
-    "Ids",
-    "InvoiceFiles",
-    "InvoiceLink",
-    "Invoices",
-    "LiveConnections",
-    "LiveHolds",
-    "Notifications",
-    "Outbox",
-    "Outgoing",
-    "Page",
-    "PaymentGateway",
-    "Payments",
-    "Probe",
-    "ProcessedEvents",
-    "QueueBoard",
-    "RateLimiter",
-    "Refusals",
-    "Reservations",
-    "Rows",
-    "SeatCache",
-    "Sessions",
-    "Viewers",
-    "WebhookSender",
-    "Webhooks",
-]
+from .booking import *
+from .common import *
+from .events import *
+from .invoices import *
+from .notifying import *
+from .operations import *
+from .payments import *

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .common import Page
 
+__all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
+
 
 class Sessions(Protocol):
     """The screenings on the programme."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from datetime import datetime
 
+__all__ = ["Clock", "Ids", "Page"]
+
 T = TypeVar("T")
 
 

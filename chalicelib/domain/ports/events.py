@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .common import Page
 
+__all__ = ["Analytics", "EventLog", "Outbox", "Outgoing", "ProcessedEvents"]
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from chalicelib.domain.invoices import Bill, Invoice
 
+__all__ = ["InvoiceFiles", "InvoiceLink", "Invoices"]
+
 
 class Invoices(Protocol):
     """The invoices, one for each sale. Each method raises StoreUnavailable."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
+__all__ = ["EmailRenderer", "EmailSender", "LiveConnections", "Notifications", "Viewers", "WebhookSender", "Webhooks"]
+
 
 class EmailRenderer(Protocol):
     def render(self, email: Email) -> Message:

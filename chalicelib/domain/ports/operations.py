@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
     from chalicelib.domain.rate_limits import Quota, Verdict
 
+__all__ = ["DependencyState", "Probe", "QueueBoard", "RateLimiter", "Refusals"]
+
 
 class RateLimiter(Protocol):
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.payments import Charge, Payment, PaymentIntent
     from chalicelib.domain.reservations import Reservation
 
+__all__ = ["GatewayMessages", "PaymentGateway", "Payments"]
+
 
 class Payments(Protocol):
     """The status of each payment. Every write gives the payment as it stands afterwards."""

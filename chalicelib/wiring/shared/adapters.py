@@ -1,7 +1,6 @@
 """The ports of selling and settling as functions have them: tables in DynamoDB, the payment gateway, the real clock."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
 from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -9,7 +8,7 @@ from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.ids import SecretIds
-from chalicelib.wiring.use_cases.ports import Rules
+from chalicelib.settings import Settings
 
 from . import process, tables
 from .process import database, once, settings, stage_name
@@ -27,16 +26,9 @@ class Adapters:
 
     clock: Clock = process.clock
 
-    @cached_property
-    def rules(self) -> Rules:
-        chosen = settings()
-        return Rules(
-            hold_seconds=chosen.hold_seconds,
-            max_seats=chosen.max_seats_per_hold,
-            max_live_holds=chosen.max_live_holds,
-            sales_end=timedelta(minutes=chosen.sales_end_minutes),
-            charged_only=chosen.payments_charged_only,
-        )
+    @property
+    def settings(self) -> Settings:
+        return settings()
 
     @cached_property
     def ids(self) -> Ids:

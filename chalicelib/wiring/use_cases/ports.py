@@ -1,28 +1,16 @@
 """What selling and settling stand on. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The cinema's own. See settings.py for what each means."""
-
-    hold_seconds: int
-    max_seats: int
-    max_live_holds: int
-    sales_end: timedelta
-    charged_only: bool
+from chalicelib.settings import Settings
 
 
 class Ports(Protocol):
     """All that a use case of selling or settling may ask for. Each asks only for what it needs."""
 
     @property
-    def rules(self) -> Rules: ...
+    def settings(self) -> Settings: ...
 
     @property
     def clock(self) -> Clock: ...

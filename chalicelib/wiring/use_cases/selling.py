@@ -37,17 +37,15 @@ class Selling:
 
     @cached_property
     def place_hold(self) -> PlaceHold:
-        ports, rules = self.ports, self.ports.rules
+        ports = self.ports
         return PlaceHold(
             sessions=ports.sessions,
             rows=ports.cached_rows,
-            count_live_hold=CountLiveHold(ports.live_holds, ports.reservations, rules.max_live_holds),
+            count_live_hold=CountLiveHold(ports.live_holds, ports.reservations, ports.settings.max_live_holds),
             reservations=ports.reservations,
             clock=ports.clock,
             ids=ports.ids,
-            hold_seconds=rules.hold_seconds,
-            max_seats=rules.max_seats,
-            sales_end=rules.sales_end,
+            rules=ports.settings,
         )
 
     @cached_property
@@ -63,7 +61,7 @@ class Selling:
             payments=ports.payments,
             clock=ports.clock,
             ids=ports.ids,
-            charged_only=ports.rules.charged_only,
+            charged_only=ports.settings.payments_charged_only,
         )
 
     @cached_property

@@ -15,11 +15,10 @@ from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from tests.builders import (
-    HOLD_SECONDS,
     IDS,
     MAX_LIVE_HOLDS,
-    MAX_SEATS,
     NOW,
+    SETTINGS,
     a_hold,
     a_reservation,
     a_sale,
@@ -289,8 +288,7 @@ def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
         reservations=moto.reservations,
         clock=MovableClock(NOW),
         ids=IDS,
-        hold_seconds=HOLD_SECONDS,
-        max_seats=MAX_SEATS,
+        rules=SETTINGS,
     )
     losing = LosingTheFirstAnswer()
 

@@ -614,7 +614,7 @@ charge = stripe.find_charge(sys.argv[3])
 assert charge in stripe.charges_since(now - timedelta(minutes=1))
 stripe.refund(charge.transaction_id, None, "refund")
 print(stripe.find_charge(charge.transaction_id).refunded_cents)
-print(stripe.start(SimpleNamespace(id="res-1", amount=25), "start").provider)
+print(stripe.start(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)
 header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
 try: StripeMessages(["whsec"]).read(header, b"{}", now)
 except SignatureInvalid: print("invalid")

@@ -36,9 +36,8 @@ class Till:
     gateway: FakeGateway = field(default_factory=FakeGateway)
 
     def __post_init__(self) -> None:
-        self.cinema = Cinema(
-            payments=self.payments, reservations=self.reservations, gateway=self.gateway, charged_only=True
-        )
+        self.cinema = Cinema(payments=self.payments, reservations=self.reservations, gateway=self.gateway)
+        self.cinema.change_settings(payments_charged_only=True)
 
     def hears(self, reservation: Reservation, transaction_id: str = "tx-1", cents: int = 2500) -> None:
         self.cinema.settle_payment(a_charge(transaction_id, reservation.id, cents))
@@ -215,7 +214,7 @@ def test_a_claim_that_was_charged_is_sold_at_once_and_not_only_when_its_hold_is_
 
 @pytest.mark.parametrize("seconds", [1, HOLD_SECONDS, 3600])
 def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till, seconds: int) -> None:
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
     dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
     with pytest.raises(Crash):
@@ -229,7 +228,7 @@ def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till
 
 def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till) -> None:
     """Its request died after the commit point, its record was given up, and TTL deleted what was pending."""
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", "A2", user="ana", key="k")
     dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
     with pytest.raises(Crash):
@@ -258,7 +257,7 @@ def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(
 
 
 def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finish_goes_back(till: Till) -> None:
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1")
     dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
     with pytest.raises(Crash):
@@ -289,7 +288,7 @@ def test_a_payment_that_is_due_and_that_nobody_knows_is_not_swallowed(till: Till
 
 def test_a_refund_asks_for_the_hold_back_first_so_that_a_slow_instance_can_not_sell_it_afterwards(till: Till) -> None:
     """Its clock is behind: by that, the hold is still live when another instance finds it lapsed."""
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1")
     till.cinema.clock.forward(seconds=HOLD_SECONDS - 1)
     behind = replace(till.cinema, clock=replace(till.cinema.clock))
@@ -311,7 +310,7 @@ def test_a_refund_asks_for_the_hold_back_first_so_that_a_slow_instance_can_not_s
 
 def test_what_is_claimed_stays_claimed_though_it_was_charged_for_another_while_its_row_may_be_sold(till: Till) -> None:
     """Where a client's word is enough. The charge is heard once the claim has ended."""
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
 
     def hear_meanwhile() -> None:
@@ -327,7 +326,7 @@ def test_what_is_claimed_stays_claimed_though_it_was_charged_for_another_while_i
 
 
 def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_for(till: Till) -> None:
-    till.cinema.charged_only = False
+    till.cinema.change_settings(payments_charged_only=False)
     held, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
     till.claimed(held)
     till.cinema.cancel(held.id)

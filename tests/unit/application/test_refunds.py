@@ -145,7 +145,7 @@ def test_what_is_said_of_a_reservation_that_nobody_knows_moves_no_money(
     till: Till, charged_only: bool, reservation_id: str
 ) -> None:
     till.gateway.pay(a_charge("tx-strangers", "res-of-a-stranger", 2500))
-    till.cinema.charged_only = charged_only
+    till.cinema.change_settings(payments_charged_only=charged_only)
 
     assert type(till.refused(reservation_id, "tx-strangers")) is ReservationNotFound
 
@@ -154,7 +154,7 @@ def test_what_is_said_of_a_reservation_that_nobody_knows_moves_no_money(
 
 
 def test_what_only_a_client_says_moves_no_money_where_only_the_gateway_counts(till: Till) -> None:
-    till.cinema.charged_only = True
+    till.cinema.change_settings(payments_charged_only=True)
     held = till.cinema.hold("A1")
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
 
