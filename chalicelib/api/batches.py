@@ -34,23 +34,23 @@ class Parking(Protocol):
     def park(self, record: Record, reason: str) -> None: ...
 
 
-def each_message(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
+def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
     """Queue messages. One that fails comes again by itself, later each time, until it is parked in the DLQ."""
-    return _failures(record["messageId"] for record in records if not _is_done(record, handle, redelivery))
+    return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
 
-def all_messages_at_once(
+def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """As each_message, for a handler that waits for others: who is slow holds nobody up."""
+    """As handle_messages, for a handler that waits for others: who is slow holds nobody up."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
-        done = list(workers.map(lambda record: _is_done(record, handle, redelivery), records))
+        done = list(workers.map(lambda record: _handle_one(record, handle, redelivery), records))
     return _failures(record["messageId"] for record, is_done in zip(records, done, strict=True) if not is_done)
 
 
-def each_change(
+def relay_records(
     records: Sequence[Record],
     relay: Callable[[Record], Iterable[Outgoing]],
     send: Callable[[Sequence[Outgoing]], set[int]],
@@ -68,7 +68,7 @@ def each_change(
         try:
             relayed = list(relay(record))
         except Exception as error:  # noqa: BLE001 - whatever it is, what came before it goes out
-            if _is_put_aside(record, error, parking):
+            if _try_to_park_record(record, error, parking):
                 continue
             failed.add(position)
             break
@@ -81,7 +81,7 @@ def each_change(
     return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
 
 
-def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:
+def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
     """If not, it comes again, and has been logged."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
@@ -96,18 +96,22 @@ def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:
     return True
 
 
-def _is_done(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
+def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
     try:
         handle(record)
     except GivenUp as error:
-        return _parked(record, redelivery, str(error))
+        return _try_to_park_message(record, redelivery, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
-        return _parked(record, redelivery, repr(error)) if redelivery.is_last(record) else _put_off(record, redelivery)
+        return (
+            _try_to_park_message(record, redelivery, repr(error))
+            if redelivery.is_last(record)
+            else _put_off(record, redelivery)
+        )
     return True
 
 
-def _parked(record: Record, redelivery: Redelivery, reason: str) -> bool:
+def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
     try:
         redelivery.park(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason

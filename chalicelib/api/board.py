@@ -20,7 +20,7 @@ routes = Blueprint(__name__)
 View = Callable[..., Response]
 
 
-def _where_switched_on(view: View) -> View:
+def _only_with_board_on(view: View) -> View:
     """Elsewhere nothing is there."""
 
     @wraps(view)
@@ -34,14 +34,14 @@ def _where_switched_on(view: View) -> View:
 
 @routes.route("/operations", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def show_operations_page(request: Request) -> Response:
     return static.page(request, "board", {"time_zone": wiring.settings().time_zone})
 
 
 @routes.route("/api/operations", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def show_board(request: Request) -> Response:
     from .wire import board as board_wire
 
@@ -51,17 +51,17 @@ def show_board(request: Request) -> Response:
 
 @routes.route("/api/operations/queues/{queue}/letters", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def look_at_letters(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    letters = wiring.board.show_dead_letters()(queue)
-    return ok(board_wire.letters(queue, letters))
+    dead_letters = wiring.board.show_dead_letters()(queue)
+    return ok(board_wire.letters(queue, dead_letters))
 
 
 @routes.route("/api/operations/queues/{queue}/redrive", methods=["POST"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 

@@ -7,7 +7,7 @@ from chalicelib.domain.ports import SeatCache
 
 
 @dataclass(frozen=True)
-class RefreshSeatCache:
+class CorrectSeatCache:
     """Forgets seats that are free again and the map of a cancelled session; remembers ids made from idempotency keys.
 
     Harmless twice: a forgotten entry is gone, a remembered id is there. Harmless late and in any order: only entries of

@@ -19,8 +19,8 @@ from chalicelib.domain.payments import (
     PaymentStatus,
     RefundReason,
     claim_on,
-    payment_for_nothing,
     payment_of_sale,
+    refund_request_for,
 )
 from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
 from chalicelib.domain.refusals import (
@@ -166,7 +166,7 @@ class Confirm:
 
         Where only charged payments count, an unknown payment is no money: there is nothing to refund.
         """
-        request = payment_for_nothing(sale.transaction_id, reservation, reason, sale.paid_at)
+        request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
         stands = self.payments.request_refund(request)

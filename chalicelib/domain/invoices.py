@@ -55,7 +55,7 @@ class Invoice:
     def number(self) -> str:
         return f"{self.bill.series}-{self.place:0{NUMBER_DIGITS}}"
 
-    def in_file(self) -> "Invoice":
+    def as_filed(self) -> "Invoice":
         return replace(self, filed=True)
 
 

@@ -161,7 +161,7 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
     return replace(_payment_for(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
 
 
-def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
+def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
     """Makes the refund request of a payment that could not buy the reservation."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 

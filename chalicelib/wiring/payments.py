@@ -47,7 +47,7 @@ def reconcile() -> ReconcilePayments:
 
 def count_findings(findings: int) -> None:
     """Counts, for the alarm, what the sweep found."""
-    metrics().money_to_look_at(findings)
+    metrics().write_findings_count(findings)
 
 
 def _messages() -> GatewayMessages:

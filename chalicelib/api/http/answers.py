@@ -82,7 +82,7 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
     return response
 
 
-def safely(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_safety_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Adds the headers that keep browsers to the answer's type and, but on a laptop, to HTTPS. A middleware."""
     response = get_response(request)
     response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)

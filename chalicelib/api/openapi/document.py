@@ -73,7 +73,7 @@ def document(app: Chalice) -> Json:
         "servers": [{"url": ".", "description": "Where this document is"}],
         "security": [],
         "tags": [{"name": topic, "description": description} for topic, description in TOPICS.items()],
-        "paths": _paths(_views(app), refs),
+        "paths": _paths(_view_name_by_route(app), refs),
         "components": _components(schemas),
     }
 
@@ -101,7 +101,7 @@ def _components(schemas: Json) -> Json:
 # Routes
 
 
-def _views(app: Chalice) -> dict[str, str]:
+def _view_name_by_route(app: Chalice) -> dict[str, str]:
     """Gives the view's name of each route. Raises NotDescribed."""
     registered = {
         f"{method} {path}": entry.view_function.__name__

@@ -57,7 +57,7 @@ class Payments(Protocol):
         """Counts that the gateway was asked for this refund and knew of no such payment (yet). Raises LookupError."""
         ...
 
-    def outstanding_refunds(self) -> Iterable[Payment]:
+    def list_outstanding_refunds(self) -> Iterable[Payment]:
         """Lists the payments that are still to be refunded, oldest first. Lags behind the writes by milliseconds."""
         ...
 
@@ -79,7 +79,7 @@ class PaymentGateway(Protocol):
         """
         ...
 
-    def charges_since(self, moment: datetime) -> Iterable[Charge]:
+    def list_charges_since(self, moment: datetime) -> Iterable[Charge]:
         """Asks for all charges made at that moment or later, in no order. Raises GatewayUnavailable."""
         ...
 

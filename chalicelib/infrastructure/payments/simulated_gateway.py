@@ -2,7 +2,7 @@
 
     POST {PAYMENTS_URL}/payments               start
     GET  {PAYMENTS_URL}/payments/{id}          charge
-    GET  {PAYMENTS_URL}/payments?since=…       charges_since
+    GET  {PAYMENTS_URL}/payments?since=…       list_charges_since
     POST {PAYMENTS_URL}/refunds                refund
       201  {"refundId": "…"}                              returned
       409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, by this request or another
@@ -98,7 +98,7 @@ class HttpGateway:
             raise GatewayUnavailable(str(answer))
         return _charge_or_unavailable(answer.body)
 
-    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
         found: list[Charge] = []
         after = 0
         for _ in range(MOST_PAGES):

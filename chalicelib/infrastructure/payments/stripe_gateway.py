@@ -86,7 +86,7 @@ class StripeGateway:
             intent = self._read_paid_intent(transaction_id)
             return _charge_from(intent["latest_charge"], intent) if intent else None
 
-    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
         """Lists charges, which Stripe has by when they were made; PaymentIntents only by when the buyer began."""
         with _errors_translated_to(GatewayUnavailable):
             listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]

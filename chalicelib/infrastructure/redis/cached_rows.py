@@ -42,12 +42,12 @@ class CachedRows:
 
     def hold(self, hold: Hold, now: datetime) -> None:
         self._refuse_if_known(hold, now)
-        with self._caching_refusals(hold, now):
+        with self._record_refusals(hold, now):
             self.rows.hold(hold, now)
         self._try_cache(lambda: self.cache.record_hold(hold, now))
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        with self._caching_refusals(hold, now):
+        with self._record_refusals(hold, now):
             self.rows.sell(hold, sale, now)
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
         self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, changed=True))
@@ -122,7 +122,7 @@ class CachedRows:
         return known.id_is_new(self.sessions.get(hold.session_id).created_at, now)
 
     @contextmanager
-    def _caching_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
+    def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
         """Records the seats that the rows say are taken, so that the next refusal need not ask them."""
         try:
             yield

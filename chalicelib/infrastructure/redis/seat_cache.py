@@ -147,7 +147,7 @@ class SeatCache:
         """Marks the id as used. Raises StoreUnavailable."""
         with _as_refusal():
             self.connection.ask(
-                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.done
+                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.was_set
             )
 
     def invalidate_map(self, session_id: str) -> None:
@@ -175,7 +175,7 @@ class SeatCache:
 
         def shape(answer: Any) -> tuple[bool, list[bytes | None]]:
             mine, found = answer
-            return answers.done(mine), answers.values(len(keys))(found)
+            return answers.was_set(mine), answers.values(len(keys))(found)
 
         mine, (version, kept) = self.connection.ask(ask, shape)
         return mine, _version_from(version), self._verified_map(keys[1], kept)
@@ -246,7 +246,7 @@ class SeatCache:
             add_commands(pipeline)
             return list(pipeline.execute(raise_on_error=False))
 
-        written = self.connection.ask(ask, answers.receipts)
+        written = self.connection.ask(ask, answers.were_written)
         self._remove_marked_ids(unmarked, written)
         if changed_session and not written[len(unmarked)]:
             self._delete_map(changed_session)
@@ -287,7 +287,7 @@ class SeatCache:
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
-            return answers.receipts(answer[:-1]), answers.values(len(keys))(answer[-1])
+            return answers.were_written(answer[:-1]), answers.values(len(keys))(answer[-1])
 
         written, found = self.connection.ask(ask, shape)
         self._remove_marked_ids(unmarked, written)
@@ -302,7 +302,7 @@ class SeatCache:
             memory = self.connection.ask(lambda redis: redis.info("memory"), answers.text)
             if _drops_nothing(memory):
                 value = sign(self.secret, key, str(to_ms(now)))
-                self.connection.ask(lambda redis: redis.set(key, value), answers.done)
+                self.connection.ask(lambda redis: redis.set(key, value), answers.was_set)
 
     def _add_marks(self, pipeline: "Pipeline", ids: Iterable[str]) -> None:
         for reservation_id in ids:
