@@ -1,4 +1,4 @@
-"""Cinema Tickets: every trigger at a glance. What each does is in chalicelib/application."""
+"""Cinema Tickets: every trigger at a glance. The use cases are in chalicelib/application."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -113,7 +113,7 @@ def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.analytics.count_event())
 
 
-# Five letters to a mail service that hangs fit into the handler's 30 seconds.
+# Five emails to a mail service that hangs fit into the handler's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.email.send_buyer_email())
@@ -146,7 +146,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
     return _handle_messages(event, wiring.payments.settle_payment)
 
 
-# As for letters: five refunds by a gateway that hangs fit into the 30 seconds.
+# As for emails: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.payments.settle_refund())

@@ -13,11 +13,11 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 
 
 class NothingRelayed(Exception):
-    """The whole batch comes again. Said as loudly as can be: an emulator's streams hear of nothing else."""
+    """No message of a batch left: all of it comes again. Raised, because an emulator's streams notice nothing else."""
 
 
 class Redelivery(Protocol):
-    """What becomes of a message that could not be handled."""
+    """Puts off or parks a message that could not be handled."""
 
     def later(self, record: Record) -> None: ...
 
@@ -27,7 +27,7 @@ class Redelivery(Protocol):
 
 
 class Parking(Protocol):
-    """What becomes of a stream's record that would hold up all that come after it."""
+    """Parks a stream record that blocks the others."""
 
     def is_due(self, record: Record, error: Exception) -> bool: ...
 
@@ -35,14 +35,14 @@ class Parking(Protocol):
 
 
 def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
-    """Queue messages. One that fails comes again by itself, later each time, until it is parked in the DLQ."""
+    """Handles queue messages in turn. A failed one comes again, later each time, until it is parked in the DLQ."""
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
 
 def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """As handle_messages, for a handler that waits for others: who is slow holds nobody up."""
+    """Handles queue messages at the same time: for a handler that waits, so that a slow call delays nobody."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
@@ -56,9 +56,9 @@ def relay_records(
     send: Callable[[Sequence[Outgoing]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
-    """Stream records, relayed together. They keep their order: from the first failure on, they come again.
+    """Relays stream records together. They keep their order: from the first failure on, they come again.
 
-    For hours, if need be: an outage costs time only. A record that no time mends is put aside, and the others go on.
+    They come again for hours, if need be: an outage costs time only. A record that no time mends is put aside.
     Raises NothingRelayed where there is no progress to report.
     """
     messages: list[Outgoing] = []
@@ -82,7 +82,7 @@ def relay_records(
 
 
 def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
-    """If not, it comes again, and has been logged."""
+    """Parks a record that is due to be parked. False when it comes again instead, which is logged."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
         if not parking.is_due(record, error):
@@ -97,21 +97,21 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
 
 
 def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
+    """Handles a message, or else puts it off or parks it. Tells whether its queue may delete it."""
     try:
         handle(record)
     except GivenUp as error:
         return _try_to_park_message(record, redelivery, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
-        return (
-            _try_to_park_message(record, redelivery, repr(error))
-            if redelivery.is_last(record)
-            else _put_off(record, redelivery)
-        )
+        if redelivery.is_last(record):
+            return _try_to_park_message(record, redelivery, repr(error))
+        return _put_off(record, redelivery)
     return True
 
 
 def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
+    """Parks a message. Tells whether its queue may delete it."""
     try:
         redelivery.park(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason

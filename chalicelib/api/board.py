@@ -1,7 +1,7 @@
-"""The operator's board: the page /operations, and /api/operations, what it shows and does.
+"""The operator's board: the page /operations, with its data and its commands below /api/operations.
 
-There is no access control yet, so it is there only where the setting OPERATIONS_BOARD says so. What it is made of is
-imported when it is asked for: a function that sells seats has no use for it at its cold start.
+There is no access control yet, so the board answers only where the setting OPERATIONS_BOARD is on. Its modules are
+imported on a request: a function that sells seats does not need them at its cold start.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ View = Callable[..., Response]
 
 
 def _only_with_board_on(view: View) -> View:
-    """Elsewhere nothing is there."""
+    """Answers 404 where the board is not switched on."""
 
     @wraps(view)
     def shown(request: Request, **path: str) -> Response:

@@ -21,6 +21,6 @@ def show_seat_map(request: Request) -> Response:
 
 
 def _origin(url: str) -> str:
-    """wss://host:port of a WebSocket's address; empty where there is none."""
+    """Gives wss://host:port of a WebSocket's address; empty where there is none."""
     found = urlsplit(url)
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""

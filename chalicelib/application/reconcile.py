@@ -26,7 +26,7 @@ LOOKED_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
 
 AT_WORK = timedelta(minutes=1)
-"""A younger charge or sale may still be in work."""
+"""The least age of a compared charge or sale: a younger one may still be in work."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long to wait until the gateway is asked again about an unknown payment; doubled each time."""

@@ -46,7 +46,7 @@ def reconcile() -> ReconcilePayments:
 
 
 def count_findings(findings: int) -> None:
-    """Counts, for the alarm, what the sweep found."""
+    """Counts the sweep's findings for the alarm."""
     metrics().write_findings_count(findings)
 
 

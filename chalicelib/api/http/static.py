@@ -24,7 +24,7 @@ routes = Blueprint(__name__)
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
-"""Powertools brings the viewer along: it is neither in our repository nor loaded from elsewhere."""
+"""The viewer in Powertools' package: neither in our repository nor loaded from elsewhere."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -83,8 +83,8 @@ def show_asset(request: Request, part: str, file: str) -> Response:
 def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
     """Answers with the part's index.html. Its references, assets/<part>/<file>, are relative: a stage's path stays.
 
-    `settings` are settings, which stand in the page as {name}. `security` changes directives of the
-    Content-Security-Policy: style_src="'self' 'unsafe-inline'".
+    `settings` replace {name} in the page. `security` changes directives of the Content-Security-Policy:
+    style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
@@ -143,8 +143,8 @@ def _page(part: str, **settings: str) -> Text:
 def _where_references_hit(request: Request) -> str | None:
     """Gives the page's own address, relative to the request's: /docs for /docs/, and /prod/ for /prod.
 
-    None when the request came there. The context's path is the whole one, with a stage or a domain's mapping. Only AWS
-    shows there whether the browser left out the last slash: an emulator writes /prod/ for both.
+    None when the request came to that address. The context's path is complete, with a stage or a domain's mapping. Only
+    AWS's shows a missing last slash: an emulator writes /prod/ for both.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

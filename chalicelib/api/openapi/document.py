@@ -59,7 +59,7 @@ class NotDescribed(Exception):
 
 
 def document(app: Chalice) -> Json:
-    """Raises NotDescribed when a route has no entry in the table, or an entry no route."""
+    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry no route."""
     refs, schemas = types_of(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -102,7 +102,7 @@ def _components(schemas: Json) -> Json:
 
 
 def _view_name_by_route(app: Chalice) -> dict[str, str]:
-    """Gives the view's name of each route. Raises NotDescribed."""
+    """Gives the name of each route's view. Raises NotDescribed."""
     registered = {
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
@@ -213,7 +213,7 @@ def _error_response(rows: list[ErrorRow]) -> Json:
 
 
 def _links(operation: Operation, views: Mapping[str, str]) -> Json:
-    """Leads from what the operation makes to every operation that takes its id."""
+    """Gives the links from the resource that the operation makes to every operation that takes its id."""
     if operation.status != HTTPStatus.CREATED:
         return {}
     ids = [name for name in msgspec.to_builtins(operation.answer, enc_hook=str) if name.endswith("Id")]
@@ -233,7 +233,7 @@ def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Jso
 
 
 def _headers(*names: str) -> Json:
-    """Raises NotDescribed."""
+    """Gives references to the headers of these names. Raises NotDescribed."""
     require_described(names, ANSWER_HEADERS, "ANSWER_HEADERS of chalicelib/api/openapi/document.py")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

@@ -146,7 +146,7 @@ class RedrivenBody(Answer):
 def most_to_redrive(request: Request) -> int:
     """Reads how many dead letters to redrive. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
 
-    A body must say that it is JSON: a browser asks us first before it sends that for a page of another site.
+    The body must be declared as JSON: a page of another site can't send that without asking us first.
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType

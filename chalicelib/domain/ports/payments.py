@@ -1,4 +1,4 @@
-"""Ports of payments: what is written down of each payment, the gateway where the money is, and its messages to us."""
+"""Ports of payments: the payments as we store them, the gateway that has the money, and its messages to us."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Payments(Protocol):
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
-        """Writes down what the gateway says was charged; only the first time. Sales and refunds stay.
+        """Stores the charge that the gateway reports; only the first time. Sales and refunds stay.
 
         It corrects a client's statement that has come to nothing. A claim for another reservation may be selling seats
         at this moment: while it lasts, nothing is written.

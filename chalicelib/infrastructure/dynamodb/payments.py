@@ -209,7 +209,7 @@ class _PaymentUpdate:
 
 
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Records the charge of a payment of which nothing was known, or nothing but what the gateway says."""
+    """Records the charge of a payment that is unknown, or known from the gateway alone."""
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
     return _PaymentUpdate(charged, set_if_missing=asserted).where(

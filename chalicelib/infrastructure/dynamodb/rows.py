@@ -207,7 +207,7 @@ class DynamoRows:
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
-        """Releases the seats that are this hold's by `found`. Ends: a seat that another has got never comes back."""
+        """Releases the seats that are this hold's by `found`. Ends, as no lost seat comes back."""
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))

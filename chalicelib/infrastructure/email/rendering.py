@@ -127,7 +127,7 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
 
 def _isolated(name: str) -> str:
-    """Puts a name that is written from right to left into an isolate, so that the text after it stays after it."""
+    """Isolates a name that is written from right to left: the text after it then stays after it."""
     turns_around = any(bidirectional(character) in ("R", "AL") for character in name)
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 

@@ -51,14 +51,14 @@ def numbers(count: int) -> Shape[list[int]]:
 
 
 def was_set(answer: Any) -> bool:
-    """Gives whether SET has set the key. It has not where it had a condition that failed."""
+    """Tells whether SET has set the key. If its condition failed, it has not."""
     if answer is not None and answer != b"OK":
         raise Nonsense(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
 def was_written(answer: Any) -> bool:
-    """Gives whether a command has written. Redis may refuse it, being full."""
+    """Tells whether a command has written. Redis may refuse it, being full."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
@@ -67,7 +67,7 @@ def was_written(answer: Any) -> bool:
 
 
 def were_written(answer: Any) -> list[bool]:
-    """Gives whether each command of a pipeline has written. The driver has read one answer for each."""
+    """Tells for each command of a pipeline whether it has written. The driver has read one answer for each."""
     return [was_written(each) for each in _checked_list(answer)]
 
 

@@ -1,4 +1,4 @@
-"""What selling and settling stand on. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
+"""The ports of selling and settling. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +9,7 @@ from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payme
 
 @dataclass(frozen=True)
 class Rules:
-    """The cinema's own. See settings.py for what each means."""
+    """The cinema's own rules, which settings.py explains."""
 
     hold_seconds: int
     max_seats: int
@@ -38,7 +38,7 @@ class Ports(Protocol):
 
     @property
     def cached_rows(self) -> Rows:
-        """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
+        """Gives the rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
         ...
 
     @property
