@@ -1,4 +1,4 @@
-"""Cinema Tickets: every trigger at a glance. What each does is in chalicelib/application."""
+"""Cinema Tickets: every trigger at a glance. The use cases are in chalicelib/application."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ PREFIX = wiring.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
-app.register_middleware(answers.safely, "http")
+app.register_middleware(answers.with_safety_headers, "http")
 app.register_middleware(answers.in_contract_form, "http")
 
 # HTTP: see the routes in each module.
@@ -58,19 +58,19 @@ def _records(event: Any) -> Sequence[batches.Record]:
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
     streams = wiring.streams
-    return batches.each_change(_records(event), streams.relay_row, streams.send_messages, streams.parking())
+    return batches.relay_records(_records(event), streams.relay_row, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
     streams = wiring.streams
-    return batches.each_change(_records(event), streams.relay_reservation, streams.send_messages, streams.parking())
+    return batches.relay_records(_records(event), streams.relay_reservation, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
     streams = wiring.streams
-    return batches.each_change(_records(event), streams.relay_payment, streams.send_messages, streams.parking())
+    return batches.relay_records(_records(event), streams.relay_payment, streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
@@ -90,66 +90,66 @@ def on_viewer_gone(event: Any) -> None:
 
 
 # Queues: one for each consumer.
-def _each_message(event: Any, handle: Callable[[batches.Record], None]) -> batches.BatchAnswer:
-    return batches.each_message(_records(event), handle, wiring.consumers.redelivery())
+def _handle_messages(event: Any, handle: Callable[[batches.Record], None]) -> batches.BatchAnswer:
+    return batches.handle_messages(_records(event), handle, wiring.consumers.redelivery())
 
 
-def _each_event(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
-    return _each_message(event, wiring.consumers.handle_events_with(consume))
+def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
+    return _handle_messages(event, wiring.consumers.handle_events_with(consume))
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return _each_message(event, wiring.expiry.expire_hold)
+    return _handle_messages(event, wiring.expiry.expire_hold)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
 def on_event_to_audit(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.audit.record_event())
+    return _handle_events(event, wiring.audit.record_event())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-analytics", batch_size=10)
 def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.analytics.count_event())
+    return _handle_events(event, wiring.analytics.count_event())
 
 
-# Five letters to a mail service that hangs fit into the handler's 30 seconds.
+# Five emails to a mail service that hangs fit into the handler's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.email.send_buyer_email())
+    return _handle_events(event, wiring.email.send_buyer_email())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.invoices.issue_invoice())
+    return _handle_events(event, wiring.invoices.issue_invoice())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=10)
 def on_event_to_notification(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.webhooks.announce_event())
+    return _handle_events(event, wiring.webhooks.announce_event())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
 def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
     deliver = wiring.webhooks.deliver_to_webhook
-    return batches.all_messages_at_once(_records(event), deliver, wiring.consumers.redelivery())
+    return batches.handle_messages_in_parallel(_records(event), deliver, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.seat_cache.refresh_seat_cache())
+    return _handle_events(event, wiring.seat_cache.correct_seat_cache())
 
 
 # What is due of payments, and what the gateway says of them.
 @app.on_sqs_message(queue=f"{PREFIX}-payments", batch_size=10)
 def on_payment_due(event: Any) -> batches.BatchAnswer:
-    return _each_message(event, wiring.payments.settle_payment)
+    return _handle_messages(event, wiring.payments.settle_payment)
 
 
-# As for letters: five refunds by a gateway that hangs fit into the 30 seconds.
+# As for emails: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _each_event(event, wiring.payments.settle_refund())
+    return _handle_events(event, wiring.payments.settle_refund())
 
 
 # Schedules.

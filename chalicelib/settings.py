@@ -19,16 +19,16 @@ MAX_HOLD_SECONDS = 900
 """The longest delay of an SQS message: a hold's expiry message waits that long at most."""
 
 DEFAULT_SENDER = "tickets@example.com"
-"""Nobody's: an emulator takes it, AWS never will."""
+"""An address of nobody's: an emulator takes it, AWS never will."""
 
 LOCAL_STAGES = ("local", "test")
-"""On a laptop: with a secret that everybody knows, and webhooks on this machine."""
+"""Stages on a laptop: with a secret that everybody knows, and webhooks on this machine."""
 
 A_DAY = 24 * 60
-"""In minutes."""
+"""A day in minutes."""
 
 MAX_LIVE_HOLDS = 10
-"""As many are remembered of a user in a screening, in one item of one write unit."""
+"""The most holds of a user in a screening that one item of one write unit remembers."""
 
 RATE_LIMITS = """
     *=100/10s per address,
@@ -39,7 +39,7 @@ RATE_LIMITS = """
     schedule_session=60/10s per address,
     subscribe=10/60s per connection, subscribe=60/600s per address
 """
-"""By the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
+"""The limits by the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
 
 A user is somebody who has signed in: as long as nobody can, only addresses are counted. A person who is after a seat in
 a rush clicks every second or two, so that ten at once and one a second are never felt. An address is a family, an
@@ -59,7 +59,8 @@ LOCAL_RATE_LIMITS = "*=off per address"
 PROVIDERS = ("simulated", "stripe")
 
 CONFIRMED_BY = ("client", "gateway")
-"""Whose word a payment is. A client's is enough on one's own machine, where a made-up transaction buys."""
+"""The party whose word counts for a payment. A client's is enough on one's own machine, where a made-up transaction
+buys."""
 
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
@@ -67,8 +68,8 @@ ADDRESS = r'[^@\s<>"]+@[^@\s<>"]+'
 """A bare e-mail address: what SES and the functions' policies compare."""
 
 PARAMETER, DEPLOYMENT, STACK, STAGE, NOWHERE = "parameter", "deployment", "stack", "stage", ""
-"""Where a deployed function has a setting from: whoever deploys says it; infra/cloud/deploy.py does; the template knows
-it; .chalice/config.json has it; or from nowhere, so that its default counts."""
+"""The source of a setting in a deployed function: the person who deploys; infra/cloud/deploy.py; the template;
+.chalice/config.json; or none, so that its default counts."""
 
 EVERY_FUNCTION = ("*",)
 DERIVE_IDS = ("api_handler", "on_event_to_cache", "on_payment_due", "on_reconciliation_due", "on_refund_requested")
@@ -90,14 +91,14 @@ class Setting(NamedTuple):
     """All there is to say of one setting. (A tuple: cheaper at a cold start than a dataclass.)"""
 
     name: str
-    """Of the environment variable."""
+    """The name of the environment variable."""
     purpose: str
     default: str = ""
-    """Counts where the environment says nothing or ''. In braces: fields of Settings above this one, or the region."""
+    """The value where the environment has none, or ''. In braces: fields of Settings above this one, or the region."""
     local_default: str | None = None
-    """On one's own machine, where it differs there. A deployment then leaves the choice to the function."""
+    """The default on one's own machine, where it differs. A deployment then leaves the choice to the function."""
     read: Callable[["Setting", str, str], object] = _read_text
-    """Makes the value from itself, the text and the stage. Raises SettingInvalid."""
+    """Makes the value from the row, the text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
     """The least and the most of a whole number."""
     choices: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ class Setting(NamedTuple):
         return self.local_default or "" if is_local else self.default
 
     def must_be(self, wanted: str, found: str) -> SettingInvalid:
-        """Makes the error that says so."""
+        """Makes the error for a value that is not as wanted."""
         return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
 
 
@@ -391,7 +392,7 @@ class Settings:
 
 
 SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Settings)}
-"""By field of Settings."""
+"""The rows by field of Settings."""
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -1,4 +1,4 @@
-"""What has happened to a screening, in order: /api/sessions/{id}/events."""
+"""The audit log of a screening: every event, in order, at /api/sessions/{id}/events."""
 
 from chalice.app import Blueprint, Request, Response
 

@@ -13,11 +13,11 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 
 
 class NothingRelayed(Exception):
-    """The whole batch comes again. Said as loudly as can be: an emulator's streams hear of nothing else."""
+    """No message of a batch left: all of it comes again. Raised, because an emulator's streams notice nothing else."""
 
 
 class Redelivery(Protocol):
-    """What becomes of a message that could not be handled."""
+    """Puts off or parks a message that could not be handled."""
 
     def later(self, record: Record) -> None: ...
 
@@ -27,38 +27,38 @@ class Redelivery(Protocol):
 
 
 class Parking(Protocol):
-    """What becomes of a stream's record that would hold up all that come after it."""
+    """Parks a stream record that blocks the others."""
 
     def is_due(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
 
-def each_message(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
-    """Queue messages. One that fails comes again by itself, later each time, until it is parked in the DLQ."""
-    return _failures(record["messageId"] for record in records if not _is_done(record, handle, redelivery))
+def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
+    """Handles queue messages in turn. A failed one comes again, later each time, until it is parked in the DLQ."""
+    return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
 
-def all_messages_at_once(
+def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """As each_message, for a handler that waits for others: who is slow holds nobody up."""
+    """Handles queue messages at the same time: for a handler that waits, so that a slow call delays nobody."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
-        done = list(workers.map(lambda record: _is_done(record, handle, redelivery), records))
+        done = list(workers.map(lambda record: _handle_one(record, handle, redelivery), records))
     return _failures(record["messageId"] for record, is_done in zip(records, done, strict=True) if not is_done)
 
 
-def each_change(
+def relay_records(
     records: Sequence[Record],
     relay: Callable[[Record], Iterable[Outgoing]],
     send: Callable[[Sequence[Outgoing]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
-    """Stream records, relayed together. They keep their order: from the first failure on, they come again.
+    """Relays stream records together. They keep their order: from the first failure on, they come again.
 
-    For hours, if need be: an outage costs time only. A record that no time mends is put aside, and the others go on.
+    They come again for hours, if need be: an outage costs time only. A record that no time mends is put aside.
     Raises NothingRelayed where there is no progress to report.
     """
     relayed, failed = _relay_until_one_fails(records, relay, parking)
@@ -78,13 +78,13 @@ def _relay_until_one_fails(
         try:
             relayed += [(position, message) for message in relay(record)]
         except Exception as error:  # noqa: BLE001 - whatever it is, what came before it goes out
-            if not _is_put_aside(record, error, parking):
+            if not _try_to_park_record(record, error, parking):
                 return relayed, {position}
     return relayed, set()
 
 
-def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:
-    """If not, it comes again, and has been logged."""
+def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
+    """Parks a record that is due to be parked. False when it comes again instead, which is logged."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
         if not parking.is_due(record, error):
@@ -98,18 +98,22 @@ def _is_put_aside(record: Record, error: Exception, parking: Parking) -> bool:
     return True
 
 
-def _is_done(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
+def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
+    """Handles a message, or else puts it off or parks it. Tells whether its queue may delete it."""
     try:
         handle(record)
     except GivenUp as error:
-        return _parked(record, redelivery, str(error))
+        return _try_to_park_message(record, redelivery, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
-        return _parked(record, redelivery, repr(error)) if redelivery.is_last(record) else _put_off(record, redelivery)
+        if redelivery.is_last(record):
+            return _try_to_park_message(record, redelivery, repr(error))
+        return _put_off(record, redelivery)
     return True
 
 
-def _parked(record: Record, redelivery: Redelivery, reason: str) -> bool:
+def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
+    """Parks a message. Tells whether its queue may delete it."""
     try:
         redelivery.park(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason

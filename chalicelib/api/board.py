@@ -1,7 +1,7 @@
-"""The operator's board: the page /operations, and /api/operations, what it shows and does.
+"""The operator's board: the page /operations, with its data and its commands below /api/operations.
 
-There is no access control yet, so it is there only where the setting OPERATIONS_BOARD says so. What it is made of is
-imported when it is asked for: a function that sells seats has no use for it at its cold start.
+There is no access control yet, so the board answers only where the setting OPERATIONS_BOARD is on. Its modules are
+imported on a request: a function that sells seats does not need them at its cold start.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ routes = Blueprint(__name__)
 View = Callable[..., Response]
 
 
-def _where_switched_on(view: View) -> View:
-    """Elsewhere nothing is there."""
+def _only_with_board_on(view: View) -> View:
+    """Answers 404 where the board is not switched on."""
 
     @wraps(view)
     def shown(request: Request, **path: str) -> Response:
@@ -34,14 +34,14 @@ def _where_switched_on(view: View) -> View:
 
 @routes.route("/operations", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def show_operations_page(request: Request) -> Response:
     return static.page(request, "board", {"time_zone": wiring.settings().time_zone})
 
 
 @routes.route("/api/operations", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def show_board(request: Request) -> Response:
     from .wire import board as board_wire
 
@@ -51,17 +51,17 @@ def show_board(request: Request) -> Response:
 
 @routes.route("/api/operations/queues/{queue}/letters", methods=["GET"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def look_at_letters(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    letters = wiring.board.show_dead_letters()(queue)
-    return ok(board_wire.letters(queue, letters))
+    dead_letters = wiring.board.show_dead_letters()(queue)
+    return ok(board_wire.letters(queue, dead_letters))
 
 
 @routes.route("/api/operations/queues/{queue}/redrive", methods=["POST"])
 @answered(routes)
-@_where_switched_on
+@_only_with_board_on
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 

@@ -22,7 +22,7 @@ routes = Blueprint(__name__)
 @routes.route("/openapi.json", methods=["GET"])
 @answered(routes)
 def show_document(request: Request) -> Response:
-    return static.unless_known(request, _document(routes.current_app), static.ASK_FIRST)
+    return static.answer_unless_unchanged(request, _document(routes.current_app), static.ASK_FIRST)
 
 
 @routes.route("/docs", methods=["GET"])

@@ -1,4 +1,4 @@
-"""Whether we are alive, and whether we are well: /health and /ready."""
+"""Liveness and readiness: /health and /ready."""
 
 from chalice.app import Blueprint, Request, Response
 

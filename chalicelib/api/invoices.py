@@ -1,4 +1,4 @@
-"""The way to a sale's invoice: /api/reservations/{id}/invoice."""
+"""The link to a sale's invoice: /api/reservations/{id}/invoice."""
 
 from chalice.app import Blueprint, Request, Response
 

@@ -1,13 +1,13 @@
-"""Live seat maps by WebSocket. `GET /api/live` says where; where there is none, polling the seat map does.
+"""Live seat maps by WebSocket. `GET /api/live` gives its address; without one, pages poll the seat map.
 
     {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
                                                ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
 
 A row's message names all seats of it that are not free. The version counts the writes of the row: keep what is newer.
-What the version has jumped over, the row shows. Whoever has just come, or was away, asks for the seat map once.
+A row is complete, so a skipped version does no harm. A viewer who has just come, or was away, reads the seat map once.
 
-Who sends too many messages, on one connection or from one network, is refused like an HTTP request, RATE_LIMITED with
-`retryAfterSeconds`, and can poll meanwhile.
+Too many messages on one connection, or from one network, are refused like HTTP requests: RATE_LIMITED, with
+`retryAfterSeconds`. The viewer can poll meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,9 +44,9 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
 
 
 def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
-    """Shows rows as they are now. Nothing is sent again when it fails: a viewer who misses it asks again by itself."""
+    """Shows changed rows to their viewers. A failure is not repeated: viewers who miss a row ask again."""
     try:
         states = [state for record in records if (state := wiring.live.row_state(record))]
         wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
-    except Exception:  # noqa: BLE001 - a screen that is late must not hold back the stream
+    except Exception:  # noqa: BLE001 - viewers who are late must not hold back the stream
         log.exception("viewers were not told")

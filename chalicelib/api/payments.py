@@ -1,4 +1,4 @@
-"""What the payment gateway tells us: /api/payments/webhook; and the sweep over payments, as the schedule calls it."""
+"""The payment gateway's webhook: /api/payments/webhook; and the scheduled sweep over payments."""
 
 from chalice.app import Blueprint, Request, Response
 
@@ -28,7 +28,7 @@ def hear_gateway(request: Request) -> Response:
 
 
 def reconcile() -> None:
-    """What it found is logged, and counted for the alarm."""
+    """Runs the sweep. Logs its findings, and counts them for the alarm."""
     result = wiring.payments.reconcile()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}

@@ -15,12 +15,12 @@ routes = Blueprint(__name__)
 @routes.route("/", methods=["GET"])
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
-    settings = wiring.settings()
-    told = {"time_zone": settings.time_zone, "most_seats": str(settings.max_seats_per_hold)}
-    return page(request, "seats", told, connect_src=f"'self' {_origin(settings.live_url)}".strip())
+    ours = wiring.settings()
+    settings = {"time_zone": ours.time_zone, "most_seats": str(ours.max_seats_per_hold)}
+    return page(request, "seats", settings, connect_src=f"'self' {_origin(ours.live_url)}".strip())
 
 
 def _origin(url: str) -> str:
-    """wss://host:port of a WebSocket's address; empty where there is none."""
+    """Gives wss://host:port of a WebSocket's address; empty where there is none."""
     found = urlsplit(url)
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""

@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http.answers import answered, created, ok
-from .http.static import ASK_FIRST, as_text, unless_known
+from .http.static import ASK_FIRST, answer_unless_unchanged, as_text
 from .wire import bodies
 from .wire import sessions as schemas
 
@@ -39,4 +39,4 @@ def show_session(request: Request, session_id: str) -> Response:
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
     seats = wiring.requests.selling().show_seats(session_id)
-    return unless_known(request, as_text(schemas.seat_map(seats)), ASK_FIRST)
+    return answer_unless_unchanged(request, as_text(schemas.seat_map(seats)), ASK_FIRST)

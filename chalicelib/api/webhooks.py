@@ -1,4 +1,4 @@
-"""What a subscriber asks of us: the deliveries that it has not seen, again."""
+"""Replays for a subscriber: the deliveries that it has not seen, again."""
 
 from chalice.app import Blueprint, Request, Response
 

@@ -106,7 +106,7 @@ class ShowRecentBoard:
             return known
 
     def forget_boards(self) -> None:
-        """Makes the next board a new one, after something was done that it must show."""
+        """Has the next board read anew: after a change that it must show."""
         with self.lock:
             self.kept.clear()
 

@@ -7,12 +7,11 @@ from chalicelib.domain.ports import SeatCache
 
 
 @dataclass(frozen=True)
-class RefreshSeatCache:
-    """Forgets seats that are free again and the map of a cancelled session; remembers ids made from idempotency keys.
+class CorrectSeatCache:
+    """Forgets seats that are free again, and the map of a cancelled session. Remembers ids made from idempotency keys.
 
-    Harmless twice: a forgotten entry is gone, a remembered id is there. Harmless late and in any order: only entries of
-    the very reservation that released the seats are forgotten, never of a later owner. An entry too many or too few
-    costs a question to the rows, which decide.
+    Harmless twice: a forgotten entry is gone, a remembered id is there. Harmless late and in any order: entries of a
+    later owner are never forgotten. A wrong entry costs one call to DynamoDB: the rows decide.
     """
 
     cache: SeatCache

@@ -19,8 +19,8 @@ from chalicelib.domain.payments import (
     PaymentStatus,
     RefundReason,
     claim_on,
-    payment_for_nothing,
     payment_of_sale,
+    refund_request_for,
 )
 from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
 from chalicelib.domain.refusals import (
@@ -96,8 +96,8 @@ class Confirm:
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
         """Claims the sale's payment for a pending reservation. Gives the reservation as it stands.
 
-        The row is sold after it, so two who claim one payment never both get to a row. Another instance may have
-        refused the same request since the reservation was read: then it is read again, so that both say the same.
+        The row is sold after the claim, so of two claims of one payment only one gets to a row. Another instance may
+        have refused the same request meanwhile: so the reservation is read again, and both say the same.
         """
         if reservation.state is not State.PENDING:
             return reservation
@@ -135,8 +135,8 @@ class Confirm:
     def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
         """Releases a hold that can't be sold, and ends its reservation. Gives the id of a sale that came before.
 
-        The hold must be gone before anybody says that the payment buys nothing. Another instance, whose clock is
-        behind, may be selling it at this moment: then that was the commit point.
+        The hold must be gone before the payment is said to buy nothing. An instance whose clock is behind may be
+        selling it at this moment: then its sale stands.
 
         Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession.
         """
@@ -166,7 +166,7 @@ class Confirm:
 
         Where only charged payments count, an unknown payment is no money: there is nothing to refund.
         """
-        request = payment_for_nothing(sale.transaction_id, reservation, reason, sale.paid_at)
+        request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
         stands = self.payments.request_refund(request)

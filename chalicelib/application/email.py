@@ -34,7 +34,7 @@ def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, and a test of whether its news is still true when it is sent."""
+    """The name of an email's templates, and a test that its news is still true when it is sent."""
 
     name: str
     is_worth_saying: Callable[[Event, Reservation, datetime], bool]
@@ -54,8 +54,8 @@ class SendBuyerEmail:
     """Sends the email that the event calls for, if the buyer left an address.
 
     Harmless twice: a second delivery finds the event among the processed ones and sends nothing. No transaction holds
-    both the email and the mark, so the email is sent first: a process that dies in between repeats the email, where the
-    other order would lose it. So do a lost answer of the email service and two deliveries at the same moment.
+    both the email and the mark, so the email is sent first, and none is lost. An email may come twice: if the process
+    dies in between, if SES's answer is lost, or if two deliveries run at once.
     """
 
     reservations: Reservations

@@ -7,10 +7,10 @@
               no: SeatsUnavailable        TooManyHolds               the same request? the earlier answer
                                                                      another request?  IdempotencyKeyReused
 
-This file is the way to the right. What goes down, twins with one idempotency key and lost answers, is in resend.py.
+This file is the way to the right. The ways down are in resend.py: twins with one idempotency key, and lost answers.
 
 With an idempotency key the id is made from user and key, so that a resend meets its own seats. The row is asked first
-all the same: a hold with a key costs the calls of one without, and who loses the race for a seat costs only one.
+all the same. So a hold with a key costs no more calls, and a lost race for a seat costs only one.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class PlaceHold:
         Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
         TooManyHolds, IdempotencyKeyReused.
 
-        Raises ReservationExpired or ReservationCancelled when the reservation that it asks for has ended since.
+        Raises ReservationExpired or ReservationCancelled when the key's reservation has ended since.
         """
         reservation = self._draft(command)
         try:
@@ -88,7 +88,7 @@ class PlaceHold:
         return self._resends.store(held)
 
     def _draft(self, command: HoldSeats) -> Reservation:
-        """Makes the reservation that is asked for. Raises a refusal where that is plain before the rows are asked."""
+        """Makes the reservation that is asked for. Raises the refusals that are plain without the rows."""
         session, now = self._session_on_sale(command.session_id)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.rules.max_seats_per_hold:

@@ -55,7 +55,7 @@ class LinkInvoice:
     clock: Clock
 
     def __call__(self, reservation_id: str) -> InvoiceLink:
-        """Links to the invoice's PDF. Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
+        """Makes a link to the invoice's PDF. Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
         invoice = self.invoices.find(reservation_id)
         if invoice is None or not invoice.filed:
             raise self._refusal_of_missing(reservation_id)

@@ -48,7 +48,8 @@ class CountLiveHold:
         raise StoreUnavailable("count a hold")
 
     def _find_ended(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Finds the oldest counted hold that has ended. None when there is room already. Raises as above."""
+        """Finds the oldest counted hold that has ended. None if there is room already. Raises a refusal if there is
+        none."""
         live = [hold for hold in counted if self._check_live(hold, now)]
         if len(live) >= self.limit:
             raise self._refusal_of(new, live)

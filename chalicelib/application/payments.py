@@ -118,7 +118,7 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: Confirm
-    """As for a request, but with `charged_only` off: what was charged is known here."""
+    """The use case of requests, but with `charged_only` off: the charge is known here."""
     register_sale: RegisterSale
     clock: Clock
 
@@ -179,7 +179,7 @@ class SettlePayment:
         return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
 
     def _reservation_of_claim(self, payment: Payment) -> Reservation:
-        """Makes the reservation anew from what its claim says of it."""
+        """Makes the reservation anew from its claim."""
         made_at = payment.claimed_at or self.clock()
         return Reservation(
             id=payment.reservation_id,

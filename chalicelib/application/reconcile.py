@@ -11,6 +11,7 @@ The sweep shares no stream and no queue with the work that it checks. It can't m
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from functools import partial
 
 from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundRefused
@@ -25,7 +26,7 @@ LOOKED_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
 
 AT_WORK = timedelta(minutes=1)
-"""A younger charge or sale may still be in work."""
+"""The least age of a compared charge or sale: a younger one may still be in work."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long to wait until the gateway is asked again about an unknown payment; doubled each time."""
@@ -48,6 +49,13 @@ class Finding:
     transaction_id: str = ""
     reservation_id: str = ""
     since: datetime | None = None
+
+
+class Outcome(Enum):
+    """The outcome of a comparison that found nothing for people."""
+
+    MENDED = auto()
+    NOTHING_TO_DO = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class ReconcilePayments:
         sweep = _Sweep()
         for charge in self._read_charges(now - looked_back, sweep):
             sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, mend=mend))
-        for payment in list(self.payments.outstanding_refunds()) if mend else ():
+        for payment in list(self.payments.list_outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._retry_refund, payment))
         for reservation_id, sale_id in self._recent_sales(now):
             sweep.compare(reservation_id, partial(self._compare_sale, reservation_id, sale_id))
@@ -90,13 +98,13 @@ class ReconcilePayments:
     def _read_charges(self, since: datetime, sweep: "_Sweep") -> list[Charge]:
         """Reads the gateway's charges. If they can't be read, that is a finding."""
         try:
-            return list(self.gateway.charges_since(since))
+            return list(self.gateway.list_charges_since(since))
         except GatewayUnavailable as error:
             sweep.findings.append(Finding(f"the gateway's charges could not be read: {error}"))
             return []
 
-    def _compare_charge(self, charge: Charge, *, mend: bool) -> bool | Finding:
-        """Settles a charge that nobody did. Gives True when something was mended, a Finding when it can't be."""
+    def _compare_charge(self, charge: Charge, *, mend: bool) -> Outcome | Finding:
+        """Settles a charge that nobody has settled. Gives a Finding when it can't be settled."""
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:
             return self._settle(charge) if mend else _unsettled_charge_finding(charge)
@@ -112,12 +120,11 @@ class ReconcilePayments:
                 return _payment_finding("said to be returned, but the gateway has not returned all of it", payment)
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _payment_finding(f"it was charged for {charge.reservation_id}", payment)
-        return False
+        return Outcome.NOTHING_TO_DO
 
-    def _settle(self, charge: Charge) -> bool:
-        """Gives True: something was mended."""
+    def _settle(self, charge: Charge) -> Outcome:
         self.settle_payment(charge)
-        return True
+        return Outcome.MENDED
 
     def _find_sale(self, payment: Payment) -> Sale | None:
         """Finds the sale that the payment has bought, on its reservation."""
@@ -125,18 +132,18 @@ class ReconcilePayments:
         sale = reservation.sale if reservation else None
         return sale if sale and sale.id == payment.sale_id else None
 
-    def _retry_refund(self, payment: Payment) -> bool | Finding:
-        """Asks the gateway again for a refund that is late. Gives False while it is too early to ask."""
+    def _retry_refund(self, payment: Payment) -> Outcome | Finding:
+        """Asks the gateway again for a refund that is late. Does nothing while it is too early to ask."""
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
-            return False
+            return Outcome.NOTHING_TO_DO
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
         self.settle_refund.settle(payment)
         stands = self.payments.find(payment.transaction_id) or payment
-        return _open_refund_finding(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else True
+        return _open_refund_finding(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else Outcome.MENDED
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Reads pairs of reservation id and sale id from the rows."""
@@ -144,11 +151,11 @@ class ReconcilePayments:
         for session in page.items:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
 
-    def _compare_sale(self, reservation_id: str, sale_id: str) -> bool | Finding:
-        """Compares a sale in the rows with its reservation. Gives False when both agree."""
+    def _compare_sale(self, reservation_id: str, sale_id: str) -> Outcome | Finding:
+        """Compares a sale in the rows with its reservation."""
         reservation = self.reservations.find(reservation_id)
         if reservation and reservation.state is State.CONFIRMED and reservation.sale and reservation.sale.id == sale_id:
-            return False
+            return Outcome.NOTHING_TO_DO
         return Finding(f"its seats are sold by {sale_id}, but it has no such sale", "", reservation_id)
 
 
@@ -160,8 +167,8 @@ class _Sweep:
     mended: int = 0
     findings: list[Finding] = field(default_factory=list)
 
-    def compare(self, subject: str, look: Callable[[], bool | Finding]) -> None:
-        """Runs one comparison, which gives a Finding, or whether it mended something."""
+    def compare(self, subject: str, look: Callable[[], Outcome | Finding]) -> None:
+        """Runs one comparison, and counts it by its outcome."""
         self.looked_at += 1
         try:
             outcome = look()
@@ -169,8 +176,8 @@ class _Sweep:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)
-        else:
-            self.mended += outcome
+        elif outcome is Outcome.MENDED:
+            self.mended += 1
 
     def result(self) -> Reconciliation:
         return Reconciliation(self.looked_at, self.mended, tuple(self.findings))

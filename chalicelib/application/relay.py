@@ -52,10 +52,10 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
     "reservations": (EventType.RESERVATION_CREATED, *ENDS.values()),
     "payments": (EventType.REFUND_REQUESTED, EventType.REFUND_COMPLETED),
 }
-"""The events that are told of what happens in a table, by its relay and no other."""
+"""The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""The queues that keep for a relay what is due later, beside those of consumers."""
+"""Each relay's queues for messages that are due later, beside those of consumers."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))

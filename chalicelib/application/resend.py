@@ -35,7 +35,7 @@ class Resends:
     clock: Clock
 
     def answer_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
-        """Answers a request whose seats are taken: perhaps by itself. Raises SeatsUnavailable if by others."""
+        """Answers a request whose seats are taken, perhaps by its own hold. Raises SeatsUnavailable."""
         earlier = _earlier_attempt(asked, taken)
         may_be_stored = asked.fingerprint and not taken.id_is_new
         stored = self.reservations.find(asked.id) if may_be_stored else None

@@ -74,7 +74,7 @@ class DeliverNotification:
 
 @dataclass(frozen=True, slots=True)
 class ReplayNotifications:
-    """A subscriber's request. `signature` is the header as it came, for this very body."""
+    """A subscriber's request for a replay. `signature` is the header as it came, for this very body."""
 
     webhook_id: str
     session_id: str

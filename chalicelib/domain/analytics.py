@@ -37,7 +37,8 @@ class Tally:
 
     @property
     def held_seats(self) -> int:
-        """Seats held and neither sold nor released. Never below 0, though a sale may be counted before its hold."""
+        """Gives the seats that are held, and neither sold nor released. Never below 0, though a sale may be counted
+        before its hold."""
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
@@ -54,12 +55,12 @@ class Tally:
 
     @property
     def net_revenue(self) -> Decimal:
-        """The revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
+        """Gives the revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
         return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
     def conversion(self) -> Decimal | None:
-        """Sales ÷ holds; None as long as there is no hold to convert."""
+        """Divides the sales by the holds; None as long as there is no hold."""
         return Decimal(self.sales) / self.holds if self.holds else None
 
 

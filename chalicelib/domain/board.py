@@ -63,7 +63,7 @@ class ScreeningNumbers:
 
 
 def shown_buckets(now: datetime) -> list[datetime]:
-    """Gives the beginnings of the window's five minutes, oldest first. The last five minutes still go on."""
+    """Gives the beginning of each five minutes in the window, oldest first. The last five still go on."""
     last = bucket_of(now)
     return [last - BUCKET * back for back in reversed(range(WINDOW // BUCKET))]
 

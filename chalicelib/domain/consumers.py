@@ -31,30 +31,30 @@ class Consumer(NamedTuple):
     """All there is to say of one consumer. (A tuple: cheaper at a cold start than a dataclass.)"""
 
     queue: str
-    """Its name in AWS follows the stage: cinema-dev-audit. Its dead letters lie in cinema-dev-audit-dlq."""
+    """The queue's name after the stage's prefix. In AWS: cinema-dev-audit. Its dead letters: cinema-dev-audit-dlq."""
     handler: str
     """The function in app.py."""
     purpose: str
     logical_id: str
-    """In the CloudFormation template. Never to be changed: a queue's name can't be taken twice."""
+    """The queue's logical id in CloudFormation. Never to be changed: a queue's name can't be taken twice."""
     when_given_up: str
-    """Told by the alarm for messages among the dead letters."""
+    """The text of the alarm for dead letters."""
     when_late: str
     late_after_seconds: int = 300
-    """Of the oldest message: then an alarm goes off."""
+    """The age of the oldest message at which an alarm goes off."""
     look_at: str = ""
-    """In docs/operations.md, for whoever the alarms wake: a section beside those of dead letters and late events."""
+    """A section of docs/operations.md for whoever the alarms wake, beside those on dead letters and late events."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of message."""
     batch_size: int = 10
-    """Messages that are handled in one invocation, at most."""
+    """The most messages that one invocation handles."""
     max_concurrency: int | None = None
-    """Invocations at the same time; None leaves it to Lambda. AWS allows 2 at least."""
+    """The most invocations at the same time; None leaves it to Lambda. AWS takes no number below 2."""
     touches: Mapping[str, str] = {}
-    """Tables and others, and what is done on each: the words of infra/cloud/permissions.py."""
+    """Tables and other resources, and the actions on each, in the words of infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
-    """Queues, beside its own dead letters."""
+    """The queues that it sends to, beside its own dead letters."""
 
 
 CONSUMERS = (

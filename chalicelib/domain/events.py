@@ -1,4 +1,4 @@
-"""Events: what a row of seats reports after each write, and what consumers and subscribers are told of it.
+"""Events: the report of each write in its row of seats, and the message about it to consumers and subscribers.
 
     row, reservation, payment ──stream──► RowEvent, ReservationChange, PaymentChange ──relay──► Event ──► queues
 
@@ -103,12 +103,12 @@ class Event:
 
     @property
     def public_data(self) -> dict[str, str | int]:
-        """The data without PRIVATE names, for answers and webhooks."""
+        """Gives the data without PRIVATE names, for answers and webhooks."""
         return {name: value for name, value in self.data.items() if name not in PRIVATE}
 
 
 class GivenUp(Exception):
-    """A message that trying again won't help: it becomes a dead letter at once, with this reason."""
+    """A message that no other try can help: it becomes a dead letter at once, with this reason."""
 
 
 class UnreadableMessage(GivenUp):
@@ -134,8 +134,7 @@ def reservation_created(reservation: Reservation) -> Event:
 def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
     """Makes the event of the reservation's end in this state: confirmed, expired or cancelled.
 
-    `occurred_at` is the stream's moment, in whole seconds. The moments written on the reservation are exact: it counts
-    only where they are missing.
+    The moments on the reservation are exact. Without them `occurred_at` counts, the stream's, in whole seconds.
     """
     sale = reservation.sale
     if sale is None:
@@ -149,8 +148,8 @@ def reservation_ended(reservation: Reservation, state: State, occurred_at: datet
 def seat_released(released: SeatsReleased) -> Event:
     """Makes the event of seats in one row that are free again.
 
-    The moment is in its id. A reused idempotency key that is refused may release seats under a known reservation id, so
-    seats are released once for each hold, row and moment.
+    Its id contains the moment, because seats may be released again under a known reservation id: when an idempotency
+    key is reused and refused.
     """
     return Event(
         id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",
@@ -193,8 +192,8 @@ def refund_completed(payment: Payment) -> Event:
 def _reservation_event(
     reservation: Reservation, kind: EventType, occurred_at: datetime, data: Mapping[str, str | int]
 ) -> Event:
-    """Makes an event that happens to a hold once at most. The expiry in its id tells this hold from another one that
-    was made under the same reservation id a day later."""
+    """Makes an event that happens to a hold once at most. Its id contains the hold's expiry, because a day later
+    another hold may be made under the same reservation id."""
     return Event(
         id=f"{kind}:{reservation.id}:{to_ms(reservation.expires_at)}",
         type=kind,
@@ -208,8 +207,8 @@ def _reservation_event(
 
 
 def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
-    """Makes an event of a refund. The moment is in its id: a request may be overtaken by the payment's own sale, and
-    made again later."""
+    """Makes a refund event. Its id contains the moment, because a refund can be requested twice: the payment's sale may
+    cancel the first request."""
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,

@@ -39,13 +39,14 @@ class Bill:
 
     @property
     def series(self) -> str:
-        """The series in which invoices are numbered: the sale's year in UTC. Credit notes would be another, C2026."""
+        """Gives the series in which the invoice is numbered: the sale's year in UTC. Credit notes would be another,
+        C2026."""
         return f"{self.paid_at.year:04}"
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """`place` is its place in the series, from 1; `filed` says that its PDF can be fetched."""
+    """A bill with its number. `place` is its place in the series, from 1; `filed` says that its PDF can be fetched."""
 
     bill: Bill
     place: int
@@ -55,7 +56,7 @@ class Invoice:
     def number(self) -> str:
         return f"{self.bill.series}-{self.place:0{NUMBER_DIGITS}}"
 
-    def in_file(self) -> "Invoice":
+    def as_filed(self) -> "Invoice":
         return replace(self, filed=True)
 
 

@@ -57,12 +57,12 @@ class Money:
 
     @property
     def amount(self) -> Decimal:
-        """The amount in the currency's unit, with all its decimals: 25.00."""
+        """Gives the amount in the currency's unit, with all its decimals: 25.00."""
         return Decimal(f"{self.minor}E-{minor_digits(self.currency)}")
 
     @property
     def symbol(self) -> str:
-        """The currency's sign: R$. Its code where we know no sign."""
+        """Gives the currency's sign: R$. Its code where we know no sign."""
         return SYMBOLS.get(self.currency, self.currency)
 
     def format(self, thousands: str = "", point: str = ".") -> str:

@@ -102,22 +102,22 @@ class Payment:
 
     @property
     def amount(self) -> Decimal:
-        """The price of its reservation, in the currency's unit; 0 where that is not known."""
+        """Gives the price of its reservation, in the currency's unit; 0 where that is not known."""
         return Money(self.amount_cents or 0).amount
 
     @property
     def is_charged(self) -> bool:
-        """True once the gateway has reported the charge."""
+        """Tells whether the gateway has reported the charge."""
         return self.charged_at is not None
 
     @property
     def goes_back(self) -> bool:
-        """True once its refund is requested."""
+        """Tells whether its refund was requested."""
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
     def refund_cents(self) -> int | None:
-        """The amount to refund: the charge if the gateway has reported it, else the price, which may be None."""
+        """Gives the amount to refund: the charge if the gateway has reported it, else the price, which may be None."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
     def pays(self, reservation: Reservation) -> bool:
@@ -126,7 +126,7 @@ class Payment:
 
     @property
     def facts(self) -> dict[str, str]:
-        """The ids, for a log; nothing about a person."""
+        """Gives the ids, for a log; nothing about a person."""
         names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
 
@@ -161,7 +161,7 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
     return replace(_payment_for(sale.transaction_id, reservation), sale_id=sale.id, sold_at=sale.paid_at)
 
 
-def payment_for_nothing(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
+def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
     """Makes the refund request of a payment that could not buy the reservation."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 

@@ -30,7 +30,7 @@ _ENTRY = re.compile(
 
 
 class Requester(StrEnum):
-    """By whom requests are counted."""
+    """The kinds of requesters whose requests are counted."""
 
     USER = "user"
     """A verified user. A name in the request itself does not count, or anybody could use up a stranger's quota."""
@@ -53,12 +53,12 @@ class Quota:
 
     @property
     def interval_us(self) -> int:
-        """Microseconds for one request; rounded up, so that rounding never admits more."""
+        """Gives the microseconds for one request; rounded up, so that rounding never admits more."""
         return -(-self.seconds * MICROSECONDS // self.requests)
 
     @property
     def taken_us(self) -> int:
-        """Microseconds that this request takes."""
+        """Gives the microseconds that this request takes."""
         return self.interval_us * self.weight
 
     @property
@@ -87,30 +87,30 @@ class QuotaUsage:
 
     @property
     def remaining(self) -> int:
-        """How many requests would be admitted now."""
+        """Gives how many requests would be admitted now."""
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
     def reset_seconds(self) -> int:
-        """Seconds until the whole quota is there again; rounded up."""
+        """Gives the seconds until the whole quota is there again; rounded up."""
         return -(-self.used_us // MICROSECONDS)
 
     @property
     def retry_after_seconds(self) -> int:
-        """Seconds until one more request of this weight would be admitted; rounded up, 0 for at once."""
+        """Gives the seconds until one more request of this weight would be admitted; rounded up, 0 for at once."""
         return max(0, -(-(self.used_us + self.quota.taken_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one request by each of its quotas. If one refuses it, it uses up none of them."""
+    """The answer to one request by each of its quotas. If one quota refuses, the request takes from none."""
 
     admitted: bool
     usages: tuple[QuotaUsage, ...]
 
     @property
     def tightest(self) -> QuotaUsage:
-        """The quota to show to the client: the next to refuse, or the one that admits again last."""
+        """Gives the quota to show to the client: the next to refuse, or the one that admits again last."""
         return max(self.usages, key=lambda usage: (usage.retry_after_seconds, -usage.remaining))
 
 
@@ -126,13 +126,13 @@ class RateLimits:
 
     @property
     def routes(self) -> set[str]:
-        """The routes that are named."""
+        """Gives the routes that are named."""
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
     def with_changes(self, text: str) -> "RateLimits":
         """Applies a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
 
-        `*=…` is for every route, and replaces the limits of single ones before it; `off` alone turns all limits off.
+        `*=…` is for every route, and replaces earlier entries for single ones; `off` alone turns all limits off.
         Raises ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)

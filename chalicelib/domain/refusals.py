@@ -207,7 +207,7 @@ class QueueNotFound(Refusal):
 
 
 class QueueOutOfReach(Refusal):
-    """This deployment has no right to read its dead letters or to move them."""
+    """The deployment has no right to read its dead letters or to move them."""
 
 
 @dataclass(eq=False)

@@ -80,7 +80,7 @@ class Reservation:
 
     @property
     def is_free(self) -> bool:
-        """True if it is free of charge: then there is no payment, no refund and no invoice."""
+        """Tells whether it is free of charge: then there is no payment, no refund and no invoice."""
         return not self.amount
 
     @property
@@ -145,7 +145,7 @@ def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occ
 class SeatsTaken(Exception):
     """A row refused a write. `occupancy` has the entries of the seats asked for; free seats have none.
 
-    With `id_is_new` it is certain that no reservation is stored under the id that asked.
+    `id_is_new` is true when certainly no reservation is stored under the id that asked.
     """
 
     def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:

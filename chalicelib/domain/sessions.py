@@ -17,7 +17,7 @@ _SEAT = re.compile(SEAT_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A screening. Nothing of it changes, but that it may be cancelled for good.
+    """A screening. It never changes, except that it may be cancelled for good.
 
     So any instance may keep it in memory for a while: the rows of seats decide what can still be booked.
     """
@@ -38,7 +38,7 @@ class Session:
 
     @property
     def seats(self) -> Iterator[str]:
-        """All seats in the hall's order. The last row may be shorter than the others."""
+        """Gives all seats in the hall's order. The last row may be shorter than the others."""
         for place in range(self.total_seats):
             yield f"{row_letters(place // self.seats_per_row)}{place % self.seats_per_row + 1}"
 

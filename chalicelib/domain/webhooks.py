@@ -74,7 +74,10 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An event and its number in its session. `latest_before` has the last number before it of each event type."""
+    """An event and its number in its session.
+
+    `latest_before`: for each event type, the number of the last such event before this one.
+    """
 
     event: Event
     sequence: int

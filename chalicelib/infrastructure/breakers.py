@@ -31,7 +31,7 @@ class BreakerOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When a breaker opens, and for how long.
+    """The rule by which a breaker opens, and for how long.
 
     `failures` in a row open it for `pause_seconds`. Each failed probe doubles the pause, up to the longest.
     """
@@ -52,7 +52,7 @@ POLICIES: Mapping[str, BreakerPolicy] = {
     # (queues.full_jitter).
     "webhooks": BreakerPolicy(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
-"""By dependency."""
+"""The policy of each dependency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Breaker:
         return BreakerState.OPEN if self._monotonic() < self._open_until else BreakerState.HALF_OPEN
 
     def _admit(self) -> bool:
-        """Lets a call through. Gives whether it is the probe. Raises BreakerOpen for a call that may not be made."""
+        """Lets a call through. Tells whether it is the probe. Raises BreakerOpen for a call that may not be made."""
         with self._lock:
             state = self._state_now()
             if state is BreakerState.CLOSED:
@@ -163,7 +163,7 @@ class Breaker:
         self._report(BreakerState.OPEN, is_trip=not is_probe, open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
-        """Counts a failure. Gives whether the breaker trips by it."""
+        """Counts a failure. Tells whether the breaker trips by it."""
         self._failures += 1
         if self._open_until is not None or self._failures < self._policy.failures:
             return False

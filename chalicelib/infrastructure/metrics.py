@@ -22,12 +22,12 @@ class Metrics:
     stage: str
     out: TextIO | None = None
 
-    def breaker_changed(self, change: BreakerChange) -> None:
+    def write_breaker_change(self, change: BreakerChange) -> None:
         """Writes BreakerOpen: 1 each time that the breaker opens or its probe has failed, 0 when it closes."""
         opened = int(change.state is BreakerState.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
-    def money_to_look_at(self, findings: int) -> None:
+    def write_findings_count(self, findings: int) -> None:
         """Writes MoneyToLookAt: how many payments and sales don't agree, or wait for too long."""
         self._write({"Stage": self.stage}, {"MoneyToLookAt": findings})
 

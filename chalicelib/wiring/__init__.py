@@ -1,4 +1,4 @@
-"""How the system is put together. Each Lambda function comes in by doors, and loads what lies behind its own.
+"""How the system is put together. Each Lambda function enters by doors, and loads only the code behind its own.
 
     app.py, api/ ──► door ──► use_cases/   from ports to use cases: the same for functions and for tests
                       │
@@ -54,7 +54,7 @@ DOORS = {
     "live": "on_row_changed_show, on_viewer_gone",
     "subscriptions": "on_viewer_message",
 }
-"""Who comes in by each."""
+"""The users of each door."""
 
 
 def __getattr__(door: str) -> ModuleType:

@@ -1,6 +1,6 @@
-"""Door of the queues' functions: reading an event, and what becomes of a message that can not be handled.
+"""Door of the queues' functions: reading an event, and putting off or parking a message that can't be handled.
 
-What each consumer does with it is behind the door of its own: audit, analytics, email and so on.
+The work of each consumer is behind a door of its own: audit, analytics, email and so on.
 """
 
 from collections.abc import Callable, Mapping

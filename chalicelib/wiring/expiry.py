@@ -16,5 +16,5 @@ def selling() -> Selling:
 
 
 def expire_hold(record: Mapping[str, Any]) -> None:
-    """Gives back the seats of the hold in it. Raises NotLapsedYet."""
+    """Releases the seats of the hold in a queue record. Raises NotLapsedYet."""
     selling().expire_hold(envelopes.hold_in(record))

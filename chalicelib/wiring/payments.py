@@ -46,8 +46,8 @@ def reconcile() -> ReconcilePayments:
 
 
 def count_findings(findings: int) -> None:
-    """Counts, for the alarm, what the sweep found."""
-    metrics().money_to_look_at(findings)
+    """Counts the sweep's findings for the alarm."""
+    metrics().write_findings_count(findings)
 
 
 def _messages() -> GatewayMessages:

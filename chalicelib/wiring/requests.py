@@ -1,4 +1,4 @@
-"""Door of what a crowd asks the API for: screenings, seats, reservations."""
+"""Door of the routes that a crowd asks: screenings, seats, reservations."""
 
 from .shared.adapters import adapters
 from .shared.process import once

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.cached_seats import RefreshSeatCache, without_cache
+from chalicelib.application.cached_seats import CorrectSeatCache, without_cache
 from chalicelib.domain.events import Event
 
 from .shared.redis import seat_cache
 
 
-def refresh_seat_cache() -> Callable[[Event], None]:
+def correct_seat_cache() -> Callable[[Event], None]:
     cache = seat_cache()
-    return RefreshSeatCache(cache) if cache else without_cache
+    return CorrectSeatCache(cache) if cache else without_cache

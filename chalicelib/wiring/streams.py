@@ -1,4 +1,4 @@
-"""Door of the streams' functions: what a change of a row, a reservation or a payment tells is sent to the queues."""
+"""Door of the streams' functions: each change of a row, a reservation or a payment is relayed to the queues."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,11 +35,11 @@ def relay_payment(record: Record) -> list[Outgoing]:
 
 
 def send_messages(messages: Sequence[Outgoing]) -> set[int]:
-    """Gives the positions of those that were not taken."""
+    """Sends messages. Gives the positions of those that were not taken."""
     return outbox().send(messages, clock())
 
 
 @once
 def parking() -> Parking:
-    """Gives the one of the process: it counts how often a record was tried."""
+    """Gives the one Parking of the process, which counts how often a record was tried."""
     return Parking(stream_failures())

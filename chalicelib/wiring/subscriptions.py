@@ -1,4 +1,4 @@
-"""Door of what viewers send over their WebSocket: whoever asks for a screening is shown it from then on."""
+"""Door of viewers' WebSocket messages: a viewer who asks for a screening is shown it from then on."""
 
 from chalicelib.application.live import WatchSession
 from chalicelib.domain.ports import RateLimiter

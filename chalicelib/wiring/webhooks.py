@@ -1,4 +1,4 @@
-"""Door of webhooks: numbering what subscribers are told, delivering it, delivering it again."""
+"""Door of webhooks: numbering notifications, delivering them, delivering them again."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -43,7 +43,7 @@ def deliver_notification() -> DeliverNotification:
 
 
 def deliver_to_webhook(record: Mapping[str, Any]) -> None:
-    """Delivers what the queue record asks for."""
+    """Makes the delivery that a queue record asks for."""
     deliver_notification()(envelopes.delivery_in(record))
 
 

@@ -32,7 +32,7 @@ def list_unsettled_payments(connection: Connection, longest_seconds: float, *, a
     """
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
-    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").outstanding_refunds())
+    waiting = list(DynamoPayments(client, f"{connection.prefix}payments").list_outstanding_refunds())
     late = [payment for payment in waiting if _age_seconds(payment, now) > longest_seconds]
     if again:
         _request_refunds_again(connection, late, now)

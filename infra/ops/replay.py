@@ -178,7 +178,7 @@ class Replay:
     def _relay_some(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
         """Relays the records; gives how many were handled before one met an outage."""
         try:
-            failed = self.batches.each_change(records, relay, self.send, left)["batchItemFailures"]
+            failed = self.batches.relay_records(records, relay, self.send, left)["batchItemFailures"]
         except self.batches.NothingRelayed:
             return 0
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]

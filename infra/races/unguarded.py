@@ -29,15 +29,15 @@ Parts = Mapping[str, Callable[[], object]]
 class RowsWithoutHoldCondition(DynamoRows):
     """Holds seats whoever has them."""
 
-    def free_or_lapsed(self, seat: str) -> str:
-        return _or_anyway(super().free_or_lapsed(seat))
+    def free_or_lapsed_condition(self, seat: str) -> str:
+        return _or_anyway(super().free_or_lapsed_condition(seat))
 
 
 class RowsWithoutSellCondition(DynamoRows):
     """Sells seats whoever has them, and whether or not the hold is still live."""
 
-    def this_hold_and_live(self, seat: str) -> str:
-        return _or_anyway(super().this_hold_and_live(seat))
+    def live_hold_condition(self, seat: str) -> str:
+        return _or_anyway(super().live_hold_condition(seat))
 
 
 class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
@@ -47,8 +47,8 @@ class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
 class RowsWithoutClosedCondition(DynamoRows):
     """Holds and sells seats of cancelled screenings."""
 
-    def row_is_open(self) -> str:
-        return _or_anyway(super().row_is_open())
+    def open_row_condition(self) -> str:
+        return _or_anyway(super().open_row_condition())
 
 
 class RowsSeatBySeat(DynamoRows):
@@ -85,15 +85,15 @@ class KeyBlindIds(SecretIds):
 class UnlimitedLiveHolds(DynamoLiveHolds):
     """Counts a user's holds and refuses none."""
 
-    def free_or_lapsed(self, place: int) -> str:
-        return _or_anyway(super().free_or_lapsed(place), "attribute_not_exists(never)")
+    def free_or_lapsed_condition(self, place: int) -> str:
+        return _or_anyway(super().free_or_lapsed_condition(place), "attribute_not_exists(never)")
 
 
 class PaymentsWithoutClaimCondition(DynamoPayments):
     """Claims payments, whoever has claimed them before."""
 
-    def may_be_claimed(self, *, charged_only: bool) -> str:
-        condition = super().may_be_claimed(charged_only=charged_only)
+    def claim_condition(self, *, charged_only: bool) -> str:
+        condition = super().claim_condition(charged_only=charged_only)
         return f"{_or_anyway(condition, 'attribute_exists(fate)')} OR attribute_not_exists(fate)"
 
 

@@ -57,7 +57,16 @@ class Mishap(StrEnum):
     SCREENING_CANCELLED = "the screening is cancelled"
 
 
-READS = {"find", "get", "page", "occupancy", "sales_between", "outstanding_refunds", "find_charge", "charges_since"}
+READS = {
+    "find",
+    "get",
+    "page",
+    "occupancy",
+    "sales_between",
+    "list_outstanding_refunds",
+    "find_charge",
+    "list_charges_since",
+}
 
 ON_READS = (Fault.NO_EFFECT, Fault.DIES_BEFORE, Fault.STOPS)
 ON_WRITES = (*Fault, Fault.AGAIN_LATER, Fault.AGAIN_LATER, Fault.STOPS)

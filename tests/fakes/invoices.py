@@ -18,7 +18,7 @@ class FakeInvoices:
         return self.known.setdefault(bill.reservation_id, Invoice(bill, place))
 
     def mark_filed(self, invoice: Invoice) -> None:
-        self.known[invoice.bill.reservation_id] = invoice.in_file()
+        self.known[invoice.bill.reservation_id] = invoice.as_filed()
 
     def find(self, reservation_id: str) -> Invoice | None:
         return self.known.get(reservation_id)

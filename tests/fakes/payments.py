@@ -105,7 +105,7 @@ class FakePayments:
             return found
         return self._write(replace(found, asked=payment.asked + 1, asked_at=now))
 
-    def outstanding_refunds(self) -> list[Payment]:
+    def list_outstanding_refunds(self) -> list[Payment]:
         waiting = [each for each in self.known.values() if each.status is PaymentStatus.REFUND_REQUESTED]
         return sorted(waiting, key=lambda each: str(each.requested_at))
 
@@ -143,7 +143,7 @@ class FakeGateway:
         self._listen()
         return self.charged.get(transaction_id)
 
-    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
         self._listen()
         return [charge for charge in self.charged.values() if charge.charged_at >= moment]
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.api.batches import each_message
+from chalicelib.api.batches import handle_messages
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outgoing
 from chalicelib.infrastructure.sqs import queues
@@ -35,7 +35,7 @@ class Consumer:
         self.queue: QueueSource = queue_source(self.name, self.handle, self.sqs, self.name, 10)
 
     def handle(self, event: Any, _: Any) -> Any:
-        return each_message(event["Records"], self.crash_sometimes, self.redelivery)
+        return handle_messages(event["Records"], self.crash_sometimes, self.redelivery)
 
     def crash_sometimes(self, record: Any) -> None:
         status = self.chance.random()

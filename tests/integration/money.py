@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.api.batches import each_message
+from chalicelib.api.batches import handle_messages
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Payment, PaymentDue, PaymentStatus
@@ -64,7 +64,7 @@ class Till:
         redelivery = Redelivery(self.sqs, QueueUrls(self.sqs), pause=lambda _: 0)
 
         def handle(event: Any, _: Any) -> Any:
-            return each_message(event["Records"], lambda record: consume(event_in(record)), redelivery)
+            return handle_messages(event["Records"], lambda record: consume(event_in(record)), redelivery)
 
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 

@@ -23,15 +23,15 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
 ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
-"""For a year. On a laptop there is no HTTPS; what other names there are below a cinema's domain is not ours to say."""
+"""HTTPS only, for a year; not on a laptop, which has none. Subdomains are not included: they are not ours."""
 
 View = Callable[..., Response]
 
 
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
-    """Gives the view its request, writes what it raises as the contract's errors, and logs one line on the outcome.
+    """Decorates a view: gives it the request, writes its exceptions as the contract's errors, logs one line.
 
-    Refuses a request that comes too often before the view sees it.
+    A request beyond its rate limit is refused before the view sees it.
     """
 
     def decorate(view: View) -> View:
@@ -82,8 +82,8 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
     return response
 
 
-def safely(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Adds the headers that keep browsers to the answer's type and, but on a laptop, to HTTPS. A middleware."""
+def with_safety_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Adds the headers that keep browsers to the answer's type; and to HTTPS, except on a laptop. A middleware."""
     response = get_response(request)
     response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
@@ -126,7 +126,7 @@ def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
 
 
 def _error_of_chalice(response: Response, request: Request) -> Exception:
-    """Gives our exception for an error with which Chalice answered before any view was asked."""
+    """Gives our exception for an error that Chalice answered itself, before any view was called."""
     match response.body["Code"]:
         case "UnsupportedMediaType":
             return bodies.UnsupportedMediaType()

@@ -31,7 +31,7 @@ class MethodNotAllowed(Exception):
 
 
 class InternalError(Exception):
-    """Something failed that nobody expected."""
+    """Something failed unexpectedly."""
 
     def __init__(self, request_id: str | None = None) -> None:
         super().__init__(request_id)
@@ -373,10 +373,10 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),
     ErrorRow(code="FORBIDDEN", status=403, english="You may not do this."),
 )
-"""In the order in which the OpenAPI document shows them."""
+"""The rows, in the order of the OpenAPI document."""
 
 ROWS: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
-"""By code."""
+"""The rows by code."""
 
 _BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
 

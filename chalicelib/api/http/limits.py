@@ -13,13 +13,13 @@ from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
 NEVER_LIMITED = {"health", "ready"}
-"""Load balancers and operators ask these routes, and most of all under load."""
+"""Routes for load balancers and operators, who ask most under load."""
 
 HOLDS = "hold_seats"
-"""A hold counts as many requests as it has seats: the limit of an address is one of seats, however it asks for them."""
+"""A hold counts as many requests as it has seats: so the limit of an address is one of seats."""
 
 SUBSCRIBE = "subscribe"
-"""The message of viewers over their WebSocket. It is no route, and is limited like one."""
+"""The viewers' message over a WebSocket, which is limited like a route."""
 
 
 class WantedSeats(msgspec.Struct, rename="camel"):

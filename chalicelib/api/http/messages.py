@@ -138,9 +138,9 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
         {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
     ),
 )
-"""What the parser (or our own check) finds wrong with a value, as a pattern, and the words for people.
+"""Faults of a value: the words of the parser (or of our own check) as a pattern, and the words for people.
 
-The first pattern that fits all of it counts. {it} stands for the field.
+The first pattern that fits the whole text counts. {it} stands for the field.
 """
 
 UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
@@ -158,7 +158,7 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 
 
 def message(code: str, facts: Facts, language: str) -> str:
-    """Gives the message of an error's code. `detail` among the facts is what a parser found wrong."""
+    """Gives the message of an error's code. The fact `detail` has the parser's words."""
     words = {name: _written(value) for name, value in facts.items()}
     if "detail" in words:
         detail = words["detail"]
@@ -171,7 +171,7 @@ def _written(value: object) -> str:
 
 
 def _fault(detail: str, field: str, language: str) -> str:
-    """Gives a sentence for people on what is wrong with a field."""
+    """Gives a sentence for people on the fault of a field."""
     it = f"“{field.removeprefix('$.')}”" if field else WHOLE[language]
     for pattern, words in FAULTS:
         if found := re.fullmatch(pattern, detail, re.DOTALL):

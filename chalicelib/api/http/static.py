@@ -24,7 +24,7 @@ routes = Blueprint(__name__)
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
-"""Powertools brings the viewer along: it is neither in our repository nor loaded from elsewhere."""
+"""The viewer in Powertools' package: neither in our repository nor loaded from elsewhere."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -77,19 +77,19 @@ class Text:
 def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}
-    return unless_known(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
+    return answer_unless_unchanged(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
 
 
-def page(request: Request, part: str, told: Mapping[str, str] = NOTHING, **security: str) -> Response:
+def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
     """Answers with the part's index.html. Its references, assets/<part>/<file>, are relative: a stage's path stays.
 
-    `told` are settings, which stand in the page as {name}. `security` changes directives of the
-    Content-Security-Policy: style_src="'self' 'unsafe-inline'".
+    `settings` replace {name} in the page. `security` changes directives of the Content-Security-Policy:
+    style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
     policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
-    response = unless_known(request, _page(part, **told), ASK_FIRST)
+    response = answer_unless_unchanged(request, _page(part, **settings), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
@@ -99,7 +99,7 @@ def as_text(answer: Any) -> Text:
     return Text(bodies.encoded(answer), TYPES[".json"])
 
 
-def unless_known(request: Request, text: Text, cache_control: str) -> Response:
+def answer_unless_unchanged(request: Request, text: Text, cache_control: str) -> Response:
     """Answers with the text, or with 304 when the client's If-None-Match names this version."""
     tag = f'"{text.version}"'
     headers: Headers = {
@@ -131,10 +131,10 @@ def _asset(part: str, file: str) -> Text:
 
 
 @cache
-def _page(part: str, **told: str) -> Text:
+def _page(part: str, **settings: str) -> Text:
     """Reads a page and puts the version into each reference: browsers keep files, and get new ones at once."""
     html = (WEB / part / "index.html").read_text(encoding="utf-8")
-    for name, value in told.items():
+    for name, value in settings.items():
         html = html.replace(f"{{{name}}}", value)
     versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", html)
     return Text(versioned, "text/html; charset=utf-8")
@@ -143,8 +143,8 @@ def _page(part: str, **told: str) -> Text:
 def _where_references_hit(request: Request) -> str | None:
     """Gives the page's own address, relative to the request's: /docs for /docs/, and /prod/ for /prod.
 
-    None when the request came there. The context's path is the whole one, with a stage or a domain's mapping. Only AWS
-    shows there whether the browser left out the last slash: an emulator writes /prod/ for both.
+    None when the request came to that address. The context's path is complete, with a stage or a domain's mapping. Only
+    AWS's shows a missing last slash: an emulator writes /prod/ for both.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

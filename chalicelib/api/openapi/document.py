@@ -59,7 +59,7 @@ class NotDescribed(Exception):
 
 
 def document(app: Chalice) -> Json:
-    """Raises NotDescribed when a route has no entry in the table, or an entry no route."""
+    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry no route."""
     refs, schemas = types_of(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -73,7 +73,7 @@ def document(app: Chalice) -> Json:
         "servers": [{"url": ".", "description": "Where this document is"}],
         "security": [],
         "tags": [{"name": topic, "description": description} for topic, description in TOPICS.items()],
-        "paths": _paths(_views(app), refs),
+        "paths": _paths(_view_name_by_route(app), refs),
         "components": _components(schemas),
     }
 
@@ -101,8 +101,8 @@ def _components(schemas: Json) -> Json:
 # Routes
 
 
-def _views(app: Chalice) -> dict[str, str]:
-    """Gives the view's name of each route. Raises NotDescribed."""
+def _view_name_by_route(app: Chalice) -> dict[str, str]:
+    """Gives the name of each route's view. Raises NotDescribed."""
     registered = {
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
@@ -213,7 +213,7 @@ def _error_response(rows: list[ErrorRow]) -> Json:
 
 
 def _links(operation: Operation, views: Mapping[str, str]) -> Json:
-    """Leads from what the operation makes to every operation that takes its id."""
+    """Gives the links from the resource that the operation makes to every operation that takes its id."""
     if operation.status != HTTPStatus.CREATED:
         return {}
     ids = [name for name in msgspec.to_builtins(operation.answer, enc_hook=str) if name.endswith("Id")]
@@ -233,7 +233,7 @@ def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Jso
 
 
 def _headers(*names: str) -> Json:
-    """Raises NotDescribed."""
+    """Gives references to the headers of these names. Raises NotDescribed."""
     require_described(names, ANSWER_HEADERS, "ANSWER_HEADERS of chalicelib/api/openapi/document.py")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

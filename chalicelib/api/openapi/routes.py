@@ -55,7 +55,7 @@ class Operation:
     `request`, `answer`   examples of the bodies; the document shows their types, too
     `errors`              the exceptions that the route may answer, each with a row in the table of errors. Errors of
                           every route, of every body and of every parameter are added by document.py
-    `other_answers`       by status: what is neither the success nor an error
+    `other_answers`       by status: answers that are neither the success nor an error
     `has_etag`            the route answers 304 to an If-None-Match that names its ETag
     """
 

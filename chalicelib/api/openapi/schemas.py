@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 _NEVER = f"{names.CONTROLS}{names.LINES_AND_DIRECTIONS}"
 PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
-"""The least that a text of a request must be, as far as a pattern can say it: see names.py."""
+"""The rule for a request's free text, as far as a pattern can express it: see names.py."""
 
 
 def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
@@ -33,7 +33,7 @@ def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
 
 
 def of_request(schema: Json) -> Json:
-    """Adds the rule for free text, which the parser checks beside the types to say in its own words what is wrong."""
+    """Adds the rule for free text. The parser checks it apart from the types, and has its own words for a fault."""
     if "properties" in schema:
         return {**schema, "properties": {name: of_request(one) for name, one in schema["properties"].items()}}
     if schema.get("default", ...) is None:

@@ -146,7 +146,7 @@ class RedrivenBody(Answer):
 def most_to_redrive(request: Request) -> int:
     """Reads how many dead letters to redrive. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
 
-    A body must say that it is JSON: a browser asks us first before it sends that for a page of another site.
+    The body must be declared as JSON: a page of another site can't send that without asking us first.
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType
@@ -168,7 +168,7 @@ def board(board: "Board") -> BoardBody:
 
 
 def letters(queue: str, found: Sequence[DeadLetter]) -> LettersBody:
-    return LettersBody(queue, [_letter(each) for each in found])
+    return LettersBody(queue, [_dead_letter(each) for each in found])
 
 
 def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
@@ -244,10 +244,10 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
     )
 
 
-def _letter(letter: DeadLetter) -> LetterBody:
-    text = _PRIVATE.sub(r"\1…", letter.body[:SHOWN_CHARACTERS])
+def _dead_letter(found: DeadLetter) -> LetterBody:
+    text = _PRIVATE.sub(r"\1…", found.body[:SHOWN_CHARACTERS])
     return LetterBody(
-        id=letter.id, sent_at=moment(letter.sent_at), body=text, reason=letter.reason, receives=letter.receives
+        id=found.id, sent_at=moment(found.sent_at), body=text, reason=found.reason, receives=found.receives
     )
 
 

@@ -33,7 +33,7 @@ MOST_EXACT = 2**53
 """The largest float up to which every whole number is a float, too."""
 
 NETWORK_BITS = 64
-"""Of an IPv6 address, a customer's part. The customer chooses the rest freely."""
+"""The part of an IPv6 address that names a customer, who chooses the rest freely."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -63,11 +63,11 @@ class BodyTooLarge(Exception):
 
 
 class UnsupportedMediaType(Exception):
-    """The body is of another type than JSON, or names none where it must: Chalice takes such a body for JSON."""
+    """The body is declared as another type than JSON, or as none where it must be: Chalice would take it for JSON."""
 
 
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Leaves out fields that are None."""
+    """The base of answers: fields that are None are left out."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -94,7 +94,7 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
 
 
 def _decoded(raw: bytes | str, shape: type[T]) -> T:
-    """Takes 16.0 for a whole number, as JSON Schema does and msgspec does not. Raises msgspec.ValidationError."""
+    """Decodes JSON. 16.0 is a whole number, as in JSON Schema, not in msgspec. Raises msgspec.ValidationError."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError:

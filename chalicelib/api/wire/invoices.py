@@ -1,4 +1,4 @@
-"""Invoices on the wire: the JSON of the way to a PDF."""
+"""The link to an invoice on the wire."""
 
 from chalicelib.domain.ports import InvoiceLink
 

@@ -17,14 +17,14 @@ BLANK = (
 """Characters below 65,536 that show nothing, whatever their category: fillers, blank Braille."""
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"
-"""The last one replaces bytes that were no UTF-8: API Gateway writes it, and the text is not the one that was sent."""
+"""Control characters. The last one is API Gateway's for bytes that were no UTF-8: the text is not as it was sent."""
 
 _CONTROL = re.compile(f"[{CONTROLS}\ud800-\udfff]")
 _TURNING = re.compile(f"[{LINES_AND_DIRECTIONS}]")
 _BLANK = re.compile(f"[{BLANK}\U000e0000-\U000e0fff]")
 
 UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
-"""Categories: spaces, controls, formats, halves of a pair; and marks, which are seen on a letter only."""
+"""Unicode's categories: spaces, controls, formats, surrogates; and marks, which show only on a letter."""
 
 
 def fault_of(name: str) -> str | None:

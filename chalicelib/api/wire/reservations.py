@@ -36,7 +36,7 @@ from .languages import preferred_language
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-"""As SES takes it: ASCII, no quoting, no address literal. An international domain comes in its xn-- form."""
+"""An address as SES takes it: ASCII, no quoting, no address literal. An international domain comes in its xn-- form."""
 
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
@@ -84,7 +84,7 @@ class SaleBody(Answer):
     seats: Sequence[str]
     paid_at: Moment
     booking_code: str | None = None
-    """The sale's name for people: what is shown and said at the door."""
+    """The sale's name for people, to be shown or said at the door."""
 
 
 class PaymentBody(Answer):
@@ -110,7 +110,7 @@ class PurchaseBody(Answer):
     invoice_url: str | None = None
     """None where nothing was paid."""
     status: Literal["refunded"] | None = None
-    """Once the money went back, because the screening was cancelled."""
+    """Set once the money went back, because the screening was cancelled."""
     refunded_at: Moment | None = None
     booking_code: str | None = None
 

@@ -29,7 +29,7 @@ from .bodies import (
 )
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Of a screening's start, in the zone in which it is written: else its end, or its local time, leaves the calendar."""
+"""Bounds of a screening's start, in its own zone. Beyond them its end or its local time leaves the calendar."""
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]

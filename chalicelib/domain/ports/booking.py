@@ -22,7 +22,7 @@ class Sessions(Protocol):
     def add(self, session: Session) -> Session:
         """Stores the session unless its id is known. Gives what is stored under the id: this session, or the earlier.
 
-        Makes the rows first and the session last, so that any session that can be found can be booked.
+        Makes the rows first and the session last: a session that is found can be booked.
         """
         ...
 
@@ -93,7 +93,7 @@ class SeatCache(Protocol):
         ...
 
     def invalidate_map(self, session_id: str) -> None:
-        """Makes every seat map out of date that was read before."""
+        """Makes every earlier seat map out of date."""
         ...
 
     def remember_reservation_id(self, reservation_id: str) -> None:
@@ -119,7 +119,7 @@ class Reservations(Protocol):
         ...
 
     def restore(self, reservation: Reservation) -> Reservation:
-        """Stores a sale whose reservation is gone, in one write. Gives what is stored: this one, or the other."""
+        """Stores a sale whose reservation is gone, in one write. Gives the stored one: this, or an earlier one."""
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
@@ -152,14 +152,13 @@ class Reservations(Protocol):
 class LiveHolds(Protocol):
     """The holds that count against the limit, by holder and session. It knows when a hold lapses, not how it ended.
 
-    A holder is a user as asked for from one network.
+    A holder is a user together with the network that the request came from.
     """
 
     def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         """Counts this very hold; once, however often it is called. Raises LimitReached.
 
-        There is room while fewer than `limit` counted holds are live. Without room, the hold takes the place of
-        `instead_of`, if that still stands as it was read. All holds last equally long, so the oldest of the last
-        `limit` is the first to lapse.
+        Refuses when `limit` counted holds are live, unless `instead_of` is still stored as it was read: then the hold
+        replaces it. All holds last equally long, so the oldest of the last `limit` is the first to lapse.
         """
         ...

@@ -53,7 +53,7 @@ class Webhooks(Protocol):
         ...
 
     def remove(self, webhook_id: str) -> bool:
-        """False when there was no such webhook."""
+        """Removes the webhook. False when there was no such webhook."""
         ...
 
 

@@ -29,7 +29,7 @@ class DependencyState:
     """The answer of one dependency. `breaker` is the state of its circuit breaker, `trips` how often that opened.
 
     `breaker` is empty where there is none, or none is known. Redis's belongs to the process that answers. SES's and the
-    payment gateway's are what the functions that use them said last; their trips are added up.
+    payment gateway's are as their functions reported last; the trips of all are added up.
     """
 
     name: str

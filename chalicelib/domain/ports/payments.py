@@ -1,4 +1,4 @@
-"""Ports of payments: what is written down of each payment, the gateway where the money is, and its messages to us."""
+"""Ports of payments: the payments as we store them, the gateway that has the money, and its messages to us."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Payments(Protocol):
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
-        """Writes down what the gateway says was charged; only the first time. Sales and refunds stay.
+        """Stores the charge that the gateway reports; only the first time. Sales and refunds stay.
 
         It corrects a client's statement that has come to nothing. A claim for another reservation may be selling seats
         at this moment: while it lasts, nothing is written.
@@ -59,7 +59,7 @@ class Payments(Protocol):
         """Counts that the gateway was asked for this refund and knew of no such payment (yet). Raises LookupError."""
         ...
 
-    def outstanding_refunds(self) -> Iterable[Payment]:
+    def list_outstanding_refunds(self) -> Iterable[Payment]:
         """Lists the payments that are still to be refunded, oldest first. Lags behind the writes by milliseconds."""
         ...
 
@@ -81,7 +81,7 @@ class PaymentGateway(Protocol):
         """
         ...
 
-    def charges_since(self, moment: datetime) -> Iterable[Charge]:
+    def list_charges_since(self, moment: datetime) -> Iterable[Charge]:
         """Asks for all charges made at that moment or later, in no order. Raises GatewayUnavailable."""
         ...
 

@@ -2,8 +2,8 @@
 
     {name: ses, state: open, half_open_at: 1708023605000, trips: 3}     one item for each dependency
 
-The last word wins, whichever process it is from: when one process was answered, the dependency answers. A process that
-died while its breaker was open can't take that back: its word is forgotten after a while.
+The last report wins, whichever process it is from: if one was answered, the dependency answers. The report of a process
+that died with an open breaker is forgotten after a while.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""After its pause, an open breaker waits for the next email or refund to probe with. A function that got none for so
-long is gone, and a new one begins with a closed breaker."""
+"""How long after its pause an open breaker is remembered. A function that had no email or refund to probe with for so
+long is gone. A new one begins with a closed breaker."""
 
 
 @dataclass(frozen=True)

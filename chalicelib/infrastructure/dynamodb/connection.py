@@ -87,14 +87,15 @@ class WriteConflict(Exception):
 
 CONFLICT_ATTEMPTS = 8
 CONFLICT_FIRST_PAUSE_SECONDS = 0.005
-"""Doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
+"""The first pause, doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some
+milliseconds."""
 CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
 def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
     """Calls `write` again as long as it raises WriteConflict. Raises StoreUnavailable after the last attempt.
 
-    Only transactions meet conflicts, and the writes that they meet: never two holds of one row each.
+    A conflict needs a transaction: two holds of one row each never conflict.
     """
     for attempt in range(attempts):
         try:
@@ -115,12 +116,15 @@ class TransactionCancelled(Exception):
 
     @property
     def conditions_failed(self) -> list[bool]:
-        """Whether the condition failed, for each write."""
+        """Tells for each write whether its condition failed."""
         return [reason["Code"] == "ConditionalCheckFailed" for reason in self.reasons]
 
     @property
     def met_conflict(self) -> bool:
-        """Whether another transaction was at work, perhaps this one's own first try. Then no other reason is final."""
+        """Tells whether another transaction was at work, perhaps this one's own first try.
+
+        If so, the other reasons are not final.
+        """
         return "TransactionConflict" in self.codes
 
     @property

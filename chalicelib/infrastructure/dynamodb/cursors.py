@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from chalicelib.domain.refusals import CursorInvalid
 
 LONGEST = 500
-"""Characters of a cursor."""
+"""The most characters of a cursor."""
 
 _CURSOR = re.compile("[A-Za-z0-9_-]+={0,2}")
-"""Checked here, because Python's decoder skips characters that are not of its alphabet."""
+"""A cursor's form. Checked here, because Python's decoder skips characters that are not of its alphabet."""
 
 
 def to_cursor(key: Sequence[str]) -> str:

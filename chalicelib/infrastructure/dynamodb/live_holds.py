@@ -50,7 +50,7 @@ class DynamoLiveHolds:
     def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
         key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
         place = instead_of.age if instead_of else limit - 1
-        has_room = self.is_ended_hold(place) if instead_of else self.free_or_lapsed(place)
+        has_room = self.ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
         room = {":ended": _entry_value(instead_of)} if instead_of else {":now": ms_value(now)}
         try:
             Table(self.client, self.table_name).update(key, **_request_to_count(hold, place, limit, has_room, room))
@@ -61,13 +61,13 @@ class DynamoLiveHolds:
 
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 
-    def free_or_lapsed(self, place: int) -> str:
+    def free_or_lapsed_condition(self, place: int) -> str:
         """Gives the condition that the place has no entry, or that its hold has lapsed."""
         is_free = f"attribute_not_exists(age{place})"
         has_lapsed = f"age{place}.x <= :now"
         return f"({is_free} OR {has_lapsed})"
 
-    def is_ended_hold(self, place: int) -> str:
+    def ended_hold_condition(self, place: int) -> str:
         """Gives the condition that the entry is still the hold that has ended."""
         return f"age{place} = :ended"
 

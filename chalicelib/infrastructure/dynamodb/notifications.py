@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""Up to 1.6 s of pauses on average. Conflicts are usual here; between holds they are accidents."""
+"""Tries to number an event: up to 1.6 s of pauses on average. Conflicts are usual here; between holds they are
+accidents."""
 
 COUNTER = "counter"
 LARGEST_NUMBER = 10**12 - 1

@@ -48,7 +48,7 @@ class DynamoPayments:
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         claim = {"claimed_at": _iso(payment.claimed_at), "due_at": _iso(payment.due_at), "method": payment.method}
         update = _PaymentUpdate({**_base(payment), "fate": PaymentStatus.CLAIMED, **claim}).where(
-            self.may_be_claimed(charged_only=charged_only),
+            self.claim_condition(charged_only=charged_only),
             asserted=PaymentStatus.ASSERTED,
             claimed=PaymentStatus.CLAIMED,
             reservation=payment.reservation_id,
@@ -58,7 +58,7 @@ class DynamoPayments:
         except ConditionFailed as failed:
             return payment_from_item(failed.item) if failed.item else None
 
-    def may_be_claimed(self, *, charged_only: bool) -> str:
+    def claim_condition(self, *, charged_only: bool) -> str:
         """Gives the condition of a claim. The control of the race test replaces it; that is why it is a method."""
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"
@@ -135,7 +135,7 @@ class DynamoPayments:
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
         return self._write_if_requested(payment, _PaymentUpdate({"asked": payment.asked + 1, "asked_at": to_iso(now)}))
 
-    def outstanding_refunds(self) -> Iterator[Payment]:
+    def list_outstanding_refunds(self) -> Iterator[Payment]:
         items = query_items(
             self.client,
             self.table_name,
@@ -209,7 +209,7 @@ class _PaymentUpdate:
 
 
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Records the charge of a payment of which nothing was known, or nothing but what the gateway says."""
+    """Records the charge of a payment that is unknown, or known from the gateway alone."""
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
     return _PaymentUpdate(charged, set_if_missing=asserted).where(

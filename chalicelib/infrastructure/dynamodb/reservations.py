@@ -1,7 +1,7 @@
 """Reservations in DynamoDB, each in its buyer's partition, so that purchases are read consistently.
 
 A hold may end before its reservation was written. Then a bar is put under the id: {barred_ms: the hold's expiry}. A bar
-is no reservation: it only keeps that of this hold, or of an earlier one, from being written later.
+is no reservation: it only keeps the reservation of this hold, or of an earlier one, from being written later.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 REMEMBERED = timedelta(hours=24)
-"""How long after its expiry a reservation that was not bought is kept: as long its idempotency key works."""
+"""How long after its expiry a reservation that was not bought is kept: as long as its idempotency key works."""
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,9 @@ class DynamoRows:
             _SeatsWrite(
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
-                condition=self.free_or_lapsed,
+                condition=self.free_or_lapsed_condition,
                 values={**values, ":event": event_value(SeatsHeld(_with_seats(hold, seats), now))},
-                row_condition=self.row_is_open(),
+                row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
         ]
@@ -86,9 +86,9 @@ class DynamoRows:
             _SeatsWrite(
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
-                condition=self.this_hold_and_live,
+                condition=self.live_hold_condition,
                 values={**values, ":event": event_value(_sold_event(hold, seats, sale, now))},
-                row_condition=self.row_is_open(),
+                row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
         ]
@@ -124,21 +124,21 @@ class DynamoRows:
     # The conditions, for the row and for one seat each. The controls of the race tests replace them; that is why they
     # are methods.
 
-    def row_is_open(self) -> str:
+    def open_row_condition(self) -> str:
         """Gives the condition that the row is not closed."""
         return "attribute_not_exists(#closed)"
 
-    def free_or_lapsed(self, seat: str) -> str:
+    def free_or_lapsed_condition(self, seat: str) -> str:
         """Gives the condition that a seat, by its path, may be held."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.released_before(seat)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_before_condition(seat)} OR {hold_has_lapsed})"
 
-    def released_before(self, seat: str) -> str:
+    def released_before_condition(self, seat: str) -> str:
         """Gives the condition that an earlier hold of the seat was released, not this one."""
         return f"{seat}.z < :expires"
 
-    def this_hold_and_live(self, seat: str) -> str:
+    def live_hold_condition(self, seat: str) -> str:
         """Gives the condition that a seat is held by this very hold, which has not lapsed."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
@@ -151,7 +151,7 @@ class DynamoRows:
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
-            ConditionExpression=f"attribute_exists(id) AND {self.row_is_open()}",
+            ConditionExpression=f"attribute_exists(id) AND {self.open_row_condition()}",
             ExpressionAttributeNames={"#closed": "closed", "#event": "event"},
             ExpressionAttributeValues={":now": ms_value(now), ":event": event, ":one": number_value(1)},
             ReturnValues="ALL_NEW",
@@ -207,7 +207,7 @@ class DynamoRows:
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
-        """Releases the seats that are this hold's by `found`. Ends: a seat that another has got never comes back."""
+        """Releases the seats that are this hold's by `found`. Ends, as no lost seat comes back."""
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))

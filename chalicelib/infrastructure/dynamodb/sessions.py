@@ -53,7 +53,7 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """By id, with the moment until which each may be shown. The moment is read from `seconds`."""
+    """The screenings by id, with the moment until which each may be shown. The moment is read from `seconds`."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

@@ -98,7 +98,7 @@ class Parking:
     tries: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, record: Record, error: Exception) -> bool:
-        """Whether to park the record: at once when no retry can help, never for an outage, else at LEAST_AGE.
+        """Tells whether to park the record: at once when no retry can help, never for an outage, else at LEAST_AGE.
 
         Counts a try of the record.
         """
@@ -112,7 +112,7 @@ class Parking:
         self.tries.pop(_sequence_number(record), None)
 
     def _count_try(self, record: Record) -> bool:
-        """Counts a try. Gives whether the record was tried often enough, and is old enough, to be parked."""
+        """Counts a try. Tells whether the record was tried often enough, and is old enough, to be parked."""
         number = _sequence_number(record)
         self.tries[number] = self.tries.get(number, 0) + 1
         for forgotten in list(self.tries)[:-REMEMBERED_TRIES]:
@@ -124,7 +124,7 @@ class Parking:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the error says nothing against the record: a service is away, or a right is missing."""
+    """Tells whether the error says nothing against the record: a service is away, or a right is missing."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

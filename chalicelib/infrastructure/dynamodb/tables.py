@@ -195,7 +195,7 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """An event with which a consumer has dealt: `id` is <consumer>#<event id>."""
+    """An event that a consumer has processed: `id` is <consumer>#<event id>."""
 
     class Meta(SessionItem.Meta):
         table_name = "ledger"
@@ -205,7 +205,7 @@ class ProcessedEventItem(Model):
 
 
 class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
-    """The screenings at which a connection looks."""
+    """The screenings that a connection watches."""
 
     class Meta:
         index_name = "by_viewer"
@@ -215,7 +215,7 @@ class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
 
 
 class ViewerItem(Model):
-    """A WebSocket connection that looks at a screening."""
+    """A WebSocket connection that watches a screening."""
 
     class Meta(SessionItem.Meta):
         table_name = "viewers"

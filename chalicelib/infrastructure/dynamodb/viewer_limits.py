@@ -64,9 +64,9 @@ class DynamoRateLimiter:
         raise StoreUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Writes what is due by today's quota where a larger one of earlier has left more.
+        """Moves `due` back to today's window, where an earlier, larger quota left it further ahead.
 
-        So nobody is locked out for longer than today's window.
+        So nobody is locked out for longer than that window.
         """
         for key, known_us in known.items():
             if known_us > due[key]:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LONGEST_CONNECTION = timedelta(hours=2)
-"""How long API Gateway keeps a WebSocket open. TTL deletes viewers of whose end it did not tell."""
+"""How long API Gateway keeps a WebSocket open. TTL deletes a viewer whose end it did not report."""
 
 
 @dataclass(frozen=True)
 class DynamoViewers:
-    """Remembers which screening each connection looks at."""
+    """Remembers which screening each connection watches."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -45,7 +45,7 @@ class DynamoViewers:
         return [read_text(item, "viewer_id") for item in query_items(self.client, self.table_name, **wanted)]
 
     def _query_sessions(self, viewer_id: str) -> list[str]:
-        """Reads which screenings a connection looks at, from an index that follows the table by some milliseconds.
+        """Reads which screenings a connection watches, from an index that follows the table by some milliseconds.
 
         An item that is missed is deleted later: the next message to its connection finds it gone.
         """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WEBHOOK_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
-"""Characters."""
+"""The most characters of an id."""
 
 OF_A_SUBSCRIBER = "id, event_types, disabled"
 """The attributes that the function which numbers events may read: infra/cloud/permissions.py."""

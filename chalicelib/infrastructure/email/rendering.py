@@ -127,7 +127,7 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
 
 def _isolated(name: str) -> str:
-    """Puts a name that is written from right to left into an isolate, so that the text after it stays after it."""
+    """Isolates a name that is written from right to left: the text after it then stays after it."""
     turns_around = any(bidirectional(character) in ("R", "AL") for character in name)
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 
@@ -142,19 +142,19 @@ def _zone_name(local: datetime, locale: Locale) -> str:
     return f"{locale.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
 
 
-def _template_variables(letter: Email) -> dict[str, Any]:
+def _template_variables(email: Email) -> dict[str, Any]:
     """Gives the templates' variables. Names and titles were typed by people: each is put on one line."""
-    reservation, sale = letter.reservation, letter.reservation.sale
+    reservation, sale = email.reservation, email.reservation.sale
     return {
-        "movie": _one_line(letter.session.movie_title),
-        "room": _one_line(letter.session.room),
-        "starts_at": letter.session.starts_at,
+        "movie": _one_line(email.session.movie_title),
+        "room": _one_line(email.session.room),
+        "starts_at": email.session.starts_at,
         "seats": ", ".join(reservation.seats),
         "amount": reservation.amount,
         "expires_at": reservation.expires_at,
         "reservation_id": reservation.id,
-        "event": letter.event,
-        "returned": Money(int(letter.event.data.get("amountCents", 0))).amount,
+        "event": email.event,
+        "returned": Money(int(email.event.data.get("amountCents", 0))).amount,
         **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
     }
 

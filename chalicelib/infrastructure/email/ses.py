@@ -53,7 +53,8 @@ class SesEmailSender:
     def send(self, message: Message) -> None:
         """Sends the message. Raises EmailRefused, EmailUnavailable.
 
-        Addresses in SES's answer are masked, because it ends in logs and in the DLQ. So SES's own error is no cause.
+        Addresses in SES's answer are masked, because it ends in logs and in the DLQ. For the same reason SES's own
+        error is not the exception's cause.
         """
         raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
         try:
@@ -80,7 +81,7 @@ class GuardedEmailSender:
 
 
 def mime(message: Message, sender: str) -> MIMEMultipart:
-    """Builds the MIME message. Its `as_bytes` raises for a header that contains another, which somebody typed.
+    """Builds the MIME message. Its `as_bytes` raises for a typed text that would add a header.
 
     Uses the older half of Python's email package: EmailMessage of Python 3.11 loses spaces between encoded words.
     """

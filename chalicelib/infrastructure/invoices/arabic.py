@@ -34,12 +34,12 @@ def _letter_in_shape(letters: list[str], place: int) -> str:
 
 
 def _joins_onward(letter: str) -> bool:
-    """Whether the letter joins the one after it."""
+    """Tells whether the letter joins the one after it."""
     return letter in (TATWEEL, JOINER) or "<initial>" in _forms().get(letter, {})
 
 
 def _joins_back(letter: str) -> bool:
-    """Whether the letter joins the one before it."""
+    """Tells whether the letter joins the one before it."""
     return letter in (TATWEEL, JOINER) or "<final>" in _forms().get(letter, {})
 
 
@@ -57,7 +57,7 @@ def _place_of_next(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Whether this is no neighbour of a letter: a vowel sign on it, or an alef that has gone into a lam."""
+    """Tells whether the character is no neighbour of a letter: a vowel sign, or an alef that is part of a lam."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

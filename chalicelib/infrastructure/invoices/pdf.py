@@ -35,7 +35,7 @@ PAGES = "\U000f0000"
 
 INK, FAINT, ACCENT = (32, 33, 36), (104, 107, 114), (158, 27, 50)
 PAPER, SHADE, LINE = (255, 255, 255), (245, 245, 247), (218, 220, 224)
-"""Red, green, blue."""
+"""Colours, as red, green and blue."""
 
 MARGIN, GAP = 20, 8
 """Millimetres, as all lengths here; sizes of letters are points."""

@@ -32,8 +32,8 @@ class GuardedGateway:
     def find_charge(self, transaction_id: str) -> Charge | None:
         return self._ask(lambda: self.gateway.find_charge(transaction_id))
 
-    def charges_since(self, moment: datetime) -> Iterable[Charge]:
-        return self._ask(lambda: list(self.gateway.charges_since(moment)))
+    def list_charges_since(self, moment: datetime) -> Iterable[Charge]:
+        return self._ask(lambda: list(self.gateway.list_charges_since(moment)))
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         try:

@@ -2,7 +2,7 @@
 
     POST {PAYMENTS_URL}/payments               start
     GET  {PAYMENTS_URL}/payments/{id}          charge
-    GET  {PAYMENTS_URL}/payments?since=…       charges_since
+    GET  {PAYMENTS_URL}/payments?since=…       list_charges_since
     POST {PAYMENTS_URL}/refunds                refund
       201  {"refundId": "…"}                              returned
       409  {"error": "ALREADY_REFUNDED", "refundId": "…"} returned before, by this request or another
@@ -41,12 +41,12 @@ SIGNATURE_HEADER = "payment-signature"
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 LARGEST_ANSWER_BYTES = 1_000_000
-"""A page of a hundred payments has 30 kB."""
+"""The most bytes of an answer: a page of a hundred payments has 30 kB."""
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LONGEST_ID = 255
 LAST_MS = 32_503_680_000_000
-"""The year 3000."""
+"""The last moment that is believed: in the year 3000."""
 
 RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
 UNKNOWN = (404, "UNKNOWN_TRANSACTION")
@@ -98,7 +98,7 @@ class HttpGateway:
             raise GatewayUnavailable(str(answer))
         return _charge_or_unavailable(answer.body)
 
-    def charges_since(self, moment: datetime) -> Sequence[Charge]:
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
         found: list[Charge] = []
         after = 0
         for _ in range(MOST_PAGES):

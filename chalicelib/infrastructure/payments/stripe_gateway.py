@@ -42,7 +42,7 @@ PAGE = 100
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LAST_SECOND = 32_503_680_000
-"""The year 3000."""
+"""The last moment that is believed: in the year 3000."""
 
 CARD_ONLY = ["card"]
 """Cards are paid or declined within the seconds that seats are held. Other methods need days, or never say no."""
@@ -86,8 +86,8 @@ class StripeGateway:
             intent = self._read_paid_intent(transaction_id)
             return _charge_from(intent["latest_charge"], intent) if intent else None
 
-    def charges_since(self, moment: datetime) -> Sequence[Charge]:
-        """Lists charges, which Stripe has by when they were made; PaymentIntents only by when the buyer began."""
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
+        """Lists charges, not PaymentIntents: Stripe has those only by when the buyer began."""
         with _errors_translated_to(GatewayUnavailable):
             listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]
             ours = [(charge, intent) for charge, intent in listed if _is_ours(intent)]
@@ -193,7 +193,7 @@ class StripeMessages:
 
 
 def _is_verified(header: str, body: bytes, secret: str) -> bool:
-    """Whether the secret has signed this body, at any time."""
+    """Tells whether the secret has signed this body, at any time."""
     from stripe import SignatureVerificationError, WebhookSignature
 
     try:
@@ -241,12 +241,12 @@ def _checked_charge(intent: Object, amount: Any, refunded: Any, created: Any) ->
 
 
 def _is_ours(intent: Any) -> bool:
-    """Whether the PaymentIntent carries a reservation's id. `intent` is None for a charge without one."""
+    """Tells whether the PaymentIntent carries a reservation's id. `intent` is None for a charge without one."""
     return intent is not None and isinstance(intent["metadata"].get(RESERVATION), str)
 
 
 def _is_intent_id(value: object) -> bool:
-    """Whether this can be the id of a PaymentIntent. Ids that a client made up are not sent to Stripe."""
+    """Tells whether the value can be the id of a PaymentIntent. Ids that a client made up are not sent to Stripe."""
     return isinstance(value, str) and bool(re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", value))
 
 

@@ -50,15 +50,15 @@ def numbers(count: int) -> Shape[list[int]]:
     return lambda answer: [whole(each) for each in _checked_list(answer, count)]
 
 
-def done(answer: Any) -> bool:
-    """Gives whether SET has set the key. It has not where it had a condition that failed."""
+def was_set(answer: Any) -> bool:
+    """Tells whether SET has set the key. If its condition failed, it has not."""
     if answer is not None and answer != b"OK":
         raise Nonsense(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
-def receipt(answer: Any) -> bool:
-    """Gives whether a command has written. Redis may refuse it, being full."""
+def was_written(answer: Any) -> bool:
+    """Tells whether a command has written. Redis may refuse it, being full."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
@@ -66,9 +66,9 @@ def receipt(answer: Any) -> bool:
     return True
 
 
-def receipts(answer: Any) -> list[bool]:
-    """Gives whether each command of a pipeline has written. The driver has read one answer for each."""
-    return [receipt(each) for each in _checked_list(answer)]
+def were_written(answer: Any) -> list[bool]:
+    """Tells for each command of a pipeline whether it has written. The driver has read one answer for each."""
+    return [was_written(each) for each in _checked_list(answer)]
 
 
 def counts(answer: Any) -> dict[str, int]:

@@ -27,7 +27,7 @@ from .seat_format import MAP_MS, SeatMap
 
 POLLS = 10
 POLL_SECONDS = 0.02
-"""A process that needs a seat map while another reads it polls so often, with such pauses; then it reads the rows."""
+"""How often, and with which pauses, a process asks for a map that another reads. Then it reads the rows itself."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class CachedRows:
 
     def hold(self, hold: Hold, now: datetime) -> None:
         self._refuse_if_known(hold, now)
-        with self._caching_refusals(hold, now):
+        with self._record_refusals(hold, now):
             self.rows.hold(hold, now)
         self._try_cache(lambda: self.cache.record_hold(hold, now))
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        with self._caching_refusals(hold, now):
+        with self._record_refusals(hold, now):
             self.rows.sell(hold, sale, now)
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
         self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, changed=True))
@@ -78,8 +78,8 @@ class CachedRows:
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """Reads the map anew, or waits for the process that does.
 
-        While writes go on, a map is stale as soon as it is stored. A map of the version `wanted` shows all writes
-        before this request, which is as good as one that is read for it alone: so all who wait can share it.
+        While writes go on, a map is stale as soon as it is stored. A map of version `wanted` shows every write made
+        before this request. So all who wait can share one read.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.claim_rebuild(session.id)
@@ -108,7 +108,7 @@ class CachedRows:
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
         """Raises SeatsTaken for seats that the cache knows to be others'.
 
-        Where one is the hold's own, the rows and the use case decide: they know whether this is a resend, and of what.
+        If one seat is the hold's own, the rows and the use case decide: they can tell a resend.
         """
         try:
             known = self.cache.read_known_seats(hold, now)
@@ -122,8 +122,8 @@ class CachedRows:
         return known.id_is_new(self.sessions.get(hold.session_id).created_at, now)
 
     @contextmanager
-    def _caching_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records the seats that the rows say are taken, so that the next refusal need not ask them."""
+    def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
+        """Records the seats that the rows refuse: so the next refusal need not ask them."""
         try:
             yield
         except SeatsTaken as taken:

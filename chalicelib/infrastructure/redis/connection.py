@@ -99,6 +99,6 @@ class RedisConnection:
 
     @cached_property
     def _failing(self) -> tuple[type[BaseException], ...]:
-        """The errors that open the breaker. A Redis that refuses a command, being full, is alive: that opens none."""
+        """Gives the errors that open the breaker. A Redis that is full and refuses is alive."""
         driver, _ = self._driver_and_client
         return (driver.ConnectionError, driver.TimeoutError, driver.InvalidResponse, OSError, Nonsense)

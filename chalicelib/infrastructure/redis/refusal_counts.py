@@ -38,7 +38,7 @@ class RedisRefusals:
     def add(self, code: str) -> None:
         key = self._key(bucket_of(self.clock()))
         with suppress(RedisUnavailable):
-            self.connection.ask(lambda redis: _increment(redis, key, code), answers.receipts)
+            self.connection.ask(lambda redis: _increment(redis, key, code), answers.were_written)
 
     def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]

@@ -67,10 +67,10 @@ class KnownSeats:
     kept_since: datetime | None = None
 
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Whether surely no reservation is stored under the id.
+        """Tells whether certainly no reservation is stored under the id.
 
-        Such a reservation would have been held since the screening was scheduled, and no longer ago than reservations
-        are remembered. Redis must have seen all ids of one of these two times.
+        Redis must have seen every used id for long enough: either since the screening was scheduled, or for as long as
+        reservations are remembered.
         """
         if self.id_was_seen or self.kept_since is None:
             return False
@@ -89,7 +89,7 @@ class SeatCache:
     _unmarked_ids: set[str] = field(default_factory=set)
     """Used ids that Redis has no mark of yet. They are marked before Redis is asked about any id."""
     _has_lost_ids: bool = False
-    """Whether the unmarked ids became too many and were dropped: then Redis has not seen every id."""
+    """True once the unmarked ids became too many and were dropped: then Redis has not seen every id."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before and after a decision of the rows.
@@ -147,7 +147,7 @@ class SeatCache:
         """Marks the id as used. Raises StoreUnavailable."""
         with _as_refusal():
             self.connection.ask(
-                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.done
+                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.was_set
             )
 
     def invalidate_map(self, session_id: str) -> None:
@@ -164,7 +164,7 @@ class SeatCache:
         return _version_from(version), self._verified_map(keys[1], kept)
 
     def claim_rebuild(self, session_id: str) -> tuple[bool, int, SeatMap | None]:
-        """Claims the reading of the map, for one process at a time. Gives whether it has it, and as `read_map`."""
+        """Claims the reading of the map, for one process at a time. Gives True to that one; then as `read_map`."""
         keys = [self._key("version", session_id), self._key("map", session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
@@ -175,7 +175,7 @@ class SeatCache:
 
         def shape(answer: Any) -> tuple[bool, list[bytes | None]]:
             mine, found = answer
-            return answers.done(mine), answers.values(len(keys))(found)
+            return answers.was_set(mine), answers.values(len(keys))(found)
 
         mine, (version, kept) = self.connection.ask(ask, shape)
         return mine, _version_from(version), self._verified_map(keys[1], kept)
@@ -246,7 +246,7 @@ class SeatCache:
             add_commands(pipeline)
             return list(pipeline.execute(raise_on_error=False))
 
-        written = self.connection.ask(ask, answers.receipts)
+        written = self.connection.ask(ask, answers.were_written)
         self._remove_marked_ids(unmarked, written)
         if changed_session and not written[len(unmarked)]:
             self._delete_map(changed_session)
@@ -257,7 +257,7 @@ class SeatCache:
         self.connection.ask(lambda redis: redis.delete(*keys), answers.whole)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
-        """Deletes the seats' entries that begin so: a late call must not delete the entry of who has them now.
+        """Deletes those entries of the seats that begin with `start`: a late call must spare the entry of a new owner.
 
         A new entry may be written between the look and the deletion, and is lost then: the next buyer asks the rows.
         """
@@ -287,7 +287,7 @@ class SeatCache:
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
-            return answers.receipts(answer[:-1]), answers.values(len(keys))(answer[-1])
+            return answers.were_written(answer[:-1]), answers.values(len(keys))(answer[-1])
 
         written, found = self.connection.ask(ask, shape)
         self._remove_marked_ids(unmarked, written)
@@ -302,7 +302,7 @@ class SeatCache:
             memory = self.connection.ask(lambda redis: redis.info("memory"), answers.text)
             if _drops_nothing(memory):
                 value = sign(self.secret, key, str(to_ms(now)))
-                self.connection.ask(lambda redis: redis.set(key, value), answers.done)
+                self.connection.ask(lambda redis: redis.set(key, value), answers.was_set)
 
     def _add_marks(self, pipeline: "Pipeline", ids: Iterable[str]) -> None:
         for reservation_id in ids:
@@ -337,7 +337,7 @@ def secret_from(id_secret: str) -> bytes:
 
 
 def _drops_nothing(memory: bytes) -> bool:
-    """Whether this Redis refuses to write when it is full, and drops no key, by its own report on its memory."""
+    """Tells whether this Redis refuses to write when it is full, and drops no key, by its own report on its memory."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
     return policy is None or policy[1] == b"noeviction"
 

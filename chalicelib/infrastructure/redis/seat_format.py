@@ -35,7 +35,7 @@ class SeatMap:
     occupancy: Mapping[str, Occupancy]
 
     def is_fresh(self, version: int, now: datetime) -> bool:
-        """Whether the map shows every write up to that version, and is no older than a map may be."""
+        """Tells whether the map shows every write up to that version, and is no older than a map may be."""
         return self.version >= version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
 

@@ -66,7 +66,7 @@ class BoundedParser(BaseParser):
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Whether there is an answer that nobody asked for. Raises when the other end has hung up."""
+        """Tells whether there is an answer that nobody asked for. Raises when the other end has hung up."""
         if self._at < len(self._unread):
             return True
         self._sock.settimeout(timeout)
@@ -137,7 +137,7 @@ class BoundedParser(BaseParser):
             raise TimeoutError from error
 
     def _seconds_left(self) -> float:
-        """Gives the time left, and 0 once: for a last look at answers that are here. Raises TimeoutError after that."""
+        """Gives the time left; then once 0, for a last look at answers that are here. Then raises TimeoutError."""
         now = self.monotonic()
         self._deadline = now + self._seconds if self._deadline is None else self._deadline
         if self._is_over:

@@ -102,7 +102,7 @@ class SqsQueueBoard:
         return Redriven(moved, there.total - moved)
 
     def _dead_letter_queue(self, name: str) -> str:
-        """Raises QueueNotFound for a name that is no consumer's."""
+        """Gives the name of a consumer's DLQ. Raises QueueNotFound for any other name."""
         if name in self.consumers:
             return f"{name}-dlq"
         raise QueueNotFound(name)

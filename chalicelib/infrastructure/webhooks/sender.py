@@ -33,7 +33,7 @@ DELIVERY_SECONDS = 5.0
 """Time for name, connection, TLS and answer together. A batch is delivered at the same time, and takes no longer."""
 
 MOST_BREAKERS = 1000
-"""As many as there are webhooks on one page, which are all that an event is delivered to (DynamoWebhooks.all)."""
+"""The number of webhooks on one page (DynamoWebhooks.all): an event is delivered to no others."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"

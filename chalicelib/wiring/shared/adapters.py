@@ -21,8 +21,8 @@ def adapters() -> "Adapters":
 
 @dataclass(frozen=True)
 class Adapters:
-    """Each is built when a use case first asks for it: who needs no gateway loads none, and who needs no ids needs no
-    secret. They are `Ports`."""
+    """The real `Ports`. Each is built when a use case first asks for it: a function that calls no gateway loads none,
+    and one that makes no ids needs no secret."""
 
     clock: Clock = process.clock
 

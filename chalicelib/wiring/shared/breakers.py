@@ -13,4 +13,4 @@ def metrics() -> Metrics:
 
 def new_breaker(name: str, *listeners: OnChange) -> Breaker:
     """Makes a breaker of this process for that dependency, one of POLICIES. The metrics listen, too."""
-    return Breaker(name, POLICIES[name], (metrics().breaker_changed, *listeners))
+    return Breaker(name, POLICIES[name], (metrics().write_breaker_change, *listeners))

@@ -1,4 +1,4 @@
-"""What every process has, whatever it does: settings, a clock, the database; and building things once.
+"""Shared by every process: settings, a clock, the database; and building things once.
 
 The database is imported here, in Lambda's init phase, which has a whole core: every function uses it.
 """
@@ -28,7 +28,7 @@ _forget_each: list[Callable[[], None]] = []
 
 
 def settings() -> configuration.Settings:
-    """Gives the environment's, read once. Raises SettingInvalid."""
+    """Gives the settings from the environment, read once. Raises SettingInvalid."""
     global _settings
     if _settings is None:
         _settings = configuration.load()

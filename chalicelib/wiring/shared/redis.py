@@ -23,6 +23,6 @@ def seat_cache() -> SeatCache | None:
 
 
 def cached(rows: Rows, sessions: Sessions) -> Rows:
-    """Gives the rows behind the cache; themselves, where no Redis is configured."""
+    """Gives the rows with the cache before them; the bare rows where no Redis is configured."""
     cache = seat_cache()
     return CachedRows(rows, sessions, cache, clock) if cache else rows

@@ -1,4 +1,4 @@
-"""The bucket of what streams' functions gave up."""
+"""The bucket of stream failures."""
 
 from __future__ import annotations
 

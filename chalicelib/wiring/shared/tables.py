@@ -1,4 +1,4 @@
-"""The tables that many a function reads, also one that neither sells nor settles."""
+"""Tables that many functions read, also those that neither sell nor settle."""
 
 from chalicelib.domain.ports import Reservations, Sessions
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations

@@ -1,4 +1,4 @@
-"""What selling and settling stand on. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
+"""The ports of selling and settling. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
 
 from typing import Protocol
 
@@ -26,7 +26,7 @@ class Ports(Protocol):
 
     @property
     def cached_rows(self) -> Rows:
-        """The rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
+        """Gives the rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Relaying: what the streams tell of rows, reservations and payments, and what a cancelled screening sets off."""
+"""Relaying: the streams' records of rows, reservations and payments, and the effects of a cancelled screening."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -35,7 +35,7 @@ class Settling:
 
     @cached_property
     def confirm_charged(self) -> Confirm:
-        """Confirms what the gateway says was charged: nobody else need say so."""
+        """Gives the use case for charges that the gateway has reported: they need no further proof."""
         ports = self.ports
         return Confirm(
             rows=ports.rows,

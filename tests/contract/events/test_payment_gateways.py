@@ -134,13 +134,13 @@ def test_what_was_charged_since_a_moment_is_listed(bank: Bank) -> None:
     paid = {bank.paid(a_reservation()) for _ in range(12)}
     unpaid = bank.start_unpaid(a_reservation())
 
-    listed = list(bank.gateway.charges_since(before))
+    listed = list(bank.gateway.list_charges_since(before))
     found = [charge.transaction_id for charge in listed]
     assert paid <= set(found)
     assert unpaid not in found
     assert len(found) == len(set(found))
     assert all(charge == bank.charge(charge.transaction_id) for charge in listed if charge.transaction_id in paid)
-    assert list(bank.gateway.charges_since(utc_now() + timedelta(seconds=5))) == []
+    assert list(bank.gateway.list_charges_since(utc_now() + timedelta(seconds=5))) == []
 
 
 @pytest.mark.parametrize(("amount", "returned"), [(None, 5000), (2000, 2000)])

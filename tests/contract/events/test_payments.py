@@ -227,7 +227,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
         transaction_id=sale.transaction_id, reservation_id="res-of-its-buyer", status=PaymentStatus.ASSERTED
     )
     assert stands == charged(proved, charge)
-    assert [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id] == []
+    assert [each for each in payments.list_outstanding_refunds() if each.transaction_id == sale.transaction_id] == []
 
 
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
@@ -258,7 +258,7 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
 
 def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments, sale: Payment) -> None:
     def listed() -> list[Payment]:
-        return [each for each in payments.outstanding_refunds() if each.transaction_id == sale.transaction_id]
+        return [each for each in payments.list_outstanding_refunds() if each.transaction_id == sale.transaction_id]
 
     payments.register_sale(sale)
     assert listed() == []

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.api.batches import each_message
+from chalicelib.api.batches import handle_messages
 from chalicelib.application.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailUnavailable
@@ -178,7 +178,7 @@ class Consumer:
             client.close()
 
     def handle(self, event: Any, _: Any) -> Any:
-        return each_message(event["Records"], lambda record: self.write(event_in(record)), self.redelivery)
+        return handle_messages(event["Records"], lambda record: self.write(event_in(record)), self.redelivery)
 
     def send(self, *events: Event) -> None:
         queue = self.name.removeprefix(f"{self.prefix}-")

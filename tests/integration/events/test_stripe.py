@@ -95,7 +95,9 @@ def test_a_card_that_is_declined_charges_nothing(server: StripeServer, stripe: S
     server.pay(intent.id, card="4000000000000341")
 
     assert stripe.find_charge(intent.id) is None
-    assert intent.id not in [charge.transaction_id for charge in stripe.charges_since(utc_now() - timedelta(minutes=5))]
+    assert intent.id not in [
+        charge.transaction_id for charge in stripe.list_charges_since(utc_now() - timedelta(minutes=5))
+    ]
 
 
 # What is none of ours: the account may sell popcorn, too.
@@ -107,7 +109,9 @@ def test_a_payment_of_something_else_is_left_alone(server: StripeServer, stripe:
     server.pay(foreign)
 
     assert stripe.find_charge(foreign) is None
-    assert foreign not in [charge.transaction_id for charge in stripe.charges_since(utc_now() - timedelta(minutes=5))]
+    assert foreign not in [
+        charge.transaction_id for charge in stripe.list_charges_since(utc_now() - timedelta(minutes=5))
+    ]
     with pytest.raises(PaymentUnknown):
         stripe.refund(foreign, None, "key-of-popcorn")
     headers, body = signed(an_event(metadata={"order": "popcorn"}))
@@ -229,7 +233,7 @@ def test_an_answer_that_means_nothing_is_no_payment_and_no_refund(answer: tuple[
         for ask in (
             lambda: stripe.start(a_reservation(), "key"),
             lambda: stripe.find_charge("pi_1"),
-            lambda: stripe.charges_since(NOW),
+            lambda: stripe.list_charges_since(NOW),
         ):
             with pytest.raises(GatewayUnavailable):
                 ask()
@@ -243,7 +247,7 @@ def test_a_stripe_that_nobody_reaches_is_silent() -> None:
     for ask in (
         lambda: nobody.start(a_reservation(), "key"),
         lambda: nobody.find_charge("pi_1"),
-        lambda: nobody.charges_since(NOW),
+        lambda: nobody.list_charges_since(NOW),
         lambda: nobody.refund("pi_1", None, "key"),
         nobody.ping,
     ):
@@ -289,13 +293,13 @@ def a_page(*ids: str, has_more: object) -> tuple[int, dict[str, Any]]:
 def test_charges_are_listed_over_all_pages() -> None:
     pages = a_page("pi_1", "pi_2", has_more=True), a_page("pi_3", has_more=False)
     with answering(*pages) as stripe:
-        assert [charge.transaction_id for charge in stripe.charges_since(NOW)] == ["pi_1", "pi_2", "pi_3"]
+        assert [charge.transaction_id for charge in stripe.list_charges_since(NOW)] == ["pi_1", "pi_2", "pi_3"]
 
 
 @pytest.mark.parametrize("second", [(200, {}), a_page(has_more=True), a_page(has_more=None), (500, b"")], ids=str)
 def test_a_list_that_breaks_off_is_none(second: tuple[int, object]) -> None:
     with answering(a_page("pi_1", has_more=True), second) as stripe, pytest.raises(GatewayUnavailable):
-        stripe.charges_since(NOW)
+        stripe.list_charges_since(NOW)
 
 
 def test_money_that_is_only_reserved_on_the_card_is_not_charged() -> None:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mypy_boto3_sqs import SQSClient
 
-from chalicelib.api.batches import all_messages_at_once, each_message
+from chalicelib.api.batches import handle_messages, handle_messages_in_parallel
 from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType
@@ -86,7 +86,7 @@ class Office:
         announce = AnnounceEvent(self.notifications, self.webhooks, self.outbox, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
-            return each_message(event["Records"], lambda record: announce(event_in(record)), self.redelivery)
+            return handle_messages(event["Records"], lambda record: announce(event_in(record)), self.redelivery)
 
         return self._source("notification", handle)
 
@@ -95,7 +95,7 @@ class Office:
         deliver = DeliverNotification(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
-            return all_messages_at_once(event["Records"], lambda r: deliver(delivery_in(r)), self.redelivery)
+            return handle_messages_in_parallel(event["Records"], lambda r: deliver(delivery_in(r)), self.redelivery)
 
         return self._source("webhooks", handle)
 

@@ -611,7 +611,7 @@ from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway, StripeMessages
 stripe, now = StripeGateway("sk_test_of_nobody", "pk", api_base=sys.argv[2]), datetime.now(timezone.utc)
 charge = stripe.find_charge(sys.argv[3])
-assert charge in stripe.charges_since(now - timedelta(minutes=1))
+assert charge in stripe.list_charges_since(now - timedelta(minutes=1))
 stripe.refund(charge.transaction_id, None, "refund")
 print(stripe.find_charge(charge.transaction_id).refunded_cents)
 print(stripe.start(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)

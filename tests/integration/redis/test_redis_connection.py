@@ -64,7 +64,7 @@ def warmed_up(url: str) -> RedisConnection:
 
 def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
     connection = connected(redis_url)
-    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000), answers.done)
+    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000), answers.was_set)
 
     assert connection.ask(lambda redis: redis.get("test:key"), answers.value) == b"value"
 
@@ -88,7 +88,7 @@ def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: st
 
 def test_a_refused_command_is_an_answer(redis_url: str) -> None:
     connection = connected(redis_url)
-    connection.ask(lambda redis: redis.set("test:text", "text", px=1000), answers.done)
+    connection.ask(lambda redis: redis.set("test:text", "text", px=1000), answers.was_set)
 
     with pytest.raises(RedisUnavailable, match="ResponseError"):
         connection.ask(lambda redis: redis.lpush("test:text", "x"), answers.whole)

@@ -486,14 +486,14 @@ def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Ti
     till.cinema.settle_refund(_request("tx-1"))
     till.cinema.clock.forward(days=40)
     till.cinema.settle_refund(_request("tx-1"))
-    (waiting,) = till.payments.outstanding_refunds()
+    (waiting,) = till.payments.list_outstanding_refunds()
     assert (waiting.asked, waiting.asked_at) == (2, till.cinema.clock())
 
     till.gateway.pay(a_charge("tx-1", held.id, 2500))
     till.cinema.settle_refund(_request("tx-1"))
 
     assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
-    assert list(till.payments.outstanding_refunds()) == []
+    assert list(till.payments.list_outstanding_refunds()) == []
 
 
 def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_but_buys_its_own(till: Till) -> None:

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib.api.batches import all_messages_at_once
+from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay, Replayed, ReplayNotifications
 from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
@@ -215,7 +215,7 @@ def test_deliveries_of_a_batch_wait_at_the_same_time() -> None:
     def wait(_: object) -> None:
         together.wait()
 
-    answer = all_messages_at_once(records, wait, BreakerPolicy())
+    answer = handle_messages_in_parallel(records, wait, BreakerPolicy())
 
     assert answer == {"batchItemFailures": []}
 
@@ -227,10 +227,10 @@ def test_of_a_batch_only_what_failed_comes_again() -> None:
 
     records = [{"messageId": str(number)} for number in range(4)]
 
-    answer = all_messages_at_once(records, fails_on_even, BreakerPolicy())
+    answer = handle_messages_in_parallel(records, fails_on_even, BreakerPolicy())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
-    assert all_messages_at_once([], fails_on_even, BreakerPolicy()) == {"batchItemFailures": []}
+    assert handle_messages_in_parallel([], fails_on_even, BreakerPolicy()) == {"batchItemFailures": []}
 
 
 # Replays

@@ -130,7 +130,7 @@ def test_an_answer_that_means_nothing_says_nothing_of_a_payment(status: int, bod
         for ask in (
             lambda: gateway.start(a_reservation(), "key"),
             lambda: gateway.find_charge("tx-1"),
-            lambda: gateway.charges_since(NOW),
+            lambda: gateway.list_charges_since(NOW),
         ):
             with pytest.raises(GatewayUnavailable):
                 ask()
@@ -182,7 +182,7 @@ def test_a_payment_with_a_nonsensical_field_is_none(change: dict[str, object]) -
 )
 def test_a_list_that_makes_no_sense_or_does_not_end_is_none(body: dict[str, object]) -> None:
     with answering(200, json.dumps(body).encode()) as gateway, pytest.raises(GatewayUnavailable):
-        gateway.charges_since(NOW)
+        gateway.list_charges_since(NOW)
 
 
 def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
@@ -230,7 +230,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
 
     guarded = GuardedGateway(HttpGateway("http://127.0.0.1:9"), guarded.breaker)
     with pytest.raises(GatewaySilent):
-        guarded.charges_since(NOW)
+        guarded.list_charges_since(NOW)
     with pytest.raises(GatewaySilent):
         guarded.start(a_reservation(), "key")
     for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start(a_reservation(), "key")):
@@ -349,8 +349,8 @@ def test_all_that_was_charged_since_a_moment_is_listed_over_its_pages(served: tu
         gateway.charge(transaction, "res-1", 5000)
     gateway.charge("tx-uncharged", "res-1", 5000)
 
-    assert {one.transaction_id for one in HttpGateway(url).charges_since(begun)} == wanted
-    assert HttpGateway(url).charges_since(utc_now() + timedelta(seconds=5)) == []
+    assert {one.transaction_id for one in HttpGateway(url).list_charges_since(begun)} == wanted
+    assert HttpGateway(url).list_charges_since(utc_now() + timedelta(seconds=5)) == []
 
 
 def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway]) -> None:

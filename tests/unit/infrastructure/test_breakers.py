@@ -249,7 +249,7 @@ def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ti
 def test_each_change_is_one_line_in_cloudwatchs_embedded_metric_format(ticks: Ticks) -> None:
     out = io.StringIO()
     policy = BreakerPolicy(failures=1, pause_seconds=1, longest_pause_seconds=4)
-    breaker = Breaker("redis", policy, [Metrics("dev", out).breaker_changed], ticks)
+    breaker = Breaker("redis", policy, [Metrics("dev", out).write_breaker_change], ticks)
     for ask in (fine, failing, failing):
         tried(breaker, ask)
     ticks.now = 1

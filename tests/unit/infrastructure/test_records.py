@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api.batches import NothingRelayed, each_change, each_message
+from chalicelib.api.batches import NothingRelayed, handle_messages, relay_records
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -165,27 +165,27 @@ def three_messages(bad: Exception) -> list[dict[str, Any]]:
 def test_a_message_that_fails_comes_again_later_and_alone() -> None:
     redeliveries = Redeliveries()
 
-    assert each_message(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures("2")
+    assert handle_messages(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures("2")
     assert (redeliveries.put_off, redeliveries.parked) == (["2"], {})
 
 
 def test_a_message_that_fails_for_the_last_time_is_parked_with_its_reason() -> None:
     redeliveries = Redeliveries(last=True)
 
-    assert each_message(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures()
+    assert handle_messages(three_messages(ValueError("no")), refuse_bad, redeliveries) == failures()
     assert redeliveries.parked == {"2": "ValueError('no')"}
 
 
 def test_an_unreadable_message_is_parked_at_once() -> None:
     redeliveries = Redeliveries()
 
-    assert each_message(three_messages(UnreadableMessage("version 9")), refuse_bad, redeliveries) == failures()
+    assert handle_messages(three_messages(UnreadableMessage("version 9")), refuse_bad, redeliveries) == failures()
     assert redeliveries.parked == {"2": "version 9"}
 
 
 @pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9")])
 def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad: Exception) -> None:
-    assert each_message(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
+    assert handle_messages(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
 
 
 def changes(count: int, bad: Exception | None = None) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_g
         sent.extend(messages)
         return set()
 
-    assert each_change(changes(3, ValueError()), relay_two, send, Aside()) == failures("2")
+    assert relay_records(changes(3, ValueError()), relay_two, send, Aside()) == failures("2")
     assert len(sent) == 2
 
 
@@ -234,7 +234,7 @@ def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None
         sent.extend(messages)
         return set()
 
-    assert each_change(changes(3, UnreadableMessage("no event")), relay_two, send, aside) == failures()
+    assert relay_records(changes(3, UnreadableMessage("no event")), relay_two, send, aside) == failures()
     assert aside.parked == {"2": "no event"}
     assert len(sent) == 4
 
@@ -242,7 +242,7 @@ def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None
 def test_a_record_that_can_not_be_put_aside_is_not_passed_over() -> None:
     broken = Aside(broken=True)
 
-    assert each_change(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
+    assert relay_records(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
 
 
 def relay_nothing(record: Any) -> list[Outgoing]:
@@ -265,22 +265,22 @@ def nobody_takes(messages: Sequence[Outgoing]) -> set[int]:
 def test_where_nothing_left_the_whole_batch_fails_aloud(records: Any, relay: Any) -> None:
     """There is no progress to report, and nothing is sent twice by trying all of it again."""
     with pytest.raises(NothingRelayed):
-        each_change(records, relay, nobody_takes, Aside())
+        relay_records(records, relay, nobody_takes, Aside())
 
 
 @pytest.mark.parametrize(("unsent", "again"), [({5}, "3"), ({2, 5}, "2"), ({0}, "1")])
 def test_a_stream_comes_again_from_the_first_record_whose_message_was_not_taken(unsent: set[int], again: str) -> None:
-    assert each_change(changes(3), relay_two, lambda _: unsent, Aside()) == failures(again)
+    assert relay_records(changes(3), relay_two, lambda _: unsent, Aside()) == failures(again)
 
 
 def test_what_comes_after_a_record_put_aside_still_comes_again_when_its_message_was_not_taken() -> None:
-    assert each_change(changes(3, UnreadableMessage("no")), relay_two, lambda _: {3}, Aside()) == failures("3")
+    assert relay_records(changes(3, UnreadableMessage("no")), relay_two, lambda _: {3}, Aside()) == failures("3")
 
 
 def test_a_good_batch_reports_no_failure() -> None:
-    assert each_message(three_messages(ValueError())[:1], refuse_bad, Redeliveries()) == failures()
-    assert each_change(changes(2), relay_two, lambda _: set(), Aside()) == failures()
-    assert each_change([], relay_two, lambda _: set(), Aside()) == failures()
+    assert handle_messages(three_messages(ValueError())[:1], refuse_bad, Redeliveries()) == failures()
+    assert relay_records(changes(2), relay_two, lambda _: set(), Aside()) == failures()
+    assert relay_records([], relay_two, lambda _: set(), Aside()) == failures()
 
 
 STRANGE_IMAGES: list[Any] = [

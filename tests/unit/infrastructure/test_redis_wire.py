@@ -8,7 +8,16 @@ import pytest
 from redis.exceptions import BusyLoadingError, InvalidResponse, ResponseError
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from chalicelib.infrastructure.redis.answers import Nonsense, counts, done, numbers, receipts, text, values, whole
+from chalicelib.infrastructure.redis.answers import (
+    Nonsense,
+    counts,
+    numbers,
+    text,
+    values,
+    was_set,
+    were_written,
+    whole,
+)
 from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser
 
 SECONDS = 0.05
@@ -209,8 +218,8 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
     assert text(b"a") == b"a"
     assert values(2)([b"a", None]) == [b"a", None]
     assert numbers(2)([1, 2]) == [1, 2]
-    assert (done(b"OK"), done(None)) == (True, False)
-    assert receipts([b"OK", 1, ResponseError("full")]) == [True, True, False]
+    assert (was_set(b"OK"), was_set(None)) == (True, False)
+    assert were_written([b"OK", 1, ResponseError("full")]) == [True, True, False]
     assert counts([b"NOT_FOUND", b"12"]) == {"NOT_FOUND": 12}
 
 
@@ -229,11 +238,11 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
         (values(1), [ResponseError("no")]),
         (numbers(1), [b"1"]),
         (numbers(2), [1]),
-        (done, b"QUEUED"),
-        (done, 1),
-        (receipts, [None]),
-        (receipts, [[]]),
-        (receipts, b"OK"),
+        (was_set, b"QUEUED"),
+        (was_set, 1),
+        (were_written, [None]),
+        (were_written, [[]]),
+        (were_written, b"OK"),
         (counts, [b"NOT_FOUND"]),
         (counts, [b"NOT_FOUND", b"1.5"]),
         (counts, [b"NOT_FOUND", b"9" * 19]),
