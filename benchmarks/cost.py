@@ -1,4 +1,4 @@
-"""Measures what importing and serving cost, as ratios within one run: `python -m benchmarks.cost`. Asserts nothing.
+"""Measures the cost of importing and serving, as ratios within one run: `python -m benchmarks.cost`. Asserts nothing.
 
 The numbers are one process's on one emulator on this machine: compare them with each other, not with AWS.
 """
@@ -35,7 +35,7 @@ REQUESTS = 300
 LIVE_HOLDS = 60
 LIVE_PATIENCE_SECONDS = 60
 LASTING = {"HOLD_SECONDS": str(MAX_HOLD_SECONDS), "RATE_LIMITS": "off"}
-"""Settings with which no hold lapses while it is measured, however slow the machine is."""
+"""Settings with which no hold lapses during a measurement, even on a slow machine."""
 
 BASELINE = "import boto3; boto3.client('dynamodb')"
 TIMED = "import time; started = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
@@ -57,12 +57,12 @@ def main() -> int:
 
 
 def as_benchmark(main: Callable[[], int]) -> NoReturn:
-    """Ends this process with the status of `main`, or with a sentence where this machine could not be measured."""
+    """Ends this process with the status of `main`, or with a sentence when the measurement failed."""
     as_command(lambda: run_measurement(main), CannotRunError, DeploymentError, PackagingError)
 
 
 def run_measurement(main: Callable[[], int]) -> int:
-    """Gives the status of `main`. Raises CannotRunError when an answer stayed away or was not the expected one."""
+    """Gives the status of `main`. Raises CannotRunError for a missing or unexpected answer."""
     try:
         return main()
     except (TimeoutError, HTTPException, crowd.UnexpectedAnswer) as error:
@@ -93,7 +93,7 @@ def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
 
 
 def import_seconds(statement: str, python: Sequence[str], directory: Path) -> float:
-    """Imports in a new process and gives the seconds that it took."""
+    """Runs the statement in a new process and gives its seconds."""
     environment = {**os.environ, **machine.CREDENTIALS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(directory)}
     command = [*python, "-c", TIMED.format(statement=statement)]
     ran = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=True)
@@ -101,7 +101,7 @@ def import_seconds(statement: str, python: Sequence[str], directory: Path) -> fl
 
 
 def measure_serving(client: crowd.Crowd) -> None:
-    """Prints how long the requests take, as multiples of `GET /health`."""
+    """Prints the time of each request, as a multiple of `GET /health`."""
     print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
     session = client.create_session(total_seats=2000)
     free = (f"{row}{number}" for row in row_names() for number in range(1, 11))
@@ -125,7 +125,7 @@ def measure_serving(client: crowd.Crowd) -> None:
 def measure_live(run_dir: Path) -> None:
     """Prints the time from a hold's answer to the message on another viewer's WebSocket.
 
-    On the way are the stream, a function and API Gateway.
+    It passes the stream, a function and API Gateway.
     """
     os.environ |= {"STAGE": "local", "TABLE_PREFIX": "cinema-local"}
     deploy.deploy_data("local")
@@ -150,7 +150,7 @@ def measure_live(run_dir: Path) -> None:
 
 
 def _measure_shown_after(client: crowd.Crowd, socket: ClientConnection, hold: crowd.Call) -> float:
-    """Holds, and gives the milliseconds until the viewer's message."""
+    """Makes a hold and gives the milliseconds until the viewer's message."""
     client.expect(hold)
     answered = time.perf_counter()
     socket.recv(timeout=LIVE_PATIENCE_SECONDS)
@@ -163,7 +163,7 @@ def first_row_names() -> list[str]:
 
 
 def measure_milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], status: int = 200) -> float:
-    """Gives the median, after a tenth of the requests to warm up. Raises UnexpectedAnswer for another status."""
+    """Gives the median, after a warm-up of a tenth. Raises UnexpectedAnswer for another status."""
     answers = [client.ask_at_once([call()])[0] for _ in range(REQUESTS + REQUESTS // 10)]
     if other := next((answer for answer in answers if answer.status != status), None):
         raise crowd.UnexpectedAnswer(f"every answer should have been {status}, and one was {other}")

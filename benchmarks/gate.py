@@ -1,4 +1,4 @@
-"""Measures what the gate saves on a screening that is sold out: `python -m benchmarks.gate`. Asserts nothing.
+"""Measures the savings of the gate on a sold-out screening: `python -m benchmarks.gate`. Asserts nothing.
 
     refused per second    over HTTP: CLIENTS buyers on INSTANCES instances, for SECONDS each: with the gate, without
                           Redis, and with one that takes connections and never answers
@@ -53,7 +53,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The numbers of one way of running: with the gate, without Redis, or with a frozen one."""
+    """The numbers of one mode: with the gate, without Redis, or with a frozen one."""
 
     name: str
     per_second: float
@@ -71,7 +71,8 @@ def main() -> int:
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
         os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
         deploy.deploy_data("bench")
-        make_seat_cache(redis_url).record_ids_from(utc_now() - timedelta(hours=1))  # as if Redis had run for that long
+        # Redis has to look old enough to be trusted.
+        make_seat_cache(redis_url).record_ids_from(utc_now() - timedelta(hours=1))
         gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
         print(machine.describe_machine(emulator.endpoint, redis_url))
         with run_silent_redis() as url:
@@ -81,13 +82,13 @@ def main() -> int:
 
 @contextlib.contextmanager
 def run_silent_redis() -> Iterator[str]:
-    """Gives the URL of a Redis that is frozen: the kernel accepts connections, and no process answers."""
+    """Gives the URL of a frozen Redis: the kernel accepts connections, but no process answers."""
     with socket.create_server((HOST, 0)) as server:
         yield f"redis://{HOST}:{server.getsockname()[1]}/0"
 
 
 def measure(name: str, redis_url: str, scratch: Path) -> Measured:
-    """Refuses holds for SECONDS and gives the numbers."""
+    """Has holds refused for SECONDS and gives the numbers."""
     environment = {**os.environ, "REDIS_URL": redis_url}
     with instances.run_instances(INSTANCES, environment, run_dir=scratch) as urls:
         with crowd.Crowd(urls, 1) as buyers:
@@ -111,7 +112,7 @@ def create_sold_out_session(buyers: crowd.Crowd) -> str:
 
 
 def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
-    """Gives the milliseconds of each refused hold. Each hold has an idempotency key of its own."""
+    """Sends holds with `seconds` to go, each with its own key. Gives the milliseconds of each refusal."""
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(refuse_holds_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
@@ -119,7 +120,7 @@ def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[
 
 
 def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> list[float]:
-    """Does so with one client. Raises UnexpectedAnswer when a hold is not refused."""
+    """Sends holds with one client until the deadline. Raises UnexpectedAnswer when one is not refused."""
     client, times = crowd.Client(url), list[float]()
     family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
@@ -154,7 +155,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
 
 
 def measure_row_units(session: str) -> float:
-    """Writes a full row in its own place, and gives the capacity units that this is charged."""
+    """Writes a full row over itself and gives the capacity units charged for it."""
     client, table = connection.client(), f"{PREFIX}-rows"
     item = client.get_item(TableName=table, Key={"id": {"S": row_id(session, "A")}}, ConsistentRead=True)["Item"]
     answer = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="TOTAL")

@@ -1,4 +1,4 @@
-"""Ends our commands as shells expect: with a status that they know, and without a traceback where nothing is broken."""
+"""Ends our commands as shells expect: with a known status, and without a traceback unless something is broken."""
 
 import os
 import select
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NoReturn
 
 INTERRUPTED, UNHEARD = 130, 141
-"""The statuses that shells give to ends by a signal, 128 and its number: SIGINT, and SIGPIPE."""
+"""The statuses after SIGINT and SIGPIPE: 128 and the signal's number, as in shells."""
 
 
 def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
-    """Ends this process with the status that `main` gives; an exception of `refusals` is printed without its traceback.
+    """Ends this process with the status of `main`. Prints an exception of `refusals` without its traceback.
 
     Ends quietly once nobody reads our output, as after `… | head`. An interruption or SIGTERM unwinds `main`, so that
-    it stops what it started; also in the background, where shells have SIGINT ignored.
+    it stops its processes. That works in the background, too, where shells have SIGINT ignored.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -23,15 +23,15 @@ def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
         try:
             status = main()
         finally:
-            print(end="", flush=True)  # now: at the interpreter's own end it would be too late to be quiet
+            print(end="", flush=True)  # now: at the interpreter's end an error could no longer be caught
     except refusals as refusal:
         sys.exit(str(refusal))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         if _is_read(1) and _is_read(2):
-            raise  # it was another pipe, or a connection
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where what is left to print goes
+            raise  # another pipe broke, or a connection
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # unprinted output goes there
         sys.exit(UNHEARD)
     sys.exit(status)
 

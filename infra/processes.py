@@ -1,4 +1,4 @@
-"""Processes that we start on this machine: each with a log and a pid file, and ended when we end, however we end."""
+"""Starts processes on this machine, each with a log and a pid file. They end with us, however we end."""
 
 import contextlib
 import ctypes
@@ -54,8 +54,8 @@ def free_port(preferred: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(url: str) -> bool:
-    """Tells whether a server speaks HTTP there, whatever its status."""
+def speaks_http(url: str) -> bool:
+    """Tells whether a server at the URL speaks HTTP, with any status."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the caller's own URL
             return True
@@ -76,7 +76,7 @@ class Child:
     log: Path | None
 
     def stop(self) -> None:
-        """Asks the whole process group to end, and insists after STOP_SECONDS."""
+        """Asks the whole process group to end. Kills it after STOP_SECONDS."""
         _signal_group(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(STOP_SECONDS)
@@ -132,7 +132,7 @@ def _open_process(
     *,
     outlives_us: bool,
 ) -> "subprocess.Popen[bytes]":
-    """Starts the command in the project's folder; it inherits the file descriptor `kept_open`, and with it its lock."""
+    """Starts the command in the project's folder. It inherits the descriptor `kept_open`, with the lock on it."""
     return subprocess.Popen(
         list(command),
         cwd=ROOT,
@@ -161,11 +161,11 @@ def run_child(
 
 def wait_for_http(url: str, started: Child, what: str) -> None:
     """Waits until a server answers at `url`. Raises CannotRunError, in which `what` is the server's name."""
-    wait_until(lambda: answers(url), started, what)
+    wait_until(lambda: speaks_http(url), started, what)
 
 
 def wait_until(ready: Callable[[], bool], started: Child, what: str) -> None:
-    """Polls until `ready`. Raises CannotRunError with the end of the log when the child ends or after START_SECONDS."""
+    """Polls until `ready`. Raises CannotRunError, with the log's end, when the child ends or after START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         ended = started.process.poll() is not None
@@ -201,7 +201,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Signals the process and its group; the process alone where it leads no group, as `make run` doesn't."""
+    """Signals the process and its group. A process that leads no group, such as `make run`, is signalled alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if os.getpgid(pid) == pid else os.kill)(pid, number)
 
@@ -226,7 +226,7 @@ def claim_name(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
 
 
 def stop_all(run_dir: Path = RUN_DIR) -> list[str]:
-    """Ends the processes that run by the pid files, `make run` itself first. Gives their names."""
+    """Ends the processes of all pid files, `make run` itself first. Gives the names of those that ran."""
     files = sorted(run_dir.glob("*.pid"), key=lambda file: (not file.stem.startswith("run"), file.stem))
     return [file.stem for file in files if _stop_by_file(file)]
 

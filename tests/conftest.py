@@ -210,7 +210,7 @@ def browser() -> Iterator["Browser"]:
     expect.set_options(timeout=BROWSER_PATIENCE_MS)
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(chromium.running())
+            running = stack.enter_context(chromium.run_browser())
         except processes.CannotRunError as reason:
             pytest.skip(str(reason))
         yield running

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from infra.local.serving import served
+from infra.local.serving import serve
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     found = Receiver(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/hooks?of=cinema")
     server.receiver = found  # type: ignore[attr-defined] # how http.server hands things to its handlers
-    with served(server):
+    with serve(server):
         try:
             yield found
         finally:

@@ -17,7 +17,7 @@ from typing import Any
 import urllib3
 
 from infra import processes
-from infra.local.serving import served
+from infra.local.serving import serve
 
 SECRET_KEY, PUBLIC_KEY = "sk_test_of_nobody", "pk_test_of_nobody"
 
@@ -68,7 +68,7 @@ def stripe_server(run_dir: Path) -> Iterator[StripeServer]:
         processes.wait_for_http(behind, started, "localstripe")
         edge = ThreadingHTTPServer((processes.HOST, 0), _Edge)
         edge.daemon_threads = True
-        with served(edge) as url:
+        with serve(edge) as url:
             edge.stripe = StripeServer(url, behind)  # type: ignore[attr-defined] # how http.server hands things on
             yield edge.stripe  # type: ignore[attr-defined]
 

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from infra.local.serving import served
+from infra.local.serving import serve
 
 
 class Fault(Enum):
@@ -105,7 +105,7 @@ class Wire:
 def wire_to(endpoint: str) -> Iterator[Wire]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    with served(server) as url:
+    with serve(server) as url:
         wire = Wire(url, target=urlsplit(endpoint).netloc)
         server.wire = wire  # type: ignore[attr-defined] # how http.server hands things to its handlers
         yield wire

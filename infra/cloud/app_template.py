@@ -1,7 +1,7 @@
-"""The template of the functions' stack: what is merged into the one that `chalice package` makes.
+"""The template of the functions' stack: our additions to the one that `chalice package` makes.
 
-infra/cloud/app.yaml, with what comes from the tables: a parameter for each setting, each function's environment, event
-source mapping and way to Redis.
+They are infra/cloud/app.yaml, and what is made from the tables: a parameter for each setting, each function's
+environment, event source mapping and way to Redis.
 """
 
 from functools import cache
@@ -18,10 +18,10 @@ BY_HAND = Path(__file__).parent / "app.yaml"
 
 @cache
 def overlay() -> Template:
-    """Makes what is merged into Chalice's template."""
+    """Makes our additions to Chalice's template."""
     made = {
         "Parameters": _parameters(),
-        "Resources": {name: one for function in FUNCTIONS for name, one in _resources(function).items()},
+        "Resources": {name: one for function in FUNCTIONS for name, one in _additions_to_function(function).items()},
         "Outputs": {
             "LiveUrl": {"Description": SETTINGS["live_url"].purpose, "Value": _known_to_the_stack()["LIVE_URL"]}
         },
@@ -40,7 +40,7 @@ def _parameters() -> Template:
 
 
 def _parameter(setting: Setting) -> Template:
-    """Makes a parameter. Its default is empty where the stage decides: then it is the function that knows."""
+    """Makes a parameter. Its default is empty where it depends on the stage: the function knows it."""
     default = setting.default if setting.local_default is None else ""
     parameter: Template = {"Type": "String", "Default": default, "Description": setting.purpose}
     if setting.bounds:
@@ -55,7 +55,7 @@ def _parameter(setting: Setting) -> Template:
     return parameter
 
 
-def _resources(function: Function) -> Template:
+def _additions_to_function(function: Function) -> Template:
     near_redis = "REDIS_URL" in _environment(function)
     properties: Template = {"Environment": {"Variables": _environment(function)}}
     if near_redis:
@@ -81,7 +81,7 @@ def _environment(function: Function) -> Template:
 
 
 def _known_to_the_stack() -> Template:
-    """Values of the settings that are no parameter."""
+    """Gives the settings that the stack knows itself."""
     return {
         "LIVE_URL": _url_of_websockets("ws", "wss"),
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
@@ -101,7 +101,7 @@ def _kind(function: Function) -> str:
 
 
 def _mapping(function: Function) -> Template:
-    """Without ReportBatchItemFailures the messages that a handler reports as failed would be deleted."""
+    """Makes the event source mapping. Without ReportBatchItemFailures, failed messages would be deleted."""
     if function.relays:
         failures = {"Type": "S3", "Destination": imported("stream-failures-bucket-arn")}
         return {
@@ -112,7 +112,7 @@ def _mapping(function: Function) -> Template:
             "MaximumRecordAgeInSeconds": int(STREAMS_RETRY_FOR.total_seconds()),
             "DestinationConfig": {"OnFailure": failures},
         }
-    if function.stream:  # for screens
+    if function.stream:  # for viewers
         age = int(SHOWN_FOR.total_seconds())
         retries = {"MaximumRetryAttempts": 0, "MaximumRecordAgeInSeconds": age}
         return {"Stream": imported(f"{function.stream}-stream"), **retries}

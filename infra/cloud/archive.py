@@ -1,4 +1,4 @@
-"""Archives that are the same, byte for byte, as long as their contents are."""
+"""Packs archives: the same contents give the same bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Size:
-    """Bytes of a package, as the archive and unpacked."""
+    """The size of a package in bytes, packed and unpacked."""
 
     zipped: int
     unzipped: int

@@ -17,13 +17,13 @@ def template() -> Template:
 
 
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:
-    """Lists the properties of the resources of that type, such as AWS::SQS::Queue, in plain words for that stage."""
+    """Lists the properties of the resources of a type, such as AWS::SQS::Queue, as that stage gets them."""
     found = template()["Resources"].values()
     return [_in_stage(one["Properties"], stage) for one in found if one["Type"] == kind]
 
 
 def _in_stage(value: Any, stage: str) -> Any:
-    """Puts what a function of CloudFormation is given in its place: `!Sub text` becomes the text."""
+    """Resolves CloudFormation's functions for a stage: `!Sub text` becomes the text."""
     match value:
         case str():
             return value.replace("${Stage}", stage)

@@ -17,7 +17,7 @@ from .templates import ROOT
 BUILD = ROOT / "build"
 
 LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
-"""As Lambda has them, and we support them. The functions' is the one that packages: their bytecode is made by it."""
+"""The Pythons of Lambda that we support. The functions get the one that packages: it makes their bytecode."""
 
 LAMBDA_PYTHON = sys.version_info[:2]
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
@@ -29,9 +29,9 @@ STRIPES_OTHER_PRODUCTS = (
     *("terminal", "test_helpers", "three_d_secure", "treasury"),
     *("v2/billing", "v2/commerce", "v2/money_management", "v2/test_helpers"),
 )
-"""Subpackages that are imported when one of their objects is asked for, or is in an answer."""
+"""Subpackages that stripe imports only for their own objects, which we never ask for."""
 
-# Globs below site-packages that no function reads. boto3's and botocore's `docs` and `resources` *modules* stay:
+# Globs below site-packages that no function reads. The *modules* `docs` and `resources` of boto3 and botocore stay:
 # boto3.session imports them.
 UNUSED = (
     "**/__pycache__",
@@ -47,8 +47,8 @@ UNUSED = (
     "botocore/data/*/*/examples-1.json*",
     "PIL",  # fpdf2 does without it where there are no images
     "pillow.libs",
-    "fontTools/**/*.so",  # each stands beside a Python module that does the same, for work that we don't do
-    "charset_normalizer/*.so",  # as these
+    "fontTools/**/*.so",  # each has a Python module beside it that does the same; we need no speed there
+    "charset_normalizer/*.so",  # likewise
     *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
     "share",
     *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),
@@ -60,8 +60,8 @@ class PackagingError(Exception):
     """The package could not be made; the message is for whoever ran the command."""
 
 
-def installed_dependencies(lock: Path) -> Path:
-    """Gives the directory of the stripped, compiled packages of `lock`; makes it if this content is new."""
+def ensure_dependencies(lock: Path) -> Path:
+    """Gives the directory of the stripped, compiled packages of `lock`. Makes it if the lock is new."""
     recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
@@ -94,13 +94,13 @@ def _strip(site_packages: Path) -> None:
 
 
 def compile_modules(tree: Path) -> None:
-    """Puts bytecode beside every module, with the paths it will have in Lambda: the same on any machine."""
+    """Puts bytecode beside every module. Its paths are those of Lambda, so it is the same on any machine."""
     paths = ["-s", str(tree), "-p", "/var/task"]
     run_python("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *paths, str(tree))
 
 
 def run_python(*arguments: str, cwd: Path = ROOT, **environment: str) -> None:
-    """Runs this Python. Raises PackagingError with what it said if it fails."""
+    """Runs this Python. Raises PackagingError with its output if it fails."""
     reproducible = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
     command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=cwd, env=reproducible, capture_output=True, text=True, check=False)

@@ -1,11 +1,11 @@
-"""Deploy a stage to whatever AWS_ENDPOINT_URL points at, AWS itself without it: `python -m infra.cloud.deploy STAGE`.
+"""Deploys a stage to the endpoint at AWS_ENDPOINT_URL, without it to AWS: `python -m infra.cloud.deploy STAGE`.
 
 Two stacks: `cinema-{stage}-data` (data_template.py) and `cinema-{stage}-app`, whose template package.py makes.
-After each, what the template says is checked against what the endpoint did: some emulators leave a property out.
+Some emulators leave properties of a template out: repairs.py sets them afterwards.
 
-Settings of a deployment come from the environment: docs/settings.md has all of them. What is not said stays as it is
-deployed; what is set to nothing (`SELLER= make deploy`) gets the template's default. Each change is printed before
-anything is done, and in prod it is asked for; `--yes` answers.
+Settings of a deployment come from the environment: docs/settings.md has all of them. A setting that is not given stays
+as it is deployed. One that is set to nothing (`SELLER= make deploy`) gets the template's default. Each change is
+printed before anything is done. In prod somebody has to agree, or `--yes` does.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from . import artifacts, repairs
 from . import data_template as data
 from .dependencies import BUILD, PackagingError
 from .package import Package, check_stage, package
-from .parameters import app_settings, changes, check_settings, data_parameters, data_settings
+from .parameters import app_settings, check_settings, data_parameters, data_settings, list_setting_changes
 from .stacks import DeploymentError, app_stack, data_stack, deploy_stack, deployed_parameters, outputs_of
 from .templates import dump
 
@@ -44,12 +44,12 @@ PRODUCTION = "prod"
 
 @dataclass(frozen=True)
 class AppDeployment:
-    """Where the deployed API answers."""
+    """The addresses of a deployed API."""
 
     url: str
     api_id: str
     live_url: str
-    """Where browsers open their WebSocket."""
+    """The address for browsers' WebSockets."""
 
 
 def deploy_data(stage: str) -> None:
@@ -74,7 +74,7 @@ def deploy_app(stage: str) -> AppDeployment:
     made = package(stage, BUILD / stage)
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
-    url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _written(template, made.template)))
+    url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
     ours = {"Stage": stage, "IdSecret": id_secret(stage), "EmulatorHost": _emulator_host()}
     deploy_stack(app_stack(stage), {**ours, **said}, template["Parameters"], TemplateURL=url)
 
@@ -88,7 +88,7 @@ def id_secret(stage: str, client: SSMClient | None = None) -> str:
     """Gives the key that reservation ids are derived with: made once per stage, kept as an SSM SecureString."""
     client = client or boto3.client("ssm")
     name = f"/cinema/{stage}/id-secret"
-    # That it exists is the usual case; asking first would race with another deployment.
+    # Usually it exists already. Asking first would race with another deployment.
     with suppress(client.exceptions.ParameterAlreadyExists):
         client.put_parameter(Name=name, Value=secrets.token_hex(32), Type="SecureString", Overwrite=False)
     return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
@@ -104,14 +104,14 @@ def _template_with_code(made: Package, bucket: str, archive: str) -> dict[str, A
     return template
 
 
-def _written(template: dict[str, Any], beside: Path) -> Path:
+def _write_template(template: dict[str, Any], beside: Path) -> Path:
     ready = beside.with_name("app.json")
     ready.write_text(json.dumps(template, sort_keys=True))
     return ready
 
 
 def _sender(stage: str) -> str:
-    """Gives the sender as it will be: said, else deployed, else the template's."""
+    """Gives the sender to come: the one that is set, else the deployed one, else the template's."""
     said = os.environ.get("MAIL_FROM")
     if said is not None or stage in LOCAL_STAGES:
         return said or DEFAULT_SENDER
@@ -136,15 +136,17 @@ def _ask(question: str) -> bool:
     return input(question).strip().lower() in ("y", "yes")
 
 
-def agree(stage: str, told: Sequence[str], *, sure: bool, at_terminal: bool, ask: Callable[[str], bool] = _ask) -> None:
-    """Prints what changes; in prod asks somebody to agree. Raises DeploymentError where nobody does."""
-    for one in told:
+def require_agreement(
+    stage: str, changes: Sequence[str], *, sure: bool, at_terminal: bool, ask: Callable[[str], bool] = _ask
+) -> None:
+    """Prints the changes. In prod asks somebody to agree, and raises DeploymentError where nobody does."""
+    for one in changes:
         print(f"  {one}")
-    if not told or stage != PRODUCTION or sure:
+    if not changes or stage != PRODUCTION or sure:
         return
     if not at_terminal:
         raise DeploymentError("Nothing was deployed: these settings of prod would change. Agree with YES=1 (--yes).")
-    if not ask(f"Change {'this' if len(told) == 1 else 'these'} in {stage}? [y/N] "):
+    if not ask(f"Change {'this' if len(changes) == 1 else 'these'} in {stage}? [y/N] "):
         raise DeploymentError("Nothing was deployed.")
 
 
@@ -156,7 +158,7 @@ def _deploy(stage: str, *, sure: bool) -> AppDeployment:
     check_stage(stage)
     check_settings(os.environ)
     print(f"Deploying {stage} to {_where()}")
-    agree(stage, changes(stage, os.environ), sure=sure, at_terminal=sys.stdin.isatty())
+    require_agreement(stage, list_setting_changes(stage, os.environ), sure=sure, at_terminal=sys.stdin.isatty())
     deploy_data(stage)
     print(f"{data_stack(stage)}: tables and queues are ready")
     return deploy_app(stage)

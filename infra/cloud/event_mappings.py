@@ -14,9 +14,9 @@ DEADLINE_SECONDS = 60
 
 
 def event_handlers_run(stage: str) -> bool:
-    """Tells whether the endpoint really invokes the deployed functions: gives one an empty batch.
+    """Tells whether the endpoint really invokes the deployed functions. Tries one with an empty batch.
 
-    False where they are not deployed and where the endpoint only keeps their definitions (LocalStack without Docker).
+    False for functions that are not deployed, and on endpoints that keep definitions only (LocalStack without Docker).
     """
     one_try = Config(retries={"total_max_attempts": 1}, read_timeout=40)
     try:
@@ -28,9 +28,9 @@ def event_handlers_run(stage: str) -> bool:
 
 
 def set_event_mappings(stage: str, *, enabled: bool) -> None:
-    """Starts or pauses the deployed event handlers; returns when the endpoint says it is done. Raises DeploymentError.
+    """Starts or pauses the deployed event handlers and waits until that is done. Raises DeploymentError.
 
-    Paused, streams and queues keep what arrives: a pump may feed the handlers instead, or nobody.
+    While they are paused, streams and queues keep what arrives. A pump may feed the handlers instead, or nobody.
     """
     client = boto3.client("lambda")
     wanted = "Enabled" if enabled else "Disabled"

@@ -9,36 +9,36 @@ from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
 
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
-"""An outage costs time only: retries are quick, so they are counted in hours. A stream keeps a record for 24."""
+"""The limit of retries: hours, so that an outage costs time only. A stream keeps a record for 24."""
 SHOWN_FOR = timedelta(minutes=1)
-"""A change that screens could not be shown by then is not worth showing."""
+"""The age at which a change is no longer worth showing to viewers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     name: str
-    """As Chalice's configuration names it: the function in app.py, but for the API and the WebSocket's."""
+    """Its name in Chalice's configuration: that of the function in app.py, but for the API and the WebSocket's."""
     touches: Mapping[str, str] = field(default_factory=dict)
-    """Tables and others, and what is done on each: the words of permissions.py."""
+    """Tables and other resources, and the verbs allowed on each: the words of permissions.py."""
     sends_to: tuple[str, ...] = ()
-    """Queues."""
+    """The queues it sends to."""
     consumer: Consumer | None = None
-    """Whose queue feeds it."""
+    """The consumer whose queue feeds it."""
     stream: str = ""
     """The table whose stream feeds it."""
     relays: bool = False
-    """Each record of its stream counts: it is retried for hours, and then kept in the bucket of stream failures."""
+    """True where each record of its stream counts: retried for hours, then kept in the bucket of stream failures."""
     shows_queues: bool = False
     timeout_seconds: int = TIMEOUT_SECONDS
 
     @property
     def logical_id(self) -> str:
-        """Its name in the CloudFormation template, as Chalice makes it."""
+        """Gives the function's name in the template, as Chalice makes it."""
         return "APIHandler" if self.name == "api_handler" else self.role_stem
 
     @property
     def role_stem(self) -> str:
-        """Begins the name of its role in the template."""
+        """Gives the beginning of its role's name in the template."""
         return "".join(part.capitalize() for part in self.name.split("_"))
 
 

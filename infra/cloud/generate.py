@@ -1,6 +1,6 @@
-"""Writes what is made from the tables and committed: `python -m infra.cloud.generate`.
+"""Writes the committed files that are made from the tables: `python -m infra.cloud.generate`.
 
-The templates as they are deployed (infra/cloud/snapshots), so that a review shows what a change does to them;
+The deployed templates (infra/cloud/snapshots), so that a review shows a change's effect on them;
 docs/settings.md and .env.example; the tables of consumers and their alarms in docs/.
 """
 
@@ -34,7 +34,7 @@ SAID_BY = {
 
 
 def made() -> dict[Path, str]:
-    """Makes each file but the snapshot of the functions' stack: that one takes a packaging."""
+    """Makes each file but the snapshot of the functions' stack, which has to be packaged first."""
     return {
         SNAPSHOTS / "data.yaml": _noted(dump(data_template.template())),
         ROOT / ".env.example": _env_example(),
@@ -45,7 +45,7 @@ def made() -> dict[Path, str]:
 
 
 def app_snapshot(packaged: Path) -> str:
-    """Shows a packaged template, but for what says nothing: the Python that packaged it, and each path's operations."""
+    """Shows a packaged template without the noise: the Python that packaged it, and the body of each operation."""
     template: Template = yaml.safe_load(packaged.read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -196,7 +196,7 @@ def _stale(files: Mapping[Path, str]) -> list[Path]:
 
 
 def main() -> None:
-    """Writes what is not as the tables have it, and says what."""
+    """Writes the files that differ from the tables, and names them."""
     try:
         packaged = package(SNAPSHOT_STAGE, BUILD / SNAPSHOT_STAGE).template
     except PackagingError as failure:

@@ -1,12 +1,12 @@
-"""Make the Lambda package of a stage: `python -m infra.cloud.package STAGE OUT_DIR`.
+"""Makes the Lambda package of a stage: `python -m infra.cloud.package STAGE OUT_DIR`.
 
 `chalice package` writes the template and packs our own code; this module adds what Chalice can't:
 
 - the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
   function reads;
-- bytecode, marked as never to be checked against its source. Without it every cold start compiles everything,
-  and ordinary bytecode is thrown away because unpacking the archive changes the times it is checked by;
-- an archive that is the same, byte for byte, as long as its contents are;
+- bytecode that is never checked against its source. Without bytecode every cold start compiles everything. Ordinary
+  bytecode would not help: unpacking the archive changes the times it is checked by;
+- an archive with the same bytes for the same contents;
 - the functions' policies, timeouts, environments and event source mappings, from the tables;
 - a template without YAML aliases, which CloudFormation does not take.
 """
@@ -31,7 +31,7 @@ from .dependencies import (
     LAMBDA_PYTHONS,
     PackagingError,
     compile_modules,
-    installed_dependencies,
+    ensure_dependencies,
     run_python,
 )
 from .functions import FUNCTIONS
@@ -43,7 +43,7 @@ CHALICE = Path(sys.executable).with_name("chalice")
 
 @dataclass(frozen=True)
 class Package:
-    """A template and the archive all its functions share, with the size before (all of the packages) and after."""
+    """A template and the archive that its functions share, with the sizes before and after stripping."""
 
     template: Path
     archive: Path
@@ -52,7 +52,7 @@ class Package:
 
 
 def package(stage: str, out: Path) -> Package:
-    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs no network once requirements.lock was seen."""
+    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs the network for a new requirements.lock only."""
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
@@ -61,7 +61,7 @@ def package(stage: str, out: Path) -> Package:
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    dependencies = installed_dependencies(ROOT / "requirements.lock")
+    dependencies = ensure_dependencies(ROOT / "requirements.lock")
     with tempfile.TemporaryDirectory() as scratch:
         own_code = _package_own_code(stage, out, Path(scratch))
         before = Size(**json.loads((dependencies / "before.json").read_text()))
@@ -78,7 +78,7 @@ def package(stage: str, out: Path) -> Package:
 
 
 def check_stage(stage: str) -> None:
-    """Raises PackagingError for a stage that .chalice/config.json does not know: Chalice would take its defaults."""
+    """Raises PackagingError for a stage that is not in .chalice/config.json. Chalice would take its defaults."""
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     if stage not in stages:
         raise PackagingError(f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}.")
@@ -122,9 +122,9 @@ def _configure_functions(configuration: Path) -> None:
 
 
 def _settings_for_loading_the_app() -> dict[str, str]:
-    """Gives what the app needs while Chalice imports it for its routes and handlers. Nothing of this is shipped.
+    """Gives the settings for Chalice's import of the app, which finds routes and handlers. None is shipped.
 
-    TABLE_PREFIX is emptied: a prefix that somebody tests with would become part of the template.
+    TABLE_PREFIX is emptied: a tester's prefix would become part of the template.
     """
     region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
     return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": ""}

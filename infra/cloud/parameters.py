@@ -1,7 +1,7 @@
-"""The settings of a deployment: what the environment says for the stacks' parameters, and what that would change.
+"""The settings of a deployment: the stacks' parameters, given by the environment, and what they would change.
 
-Parameters come from the table in chalicelib/settings.py, and by hand from stateful.yaml and app.yaml: what is for the
-deployment alone. Each is said by the variable of its name: HOLD_SECONDS for HoldSeconds.
+Parameters come from the table in chalicelib/settings.py. Those for the deployment alone are in stateful.yaml and
+app.yaml, by hand. Each is set by the variable of its name: HOLD_SECONDS for HoldSeconds.
 """
 
 import re
@@ -16,10 +16,10 @@ from . import data_template as data
 from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters
 
 SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EmulatorHost")
-"""Parameters that infra/cloud/deploy.py says, and no variable."""
+"""Parameters that infra/cloud/deploy.py sets, and no variable."""
 
 HIDDEN = "****"
-"""As CloudFormation shows a parameter that nobody may read back."""
+"""CloudFormation's stand-in for a parameter that nobody may read back."""
 
 
 def data_parameters() -> dict[str, Any]:
@@ -35,7 +35,7 @@ def app_parameters() -> dict[str, Any]:
 
 
 def variable_of(parameter: str) -> str:
-    """Names the variable that says a parameter: HOLD_SECONDS for HoldSeconds."""
+    """Names the variable that sets a parameter: HOLD_SECONDS for HoldSeconds."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
 
 
@@ -45,17 +45,17 @@ def _variables_of(declared: Mapping[str, Any]) -> dict[str, str]:
 
 DATA_SETTINGS = _variables_of(data_parameters())
 APP_SETTINGS = _variables_of(app_parameters())
-"""Stack parameters, and the variables they are taken from."""
+"""The variable that sets each parameter of a stack."""
 
 
 def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Gives the parameters of the data stack that the environment says. Raises DeploymentError."""
+    """Gives the parameters of the data stack that the environment sets. Raises DeploymentError."""
     check_settings(environment)
     return _chosen(DATA_SETTINGS, data_parameters(), environment)
 
 
 def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Gives the parameters of the functions' stack that the environment says. Raises DeploymentError."""
+    """Gives the parameters of the functions' stack that the environment sets. Raises DeploymentError."""
     check_settings(environment)
     said = _chosen(APP_SETTINGS, app_parameters(), environment)
     if ("RedisSubnets" in said) != ("RedisSecurityGroups" in said):
@@ -64,7 +64,7 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_settings(environment: Mapping[str, str]) -> None:
-    """Refuses what the application would, before anything is deployed or asked of AWS. Raises DeploymentError."""
+    """Checks the settings as the application does, before anything is deployed. Raises DeploymentError."""
     said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}
     try:
         settings.load({**said, "STAGE": "local"})
@@ -75,36 +75,36 @@ def check_settings(environment: Mapping[str, str]) -> None:
         raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
 
 
-def changes(stage: str, environment: Mapping[str, str]) -> list[str]:
-    """Tells what a deployment would change of the deployed settings, a sentence each. Raises DeploymentError."""
-    told = []
+def list_setting_changes(stage: str, environment: Mapping[str, str]) -> list[str]:
+    """Lists the settings that a deployment would change, a sentence each. Raises DeploymentError."""
+    sentences = []
     for stack, said, declared, variables in (
         (data_stack(stage), data_settings(environment), data_parameters(), DATA_SETTINGS),
         (app_stack(stage), app_settings(environment), app_parameters(), APP_SETTINGS),
     ):
         before = deployed_parameters(stack)
         if before is not None:
-            told += changed(said, before, declared, variables)
-    return told
+            sentences += changes_of_stack(said, before, declared, variables)
+    return sentences
 
 
-def changed(
+def changes_of_stack(
     said: Mapping[str, str], before: Mapping[str, str], declared: Mapping[str, Any], names: Mapping[str, str]
 ) -> list[str]:
-    """Tells each change, as `HOLD_SECONDS: 60 → 30`. Of what nobody may read back, only that it is said."""
-    told = []
+    """Tells each change, as `HOLD_SECONDS: 60 → 30`. Hides the values of secrets."""
+    sentences = []
     for parameter, value in said.items():
         old = before.get(parameter, str(declared.get(parameter, {}).get("Default", "")))
         if declared.get(parameter, {}).get("NoEcho"):
-            told.append(f"{names[parameter]}: set anew (it can't be read back)")
+            sentences.append(f"{names[parameter]}: set anew (it can't be read back)")
         elif old != value:
-            told.append(f"{names[parameter]}: {old or 'nothing'} → {value or 'nothing'}")
-    return told
+            sentences.append(f"{names[parameter]}: {old or 'nothing'} → {value or 'nothing'}")
+    return sentences
 
 
 def _chosen(
     variables: Mapping[str, str], declared: Mapping[str, Any], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Gives what is said, by parameter. What is set to nothing gets the template's default."""
+    """Gives the values that are set, by parameter. One that is set to nothing gets the template's default."""
     said = {parameter: environment[name] for parameter, name in variables.items() if name in environment}
     return {parameter: value or str(declared[parameter].get("Default", "")) for parameter, value in said.items()}

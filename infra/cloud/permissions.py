@@ -18,14 +18,14 @@ ON_TABLES = {
     "delete": "DeleteItem",
     "query": "Query",
 }
-"""On a table such as `sessions`, or an index such as `sessions/programme`. Transactions need no further action."""
+"""The verbs for a table such as `sessions`, or an index such as `sessions/programme`. Transactions need no others."""
 
 LISTED_WITHOUT_SECRETS = {
     "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
 }
 SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
-"""Whose identity it is, the address or its domain, is the account's affair: the sender is what counts."""
+"""The sender counts. Its identity, the address or its domain, is the account's affair."""
 
 SENDING = ("GetQueueUrl", "SendMessage", "SendMessageBatch")
 PARKING = ("GetQueueUrl", "SendMessage")
@@ -35,10 +35,15 @@ READING = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 
 
 def policy(function: Function) -> Template:
-    """Makes the policy of a function. Raises KeyError for a word that is in no vocabulary here."""
+    """Makes the policy of a function. Raises KeyError for a verb or resource that is unknown here."""
     return {
         "Version": "2012-10-17",
-        "Statement": [_logging(function), *_feeding(function), *_sending(function), *_touching(function)],
+        "Statement": [
+            *_log_statements(function),
+            *_source_statements(function),
+            *_queue_statements(function),
+            *_table_statements(function),
+        ],
     }
 
 
@@ -52,12 +57,12 @@ def _allow(service: str, actions: Sequence[str], *resources: str, condition: Tem
     return {**statement, "Condition": condition} if condition else statement
 
 
-def _logging(function: Function) -> Template:
+def _log_statements(function: Function) -> Iterator[Template]:
     group = f"logs:{HERE}:log-group:/aws/lambda/${{AWS::StackName}}-{function.logical_id}-*"
-    return _allow("logs", ("CreateLogStream", "PutLogEvents"), group)
+    yield _allow("logs", ("CreateLogStream", "PutLogEvents"), group)
 
 
-def _feeding(function: Function) -> Iterator[Template]:
+def _source_statements(function: Function) -> Iterator[Template]:
     if function.consumer:
         yield _allow("sqs", CONSUMING, _queue(function.consumer.queue))
         yield _allow("sqs", PARKING, _queue(f"{function.consumer.queue}-dlq"))
@@ -68,7 +73,7 @@ def _feeding(function: Function) -> Iterator[Template]:
         yield _SPECIAL["stream failures", "list"]
 
 
-def _sending(function: Function) -> Iterator[Template]:
+def _queue_statements(function: Function) -> Iterator[Template]:
     if function.sends_to:
         yield _allow("sqs", SENDING, *map(_queue, function.sends_to))
     if function.shows_queues:
@@ -76,7 +81,7 @@ def _sending(function: Function) -> Iterator[Template]:
         yield _allow("sqs", LOOKING, *(_queue(f"{queue}{end}") for queue in queues for end in ("", "-dlq")))
 
 
-def _touching(function: Function) -> Iterator[Template]:
+def _table_statements(function: Function) -> Iterator[Template]:
     for what, verbs in function.touches.items():
         special = [_SPECIAL[what, verb] for verb in verbs.split() if (what, verb) in _SPECIAL]
         actions = [ON_TABLES[verb] for verb in verbs.split() if (what, verb) not in _SPECIAL]
@@ -111,4 +116,4 @@ _SPECIAL = {
         "execute-api", ["ManageConnections"], f"execute-api:{HERE}:${{WebsocketAPI}}/${{Stage}}/POST/@connections/*"
     ),
 }
-"""Statements for what is no plain access to a table, by what and verb."""
+"""The statements that are no plain access to a table, by resource and verb."""

@@ -8,7 +8,7 @@ from .functions import TIMEOUT_SECONDS
 from .templates import Template, sub
 
 RECEIVES = 5
-"""After so many a message goes to the dead letters."""
+"""The number of receives after which a message becomes a dead letter."""
 LONGEST_RETENTION_SECONDS = 14 * 24 * 3600
 
 
@@ -19,8 +19,11 @@ def queue_resources() -> Template:
         name, dead_letters = consumer.logical_id, f"{consumer.logical_id}Dlq"
         queues[name] = {"Type": "AWS::SQS::Queue", "Properties": _queue(consumer, dead_letters)}
         queues[dead_letters] = {"Type": "AWS::SQS::Queue", "Properties": _dead_letters(consumer)}
-        given_up[f"{name}GaveUp"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": _given_up(consumer, dead_letters)}
-        late[f"{name}IsLate"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": _late(consumer)}
+        given_up[f"{name}GaveUp"] = {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": _dead_letter_alarm(consumer, dead_letters),
+        }
+        late[f"{name}IsLate"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": _late_alarm(consumer)}
     return {**queues, **given_up, **late}
 
 
@@ -45,29 +48,29 @@ def _dead_letters(consumer: Consumer) -> Template:
     }
 
 
-def _given_up(consumer: Consumer, dead_letters: str) -> Template:
+def _dead_letter_alarm(consumer: Consumer, dead_letters: str) -> Template:
     return {
         "AlarmName": sub(f"cinema-${{Stage}}-{consumer.queue}-dlq-not-empty"),
         "AlarmDescription": consumer.when_given_up,
         "MetricName": "ApproximateNumberOfMessagesVisible",
         "EvaluationPeriods": 1,
         "Threshold": 0,
-        **_watched(dead_letters),
+        **_alarm_defaults(dead_letters),
     }
 
 
-def _late(consumer: Consumer) -> Template:
+def _late_alarm(consumer: Consumer) -> Template:
     return {
         "AlarmName": sub(f"cinema-${{Stage}}-{consumer.queue}-late"),
         "AlarmDescription": consumer.when_late,
         "MetricName": "ApproximateAgeOfOldestMessage",
         "EvaluationPeriods": 2,
         "Threshold": consumer.late_after_seconds,
-        **_watched(consumer.logical_id),
+        **_alarm_defaults(consumer.logical_id),
     }
 
 
-def _watched(queue: str) -> dict[str, Any]:
+def _alarm_defaults(queue: str) -> dict[str, Any]:
     return {
         "Namespace": "AWS/SQS",
         "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": f"{queue}.QueueName"}}],

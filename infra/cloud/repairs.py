@@ -1,4 +1,4 @@
-"""What a template says, made so where the endpoint left it out, or where CloudFormation can't."""
+"""Repairs after a deployment: what the endpoint left out of a template, or CloudFormation can't do."""
 
 import os
 from typing import Any
@@ -25,7 +25,7 @@ def ensure_expiry_of_items(stage: str) -> None:
 
 
 def ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
-    """Puts the template's answers for API Gateway's own errors, where the API has its defaults."""
+    """Sets the template's answers for API Gateway's own errors, where the API still has the defaults."""
     client = boto3.client("apigateway")
     wanted: dict[str, Any] = api["DefinitionBody"][GATEWAY_RESPONSES]
     found = client.get_gateway_responses(restApiId=api_id)["items"]
@@ -39,11 +39,11 @@ def ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
 def ensure_sender(address: str) -> None:
     """Has SES verify the sender unless it, or its domain, is an identity already.
 
-    An emulator believes at once; AWS writes to the address, and a link in that email has to be followed. The default
-    address is nobody's: AWS is not asked to write to it.
+    An emulator believes at once. AWS writes to the address, and somebody has to follow the link in that email. The
+    default address is nobody's, so AWS is not asked to write to it.
     """
     if address == DEFAULT_SENDER and not os.environ.get("AWS_ENDPOINT_URL"):
-        print(f"Letters can't leave: {address} is only for emulators. Set MAIL_FROM to an address of yours.")
+        print(f"No email can be sent: {address} is only for emulators. Set MAIL_FROM to an address of yours.")
         return
     client = boto3.client("ses")
     known = {name for page in client.get_paginator("list_identities").paginate() for name in page["Identities"]}

@@ -18,8 +18,9 @@ CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
 DEADLINE_SECONDS = 30 * 60
 FIRST_FAILURES = 3
-"""How many failed resources are named; those after them are mostly cancelled because of them."""
+"""The number of failed resources that are named. Later ones are mostly cancelled because of the first."""
 LEFT_OF_A_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+"""The states of a stack whose creation failed. Such a stack can't be updated, only deleted."""
 
 
 class DeploymentError(Exception):
@@ -37,11 +38,14 @@ def app_stack(stage: str) -> str:
 
 
 def deploy_stack(name: str, said: Mapping[str, str], declared: Mapping[str, Any], **template: str) -> None:
-    """Creates or updates a stack, with the parameters that are said, and waits for it. Raises DeploymentError."""
+    """Creates or updates a stack and waits for it. `said` are the parameters given. Raises DeploymentError."""
     client = boto3.client("cloudformation")
-    exists = _exists(name)
+    status = _read_status(name)
+    if status in LEFT_OF_A_CREATION:
+        _delete_stack(name)
+    exists = status not in (None, "DELETE_COMPLETE", *LEFT_OF_A_CREATION)
     before = deployed_parameters(name) if exists else None
-    keep = said["Stage"] not in LOCAL_STAGES  # a laptop's functions have the settings of the `make run` beside them
+    keep = said["Stage"] not in LOCAL_STAGES  # on a laptop, those of this `make run` alone count
     values = parameters_for(said, declared, before, keep=keep)
     arguments: Any = {"StackName": name, "Parameters": values, "Capabilities": CAPABILITIES, **template}
     try:
@@ -63,7 +67,10 @@ def deploy_stack(name: str, said: Mapping[str, str], declared: Mapping[str, Any]
 def parameters_for(
     said: Mapping[str, str], declared: Mapping[str, Any], before: Mapping[str, str] | None, *, keep: bool
 ) -> list[ParameterTypeDef]:
-    """Has what is not said stay as it is deployed: a parameter that is left out would get the template's default."""
+    """Keeps deployed values for parameters that are not given.
+
+    Otherwise CloudFormation would use the template's default.
+    """
     values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
     if before is None or not keep:
         return values
@@ -84,7 +91,7 @@ def deployed_parameters(name: str) -> dict[str, str] | None:
 
 
 def outputs_of(name: str) -> dict[str, str]:
-    """Reads what a deployed stack puts out."""
+    """Reads the outputs of a deployed stack."""
     stack = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -96,24 +103,25 @@ def physical_name(stack: str, logical_name: str) -> str:
     return resource["StackResourceDetail"]["PhysicalResourceId"]
 
 
-def _exists(name: str) -> bool:
-    """Tells whether the stack can be updated. Removes what is left of a creation that failed: that can't be."""
-    client = boto3.client("cloudformation")
+def _read_status(name: str) -> str | None:
+    """Reads the state of a stack; None where there is none."""
     try:
-        status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
     except ClientError as error:
         if "does not exist" in str(error):
-            return False
+            return None
         raise
-    if status not in LEFT_OF_A_CREATION:
-        return status != "DELETE_COMPLETE"
+
+
+def _delete_stack(name: str) -> None:
+    """Deletes a stack and waits until it is gone."""
+    client = boto3.client("cloudformation")
     client.delete_stack(StackName=name)
     client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
-    return False
 
 
 def _why_it_failed(name: str) -> str:
-    """Tells the first failures of the last operation. Events come newest first, back to its start."""
+    """Tells the first failures of the last operation. CloudFormation lists its events newest first."""
     events = boto3.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     of_this_operation = takewhile(lambda event: not _is_the_start(event), events)
     failures = [event for event in of_this_operation if event["ResourceStatus"].endswith("_FAILED")]

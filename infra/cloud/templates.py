@@ -59,7 +59,7 @@ def dump(template: Mapping[str, Any]) -> str:
 
 
 def merge(template: Mapping[str, Any], further: Mapping[str, Any]) -> Template:
-    """Adds `further` to `template`, dict by dict. Raises ValueError where both say something of the same."""
+    """Adds `further` to `template`, dict by dict. Raises ValueError where both set the same key."""
     merged = dict(template)
     for name, value in further.items():
         if name not in merged:
@@ -77,5 +77,5 @@ def sub(text: str) -> Template:
 
 
 def imported(name: str) -> Template:
-    """Makes an import of what the stage's data stack exports by that name."""
+    """Makes an import of the data stack's export of that name."""
     return {"Fn::ImportValue": sub(f"cinema-${{Stage}}-{name}")}

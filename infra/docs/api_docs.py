@@ -28,17 +28,17 @@ BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservati
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 """The field of an answer that the requests after it use."""
 SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
-"""Values of variables. Only the holder of its secret signs for a webhook: the request for a replay is refused."""
+"""Values of variables. The request for a replay is refused: only the holder of a webhook's secret can sign it."""
 AS_THEY_STAND = {
-    "start_payment": (409,),  # it is paid for by then
-    "cancel_reservation": (409,),  # the same
-    "show_invoice": (404, 303, 200),  # not made yet; made; and the file, where the tool follows
-    "hear_gateway": (401,),  # the gateway signs
+    "start_payment": (409,),  # refused: it is paid for by then
+    "cancel_reservation": (409,),  # refused for the same reason
+    "show_invoice": (404, 303, 200),  # not made yet; made; the file itself, where the tool follows the redirect
+    "hear_gateway": (401,),  # refused: only the gateway can sign
     "replay_notifications": (401,),
 }
-"""Statuses of requests that are there to be read, and do nothing."""
+"""The statuses of requests that show their form only, and change nothing."""
 FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
-"""Headers and fields made anew for each request, by the tools themselves: a payment buys once."""
+"""Headers and fields that the tools make anew for each request: a payment buys once."""
 
 MULTIPLE_CHOICES = 300
 
@@ -47,7 +47,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """`{{name}}` in its path and body stands for a variable; `expected` are the statuses of its answer."""
+    """A request. `{{name}}` in path and body is a variable; `expected` are the possible statuses of its answer."""
 
     view: str
     title: str
@@ -134,7 +134,7 @@ def http_file(requests: list[Request]) -> str:
 
 
 def _in_http(request: Request, before: Request | None) -> str:
-    """Writes a request. The variable of the one before comes first: below its body, it would be part of that."""
+    """Writes a request, below the variable that the one before sets. It can't stand below that one's body."""
     lines = [f"### {request.title}"]
     if before and before.remembered:
         lines += [f"@{before.remembered} = {{{{{before.view}.response.body.$.{before.remembered}}}}}", ""]
@@ -195,12 +195,14 @@ def _in_postman(request: Request) -> Json:
             "raw": request.body,
             "options": {"raw": {"language": "json"}},
         }
-    item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": list(_script(request))}}]
+    item["event"] = [
+        {"listen": "test", "script": {"type": "text/javascript", "exec": list(_postman_test_lines(request))}}
+    ]
     return item
 
 
-def _script(request: Request) -> Iterator[str]:
-    """Gives the lines with which Postman checks the answer and sets its variable."""
+def _postman_test_lines(request: Request) -> Iterator[str]:
+    """Gives the lines of Postman's test, which checks the answer and sets its variable."""
     statuses, words = list(request.expected), " or ".join(map(str, request.expected))
     yield f'pm.test("answers {words}", () => pm.expect(pm.response.code).to.be.oneOf({statuses}));'
     yield 'pm.test("tells its id", () => pm.response.to.have.header("X-Request-Id"));'

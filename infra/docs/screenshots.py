@@ -42,14 +42,14 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_sc
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 SOLD, HELD, TOGETHER = 48, 12, 4
 BUYERS, BUY = 260, 0.7
-"""Buyers who come to the on-sale that the board shows, and the share of holds that are paid for."""
+"""The number of buyers in the on-sale that the board shows, and the share of holds that are paid for."""
 BOARD_HEIGHT = 1300
-PATIENCE_SECONDS = 600
+DRAIN_SECONDS = 600
 
 
 @contextmanager
 def _run_api() -> Iterator[Api]:
-    """Runs one instance with all that it needs, of a stage on a laptop."""
+    """Runs one instance of a stage on a laptop, with all that it needs."""
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
         with emulator.run_emulator(run_dir=run_dir) as aws, run_redis(run_dir=run_dir) as redis:
@@ -62,7 +62,7 @@ def _run_api() -> Iterator[Api]:
 
 
 def _fill_half_a_hall(api: Api) -> str:
-    """Schedules a screening, sells about half of its seats and holds some: the same ones each time. Gives its id."""
+    """Schedules a screening, sells about half of its seats and holds some, the same ones each time. Gives its id."""
     session_id = api.schedule(**HALL)
     pairs = [f"{row}{place}" for row in "ABCDEFGHIJ" for place in range(1, 13, 2)]
     random.Random(7).shuffle(pairs)
@@ -75,7 +75,7 @@ def _fill_half_a_hall(api: Api) -> str:
 
 
 def _hold_on_page(page: Page, url: str, session_id: str, count: int) -> None:
-    """Opens the screening's page and holds so many free seats that lie together."""
+    """Opens the screening's page. Holds `count` free seats that lie together."""
     page.goto(f"{url}/#/screenings/{session_id}")
     page.wait_for_selector(".screening[data-known=true]")
     for seat in _find_free_neighbours(page, count):
@@ -86,7 +86,7 @@ def _hold_on_page(page: Page, url: str, session_id: str, count: int) -> None:
 
 
 def _find_free_neighbours(page: Page, count: int) -> list[str]:
-    """Finds so many free seats that lie together in the middle. Raises CannotRunError when there are none."""
+    """Finds `count` free seats that lie together in the middle. Raises CannotRunError when there are none."""
     seats = page.locator("[role=gridcell]").evaluate_all("seats => seats.map(s => [s.dataset.seat, s.dataset.look])")
     names, looks = [name for name, _ in seats], [look for _, look in seats]
     middle = [start for start in range(len(seats)) if start % 12 == 4 and start >= 48]
@@ -117,7 +117,7 @@ def _play_on_sale(api: Api) -> None:
     queue = sqs.get_queue_url(QueueName=f"cinema-{STAGE}-email")["QueueUrl"]
     for _ in range(2):
         sqs.send_message(QueueUrl=queue, MessageBody='{"version": 9}')
-    Pump(app, f"cinema-{STAGE}").drain(PATIENCE_SECONDS)
+    Pump(app, f"cinema-{STAGE}").drain(DRAIN_SECONDS)
 
 
 def _open_board(page: Page, url: str) -> None:
@@ -128,9 +128,9 @@ def _open_board(page: Page, url: str) -> None:
 
 
 def take_pictures(into: Path) -> list[Path]:
-    """Takes all pictures into the folder. Raises CannotRunError with the remedy when there is no browser."""
+    """Takes all pictures into the folder. Raises CannotRunError, with the remedy, without a browser."""
     desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
-    with browser.running() as chromium, _run_api() as api:
+    with browser.run_browser() as chromium, _run_api() as api:
         for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
             session_id = _fill_half_a_hall(api)  # a new one each time: on a slow machine its holds would lapse
             page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()

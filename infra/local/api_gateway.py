@@ -1,4 +1,4 @@
-"""The gateway of the local server: routes as Chalice finds them, events as AWS sends them, and its own refusals."""
+"""API Gateway for the local server: finds routes as Chalice does, makes events as AWS does, and refuses by itself."""
 
 import json
 import re
@@ -37,16 +37,16 @@ GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
     500: _contract_error("INTERNAL_ERROR"),
     501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
 }
-"""The status, code and message for a status of the server. Errors of this server alone have their words here."""
+"""The status, code and message for each status of the server. Most come from the contract's table."""
 
 MALFORMED = _contract_error("MALFORMED_REQUEST")
-"""The same for every other reason that makes a request unreadable: a bad length, an endless address, another HTTP."""
+"""The answer to any other unreadable request: a bad length, an endless address, another HTTP."""
 
 
 class GatewayRefusal(LocalGatewayException):
-    """The gateway answers by itself, without the application.
+    """A refusal by the gateway itself, without the application.
 
-    `hang_up` ends the connection: the beginning of its next request is unknown.
+    `hang_up` ends the connection, for nobody knows where its next request begins.
     """
 
     def __init__(self, status: int, *, hang_up: bool = False, **facts: str) -> None:
@@ -58,8 +58,7 @@ class GatewayRefusal(LocalGatewayException):
 class Gateway(LocalGateway):
     """Finds the route of a request as Chalice does, and makes the event that AWS sends.
 
-    Chalice's own gateway makes another event, and answers an unknown route with "Missing Authentication Token" and not
-    with 404.
+    Chalice's own gateway makes another event. It answers an unknown route with "Missing Authentication Token", not 404.
     """
 
     def __init__(self, app_object: Chalice, config: Config, client_address: str) -> None:

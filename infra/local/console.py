@@ -3,7 +3,7 @@
     19:02:11  201  POST    /api/reservations  12 ms
     19:02:12  409  POST    /api/reservations  SEAT_ALREADY_RESERVED  9 ms
 
-Coloured on a terminal that allows it. The JSON lines, as on AWS, come instead with `LOG=json`.
+Coloured on a terminal that allows it. With `LOG=json` it prints JSON lines, as on AWS.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ GREEN, CYAN, YELLOW, RED, DIM, BOLD, PLAIN = "32", "36", "33", "31", "2", "1", "
 COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LONGEST_PATH = 100
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
-"""Attributes that every log record has. The rest are facts of ours."""
+"""The attributes that every log record has. All others are facts of ours."""
 
 
 def may_colour(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether colours are wanted: on a terminal, unless NO_COLOR (no-color.org) or TERM=dumb says otherwise."""
+    """Tells whether colours are wanted: on a terminal, unless NO_COLOR (no-color.org) or TERM=dumb is set."""
     return out.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
@@ -39,7 +39,7 @@ class Console:
     colours: bool
 
     def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
-        """Prints one line, with the code of an error. The path's query is left out: it may say who asks."""
+        """Prints one line, with the code of an error. Leaves the query out of the path: it may name the user."""
         code = _error_code(body) if status >= 400 else ""
         shown = _printable(path.partition("?")[0])
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
@@ -60,7 +60,7 @@ class Console:
 
 
 class Records(logging.Handler):
-    """Prints the application's log records as lines. A request's result is left out: the server prints it already."""
+    """Prints the application's log records as lines. Leaves the results of requests to the server."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Records(logging.Handler):
 
 
 class WithoutMetrics:
-    """Standard output that prints CloudWatch's embedded metrics as sentences."""
+    """A standard output that prints CloudWatch's embedded metrics as sentences."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -105,7 +105,7 @@ def _metric_as_sentence(metric: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def log_as_lines(out: TextIO | None = None) -> Iterator[Console]:
-    """Prints all that this process logs as lines, until the block is left."""
+    """Prints all logs of this process as lines, until the block is left."""
     target = out or sys.stdout
     console = Console(target, may_colour(target))
     root = logging.getLogger()

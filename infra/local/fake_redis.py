@@ -10,7 +10,7 @@ from infra.processes import HOST
 class Handler(TCPFakeRequestHandler):
     """Serves one connection.
 
-    It answers a refused command and reads the next one, as Redis does; fakeredis would hang up.
+    After a refused command it reads the next one, as Redis does. Fakeredis would hang up.
     """
 
     def setup(self) -> None:
@@ -30,7 +30,7 @@ class Server(TcpFakeServer):
     """Serves each connection in a thread."""
 
     request_queue_size = 128
-    """With the 5 of socketserver a crowd that connects at once waits for longer than 50 ms."""
+    """The length of the queue for connections. With socketserver's 5, a crowd waits for longer than 50 ms."""
 
 
 def serve_fake_redis(port: int) -> None:

@@ -1,8 +1,8 @@
-"""Events of a REST API (Lambda proxy integration), as API Gateway sends them: for the local server and the tests.
+"""Makes the events of a REST API (Lambda proxy integration) as API Gateway does, for the local server and the tests.
 
-Paths and path parameters stay percent-encoded, and the query is decoded. A header or query parameter that came several
-times has all values, and the last one by itself. Header names stay as they were written. A body of a binary media type
-is in base64, any other is text. The path begins with no stage, as behind a custom domain.
+Paths and path parameters stay percent-encoded; the query is decoded. A repeated header or query parameter is there with
+all its values, and once more with the last. Header names keep their case. A body of a binary media type is in base64,
+any other is text. The path has no stage in front, as behind a custom domain.
 """
 
 import base64
@@ -30,7 +30,7 @@ NOBODY = dict.fromkeys(
         "userArn",
     )
 )
-"""The identity of a caller who signed nothing."""
+"""The identity of a caller without a signature."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _NOT_FOR_A_PATH = re.compile(r"[^\x21-\x7e]")
@@ -48,7 +48,7 @@ class Asked:
 
     @property
     def address(self) -> str:
-        """Gives the target, with every character percent-encoded that may not stand in one."""
+        """Gives the target. Percent-encodes the characters that may not stand in one."""
         return _NOT_FOR_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", self.target)
 
 
@@ -61,7 +61,7 @@ class Resource:
 
 
 def event(asked: Asked, resource: Resource, binary_types: Collection[str] = ()) -> Event:
-    """Makes the event. Raises ValueError for an address that is none."""
+    """Makes the event. Raises ValueError for a malformed address."""
     parts = urlsplit(asked.address)
     headers = _all_values(asked.headers)
     query = parse_qs(parts.query, keep_blank_values=True)
@@ -103,7 +103,7 @@ def _context(asked: Asked, resource: Resource, path: str) -> Event:
 
 
 def _body(body: bytes | None, content_type: str, binary_types: Collection[str]) -> Event:
-    """Puts replacement characters into text that is no UTF-8, as API Gateway does."""
+    """Gives the event's body. Text that is no UTF-8 gets replacement characters, as in API Gateway."""
     if not body:
         return {"body": None, "isBase64Encoded": False}
     if content_type.partition(";")[0].strip().lower() in binary_types:

@@ -11,14 +11,14 @@ from infra.processes import HOST, ROOT, CannotRunError, say
 
 COMPOSE_FILE = ROOT / "localstack-compose.yml"
 FUNCTIONS_REDIS_URL = f"redis://redis:{REDIS_PORT}/0"
-"""The address of the Redis of localstack-compose.yml for functions in LocalStack's containers."""
+"""The address of localstack-compose.yml's Redis, for functions in LocalStack's containers."""
 FUNCTIONS_PAYMENTS_URL = f"http://payments:{PAYMENTS_PORT}"
 
 
 def wants_localstack() -> bool:
-    """Tells whether LocalStack is to be started in Docker: EMULATOR asks for it and AWS_ENDPOINT_URL names no emulator.
+    """Tells whether to start LocalStack in Docker: EMULATOR asks for it, and AWS_ENDPOINT_URL is not set.
 
-    Raises CannotRunError for an EMULATOR that nobody knows.
+    Raises CannotRunError for an unknown EMULATOR.
     """
     if os.environ.get("AWS_ENDPOINT_URL"):
         return False
@@ -39,7 +39,7 @@ def run_localstack() -> Iterator[str]:
 
 
 def start_localstack() -> str:
-    """Starts LocalStack and gives its URL. Raises CannotRunError where Docker can't."""
+    """Starts LocalStack and gives its URL. Raises CannotRunError where Docker can't do it."""
     command = _compose_command()
     say("Starting LocalStack in Docker (the first time it downloads about 1 GB) …")
     try:

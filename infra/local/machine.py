@@ -1,4 +1,4 @@
-"""All that the application needs on this machine: an AWS emulator, a Redis and a payment gateway. On loopback."""
+"""The services that the application needs on this machine, on loopback: AWS emulator, Redis, payment gateway."""
 
 import contextlib
 import os
@@ -22,12 +22,12 @@ from infra.processes import HOST, RUN_DIR, Child, Service, find_url, free_port, 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The addresses of the services, and the processes among them that are ours."""
+    """The addresses of the services, and those processes that we started."""
 
     aws: Emulator
     redis_url: str
     functions_redis_url: str
-    """The same Redis as functions on the emulator see it."""
+    """The address of the same Redis for functions on the emulator."""
     payments_url: str
     functions_payments_url: str
     children: Mapping[str, Child] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Machine:
 
 @contextlib.contextmanager
 def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterator[Machine]:
-    """Runs what does not run yet, on these ports, and stops it at the end.
+    """Runs the services that do not run yet, on these ports, and stops them at the end.
 
-    With `keep`, the embedded emulator has the data that it had before.
+    With `keep`, the embedded emulator has its earlier data.
     """
     if wants_localstack():
         with run_localstack() as endpoint:
@@ -57,7 +57,7 @@ def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterat
 def start_machine() -> Machine:
     """Gives the emulator that runs already, or starts one that stays until `make stop`.
 
-    Redis and the payment gateway are only named where they run: none is started.
+    Starts neither Redis nor the payment gateway: gives their addresses where they run.
     """
     if wants_localstack():
         return _docker_machine(start_localstack())

@@ -18,12 +18,12 @@ TIMEOUT_SECONDS = 5
 
 
 class NoMailboxError(Exception):
-    """The endpoint shows no emails. The message says what it answered."""
+    """The endpoint shows no emails. The message has its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEmail:
-    """An email as its reader gets it."""
+    """An email, as its reader sees it."""
 
     id: str
     sent_at: datetime
@@ -64,9 +64,9 @@ def _fetch_mailbox(endpoint: str) -> tuple[str, Any]:
 
 
 def _parse_mailbox(answer: bytes) -> Any:
-    """Reads the JSON.
+    """Reads the JSON of a mailbox.
 
-    Raises ValueError for another form, as an endpoint gives that takes the path for a bucket's name.
+    Raises ValueError for another form: some endpoints take the path for a bucket's name.
     """
     shown = json.loads(answer)
     if not isinstance(shown, dict) or "messages" not in shown:

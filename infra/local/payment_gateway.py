@@ -1,4 +1,4 @@
-"""A payment gateway, simulated: it charges, says so in signed messages, and returns money.
+"""A simulated payment gateway: charges, sends signed messages about it, and returns money.
 
 `make run` starts it; by hand: `python -m infra.local.payment_gateway --port 8090 --webhook-url URL --secret S`.
 chalicelib/infrastructure/payments/simulated_gateway.py asks it:
@@ -6,16 +6,16 @@ chalicelib/infrastructure/payments/simulated_gateway.py asks it:
     POST /payments           Idempotency-Key: …   {"reservationId": "res-…", "amountCents": 5000, "currency": "BRL"}
                              201 with the payment: the bank charges at once. "transactionId" names it, for tests
     GET  /payments/{id}      the payment, or 404 UNKNOWN_TRANSACTION
-    GET  /payments?since=MS  {"payments": […], "next": 100}: what was charged from that moment on. &after=100 goes on,
-                             until "next" is null
+    GET  /payments?since=MS  {"payments": […], "next": 100}: the charges from that moment on. &after=100 gives the next
+                             page, until "next" is null
     POST /refunds            Idempotency-Key: …   {"transactionId": "…", "amountCents": 2500}; without: all that is left
                              201 {"refundId": "…"}
                              404 UNKNOWN_TRANSACTION   nothing was charged
                              409 ALREADY_REFUNDED      nothing is left; with the "refundId"
                              422 AMOUNT_TOO_LARGE      less is left
     GET  /refunds            all of them; ?transactionId=… those of one payment
-    GET  /messages           what the webhook was told, or is still to be told
-    PUT  /webhook            {"url": "…"}: who is told from now on, where that is known only after it was started
+    GET  /messages           the messages to the webhook, sent or still to be sent
+    PUT  /webhook            {"url": "…"}: sets the webhook's address, where it is known only after the start
 
 A payment is {"paymentId", "reservationId", "status": "charged" or "declined", "amountCents": charged, "currency",
 "chargedAtMs", "refundedCents"}. A request that comes again with its Idempotency-Key gets the first answer; the key with
@@ -25,9 +25,9 @@ A message is {"id": "evt-…", "type": "payment.charged", "payment": {…}}, or 
 Its header is `Payment-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA-256 with the secret over `<seconds>.<body>`, one v1
 for each secret. It is sent again, later each time, until the webhook answers 2xx.
 
-What becomes of a payment is chosen by what the transaction's id contains, as with the test cards of real gateways:
+Parts of a transaction's id choose how its payment ends, as the test cards of real gateways do:
 
-    tx-1            charged, told at once; returned when asked
+    tx-1            charged, with a message at once; returned when asked
     tx-1-short      charged one cent less than asked
     tx-1-uncharged  declined: nothing was charged
     tx-1-late       its message comes seconds later
@@ -36,7 +36,7 @@ What becomes of a payment is chosen by what the transaction's id contains, as wi
     tx-1-shuffled   its message comes after the next one, whosever that is
     tx-1-decline    the refund is declined, always; tx-1-decline-3: the first 3 times
     tx-1-fail-3     the refund is answered with 503 the first 3 times
-    tx-1-timeout    returned, but the first answer comes after the caller's patience
+    tx-1-timeout    returned, but the first answer comes after the caller's timeout
     tx-1-duplicate  somebody has returned it before: ALREADY_REFUNDED
     tx-1-unknown    there is no such payment
 
@@ -71,7 +71,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 LOOPBACK = "127.0.0.1"
 SLOW_SECONDS = 6.0
-"""Twice the patience of chalicelib/infrastructure/payments/simulated_gateway.py."""
+"""Twice the timeout of chalicelib/infrastructure/payments/simulated_gateway.py."""
 LARGEST_BODY_BYTES = 10_000
 PAGE = 100
 TIMES = re.compile(r"-(decline|fail)(?:-(\d{1,3}))?(?=-|$)")
@@ -82,10 +82,10 @@ SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it i
 """The secret that a stage on a laptop knows: LOCAL_SECRET of chalicelib/settings.py."""
 MESSAGES = ("late", "twice", "lost", "shuffled")
 LATE_SECONDS = 5.0
-PATIENCE_SECONDS = 5.0
+WEBHOOK_TIMEOUT_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_TRIES = 12
-"""With pauses of 1, 2, 4, … 60 seconds they last over six minutes."""
+"""The most attempts for a message. With pauses of 1, 2, 4, … 60 seconds they last over six minutes."""
 
 StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 
@@ -112,7 +112,7 @@ class PaymentRequest:
 
 @dataclass(order=True)
 class _Delivery:
-    """A message on its way. Of two that are due at once, the one that was enqueued first goes first."""
+    """A message on its way. Of two with the same due time, the one that was enqueued first is sent first."""
 
     due: float
     number: int
@@ -122,14 +122,14 @@ class _Delivery:
 
 @dataclass
 class Messenger:
-    """Sends messages to the webhook, one after the other, in a thread that begins with the first of them.
+    """Sends messages to the webhook, one after the other. Its thread starts with the first.
 
-    `url` may be set later: messages that are made while it is empty are not sent.
+    `url` may be set later. Messages from before are not sent.
     """
 
     url: str = ""
     secrets: Sequence[str] = (SECRET,)
-    """The secrets that sign, all of them. While they are rotated, the first is the new one."""
+    """The secrets that sign, all at once. During a rotation the first is the new one."""
     pause_seconds: float = 1.0
     messages: list[dict[str, Any]] = field(default_factory=list)
     """Every message, in the order in which they were made."""
@@ -142,9 +142,9 @@ class Messenger:
     _closed: bool = False
 
     def send(self, message: dict[str, Any], seconds: float = 0.0, *, times: int = 1, shuffled: bool = False) -> None:
-        """Sends the message after so many seconds, so many times.
+        """Sends the message `times` times, after `seconds`.
 
-        A shuffled one goes as soon as another has gone before it, if that comes first.
+        A shuffled message waits for the next one and is sent after it, but no longer than `seconds`.
         """
         with self._changed:
             self.messages.append(message)
@@ -163,12 +163,12 @@ class Messenger:
             self._changed.notify_all()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Waits at most so many seconds. Tells whether nothing is left to be sent."""
+        """Waits until everything is sent, at most `seconds`. Tells whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
 
     def close(self) -> None:
-        """Sends nothing more, and ends the thread."""
+        """Stops sending and ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -176,7 +176,7 @@ class Messenger:
             self._thread.join()
 
     def _enqueue(self, body: bytes, seconds: float, tries: int = 0) -> _Delivery:
-        """Adds a delivery that is due in so many seconds. Call it with the lock."""
+        """Adds a delivery that is due in `seconds`. Call it with the lock."""
         delivery = _Delivery(time.monotonic() + seconds, next(self._numbers), body, tries)
         heapq.heappush(self._waiting, delivery)
         return delivery
@@ -191,7 +191,7 @@ class Messenger:
         heapq.heapify(self._waiting)
 
     def _run(self) -> None:
-        """Sends what is due, and again what was not accepted, until the messenger is closed."""
+        """Sends due messages until the messenger is closed. Sends those again that were not accepted."""
         while delivery := self._take_next():
             accepted = self._post(delivery.body)
             with self._changed:
@@ -202,7 +202,7 @@ class Messenger:
                 self._changed.notify_all()
 
     def _take_next(self) -> _Delivery | None:
-        """Waits for the next delivery to be due and removes it from the queue; None after the end."""
+        """Waits until a delivery is due and takes it from the queue. Gives None once the messenger is closed."""
         with self._changed:
             while not self._closed:
                 wait = self._waiting[0].due - time.monotonic() if self._waiting else None
@@ -219,7 +219,7 @@ class Messenger:
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature(self.secrets, body, time.time())}
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310 - whoever starts it chose it
         try:
-            with _DIRECT.open(request, timeout=PATIENCE_SECONDS) as answer:
+            with _DIRECT.open(request, timeout=WEBHOOK_TIMEOUT_SECONDS) as answer:
                 return bool(200 <= answer.status < 300)
         except (OSError, http.client.HTTPException, ValueError):
             return False
@@ -229,7 +229,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Follows no redirect."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Gives None: an answer that points elsewhere is no 2xx."""
+        """Gives None, so that a redirect counts as an answer other than 2xx."""
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
@@ -253,7 +253,7 @@ class Gateway:
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
-    """The way in which all messages are treated, one of MESSAGES; empty: as each transaction's id says."""
+    """The treatment of all messages, one of MESSAGES. Empty: each transaction's id chooses."""
     late_seconds: float = LATE_SECONDS
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -268,7 +268,7 @@ class Gateway:
             return self._answer_once(key, request, lambda: self._make_payment(request))
 
     def refund(self, key: str, request: RefundRequest) -> tuple[StatusAndBody, float]:
-        """Refunds the payment, once for each key. Gives the answer, and for how many seconds to keep it back."""
+        """Refunds the payment, once for each key. Gives the answer, and the seconds by which to delay it."""
         with self.lock:
             is_new = (type(request).__name__, key) not in self.answers
             answer = self._answer_once(
@@ -280,7 +280,7 @@ class Gateway:
     def charge(
         self, transaction_id: str, reservation_id: str, amount_cents: int, currency: str = CURRENCY
     ) -> dict[str, Any]:
-        """Charges a payment of this id, as `POST /payments` does. Raises ValueError when there is one."""
+        """Charges a payment, as `POST /payments` does. Raises ValueError when the id is taken."""
         with self.lock:
             status, answer = self._make_payment(PaymentRequest(reservation_id, amount_cents, currency, transaction_id))
         if status is not HTTPStatus.CREATED:
@@ -293,7 +293,7 @@ class Gateway:
             return (HTTPStatus.OK, dict(found)) if found else _UNKNOWN
 
     def list_charged(self, moment_ms: int, after: int) -> dict[str, Any]:
-        """Gives a page of what was charged from this moment on, without declined payments.
+        """Gives a page of the payments that were charged from this moment on.
 
         `after` is the last page's `next`.
         """
@@ -309,9 +309,9 @@ class Gateway:
             return [one for one in self.refunds if transaction_id in (None, one["transactionId"])]
 
     def _answer_once(self, key: str, request: object, decide: Callable[[], StatusAndBody]) -> StatusAndBody:
-        """Gives the first answer to this key, else decides and remembers.
+        """Gives the first answer to this key. Without one, decides, and remembers the answer.
 
-        Refusals are not remembered: asked again, it decides again.
+        Refusals are not remembered: the same request is decided again.
         """
         known = type(request).__name__, key
         if known in self.answers:
@@ -365,7 +365,7 @@ class Gateway:
         return self._chosen_refusal(transaction_id) or self._refund_payment(payment, amount_cents)
 
     def _chosen_refusal(self, transaction_id: str) -> StatusAndBody | None:
-        """Gives the refusal that the transaction's id chooses for this try; None for none."""
+        """Gives the refusal that the transaction's id chooses for this try, or None."""
         chosen = TIMES.search(transaction_id)
         if chosen is None or self.tries[transaction_id] > int(chosen[2] or sys.maxsize):
             return None
@@ -374,7 +374,7 @@ class Gateway:
         return HTTPStatus.PAYMENT_REQUIRED, {"error": "DECLINED", "message": "The bank declined the refund."}
 
     def _refund_payment(self, payment: dict[str, Any], amount_cents: int | None) -> StatusAndBody:
-        """Refunds the amount (None: all that is left), or refuses when less is left."""
+        """Refunds the amount (None: the rest). Refuses when less is left."""
         transaction_id = payment["paymentId"]
         if "-duplicate" in transaction_id and not payment["refundedCents"]:
             self._record_refund(payment, payment["amountCents"])
@@ -411,11 +411,13 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
+        """Answers from the gateway's records."""
         address = urlsplit(self.path)
         wanted = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
         self._answer(*self._find_answer(address.path, wanted))
 
     def do_POST(self) -> None:
+        """Charges or refunds a payment."""
         body, key = self._read_body(), self.headers.get("Idempotency-Key", "")
         if self.path == "/refunds":
             refund = _parse_refund(body) if key else None
@@ -429,6 +431,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(*answer)
 
     def do_PUT(self) -> None:
+        """Sets the webhook's address."""
         url = self._read_body().get("url")
         if self.path != "/webhook" or not isinstance(url, str) or not url.startswith(("http://", "https://")):
             return self._answer(*(_MALFORMED if self.path == "/webhook" else _NOT_FOUND))
@@ -473,7 +476,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
         text = json.dumps(body).encode()
-        with contextlib.suppress(ConnectionError):  # who asked has no patience left
+        with contextlib.suppress(ConnectionError):  # the caller has given up
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))

@@ -1,4 +1,4 @@
-"""The ports of the services on this machine, where they are free. localstack-compose.yml opens the same ones."""
+"""The usual ports of the services on this machine. localstack-compose.yml opens the same ones."""
 
 AWS_PORT = 4566
 REDIS_PORT = 6379

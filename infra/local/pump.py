@@ -1,8 +1,11 @@
 """Feeds queues, streams and schedules to the handlers of app.py where no Lambda does: `python -m infra.local.pump`.
 
-It keeps Lambda's promises: records come at least once; a partial failure (`batchItemFailures`) keeps only what failed;
-a handler that raises fails its whole batch; a stream keeps its order and retries from the first record that failed,
-for hours: an outage costs time only. What is given up then lies where Lambda would put it.
+It keeps Lambda's promises:
+- records come at least once;
+- after a partial failure (`batchItemFailures`) only the failed records come again;
+- a handler that raises fails its whole batch;
+- a stream keeps its order. It retries from the first failed record, for hours, so that an outage costs time only.
+Records that are given up end where Lambda would put them.
 """
 
 import argparse
@@ -43,27 +46,27 @@ Handler = Callable[[Any, Any], Any]
 IDLE_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 QUIET_ROUNDS = 5
-"""So many turns without a record mean that there is none: LocalStack shows a change some 30 ms after its write.
-Where a change is on its stream as soon as its write is answered, fewer do."""
+"""The number of turns without a record that count as the end: LocalStack shows a change some 30 ms after its write.
+Fewer are enough for an emulator whose streams have a change at once."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
 RETRIED_FOR = STREAMS_RETRY_FOR
-"""A record that still fails when it is so old is given up: as the deployed mappings have it."""
+"""The age at which a failing record is given up, as in the deployed mappings."""
 SQS_BATCH_LIMIT = 10
 HANDLER_SECONDS = TIMEOUT_SECONDS
 FROM_THE_START = "TRIM_HORIZON"
-"""Where a stream's handler starts of which each record counts. Others are for screens."""
+"""The start for handlers that must see every record; those for viewers start at the end."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 STALE_ITERATOR = {"ExpiredIteratorException", "TrimmedDataAccessException"}
 
 
 class PumpError(Exception):
-    """The pump can't do what is asked; the message says why and what to do."""
+    """The pump can't go on. The message says why, and what to do."""
 
 
 class Fed(NamedTuple):
-    """What one turn of a source did: records given to a handler, and how many of them it handled."""
+    """The count of one turn: the records given to a handler, and how many of them it handled."""
 
     delivered: int
     handled: int
@@ -76,14 +79,14 @@ NOTHING = Fed(0, 0)
 
 
 class Failures(Protocol):
-    """Where the deployed mappings describe what they gave up."""
+    """The store of failed batches."""
 
     def put(self, records: Sequence[Record], condition: str, reason: str) -> None: ...
 
 
 class Source(Protocol):
     def feed(self) -> Fed:
-        """Gives at most one batch (per shard) to the handler, without waiting for one."""
+        """Gives at most one batch (one per shard) to the handler. Does not wait for records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,8 @@ def clients() -> Clients:
     )
 
 
-def failed_ids(name: str, handler: Handler, records: Sequence[Record], ids: Sequence[str]) -> set[str]:
-    """Calls the handler as Lambda does; tells which of `ids` (one per record) have to come again."""
+def call_handler(name: str, handler: Handler, records: Sequence[Record], ids: Sequence[str]) -> set[str]:
+    """Calls the handler as Lambda does. Gives those of `ids`, one per record, that have to come again."""
     context = LambdaContext(name, 1024, HANDLER_SECONDS * 1000)
     try:
         answer = handler({"Records": list(records)}, context)
@@ -114,7 +117,7 @@ def failed_ids(name: str, handler: Handler, records: Sequence[Record], ids: Sequ
 
 
 def _reported_failures(name: str, answer: object, ids: Sequence[str]) -> set[str]:
-    """Lambda's rules: nothing reported is success; an empty or unknown identifier fails the whole batch."""
+    """Reads a handler's answer as Lambda does: an empty or unknown identifier fails the whole batch."""
     reported = answer.get("batchItemFailures") if isinstance(answer, Mapping) else None
     if not reported:
         return set()
@@ -131,7 +134,7 @@ def _reported_failures(name: str, answer: object, ids: Sequence[str]) -> set[str
 
 @dataclass(slots=True)
 class QueueSource:
-    """Successes are deleted; what failed stays until its visibility ends, and reaches the DLQ by its redrive policy."""
+    """Feeds a queue's messages. Deletes the handled ones; SQS delivers the others again, and at last to the DLQ."""
 
     name: str
     handler: Handler
@@ -144,7 +147,7 @@ class QueueSource:
         answer = self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=min(self.batch_size, SQS_BATCH_LIMIT),
-            WaitTimeSeconds=0,  # the queue itself would have us wait
+            WaitTimeSeconds=0,  # else the queue's own waiting time holds
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
@@ -152,7 +155,7 @@ class QueueSource:
         if not messages:
             return NOTHING
         records = [self._record(message) for message in messages]
-        failed = failed_ids(self.name, self.handler, records, [record["messageId"] for record in records])
+        failed = call_handler(self.name, self.handler, records, [record["messageId"] for record in records])
         done = [record for record in records if record["messageId"] not in failed]
         self._delete(done)
         return Fed(len(records), len(done))
@@ -201,16 +204,16 @@ def queue_source(name: str, handler: Handler, sqs: SQSClient, queue: str, batch_
 class Shard:
     id: str
     iterator: str | None
-    """None: the shard is closed and read to its end."""
+    """The place to read on from. None: the shard is closed and read to its end."""
     waiting: list[Record] = field(default_factory=list)
-    """Read, not handled yet: the first one is where a failed batch resumes."""
+    """Records that are read, but not handled yet. A failed batch resumes at the first."""
     read: dict[str, None] = field(default_factory=dict)
-    """The last sequence numbers read, in order: for a while LocalStack gives the records of a new shard repeatedly."""
+    """The last sequence numbers read, in order. At first LocalStack gives the records of a new shard repeatedly."""
     failures: int = 0
-    """Of the first one waiting."""
+    """The number of failures of the first waiting record."""
 
-    def unread(self, records: Sequence[Record]) -> list[Record]:
-        """Those that were not here before; they are now."""
+    def _take_new(self, records: Sequence[Record]) -> list[Record]:
+        """Gives the records that were not read before, and remembers them as read."""
         new = {record["dynamodb"]["SequenceNumber"]: record for record in records}
         fresh = [record for number, record in new.items() if number not in self.read]
         self.read.update(dict.fromkeys(new))
@@ -219,7 +222,7 @@ class Shard:
         return fresh
 
     @property
-    def is_read(self) -> bool:
+    def is_finished(self) -> bool:
         return self.iterator is None and not self.waiting
 
 
@@ -227,9 +230,9 @@ class Shard:
 class StreamSource:
     """Reads every shard in order, parents before their children.
 
-    After a failure the record that failed comes alone, so that one bad record never takes good ones with it: what
-    `BisectBatchOnFunctionError` does in several steps. It comes again until it is handled, or too old and put aside.
-    Without `failures` nothing comes again: what could not be shown at once is not worth showing later.
+    After a failure the failed record comes alone, so that a bad record never takes good ones with it. Lambda's
+    `BisectBatchOnFunctionError` does the same in several steps. The record comes again until it is handled. Once it is
+    too old it is put aside. Without `failures` nothing comes again: changes for viewers are not worth showing later.
     """
 
     name: str
@@ -246,7 +249,7 @@ class StreamSource:
         return sum((self._feed_shard(shard) for shard in self.shards.values()), NOTHING)
 
     def skip(self) -> bool:
-        """Reads on and drops it; says whether there was anything."""
+        """Drops the records that are there. Tells whether there were any."""
         self._discover()
         for shard in self.shards.values():
             self._read(shard)
@@ -256,8 +259,8 @@ class StreamSource:
         return skipped
 
     def _discover(self) -> None:
-        """Takes up shards that are new, once their parent has no more to give; forgets those that are gone."""
-        if self.shards and not any(shard.is_read for shard in self.shards.values()):
+        """Takes up new shards once their parents are finished. Forgets shards that are gone."""
+        if self.shards and not any(shard.is_finished for shard in self.shards.values()):
             return
         found = {shard["ShardId"]: shard for shard in self._describe()}
         for shard_id in self.shards.keys() - found.keys():
@@ -265,11 +268,11 @@ class StreamSource:
                 del self.shards[shard_id]
         for shard_id, shard in found.items():
             parent = self.shards.get(shard.get("ParentShardId", ""))
-            if shard_id not in self.shards and (parent is None or parent.is_read):
+            if shard_id not in self.shards and (parent is None or parent.is_finished):
                 self.shards[shard_id] = Shard(shard_id, self._iterator(shard_id))
 
     def _describe(self) -> Iterable[Mapping[str, Any]]:
-        """Oldest first, as the service lists them."""
+        """Lists the stream's shards, oldest first."""
         last: dict[str, Any] = {}
         while True:
             description = self.streams.describe_stream(StreamArn=self.arn, **last)["StreamDescription"]
@@ -289,7 +292,7 @@ class StreamSource:
         if not batch:
             return NOTHING
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        failed = failed_ids(self.name, self.handler, batch, numbers)
+        failed = call_handler(self.name, self.handler, batch, numbers)
         handled = next((i for i, number in enumerate(numbers) if number in failed), len(batch))
         shard.failures = 0 if handled else shard.failures
         del shard.waiting[:handled]
@@ -300,7 +303,7 @@ class StreamSource:
         return Fed(len(batch), handled)
 
     def _note_failure(self, shard: Shard, failures: Failures, *, was_alone: bool) -> None:
-        """If it can't be put aside, it stays."""
+        """Counts the failure. Puts the record aside once it is too old; else it stays."""
         shard.failures += 1
         record = shard.waiting[0]
         if was_alone and self.clock() - created_at(record) >= RETRIED_FOR:
@@ -317,13 +320,13 @@ class StreamSource:
         except ClientError as error:
             if error.response["Error"]["Code"] not in STALE_ITERATOR:
                 raise
-            shard.iterator = self._renewed_iterator(shard)
+            shard.iterator = self._renew_iterator(shard)
             return
         shard.iterator = page.get("NextShardIterator")
-        shard.waiting = shard.unread([stream_record(record, self.arn) for record in page["Records"]])
+        shard.waiting = shard._take_new([stream_record(record, self.arn) for record in page["Records"]])
 
-    def _renewed_iterator(self, shard: Shard) -> str:
-        """Iterators live 15 minutes: a laptop that slept comes back to the record after the last it read."""
+    def _renew_iterator(self, shard: Shard) -> str:
+        """Gives an iterator for the record after the last one read. Iterators live 15 minutes, and laptops sleep."""
         if not shard.read:
             return self._iterator(shard.id)
         try:
@@ -351,7 +354,7 @@ def stream_record(record: Mapping[str, Any], arn: str) -> Record:
 
 
 def _as_json(value: Any) -> Any:
-    """Lambda events are JSON: binary values are base64 there, where boto3 has bytes."""
+    """Gives the value as in Lambda's JSON: base64 where boto3 has bytes."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
@@ -372,7 +375,7 @@ def stream_source(
 
 
 def _wait_for_stream(streams: DynamoDBStreamsClient, arn: str) -> None:
-    """Waits until a new table's stream, which is "enabling" for a moment, can be read. Raises PumpError."""
+    """Waits until a new table's stream can be read: it is "enabling" for a moment. Raises PumpError."""
     deadline = time.monotonic() + STREAM_START_SECONDS
     while streams.describe_stream(StreamArn=arn)["StreamDescription"].get("StreamStatus") == "ENABLING":
         if time.monotonic() > deadline:
@@ -385,7 +388,7 @@ def _wait_for_stream(streams: DynamoDBStreamsClient, arn: str) -> None:
 
 @dataclass(slots=True)
 class ScheduleSource:
-    """Only `rate(…)`: fires each time that many seconds have passed; what was missed is not made up for."""
+    """Calls a handler each time its `seconds` have passed. Missed calls are not made up for."""
 
     name: str
     handler: Handler
@@ -474,12 +477,12 @@ class Pump:
                 raise PumpError(f"The pump does not know how to feed {config!r}: teach it in infra/local/pump.py.")
 
     def _table(self, stream: str) -> str:
-        """`stream:<table>` is our symbolic name; anything else is a real ARN: …:table/<name>/stream/<label>."""
+        """Names the table of a stream: `stream:<table>` or its ARN, …:table/<name>/stream/<label>."""
         scheme, _, table = stream.partition(":")
         return f"{self._table_prefix}-{table}" if scheme == "stream" else stream.split("/")[1]
 
     def feed(self) -> Fed:
-        """One turn of every source. Raises what one of them met, once the others had theirs."""
+        """Feeds every source once. Raises a source's error after the others had their turn."""
         fed, trouble = NOTHING, None
         for source in self.sources:
             try:
@@ -491,7 +494,7 @@ class Pump:
         return fed
 
     def skip(self) -> None:
-        """Leaves out all that is on the streams: only what happens from now on is fed."""
+        """Passes over all records on the streams, so that only later ones are fed."""
         streams = [source for source in self.sources if isinstance(source, StreamSource)]
         quiet_rounds = 0
         while quiet_rounds < self._quiet_rounds:
@@ -499,9 +502,9 @@ class Pump:
             quiet_rounds = 0 if any(skipped) else quiet_rounds + 1
 
     def drain(self, deadline_seconds: float = 60.0) -> int:
-        """Feeds until streams are read and no message is visible; returns how many records were handled.
+        """Feeds until streams are read and no message is visible. Gives the number of handled records.
 
-        What is delayed or hidden is not waited for. Raises PumpError when there is still work after the deadline.
+        Does not wait for delayed or hidden messages. Raises PumpError when there is still work after the deadline.
         """
         deadline = time.monotonic() + deadline_seconds
         handled = quiet_rounds = 0
@@ -514,7 +517,7 @@ class Pump:
         return handled
 
     def run(self, stop: threading.Event) -> None:
-        """Feeds until `stop` is set. An emulator that does not answer is reported and asked again."""
+        """Feeds until `stop` is set. Reports an emulator that does not answer, and tries again."""
         while not stop.is_set():
             try:
                 fed = self.feed()

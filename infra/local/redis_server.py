@@ -1,4 +1,4 @@
-"""The Redis of this machine: a real one wherever there is one, else fakeredis. Its data is not kept."""
+"""The Redis of this machine: a real one if there is one, else fakeredis. Its data is not kept."""
 
 import contextlib
 import importlib.util
@@ -22,7 +22,7 @@ from infra.processes import (
 )
 
 REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
-"""Nothing is kept: what is old would be wrong. Nothing is dropped when it is full: see seat_cache.py, `kept-since`."""
+"""Settings without persistence, for old data would be wrong, and without eviction: see seat_cache.py, `kept-since`."""
 FAKE_REDIS = (
     "fakeredis, which stands in for Redis: a refused hold costs a call to the database (no redis-server is here)"
 )
@@ -30,7 +30,7 @@ FAKE_REDIS = (
 
 @contextlib.contextmanager
 def run_redis(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
-    """Gives the URL of a Redis: the one at REDIS_URL, else the one that runs here, else one that is started.
+    """Gives the URL of a Redis: that of REDIS_URL, else the one that runs here, else a new one.
 
     Port 0 stands for any free one. Raises CannotRunError when nothing answers at REDIS_URL.
     """
@@ -40,7 +40,7 @@ def run_redis(port: int = 0, *, run_dir: Path = RUN_DIR) -> Iterator[str]:
 
 @contextlib.contextmanager
 def run_redis_service(port: int, run_dir: Path) -> Iterator[Service]:
-    """Does the same as `run_redis`, and gives the process, too, where it is ours."""
+    """Runs a Redis as `run_redis` does. Gives its process, too, if we started it."""
     given = os.environ.get("REDIS_URL")
     if given:
         if not redis_answers(given):
@@ -103,7 +103,7 @@ def _find_installed() -> str | None:
 Finders = Sequence[Callable[[], str | None]]
 
 REDIS_PROGRAMS: Finders = (_find_in_wheel, _find_installed)
-"""The wheel's before the machine's: the same one on every machine that it is for."""
+"""The ways to find a redis-server. The wheel's comes first: it is the same on every machine."""
 
 
 def find_redis_program(finders: Finders = REDIS_PROGRAMS) -> str | None:

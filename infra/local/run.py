@@ -33,13 +33,13 @@ from infra.processes import HOST, CannotRunError, Child, say
 STAGE = "local"
 WATCH_SECONDS = 0.5
 BORROWED_SECONDS = 5.0
-"""The pause between two looks at an emulator that is not ours."""
+"""The pause between two checks of an emulator that we did not start."""
 LOST = {
     "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
 }
 DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
-"""Children that bookings can do without, and what is said when one ends."""
+"""The children that bookings can do without, and the warning when one ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class Running:
     children: dict[str, Child]
     endpoint: str
     borrowed: bool
-    """The emulator is not a process of ours."""
+    """True when we did not start the emulator."""
     api_url: str
     gateway_url: str | None
-    """The API on API Gateway; None where the emulator can't run functions."""
+    """The address of the API on API Gateway. None where the emulator can't run functions."""
     events: str
     payments_url: str
 
 
 @contextlib.contextmanager
 def print_step(title: str) -> Iterator[None]:
-    """Prints the title, and how long the block took."""
+    """Prints the title, and the time that the block took."""
     print(f"{title} … ", end="", flush=True)
     start = time.monotonic()
     try:
@@ -110,7 +110,7 @@ def _run_api(port: int) -> contextlib.AbstractContextManager[Child]:
 
 
 def _announce_machine(machine: Machine, *, keep: bool = False) -> None:
-    """Sets our environment to the machine's addresses and prints them."""
+    """Puts the machine's addresses into our environment and prints them."""
     environment = {
         "AWS_ENDPOINT_URL": machine.aws.endpoint,
         "REDIS_URL": machine.redis_url,
@@ -169,9 +169,9 @@ def _deploy_if_functions_run(machine: Machine) -> str | None:
 
 
 def _switch_event_mappings() -> bool:
-    """Switches the event mappings on or off. Tells whether functions are fed; otherwise the pump has to feed them.
+    """Switches the event mappings on or off. Tells whether they feed the functions; otherwise the pump has to.
 
-    Raises CannotRunError for an EVENTS that nobody knows.
+    Raises CannotRunError for an unknown EVENTS.
     """
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
@@ -198,10 +198,10 @@ def _make_greeting(system: Running, session_id: str) -> str:
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
   Events       {system.events}
-  Letters      {_describe_mailbox()}
+  Emails       {_describe_mailbox()}
   Payments     {system.payments_url}/refunds   (simulated: what was returned)
 
-Hold two seats, and get a letter:
+Hold two seats, and get an email:
   curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\
     -d '{hold}'
 and see them:
@@ -218,9 +218,9 @@ def _describe_mailbox() -> str:
 
 
 def _watch_system(system: Running, greeting: str) -> NoReturn:
-    """Watches the parts and never returns: a signal ends it. Raises CannotRunError when a part has ended.
+    """Watches the parts until a signal ends it. Raises CannotRunError when a part has ended.
 
-    Enter prints the greeting again, which the requests have scrolled away.
+    Enter prints the greeting again, when requests have scrolled it away.
     """
     looked = time.monotonic()
     while True:
@@ -233,7 +233,7 @@ def _watch_system(system: Running, greeting: str) -> NoReturn:
 
 
 def check_children(children: dict[str, Child]) -> None:
-    """Raises CannotRunError when a child has ended. One that is dispensable is removed from `children` and named."""
+    """Raises CannotRunError when a child has ended. Removes a dispensable one from `children`, with a warning."""
     for name, child in list(children.items()):
         status = child.process.poll()
         if status is None:
@@ -246,8 +246,8 @@ def check_children(children: dict[str, Child]) -> None:
 
 
 def check_borrowed_emulator(endpoint: str) -> None:
-    """Raises CannotRunError when an emulator that is no process of ours does not answer."""
-    if not processes.answers(endpoint + emulator.HEALTH_PATH):
+    """Raises CannotRunError when an emulator not started by us no longer answers."""
+    if not processes.speaks_http(endpoint + emulator.HEALTH_PATH):
         raise CannotRunError(f"The emulator at {endpoint} answers no more. Start it, then `make run`.")
 
 
@@ -261,7 +261,7 @@ def _wait_for_enter(seconds: float) -> bool:
 
 
 def _stop_on_first_signal() -> None:
-    """Raises KeyboardInterrupt on the first SIGINT or SIGTERM; ignores later ones, so that everything is stopped."""
+    """Raises KeyboardInterrupt on the first SIGINT or SIGTERM. Ignores later ones, so that everything is stopped."""
 
     def stop(*_: object) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -281,7 +281,7 @@ def _chosen_port() -> int:
 
 
 def wants_data_kept(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether KEEP=1. Raises CannotRunError for another value, and for an emulator that keeps no data for us."""
+    """Tells whether KEEP=1. Raises CannotRunError for another value, or an emulator that can't keep data."""
     choice = environment.get("KEEP") or "0"
     if choice not in ("0", "1"):
         raise CannotRunError(f"KEEP is {choice!r}: it must be 1, or unset for data that is gone with Ctrl-C.")
@@ -291,7 +291,7 @@ def wants_data_kept(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def chosen_log_format(environment: Mapping[str, str] = os.environ) -> str:
-    """Gives the form of the log that LOG asks for. Raises CannotRunError for another one."""
+    """Gives the form of the log that LOG names. Raises CannotRunError for an unknown one."""
     choice = environment.get("LOG") or console.LINES
     if choice not in console.FORMATS:
         raise CannotRunError(f"LOG is {choice!r}: it must be json, or unset for a short line for each request.")
@@ -318,7 +318,7 @@ def run_until_stopped() -> None:
 
 
 def deploy_only() -> None:
-    """Deploys to the emulator, and serves nothing from here. An emulator that was started stays until `make stop`."""
+    """Deploys to the emulator, and serves nothing from here. Leaves an emulator that it started running."""
     machine = start_machine()
     _announce_machine(machine)
     url = _deploy_stacks(machine)

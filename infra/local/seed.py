@@ -20,7 +20,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A film in a room at one hour of each coming day."""
+    """A film's room and hour on each coming day."""
 
     title: str
     room: str
@@ -39,7 +39,7 @@ SLOTS = (
 
 
 class SeedError(Exception):
-    """The API did not take the programme. The message says what it answered."""
+    """The API did not take the programme. The message has its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _start_of(screening: dict[str, Any]) -> str:
 
 
 def _identity_of(session: dict[str, Any]) -> tuple[str, datetime, str]:
-    """Gives film, start and room: by them a screening is recognised."""
+    """Gives film, start and room, which identify a screening."""
     return session["movieTitle"], datetime.fromisoformat(session["startTime"]), session["roomNumber"]
 
 

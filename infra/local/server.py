@@ -1,9 +1,10 @@
-"""Chalice's own local server, without its stall and with our gateway's errors: `python -m infra.local.server --port N`.
+"""Chalice's local server, made faster and closer to API Gateway: `python -m infra.local.server --port N`.
 
-Differences from `chalice local`: answers leave in one segment and at once (the stock server waits 44 ms for a delayed
-ACK on each keep-alive request); the environment given by the caller wins over .chalice/config.json; the application
-gets the event that AWS sends (lambda_proxy.py); what the gateway itself refuses (unknown path, too large, malformed
-HTTP) has the contract's form, as the deployed gateway gives it.
+Differences from `chalice local`:
+- answers leave in one segment and at once. The stock server waits 44 ms for a delayed ACK on each keep-alive request;
+- the caller's environment wins over .chalice/config.json;
+- the application gets the event that AWS sends (lambda_proxy.py);
+- the gateway's own refusals (unknown path, too large, malformed HTTP) have the contract's form, as when deployed.
 """
 
 import argparse
@@ -38,11 +39,11 @@ from chalice.utils import OSUtils
 
 from infra.local import console as consoles
 from infra.local.api_gateway import MAX_BODY_BYTES, Gateway, GatewayRefusal
-from infra.local.serving import is_loopback, served
+from infra.local.serving import is_loopback, serve
 from infra.processes import HOST, ROOT, port_is_free
 
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
-"""A larger request is read up to here before it is refused, so that its client sees our answer and not a reset."""
+"""The bytes read of a request that is too large. Its client then sees our answer and not a reset."""
 IDLE_SECONDS = 75
 """The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)
@@ -59,7 +60,7 @@ class Handler(ChaliceRequestHandler):
     wbufsize = 64 * 1024
     timeout = IDLE_SECONDS
     began = 0.0
-    """The moment at which the current request was read, by `time.perf_counter`."""
+    """The moment when the current request was read, by `time.perf_counter`."""
     server_version = "cinema-tickets-local"
     sys_version = ""
 
@@ -85,7 +86,7 @@ class Handler(ChaliceRequestHandler):
             raise
         except Exception:
             logging.getLogger(__name__).exception("request %s failed outside the application", request_id)
-            self._headers_buffer: list[bytes] = []  # what of the failed answer was not sent yet
+            self._headers_buffer: list[bytes] = []  # the unsent rest of the failed answer
             self._send_http_response(500, {}, GatewayRefusal(500, requestId=request_id).body)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815 - http.server's names
@@ -112,7 +113,7 @@ class Handler(ChaliceRequestHandler):
     def _refuse_other_names(self) -> None:
         """Raises GatewayRefusal when the request names another host.
 
-        A stranger's page could make its name lead here (DNS rebinding): it would be of our origin and might ask.
+        Otherwise a stranger's page could ask us as if it were ours, by a name that leads here (DNS rebinding).
         """
         if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
             raise GatewayRefusal(421)
@@ -134,7 +135,7 @@ class Handler(ChaliceRequestHandler):
         return bytes(body)
 
     def _discard(self, length: int) -> None:
-        """Reads and drops up to so many bytes."""
+        """Reads and drops up to `length` bytes."""
         left = min(length, MAX_DRAINED_BYTES)
         while left and (read := len(self.rfile.read(min(left, 64 * 1024)))):
             left -= read
@@ -198,7 +199,7 @@ class Handler(ChaliceRequestHandler):
         return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuses a malformed request of http.server and ends the connection: where the next one begins is unknown."""
+        """Refuses a malformed request and ends the connection, for nobody knows where the next one begins."""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or "GET"
         self._send_refusal(GatewayRefusal(code, hang_up=True))
@@ -206,7 +207,7 @@ class Handler(ChaliceRequestHandler):
         self._discard_what_arrived()
 
     def _discard_what_arrived(self) -> None:
-        """Reads what has arrived.
+        """Reads the bytes that have arrived.
 
         Closing with unread bytes resets the connection, and the client would miss our answer.
         """
@@ -227,7 +228,7 @@ class Server(ThreadedHTTPServer):
     """The server of the local API: a thread for each connection."""
 
     console: consoles.Console | None = None
-    """Prints a line for each request, where there is one."""
+    """The console for requests, if they are to be printed."""
     request_queue_size = 1024
     allow_reuse_address = True
 
@@ -238,7 +239,7 @@ class Server(ThreadedHTTPServer):
 
 
 class LocalApp(LocalChalice):
-    """LocalChalice with a Lambda context for each thread, as it has a current request for each thread."""
+    """A LocalChalice with a Lambda context for each thread, beside its current request for each thread."""
 
     _PER_THREAD: ClassVar[threading.local] = threading.local()
 
@@ -252,7 +253,7 @@ class LocalApp(LocalChalice):
 
 
 def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
-    """Binds the port (0: any free one); answers once `serve_forever` runs. Makes `app` safe for threads."""
+    """Makes a server on the port (0: any free one). It answers once `serve_forever` runs. Makes `app` thread-safe."""
     validate_routes(app.routes)
     if not isinstance(app, LocalChalice):
         app.__class__ = type("LocalApp", (LocalApp, app.__class__), {})
@@ -261,10 +262,10 @@ def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
 
 @contextlib.contextmanager
 def serve_app(app: Chalice, port: int = 0) -> Iterator[str]:
-    """Serves `app` from a thread of this process; gives its base URL."""
+    """Serves `app` from a thread of this process. Gives its base URL."""
     config = Config.create(chalice_app=app, app_name=app.app_name, project_dir=str(ROOT))
     server = create_server(app, config, port)
-    with served(server.server) as url:
+    with serve(server.server) as url:
         yield url
 
 
@@ -285,7 +286,7 @@ def load_server(port: int, console: consoles.Console | None = None) -> LocalDevS
 
 
 class SourceFiles(OSUtils):
-    """The files that the app is made of. Watching the whole project would restart at each line of a log."""
+    """The app's own files. Watching the whole project would restart at each line of a log."""
 
     def walk(self, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
         yield path, [], ["app.py"]
@@ -302,7 +303,7 @@ class Worker(StatWorkerProcess):
 
 
 def _serve_reloading(port: int, console: consoles.Console | None) -> int:
-    """Serves with Chalice's reloader: it runs this program again as a worker, and anew when a source file changes."""
+    """Serves with Chalice's reloader. It runs this program as a worker, and anew when a source file changes."""
     sys.argv = sys.orig_argv
     return int(run_with_reloader(lambda: load_server(port, console), os.environ, str(ROOT), Worker))
 

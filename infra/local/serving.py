@@ -17,8 +17,8 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def served(server: HTTPServer) -> Iterator[str]:
-    """Serves until the block is left; gives the base URL. The server is closed then, and can't be used again."""
+def serve(server: HTTPServer) -> Iterator[str]:
+    """Serves until the block is left, then closes the server for good. Gives the base URL."""
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

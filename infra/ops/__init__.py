@@ -1,4 +1,4 @@
-"""The operator's command line: look at a stage, repair its dead letters, find what is wrong here.
+"""The operator's command line: looks at a stage, repairs its dead letters, finds faults of this machine.
 
-commands/ declares the commands, a module each. Their work is in the modules beside it.
+commands/ declares the commands, a module each. The modules beside it do their work.
 """

@@ -1,7 +1,7 @@
 """The operator's command line: `python -m infra.ops COMMAND --help`.
 
-Exit status: 0 all is well, 1 the command found something to repair, 2 it could not do what was asked.
-(Others than these: see infra/command.py.)
+Exit status: 0 all is well, 1 the command found something to repair, 2 it could not do its work.
+(For others see infra/command.py.)
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _set_environment(connection: Connection) -> Iterator[None]:
-    """Sets this process's environment to where the stage is, until the block is left.
+    """Sets this process's environment for the stage's place, until the block is left.
 
     Commands that use the application's own clients read it.
     """

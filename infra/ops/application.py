@@ -1,4 +1,4 @@
-"""The application itself, in this process, as a stage's functions have it: for commands that do what these do."""
+"""Loads the application into this process, for commands that do the work of a stage's functions."""
 
 import os
 import sys
@@ -9,11 +9,8 @@ from typing import Any
 from infra.ops.connection import Connection, OpsError
 
 
-def application_of(connection: Connection) -> ModuleType:
-    """chalicelib.wiring, of that stage. What the stage's settings are in other respects, the environment says.
-
-    Raises OpsError.
-    """
+def load_wiring(connection: Connection) -> ModuleType:
+    """Imports chalicelib.wiring for the stage. Its other settings come from the environment. Raises OpsError."""
     os.environ.update({"STAGE": connection.stage, "TABLE_PREFIX": connection.prefix.removesuffix("-")})
     if connection.endpoint:
         os.environ["AWS_ENDPOINT_URL"] = connection.endpoint
@@ -21,7 +18,7 @@ def application_of(connection: Connection) -> ModuleType:
         os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key)
         os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
         os.environ.setdefault("AWS_DEFAULT_REGION", connection.session.region_name or "us-east-1")
-    with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
+    with redirect_stdout(sys.stderr):  # its logs go to stderr: stdout is for the answer
         from chalicelib import wiring
     prefix = wiring.settings().table_prefix
     if f"{prefix}-" != connection.prefix:

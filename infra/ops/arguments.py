@@ -17,13 +17,13 @@ Run = Callable[[Connection, argparse.Namespace], Answer]
 
 
 def add_group(commands: Any, name: str, about: str) -> Any:
-    """Adds a command that only has commands of its own, as `dlq list`; gives the subparsers to add them to."""
+    """Adds a group of commands, such as `dlq`. Gives the subparsers for them."""
     group: argparse.ArgumentParser = commands.add_parser(name, help=about)
     return group.add_subparsers(required=True, metavar="COMMAND")
 
 
 def add_command(commands: Any, name: str, run: Run, about: str, example: str) -> argparse.ArgumentParser:
-    """Adds a command with the options that all have; gives its parser, for its own arguments."""
+    """Adds a command with the common options. Gives its parser, for its own arguments."""
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=about,

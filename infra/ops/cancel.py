@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> Answer:
-    """Cancels it when `sure`; raises OpsError otherwise, with what would be cancelled, and when it can't be done."""
-    stage = Stage.of(connection)
+    """Cancels the screening when `sure`. Otherwise raises OpsError that says what would be cancelled."""
+    cancellation = Cancellation.of(connection)
     try:
         if not sure:
-            raise _unconfirmed(stage.sessions.get(session_id), stage.count_sales(session_id))
-        return _make_answer(stage.cancel(session_id))
+            raise _unconfirmed(cancellation.sessions.get(session_id), cancellation.count_sales(session_id))
+        return _make_answer(cancellation.cancel(session_id))
     except SessionNotFound as refusal:
         look = f"or name another stage than {connection.stage!r} with --stage"
         raise OpsError(
@@ -45,15 +45,15 @@ def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> 
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The tables of a stage, and the use case that cancels."""
+class Cancellation:
+    """The use case that cancels, with the tables of a stage."""
 
     sessions: DynamoSessions
     rows: DynamoRows
     cancel: CancelSession
 
     @classmethod
-    def of(cls, connection: Connection) -> "Stage":
+    def of(cls, connection: Connection) -> "Cancellation":
         """Makes the use case from the stage's tables."""
         client: DynamoDBClient = connection.client("dynamodb")
         sessions = DynamoSessions(client, f"{connection.prefix}sessions")
@@ -72,7 +72,7 @@ class Stage:
 
 
 def _unconfirmed(session: Session, sold: int) -> OpsError:
-    """Makes the refusal that says what would be cancelled."""
+    """Makes the refusal. It says what would be cancelled."""
     title = f"{session.movie_title!r} at {to_iso(session.starts_at)} in {session.room}"
     return OpsError(
         f"This would cancel {title} for good and return {counted(sold, 'sale')}: say --yes if that is what you want."

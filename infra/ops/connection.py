@@ -19,18 +19,18 @@ POLICIES: Any = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs don't know it
 )
-"""The endpoint is decided in this module: configured ones are ignored."""
+"""The clients' configuration. It ignores configured endpoints: this module chooses them."""
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class OpsError(Exception):
-    """A command can't do what is asked. The message is a sentence with the remedy, ready to be shown."""
+    """A command can't do its work. The message is a sentence with the remedy, ready to be shown."""
 
 
 @dataclass(frozen=True)
 class PlaceOptions:
-    """The options of the command line that say where a stage is."""
+    """The command-line options for a stage's place."""
 
     endpoint: str | None = None
     region: str | None = None
@@ -52,7 +52,7 @@ class Connection:
 
     stage: str
     endpoint: str | None
-    """The emulator's URL. None stands for AWS; for a stage on a laptop, it means that no emulator runs."""
+    """The emulator's URL. None stands for AWS, or on a laptop for an emulator that does not run."""
     session: boto3.Session
     given: PlaceOptions = NO_OPTIONS
 
@@ -60,8 +60,8 @@ class Connection:
     def to(cls, stage: str, given: PlaceOptions = NO_OPTIONS, run_dir: Path = RUN_DIR) -> Self:
         """Connects to the endpoint of the options.
 
-        Without one, a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator that `make run` started, and every
-        other stage is on AWS, whatever runs on the laptop.
+        Without one, a stage on a laptop is at AWS_ENDPOINT_URL or on the emulator of `make run`. Every other stage is
+        on AWS, even if an emulator runs here.
         """
         endpoint = given.endpoint
         if not endpoint and stage in LOCAL_STAGES:
@@ -70,17 +70,17 @@ class Connection:
 
     @property
     def prefix(self) -> str:
-        """The beginning of the names of all queues and tables of the stage."""
+        """Gives the beginning of the names of the stage's queues and tables."""
         return f"cinema-{self.stage}-"
 
     @property
     def where(self) -> str:
-        """The place in words."""
+        """Gives the place in words."""
         return self.endpoint or f"AWS in {self.session.region_name or 'no region'}"
 
     @property
     def deploy_command(self) -> str:
-        """The command that deploys the stage."""
+        """Gives the command that deploys the stage."""
         if self.stage == "local":
             return "make run"
         there = f"AWS_ENDPOINT_URL={self.endpoint} " if self.endpoint else ""
@@ -100,12 +100,12 @@ class Connection:
         return make(service, endpoint_url=self.endpoint, config=POLICIES)
 
     def command(self, *words: str) -> str:
-        """Gives the command line of another command about the same stage, as an operator types it."""
+        """Gives the line that an operator types for another command about the same stage."""
         stage = () if self.stage == "local" else ("--stage", self.stage)
         return " ".join(("python -m infra.ops", *words, *stage, *self.given.words))
 
     def environment_for(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Changes the environment so that the application's own clients talk to the same place."""
+        """Gives an environment in which the application's own clients talk to the same place."""
         changed = dict(environment)
         changed.pop("AWS_ENDPOINT_URL", None)
         if self.endpoint:

@@ -51,7 +51,7 @@ def _to_iso(moment: datetime) -> str:
 
 
 def _parse_body(body: str) -> Any:
-    """Gives the value of a JSON body; the text of any other."""
+    """Gives the value of a JSON body, or the text of any other."""
     try:
         return json.loads(body)
     except ValueError:
@@ -87,9 +87,9 @@ def _as_text(dead_letter: DeadLetter) -> str:
 def redrive_dead_letters(
     sqs: "SQSClient", queue: Queue, source: Queue, limit: int | None, progress: Progress
 ) -> Answer:
-    """Moves the dead letters back to their source: at most `limit`, and no more than there are now.
+    """Moves the dead letters back to their source: at most `limit`, and none that come later.
 
-    Raises OpsError when it is interrupted, with the number that were moved before.
+    Raises OpsError when interrupted, with the number moved before.
     """
     most = queue.visible if limit is None else min(limit, queue.visible)
     try:
@@ -109,7 +109,7 @@ def _interruption_text(moved: int, most: int, queue: Queue, source: Queue, error
 
 
 def report_progress(moved: int, most: int) -> None:
-    """Prints to stderr: stdout has the answer."""
+    """Prints the progress to stderr, for stdout has the answer."""
     print(f"moved {moved} of {most}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Checks everything that bookings on this machine need, and says the remedy of each finding in one sentence."""
+"""Checks everything that bookings on this machine need. Each finding has its remedy, in one sentence."""
 
 import fcntl
 import json
@@ -25,9 +25,9 @@ from infra.local import emulator, emulator_packages, ports, redis_server, run
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of
 from infra.ops.status import read_tables
-from infra.ops.stream_failures import count_waiting
+from infra.ops.stream_failures import count_failure_files
 from infra.ops.text import Answer, counted
-from infra.processes import HOST, ROOT, RUN_DIR, answers, find_url, port_is_free
+from infra.processes import HOST, ROOT, RUN_DIR, find_url, port_is_free, speaks_http
 
 VENV = ROOT / ".venv"
 API_PORT = 8000
@@ -42,7 +42,7 @@ class State(StrEnum):
 
     OK = "ok"
     REMARK = "remark"
-    """Worth knowing; bookings work all the same."""
+    """A finding worth knowing. Bookings work all the same."""
     WRONG = "WRONG"
 
 
@@ -60,7 +60,7 @@ Check = Callable[[Connection], Iterable[Finding]]
 
 
 def diagnose(connection: Connection) -> Answer:
-    """Makes all checks. Exit status 1 when something that bookings need is missing."""
+    """Makes all checks. Exit status 1 when bookings lack something."""
     findings = [finding for check in CHECKS for finding in _run_check(check, connection)]
     wrong = sum(finding.state is State.WRONG for finding in findings)
     verdict = f"{counted(wrong, 'thing')} to repair." if wrong else "All that bookings need is there."
@@ -69,7 +69,7 @@ def diagnose(connection: Connection) -> Answer:
 
 
 def _run_check(check: Check, connection: Connection) -> list[Finding]:
-    """Makes a check. When it can't be made, that is its finding."""
+    """Makes a check. A check that fails is a finding, too."""
     try:
         return list(check(connection))
     except (BotoCoreError, ClientError, OpsError) as error:
@@ -148,11 +148,11 @@ def read_pins(requirements: Path) -> dict[str, str | None]:
 
 
 def _is_for_here(line: str) -> bool:
-    """Tells whether the line's environment marker (PEP 508) wants it on this machine."""
+    """Tells whether the line's environment marker (PEP 508) is true on this machine."""
     marker = line.partition("#")[0].partition(";")[2].strip()
     if not marker:
         return True
-    from packaging.markers import Marker  # pytest brings it: what ships has no markers
+    from packaging.markers import Marker  # comes with pytest. Requirements that ship have no markers
 
     return Marker(marker).evaluate()
 
@@ -209,7 +209,7 @@ def _port_of(url: str | None) -> int | None:
 
 
 def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
-    """Gives the ports on which to look for the API: PORT, else those of `make run`, else the usual one."""
+    """Gives the ports where the API may be: PORT, else those of `make run`, else the usual one."""
     text = os.environ.get("PORT") or ""
     if text.isdecimal():
         return [int(text)]
@@ -218,7 +218,7 @@ def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
 
 
 def _is_running(name: str, run_dir: Path = RUN_DIR) -> bool:
-    """Tells whether our process of that name lives: it holds a lock on its pid file."""
+    """Tells whether our process of that name lives, by the lock on its pid file."""
     try:
         with (run_dir / f"{name}.pid").open() as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -233,11 +233,11 @@ def _is_running(name: str, run_dir: Path = RUN_DIR) -> bool:
 
 
 def _check_emulator(connection: Connection) -> Iterator[Finding]:
-    """Checks the emulator and, when it answers, all that is deployed there."""
+    """Checks the emulator. When it answers, checks all that is deployed there."""
     if connection.endpoint is None:
         remedy = "Start one with `make run`, or name one that runs in AWS_ENDPOINT_URL."
         yield Finding("emulator", State.WRONG, "none runs here", remedy)
-    elif not answers(connection.endpoint + emulator.HEALTH_PATH):
+    elif not speaks_http(connection.endpoint + emulator.HEALTH_PATH):
         remedy = "Start it, or unset AWS_ENDPOINT_URL and let `make run` start one."
         yield Finding("emulator", State.WRONG, f"nothing answers at {connection.endpoint}", remedy)
     else:
@@ -268,7 +268,7 @@ def _check_stack(connection: Connection, name: str, otherwise: State, remedy: st
 
 
 def _check_tables(connection: Connection) -> Iterator[Finding]:
-    """Compares each table with infra/cloud/stateful.yaml: emulators leave properties out."""
+    """Compares each table with infra/cloud/stateful.yaml, for emulators leave properties out."""
     present = {f"{connection.prefix}{table.name}": table for table in read_tables(connection)}
     remedy = f"Deploy the stage again with `{connection.deploy_command}`."
     for wanted in resources("AWS::DynamoDB::Table", connection.stage):
@@ -303,17 +303,17 @@ def _check_queues(connection: Connection) -> Iterator[Finding]:
     if full:
         look = connection.command("dlq", "show", full[0])
         yield Finding("dead letters", State.REMARK, f"in {', '.join(full)}", f"Look at them with `{look}`.")
-    if lost := count_waiting(connection):
+    if lost := count_failure_files(connection):
         look = connection.command("replay", "stream-failures", "--look")
         yield Finding("stream failures", State.REMARK, f"{lost} not relayed", f"Look at them with `{look}`.")
 
 
 def _check_events(connection: Connection) -> Iterator[Finding]:
-    """Checks that deployed functions or the pump get the events of streams and queues, and not both."""
+    """Checks that either deployed functions or the pump get the events of streams and queues."""
     states = _read_mapping_states(connection)
     enabled = [arn for arn, state in states.items() if state in ENABLED]
     paused = [_resource_name(arn) for arn in states.keys() - set(enabled)]
-    pump = connection.stage == run.STAGE and _is_running("pump")  # the one of `make run` feeds no other stage
+    pump = connection.stage == run.STAGE and _is_running("pump")  # the pump of `make run` feeds no other stage
     if pump and enabled:
         remedy = "Harmless, handlers tolerate it; end one of them: `make stop`, then `make run`."
         yield Finding("events", State.REMARK, "fed twice, by the functions and by the pump", remedy)

@@ -12,18 +12,18 @@ RULE = "─" * 72
 
 
 def show_emails(connection: Connection, limit: int, to: str | None, html: Path | None) -> Answer:
-    """Shows the `limit` newest emails, the newest last; saves the HTML of that one as `html`. Raises OpsError."""
+    """Shows the `limit` newest emails, the newest last. Saves the newest one's HTML as `html`. Raises OpsError."""
     emails = [email for email in _read_emails(connection) if to in (None, *email.to)]
     shown = emails[-limit:]
     saved = _save_html(shown, html) if html else ""
     data = [asdict(email) | {"sent_at": email.sent_at.isoformat()} for email in shown]
-    summary = f"{counted(len(emails), 'letter')} at {connection.where}, {len(shown)} shown."
+    summary = f"{counted(len(emails), 'email')} at {connection.where}, {len(shown)} shown."
     return Answer(data, "\n".join([*map(_as_text, shown), summary, *([saved] if saved else [])]))
 
 
 def _read_emails(connection: Connection) -> list[ReceivedEmail]:
     if connection.endpoint is None:
-        raise OpsError("AWS really sends letters and keeps none: look into the inbox that they were sent to.")
+        raise OpsError("AWS really sends emails and keeps none: look into the inbox that they were sent to.")
     try:
         return mailbox.read_emails(connection.endpoint)
     except NoMailboxError as error:
@@ -33,11 +33,11 @@ def _read_emails(connection: Connection) -> list[ReceivedEmail]:
 def _save_html(emails: list[ReceivedEmail], path: Path) -> str:
     """Saves the last email's HTML and says where. Raises OpsError."""
     if not emails:
-        raise OpsError("There is no letter to save.")
+        raise OpsError("There is no email to save.")
     try:
         path.write_text(emails[-1].html, encoding="utf-8")
     except OSError as error:
-        raise OpsError(f"The letter could not be saved: {error}") from error
+        raise OpsError(f"The email could not be saved: {error}") from error
     return f"HTML of the last one: {path}"
 
 

@@ -1,4 +1,4 @@
-"""Finds the ids that other commands want, by what a caller on the telephone knows. Each answer says how it was found.
+"""Finds the ids for other commands, by facts that a caller on the telephone knows. Each answer says how it was found.
 
 screenings              index `programme` of sessions, by start
 reservation             key of reservations, by its id
@@ -31,7 +31,7 @@ Item = dict[str, Any]
 
 SCREENINGS = ("SESSION", "STARTS", "ROOM", "FILM", "SEATS", "STATE")
 RESERVATIONS = ("RESERVATION", "STATE", "SESSION", "FILM", "SEATS", "AMOUNT", "SALE", "TRANSACTION")
-PAYMENTS = ("TRANSACTION", "FATE", "AMOUNT", "RESERVATION", "SALE", "REASON")
+PAYMENTS = ("TRANSACTION", "STATUS", "AMOUNT", "RESERVATION", "SALE", "REASON")
 _PLAIN = TypeDeserializer()
 
 
@@ -41,7 +41,7 @@ class Found:
 
     items: Sequence[Item]
     how: str
-    """A sentence that names the key or index, or says how much was read without one."""
+    """A sentence: names the key or index, or tells how much was read without one."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Records:
 
     connection: Connection
     most: int
-    """The most items to read where no index leads."""
+    """The most items to read without an index."""
 
     def find_screenings(self, title: str, day: date | None) -> Found:
-        """Finds those of one day, in UTC; without a day, those from today on.
+        """Finds the screenings of one day, in UTC; without a day, those from today on.
 
-        `title` is part of the film's, in any case.
+        `title` is a part of the film's title. Upper and lower case count the same.
         """
         start = datetime.combine(day, datetime.min.time(), UTC) if day else _today()
         until = start + timedelta(days=1) if day else datetime.max.replace(tzinfo=UTC)
@@ -70,14 +70,14 @@ class Records:
         return Found(found, f"By the index `programme` of sessions, by start: {counted(read, 'screening')} read{rest}.")
 
     def find_reservation(self, reservation_id: str) -> Found:
-        """Finds it by its key. Raises OpsError for an id of another form."""
+        """Finds a reservation by its key. Raises OpsError for an id of another form."""
         buyer = buyer_of_reservation(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
         return Found(self._get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
 
     def find_buyer(self, user: str) -> Found:
-        """Finds the user's reservations that are known, the newest first; by email where no user has this id."""
+        """Finds the user's known reservations, the newest first. Searches by email if no user has this id."""
         items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
         found, _ = _filter_first(items, self.most, lambda item: item["user_id"] == user)
         if found or "@" not in user:
@@ -86,7 +86,7 @@ class Records:
         return self._scan("reservations", "email = :value", user, "No user has this id; an address has no index")
 
     def find_payment(self, transaction: str) -> tuple[Found, Found]:
-        """Finds the payment, and the reservation that it was for."""
+        """Finds a payment, and its reservation."""
         known = Found(self._get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
             if buyer_of_reservation(item.get("reservation_id", "")):
@@ -199,7 +199,7 @@ def _payment_row(item: Item) -> Sequence[object]:
 
 
 def _reservation_state(item: Item) -> str:
-    """Gives the state at this moment: a hold has expired at its time, whether or not a handler has written that."""
+    """Gives the state at this moment. A hold expires at its time, even if no handler has written that yet."""
     if item.get("refunded_at"):
         return "refunded"
     lapsed = item["state"] == "pending" and from_ms(item["expires_at_ms"]) <= utc_now()
@@ -212,7 +212,7 @@ def _amount_text(item: Item) -> str | None:
 
 
 def _filter_first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
-    """Reads at most so many items. Gives those that fit, and how many were read."""
+    """Reads at most `most` items. Gives those that fit, and the number read."""
     read = [item for item, _ in zip(items, range(most), strict=False)]
     return [item for item in read if fits(item)], len(read)
 
@@ -222,7 +222,7 @@ def _to_plain(item: Mapping[str, Any]) -> Item:
 
 
 def _to_int(value: Any) -> Any:
-    """Makes an int of a Decimal, as DynamoDB's numbers are: ours are all whole, and JSON takes ints."""
+    """Makes an int of a Decimal, for JSON. All our numbers in DynamoDB are whole."""
     return int(value) if isinstance(value, Decimal) else value
 
 

@@ -1,4 +1,4 @@
-"""Receives webhooks on this machine, for development: prints them, whether they are signed, and gaps."""
+"""Receives webhooks on this machine, for development. Prints them, checks their signatures and reports gaps."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Listener:
-    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks that lead here."""
+    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks to this address."""
 
     keys: Callable[[], Sequence[str]]
     say: Say
@@ -48,7 +48,7 @@ class Listener:
         return 204
 
     def _describe_event(self, content: Any) -> str:
-        """Gives the event's type, number and screening in a line, and says whether there is a gap before it."""
+        """Gives a line with the event's type, number and screening, and the gap before it, if any."""
         session, sequence = content.get("sessionId"), content.get("sequence")
         if session is None:
             return f"{content.get('type')}"
@@ -78,7 +78,7 @@ def listen_for_webhooks(connection: Connection, port: int) -> Answer:
 
 
 def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
-    """Binds the port and does not serve yet. Raises OpsError when the port is taken."""
+    """Makes a server on the port, which does not serve yet. Raises OpsError when the port is taken."""
     try:
         made = ThreadingHTTPServer((HOST, port), _Handler)
     except OSError as error:
@@ -89,7 +89,7 @@ def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
 
 
 def _leads_here(url: str, port: int) -> bool:
-    """Tells whether the URL is this machine's, at this port."""
+    """Tells whether the URL leads to this port of this machine."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.port == port
 
@@ -125,4 +125,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Prints nothing: the listener does."""
+        """Prints nothing, for the listener prints."""

@@ -25,10 +25,10 @@ HOURS_LOOKED_BACK = 2.0
 
 
 def list_unsettled_payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
-    """Lists them, the oldest first, and then what differs from the gateway's list of the last two hours.
+    """Lists the payments, the oldest first, then the differences from the gateway's list of the last two hours.
 
     Exit status 1 when a payment waits for longer than `longest_seconds`, or something differs. With `again`, requests
-    the refunds of those that wait longer once more. Raises OpsError.
+    the refunds of such payments once more. Raises OpsError.
     """
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")
@@ -61,7 +61,7 @@ def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]],
 
 
 def _request_refunds_again(connection: Connection, late: list[Payment], now: datetime) -> None:
-    """Sends each payment's refund request again, to the refund consumer alone, which refunds once. Raises OpsError."""
+    """Sends each payment's refund request to the refund consumer again. It refunds once only. Raises OpsError."""
     requests = [Outgoing(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
     unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send(requests, now)

@@ -1,4 +1,4 @@
-"""The queues of a stage as they are found there, so that a queue added later appears by itself."""
+"""Reads the queues of a stage from SQS, so that a new queue appears by itself."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 DEAD_LETTERS_END_IN = "-dlq"
-"""How the names of queues end that nobody works on: messages arrive there when somebody gave up."""
+"""The end of the names of dead-letter queues: no consumer works on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Counts are SQS's own: right on an emulator, up to a minute old on AWS."""
+    """A queue. The counts are SQS's own: right on an emulator, up to a minute old on AWS."""
 
     name: str
     short_name: str
-    """Without the stage's prefix."""
+    """The name without the stage's prefix."""
     url: str
     visible: int
     in_flight: int
     delayed: int
     dead_letters: str | None
-    """Name of the queue that takes what was received too often."""
+    """The name of its dead-letter queue."""
 
     @property
     def depth(self) -> int:
@@ -55,7 +55,7 @@ class Queues:
         return [queue for queue in self if queue.dead_letters == dead_letters.name]
 
     def dead_letter_queue(self, name: str) -> Queue:
-        """Finds it by the short or full name of itself or of its source. Raises OpsError."""
+        """Finds a dead-letter queue by its own name or its source's, short or full. Raises OpsError."""
         queue = self.by_name.get(name) or self.by_name.get(f"{self.connection.prefix}{name}")
         known = self.dead_letter_queues
         if queue in known:
@@ -68,7 +68,7 @@ class Queues:
         return found
 
     def source(self, dead_letters: Queue) -> Queue:
-        """Finds the queue that its messages came from. Raises OpsError when that is not one queue."""
+        """Finds the source of a dead-letter queue. Raises OpsError unless there is exactly one."""
         sources = self.sources_of(dead_letters)
         if len(sources) == 1:
             return sources[0]
@@ -93,11 +93,11 @@ def queues_of(connection: Connection) -> Queues:
             f"Stage {connection.stage!r} has no queues at {connection.where}: deploy it with "
             f"`{connection.deploy_command}`, or name another with --stage, or another place with --endpoint."
         )
-    found = [_described(sqs, url, connection.prefix) for url in urls]
+    found = [_read_queue(sqs, url, connection.prefix) for url in urls]
     return Queues(connection, {queue.name: queue for queue in found})
 
 
-def _described(sqs: "SQSClient", url: str, prefix: str) -> Queue:
+def _read_queue(sqs: "SQSClient", url: str, prefix: str) -> Queue:
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     name = url.rpartition("/")[2]
     redrive = json.loads(attributes.get("RedrivePolicy") or "{}")

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""AWS takes 100. Small transactions seldom conflict with a consumer that counts meanwhile, and a rebuild has time."""
+"""AWS takes 100. Small transactions seldom conflict with a consumer that counts at the same time."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36
-"""Attempts with pauses of five seconds in all, on average: consumers count the same screening's events meanwhile."""
+"""Their pauses are five seconds in all, on average: consumers count the same screening's events meanwhile."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")
@@ -54,7 +54,7 @@ Progress = Callable[[str], None]
 def rebuild_screening(
     connection: Connection, session_id: str, wait_seconds: float, progress: Progress, *, projections: bool = False
 ) -> Answer:
-    """Compares it with its log and, with `projections`, counts its analytics anew.
+    """Compares the screening with its log. With `projections`, counts its analytics anew.
 
     Exit status 1 when the tables differ from the log, or the analytics did not settle in time. Raises OpsError.
     """
@@ -77,7 +77,7 @@ def rebuild_screening(
 
 
 def report_progress(text: str) -> None:
-    """Prints to stderr: stdout has the answer."""
+    """Prints the progress to stderr, for stdout has the answer."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -118,7 +118,7 @@ class Screening:
                 return events
 
     def read_seats(self) -> tuple[Mapping[str, Occupancy], bool]:
-        """Reads what stands in the rows, and whether one of them is closed."""
+        """Reads the entries of the rows. Tells, too, whether one of them is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
         except RowsClosed as closed:
@@ -148,21 +148,21 @@ class Screening:
 def prove_tables(screening: Screening, wait_seconds: float) -> Answer:
     """Compares until nothing differs or the time is over.
 
-    A difference that is gone in a later comparison was an event on its way, and is none.
+    A difference counts only if every comparison finds it. Else it was an event on its way.
     """
     scanned = screening.scan_reservation_ids()
     deadline = time.monotonic() + wait_seconds
-    look = _compare_once(screening, scanned)
-    lasting = look.differences
+    comparison = _compare_once(screening, scanned)
+    lasting = comparison.differences
     while lasting and time.monotonic() < deadline:
         time.sleep(LOOK_AGAIN_SECONDS)
-        look = _compare_once(screening, scanned)
-        lasting = [difference for difference in lasting if difference in look.differences]
-    return _proof_answer(screening.session, look, lasting)
+        comparison = _compare_once(screening, scanned)
+        lasting = [difference for difference in lasting if difference in comparison.differences]
+    return _proof_answer(screening.session, comparison, lasting)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Comparison:
     """The result of one comparison, and how much was compared."""
 
     events: int
@@ -170,8 +170,8 @@ class _Look:
     differences: list[Difference]
 
 
-def _compare_once(screening: Screening, scanned: set[str]) -> _Look:
-    """Reads the tables, then the log: it follows the tables, and so has more time to catch up."""
+def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
+    """Reads the tables first, then the log. The log follows the tables, so it gets more time to catch up."""
     seats, closed = screening.read_seats()
     known = scanned | {entry.reservation_id for entry in seats.values()}
     first = screening.read_reservations(filter(buyer_of_reservation, known))
@@ -181,20 +181,22 @@ def _compare_once(screening: Screening, scanned: set[str]) -> _Look:
     stored = first | screening.read_reservations(logged_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
     found = find_differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)
-    return _Look(len(events), len(story.reservations), found)
+    return _Comparison(len(events), len(story.reservations), found)
 
 
-def _proof_answer(session: Session, look: _Look, lasting: list[Difference]) -> Answer:
+def _proof_answer(session: Session, comparison: _Comparison, lasting: list[Difference]) -> Answer:
     """Makes the answer: proved, or each lasting difference."""
     data = {
         "session": session.id,
         "equal": not lasting,
-        "events": look.events,
-        "reservations": look.reservations,
+        "events": comparison.events,
+        "reservations": comparison.reservations,
         "differences": [asdict(difference) for difference in lasting],
-        "on_their_way": len([one for one in look.differences if one not in lasting]),
+        "on_their_way": len([one for one in comparison.differences if one not in lasting]),
     }
-    counts = f"{counted(look.events, 'event')} of {counted(look.reservations, 'reservation')} of {session.id}"
+    counts = (
+        f"{counted(comparison.events, 'event')} of {counted(comparison.reservations, 'reservation')} of {session.id}"
+    )
     if not lasting:
         return Answer(data, f"{counts}: rows and reservations are what the log says.")
     rows = [(one.what, one.log, one.table) for one in lasting]
@@ -229,10 +231,10 @@ def _verdict(screening: Screening, *, settled: bool) -> str:
 class Numbers:
     """Counts a screening's analytics anew, counter item by counter item, from the events in its log.
 
-    When we come, an event may be in the log, counted, both or neither. One transaction deletes a counter item and the
-    entries of its events in the table of processed events, so no event is counted twice, whoever delivers it. An event
-    that was counted and is not yet in the log is lost for a moment: it waits in the audit queue. Once that is empty,
-    the event is missing in the sum of its counter, which is counted once more.
+    At the start an event may be in the log, counted, both or neither. One transaction deletes a counter item and its
+    events' entries in the table of processed events. So no event is counted twice, whoever delivers it. An event may
+    have been counted before it is in the log: it is lost for a moment, and waits in the audit queue. Once that queue
+    is empty, the sum of its counter lacks the event, and the counter is counted once more.
     """
 
     screening: Screening
@@ -243,7 +245,7 @@ class Numbers:
 
     @classmethod
     def of(cls, screening: Screening) -> "Numbers":
-        """Makes it from the stage's tables."""
+        """Makes the counting from the stage's tables."""
         processed_events = ProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
         analytics = DynamoAnalytics(screening.client, screening.table_name("analytics"), processed_events)
         return cls(screening, processed_events, CountEvent(analytics))
@@ -259,7 +261,7 @@ class Numbers:
         return {item["bucket"]["S"]: tally_from_item(item) for page in pages for item in page["Items"]}
 
     def count_all(self, progress: Progress) -> None:
-        """Counts all counters anew. For a moment a reader misses the events of one of them."""
+        """Counts all counters anew, one after the other. Each lacks its events for a moment."""
         events = self._read_events_by_counter()
         keys = sorted(events.keys() | self.read_counters().keys())
         for done, key in enumerate(keys, start=1):
@@ -285,7 +287,7 @@ class Numbers:
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def _read_events_by_counter(self) -> dict[str, list[Event]]:
-        """Reads the log, by sort key of the counter that each event belongs to."""
+        """Reads the log. Groups its events by the sort key of their counter."""
         events: dict[str, list[Event]] = defaultdict(list)
         for event in self.screening.read_events():
             if tally_of(event) != NOTHING:
@@ -309,7 +311,7 @@ class Numbers:
     def _delete_counter(self, key: str, event_ids: Sequence[str]) -> None:
         """Deletes the counter and the entries of its events.
 
-        Where the events need several transactions, each deletes the counter, so that no event is counted twice.
+        Many events need several transactions. Each deletes the counter, so that no event is counted twice.
         """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}

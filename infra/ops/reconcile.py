@@ -9,7 +9,7 @@ from chalicelib.application.reconcile import Finding, Reconciliation
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
 from infra.cloud.deploy import id_secret
-from infra.ops.application import application_of
+from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 from infra.processes import RUN_DIR, find_url
@@ -18,20 +18,20 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """No setting says which payment gateway to ask."""
+    """No setting names the payment gateway."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
-    """Compares, and mends what can be mended. Exit status 1 when something is left for people. Raises OpsError."""
+    """Compares the lists and mends ours. Exit status 1 when something is left for people. Raises OpsError."""
     return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
 def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Reconciliation:
-    """Compares the payments of the last hours with the gateway's list; with `mend`, repairs ours. Raises OpsError."""
+    """Compares the payments of the last hours with the gateway's list. With `mend`, repairs ours. Raises OpsError."""
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
-    sweep = application_of(connection).payments.reconcile()
+    sweep = load_wiring(connection).payments.reconcile()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:
@@ -41,9 +41,9 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
 
 
 def _set_gateway_url(connection: Connection) -> None:
-    """Sets PAYMENTS_URL to the gateway that runs here, unless one is named. Raises GatewayNotNamed.
+    """Sets PAYMENTS_URL to the gateway that runs here. Leaves a given one alone. Raises GatewayNotNamed.
 
-    The stage's functions have their own settings, but nobody may read their keys back.
+    The functions' own settings can't be used: nobody may read their keys back.
     """
     if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours

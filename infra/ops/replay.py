@@ -1,6 +1,6 @@
-"""Sends events again: batches that a stream's handler gave up on, and a screening's events for one consumer.
+"""Sends events again: stream failures, and a screening's events for one consumer.
 
-stream-failures   object ──► the records in it ──► the relay that gave up, in this process ──► deleted
+stream-failures   object ──► its records ──► the relay that gave up, in this process ──► object deleted
 events            audit log ──► one consumer's queue
 """
 
@@ -19,7 +19,7 @@ from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.stream_failures import is_outage
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
-from infra.ops.application import application_of
+from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
 from infra.ops.stream_failures import StreamFailures
@@ -54,9 +54,9 @@ class Outcome:
 def replay_stream_failures(
     connection: Connection, limit: int | None, progress: Progress, *, look: bool = False
 ) -> Answer:
-    """Relays again what handlers could not relay, the oldest first; with `look`, only lists it.
+    """Relays stream failures again, the oldest first. With `look`, only lists them.
 
-    An object that was replayed whole is deleted, any other stays. Exit status 1 when one stays. Raises OpsError.
+    Deletes an object when all its records were relayed. Exit status 1 when an object stays. Raises OpsError.
     """
     failures = StreamFailures.of(connection)
     keys = failures.list_keys()[:limit]
@@ -107,16 +107,16 @@ def _make_answer(connection: Connection, failures: StreamFailures, outcomes: Seq
 
 @dataclass
 class FailedRecords:
-    """Collects the reasons of records that failed again. They stay in their object; the records after them go on."""
+    """Collects the reasons of records that failed again. Such records stay in their object; later ones go on."""
 
     reasons: list[str] = field(default_factory=list)
 
     def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
-        """Tells whether to pass the record over: not in an outage, which ends."""
+        """Tells whether to pass the record over: always, but for an outage, which ends."""
         return not is_outage(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """Notes the reason; the record stays in its object."""
+        """Notes the reason. The record stays in its object."""
         self.reasons.append(reason)
 
 
@@ -134,9 +134,9 @@ class Replay:
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
-        """Makes it from the application of the stage. Raises OpsError."""
-        wiring = application_of(connection)
-        with redirect_stdout(sys.stderr):  # where its logs go: stdout stays the answer
+        """Makes the replay from the stage's application. Raises OpsError."""
+        wiring = load_wiring(connection)
+        with redirect_stdout(sys.stderr):  # its logs go to stderr: stdout is for the answer
             from chalicelib.api import batches
         prefix = wiring.settings().table_prefix
         relays = {
@@ -147,7 +147,7 @@ class Replay:
         return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 
     def __call__(self, key: str) -> Outcome:
-        """Replays the object, and deletes it when all of it was relayed."""
+        """Replays the object. Deletes it when all its records were relayed."""
         try:
             batch = self.failures.read_batch(key)
         except ValueError as error:
@@ -176,7 +176,7 @@ class Replay:
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
 
     def _relay_some(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
-        """Relays the records; gives how many were handled before one met an outage."""
+        """Relays the records. Gives the number handled before an outage."""
         try:
             failed = self.batches.relay_records(records, relay, self.send, left)["batchItemFailures"]
         except self.batches.NothingRelayed:
@@ -190,7 +190,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Events of these types (empty: all), from a moment on and before another."""
+    """A choice of events: of these types (empty: all), from one moment and before another."""
 
     types: frozenset[str] = frozenset()
     from_: datetime | None = None
@@ -211,7 +211,7 @@ def known_consumers() -> list[str]:
 def replay_events(
     connection: Connection, session_id: str, consumer: str, wanted: EventFilter, progress: Progress, *, sure: bool
 ) -> Answer:
-    """Sends the screening's events that fit to the consumer when `sure`; else says how many there are.
+    """Sends the screening's wanted events to the consumer when `sure`. Otherwise tells their number.
 
     Raises OpsError.
     """
@@ -239,7 +239,7 @@ def _read_events(connection: Connection, session_id: str) -> list[Event]:
 
 
 def _send_events(connection: Connection, consumer: str, found: Sequence[Event], progress: Progress) -> None:
-    """Sends the events to the consumer's queue. Raises OpsError when it does not take all of them."""
+    """Sends the events to the consumer's queue. Raises OpsError unless it takes all of them."""
     sqs = connection.client("sqs")
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):

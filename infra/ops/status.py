@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ops.connection import Connection
 from infra.ops.queues import Queue, Queues, queues_of, total_depth
-from infra.ops.stream_failures import count_waiting
+from infra.ops.stream_failures import count_failure_files
 from infra.ops.text import Answer, aligned, counted, format_duration, format_size
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
 TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
 AGE_WINDOW = timedelta(minutes=10)
-"""The time for which metrics are read to find the age of the oldest message: they arrive minutes late."""
+"""The time for which metrics of message ages are read. They arrive minutes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Table:
     items: int
     bytes: int
     stream: str | None
-    """The content of its stream's records; None where it has no stream."""
+    """The view type of its stream's records. None where it has no stream."""
     ttl: str | None
     """The attribute by which items expire; None where they don't."""
     state: str
 
 
 def report_status(connection: Connection) -> Answer:
-    """Shows the stage.
+    """Shows queues and tables of the stage.
 
-    Exit status 1 when there are dead letters, or records that the streams' handlers could not relay.
+    Exit status 1 when there are dead letters or stream failures.
     """
     queues = queues_of(connection)
     tables = read_tables(connection)
@@ -59,7 +59,7 @@ def report_status(connection: Connection) -> Answer:
 
 
 def read_tables(connection: Connection) -> list[Table]:
-    """Reads the stage's tables; their names are without its prefix."""
+    """Reads the stage's tables. Leaves the prefix out of their names."""
     client: DynamoDBClient = connection.client("dynamodb")
     names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
     return [_read_table(client, name, connection.prefix) for name in names if name.startswith(connection.prefix)]
@@ -82,7 +82,7 @@ def _read_table(client: "DynamoDBClient", name: str, prefix: str) -> Table:
 def _read_oldest_seconds(connection: Connection, queues: Sequence[Queue]) -> dict[str, int]:
     """Reads the age of each queue's oldest message from CloudWatch, by the queue's name.
 
-    Empty where CloudWatch does not answer or does not know it, as on emulators.
+    Empty where CloudWatch does not answer or has no such metrics, as on emulators.
     """
     now = datetime.now(UTC)
     queries = [_age_query(f"q{i}", queue.name) for i, queue in enumerate(queues)]
@@ -106,9 +106,9 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
 
 
 def _count_stream_failures(connection: Connection) -> int | None:
-    """Counts the stream failures. None where they can't be counted: the rest of the status is worth seeing."""
+    """Counts the stream failures. Gives None where that fails: the rest of the status is worth seeing."""
     try:
-        return count_waiting(connection)
+        return count_failure_files(connection)
     except (BotoCoreError, ClientError):
         return None
 

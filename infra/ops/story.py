@@ -1,4 +1,4 @@
-"""Works out from a screening's events what must stand in its tables, and finds where the tables say otherwise.
+"""Works out a screening's tables from its events, and finds where the real tables differ.
 
     events ──► reservations: what was made, and how it ended ──► seats: sold, held until then, or free
                          │                                                  │
@@ -20,9 +20,9 @@ from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
 
 STATES = {kind: state for state, kind in ENDS.items()}
-"""The state in which each kind of end leaves a reservation. Of two ends in a log the first in this order counts."""
+"""The state that each kind of end leaves. Where a log has two ends, the first in this order counts."""
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""Our clock gives a reservation's beginning in milliseconds, the stream gives its end in whole seconds."""
+"""The allowance between clocks: ours dates a beginning in milliseconds, the stream an end in whole seconds."""
 
 NOTHING = "nothing"
 FREE = "free"
@@ -55,20 +55,20 @@ class LoggedReservation:
         return None
 
     def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
-        """Tells whether TTL may have deleted it: not a sale, and some time after its expiry."""
+        """Tells whether TTL may have deleted the reservation: it is no sale, and expired some time ago."""
         return self.state is not State.CONFIRMED and bool(self.expires_at and self.expires_at + remembered <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The events of a screening, folded. `released_seats`: seats that a reservation released after it was made."""
+    """A screening as its events tell it. `released_seats`: seats that a reservation released after it was made."""
 
     reservations: Mapping[str, LoggedReservation]
     released_seats: Mapping[str, frozenset[str]]
     cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
-        """Gives the entries that must stand for each seat that is taken: several where the log contradicts itself."""
+        """Gives the entries that must stand for each taken seat. There are several where the log contradicts itself."""
         seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
         for logged in self.reservations.values():
             entry = logged.entry_at(now)
@@ -80,7 +80,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The state of the tables. `seats` may have lapsed holds. `closed`: a row at least refuses to be booked."""
+    """The state of the tables. `seats` may have lapsed holds. `closed`: at least one row refuses bookings."""
 
     seats: Mapping[str, Occupancy]
     reservations: Mapping[str, Reservation]
@@ -113,7 +113,7 @@ def fold_events(events: Iterable[Event]) -> Story:
 
 
 def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
-    """Folds the events of one reservation; None where only seats were released, as of a hold that was refused."""
+    """Folds the events of one reservation. None where only seats were released, as after a refused hold."""
     created = max(
         _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
     )
@@ -138,9 +138,9 @@ def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
 
 
 def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
-    """Gives the events that may have ended the reservation that was created last.
+    """Gives the possible ends of the reservation that was created last.
 
-    A day after its end a reservation is forgotten, and its key may make it anew: then an earlier end is not its own.
+    A reservation is forgotten a day after its end, and its key may make it anew. Ends before that are not its own.
     """
     ends = [event for event in events if event.type in STATES]
     creations = {event.occurred_at for event in _events_of_type(events, EventType.RESERVATION_CREATED)}
@@ -150,7 +150,7 @@ def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
 
 
 def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
-    """Gives the moment at which this sale was refunded. Refunds of other payments for the reservation do not count."""
+    """Gives the moment of this sale's refund. Refunds of other payments for the reservation do not count."""
     refunds = _events_of_type(events, EventType.REFUND_COMPLETED)
     return next((refund.occurred_at for refund in refunds if refund.data.get("saleId") == sale.id), None)
 
@@ -158,8 +158,8 @@ def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
 def _released_seats(logged: LoggedReservation, events: list[Event]) -> frozenset[str]:
     """Gives the seats that the reservation released after it was made.
 
-    An earlier release belongs to an earlier hold under the same id. Within one millisecond the two can't be told apart:
-    then it is taken for a cancellation that died halfway.
+    An earlier release belongs to an earlier hold under the same id. Within one millisecond they can't be told apart:
+    such a release is taken for a cancellation that died halfway.
     """
     made = logged.created_at
     releases = [
@@ -179,13 +179,13 @@ def _sale_of(payment: Event) -> Sale:
     return Sale(sale, transaction, method, payment.occurred_at)
 
 
-# Held against the tables.
+# Compared with the tables.
 
 
 def find_differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
-    """Compares; empty when the tables say what the log says.
+    """Compares the tables with the events. Empty when they agree.
 
-    `remembered` is how long a reservation without a sale stays after its expiry.
+    `remembered` is the time for which a reservation without a sale stays after its expiry.
     """
     return [
         *_compare_screening(story, tables),
@@ -203,11 +203,9 @@ def _compare_screening(story: Story, tables: Tables) -> Iterator[Difference]:
 
 def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
     logged = story.seats_at(now)
-    standing = {
-        seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now
-    }
-    for seat in sorted(logged.keys() | standing.keys(), key=_hall_order):
-        must, stands = logged.get(seat, ()), (standing[seat],) if seat in standing else ()
+    in_rows = {seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now}
+    for seat in sorted(logged.keys() | in_rows.keys(), key=_hall_order):
+        must, stands = logged.get(seat, ()), (in_rows[seat],) if seat in in_rows else ()
         if must != stands:
             yield Difference(
                 f"seat {seat}", _entries_text(must), _entries_text(stands), _explain_lone_hold(must, stands)
@@ -217,7 +215,7 @@ def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Diff
 def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
     """Says when a hold without a reservation lapses.
 
-    A request that died between its two writes left it, without an event.
+    Such a hold has no event: its request died between its two writes.
     """
     lone = [entry for entry in stands if isinstance(entry, Held) and not must]
     return (
@@ -244,7 +242,7 @@ def _compare_fields(what: str, logged: LoggedReservation, found: LoggedReservati
 
 
 def _to_logged(stored: Reservation) -> LoggedReservation:
-    """Takes over the fields that a log has, too."""
+    """Gives a stored reservation in the form of a logged one."""
     return LoggedReservation(**{field.name: getattr(stored, field.name) for field in fields(LoggedReservation)})
 
 

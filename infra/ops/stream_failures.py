@@ -1,4 +1,4 @@
-"""Reads what the streams' handlers could not relay, from its bucket: failed batches from Lambda, and parked records."""
+"""Reads stream failures from their bucket: failed batches from Lambda, and parked records."""
 
 import json
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ OUTPUT = "StreamFailuresBucket"
 
 @dataclass(frozen=True, slots=True)
 class LostBatch:
-    """Records that a handler has passed over, whole."""
+    """A file of records that a stream's handler has given up."""
 
     stream: str
     records: Sequence[dict[str, Any]]
     since: str
-    """The moment at which the first of them happened, as Lambda writes it."""
+    """The time of the first of them, as Lambda writes it."""
     reason: str
 
     @property
     def table(self) -> str:
-        """The table in …:table/<table>/stream/<label>."""
+        """Gives the table in …:table/<table>/stream/<label>."""
         return [*self.stream.split("/"), ""][1]
 
 
@@ -56,20 +56,20 @@ class StreamFailures:
         return [key for _, key in sorted(found)]
 
     def read_batch(self, key: str) -> LostBatch:
-        """Reads an object. Raises ValueError when it describes no batch, or holds no records."""
+        """Reads an object. Raises ValueError when it is no batch or has no records."""
         return parse_lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
 
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
-def count_waiting(connection: Connection) -> int | None:
-    """Counts the objects; None where the stage has no bucket for them."""
+def count_failure_files(connection: Connection) -> int | None:
+    """Counts the files. Gives None where the stage has no bucket for them."""
     return len(StreamFailures.of(connection).list_keys()) if _find_bucket(connection) else None
 
 
 def parse_lost_batch(text: str) -> LostBatch:
-    """Reads a description from JSON. Raises ValueError when it describes no batch, or holds no records."""
+    """Reads a batch from JSON. Raises ValueError when it is no batch or has no records."""
     try:
         described = json.loads(text)
         batch, payload = described["DDBStreamBatchInfo"], described["payload"]

@@ -11,7 +11,7 @@ UNKNOWN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a command, for programs and for people, and its exit status."""
+    """A command's answer, for programs and for people, and its exit status."""
 
     data: Any
     text: str
@@ -23,7 +23,7 @@ class Answer:
 
 
 def aligned(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Aligns the cells in columns. A column of whole numbers stands to the right; None is shown as `-`."""
+    """Aligns the cells in columns, whole numbers to the right. Shows None as `-`."""
     body = [list(row) for row in rows]
     to_the_right = [all(isinstance(row[i], int | None) for row in body) for i in range(len(headings))]
     texts = [list(headings), *([UNKNOWN if cell is None else str(cell) for cell in row] for row in body)]
@@ -37,7 +37,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], to_the_right: Sequence[bo
 
 
 def format_duration(seconds: float) -> str:
-    """Gives a duration in the largest unit of which there are at least 2: `90 s`, `4 min`, `3 h`, `12 d`."""
+    """Gives a duration in the largest unit with at least 2: `90 s`, `4 min`, `3 h`, `12 d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{int(seconds // length)} {unit}"
@@ -45,7 +45,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(bytes_: int) -> str:
-    """Gives a size in the largest unit of which there is at least 1: `1.5 MB`."""
+    """Gives a size in the largest unit with at least 1: `1.5 MB`."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if bytes_ >= length:
             return f"{bytes_ / length:.1f} {unit}"

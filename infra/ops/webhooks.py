@@ -1,4 +1,4 @@
-"""Adds, lists, rotates, removes and tests subscriptions to webhooks. A secret is shown once, when it is made."""
+"""Manages webhooks' subscriptions. A secret is shown only once, when it is made."""
 
 import secrets
 import time
@@ -21,14 +21,14 @@ from infra.ops.text import Answer, aligned
 HEADINGS = ("ID", "URL", "EVENTS", "SECRETS", "STATE")
 SHOWN_CHARACTERS = 4
 MOST_WEBHOOKS = 50
-"""The most webhooks of a stage: each event is a message for each of them, queued within one handler's time."""
+"""The most webhooks of a stage: one handler call must queue an event's messages to all of them."""
 
 TEST_TYPE = "WebhookTest"
 
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """The webhooks of a stage, and how to call them."""
+    """The webhooks of a stage, and the sender that calls them."""
 
     connection: Connection
     store: DynamoWebhooks
@@ -36,7 +36,7 @@ class Subscriptions:
 
     @classmethod
     def of(cls, connection: Connection) -> "Subscriptions":
-        """Makes it from the stage's table."""
+        """Makes the subscriptions from the stage's table."""
         store = DynamoWebhooks(connection.client("dynamodb"), f"{connection.prefix}webhooks")
         return cls(connection, store, HttpWebhookSender(local=connection.stage in LOCAL_STAGES))
 
@@ -44,10 +44,10 @@ class Subscriptions:
         """Reads the webhook. Raises OpsError when there is none."""
         webhook = self.store.find(webhook_id)
         if webhook is None:
-            raise self.unknown_webhook(webhook_id)
+            raise self._no_such_webhook_error(webhook_id)
         return webhook
 
-    def unknown_webhook(self, webhook_id: str) -> OpsError:
+    def _no_such_webhook_error(self, webhook_id: str) -> OpsError:
         """Makes the refusal for an id that no webhook has."""
         look = self.connection.command("webhooks", "list")
         return OpsError(
@@ -79,12 +79,12 @@ def list_webhooks(connection: Connection) -> Answer:
 
 
 def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float) -> Answer:
-    """Makes a new secret; the one before stays valid for so many hours. Raises OpsError."""
+    """Makes a new secret. The old one stays valid for `overlap_hours`. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     key, now = _new_key(), utc_now()
     rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
     if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
-        raise subscriptions.unknown_webhook(webhook_id)
+        raise subscriptions._no_such_webhook_error(webhook_id)
     both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
     return Answer({**_data(rotated, now), "secret": key}, f"{_secret_text(key)}\n{both}")
 
@@ -93,7 +93,7 @@ def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
     """Sends to the webhook again after it was disabled. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.disable(webhook_id, None):
-        raise subscriptions.unknown_webhook(webhook_id)
+        raise subscriptions._no_such_webhook_error(webhook_id)
     return Answer(
         {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."
     )
@@ -103,7 +103,7 @@ def remove_webhook(connection: Connection, webhook_id: str) -> Answer:
     """Deletes the subscription. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.remove(webhook_id):
-        raise subscriptions.unknown_webhook(webhook_id)
+        raise subscriptions._no_such_webhook_error(webhook_id)
     return Answer({"id": webhook_id, "removed": True}, "Removed. Deliveries that are still queued for it are dropped.")
 
 
@@ -163,7 +163,7 @@ def _secret_data(secret: Secret) -> dict[str, Any]:
 
 
 def _secrets_text(live: Sequence[dict[str, Any]]) -> str:
-    """Gives the end of each valid secret, and until when it is valid."""
+    """Gives the last characters of each valid secret, and the end of its validity."""
     ends = [f"…{one['ends_in']}" + (f" until {one['expires_at']}" if one["expires_at"] else "") for one in live]
     return ", ".join(ends) or "none"
 

@@ -1,1 +1,1 @@
-"""Races for seats over HTTP: the buyers, the API's instances, controls without a guard, and the final state."""
+"""Races for seats over HTTP: buyers, instances of the API, controls without a guard, and the final state."""

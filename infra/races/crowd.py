@@ -1,4 +1,4 @@
-"""Many buyers who ask at the same moment, each on an open connection of its own, spread over the API's instances."""
+"""Lets many buyers ask at the same moment, on open connections, spread over the API's instances."""
 
 import contextlib
 import http.client
@@ -15,18 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_ANSWER_SECONDS = 10.0
-"""A client that waits longer gives up, and the race fails loudly. No answer of ours takes so long."""
+"""The longest wait for an answer. A race fails loudly after it: no answer of ours takes so long."""
 
 POLL_SECONDS = 0.002
 
 
 class UnexpectedAnswer(Exception):
-    """A request was answered otherwise than a race needs. The message has the whole answer."""
+    """A race got another answer than it needs. The message has the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. It leaves at `not_before` (seconds since the epoch), or at once when that is past."""
+    """A request. Leaves at `not_before` (seconds since the epoch), or at once when that is past."""
 
     method: str
     path: str
@@ -43,10 +43,10 @@ class Answer:
     body: dict[str, Any]
     milliseconds: float
     instance: str
-    """The base URL of the API instance that gave it."""
+    """The base URL of the API instance that answered."""
 
 
-# What buyers ask for.
+# The requests of buyers.
 
 
 def schedule_call(total_seats: int, seats_per_row: int = 10, key: str = "") -> Call:
@@ -85,16 +85,16 @@ def purchases_call(user_id: str) -> Call:
 
 
 def new_buyers(count: int) -> list[str]:
-    """Makes user ids that nobody has used before."""
+    """Makes new user ids."""
     family = uuid.uuid4().hex[:8]
     return [f"buyer-{family}-{number}" for number in range(count)]
 
 
-# Who asks.
+# The clients.
 
 
 class Client:
-    """A keep-alive connection to one instance. It opens again by itself when the server has closed it."""
+    """A keep-alive connection to one instance. Opens again by itself when the server has closed it."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
@@ -116,9 +116,9 @@ class Client:
 
 
 class Crowd:
-    """Up to `size` clients that ask at the same moment, neighbours through different instances.
+    """Up to `size` clients that ask at the same moment, each through another instance than the one before.
 
-    Each time another client begins: over many rounds no client is always first, and no instance.
+    Each round begins with another client, so that no client and no instance is always first.
     """
 
     def __init__(self, instances: Sequence[str], size: int) -> None:
@@ -135,7 +135,7 @@ class Crowd:
         self._stack.close()
 
     def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
-        """Sends all calls at the same moment; gives the answers in their order.
+        """Sends all calls at the same moment. Gives the answers in the order of the calls.
 
         Raises OSError or HTTPException when an answer stays away, ValueError for more calls than clients.
         """
@@ -156,7 +156,7 @@ class Crowd:
     def create_session(self, total_seats: int, seats_per_row: int = 10) -> str:
         """Schedules a screening and gives its id.
 
-        Asks every instance for its seats, so that none is slower than the others for not knowing it.
+        Asks every instance for its seats, so that each knows the screening before a race.
         """
         session = str(self.expect(schedule_call(total_seats, seats_per_row))["sessionId"])
         for client in {client.instance: client for client in self._clients}.values():

@@ -1,7 +1,7 @@
 """Plays the critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
 
-One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP; then the control: the
-same with the guarding conditions left out, which must oversell. Exit status 0 only if both came out as they must.
+One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP. The control follows:
+the same without the guarding conditions, which must oversell. Exit status 0 only if both parts came out so.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class Part:
 
 
 def play_rounds(urls: Sequence[str], rounds: int) -> Part:
-    """Plays up to so many rounds within SECONDS_FOR_ROUNDS and reads the final state."""
+    """Plays up to `rounds` rounds within SECONDS_FOR_ROUNDS, then reads the final state."""
     started = time.monotonic()
     played: list[Round] = []
     with Crowd(urls, BUYERS) as buyers:
@@ -70,15 +70,15 @@ def play_rounds(urls: Sequence[str], rounds: int) -> Part:
 
 @contextlib.contextmanager
 def prepare_stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
-    """Runs an emulator with the tables, and a Redis. Gives the environment in which API instances find them."""
+    """Runs an emulator with the tables, and a Redis. Gives the environment for API instances."""
     with machine.run_emulator(run_dir=run_dir) as emulator, run_redis(run_dir=run_dir) as redis_url:
         settings = {
             "AWS_ENDPOINT_URL": emulator.endpoint,
-            "STAGE": "test",  # as on a laptop: buyers themselves say that they have paid, no gateway does
+            "STAGE": "test",  # as on a laptop without a gateway: a buyer's word for a payment counts
             "TABLE_PREFIX": PREFIX,
             "HOLD_SECONDS": "30",
             "MAX_SEATS_PER_HOLD": "8",
-            "RATE_LIMITS": "*=off per address",  # all ten buyers have one, and it is the race that is to be seen
+            "RATE_LIMITS": "*=off per address",  # the ten buyers have one address: the limit would end the race
             "ID_SECRET": secrets.token_hex(),
             "REDIS_URL": redis_url,
         }
@@ -103,7 +103,7 @@ def print_part(part: Part, *, guarded: bool) -> None:
 
 
 def print_outcomes(part: Part, *, guarded: bool) -> None:
-    """Prints a line for each instance: how many it gave a seat, sold a seat, refused; and its errors."""
+    """Prints a line for each instance: its holds, sales, refusals and errors."""
     print_line("", "held", "sold", "refused", "errors")
     for number, url in enumerate(part.instances, 1):
         print_line(f"instance {number}", *count_outcomes(part.rounds, url))
@@ -148,7 +148,7 @@ def print_final_state(part: Part) -> None:
 
 
 def print_example(part: Part) -> None:
-    """Prints one oversold seat and all who paid for it: numbers alone are easily overlooked."""
+    """Prints one oversold seat and all its buyers. Numbers alone are easily overlooked."""
     seat = part.final_state.double_bookings()[0]
     owners = [booking.user for booking in part.final_state.owners()[seat] if booking.state == "confirmed"]
     say(f"\n  One of them: seat {seat.number} of room {seat.session[:8]} was sold to {len(owners)} people:")
@@ -181,7 +181,7 @@ def print_heading(text: str) -> None:
 
 
 def run_demo(rounds: int, run_dir: Path) -> bool:
-    """Plays both parts and prints them. Tells whether both came out as they must."""
+    """Plays both parts and prints them. Tells whether the first kept all rules and the control oversold."""
     print_heading("CINEMA TICKETS: THE LAST TWO SEATS")
     say(f"\n  A room with {len(LEFT)} seats left, {BUYERS} buyers at the same moment, {INSTANCES} API instances;")
     say("  whoever is given a seat pays for it at once. Again and again.")
@@ -200,7 +200,7 @@ def run_demo(rounds: int, run_dir: Path) -> bool:
 
 
 def play_part(environment: Mapping[str, str], run_dir: Path, rounds: int, without: str = "") -> Part:
-    """Plays the rounds on instances, without the guard that is named."""
+    """Plays the rounds on instances, with all guards or without the one named."""
     with instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without) as urls:
         part = play_rounds(urls, rounds)
     if len(part.rounds) < rounds:

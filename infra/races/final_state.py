@@ -21,7 +21,7 @@ class Seat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The entry for a seat in its row: a sale, or a hold until `expires_ms`."""
+    """The entry for a seat in its row: a sale, or a hold that ends at `expires_ms`."""
 
     reservation: str
     sale: str
@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A reservation as its table has it."""
+    """A reservation, as it stands in its table."""
 
     id: str
     session: str
@@ -43,12 +43,12 @@ class Booking:
 
     @property
     def entry(self) -> Entry:
-        """The entry that must stand in the row for each of its seats."""
+        """Gives the entry that the row must have for each of its seats."""
         return Entry(self.id, self.sale, FOREVER_MS if self.sale else self.expires_ms)
 
     @property
     def has_seats(self) -> bool:
-        """Tells whether it owns seats: from its creation until its expiry, or for good once it is sold."""
+        """Tells whether the reservation owns seats: until its expiry, or for good once it is sold."""
         return self.state in ("pending", "confirmed")
 
 
@@ -76,7 +76,7 @@ class FinalState:
         return owners
 
     def double_bookings(self) -> list[Seat]:
-        """Gives the seats that several reservations had at the same time."""
+        """Gives the seats of several reservations at the same time."""
         return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
 
     def find_contradictions(self) -> list[str]:
@@ -99,7 +99,7 @@ class FinalState:
 
 
 def read_final_state(table_prefix: str, sessions: Collection[str]) -> FinalState:
-    """Reads all that the tables hold about these sessions."""
+    """Reads the entries and reservations of these sessions."""
     rows = [row for row in _scan_table(f"{table_prefix}-rows") if row["id"]["S"].partition("#")[0] in sessions]
     remembered = (item for item in _scan_table(f"{table_prefix}-reservations") if "barred_ms" not in item)
     found = [_booking_of(item) for item in remembered if item["session_id"]["S"] in sessions]
@@ -113,7 +113,7 @@ def _scan_table(table: str) -> Iterator[dict[str, Any]]:
 
 
 def _entries_of(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
-    """Gives the entries of the row's taken seats. A released seat has an entry, too: the end of its last hold."""
+    """Gives the entries of the row's taken seats. Leaves out released seats, whose entry is the end of a hold."""
     session = row["id"]["S"].partition("#")[0]
     taken = {number: entry for number, entry in row["seats"]["M"].items() if "r" in entry["M"]}
     for number, entry in taken.items():

@@ -26,5 +26,5 @@ def run_instances(
         try:
             yield [url for url, _ in started]
         finally:
-            for _, server in started:  # all at once: each takes a moment to end
+            for _, server in started:  # all at once, for each takes a moment to end
                 server.process.terminate()

@@ -16,7 +16,7 @@ REFUSED = BUYERS - len(LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The answers of one round: to the holds, to the payments of those who held a seat, and their purchases then."""
+    """The answers of one round: to the holds, then to the payments and purchase lists of those who held a seat."""
 
     session: str
     users: Sequence[str]
@@ -38,13 +38,13 @@ class Round:
 
     @property
     def errors(self) -> list[Answer]:
-        """The answers that no buyer may get here."""
+        """Gives the answers that no buyer may get here."""
         answers = [*self.holds, *self.payments, *self.purchases]
         return [answer for answer in answers if answer.status not in (200, 201, 409)]
 
 
 def play_round(buyers: Crowd) -> Round:
-    """Plays one round in a new room: all hold at once, then all who were given a seat pay at once."""
+    """Plays one round in a new room: all buyers hold at once, then those with a seat pay at once."""
     session = _create_room_with_two_left(buyers)
     users = crowd.new_buyers(BUYERS)
     wanted = [LEFT[number % len(LEFT)] for number in range(BUYERS)]
@@ -58,7 +58,7 @@ def play_round(buyers: Crowd) -> Round:
 
 
 def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[str]:
-    """Names the rules that answers or final state break. Empty when every round was as it must be."""
+    """Names the rules that answers or final state break. Empty when none is broken."""
     faults = [
         fault for number, played in enumerate(rounds, 1) for fault in _find_broken_in_round(number, played, final_state)
     ]

@@ -1,7 +1,7 @@
 """Serves the API with one guard left out: the control of the race tests and of the demo.
 
-A race test proves something only if it fails without what it tests. `python -m infra.races.unguarded --without GUARD`
-serves the application with one of its adapters replaced; nothing that ships knows of it.
+A race test proves something only if it fails without its guard. `python -m infra.races.unguarded --without GUARD`
+serves the application with one of its adapters replaced. Nothing that ships knows of it.
 """
 
 import argparse
@@ -23,25 +23,25 @@ from chalicelib.wiring.shared.process import database, settings, stage_name
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Ports of `Adapters` by name, and what makes the one that stands in."""
+"""Makers of replacement adapters, by the name of their port in `Adapters`."""
 
 
 class RowsWithoutHoldCondition(DynamoRows):
-    """Holds seats whoever has them."""
+    """Holds seats even if others have them."""
 
     def free_or_lapsed_condition(self, seat: str) -> str:
         return _or_anyway(super().free_or_lapsed_condition(seat))
 
 
 class RowsWithoutSellCondition(DynamoRows):
-    """Sells seats whoever has them, and whether or not the hold is still live."""
+    """Sells seats even if others have them, or the hold has lapsed."""
 
     def live_hold_condition(self, seat: str) -> str:
         return _or_anyway(super().live_hold_condition(seat))
 
 
 class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
-    """Holds and sells seats whoever has them."""
+    """Holds and sells seats even if others have them."""
 
 
 class RowsWithoutClosedCondition(DynamoRows):
@@ -52,7 +52,7 @@ class RowsWithoutClosedCondition(DynamoRows):
 
 
 class RowsSeatBySeat(DynamoRows):
-    """Holds one seat after the other, each with its condition: no longer all or nothing."""
+    """Holds one seat after the other, each with its condition. No longer all or nothing."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
         for seat in hold.seats:
@@ -76,7 +76,7 @@ class SessionsInOrderAsked(DynamoSessions):
 
 
 class KeyBlindIds(SecretIds):
-    """Makes ids without regard to the idempotency key: a request that is sent again is a new one."""
+    """Makes ids without the idempotency key, so that a resent request is a new one."""
 
     def reservation(self, user_id: str, key: str | None) -> str:
         return super().reservation(user_id, None)
@@ -90,7 +90,7 @@ class UnlimitedLiveHolds(DynamoLiveHolds):
 
 
 class PaymentsWithoutClaimCondition(DynamoPayments):
-    """Claims payments, whoever has claimed them before."""
+    """Claims payments even if they are claimed already."""
 
     def claim_condition(self, *, charged_only: bool) -> str:
         condition = super().claim_condition(charged_only=charged_only)
@@ -98,15 +98,15 @@ class PaymentsWithoutClaimCondition(DynamoPayments):
 
 
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
-    """Makes the condition always true, for a row exists.
+    """Makes the condition always true, because a row exists.
 
-    The condition stays in: DynamoDB refuses values that no expression names.
+    The condition stays in. Without it DynamoDB would refuse its unused values.
     """
     return f"({always} OR {condition})"
 
 
 def _replace_rows(kind: type[DynamoRows]) -> Parts:
-    """Replaces the rows by those of this class."""
+    """Gives the replacement of the rows by this class."""
     return {"rows": lambda: kind(database(), stage_name("rows"))}
 
 

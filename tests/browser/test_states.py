@@ -54,7 +54,8 @@ def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors)
       const words = await import('./assets/seats/words.js');
       const { speak } = await import('./assets/shared/language.js');
       return ['en', 'pt-BR'].flatMap((spoken) => (speak(spoken), codes.flatMap((code) =>
-        [true, false].map((reading) => [code, words.refused({ code, facts, told: facts.message, reading })]))));
+        [true, false].map((reading) =>
+          [code, words.refused({ code, facts, serverMessage: facts.message, reading })]))));
     }"""
 
     told = visitor().opens().page.evaluate(refused, [CODES, FACTS])

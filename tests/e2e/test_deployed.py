@@ -407,8 +407,8 @@ def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
     deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOLD_SECONDS")
-    assert parameters.changes(STAGE, {}) == []
-    assert parameters.changes(STAGE, {"HOLD_SECONDS": "5"}) == [f"HOLD_SECONDS: {HOLD_SECONDS} → 5"]
+    assert parameters.list_setting_changes(STAGE, {}) == []
+    assert parameters.list_setting_changes(STAGE, {"HOLD_SECONDS": "5"}) == [f"HOLD_SECONDS: {HOLD_SECONDS} → 5"]
 
     deploy.deploy_app(STAGE)
 

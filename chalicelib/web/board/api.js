@@ -23,7 +23,7 @@ export const board = (cursor) =>
  * @param {string} queue
  * @returns {Promise<import("contract").components["schemas"]["LettersBody"]>}
  */
-export const letters = (queue) => ask("GET", `api/operations/queues/${encodeURIComponent(queue)}/letters`);
+export const deadLetters = (queue) => ask("GET", `api/operations/queues/${encodeURIComponent(queue)}/letters`);
 
 /**
  * @param {string} queue
@@ -46,5 +46,5 @@ async function ask(method, path, body) {
   }
   const answer = Object(await response.json().catch(() => ({})));
   if (response.ok) return answer;
-  throw new Failure(answer.error ?? "INTERNAL_ERROR", { status: response.status, told: answer.message });
+  throw new Failure(answer.error ?? "INTERNAL_ERROR", { status: response.status, serverMessage: answer.message });
 }

@@ -78,11 +78,11 @@ function draw(plot, readout, { id, title, times, series, written, top }) {
     const at = (clientX - plot.getBoundingClientRect().left - left) / (width - left - SIDE);
     return Math.min(times.length - 1, Math.max(0, Math.round(at * (times.length - 1))));
   };
-  const toldAt = (index) => {
-    const told = series.map(({ name, values }) => `${name} ${writtenOrDash(values[index], written)}`);
-    return [clock(times[index]), ...told].join(" · ");
+  const readingAt = (index) => {
+    const readings = series.map(({ name, values }) => `${name} ${writtenOrDash(values[index], written)}`);
+    return [clock(times[index]), ...readings].join(" · ");
   };
-  followPointer(drawing, readout, { indexAt, toldAt, x });
+  followPointer(drawing, readout, { indexAt, readingAt, x });
   fill(plot, drawing);
 }
 
@@ -90,16 +90,16 @@ function draw(plot, readout, { id, title, times, series, written, top }) {
  * Shows a line where the pointer is, and reads the values there out.
  * @param {Element} drawing
  * @param {HTMLElement} readout
- * @param {{ indexAt: (clientX: number) => number, toldAt: (index: number) => string, x: (index: number) => number }} axis
+ * @param {{ indexAt: (clientX: number) => number, readingAt: (index: number) => string, x: (index: number) => number }} axis
  */
-function followPointer(drawing, readout, { indexAt, toldAt, x }) {
+function followPointer(drawing, readout, { indexAt, readingAt, x }) {
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   drawing.append(cursor);
   const show = (event) => {
     const index = indexAt(event.clientX);
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, String(x(index)));
     cursor.setAttribute("visibility", "visible");
-    readout.textContent = toldAt(index);
+    readout.textContent = readingAt(index);
   };
   const hide = () => {
     cursor.setAttribute("visibility", "hidden");

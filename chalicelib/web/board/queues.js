@@ -9,7 +9,7 @@ import { clock, dayAndTime, number, say } from "./words.js";
 
 const dialogs = byId("dialogs");
 
-let told = ""; // what came of the last redrive: it stays to be read
+let lastResult = ""; // of the last redrive: it stays to be read
 
 /**
  * Draws the table of the queues.
@@ -20,7 +20,7 @@ export function queues(states, changed) {
   if (!states) return el("p", { class: "hint" }, say("unreadable"));
   const columns = ["queue", "waiting", "inFlight", "delayed", "given", "actions"];
   return [
-    el("p", { class: "notice", hidden: !told }, told),
+    el("p", { class: "notice", hidden: !lastResult }, lastResult),
     el(
       "table",
       { class: "listing queue-listing card-like", role: "table" },
@@ -73,21 +73,21 @@ function row(state, changed) {
 }
 
 async function look(name) {
-  const list = el("div", { class: "letters" }, el("p", { class: "loading" }, say("loading")));
-  opened(say("lettersOf", name), el("p", { class: "hint" }, say("lettersHint")), list);
+  const list = el("div", { class: "dead-letters" }, el("p", { class: "loading" }, say("loading")));
+  opened(say("deadLettersOf", name), el("p", { class: "hint" }, say("deadLettersHint")), list);
   try {
-    const { letters } = await api.letters(name);
-    fill(list, letters.length ? letters.map(letter) : el("p", {}, say("noLetters")));
+    const { letters: deadLetters } = await api.deadLetters(name);
+    fill(list, deadLetters.length ? deadLetters.map(deadLetter) : el("p", {}, say("noDeadLetters")));
   } catch (caught) {
-    fill(list, el("p", {}, asFailure(caught).told || say("failed")));
+    fill(list, el("p", {}, asFailure(caught).serverMessage || say("failed")));
   }
 }
 
 /** @param {api.DeadLetter} letter */
-function letter({ sentAt, reason, receives, body }) {
+function deadLetter({ sentAt, reason, receives, body }) {
   return el(
     "article",
-    { class: "letter" },
+    { class: "dead-letter" },
     el("h3", {}, reason ?? say("noReason")),
     el("p", { class: "hint" }, [dayAndTime(sentAt), receives && say("tries", receives)].filter(Boolean).join(" · ")),
     el("pre", { tabindex: "0" }, body),
@@ -101,7 +101,7 @@ function redrive({ name, deadLetters }, changed) {
       const { moved, left } = await api.redrive(name);
       tell(say("moved", moved, name, left));
     } catch (caught) {
-      tell(asFailure(caught).told || say("failed"), { urgent: true });
+      tell(asFailure(caught).serverMessage || say("failed"), { urgent: true });
     }
     dialog.close();
     changed();
@@ -115,7 +115,7 @@ function redrive({ name, deadLetters }, changed) {
 }
 
 function tell(text, urgency) {
-  told = `${clock(new Date(), true)} ${text}`;
+  lastResult = `${clock(new Date(), true)} ${text}`;
   announce(text, urgency);
 }
 

@@ -12,7 +12,7 @@ const LONGEST_RETRY_AFTER_MS = 20_000;
 const MAY_PASS = new Set([408, 425, 429, 500, 502, 503, 504]);
 const STAYS = new Set(["PAYMENTS_UNAVAILABLE"]); // as long as the deployment is as it is
 
-/** The server's no: `code` is the contract's, `facts` its whole body, `told` its own words for people. */
+/** The server's no: `code` is the contract's, `facts` its whole body, `serverMessage` its own words for people. */
 export class Refusal extends Failure {
   /**
    * @param {number} status
@@ -21,8 +21,8 @@ export class Refusal extends Failure {
    */
   constructor(status, answer, retryAfterMs) {
     const facts = Object(answer);
-    const { error: code = "INTERNAL_ERROR", message: told } = facts;
-    super(code, { status, facts, told, retryAfterMs, mayPass: MAY_PASS.has(status) && !STAYS.has(code) });
+    const { error: code = "INTERNAL_ERROR", message: serverMessage } = facts;
+    super(code, { status, facts, serverMessage, retryAfterMs, mayPass: MAY_PASS.has(status) && !STAYS.has(code) });
   }
 }
 
@@ -38,8 +38,8 @@ const unreachable = () => new Failure("UNREACHABLE");
 /** @typedef {import("./store.js").Held} Held */
 
 /**
- * @typedef {object} Patience
- * @property {(failure: Failure, pauseMs: number) => void} [waiting] told of each pause
+ * @typedef {object} Waiting how a request waits for its next try
+ * @property {(failure: Failure, pauseMs: number) => void} [paused] called before each pause
  * @property {AbortSignal} [signal] ends the waiting, with its own reason
  */
 
@@ -115,61 +115,56 @@ export const liveUrl = () =>
 /**
  * Holds seats. The key of the remembered hold goes with every try.
  * @param {Hold} hold
- * @param {Patience} patience
+ * @param {Waiting} waiting
  * @returns {Promise<Schemas["HeldBody"]>}
  */
-export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, patience) =>
+export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, waiting) =>
   send(
     "POST",
     "api/reservations",
     { key, body: { sessionId, userId, seatNumbers, email }, isWhole: has("reservationId") },
-    patience,
+    waiting,
   );
 
 /**
  * Begins the payment of a hold: the same one, however often it is asked for.
  * @param {Held} hold
- * @param {Patience} patience
+ * @param {Waiting} waiting
  * @returns {Promise<Schemas["PaymentBody"]>}
  */
-export const payment = ({ reservationId }, patience) =>
-  send(
-    "POST",
-    `api/reservations/${encodeURIComponent(reservationId)}/payment`,
-    { isWhole: has("paymentId") },
-    patience,
-  );
+export const payment = ({ reservationId }, waiting) =>
+  send("POST", `api/reservations/${encodeURIComponent(reservationId)}/payment`, { isWhole: has("paymentId") }, waiting);
 
 /**
  * Confirms a hold. The transaction's id makes it the same payment, however often it is sent; seats free of charge have none.
  * @param {Held} hold
- * @param {Patience} patience
+ * @param {Waiting} waiting
  * @returns {Promise<Schemas["SaleBody"]>}
  */
-export const confirm = ({ reservationId, transactionId }, patience) =>
+export const confirm = ({ reservationId, transactionId }, waiting) =>
   send(
     "POST",
     `api/reservations/${encodeURIComponent(reservationId)}/confirm`,
     { body: transactionId ? { paymentMethod: "card", transactionId } : {}, isWhole: has("saleId") },
-    patience,
+    waiting,
   );
 
 /**
  * Gives a hold back.
  * @param {Held} hold
- * @param {Patience} patience
+ * @param {Waiting} waiting
  */
-export const release = ({ reservationId }, patience) =>
-  send("DELETE", `api/reservations/${encodeURIComponent(reservationId)}`, {}, patience);
+export const release = ({ reservationId }, waiting) =>
+  send("DELETE", `api/reservations/${encodeURIComponent(reservationId)}`, {}, waiting);
 
-/** @type {NonNullable<Patience["waiting"]>} */
+/** @type {NonNullable<Waiting["paused"]>} */
 let reading = () => {};
 
 /**
- * Sets who is told of each pause before something is read again: see `insist`.
- * @param {NonNullable<Patience["waiting"]>} told
+ * Sets the listener that is called before each pause between two tries to read: see `insist`.
+ * @param {NonNullable<Waiting["paused"]>} listener
  */
-export const whileReading = (told) => (reading = told);
+export const whileReading = (listener) => (reading = listener);
 
 /**
  * @param {string} path
@@ -181,7 +176,7 @@ function read(path, query, isWhole) {
     Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
   return insist(() => ask("GET", [path, wanted].filter(String).join("?"), { isWhole }), {
-    waiting: (...pause) => reading(...pause),
+    paused: (...pause) => reading(...pause),
   });
 }
 
@@ -189,10 +184,10 @@ function read(path, query, isWhole) {
  * @param {string} method
  * @param {string} path
  * @param {Request} request
- * @param {Patience} [patience]
+ * @param {Waiting} [waiting]
  */
-function send(method, path, request, patience = {}) {
-  return insist(() => ask(method, path, { ...request, signal: patience.signal }), patience);
+function send(method, path, request, waiting = {}) {
+  return insist(() => ask(method, path, { ...request, signal: waiting.signal }), waiting);
 }
 
 const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].map(isolateNames) });
@@ -255,10 +250,10 @@ function whole(answer, isWhole) {
  *
  * @template Answer
  * @param {() => Promise<Answer>} attempt
- * @param {Patience} [patience]
+ * @param {Waiting} [waiting]
  * @returns {Promise<Answer>}
  */
-async function insist(attempt, { waiting = () => {}, signal } = {}) {
+async function insist(attempt, { paused = () => {}, signal } = {}) {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
@@ -266,7 +261,7 @@ async function insist(attempt, { waiting = () => {}, signal } = {}) {
       const failure = /** @type {Failure} */ (caught); // the caller's own faults pass through: they may not pass by themselves
       const pause = failure.retryAfterMs || pauseAfter(tries);
       if (!failure.mayPass || tries === MOST_TRIES || pause > LONGEST_RETRY_AFTER_MS) throw failure;
-      waiting(failure, pause);
+      paused(failure, pause);
       await after(pause, signal);
       if (!navigator.onLine) tries -= await connection(signal);
     }

@@ -31,10 +31,10 @@ const LOOKS = { available: "free", reserved: "held", sold: "sold" };
 const ENDINGS = { expired: "RESERVATION_EXPIRED", cancelled: "RESERVATION_CANCELLED" };
 
 /**
- * @typedef {object} Notice what the buyer is told of
+ * @typedef {object} Notice a message to the buyer
  * @property {string} code
  * @property {Record<string, any>} [facts]
- * @property {string} [told]
+ * @property {string} [serverMessage]
  * @property {boolean} [reading]
  * @property {number} [retryAfterMs]
  * @property {boolean} [unsure] nobody knows whether it has worked
@@ -210,7 +210,7 @@ export class Booking {
   async askFor(hold, notice) {
     this.enter("asking", notice);
     try {
-      const { reservationId, expiresAt, seats, totalAmount } = await api.hold(hold, this.patience());
+      const { reservationId, expiresAt, seats, totalAmount } = await api.hold(hold, this.waiting());
       const held = { ...hold, reservationId, expiresAt, seats, totalAmount };
       store.updateHold(held);
       this.current = held;
@@ -267,7 +267,7 @@ export class Booking {
   async paidFor(hold) {
     if (hold.transactionId || hold.totalAmount === 0) return hold;
     /** @type {{ provider: string, paymentId: string | undefined, madeUp?: boolean }} */
-    const { provider, paymentId, madeUp } = await api.payment(hold, this.patience()).catch((failure) => {
+    const { provider, paymentId, madeUp } = await api.payment(hold, this.waiting()).catch((failure) => {
       if (NO_GATEWAY.has(failure.code)) return { provider: "simulated", paymentId: hold.paying, madeUp: true };
       throw failure;
     });
@@ -281,16 +281,16 @@ export class Booking {
    * @param {store.Held} hold
    */
   async confirmed(hold) {
-    const patience = this.patience();
+    const waiting = this.waiting();
     for (;;) {
       try {
-        return await api.confirm(hold, patience);
+        return await api.confirm(hold, waiting);
       } catch (caught) {
         const failure = /** @type {Failure} */ (caught);
         if (failure.code !== "PAYMENT_NOT_RECEIVED" || isLongOver(hold)) throw failure;
         if (hold.madeUp) throw new Failure("PAYMENTS_UNAVAILABLE", { mayPass: false });
         this.tell({ code: "PAYMENT_NOT_RECEIVED", passing: true });
-        await api.after(failure.retryAfterMs || NEWS_OF_PAYMENT_MS, patience.signal);
+        await api.after(failure.retryAfterMs || NEWS_OF_PAYMENT_MS, waiting.signal);
       }
     }
   }
@@ -299,7 +299,7 @@ export class Booking {
     const hold = /** @type {store.Held} */ (this.current);
     this.enter("releasing");
     try {
-      await api.release(hold, this.patience());
+      await api.release(hold, this.waiting());
       this.ended(hold, { code: "released", good: true });
     } catch (caught) {
       const failure = asFailure(caught);
@@ -400,15 +400,15 @@ export class Booking {
     return hold;
   }
 
-  /** Says how long to wait, and how the buyer is told of it and ends it. */
-  patience() {
+  /** Gives the way to wait: shows each pause to the buyer, who can end it. */
+  waiting() {
     this.waitingFor = new AbortController();
-    /** @type {NonNullable<api.Patience["waiting"]>} */
-    const waiting = ({ code }, pause) => {
+    /** @type {NonNullable<api.Waiting["paused"]>} */
+    const paused = ({ code }, pause) => {
       const until = Date.now() + pause;
       this.tell(navigator.onLine ? { code: "waiting", why: code, until, passing: true } : OFFLINE);
     };
-    return { waiting, signal: this.waitingFor.signal };
+    return { paused, signal: this.waitingFor.signal };
   }
 
   /**
@@ -491,7 +491,13 @@ function phaseOf(hold) {
 }
 
 /** @param {Failure} failure */
-const words = ({ code, facts, told, reading, retryAfterMs }) => ({ code, facts, told, reading, retryAfterMs });
+const words = ({ code, facts, serverMessage, reading, retryAfterMs }) => ({
+  code,
+  facts,
+  serverMessage,
+  reading,
+  retryAfterMs,
+});
 
 /**
  * Tells whether the answer leaves open that the request took effect, or there was none. Too many requests (429) is a clear no.

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A screening's seats as they change: told by a WebSocket where there is one, else by asking again and again.
+ * A screening's seats as they change: sent by a WebSocket where there is one, else read again and again.
  *
  *   socket ──subscribed──► ask for the map once ──► rows as they change, each as it stands; the map again now and then
  *   no socket, or it is gone ──► the map every second or two; never without a connection
@@ -11,7 +11,7 @@ import * as api from "./api.js";
 import * as clock from "./clock.js";
 
 const ALONE_MS = 1500;
-const TOLD_MS = 20_000; // heals what a message that got lost would have said
+const CONNECTED_MS = 20_000; // heals what a message that got lost would have said
 const HIDDEN_MS = 20_000;
 const CLOSED_MS = 60_000; // refused for good, as for a cancelled screening
 const LONGEST_PAUSE_MS = 10_000;
@@ -59,7 +59,7 @@ export function follow(sessionId, { arrived, failed }) {
     schedule();
   }
 
-  /** Shows the map, and again when the next hold lapses: that is no change that anybody would be told of. */
+  /** Shows the map, and again when the next hold lapses: nothing would be sent then. */
   function show() {
     if (leaving.signal.aborted || !seen.map) return;
     clearTimeout(lapse);
@@ -78,13 +78,13 @@ export function follow(sessionId, { arrived, failed }) {
   function pause() {
     if (document.hidden) return HIDDEN_MS;
     const spread = 0.8 + Math.random() * 0.4; // thousands of pages must not ask in step
-    const usual = socket.isOpen ? TOLD_MS : Math.min(LONGEST_PAUSE_MS, ALONE_MS * 2 ** failures);
+    const usual = socket.isOpen ? CONNECTED_MS : Math.min(LONGEST_PAUSE_MS, ALONE_MS * 2 ** failures);
     return Math.max(usual, leastPause) * spread;
   }
 
   const socket = new Socket(sessionId, leaving.signal, {
     changed: ask,
-    told: (rows) => seen.tell(rows) && show(),
+    received: (rows) => seen.tell(rows) && show(),
   });
   const here = () => !document.hidden && ask();
   document.addEventListener("visibilitychange", here, { signal: leaving.signal });
@@ -116,7 +116,7 @@ const untilLapsed = (expiresAt) => clock.left(expiresAt, Date.now() - CLOCKS_DIF
 
 /** @typedef {{ row: string, version: number, seats: api.Seat[] }} TellRow a row as the WebSocket tells it */
 
-/** The last map that was read, and the rows that were told since. */
+/** The last map that was read, and the rows that the WebSocket has sent since. */
 class Seen {
   /** @type {api.SeatMap | undefined} */
   map = undefined;
@@ -125,13 +125,13 @@ class Seen {
   rows = new Map();
 
   /**
-   * Takes a map, which knows all that was told before it was asked for.
+   * Takes a map, which has all changes that were sent before it was asked for.
    * @param {api.SeatMap} map
    * @param {number} began how many messages there were then
    */
   read(map, began) {
     this.map = map;
-    for (const told of this.rows.values()) told.isNews &&= told.message > began;
+    for (const row of this.rows.values()) row.isNews &&= row.message > began;
   }
 
   /**
@@ -155,12 +155,12 @@ class Seen {
    */
   now(map) {
     /** @type {Map<string, Map<string, api.Seat>>} */
-    const told = new Map();
+    const news = new Map();
     for (const { isNews, row, seats } of this.rows.values()) {
-      if (isNews) told.set(row, new Map(seats.map((seat) => [seat.number, seat])));
+      if (isNews) news.set(row, new Map(seats.map((seat) => [seat.number, seat])));
     }
     const seats = map.seats.map((seat) => {
-      const row = told.get(seat.number.replace(/\d+$/, ""));
+      const row = news.get(seat.number.replace(/\d+$/, ""));
       /** @type {api.Seat} */
       const known = row ? (row.get(seat.number) ?? free(seat.number)) : seat;
       return known.expiresAt && untilLapsed(known.expiresAt) === 0 ? free(known.number) : known;
@@ -181,13 +181,13 @@ class Socket {
   /**
    * @param {string} sessionId
    * @param {AbortSignal} leaving
-   * @param {{ changed: () => void, told: (rows: TellRow | TellRow[]) => unknown }} listeners
+   * @param {{ changed: () => void, received: (rows: TellRow | TellRow[]) => unknown }} listeners
    */
-  constructor(sessionId, leaving, { changed, told }) {
+  constructor(sessionId, leaving, { changed, received }) {
     this.sessionId = sessionId;
     this.leaving = leaving;
     this.changed = changed;
-    this.told = told;
+    this.received = received;
     leaving.addEventListener("abort", () => this.socket?.close());
     this.open();
   }
@@ -203,7 +203,7 @@ class Socket {
   }
 
   heard(message) {
-    if (message.type === "rows") this.told(message.rows);
+    if (message.type === "rows") this.received(message.rows);
     if (message.type !== "subscribed") return;
     this.isOpen = true;
     this.failures = 0;

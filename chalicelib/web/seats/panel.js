@@ -15,7 +15,7 @@ export class Panel {
   /** @type {Set<number>} */
   spoken = new Set();
   /** @type {HTMLElement | undefined} */
-  told = undefined;
+  noticeText = undefined;
   /** @type {HTMLElement | undefined} */
   digits = undefined;
   /** @type {HTMLElement | undefined} */
@@ -76,11 +76,11 @@ export class Panel {
     const { notice } = this.booking;
     if (!notice) return undefined;
     const tone = notice.good ? "good" : notice.passing ? "passing" : "bad";
-    this.told = el("p", {}, this.sentence());
+    this.noticeText = el("p", {}, this.sentence());
     return el(
       "div",
       { class: `notice notice-${tone}`, tabindex: "-1", "data-key": "notice" },
-      this.told,
+      this.noticeText,
       this.remedy(notice),
     );
   }
@@ -224,7 +224,7 @@ export class Panel {
 
   tick() {
     const { notice, phase } = this.booking;
-    if (notice?.code === "waiting" && this.told) this.told.textContent = this.sentence();
+    if (notice?.code === "waiting" && this.noticeText) this.noticeText.textContent = this.sentence();
     if (phase === "held" || phase === "paying") this.tickDown(this.hold, phase);
     else this.element.removeAttribute("data-urgent");
   }

@@ -77,9 +77,9 @@ async function screeningsOf(purchases) {
  * @param {api.Session | undefined} session
  * @returns {"valid" | "returning" | "returned"}
  */
-function standing({ status: told, refundedAt }, session) {
-  const status = /** @type {string | undefined} */ (told); // today's contract has only "refunded"
-  if (status === "refunded" || refundedAt) return "returned";
+function validityOf(purchase, session) {
+  const status = /** @type {string | undefined} */ (purchase.status); // today's contract has only "refunded"
+  if (status === "refunded" || purchase.refundedAt) return "returned";
   return status === "refundRequested" || session?.status === "cancelled" ? "returning" : "valid";
 }
 
@@ -161,8 +161,8 @@ class Ticket {
     return this.purchase ? `${say("ticket")} · ${this.purchase.movieTitle}` : say("noSuchTicket");
   }
 
-  get standing() {
-    return this.purchase && standing(this.purchase, this.session);
+  get validity() {
+    return this.purchase && validityOf(this.purchase, this.session);
   }
 
   entered() {
@@ -177,10 +177,10 @@ class Ticket {
   async lookAgain() {
     const { purchase, session } = await purchaseAndScreening(this.saleId).catch(tellFault);
     if (!purchase || this.leaving.signal.aborted) return;
-    const before = this.standing;
+    const before = this.validity;
     this.purchase = purchase;
     this.session = session ?? this.session;
-    if (this.standing === before) return;
+    if (this.validity === before) return;
     this.door.close();
     this.render();
     announce(say("screeningCancelled"), { urgent: true });
@@ -197,7 +197,7 @@ class Ticket {
 
   /** @param {api.Purchase} purchase */
   drawn(purchase) {
-    const valid = this.standing === "valid";
+    const valid = this.validity === "valid";
     return [
       el("h1", { tabindex: "-1" }, say(valid ? "enjoy" : "screeningCancelled")),
       !valid && el("div", { class: "notice whats-wrong" }, el("p", {}, say("cancelledHint")), this.money(purchase)),
@@ -244,12 +244,12 @@ class Ticket {
   money({ totalAmount, refundedAt }) {
     if (totalAmount === 0) return undefined;
     const back = refundedAt && dayAndTime(refundedAt);
-    const words = this.standing === "returned" ? say("moneyBack", money(totalAmount), back) : undefined;
+    const words = this.validity === "returned" ? say("moneyBack", money(totalAmount), back) : undefined;
     return el("p", {}, words ?? say("moneyComing", money(totalAmount)));
   }
 
   /**
-   * Fills the screen for who stands at the door: dark on light, large, and the screen stays on where it can.
+   * Fills the screen for a buyer at the door: dark on light, large, and the screen stays on where it can.
    * @param {api.Purchase} purchase
    */
   shown({ movieTitle, seats, bookingCode }) {
@@ -279,15 +279,15 @@ class Ticket {
  */
 function stub(purchase, session) {
   const { saleId, movieTitle, seats, totalAmount, purchasedAt } = purchase;
-  const stands = standing(purchase, session);
-  const moneyWord = MONEY_WORDS[stands];
+  const validity = validityOf(purchase, session);
+  const moneyWord = MONEY_WORDS[validity];
   return el(
     "li",
     {},
     el(
       "a",
       {
-        class: stands === "valid" ? "card card-ticket" : "card card-ticket card-cancelled",
+        class: validity === "valid" ? "card card-ticket" : "card card-ticket card-cancelled",
         href: `#/tickets/${encodeURIComponent(saleId)}`,
         "data-key": `ticket-${saleId}`,
       },

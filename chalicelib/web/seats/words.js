@@ -418,7 +418,7 @@ export const say = speaker(WORDS);
  * @typedef {object} Refused a failure, or as much of one as is known
  * @property {string} [code]
  * @property {Record<string, any>} [facts]
- * @property {unknown} [told]
+ * @property {unknown} [serverMessage]
  * @property {boolean} [reading]
  * @property {number} [retryAfterMs]
  */
@@ -433,19 +433,19 @@ const OUR_FAULT = new Set([
 ]);
 
 /**
- * Says why the server said no, or what is known when nobody answered. A code without words of this page is told in the
- * server's own (`told`); an exception's text is for nobody but developers.
+ * Says why the server said no, or what is known when nobody answered. A code without words of this page gets the
+ * server's own (`serverMessage`); an exception's text is for nobody but developers.
  * @param {Refused} failure
  * @param {...unknown} more
  * @returns {string}
  */
-export function refused({ code = "", facts = {}, told, reading, retryAfterMs }, ...more) {
+export function refused({ code = "", facts = {}, serverMessage, reading, retryAfterMs }, ...more) {
   /** @type {{ refusals: Record<string, any>, unread: Record<string, any> }} */
   const { refusals, unread } = WORDS[language()];
   const known = OUR_FAULT.has(code) ? refusals.WRONG_REQUEST : ((reading ? unread[code] : undefined) ?? refusals[code]);
   const seconds = facts.retryAfterSeconds ?? Math.ceil((retryAfterMs ?? 0) / 1000);
   if (known) return known(facts, more[0], seconds);
-  return typeof told === "string" && told ? told : refusals.INTERNAL_ERROR();
+  return typeof serverMessage === "string" && serverMessage ? serverMessage : refusals.INTERNAL_ERROR();
 }
 
 /**

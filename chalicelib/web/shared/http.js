@@ -11,7 +11,7 @@ const ROOT = new URL("../../", import.meta.url);
  * @typedef {object} FailureFacts
  * @property {number} [status] HTTP's; none where nobody answered
  * @property {Record<string, any>} [facts] the whole body of the answer
- * @property {string} [told] the server's own words, for people
+ * @property {string} [serverMessage] the server's own words, for people
  * @property {boolean} [reading] nothing was to be changed
  * @property {boolean} [mayPass] trying again may help
  * @property {number} [retryAfterMs] how long the server asks to wait
@@ -30,7 +30,7 @@ export class Failure extends Error {
   /** @type {number | undefined} */
   status = undefined;
   /** @type {string | undefined} */
-  told = undefined;
+  serverMessage = undefined;
 
   /**
    * @param {string} code

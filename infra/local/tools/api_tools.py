@@ -1,7 +1,7 @@
-"""Tools from npm: readers of our OpenAPI document (linters, generators of clients), and what checks the pages.
+"""Tools from npm: linters and client generators that read our OpenAPI document, and checks of the pages.
 
-`python -m infra.local.tools.api_tools install` puts them into tests/tools/node_modules where there is npm, and says so;
-where there is none, the tests that need them are left out with the same words.
+`python -m infra.local.tools.api_tools install` puts them into tests/tools/node_modules. Without npm it says so, and the
+tests that need them are left out with the same words.
 """
 
 import shutil
@@ -14,17 +14,17 @@ from infra.processes import ROOT, CannotRunError, say
 FOLDER = ROOT / "tests" / "tools"
 LOCK = FOLDER / "package-lock.json"
 INSTALLED = FOLDER / "node_modules" / "installed.json"
-"""The lock that they were installed by; an unfinished installation has none."""
+"""A copy of the lock that they were installed by. An unfinished installation has none."""
 
 
 def program(name: str) -> Path:
-    """One of the tools. Raises CannotRunError with the remedy when they can't be installed."""
+    """Gives the path of a tool. Raises CannotRunError with the remedy when the tools can't be installed."""
     install()
     return FOLDER / "node_modules" / ".bin" / name
 
 
 def install() -> None:
-    """Leaves alone what is installed by this very lock. Raises CannotRunError with the remedy."""
+    """Installs the tools, unless this very lock is installed. Raises CannotRunError with the remedy."""
     if INSTALLED.exists() and INSTALLED.read_bytes() == LOCK.read_bytes():
         return
     if not shutil.which("npm"):
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def main() -> None:
-    """Never fails for want of npm: what needs the tools says so itself, when it is left out."""
+    """Installs the tools, or warns: without npm it exits 0."""
     if sys.argv[1:] != ["install"]:
         sys.exit("usage: python -m infra.local.tools.api_tools install")
     try:

@@ -1,7 +1,7 @@
-"""The browser that the page is tested and photographed with: Debian's Chromium, or another one that is installed.
+"""The browser for tests and pictures of the pages: Debian's Chromium, or another one that is installed.
 
-`python -m infra.local.tools.browser install` installs it where apt-get can; where it can't, it says so, and
-the tests that need it are left out with the same words.
+`python -m infra.local.tools.browser install` installs it with apt-get. If that fails it says so. The browser tests are
+then left out with the same words.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 REMEDY = "install it with `apt-get install chromium` (as root), or put another Chromium on the PATH"
 
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-"""It asks for nothing but what the page asks for."""
+"""The options without which the browser makes requests of its own."""
 
 
 def path() -> str:
-    """The browser's program. Raises CannotRunError with the remedy."""
+    """Gives the browser's program. Raises CannotRunError with the remedy."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         raise CannotRunError(f"No Chromium is installed: {REMEDY}.")
@@ -33,8 +33,8 @@ def path() -> str:
 
 
 @contextlib.contextmanager
-def running() -> Iterator["Browser"]:
-    """A browser without a window. Raises CannotRunError with the remedy when there is none."""
+def run_browser() -> Iterator["Browser"]:
+    """Runs a browser without a window. Raises CannotRunError with the remedy when none is installed."""
     from playwright.sync_api import sync_playwright
 
     program = path()
@@ -47,7 +47,7 @@ def running() -> Iterator["Browser"]:
 
 
 def install() -> None:
-    """Leaves an installed browser alone. Raises CannotRunError with the remedy when none can be installed."""
+    """Installs a browser unless there is one. Raises CannotRunError with the remedy."""
     with contextlib.suppress(CannotRunError):
         path()
         return
@@ -63,7 +63,7 @@ def install() -> None:
 
 
 def main() -> None:
-    """Never fails for want of a browser: what needs one says so itself, when it is left out."""
+    """Installs a browser, or warns: without one it exits 0."""
     if sys.argv[1:] != ["install"]:
         sys.exit("usage: python -m infra.local.tools.browser install")
     try:

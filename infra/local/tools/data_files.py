@@ -1,4 +1,4 @@
-"""Whether data files can be read: `python -m infra.local.tools.data_files FILE …`, for YAML, TOML and JSON."""
+"""Checks that data files can be read: `python -m infra.local.tools.data_files FILE …`, for YAML, TOML and JSON."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 
 def faults(paths: Sequence[Path]) -> list[str]:
-    """Gives a line for each file that cannot be read as what its name says."""
+    """Gives a line for each file that can't be read as its name promises."""
     found = []
     for path in paths:
         if read := READERS.get(path.suffix):

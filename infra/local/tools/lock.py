@@ -1,7 +1,7 @@
 """Writes requirements.lock from requirements.txt: all that ships, with hashes. `python -m infra.local.tools.lock`.
 
-Each package has a version that Lambda's machines have a wheel for. Versions stay as long as they fit; for the newest of
-all, remove requirements.lock first.
+Each version has a wheel for Lambda's machines. Versions stay as long as they fit. For the newest ones, remove
+requirements.lock first.
 """
 
 import re
@@ -22,7 +22,7 @@ HEADER = """# All that ships to Lambda, with hashes: packages are installed from
 PUT_IN_BY_ITS_PACKAGER = "chalice"
 
 _NEWEST_PATCH = 99
-"""Lambda runs the newest patch of each Python: backports for the first ones are not wanted."""
+"""Stands for the newest patch of a Python, which Lambda runs: it needs no backports."""
 _PIN = re.compile(r"(?m)^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>[^\s;\\]+)")
 
 
@@ -32,13 +32,13 @@ def pins(text: str) -> dict[str, str]:
 
 
 def shipped_pins(requirements: Path = REQUIREMENTS) -> dict[str, str]:
-    """Gives the direct pins of all that ships. Chalice's two runtime modules are put in by its packager."""
+    """Gives the direct pins of all that ships, without Chalice: its packager adds its two runtime modules."""
     found = pins(requirements.read_text())
     return {name: version for name, version in found.items() if name != PUT_IN_BY_ITS_PACKAGER}
 
 
 def write(lock: Path = LOCK) -> None:
-    """Writes the lock anew; versions that still fit stay. Raises CannotRunError."""
+    """Writes the lock anew. Keeps versions that still fit. Raises CannotRunError."""
     resolved = {_resolve(f"{major}.{minor}.{_NEWEST_PATCH}", lock) for major, minor in LAMBDA_PYTHONS}
     if len(resolved) > 1:
         raise CannotRunError("The Pythons of Lambda need different packages: pin what they differ in.")

@@ -1,7 +1,7 @@
-"""The pages' JavaScript and CSS: their types and their form. `python -m infra.local.tools.pages check`, or `format`.
+"""Checks types and format of the pages' JavaScript and CSS: `python -m infra.local.tools.pages check`, or `format`.
 
-The types of the API's answers are made from docs/api/openapi.json into build/contract.d.ts: a page that reads a field
-that no answer has is an error. Where there is no npm, nothing is checked, and that is said.
+The types of the API's answers are made from docs/api/openapi.json into build/contract.d.ts. So a page fails that reads
+a field of no answer. Without npm nothing is checked, with a warning.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ PAGES = "chalicelib/web/**/*.{js,css}"
 
 
 def check() -> int:
-    """Gives 0 when the types fit and every file has its form, else 1; what is wrong is printed."""
+    """Prints wrong types and files out of format. Gives 0 when there are none, else 1."""
     _make_contract()
     typed = _run("tsc", "--project", api_tools.FOLDER)
     formed = _run("prettier", "--check", "--log-level", "warn", PAGES)
@@ -32,7 +32,7 @@ def format_files() -> int:
 
 
 def _make_contract() -> None:
-    """Makes the types of the API's answers anew when the document is newer."""
+    """Makes the types of the API's answers, unless they are newer than the document."""
     if CONTRACT.exists() and CONTRACT.stat().st_mtime > DOCUMENT.stat().st_mtime:
         return
     CONTRACT.parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def _run(name: str, *arguments: str | Path, quietly: bool = False) -> int:
 
 
 def main() -> int:
-    """Never fails for want of npm."""
+    """Checks or formats the pages, or warns: without npm it exits 0."""
     if sys.argv[1:] not in (["check"], ["format"]):
         sys.exit("usage: python -m infra.local.tools.pages check|format")
     try:

@@ -1,4 +1,4 @@
-"""The tests on every supported Python that this machine has: `python -m infra.local.tools.pythons [tests …]`.
+"""Runs the tests on every supported Python of this machine: `python -m infra.local.tools.pythons [tests …]`.
 
 Each has virtual environments of its own beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
 """
@@ -23,7 +23,7 @@ WHICH = "import sys; print(*sys.version_info[:3], sep='.')"
 class Interpreter:
     program: Path
     version: str
-    """Such as 3.12.1."""
+    """The whole version, such as 3.12.1."""
 
     @property
     def home(self) -> Path:
@@ -34,11 +34,11 @@ class Interpreter:
         return self.home / "bin" / "python"
 
 
-def on_this_machine(supported: Sequence[tuple[int, int]] = LAMBDA_PYTHONS) -> list[Interpreter]:
-    """The newest of each supported version, from the PATH and from pyenv."""
+def find_interpreters(supported: Sequence[tuple[int, int]] = LAMBDA_PYTHONS) -> list[Interpreter]:
+    """Finds the newest patch of each supported version, on the PATH and in pyenv."""
     found = []
     for major, minor in supported:
-        ran = [interpreter for program in _places(f"{major}.{minor}") if (interpreter := asked(program))]
+        ran = [interpreter for program in _places(f"{major}.{minor}") if (interpreter := ask_version(program))]
         fitting = [one for one in ran if one.version.startswith(f"{major}.{minor}.")]
         found += sorted(fitting, key=_by_version)[-1:]
     return found
@@ -55,8 +55,8 @@ def _places(version: str) -> Iterator[Path]:
     yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
 
 
-def asked(program: Path) -> Interpreter | None:
-    """None where it does not run, as pyenv's place holders for versions that are switched off."""
+def ask_version(program: Path) -> Interpreter | None:
+    """Asks a program for its version. Gives None when it does not run, like pyenv's place holders."""
     try:
         done = subprocess.run([program, "-c", WHICH], capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
@@ -65,7 +65,7 @@ def asked(program: Path) -> Interpreter | None:
 
 
 def install(interpreter: Interpreter) -> None:
-    """Makes its environment when it is missing or of an older list. Raises CannotRunError."""
+    """Makes the interpreter's environment, unless it is there and up to date. Raises CannotRunError."""
     wanted = interpreter.version + "\n" + "".join(path.read_text() for path in REQUIREMENTS)
     installed = interpreter.home / "installed.txt"
     if installed.exists() and installed.read_text() == wanted:
@@ -80,8 +80,8 @@ def install(interpreter: Interpreter) -> None:
     installed.write_text(wanted)
 
 
-def passes(interpreter: Interpreter, tests: Sequence[str]) -> bool:
-    """What `make test` runs, or the tests that are named: the races by themselves, for they want the machine."""
+def run_tests(interpreter: Interpreter, tests: Sequence[str]) -> bool:
+    """Runs the named tests. Without names runs all, the races last and alone. Tells whether all passed."""
     runs: Iterable[list[str]] = [["-n", "2", "tests", "--ignore=tests/concurrency"], ["tests/concurrency"]]
     if tests:
         runs = [list(tests)]
@@ -91,7 +91,7 @@ def passes(interpreter: Interpreter, tests: Sequence[str]) -> bool:
 
 
 def main(tests: Sequence[str]) -> int:
-    interpreters = on_this_machine()
+    interpreters = find_interpreters()
     names = [f"3.{minor}" for _, minor in LAMBDA_PYTHONS]
     if not interpreters:
         raise CannotRunError(f"None of Python {', '.join(names)} is on the PATH or in pyenv.")
@@ -99,7 +99,7 @@ def main(tests: Sequence[str]) -> int:
     for interpreter in interpreters:
         say(f"\nPython {interpreter.version}")
         install(interpreter)
-        passed = passes(interpreter, tests)
+        passed = run_tests(interpreter, tests)
         came_to[interpreter.home.name.removeprefix(".venv-")] = (
             f"{interpreter.version}: {'passed' if passed else 'FAILED'}"
         )

@@ -1,7 +1,7 @@
 """The operator's commands, a module each: its arguments, its help and what it does.
 
-A new command is one module here with `add_to`, and its line in COMMANDS. What a command needs of the application it
-imports when it runs: `doctor` must run where the application can't.
+A new command is one module here with `add_to`, and its line in COMMANDS. A command imports the application only when it
+runs, for `doctor` must work without it.
 """
 
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""`cancel`: a screening cancelled, and what was paid for it returned."""
+"""`cancel`: cancels a screening, and returns its payments."""
 
 from argparse import Namespace
 from typing import Any

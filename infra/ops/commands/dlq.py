@@ -1,4 +1,4 @@
-"""`dlq`: dead letters, listed, shown, given back to their queue or deleted."""
+"""`dlq`: lists dead letters, shows them, gives them back to their queue or deletes them."""
 
 from argparse import Namespace
 from typing import Any

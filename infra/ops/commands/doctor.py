@@ -1,4 +1,4 @@
-"""`doctor`: what is missing or wrong on this machine."""
+"""`doctor`: finds missing or wrong things on this machine."""
 
 from argparse import Namespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""`find`: the ids of screenings, reservations and payments, by what is known of them."""
+"""`find`: finds the ids of screenings, reservations and payments, by other facts about them."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any

@@ -10,7 +10,7 @@ from infra.ops.text import Answer
 
 
 def add_to(commands: Any) -> None:
-    about = "the letters that an emulator took instead of sending them"
+    about = "the emails that an emulator took instead of sending them"
     command = add_command(commands, "mail", _run, about, "mail --limit 1")
     command.add_argument("--limit", type=parse_count, default=10, metavar="N", help="the N newest (10)")
     command.add_argument("--to", metavar="ADDRESS", help="those to this address only")

@@ -8,9 +8,9 @@ from infra.ops.connection import Connection
 from infra.ops.text import Answer
 
 SETTLED_SECONDS = 600.0
-"""The time of application/reconcile.py.
+"""The age at which a payment should be settled, as in application/reconcile.py.
 
-An older refund was given up, and lies in the DLQ of `refunds`, or its payment is unknown to the gateway.
+An older refund was given up, and is in the DLQ of `refunds`, or the gateway does not know its payment.
 """
 
 

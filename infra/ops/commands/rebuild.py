@@ -1,4 +1,4 @@
-"""`rebuild`: a screening compared with its audit log."""
+"""`rebuild`: compares a screening with its audit log."""
 
 from argparse import Namespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""`reconcile`: the payment gateway's list of payments compared with ours."""
+"""`reconcile`: compares the payment gateway's list of payments with ours."""
 
 from argparse import Namespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""`replay`: batches that a stream's handler gave up, or a screening's events, sent again."""
+"""`replay`: sends stream failures, or a screening's events, again."""
 
 from argparse import Namespace
 from typing import Any

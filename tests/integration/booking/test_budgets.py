@@ -10,7 +10,7 @@ import pytest
 from chalicelib.settings import LOCAL_SECRET
 from infra.local.payment_gateway import signature
 from infra.ops.__main__ import main
-from infra.ops.cancel import Stage
+from infra.ops.cancel import Cancellation
 from tests.conftest import STAGE
 from tests.http_api import SCREENING, Api
 from tests.integration.conftest import connection_over
@@ -193,7 +193,7 @@ def test_cancelling_a_screening_costs_one_write_for_each_row_and_two_calls_for_e
 ) -> None:
     for seats in (("A1", "A2"), ("A10", "B1")):
         wired_api.confirm(wired_api.hold(known_session, *seats).body["reservationId"])
-    stage = Stage.of(connection_over(wire))
+    stage = Cancellation.of(connection_over(wire))
     with wire.counting() as calls:
         stage.cancel(known_session)
 

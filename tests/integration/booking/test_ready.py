@@ -17,7 +17,7 @@ from chalicelib.infrastructure.email.ses import GuardedEmailSender
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
 from chalicelib.wiring.shared.breaker_board import breaker_board
 from chalicelib.wiring.shared.gateway import payment_gateway
-from infra.local.serving import served
+from infra.local.serving import serve
 from tests.conftest import ApiServers
 from tests.http_api import Api
 from tests.wire import Wire
@@ -108,7 +108,7 @@ def counted_gateway() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+    with serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
         yield url, asked
 
 

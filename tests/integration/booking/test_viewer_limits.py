@@ -17,7 +17,7 @@ from chalicelib.api.http import limits
 from chalicelib.domain.rate_limits import NO_LIMITS, Requester
 from chalicelib.settings import RATE_LIMITS, load
 from chalicelib.wiring.shared.adapters import adapters
-from infra.local.serving import served
+from infra.local.serving import serve
 from tests.builders import a_session
 from tests.conftest import other_settings
 
@@ -46,7 +46,7 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
             pass
 
     with (
-        served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url,
+        serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url,
         other_settings(RATE_LIMITS=RATE_LIMITS.strip(), CONNECTIONS_URL=url),
     ):
         yield connections

@@ -30,7 +30,7 @@ from chalicelib.wiring.use_cases.settling import Settling
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump
 from infra.ops.__main__ import main
-from infra.ops.cancel import Stage
+from infra.ops.cancel import Cancellation
 from infra.ops.connection import Connection
 from infra.races import instances
 from infra.races.crowd import Crowd
@@ -662,7 +662,7 @@ def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
     sales = [a_transaction(), a_transaction()]
     till.pay(held(till, session_id, "A1"), sales[0])
     till.pay(held(till, session_id, "A10", "B1"), sales[1])
-    wired = Stage.of(connection_over(wire))
+    wired = Cancellation.of(connection_over(wire))
     with wire.broken(fault, call):
         try:
             wired.cancel(session_id)
@@ -678,7 +678,7 @@ def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
 def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till: Till, session_id: str) -> None:
     transaction = a_transaction()
     till.pay(held(till, session_id, "A1"), transaction)
-    stage = Stage.of(Connection.to(STAGE))
+    stage = Cancellation.of(Connection.to(STAGE))
     for row in ("B", "A"):
         stage.rows.close(session_id, row, utc_now())
     till.pump.drain()
@@ -694,7 +694,7 @@ def test_a_sale_that_died_after_its_commit_point_is_finished_and_returned(
     reservation = held(till, session_id, "A10", "B1")
     with wire.broken(Fault.CRASH_BEFORE, at_call=4):
         assert till.pay(reservation, transaction, wired_api).status == 500
-    assert Stage.of(Connection.to(STAGE)).cancel(session_id).unfinished == (reservation,)
+    assert Cancellation.of(Connection.to(STAGE)).cancel(session_id).unfinished == (reservation,)
     till.pump.drain()
 
     assert till.status(transaction) == ("refunded", "screening_cancelled")
@@ -728,7 +728,7 @@ def race(till: Till, urls: list[str]) -> tuple[list[str], list[int]]:
 
 
 def cancelled_at(moment: float, session_id: str) -> None:
-    stage = Stage.of(Connection.to(STAGE))
+    stage = Cancellation.of(Connection.to(STAGE))
     stage.sessions.get(session_id)
     while time.time() < moment:
         time.sleep(0.001)
@@ -749,7 +749,7 @@ def test_without_the_rows_condition_a_payment_buys_a_seat_of_a_cancelled_screeni
 ) -> None:
     transaction = a_transaction()
     reservation = held(till, session_id, "A1")
-    Stage.of(Connection.to(STAGE)).cancel(session_id)
+    Cancellation.of(Connection.to(STAGE)).cancel(session_id)
     with instances.run_instances(1, os.environ, run_dir=run_dir, without="closed-condition") as (url,):
         assert Api(url).confirm(reservation, transaction).status == 200
     till.pump.drain()
@@ -799,7 +799,7 @@ def test_whatever_is_paid_however_it_ends_as_a_sale_or_a_refund(till: Till, tabl
             assert till.pay(reservation, transaction).status < 500
         if chance.random() < 0.1:
             till.api.confirm(UNKNOWN_RESERVATION, transaction)
-    Stage.of(Connection.to(STAGE)).cancel(sessions[0])
+    Cancellation.of(Connection.to(STAGE)).cancel(sessions[0])
     till.pump.drain(deadline_seconds=LONGEST_WORK_SECONDS)
 
     till.assert_settled(transactions)

@@ -20,7 +20,7 @@ from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent
 from chalicelib.infrastructure.payments.stripe_gateway import SIGNATURE_HEADER, StripeGateway, StripeMessages
-from infra.local.serving import served
+from infra.local.serving import serve
 from infra.processes import ROOT
 from tests.builders import NOW, a_reservation
 from tests.receiver import Received, receiver
@@ -174,7 +174,7 @@ def answering(*answers: tuple[int, object]) -> Iterator[StripeGateway]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+    with serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
         yield StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base=url, read_seconds=1)
 
 

@@ -17,7 +17,7 @@ import pytest
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from infra.local.serving import served
+from infra.local.serving import serve
 from infra.ops import webhooks as commands
 from infra.ops.__main__ import REFUSED, main
 from infra.ops.listen import LARGEST_BODY_BYTES, Listener, make_server
@@ -182,7 +182,7 @@ def said() -> list[str]:
 @pytest.fixture
 def listening(said: list[str]) -> Iterator[str]:
     """Serves a listener that knows one secret; gives its address."""
-    with served(make_server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
+    with serve(make_server(free_port(), Listener(lambda: ["whsec_dev"], said.append))) as url:
         yield urlsplit(url).netloc
 
 

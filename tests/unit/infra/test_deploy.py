@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from infra.cloud import deploy
-from infra.cloud.deploy import agree
-from infra.cloud.parameters import HIDDEN, app_settings, changed, check_settings
+from infra.cloud.deploy import require_agreement
+from infra.cloud.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
 from infra.cloud.stacks import DeploymentError, parameters_for
 
 DECLARED: dict[str, Any] = {
@@ -39,7 +39,7 @@ def test_where_nothing_is_to_stay_the_template_has_the_defaults(before: dict[str
 def test_each_change_is_told_with_what_it_was() -> None:
     said = {"HoldSeconds": "30", "Seller": "Ours", "RedisUrl": "redis://secret", "New": "y"}
 
-    assert changed(said, BEFORE, DECLARED, NAMES) == [
+    assert changes_of_stack(said, BEFORE, DECLARED, NAMES) == [
         "HOLD_SECONDS: 60 → 30",
         "REDIS_URL: set anew (it can't be read back)",
         "NEW: x → y",
@@ -80,18 +80,18 @@ def test_a_change_of_production_is_asked_for() -> None:
         return False
 
     with pytest.raises(DeploymentError, match="Nothing was deployed"):
-        agree("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=no)
+        require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=no)
     assert asked == ["Change this in prod? [y/N] "]
-    agree("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=lambda _: True)
+    require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=lambda _: True)
 
 
 def test_where_nobody_can_be_asked_production_is_left_as_it_is() -> None:
     with pytest.raises(DeploymentError, match="YES=1"):
-        agree("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=False)
+        require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=False)
 
 
 @pytest.mark.parametrize(("stage", "told", "sure"), [("dev", ["x"], False), ("prod", [], False), ("prod", ["x"], True)])
 def test_nothing_else_is_asked_for(stage: str, told: list[str], sure: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    agree(stage, told, sure=sure, at_terminal=False)
+    require_agreement(stage, told, sure=sure, at_terminal=False)
 
     assert capsys.readouterr().out == "".join(f"  {one}\n" for one in told)

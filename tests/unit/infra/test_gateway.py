@@ -74,7 +74,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]
 
         def log_message(self, *_: object) -> None: ...
 
-    with serving.served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+    with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
         yield HttpGateway(f"{url}/")
 
 
@@ -211,7 +211,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
         def log_message(self, *_: object) -> None: ...
 
     ended = threading.Event()
-    with serving.served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.raises(GatewaySilent):
+    with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.raises(GatewaySilent):
         HttpGateway(url, 0.2).find_charge("tx-1")
     assert ended.wait(5), "the connection was closed"
 

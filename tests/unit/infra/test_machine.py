@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from infra.local import emulator, redis_server, run
-from infra.local.serving import served
+from infra.local.serving import serve
 from infra.processes import CannotRunError, Child, free_port, run_child, wait_until
 
 LOCALSTACK = {"/_localstack/health": {"edition": "community", "version": "4.9.2"}}
@@ -37,7 +37,7 @@ def answering(health: dict[str, Any]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
             """Says nothing."""
 
-    with served(HTTPServer(("127.0.0.1", 0), Handler)) as url:
+    with serve(HTTPServer(("127.0.0.1", 0), Handler)) as url:
         yield url
 
 

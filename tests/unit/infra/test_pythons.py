@@ -10,11 +10,13 @@ from infra.local.tools import pythons
 
 
 def test_each_that_is_found_runs_and_is_of_its_version() -> None:
-    found = pythons.on_this_machine()
+    found = pythons.find_interpreters()
 
     versions = [one.version.rpartition(".")[0] for one in found]
     assert versions == sorted(set(versions), key=lambda version: int(version.partition(".")[2]))
-    assert {one.version for one in found} == {answer.version for one in found if (answer := pythons.asked(one.program))}
+    assert {one.version for one in found} == {
+        answer.version for one in found if (answer := pythons.ask_version(one.program))
+    }
 
 
 def test_a_place_holder_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
@@ -22,8 +24,8 @@ def test_a_place_holder_that_does_not_run_is_passed_over(tmp_path: Path) -> None
     program.write_text("#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127\n")
     program.chmod(0o755)
 
-    assert pythons.asked(program) is None
-    assert pythons.asked(tmp_path / "nothing") is None
+    assert pythons.ask_version(program) is None
+    assert pythons.ask_version(tmp_path / "nothing") is None
 
 
 def test_of_each_version_the_newest_of_pyenv_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +37,7 @@ def test_of_each_version_the_newest_of_pyenv_is_taken(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PATH", "")
 
-    [found] = pythons.on_this_machine([(3, 12)])
+    [found] = pythons.find_interpreters([(3, 12)])
 
     assert found.version == "3.12.10"
     assert found.home.name == ".venv-3.12"
