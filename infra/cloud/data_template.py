@@ -1,10 +1,11 @@
-"""The template of the data stack: infra/cloud/stateful.yaml, with the queues and alarms of the consumers."""
+"""The template of the data stack: infra/cloud/stateful.yaml, with the tables, and the consumers' queues and alarms."""
 
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .queues import queue_resources
+from .tables import table_resources
 from .templates import Template, load, merge
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
@@ -13,7 +14,8 @@ BY_HAND = Path(__file__).parent / "stateful.yaml"
 @cache
 def template() -> Template:
     """Makes the whole template, with CloudFormation's functions in their long form."""
-    return merge(load(BY_HAND), {"Resources": queue_resources()})
+    made = merge(table_resources(), queue_resources())
+    return merge(load(BY_HAND), {"Resources": made})
 
 
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:

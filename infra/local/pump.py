@@ -369,7 +369,7 @@ def stream_source(
 ) -> StreamSource:
     arn = found.dynamodb.describe_table(TableName=table)["Table"].get("LatestStreamArn")
     if arn is None:
-        raise PumpError(f"Table {table} has no stream for {name}: deploy infra/cloud/stateful.yaml again.")
+        raise PumpError(f"Table {table} has no stream for {name}: deploy the data stack again.")
     _wait_for_stream(found.streams, arn)
     return StreamSource(name, handler, found.streams, arn, batch_size, failures, clock)
 

@@ -268,7 +268,7 @@ def _check_stack(connection: Connection, name: str, otherwise: State, remedy: st
 
 
 def _check_tables(connection: Connection) -> Iterator[Finding]:
-    """Compares each table with infra/cloud/stateful.yaml, for emulators leave properties out."""
+    """Compares each table with the data stack's template: emulators leave properties out."""
     present = {f"{connection.prefix}{table.name}": table for table in read_tables(connection)}
     remedy = f"Deploy the stage again with `{connection.deploy_command}`."
     for wanted in resources("AWS::DynamoDB::Table", connection.stage):

@@ -19,7 +19,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.streams import row_event
-from chalicelib.infrastructure.dynamodb.tables import MODELS, row_id
+from chalicelib.infrastructure.dynamodb.tables import TABLES, row_id
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
@@ -156,14 +156,15 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
 @contextmanager
 def models_bound_to(prefix: str) -> Iterator[None]:
     """Binds pynamodb's models, which the whole process shares, to a prefix; afterwards to the one before."""
-    before = [(model.Meta.table_name, model._connection) for model, _ in MODELS]
-    for model, _ in MODELS:
+    models = [table.model for table in TABLES]
+    before = [(model.Meta.table_name, model._connection) for model in models]
+    for model in models:
         model._connection = None
     tables.bind(prefix)
     try:
         yield
     finally:
-        for (model, _), (name, connection) in zip(MODELS, before, strict=True):
+        for model, (name, connection) in zip(models, before, strict=True):
             if model._connection:
                 model._connection.connection.client.close()
             model.Meta.table_name, model._connection = name, connection

@@ -1,6 +1,9 @@
-"""The tables as pynamodb models: keys, indexes, attributes. infra/cloud/stateful.yaml makes the same tables."""
+"""The tables as pynamodb models: keys, indexes, attributes. infra/cloud/tables.py makes their resources from them.
 
-from typing import Any
+A new table: its model, and its row in TABLES. An attribute `ttl` lets its items end.
+"""
+
+from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
@@ -22,7 +25,10 @@ class Programme(GlobalSecondaryIndex["SessionItem"]):
 
 
 class Purchases(LocalSecondaryIndex["ReservationItem"]):
-    """Sparse: only confirmed reservations have `paid_at`. Local, because only a local index reads consistently."""
+    """Sparse: only confirmed reservations have `paid_at`.
+
+    Local, because only a local index reads consistently: a sale is in the history at once.
+    """
 
     class Meta:
         index_name = "purchases"
@@ -33,7 +39,7 @@ class Purchases(LocalSecondaryIndex["ReservationItem"]):
 
 
 class SessionItem(Model):
-    """A screening. `cancelled_at` is there once it is cancelled."""
+    """A screening: immutable, but for `cancelled_at`, which is there once it is cancelled."""
 
     class Meta:
         table_name = "sessions"
@@ -56,7 +62,7 @@ class SessionItem(Model):
 
 
 class RowItem(Model):
-    """One row of seats of one screening: the unit of consistency.
+    """One row of seats of one screening: the unit of consistency. The table's stream is the outbox.
 
     `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
     are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry, or
@@ -107,7 +113,8 @@ class ReservationItem(Model):
 class LiveHoldsItem(Model):
     """The last holds of a user in a screening: `age0` the newest, `age1` the one before, up to `age9`.
 
-    Each is {r: reservation, x: expiry in ms}; x is 0 for a place without a hold. See live_holds.py, which writes them.
+    They count against a limit until they lapse. Each is {r: reservation, x: expiry in ms}; x is 0 for a place without a
+    hold. See live_holds.py, which writes them.
     """
 
     class Meta(SessionItem.Meta):
@@ -130,7 +137,10 @@ class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """The life of one payment: see payments.py. `charged_…` are the gateway's word, all others are ours."""
+    """The life of one payment: see payments.py. `charged_…` are the gateway's word, all others are ours.
+
+    The table's stream tells of claims, of requests for a refund, and of what was returned.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "payments"
@@ -163,7 +173,10 @@ class PaymentItem(Model):
 
 
 class EventItem(Model):
-    """An event of the audit log. `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON."""
+    """An event of the audit log, which has every event once, and from which nothing is ever taken out.
+
+    `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "events"
@@ -195,7 +208,10 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """An event that a consumer has processed: `id` is <consumer>#<event id>."""
+    """An event that a consumer has processed: `id` is <consumer>#<event id>.
+
+    It is kept for longer than any queue keeps a message.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "ledger"
@@ -268,7 +284,10 @@ class InvoiceItem(Model):
 
 
 class WebhookItem(Model):
-    """A webhook: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first."""
+    """A webhook: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first.
+
+    They sign what is sent. They are encrypted at rest, as every table is.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "webhooks"
@@ -294,20 +313,32 @@ class NotificationItem(Model):
     event = UnicodeAttribute(null=True)
 
 
-MODELS: tuple[tuple[type[Model], str], ...] = (
-    (SessionItem, "sessions"),
-    (RowItem, "rows"),
-    (ReservationItem, "reservations"),
-    (LiveHoldsItem, "live-holds"),
-    (PaymentItem, "payments"),
-    (EventItem, "events"),
-    (AnalyticsItem, "analytics"),
-    (ProcessedEventItem, "ledger"),
-    (ViewerItem, "viewers"),
-    (BreakerItem, "breakers"),
-    (InvoiceItem, "invoices"),
-    (WebhookItem, "webhooks"),
-    (NotificationItem, "notifications"),
+class Table(NamedTuple):
+    """What there is to say of one table beside its model."""
+
+    model: type[Model]
+    name: str
+    """Its name in AWS follows the stage: cinema-dev-rows."""
+    logical_id: str
+    """In the CloudFormation template. Never to be changed: a table's name can't be taken twice."""
+    has_stream: bool = False
+    """Whether each change of an item is told, with what was and what is."""
+
+
+TABLES = (
+    Table(SessionItem, "sessions", "Sessions"),
+    Table(RowItem, "rows", "Rows", has_stream=True),
+    Table(ReservationItem, "reservations", "Reservations", has_stream=True),
+    Table(LiveHoldsItem, "live-holds", "LiveHolds"),
+    Table(PaymentItem, "payments", "Payments", has_stream=True),
+    Table(EventItem, "events", "EventLog"),
+    Table(AnalyticsItem, "analytics", "Analytics"),
+    Table(ProcessedEventItem, "ledger", "Ledger"),
+    Table(ViewerItem, "viewers", "Viewers"),
+    Table(BreakerItem, "breakers", "Breakers"),
+    Table(InvoiceItem, "invoices", "Invoices"),
+    Table(WebhookItem, "webhooks", "Webhooks"),
+    Table(NotificationItem, "notifications", "Notifications"),
 )
 
 
@@ -318,5 +349,5 @@ def row_id(session_id: str, row: str) -> str:
 
 def bind(prefix: str) -> None:
     """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
-    for model, name in MODELS:
-        model.Meta.table_name = f"{prefix}-{name}"
+    for table in TABLES:
+        table.model.Meta.table_name = f"{prefix}-{table.name}"

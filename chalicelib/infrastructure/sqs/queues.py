@@ -36,7 +36,7 @@ LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""The maxReceiveCount of infra/cloud/stateful.yaml: a message is parked on its last receive, with the reason."""
+"""The maxReceiveCount of infra/cloud/queues.py: a message is parked on its last receive, with the reason."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500

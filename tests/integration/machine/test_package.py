@@ -20,6 +20,7 @@ from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.domain.consumers import PAYMENTS, WEBHOOKS
+from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
@@ -453,21 +454,7 @@ def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_
 def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template) -> None:
     in_production = {"Fn::If": ["IsProduction", True, False]}
     tables = _of_type(data, "AWS::DynamoDB::Table")
-    assert tables.keys() == {
-        "Sessions",
-        "Rows",
-        "Reservations",
-        "LiveHolds",
-        "Payments",
-        "EventLog",
-        "Analytics",
-        "Ledger",
-        "Viewers",
-        "Breakers",
-        "Invoices",
-        "Webhooks",
-        "Notifications",
-    }
+    assert sorted(tables) == sorted(table.logical_id for table in TABLES), "each has an id of its own, and a model"
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert table["DeletionProtectionEnabled"] == in_production, name

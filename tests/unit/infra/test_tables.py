@@ -1,4 +1,4 @@
-"""The tables of consumers, functions and settings: `app.py` is as they say, and what is made from them is committed."""
+"""The tables of consumers, functions, settings and models: `app.py`, and what is made of them, are as they say."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from chalice.app import Chalice, DynamoDBEventConfig, ScheduledEventConfig, SQSEventConfig
 
 from chalicelib.domain.consumers import CONSUMERS
+from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.settings import EVERY_FUNCTION, SETTINGS
 from infra.cloud import data_template, generate
 from infra.cloud.functions import FUNCTIONS
@@ -30,6 +31,10 @@ def test_each_stream_feeds_the_functions_that_the_table_says(app: Chalice) -> No
     assert {(one.name, one.stream_arn) for one in declared} == {
         (one.name, f"stream:{one.stream}") for one in FUNCTIONS if one.stream
     }
+
+
+def test_a_table_has_a_stream_where_a_function_is_fed_by_it() -> None:
+    assert {one.name for one in TABLES if one.has_stream} == {one.stream for one in FUNCTIONS if one.stream}
 
 
 def test_each_function_of_app_py_has_a_row(app: Chalice) -> None:
