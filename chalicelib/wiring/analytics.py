@@ -1,6 +1,6 @@
 """Door of a screening's numbers: counting an event, and showing them."""
 
-from chalicelib.application.analytics import CountEvent, ShowAnalytics
+from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
 from chalicelib.domain.ports import Analytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents

@@ -1,6 +1,6 @@
 """Door of the audit log: writing an event down, and listing a screening's."""
 
-from chalicelib.application.audit import ListEvents, RecordEvent
+from chalicelib.application.consumers.audit import ListEvents, RecordEvent
 from chalicelib.domain.ports import EventLog
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 

@@ -1,6 +1,6 @@
 """Door of the consumer that writes to buyers."""
 
-from chalicelib.application.email import SendBuyerEmail
+from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.ports import EmailSender
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses

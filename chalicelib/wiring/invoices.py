@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 
-from chalicelib.application.invoices import IssueInvoice, LinkInvoice
+from chalicelib.application.consumers.invoices import IssueInvoice, LinkInvoice
 from chalicelib.domain import ports
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.cached_seats import CorrectSeatCache, without_cache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache, without_cache
 from chalicelib.domain.events import Event
 
 from .shared.redis import seat_cache

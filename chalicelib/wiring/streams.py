@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.ports import Outgoing
-from chalicelib.infrastructure.dynamodb import streams
-from chalicelib.infrastructure.dynamodb.stream_failures import Parking
+from chalicelib.infrastructure.streams import records
+from chalicelib.infrastructure.streams.failures import Parking
 
 from .shared.adapters import adapters
 from .shared.process import clock, once
@@ -22,16 +22,16 @@ def relaying() -> Relaying:
 
 
 def relay_row(record: Record) -> list[Outgoing]:
-    event = streams.row_event(record)
+    event = records.row_event(record)
     return relaying().relay_row(event) if event else []
 
 
 def relay_reservation(record: Record) -> list[Outgoing]:
-    return relaying().relay_reservation(streams.reservation_change(record))
+    return relaying().relay_reservation(records.reservation_change(record))
 
 
 def relay_payment(record: Record) -> list[Outgoing]:
-    return relaying().relay_payment(streams.payment_change(record))
+    return relaying().relay_payment(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[Outgoing]) -> set[int]:

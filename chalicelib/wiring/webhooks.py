@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay
+from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification, Replay
 from chalicelib.domain import ports
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks

@@ -34,8 +34,8 @@ from mypy_boto3_sqs import SQSClient
 from chalicelib import settings
 from chalicelib.domain.ports import Clock
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.stream_failures import TOO_OLD, S3StreamFailures, created_at
 from chalicelib.infrastructure.invoices import files as invoice_files
+from chalicelib.infrastructure.streams.failures import TOO_OLD, S3StreamFailures, created_at
 from infra.cloud.functions import STREAMS_RETRY_FOR, TIMEOUT_SECONDS
 
 logger = logging.getLogger("pump")

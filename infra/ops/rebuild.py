@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.analytics import CountEvent
+from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tally_of, total
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage

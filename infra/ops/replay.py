@@ -17,8 +17,8 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.stream_failures import is_outage
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
+from chalicelib.infrastructure.streams.failures import is_outage
 from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.infrastructure.dynamodb.stream_failures import reason_in
+from chalicelib.infrastructure.streams.failures import reason_in
 from infra.ops.connection import Connection, OpsError
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.dynamodb.streams import row_event
 from chalicelib.infrastructure.dynamodb.tables import TABLES, row_id
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
+from chalicelib.infrastructure.streams.records import row_event
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.api.http.errors import EXPIRES_AT, RESERVATION_ID, SALE_ID, SESSION_ID, STARTS_AT, TRANSACTION_ID
-from chalicelib.application.analytics import SessionAnalytics
 from chalicelib.application.board import Board
+from chalicelib.application.consumers.analytics import SessionAnalytics
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.board import DeadLetter, QueueState, ScreeningNumbers

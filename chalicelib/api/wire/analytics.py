@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from .bodies import Answer, Day, Moment, Money, Ratio, moment, money, ratio
 
 if TYPE_CHECKING:
-    from chalicelib.application.analytics import SessionAnalytics
+    from chalicelib.application.consumers.analytics import SessionAnalytics
     from chalicelib.domain.analytics import Tally
 
 

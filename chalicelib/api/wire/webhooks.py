@@ -9,7 +9,7 @@ from msgspec import Meta
 from .bodies import Answer, SessionId, body_of
 
 if TYPE_CHECKING:
-    from chalicelib.application.webhooks import Replayed, ReplayNotifications
+    from chalicelib.application.consumers.webhooks import Replayed, ReplayNotifications
 
 
 class ReplayRequest(msgspec.Struct, rename="camel"):
@@ -26,7 +26,7 @@ class ReplayedBody(Answer):
 
 
 def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotifications":
-    from chalicelib.application.webhooks import ReplayNotifications  # a rare path: not at every cold start
+    from chalicelib.application.consumers.webhooks import ReplayNotifications  # a rare path: not at every cold start
 
     body = body_of(request, ReplayRequest)
     signature: str = request.headers.get("cinema-signature", "")

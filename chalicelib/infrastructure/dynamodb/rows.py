@@ -26,6 +26,7 @@ from chalicelib.domain.live import RowState
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms
+from chalicelib.infrastructure.streams.records import event_value
 
 from .connection import (
     ConditionFailed,
@@ -36,7 +37,6 @@ from .connection import (
     retry_on_conflict,
     transact,
 )
-from .streams import event_value
 from .tables import row_id
 from .values import (
     Item,

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.board import DeadLetter, QueueState, Redriven
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
-from chalicelib.infrastructure.dynamodb.stream_failures import S3StreamFailures
+from chalicelib.infrastructure.streams.failures import S3StreamFailures
 
 from . import dead_letters
 from .queues import QueueUrls

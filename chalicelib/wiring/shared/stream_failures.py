@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.dynamodb.stream_failures import S3StreamFailures
+from chalicelib.infrastructure.streams.failures import S3StreamFailures
 
 from .process import clock, once, settings
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.analytics import CountEvent
+from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.domain.analytics import BUCKET, COUNTERS, Tally, bucket_of, tally_of, total
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Analytics

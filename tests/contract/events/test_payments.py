@@ -11,7 +11,7 @@ from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, payment_of_sale
 from chalicelib.domain.ports import Payments
 from chalicelib.infrastructure.dynamodb.payments import OUTSTANDING
-from chalicelib.infrastructure.dynamodb.streams import payment_change
+from chalicelib.infrastructure.streams.records import payment_change
 from tests.builders import NOW, PAID_AT, a_reservation, a_sale
 from tests.contract.conftest import Backend, Dynamo
 

@@ -15,12 +15,12 @@ from chalicelib.domain.ports import QueueBoard, Refusals
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.stream_failures import S3StreamFailures
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NotCounted, RedisRefusals
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.queue_board import STREAM_FAILURES, SqsQueueBoard
+from chalicelib.infrastructure.streams.failures import S3StreamFailures
 from infra.processes import free_port
 from tests.builders import NOW
 from tests.fakes import FakeQueueBoard, FakeRefusals, MovableClock

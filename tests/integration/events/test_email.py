@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from chalicelib.api.batches import handle_messages
-from chalicelib.application.email import SendBuyerEmail
+from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailUnavailable
 from chalicelib.domain.events import Event, EventType

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.analytics import CountEvent
-from chalicelib.application.audit import RecordEvent
-from chalicelib.application.email import SendBuyerEmail
-from chalicelib.application.invoices import IssueInvoice
+from chalicelib.application.consumers.analytics import CountEvent
+from chalicelib.application.consumers.audit import RecordEvent
+from chalicelib.application.consumers.email import SendBuyerEmail
+from chalicelib.application.consumers.invoices import IssueInvoice
+from chalicelib.application.consumers.webhooks import AnnounceEvent
 from chalicelib.application.refunds import SettleRefund
-from chalicelib.application.webhooks import AnnounceEvent
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact

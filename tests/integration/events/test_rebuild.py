@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.analytics import CountEvent
-from chalicelib.application.audit import RecordEvent
+from chalicelib.application.consumers.analytics import CountEvent
+from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.domain.events import Event
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now

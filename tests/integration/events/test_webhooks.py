@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.api.batches import handle_messages, handle_messages_in_parallel
-from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification
+from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.ports import Outgoing

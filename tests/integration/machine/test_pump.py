@@ -13,7 +13,7 @@ from chalice.app import Chalice, DynamoDBEvent, SQSEvent
 
 from chalicelib.domain.ports import Clock
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.stream_failures import TOO_OLD
+from chalicelib.infrastructure.streams.failures import TOO_OLD
 from infra.local.pump import RETRIED_FOR, Clients, Fed, Pump, PumpError, Record, clients
 from tests.fakes import MovableClock
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.application.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.application.email import EMAILS, SendBuyerEmail
+from chalicelib.application.consumers.email import EMAILS, SendBuyerEmail
 from chalicelib.domain.email import EmailRefused, Message, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused

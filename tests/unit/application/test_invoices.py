@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.application.invoices import IssueInvoice, LinkInvoice
+from chalicelib.application.consumers.invoices import IssueInvoice, LinkInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.invoices import Invoice
 from chalicelib.domain.ports import InvoiceFiles, Invoices

@@ -8,7 +8,13 @@ from threading import Barrier
 import pytest
 
 from chalicelib.api.batches import handle_messages_in_parallel
-from chalicelib.application.webhooks import AnnounceEvent, DeliverNotification, Replay, Replayed, ReplayNotifications
+from chalicelib.application.consumers.webhooks import (
+    AnnounceEvent,
+    DeliverNotification,
+    Replay,
+    Replayed,
+    ReplayNotifications,
+)
 from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body

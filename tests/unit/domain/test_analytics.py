@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.application.analytics import CountEvent, SessionAnalytics, ShowAnalytics
+from chalicelib.application.consumers.analytics import CountEvent, SessionAnalytics, ShowAnalytics
 from chalicelib.domain.analytics import BUCKET, NOTHING, Tally, bucket_of, tally_of
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.application.email import EMAILS
+from chalicelib.application.consumers.email import EMAILS
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation

@@ -24,8 +24,8 @@ from chalicelib.domain.events import (
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.dynamodb.streams import event_value, payment_change, reservation_change, row_event
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, to_body
+from chalicelib.infrastructure.streams.records import event_value, payment_change, reservation_change, row_event
 from tests.builders import NOW, a_hold
 
 moments = st.integers(0, 4_000_000_000_000).map(from_ms)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
-from chalicelib.infrastructure.dynamodb.stream_failures import (
+from chalicelib.infrastructure.streams.failures import (
     LEAST_AGE,
     LEAST_TRIES,
     PARKED,

@@ -17,10 +17,9 @@ from chalicelib.domain.events import (
 from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
-
-from .payments import payment_from_item
-from .reservations import reservation_from_item
-from .values import (
+from chalicelib.infrastructure.dynamodb.payments import payment_from_item
+from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
+from chalicelib.infrastructure.dynamodb.values import (
     Item,
     Value,
     find_text,

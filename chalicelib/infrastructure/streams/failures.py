@@ -16,8 +16,7 @@ from chalicelib.domain.board import DeadLetter
 from chalicelib.domain.events import GivenUp
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import from_ms, to_iso
-
-from .connection import WriteConflict
+from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
