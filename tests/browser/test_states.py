@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from chalicelib.api.http.errors import ERRORS
+from chalicelib.api.http.errors import ERRORS, ROWS
+from chalicelib.api.http.messages import error_body
+from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing, changing_each, in_the_future, in_turn
 from tests.browser.visitor import PHONE, Visitor
@@ -28,15 +30,16 @@ COMING = {
 CODES = sorted({row.code for row in ERRORS if row.examples} - OF_OTHER_CLIENTS | COMING)
 
 OWN_WORDS = "Own words."
-FACTS: dict[str, Any] = {
-    "limit": 4,
-    "conflictingSeats": ["A1"],
-    "unknownSeats": ["A1"],
-    "retryAfterSeconds": 3,
-    "message": OWN_WORDS,
-}
+FACTS: dict[str, Any] = {"limit": 4, "conflictingSeats": ["A1"], "unknownSeats": ["A1"], "retryAfterSeconds": 3}
 PAYMENT = {"provider": "simulated", "paymentId": "pay-1", "amount": 25.00, "currency": "BRL"}
 AN_EXCEPTIONS_WORDS = re.compile(r"Error:|undefined|null|destructure|is not a function|Failed to fetch|\[object|NaN")
+
+
+def error_of(code: str, language: str = ENGLISH) -> dict[str, Any]:
+    """Gives an error as the API answers it; one that is still to come has a message that nobody must read."""
+    row = ROWS.get(code)
+    body = error_body(row, row.example, language) if row and row.example else {"error": code, "message": OWN_WORDS}
+    return {**body, **FACTS}
 
 
 def bought(buyer: Visitor, api: Api, **session: Any) -> str:
@@ -50,15 +53,16 @@ def bought(buyer: Visitor, api: Api, **session: Any) -> str:
 
 
 def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors) -> None:
-    refused = """async ([codes, facts]) => {
+    """The page's own words, or the API's in the page's language: the page asks for it."""
+    refused = """async (errors) => {
       const words = await import('./assets/seats/words.js');
       const { speak } = await import('./assets/shared/language.js');
-      return ['en', 'pt-BR'].flatMap((spoken) => (speak(spoken), codes.flatMap((code) =>
-        [true, false].map((reading) =>
-          [code, words.refused({ code, facts, serverMessage: facts.message, reading })]))));
+      return errors.flatMap(([spoken, facts]) => (speak(spoken), [true, false].map((reading) =>
+        [facts.error, words.refused({ code: facts.error, facts, serverMessage: facts.message, reading })])));
     }"""
+    errors = [(language, error_of(code, language)) for language in (ENGLISH, PORTUGUESE) for code in CODES]
 
-    told = visitor().opens().page.evaluate(refused, [CODES, FACTS])
+    told = visitor().opens().page.evaluate(refused, errors)
 
     assert [code for code, words in told if words == OWN_WORDS or AN_EXCEPTIONS_WORDS.search(words)] == []
     assert len({words for _, words in told}) > len(CODES)  # two languages
@@ -67,11 +71,11 @@ def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors)
 def refuse_requests(page: Page, path: str, code: str) -> None:
     """Has those to this path refused with the code, and nothing else; what is paid for is made up."""
     page.unroute_all()
-    page.route(path, always(418, {"error": code, **FACTS}, "POST"))
+    page.route(path, always(418, error_of(code), "POST"))
     if path != "**/payment":
         page.route("**/payment", always(201, PAYMENT))
     if path == "**/confirm":
-        page.route("**/confirm", always(409, {"error": code, **FACTS}))
+        page.route("**/confirm", always(409, error_of(code)))
 
 
 def walk_into_refusal(buyer: Visitor, path: str, session_id: str) -> None:
