@@ -41,7 +41,7 @@ EXAMPLES = frozenset(
     {
         "NNNN-title.md",
         "loyalty.py",
-        "chalicelib/application/loyalty.py",
+        "chalicelib/application/consumers/loyalty.py",
         "chalicelib/infrastructure/email/templates/es/",
     }
 )
