@@ -1,4 +1,4 @@
-"""Cinema Tickets: every trigger at a glance. The use cases are in chalicelib/application."""
+"""Cinema Tickets: every Lambda function with its trigger. The use cases are in chalicelib/application."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,8 +1,8 @@
 """Settings: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials.
 
-Each field of `Settings` is the one row about its setting: the variable's name, how it is read, its default, who gets it
-when deployed, what it is for. From the rows come the deployment's parameters and the functions' environments, and
-.env.example and docs/settings.md, which `.venv/bin/python -m infra.cloud.generate` writes.
+Each field of `Settings` has one row with all about its setting: the variable's name, how it is read, its default,
+the functions that get it, its purpose. The deployment's parameters and the functions' environments are made from the
+rows; so are .env.example and docs/settings.md, by `.venv/bin/python -m infra.cloud.generate`.
 
 A new setting: a row here, its use, its test; then that command.
 """
@@ -16,19 +16,19 @@ from typing import Any, NamedTuple
 from chalicelib.domain.rate_limits import NO_LIMITS, RateLimits
 
 MAX_HOLD_SECONDS = 900
-"""The longest delay of an SQS message: a hold's expiry message waits that long at most."""
+"""The longest hold, in seconds: SQS delays a hold's expiry message no longer."""
 
 DEFAULT_SENDER = "tickets@example.com"
-"""An address of nobody's: an emulator takes it, AWS never will."""
+"""The sender of emails by default, an address that nobody owns: emulators accept it, AWS refuses it."""
 
 LOCAL_STAGES = ("local", "test")
-"""Stages on a laptop: with a secret that everybody knows, and webhooks on this machine."""
+"""Stages that run on a laptop: their secret is public, and webhooks may be on the same machine."""
 
 A_DAY = 24 * 60
 """A day in minutes."""
 
 MAX_LIVE_HOLDS = 10
-"""The most holds of a user in a screening that one item of one write unit remembers."""
+"""The highest value of the setting MAX_LIVE_HOLDS: an item with so many holds still costs one write unit."""
 
 RATE_LIMITS = """
     *=100/10s per address,
@@ -39,41 +39,42 @@ RATE_LIMITS = """
     schedule_session=60/10s per address,
     subscribe=10/60s per connection, subscribe=60/600s per address
 """
-"""The limits by the names of the views in chalicelib/api. 10/20s is ten at once, and then one every two seconds.
+"""The default rate limits, by name of the view in chalicelib/api. 10/20s is ten at once, then one every two seconds.
 
-A user is somebody who has signed in: as long as nobody can, only addresses are counted. A person who is after a seat in
-a rush clicks every second or two, so that ten at once and one a second are never felt. An address is a family, an
-office or a street behind one NAT: thirty who look at the seats each second. A script wants hundreds.
+A user must be signed in to be counted; there is no sign-in yet, so only addresses are. A buyer in a hurry clicks every
+second or two, and never notices a limit of ten at once and one a second. An address may be a family, an office or a
+street behind one NAT: thirty people who look at the seats each second. A script sends hundreds of requests.
 
-A hold counts as many as it has seats: 60 at once, two a second after that. So an address that never stops keeps
-2 x HOLD_SECONDS seats from the others, 60 with holds of 30 s; and 120 at the very worst moment, half a minute after it
-began. Nothing gives quota back: neither giving seats back nor letting them lapse. With longer holds choose less.
+A hold counts as many requests as it has seats: 60 at once, then two a second. So an address that never stops holds
+2 x HOLD_SECONDS seats: 60 with holds of 30 s, and 120 at the worst moment, half a minute after its first hold. Seats
+that are given back or lapse return no quota. With longer holds, choose lower limits.
 
-Each change of a seat is posted to every WebSocket that looks at its screening: sixty from one address at once, then six
-a minute, 780 in the two hours that a connection lasts. Pages beyond that poll the seat map.
+Each change of a seat is posted to every WebSocket that is subscribed to its screening. Subscriptions are therefore
+limited: sixty from one address at once, then six a minute, 780 in the two hours that a connection lasts. A page whose
+subscription is refused polls the seat map.
 """
 
 LOCAL_RATE_LIMITS = "*=off per address"
-"""On one's own machine everybody has the same address: demos and load tests measure the system, not the limit."""
+"""The rate limits on a laptop: none per address, because all clients share one. A load test then meets no limit."""
 
 PROVIDERS = ("simulated", "stripe")
 
 CONFIRMED_BY = ("client", "gateway")
-"""The party whose word counts for a payment. A client's is enough on one's own machine, where a made-up transaction
-buys."""
+"""Who may say that a payment was made: the choices of PAYMENTS_CONFIRMED_BY. `client` is for laptops only, where an
+invented transaction id buys seats."""
 
 LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
 
 ADDRESS = r'[^@\s<>"]+@[^@\s<>"]+'
-"""A bare e-mail address: what SES and the functions' policies compare."""
+"""A regular expression of a bare e-mail address: SES and the functions' policies compare addresses without names."""
 
 PARAMETER, DEPLOYMENT, STACK, STAGE, NOWHERE = "parameter", "deployment", "stack", "stage", ""
-"""The source of a setting in a deployed function: the person who deploys; infra/cloud/deploy.py; the template;
-.chalice/config.json; or none, so that its default counts."""
+"""The sources of a setting's value in a deployed function, in this order: the person who deploys;
+infra/cloud/deploy.py; the template; .chalice/config.json; none, so that the default is used."""
 
 EVERY_FUNCTION = ("*",)
 DERIVE_IDS = ("api_handler", "on_event_to_cache", "on_payment_due", "on_reconciliation_due", "on_refund_requested")
-"""The functions that derive ids, or sign, with ID_SECRET."""
+"""The functions that get ID_SECRET, to derive ids or to sign."""
 ASK_REDIS = ("api_handler", "on_event_to_cache")
 ASK_THE_GATEWAY = ("api_handler", "on_reconciliation_due", "on_refund_requested")
 API = ("api_handler",)
@@ -88,34 +89,34 @@ def _read_text(_: "Setting", text: str, __: str) -> str:
 
 
 class Setting(NamedTuple):
-    """All there is to say of one setting. (A tuple: cheaper at a cold start than a dataclass.)"""
+    """The row of a setting: its name, its purpose, its default, how it is read. A tuple: dataclasses start slower."""
 
     name: str
     """The name of the environment variable."""
     purpose: str
     default: str = ""
-    """The value where the environment has none, or ''. In braces: fields of Settings above this one, or the region."""
+    """The value if the environment has none, or ''. {name} stands for an earlier field of Settings, or the region."""
     local_default: str | None = None
-    """The default on one's own machine, where it differs. A deployment then leaves the choice to the function."""
+    """The default on a laptop, if it differs. The function then chooses by its stage; the deployment passes none."""
     read: Callable[["Setting", str, str], object] = _read_text
-    """Makes the value from the row, the text and the stage. Raises SettingInvalid."""
+    """Makes the setting's value from its row, its text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
-    """The least and the most of a whole number."""
+    """The least and the greatest whole number that is allowed."""
     choices: tuple[str, ...] = ()
     pattern: str = ""
-    """A regular expression of the whole text."""
+    """A regular expression that the whole text must match."""
     secret: bool = False
     deployed_by: str = PARAMETER
     given_to: tuple[str, ...] = EVERY_FUNCTION
-    """The deployed functions that get it, by their names in infra/cloud/functions.py."""
+    """The deployed functions that get the setting, by their names in infra/cloud/functions.py."""
 
     def default_in(self, stage: str) -> str:
-        """Gives the default of that stage, still with its braces."""
+        """Gives the setting's default in the stage, with {name} not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
 
     def must_be(self, wanted: str, found: str) -> SettingInvalid:
-        """Makes the error for a value that is not as wanted."""
+        """Makes the error for the value `found`; its message says which value is wanted."""
         return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
 
 
@@ -193,7 +194,7 @@ def _row(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of this process, a field each with the row about it."""
+    """The settings of this process. Each field holds a value; the field's metadata holds the row of the setting."""
 
     stage: str = field(
         metadata=_row("STAGE", "Which deployment it is: local, test, dev or prod", default="local", deployed_by=STAGE)
@@ -253,7 +254,7 @@ class Settings:
             given_to=DERIVE_IDS,
         )
     )
-    """Read by way of `needed_id_secret`. Who knows it can guess other people's ids."""
+    """Read it by `needed_id_secret`, which refuses an empty one. Whoever knows it can guess other people's ids."""
     redis_url: str = field(
         metadata=_row(
             "REDIS_URL",
@@ -381,7 +382,7 @@ class Settings:
 
     @property
     def needed_id_secret(self) -> str:
-        """Gives ID_SECRET to whoever derives ids or signs with it. Raises SettingInvalid."""
+        """Gives ID_SECRET, for deriving ids and for signing. Raises SettingInvalid when it is empty."""
         if not self.id_secret:
             raise SettingInvalid(f"ID_SECRET is missing: stage {self.stage!r} needs one, the same on every instance.")
         return self.id_secret
@@ -392,11 +393,11 @@ class Settings:
 
 
 SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Settings)}
-"""The rows by field of Settings."""
+"""The rows of all settings, by the name of their field in Settings."""
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads the settings of this process. Raises SettingInvalid."""
+    """Reads all settings from the environment. Raises SettingInvalid."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default

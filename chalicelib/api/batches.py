@@ -1,4 +1,4 @@
-"""Batches of stream and queue records: each handled by itself, so that a bad one fails alone."""
+"""Handles batches of queue and stream records, and answers which of them are to be delivered again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -13,11 +13,11 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 
 
 class NothingRelayed(Exception):
-    """No message of a batch left: all of it comes again. Raised, because an emulator's streams notice nothing else."""
+    """No message of a batch was sent: all of it is to come again. Emulators' streams retry only on an error."""
 
 
 class Redelivery(Protocol):
-    """Puts off or parks a message that could not be handled."""
+    """Puts off or parks a queue message that could not be handled."""
 
     def later(self, record: Record) -> None: ...
 
@@ -27,7 +27,7 @@ class Redelivery(Protocol):
 
 
 class Parking(Protocol):
-    """Parks a stream record that blocks the others."""
+    """Parks a stream record that blocks the records behind it."""
 
     def is_due(self, record: Record, error: Exception) -> bool: ...
 
@@ -35,14 +35,17 @@ class Parking(Protocol):
 
 
 def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
-    """Handles queue messages in turn. A failed one comes again, later each time, until it is parked in the DLQ."""
+    """Handles queue messages in turn. A failed one is put off, longer each time, until it is parked in the DLQ.
+
+    Gives the messages that the queue must not delete.
+    """
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
 
 def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """Handles queue messages at the same time: for a handler that waits, so that a slow call delays nobody."""
+    """Handles queue messages like `handle_messages`, but in parallel: one slow call then delays no other message."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
@@ -56,10 +59,10 @@ def relay_records(
     send: Callable[[Sequence[Outgoing]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
-    """Relays stream records together. They keep their order: from the first failure on, they come again.
+    """Sends the messages of stream records. Gives the first record that failed: the stream repeats all from there on.
 
-    They come again for hours, if need be: an outage costs time only. A record that no time mends is put aside.
-    Raises NothingRelayed where there is no progress to report.
+    So the records keep their order. An outage only delays them, for hours if need be; a record that no retry can help
+    is parked. Raises NothingRelayed when a record failed and no message was sent.
     """
     relayed, failed = _relay_until_one_fails(records, relay, parking)
     unsent = send([message for _, message in relayed])
@@ -72,7 +75,10 @@ def relay_records(
 def _relay_until_one_fails(
     records: Sequence[Record], relay: Callable[[Record], Iterable[Outgoing]], parking: Parking
 ) -> tuple[list[tuple[int, Outgoing]], set[int]]:
-    """Gives the messages, each with the position of its record, and the position of the record that failed, if any."""
+    """Gives the messages with their records' positions, and the failed record's position. Parks a record that is due.
+
+    Stops at the first record that failed and was not parked.
+    """
     relayed: list[tuple[int, Outgoing]] = []
     for position, record in enumerate(records):
         try:
@@ -84,7 +90,7 @@ def _relay_until_one_fails(
 
 
 def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
-    """Parks a record that is due to be parked. False when it comes again instead, which is logged."""
+    """Parks a failed record if it is due, and logs the failure. False when the record is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
         if not parking.is_due(record, error):
@@ -99,7 +105,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
 
 
 def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
-    """Handles a message, or else puts it off or parks it. Tells whether its queue may delete it."""
+    """Handles a message; puts it off or parks it if that fails. Tells whether its queue may delete it."""
     try:
         handle(record)
     except GivenUp as error:
@@ -113,7 +119,7 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
 
 
 def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
-    """Parks a message. Tells whether its queue may delete it."""
+    """Parks a message in its dead-letter queue, and logs it. Tells whether its queue may delete it. Never raises."""
     try:
         redelivery.park(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason

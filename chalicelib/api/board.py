@@ -1,7 +1,7 @@
 """The operator's board: the page /operations, with its data and its commands below /api/operations.
 
-There is no access control yet, so the board answers only where the setting OPERATIONS_BOARD is on. Its modules are
-imported on a request: a function that sells seats does not need them at its cold start.
+There is no access control yet, so the board answers only where the setting OPERATIONS_BOARD is on. The board's
+modules are imported on a request, because a function that sells seats does not need them at its cold start.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ View = Callable[..., Response]
 
 
 def _only_with_board_on(view: View) -> View:
-    """Answers 404 where the board is not switched on."""
+    """Decorates a view of the board: raises NotFoundError while the setting OPERATIONS_BOARD is off."""
 
     @wraps(view)
     def shown(request: Request, **path: str) -> Response:

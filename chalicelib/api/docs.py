@@ -1,6 +1,6 @@
-"""The OpenAPI document: /openapi.json, made of the routes, the wire's types and the table in routes.py; and /docs.
+"""The OpenAPI document, /openapi.json, made of the routes, the wire's types and the table in routes.py; and /docs.
 
-The document is made when somebody first asks for it: its parts are imported only then.
+The first request makes the document, and imports the modules for it.
 """
 
 from __future__ import annotations

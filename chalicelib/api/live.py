@@ -1,12 +1,12 @@
-"""Live seat maps by WebSocket. `GET /api/live` gives its address; without one, pages poll the seat map.
+"""Live seat maps by WebSocket. `GET /api/live` gives its address; if there is none, pages poll the seat map.
 
     {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
                                                ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
 
-A row's message names all seats of it that are not free. The version counts the writes of the row: keep what is newer.
-A row is complete, so a skipped version does no harm. A viewer who has just come, or was away, reads the seat map once.
+A row's message names all its seats that are not free. The version counts the row's writes: a viewer keeps the newest.
+Each message is complete, so a skipped version does no harm. After each connect a viewer reads the seat map once.
 
-Too many messages on one connection, or from one network, are refused like HTTP requests: RATE_LIMITED, with
+Too many messages on one connection, or from one address, are refused like HTTP requests: RATE_LIMITED, with
 `retryAfterSeconds`. The viewer can poll meanwhile.
 """
 
@@ -32,7 +32,7 @@ def show_live_address(request: Request) -> Response:
 
 
 def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
-    """Answers on the viewer's own connection, also with a refusal in the contract's form."""
+    """Subscribes a viewer to a screening. Sends the answer, or a refusal in the contract's form, over the WebSocket."""
     try:
         limits.admit_viewer_message(viewer_id, bodies.source_of(context))
         session_id = live_wire.subscription(body)
@@ -44,7 +44,7 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
 
 
 def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
-    """Shows changed rows to their viewers. A failure is not repeated: viewers who miss a row ask again."""
+    """Sends changed rows to their viewers. Logs a failure without a retry: a viewer who misses a row asks again."""
     try:
         states = [state for record in records if (state := wiring.live.row_state(record))]
         wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))

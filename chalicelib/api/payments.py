@@ -28,7 +28,7 @@ def hear_gateway(request: Request) -> Response:
 
 
 def reconcile() -> None:
-    """Runs the sweep. Logs its findings, and counts them for the alarm."""
+    """Runs the sweep over payments. Logs its findings, and writes their number to the metrics for the alarm."""
     result = wiring.payments.reconcile()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}

@@ -1,4 +1,4 @@
-"""The seat-map page: /, and below a stage /dev/."""
+"""The seat-map page, at /; in a stage such as dev, at /dev/."""
 
 from urllib.parse import urlsplit
 
@@ -21,6 +21,6 @@ def show_seat_map(request: Request) -> Response:
 
 
 def _origin(url: str) -> str:
-    """Gives wss://host:port of a WebSocket's address; empty where there is none."""
+    """Gives the origin of a WebSocket's address, wss://host:port; empty for an empty address."""
     found = urlsplit(url)
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""

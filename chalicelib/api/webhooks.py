@@ -1,4 +1,4 @@
-"""Replays for a subscriber: the deliveries that it has not seen, again."""
+"""The replay of a webhook's notifications that its owner has missed: /api/webhooks/{id}/replay."""
 
 from chalice.app import Blueprint, Request, Response
 

@@ -1,11 +1,11 @@
-"""How the system is put together. Each Lambda function enters by doors, and loads only the code behind its own.
+"""Builds the use cases with their adapters. Each Lambda function imports only the modules (*doors*) that it needs.
 
     app.py, api/ ──► door ──► use_cases/   from ports to use cases: the same for functions and for tests
                       │
-                      └─────► shared/      what more than one door stands on: settings, database, Redis, queues …
+                      └─────► shared/      what several doors use: settings, database, Redis, queues …
 
-A door is a module of this folder. It imports what its functions need, at its top, and is imported itself when somebody
-first writes `wiring.<door>`. Nothing is built before it is first asked for, and nothing connects before it is used.
+A door is a module of this folder. It imports at its top the code that its functions need, and is itself imported at the
+first use of `wiring.<door>`. An object is built when it is first asked for, and connects when it is first used.
 """
 
 from importlib import import_module
@@ -54,11 +54,11 @@ DOORS = {
     "live": "on_row_changed_show, on_viewer_gone",
     "subscriptions": "on_viewer_message",
 }
-"""The users of each door."""
+"""The doors by name, each with the functions and routes that use it."""
 
 
 def __getattr__(door: str) -> ModuleType:
-    """Loads the door on its first use. Raises AttributeError."""
+    """Imports the door on its first use. Raises AttributeError for a name that is no door."""
     if door not in DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {door!r}")
     return import_module(f".{door}", __name__)

@@ -1,4 +1,4 @@
-"""Door of a screening's numbers: counting an event, and showing them."""
+"""Wiring of a screening's analytics: counting events, and showing the numbers."""
 
 from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
 from chalicelib.domain.ports import Analytics

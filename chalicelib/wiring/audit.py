@@ -1,4 +1,4 @@
-"""Door of the audit log: writing an event down, and listing a screening's."""
+"""Wiring of the audit log: recording an event, and listing a screening's events."""
 
 from chalicelib.application.consumers.audit import ListEvents, RecordEvent
 from chalicelib.domain.ports import EventLog

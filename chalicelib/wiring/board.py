@@ -1,4 +1,4 @@
-"""Door of the operator's board."""
+"""Wiring of the operator's board."""
 
 from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowDeadLetters, ShowRecentBoard
 from chalicelib.domain.ports import QueueBoard

@@ -1,6 +1,6 @@
-"""Door of the queues' functions: reading an event, and putting off or parking a message that can't be handled.
+"""Wiring of the queues' functions: reading an event, and putting off or parking a message that can't be handled.
 
-The work of each consumer is behind a door of its own: audit, analytics, email and so on.
+Each consumer itself is wired in a module of its own: audit, analytics, email and so on.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,5 +17,5 @@ Record = Mapping[str, Any]
 
 
 def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
-    """Makes a consumer of events a handler of queue records."""
+    """Makes a handler of queue records from a consumer of events."""
     return lambda record: consume(envelopes.event_in(record))

@@ -1,4 +1,4 @@
-"""Door of the consumer that writes to buyers."""
+"""Wiring of the consumer that sends emails to buyers."""
 
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.ports import EmailSender

@@ -1,4 +1,4 @@
-"""Door of the consumer that ends holds."""
+"""Wiring of the consumer that releases the seats of lapsed holds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,5 +16,5 @@ def selling() -> Selling:
 
 
 def expire_hold(record: Mapping[str, Any]) -> None:
-    """Releases the seats of the hold in a queue record. Raises NotLapsedYet."""
+    """Releases the seats of the hold in a queue record. Raises NotLapsedYet for a hold that is still valid."""
     selling().expire_hold(envelopes.hold_in(record))

@@ -1,4 +1,4 @@
-"""Door of every request to the API: its rate limits, and the count of what is refused."""
+"""Wiring for every request to the API: the rate limits, and the count of refusals."""
 
 from chalicelib.domain.ports import RateLimiter, Refusals
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter

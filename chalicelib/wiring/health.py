@@ -1,4 +1,4 @@
-"""Door of GET /ready: every dependency is asked for a sign of life."""
+"""Wiring of GET /ready, which checks every dependency."""
 
 from threading import Lock
 

@@ -1,4 +1,4 @@
-"""Door of invoices: printing one for each sale, and the link to it."""
+"""Wiring of invoices: printing one for each sale, and the link to it."""
 
 import warnings
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Door of live seat maps: showing viewers what changes, and forgetting who is gone."""
+"""Wiring of live seat maps: sending changed rows to viewers, and forgetting viewers who have left."""
 
 from chalicelib.application.live import ShowChanges, StopWatchingSession
 from chalicelib.domain.ports import LiveConnections, Viewers

@@ -1,4 +1,4 @@
-"""Door of payments: starting them, hearing of them, settling them, returning them, and the sweep over all."""
+"""Wiring of payments: starting, settling and refunding them, the gateway's messages, and the scheduled sweep."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def receive_gateway_message() -> ReceiveGatewayMessage:
 
 
 def settle_payment(record: Mapping[str, Any]) -> None:
-    """Settles the payment that is due, or the charge, of a queue record. Raises NotDueYet."""
+    """Settles the payment in a queue record, which is due or was charged. Raises NotDueYet."""
     settling().settle_payment(envelopes.payment_in(record))
 
 
@@ -46,7 +46,7 @@ def reconcile() -> ReconcilePayments:
 
 
 def count_findings(findings: int) -> None:
-    """Counts the sweep's findings for the alarm."""
+    """Writes the number of the sweep's findings to the metrics, for the alarm."""
     metrics().write_findings_count(findings)
 
 

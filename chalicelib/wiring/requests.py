@@ -1,4 +1,4 @@
-"""Door of the routes that a crowd asks: screenings, seats, reservations."""
+"""Wiring of the busiest routes: screenings, seats, reservations."""
 
 from .shared.adapters import adapters
 from .shared.process import once

@@ -1,4 +1,4 @@
-"""Door of the consumer that puts the cache of seats right."""
+"""Wiring of the consumer that corrects the seat cache after an event."""
 
 from collections.abc import Callable
 

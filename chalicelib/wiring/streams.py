@@ -1,4 +1,4 @@
-"""Door of the streams' functions: each change of a row, a reservation or a payment is relayed to the queues."""
+"""Wiring of the streams' functions, which relay each change of a row, a reservation or a payment to the queues."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,11 +35,11 @@ def relay_payment(record: Record) -> list[Outgoing]:
 
 
 def send_messages(messages: Sequence[Outgoing]) -> set[int]:
-    """Sends messages. Gives the positions of those that were not taken."""
+    """Sends messages to their queues. Gives the positions of those that could not be sent."""
     return outbox().send(messages, clock())
 
 
 @once
 def parking() -> Parking:
-    """Gives the one Parking of the process, which counts how often a record was tried."""
+    """Gives the only Parking of this process: it counts how often each record was tried."""
     return Parking(stream_failures())

@@ -1,4 +1,4 @@
-"""Door of viewers' WebSocket messages: a viewer who asks for a screening is shown it from then on."""
+"""Wiring of viewers' WebSocket messages: a viewer subscribes to the changes of a screening."""
 
 from chalicelib.application.live import WatchSession
 from chalicelib.domain.ports import RateLimiter

@@ -1,4 +1,4 @@
-"""Door of webhooks: numbering notifications, delivering them, delivering them again."""
+"""Wiring of webhooks: numbering notifications, delivering them, and replaying them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -43,7 +43,7 @@ def deliver_notification() -> DeliverNotification:
 
 
 def deliver_to_webhook(record: Mapping[str, Any]) -> None:
-    """Makes the delivery that a queue record asks for."""
+    """Delivers the notification in a queue record to its webhook."""
     deliver_notification()(envelopes.delivery_in(record))
 
 

@@ -1,4 +1,4 @@
-"""HTTP answers: gives each view its request, and writes what the view returns or raises as the contract's answer."""
+"""HTTP answers: calls each view with its request, and writes its result or its exception as the contract's answer."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -23,15 +23,15 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
 ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
-"""HTTPS only, for a year; not on a laptop, which has none. Subdomains are not included: they are not ours."""
+"""Header that makes browsers use only HTTPS, for a year. Not for laptops, which have none, nor subdomains: not ours."""
 
 View = Callable[..., Response]
 
 
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
-    """Decorates a view: gives it the request, writes its exceptions as the contract's errors, logs one line.
+    """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, logs one line.
 
-    A request beyond its rate limit is refused before the view sees it.
+    Refuses a request beyond its rate limit without a call of the view.
     """
 
     def decorate(view: View) -> View:
@@ -75,7 +75,7 @@ def see_other(url: str, answer: Any) -> Response:
 
 
 def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Rewrites an error of Chalice's own in the contract's form. A middleware."""
+    """Rewrites, as a middleware, an error that Chalice answered itself in the contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:
         return error_response(_error_of_chalice(response, request), request)
@@ -83,14 +83,14 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
 
 
 def with_safety_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Adds the headers that keep browsers to the answer's type; and to HTTPS, except on a laptop. A middleware."""
+    """Adds, as a middleware, headers that forbid browsers to guess a type and, except on a laptop, to leave HTTPS."""
     response = get_response(request)
     response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
 
 
 def error_response(error: Exception, request: Request) -> Response:
-    """Writes an error that has a row in the table, in the language that the client prefers."""
+    """Writes the answer to an error, in the language that the client prefers. Logs an unexpected error."""
     row, error = _with_row(error)
     language = preferred_language(request.headers.get("accept-language", ""))
     return Response(
@@ -101,13 +101,13 @@ def error_response(error: Exception, request: Request) -> Response:
 
 
 def error_text(error: Exception, view: str) -> str:
-    """Writes an error for a client on a WebSocket, in English."""
+    """Writes an error as JSON for a WebSocket, in English. Logs an unexpected error."""
     row, error = _with_row(error, view=view)
     return bodies.encoded(error_body(row, error, ENGLISH))
 
 
 def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
-    """Counts and logs a view's error, and writes the answer to it."""
+    """Counts a view's error, and writes the answer to it. Logs unexpected errors, outages and payments to refund."""
     row, error = _with_row(error, path=path, request_id=_request_id(request))
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)

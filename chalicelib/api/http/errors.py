@@ -23,7 +23,7 @@ FactsOf = Callable[[Any], Facts]
 
 
 class MethodNotAllowed(Exception):
-    """The path has no such method. `allowed` are those that it has, if they are known."""
+    """The path has no such method. `allowed` names the methods that it has; empty if they are not known."""
 
     def __init__(self, method: str, allowed: str = "") -> None:
         super().__init__(method, allowed)
@@ -39,15 +39,15 @@ class InternalError(Exception):
 
 
 class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """An error of the contract.
+    """An error of the contract: its code, its status, its message and its facts.
 
-    `example`            the exception that is answered so: the row is for its type and all types derived from it
-    `english`, …         the message; {name} stands for a fact
+    `example`            an exception of the row's type: the row is for this type and all types derived from it
+    `english`, …         the message in each language; {name} stands for a fact
     `facts`              fields of the answer's body, beside `error` and `message`
-    `message_facts`      facts that the message needs, and the body does not show
-    `headers`            of the answer
+    `message_facts`      facts for the message only: the body has no fields for them
+    `headers`            headers of the answer
 
-    API Gateway alone answers a row without an example, in English only.
+    A row without an example is an error that only API Gateway answers, in English.
     """
 
     code: str
@@ -66,7 +66,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def words(self) -> Mapping[str, str]:
-        """Gives the message by language."""
+        """Gives the message's words by language."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 

@@ -13,13 +13,13 @@ from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
 NEVER_LIMITED = {"health", "ready"}
-"""Routes for load balancers and operators, who ask most under load."""
+"""Views without a rate limit: load balancers and operators call them, most often under load."""
 
 HOLDS = "hold_seats"
-"""A hold counts as many requests as it has seats: so the limit of an address is one of seats."""
+"""The view of holds. A hold counts as many requests as it has seats, so an address is limited in seats."""
 
 SUBSCRIBE = "subscribe"
-"""The viewers' message over a WebSocket, which is limited like a route."""
+"""The name, in RATE_LIMITS, of the WebSocket message that subscribes a viewer; limited like a route."""
 
 
 class WantedSeats(msgspec.Struct, rename="camel"):
@@ -27,9 +27,9 @@ class WantedSeats(msgspec.Struct, rename="camel"):
 
 
 def admit_request(route: str, request: Request) -> dict[str, str]:
-    """Counts the request, and gives the headers for its answer: none where no limit applies.
+    """Counts the request against its limits. Gives the headers of its quota; none if the route has no limit.
 
-    Raises RateLimited. Asks Redis once at most.
+    Raises RateLimited. Calls Redis once at most.
     """
     quotas = dict(_quotas(route, request))
     if not quotas:
@@ -41,7 +41,7 @@ def admit_request(route: str, request: Request) -> dict[str, str]:
 
 
 def admit_viewer_message(viewer_id: str, source: str) -> None:
-    """Counts a message over a WebSocket, by its connection and by its network. Raises RateLimited."""
+    """Counts a WebSocket message against the limits of its connection and of its address. Raises RateLimited."""
     limits = wiring.settings().rate_limits
     requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
     quotas = {
@@ -57,7 +57,7 @@ def admit_viewer_message(viewer_id: str, source: str) -> None:
 
 
 def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
-    """Raises SettingInvalid for a limit of a misspelt route: it would limit nothing, and nobody would know."""
+    """Checks the routes that the limits name. Raises SettingInvalid for a misspelt one, which would limit nothing."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):
@@ -78,15 +78,15 @@ def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
 
 
 def _known_user(request: Request) -> str:
-    """Gives the verified user: nobody as long as nobody can sign in.
+    """Gives the id of the signed-in user: always empty, because there is no sign-in yet.
 
-    A name in a body or a path is only a claim. Counting it would lock a stranger out.
+    The user id of a body or a path is only a claim: a client could use up the quota of another user.
     """
     return ""
 
 
 def _seats(request: Request) -> int:
-    """Counts the seats that a hold asks for; 1 where the body can't be read: the view will say so."""
+    """Counts the seats that a hold asks for; 1 if the body can't be read, which the view refuses."""
     body = request.raw_body
     if not body or len(body) > LARGEST_BODY_BYTES:
         return 1

@@ -138,9 +138,9 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
         {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
     ),
 )
-"""Faults of a value: the words of the parser (or of our own check) as a pattern, and the words for people.
+"""Faults of a value: a pattern of the words of the parser (or of our own check), and the words for people by language.
 
-The first pattern that fits the whole text counts. {it} stands for the field.
+The first pattern that matches the whole text is used. {it} stands for the field.
 """
 
 UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
@@ -151,14 +151,14 @@ _PLACE = re.compile(r".*\(byte (\d+)\)")
 
 
 def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[str, object]:
-    """Gives the body of an error's answer: code, message, facts. `error` is None where API Gateway found the error."""
+    """Gives the body of an error's answer: code, message, facts. `error` is None for one of API Gateway's."""
     facts: Facts = row.facts(error) if error else {}
     unshown: Facts = row.message_facts(error) if error else {}
     return {"error": row.code, "message": message(row.code, {**facts, **unshown}, language), **facts}
 
 
 def message(code: str, facts: Facts, language: str) -> str:
-    """Gives the message of an error's code. The fact `detail` has the parser's words."""
+    """Writes the message of an error's code with the facts. `detail`, the parser's words, is made readable."""
     words = {name: _written(value) for name, value in facts.items()}
     if "detail" in words:
         detail = words["detail"]
@@ -171,7 +171,7 @@ def _written(value: object) -> str:
 
 
 def _fault(detail: str, field: str, language: str) -> str:
-    """Gives a sentence for people on the fault of a field."""
+    """Puts `detail`, the parser's words on a field, into a sentence for people."""
     it = f"“{field.removeprefix('$.')}”" if field else WHOLE[language]
     for pattern, words in FAULTS:
         if found := re.fullmatch(pattern, detail, re.DOTALL):
@@ -180,7 +180,7 @@ def _fault(detail: str, field: str, language: str) -> str:
 
 
 def _place(detail: str, language: str) -> str:
-    """Gives where a body stops being JSON; empty if the parser doesn't say."""
+    """Gives the place at which a body stops being JSON, in words; empty if `detail` names none."""
     if found := _PLACE.fullmatch(detail):
         return {ENGLISH: f" (see byte {found[1]})", PORTUGUESE: f" (veja o byte {found[1]})"}[language]
     if "truncated" in detail:

@@ -1,6 +1,6 @@
 """Methods of a path besides those of its views: answers HEAD where there is GET, and 405 to all others.
 
-API Gateway asks us only about methods that a path has, and takes others for an unknown path.
+API Gateway calls us only for methods that are registered, and answers all others as an unknown path.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 
 
 def answer_other_methods(app: Chalice) -> None:
-    """Gives each path registered so far a view for the methods that it lacks."""
+    """Registers, for each path registered so far, views for the methods that it lacks."""
     others = Blueprint(__name__)
     for number, (path, known) in enumerate(app.routes.items()):
         if "GET" in known:
@@ -30,7 +30,7 @@ def answer_other_methods(app: Chalice) -> None:
 
 
 def is_added(view: Callable[..., Any]) -> bool:
-    """Tells whether a view was added here: for HEAD, or for a method that is refused."""
+    """Tells whether `answer_other_methods` added the view: for HEAD, or to refuse a method."""
     return view.__module__ == __name__
 
 
@@ -43,7 +43,7 @@ def _refusing_view(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyp
 
 
 def _without_body(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Gives a view for HEAD: the view of GET with its limits and headers, without the body."""
+    """Makes a view for HEAD from the view of GET: with its limits and headers, without the body."""
 
     @wraps(view)
     def head(**path: str) -> Response:

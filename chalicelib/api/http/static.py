@@ -1,7 +1,6 @@
 """Pages and files for browsers: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and each part's page.
 
-Text only: API Gateway hands other bodies out as base64, unless the first type in a browser's Accept is exactly theirs.
-So icons are SVG, and a part brings no fonts.
+Text only: API Gateway sends binary files as base64 to most browsers. So icons are SVG, and there are no fonts.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ routes = Blueprint(__name__)
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
-"""The viewer in Powertools' package: neither in our repository nor loaded from elsewhere."""
+"""The folder of Swagger UI, which shows /docs. It comes with Powertools: no copy in our repository, no other site."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -34,11 +33,11 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The kinds of files that are served, besides a part's index.html."""
+"""The content types of the files that are served, by suffix; a part's index.html is served as its page."""
 
 FRESH_FOREVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "no-cache"
-"""A browser keeps the file, and asks before each use whether it is still the same: 304."""
+"""Cache-Control of files that may change: a browser keeps them, and asks for changes before each use (304: none)."""
 
 CONTENT_SECURITY = {
     "default-src": "'none'",
@@ -62,7 +61,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 @dataclass(frozen=True)
 class Text:
-    """A file as it is served. `version` changes with each byte of it."""
+    """A text file to be served. `version` is a hash of its body."""
 
     body: str
     content_type: str
@@ -81,9 +80,10 @@ def show_asset(request: Request, part: str, file: str) -> Response:
 
 
 def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
-    """Answers with the part's index.html. Its references, assets/<part>/<file>, are relative: a stage's path stays.
+    """Answers with the part's index.html, or redirects to the page's own address.
 
-    `settings` replace {name} in the page. `security` changes directives of the Content-Security-Policy:
+    Its references, assets/<part>/<file>, are relative, so that they work below a stage's path. `settings` replace
+    {name} in the page. `security` changes directives of the Content-Security-Policy:
     style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
@@ -95,7 +95,7 @@ def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **s
 
 
 def as_text(answer: Any) -> Text:
-    """Writes an answer as JSON that a client may keep."""
+    """Makes a JSON file of an answer, to be served with a version."""
     return Text(bodies.encoded(answer), TYPES[".json"])
 
 
@@ -116,7 +116,7 @@ def answer_unless_unchanged(request: Request, text: Text, cache_control: str) ->
 
 @cache
 def _assets() -> Mapping[tuple[str, str], Path]:
-    """Lists each file that is served, by part and name. No other file is read, whatever a path says."""
+    """Lists the files that are served, by part and name. A request can get no other file."""
     ours = {(path.parent.name, path.name): path for path in WEB.glob("*/*")}
     viewer = {("docs", path.name): path for path in SWAGGER_UI.glob("*.min.*")}
     return {name: path for name, path in (ours | viewer).items() if path.suffix in TYPES}
@@ -132,7 +132,7 @@ def _asset(part: str, file: str) -> Text:
 
 @cache
 def _page(part: str, **settings: str) -> Text:
-    """Reads a page and puts the version into each reference: browsers keep files, and get new ones at once."""
+    """Reads a page, fills in the settings, and adds its file's version to each reference: browsers load new ones."""
     html = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in settings.items():
         html = html.replace(f"{{{name}}}", value)
@@ -141,10 +141,10 @@ def _page(part: str, **settings: str) -> Text:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's own address, relative to the request's: /docs for /docs/, and /prod/ for /prod.
+    """Gives the page's own address, at which its references work, relative to the request's: ../docs for /docs/.
 
-    None when the request came to that address. The context's path is complete, with a stage or a domain's mapping. Only
-    AWS's shows a missing last slash: an emulator writes /prod/ for both.
+    None when the request came to that address. The path in the context is complete, with a stage or a domain's mapping.
+    An emulator's always ends with a slash at the root, so that only AWS redirects /prod to /prod/.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

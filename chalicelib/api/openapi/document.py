@@ -1,4 +1,4 @@
-"""Makes the OpenAPI document of the registered routes, by the table in routes.py."""
+"""Makes the OpenAPI document of the registered routes from the table in routes.py."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -34,10 +34,10 @@ Who asks too often is told when to come again (429). Where there is a limit, eac
 """
 
 ANYWHERE = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
-"""Errors of every operation."""
+"""Codes of the errors that every operation may answer."""
 
 OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-"""Errors of every operation that takes a body."""
+"""Codes of the errors that every operation with a body may answer."""
 
 ANSWER_HEADERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Tell us this one when something went wrong.", "schema": {"type": "string"}},
@@ -55,11 +55,11 @@ IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 whe
 
 
 class NotDescribed(Exception):
-    """The routes and the tables differ. The message says what to add or to remove."""
+    """A route or an error lacks an entry in its table, or an entry its route. The message says what to change."""
 
 
 def document(app: Chalice) -> Json:
-    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry no route."""
+    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry has no route."""
     refs, schemas = types_of(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -83,7 +83,7 @@ def encoded(made: Json) -> str:
 
 
 def require_described(names: Iterable[str], described: Container[str], table: str) -> None:
-    """Raises NotDescribed for names that are not in the table of that name and file."""
+    """Checks that each name has an entry in `described`. Raises NotDescribed with `table`, its name and file."""
     missing = sorted(name for name in names if name not in described)
     if missing:
         raise NotDescribed(f"Describe {', '.join(missing)} in {table}.")
@@ -102,7 +102,7 @@ def _components(schemas: Json) -> Json:
 
 
 def _view_name_by_route(app: Chalice) -> dict[str, str]:
-    """Gives the name of each route's view. Raises NotDescribed."""
+    """Gives the name of each route's view. Raises NotDescribed when the routes and OPERATIONS differ."""
     registered = {
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
@@ -166,7 +166,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
 
 
 def _responses(operation: Operation, refs: Mapping[type, Json], views: Mapping[str, str]) -> Json:
-    """Gives each answer by its status, in the order of the statuses."""
+    """Gives the operation's answers by status, in the order of the statuses."""
     own_headers = ["ETag"] * operation.has_etag + ["Location"] * (operation.status == HTTPStatus.SEE_OTHER)
     success = _response(HTTPStatus(operation.status).phrase, operation.answer, refs, own_headers)
     answers: Json = {str(operation.status): success | _links(operation, views)}
@@ -181,7 +181,7 @@ def _responses(operation: Operation, refs: Mapping[type, Json], views: Mapping[s
 
 
 def _codes(operation: Operation) -> Iterator[str]:
-    """Gives the code of each error that the operation may answer. Raises NotDescribed."""
+    """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
     for kind in operation.errors:
         if (row := row_of(kind)) is None:
             raise NotDescribed(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
@@ -213,7 +213,7 @@ def _error_response(rows: list[ErrorRow]) -> Json:
 
 
 def _links(operation: Operation, views: Mapping[str, str]) -> Json:
-    """Gives the links from the resource that the operation makes to every operation that takes its id."""
+    """Gives the links from a created resource to every operation that takes its id, if the operation creates one."""
     if operation.status != HTTPStatus.CREATED:
         return {}
     ids = [name for name in msgspec.to_builtins(operation.answer, enc_hook=str) if name.endswith("Id")]
@@ -222,7 +222,7 @@ def _links(operation: Operation, views: Mapping[str, str]) -> Json:
 
 
 def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
-    """Gives a link to each operation that takes the id of that name, in its path or in its body."""
+    """Gives a link to each operation that takes the id `name`, in its path or in its body."""
     value, in_path = f"$response.body#/{name}", re.sub(r"(?=[A-Z])", "_", name).lower()
     for route, operation in OPERATIONS.items():
         body = msgspec.to_builtins(operation.request) if operation.request else {}
@@ -233,7 +233,7 @@ def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Jso
 
 
 def _headers(*names: str) -> Json:
-    """Gives references to the headers of these names. Raises NotDescribed."""
+    """Gives references to the headers of these names. Raises NotDescribed for one that is not in ANSWER_HEADERS."""
     require_described(names, ANSWER_HEADERS, "ANSWER_HEADERS of chalicelib/api/openapi/document.py")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
@@ -243,5 +243,5 @@ def _content(body: msgspec.Struct, refs: Mapping[type, Json]) -> Json:
 
 
 def _raw(body: object) -> msgspec.Raw:
-    """Keeps the example as it goes over the wire: 50.00 stays 50.00."""
+    """Encodes an example as it goes over the wire: 50.00 stays 50.00."""
     return msgspec.Raw(msgspec.json.encode(body))

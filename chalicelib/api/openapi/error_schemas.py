@@ -1,4 +1,4 @@
-"""The errors in the document: a schema and the examples of each code, made of the table of errors."""
+"""The errors in the OpenAPI document: a schema and the examples of each code, made of the table of errors."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ def schema_name(row: ErrorRow) -> str:
 
 
 def error_schema(row: ErrorRow) -> Json:
-    """Makes a schema of the examples: a field that all of them have is required."""
+    """Makes an error's schema from its examples: a field that all examples have is required."""
     bodies = [body for _, body in _bodies(row)]
     properties = {name: _schema_of(name, value) for body in bodies for name, value in body.items()}
     return {
@@ -26,7 +26,7 @@ def error_schema(row: ErrorRow) -> Json:
 
 
 def named_examples(row: ErrorRow) -> Iterator[tuple[str, Json]]:
-    """Names each example after code and language, and numbers them where there are several."""
+    """Gives an error's examples, each with its name: code and language, and a number if there are several."""
     bodies = _bodies(row)
     for number, (language, body) in enumerate(bodies):
         suffix = f".{number // 2 + 1}" if len(bodies) > 2 else ""
@@ -38,7 +38,7 @@ def header_names(row: ErrorRow) -> set[str]:
 
 
 def table_of(rows: Iterable[ErrorRow]) -> str:
-    """Makes a table of all codes for people, in Markdown."""
+    """Makes a Markdown table of all error codes, for people."""
     cells = [
         f"| {row.status} | `{row.code}` | {str(_bodies(row)[0][1]['message']).replace('|', ' ')} |"
         for row in sorted(rows, key=lambda row: (row.status, row.code))
@@ -48,7 +48,7 @@ def table_of(rows: Iterable[ErrorRow]) -> str:
 
 
 def _bodies(row: ErrorRow) -> list[tuple[str, Json]]:
-    """Gives each example's body in each language, with the language."""
+    """Gives the body of each example in each language, as pairs of language and body."""
     if not row.examples:
         return [(ENGLISH, error_body(row, None, ENGLISH))]
     return [(language, error_body(row, example, language)) for example in row.examples for language in row.words]

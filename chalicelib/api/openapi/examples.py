@@ -1,6 +1,6 @@
 """Examples for the OpenAPI document: one screening, one buyer and one reservation, through all routes.
 
-The examples of errors are in the table of errors (chalicelib/api/http/errors.py), and are of the same reservation.
+The examples of errors are in the table of errors (chalicelib/api/http/errors.py), for the same reservation.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """The parameters of the routes: those in paths, in queries and in headers.
 
-A route's path parameter takes an entry in PATH. A test fails until it is there.
+A new path parameter needs an entry in PATH: a test fails until it is there.
 """
 
 from dataclasses import dataclass
@@ -59,4 +59,4 @@ IDEMPOTENCY_KEY = Parameter(
     "screening. Sent again with it, the request gets the same answer and has no second effect.",
     Annotated[str, Meta(min_length=1, max_length=bodies.LONGEST_KEY_CHARACTERS, pattern=bodies.NOT_BLANK)],
 )
-"""Without an example: /docs would send it with every request, and the second one would be refused."""
+"""The header Idempotency-Key. It has no example: /docs would send it each time, and the second would be refused."""

@@ -1,7 +1,7 @@
-"""The routes in the OpenAPI document: each with its use, its request, its answers and its errors, by example.
+"""The routes in the OpenAPI document: each with its purpose, its errors, and examples of its request and answers.
 
-A new route takes an entry in OPERATIONS (or in FOR_BROWSERS). A new error goes into `errors` of the routes that
-may answer it. A test fails until the route is there. document.py makes the document of this table.
+A new route needs an entry in OPERATIONS (or in FOR_BROWSERS): a test fails until it is there. A new error goes into
+`errors` of the routes that may answer it. document.py makes the document from this table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ from .parameters import CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, 
 
 @dataclass(frozen=True)
 class Operation:
-    """A route, as OpenAPI sees it.
+    """A route's entry in the OpenAPI document.
 
     `request`, `answer`   examples of the bodies; the document shows their types, too
     `errors`              the exceptions that the route may answer, each with a row in the table of errors. Errors of
                           every route, of every body and of every parameter are added by document.py
-    `other_answers`       by status: answers that are neither the success nor an error
+    `other_answers`       answers that are neither the success nor an error, by status
     `has_etag`            the route answers 304 to an If-None-Match that names its ETag
     """
 
@@ -99,7 +99,7 @@ TOPICS = {
 }
 
 FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /operations", "GET /assets/{part}/{file}"})
-"""Pages and files: no part of the contract."""
+"""Routes of pages and their files, which are not part of the API's contract."""
 
 OPERATIONS: Mapping[str, Operation] = {
     "POST /api/sessions": Operation(

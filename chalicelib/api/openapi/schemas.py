@@ -1,4 +1,4 @@
-"""The schemas in the document: the shapes of requests and answers, made of the wire's types."""
+"""The schemas in the OpenAPI document: the shapes of requests and answers, made of the wire's types."""
 
 from collections.abc import Iterable
 from inspect import cleandoc
@@ -14,11 +14,11 @@ Json = dict[str, Any]
 
 _NEVER = f"{names.CONTROLS}{names.LINES_AND_DIRECTIONS}"
 PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
-"""The rule for a request's free text, as far as a pattern can express it: see names.py."""
+"""A regular expression for the free text of a request: the rule in names.py, as far as it can express it."""
 
 
 def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
-    """Gives a reference to each type of a request or an answer, and the schemas of them all by name."""
+    """Gives a schema reference for each type of a request or an answer, and all the schemas by name."""
     known = list(operations)
     requests = list(dict.fromkeys(type(each.request) for each in known if each.request))
     bodies = (body for each in known for body in (each.answer, *each.other_answers.values()))
@@ -33,7 +33,7 @@ def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
 
 
 def of_request(schema: Json) -> Json:
-    """Adds the rule for free text. The parser checks it apart from the types, and has its own words for a fault."""
+    """Adds the pattern of free text to a request's texts: the types lack it, because bodies.py checks it by itself."""
     if "properties" in schema:
         return {**schema, "properties": {name: of_request(one) for name, one in schema["properties"].items()}}
     if schema.get("default", ...) is None:
@@ -43,7 +43,7 @@ def of_request(schema: Json) -> Json:
 
 
 def _with_clean_description(schema: Json) -> Json:
-    """Removes the indentation of our source, which Python keeps in docstrings before 3.13."""
+    """Removes the source's indentation from a description: Python before 3.13 keeps it in docstrings."""
     return {**schema, "description": cleandoc(schema["description"])} if "description" in schema else schema
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.application.board import Board
 
 SHOWN_CHARACTERS = 2000
-"""The most that is shown of a dead letter's body: an SQS message may have a quarter of a million, or more."""
+"""The most characters of a dead letter's body that the board shows: an SQS message may have over 250,000."""
 
 _PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
 
@@ -144,9 +144,9 @@ class RedrivenBody(Answer):
 
 
 def most_to_redrive(request: Request) -> int:
-    """Reads how many dead letters to redrive. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
+    """Reads how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
 
-    The body must be declared as JSON: a page of another site can't send that without asking us first.
+    Requires a Content-Type, which must be JSON's: a browser sends no such request for another site's page.
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType

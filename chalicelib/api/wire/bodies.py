@@ -1,4 +1,4 @@
-"""Bodies on the wire: reads those of requests, writes those of answers; moments, money, ratios, pages, names.
+"""Reads the bodies of requests, and writes those of answers, with their moments, money, ratios, pages and names.
 
 Each resource has a module beside this one, with the JSON that it takes (`…Request`) and gives (`…Body`). These names,
 and the docstrings of the classes, stand in the OpenAPI document: changing one changes the contract.
@@ -30,10 +30,10 @@ _MISSING = re.compile("Object missing required field `(.+)`")
 _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 
 MOST_EXACT = 2**53
-"""The largest float up to which every whole number is a float, too."""
+"""The number up to which a float represents every whole number exactly."""
 
 NETWORK_BITS = 64
-"""The part of an IPv6 address that names a customer, who chooses the rest freely."""
+"""The length of the prefix of an IPv6 address that names a customer. The customer chooses the rest freely."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -47,7 +47,7 @@ Ratio = Annotated[
 
 
 class MalformedRequest(Exception):
-    """The request has not the contract's form. `field` is the place, as a JSON path, if it is known."""
+    """The request breaks the contract's form. `field` is the faulty part (in a body, its JSON path), if known."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -63,7 +63,7 @@ class BodyTooLarge(Exception):
 
 
 class UnsupportedMediaType(Exception):
-    """The body is declared as another type than JSON, or as none where it must be: Chalice would take it for JSON."""
+    """The body's Content-Type is not JSON's, or is missing on a route that requires one."""
 
 
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -79,7 +79,7 @@ def body_of(request: Request, shape: type[T]) -> T:
 
 
 def parsed(raw: bytes | str, shape: type[T]) -> T:
-    """Reads JSON of a shape. Raises MalformedRequest, BodyTooLarge."""
+    """Reads JSON as the type `shape`, and checks each text in it. Raises MalformedRequest, BodyTooLarge."""
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
@@ -94,7 +94,7 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
 
 
 def _decoded(raw: bytes | str, shape: type[T]) -> T:
-    """Decodes JSON. 16.0 is a whole number, as in JSON Schema, not in msgspec. Raises msgspec.ValidationError."""
+    """Decodes JSON as the type `shape`. Takes 16.0 for a whole number, as JSON Schema does. Raises msgspec's errors."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError:
@@ -121,16 +121,16 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
 
 
 def check_path(path: Mapping[str, str]) -> None:
-    """Checks a buyer's id in an address as one in a body. Other ids are ours: a wrong one is not found.
+    """Checks the buyer's id in a path, if there is one, like one in a body. Raises MalformedRequest.
 
-    Raises MalformedRequest.
+    We make all other ids ourselves: a wrong one is simply not found.
     """
     if "user_id" in path:
         check_name(path["user_id"], "userId")
 
 
 def check_name(text: str, field: str) -> None:
-    """Raises MalformedRequest for a text that can't be a name: see names.py."""
+    """Checks that a text can be a name, by the rule in names.py. Raises MalformedRequest."""
     if fault := names.fault_of(text):
         raise MalformedRequest(fault, field)
 
@@ -152,9 +152,9 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def source_of(context: Mapping[str, Any]) -> str:
-    """Gives the network that the request came from, by its context; empty if it is not known.
+    """Gives the address of the request's client (of IPv6, its network) from the context; empty if it is not known.
 
-    No header counts: a client may write into it what it likes.
+    Reads no header, because a client may write any address into it.
     """
     address = str(context.get("identity", {}).get("sourceIp", ""))
     if ":" not in address:
@@ -214,7 +214,7 @@ def amount_of(number: float, field: str) -> Decimal:
 
 
 def money(amount: Decimal) -> msgspec.Raw:
-    """Writes an amount as a JSON number with two decimals: 50.00, which no float could be."""
+    """Writes an amount as a JSON number with two decimals: 50.00. A float would become 50.0."""
     return msgspec.Raw(DomainMoney.of(amount).format().encode())
 
 

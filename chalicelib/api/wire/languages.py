@@ -17,6 +17,6 @@ def preferred_language(accept_language: str) -> str:
 
 
 def _weight(parameters: str) -> float:
-    """Reads the weight of `q=0.8`: 1 where there is none."""
+    """Reads the weight of a language in Accept-Language, `q=0.8`: 1 if it has none."""
     match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
     return float(match[1]) if match else 1.0

@@ -30,7 +30,7 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
 
 
 class RowBody(Answer):
-    """The seats of a row that are not free, after its write number `version`."""
+    """The seats of a row that are not free. `version` counts the writes of the row."""
 
     row: str
     version: int

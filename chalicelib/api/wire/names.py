@@ -1,14 +1,14 @@
-"""Names: which texts may name a film, a room, a buyer, a payment. People must see a name as it was written.
+"""The rule for names of films, rooms, buyers and payments: people must see a name as it was written.
 
-Names may be of any script, and emoji. The joiners within them can't be seen alone (Persian's ZWNJ, the ZWJ of a family)
-and belong to them. Characters that turn the text around them, or end the line, belong to no name.
+A name may have letters of any script, and emoji, with the invisible joiners within them (Persian's ZWNJ, the
+ZWJ of a family). Characters that change the direction of a text, or end a line, are refused.
 """
 
 import re
 import unicodedata
 
 LINES_AND_DIRECTIONS = r"\u2028-\u202e\u2066-\u2069"
-"""Line and paragraph separators; embeddings, overrides and isolates of direction, with what ends them."""
+"""Line and paragraph separators; characters that begin or end a change of the text's direction. For patterns."""
 
 BLANK = (
     r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
@@ -17,14 +17,14 @@ BLANK = (
 """Characters below 65,536 that show nothing, whatever their category: fillers, blank Braille."""
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"
-"""Control characters. The last one is API Gateway's for bytes that were no UTF-8: the text is not as it was sent."""
+"""Control characters. The last one replaces bytes that are no UTF-8: API Gateway has changed the text."""
 
 _CONTROL = re.compile(f"[{CONTROLS}\ud800-\udfff]")
 _TURNING = re.compile(f"[{LINES_AND_DIRECTIONS}]")
 _BLANK = re.compile(f"[{BLANK}\U000e0000-\U000e0fff]")
 
 UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
-"""Unicode's categories: spaces, controls, formats, surrogates; and marks, which show only on a letter."""
+"""Unicode's categories that show nothing alone: spaces, controls, formats, surrogates, and marks on letters."""
 
 
 def fault_of(name: str) -> str | None:

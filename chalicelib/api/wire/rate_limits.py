@@ -4,7 +4,7 @@ from chalicelib.domain.rate_limits import QuotaUsage
 
 
 def quota_headers(usage: QuotaUsage) -> dict[str, str]:
-    """Writes the quota's headers by draft-ietf-httpapi-ratelimit-headers-06; in seconds."""
+    """Writes the headers of a quota, with times in seconds, by draft-ietf-httpapi-ratelimit-headers-06."""
     quota = usage.quota
     return {
         "RateLimit-Limit": str(quota.requests),
@@ -15,5 +15,5 @@ def quota_headers(usage: QuotaUsage) -> dict[str, str]:
 
 
 def refusal_headers(usage: QuotaUsage) -> dict[str, str]:
-    """Adds to the quota's headers in how many seconds to ask again."""
+    """Writes the headers of a refusal: the quota's, and Retry-After in seconds."""
     return {"Retry-After": str(usage.retry_after_seconds), **quota_headers(usage)}

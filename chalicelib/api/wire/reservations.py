@@ -36,7 +36,7 @@ from .languages import preferred_language
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-"""An address as SES takes it: ASCII, no quoting, no address literal. An international domain comes in its xn-- form."""
+"""A pattern of the e-mail addresses that SES takes: ASCII, unquoted, no literal; international domains as xn--."""
 
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
@@ -84,7 +84,7 @@ class SaleBody(Answer):
     seats: Sequence[str]
     paid_at: Moment
     booking_code: str | None = None
-    """The sale's name for people, to be shown or said at the door."""
+    """A short code of the sale, which the buyer shows or reads out at the cinema's entrance."""
 
 
 class PaymentBody(Answer):
@@ -108,9 +108,9 @@ class PurchaseBody(Answer):
     total_amount: Money
     purchased_at: Moment
     invoice_url: str | None = None
-    """None where nothing was paid."""
+    """None for a sale that cost nothing."""
     status: Literal["refunded"] | None = None
-    """Set once the money went back, because the screening was cancelled."""
+    """`refunded` once the payment was refunded, because the screening was cancelled; else None."""
     refunded_at: Moment | None = None
     booking_code: str | None = None
 
@@ -136,7 +136,7 @@ def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReserva
 
 
 def held(reservation: Reservation) -> HeldBody:
-    """Answers a hold and each resend of it. The status is `confirmed` once the hold is paid for."""
+    """Writes the answer to a hold, also to a resent one: its status is `confirmed` once the hold is paid for."""
     return HeldBody(
         reservation_id=reservation.id,
         status=reservation.state,

@@ -29,7 +29,7 @@ from .bodies import (
 )
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Bounds of a screening's start, in its own zone. Beyond them its end or its local time leaves the calendar."""
+"""The first and the last year in which a screening may start. Its end and its local time then stay in the calendar."""
 
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
@@ -98,7 +98,7 @@ def schedule_session(request: Request) -> ScheduleSession:
 
 
 def starting_from(request: Request) -> datetime | None:
-    """Gives the moment of the query's `from`, if there is one. Raises MalformedRequest."""
+    """Gives the query's `from`, the first start to list; None if it is absent. Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:

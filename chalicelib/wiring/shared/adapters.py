@@ -1,4 +1,4 @@
-"""The ports of selling and settling as functions have them: tables in DynamoDB, the payment gateway, the real clock."""
+"""The real ports of selling and settling: tables in DynamoDB, the payment gateway, the clock."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +21,10 @@ def adapters() -> "Adapters":
 
 @dataclass(frozen=True)
 class Adapters:
-    """The real `Ports`. Each is built when a use case first asks for it: a function that calls no gateway loads none,
-    and one that makes no ids needs no secret."""
+    """The real `Ports`. Each port is built when a use case first asks for it.
+
+    So a function that never calls the gateway does not load its code, and one that makes no ids needs no secret.
+    """
 
     clock: Clock = process.clock
 

@@ -1,4 +1,4 @@
-"""The table in which processes tell each other how their breakers stand."""
+"""The table in which processes share the states of their circuit breakers."""
 
 from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
 

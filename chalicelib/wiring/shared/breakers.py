@@ -1,4 +1,4 @@
-"""Circuit breakers, and who hears of them: the metrics, and the board that other processes read."""
+"""Circuit breakers, and the metrics that count their changes."""
 
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, OnChange
 from chalicelib.infrastructure.metrics import Metrics
@@ -12,5 +12,5 @@ def metrics() -> Metrics:
 
 
 def new_breaker(name: str, *listeners: OnChange) -> Breaker:
-    """Makes a breaker of this process for that dependency, one of POLICIES. The metrics listen, too."""
+    """Makes a circuit breaker for the dependency `name` of POLICIES. The metrics and the listeners get its changes."""
     return Breaker(name, POLICIES[name], (metrics().write_breaker_change, *listeners))

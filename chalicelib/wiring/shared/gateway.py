@@ -1,4 +1,4 @@
-"""The payment gateway: Stripe or one that speaks our own HTTP, behind a circuit breaker."""
+"""The payment gateway behind a circuit breaker: Stripe, or a simulated one with an HTTP API of our own."""
 
 from chalicelib.domain.ports import PaymentGateway
 from chalicelib.infrastructure.payments.guarded_gateway import GuardedGateway

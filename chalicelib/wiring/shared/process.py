@@ -1,6 +1,6 @@
-"""Shared by every process: settings, a clock, the database; and building things once.
+"""The settings, the clock and the database of every process; and `once`, which builds an object only once.
 
-The database is imported here, in Lambda's init phase, which has a whole core: every function uses it.
+The database is imported at the top, because every function uses it, and Lambda's init phase has a whole CPU core.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _forget_each: list[Callable[[], None]] = []
 
 
 def settings() -> configuration.Settings:
-    """Gives the settings from the environment, read once. Raises SettingInvalid."""
+    """Gives the settings. Reads the environment on the first call only. Raises SettingInvalid."""
     global _settings
     if _settings is None:
         _settings = configuration.load()
@@ -36,9 +36,9 @@ def settings() -> configuration.Settings:
 
 
 def once(build: Callable[[], T]) -> Callable[[], T]:
-    """Decorates a factory: the first call builds, every later one gives the same, until `build_anew`.
+    """Decorates a factory: the first call builds an object, later calls give the same one, until `build_anew`.
 
-    Threads that call it first at the same moment may build one each, which must do no harm.
+    Threads that make the first call at the same moment may build one object each. This must do no harm.
     """
     built = cache(build)
     _forget_each.append(built.cache_clear)
@@ -46,9 +46,9 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
 
 
 def build_anew(with_settings: configuration.Settings) -> None:
-    """Forgets what was built, and has it built with these settings from now on: for tests.
+    """Forgets all objects of `once`, and replaces the settings from which new ones are built: for tests.
 
-    Clients of AWS are kept: they know no settings.
+    The clients of AWS are kept, because they use no settings.
     """
     global _settings
     _settings = with_settings

@@ -1,4 +1,4 @@
-"""Redis, where one is configured, and what is kept in it. It decides nothing: without it all is only slower."""
+"""Redis, if one is configured, and the seat cache in it. No booking depends on Redis: without it reads are slower."""
 
 from chalicelib.domain.ports import Rows, Sessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
@@ -23,6 +23,6 @@ def seat_cache() -> SeatCache | None:
 
 
 def cached(rows: Rows, sessions: Sessions) -> Rows:
-    """Gives the rows with the cache before them; the bare rows where no Redis is configured."""
+    """Gives the rows behind the seat cache; the given rows if no Redis is configured."""
     cache = seat_cache()
     return CachedRows(rows, sessions, cache, clock) if cache else rows

@@ -1,4 +1,4 @@
-"""The bucket of stream failures."""
+"""The S3 bucket that keeps the stream records which could not be relayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that many functions read, also those that neither sell nor settle."""
+"""The tables of screenings and reservations, which many functions read."""
 
 from chalicelib.domain.ports import Reservations, Sessions
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations

@@ -7,7 +7,7 @@ from chalicelib.settings import Settings
 
 
 class Ports(Protocol):
-    """All that a use case of selling or settling may ask for. Each asks only for what it needs."""
+    """The ports of the use cases of selling and settling. Each use case takes only those that it needs."""
 
     @property
     def settings(self) -> Settings: ...
@@ -26,7 +26,7 @@ class Ports(Protocol):
 
     @property
     def cached_rows(self) -> Rows:
-        """Gives the rows as requests meet them. Event handlers, whom no crowd hurries, go to the rows themselves."""
+        """Gives the rows behind the seat cache, for requests. Event handlers read `rows`: they need no cache."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Relaying: the streams' records of rows, reservations and payments, and the effects of a cancelled screening."""
+"""Relaying: the use cases for the streams' records, and for cancelling a screening with its refunds."""
 
 from dataclasses import dataclass
 from functools import cached_property

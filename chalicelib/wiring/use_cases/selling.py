@@ -1,4 +1,4 @@
-"""Selling: from screening to sale, as buyers ask for it, and the end of a hold that nobody paid for."""
+"""Selling: the use cases from scheduling a screening to its sales, and the expiry of holds that nobody paid for."""
 
 from dataclasses import dataclass
 from functools import cached_property

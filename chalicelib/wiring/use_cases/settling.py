@@ -1,4 +1,4 @@
-"""Settling: each payment becomes a sale or is returned, by whatever queue or schedule asks for it."""
+"""Settling: the use cases that start a payment, and turn it into a sale or a refund."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,7 @@ class Settling:
 
     @cached_property
     def confirm_charged(self) -> Confirm:
-        """Gives the use case for charges that the gateway has reported: they need no further proof."""
+        """Gives the use case that confirms a reservation whose charge the gateway has reported, without other proof."""
         ports = self.ports
         return Confirm(
             rows=ports.rows,
