@@ -71,7 +71,7 @@ def run_measurement(main: Callable[[], int]) -> int:
 
 
 def measure_imports() -> None:
-    """Prints the larger part of a cold start, as a multiple of boto3 with one DynamoDB client. The budget is 1.3."""
+    """Prints the time to import `app`, as a multiple of boto3's with one DynamoDB client. The budget is 1.3."""
     print(f"Importing `app`, × `import boto3` plus one DynamoDB client (best and median of {ROUNDS}, budget 1.30)")
     print_ratio("from this virtual environment", [sys.executable], Path.cwd())
     with tempfile.TemporaryDirectory() as scratch:
@@ -82,7 +82,7 @@ def measure_imports() -> None:
 
 
 def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
-    """Prints the best and the median of ROUNDS imports, each in a process of its own."""
+    """Prints the ratio for the best and the median of ROUNDS imports, each in a process of its own."""
     times = {statement: list[float]() for statement in (BASELINE, "import app")}
     for _ in range(ROUNDS):
         for statement, measured in times.items():
@@ -93,7 +93,7 @@ def print_ratio(where: str, python: Sequence[str], directory: Path) -> None:
 
 
 def import_seconds(statement: str, python: Sequence[str], directory: Path) -> float:
-    """Runs the statement in a new process and gives its seconds."""
+    """Runs the statement in a new process and gives the seconds that it took."""
     environment = {**os.environ, **machine.CREDENTIALS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(directory)}
     command = [*python, "-c", TIMED.format(statement=statement)]
     ran = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def measure_serving(client: crowd.Crowd) -> None:
     """Prints the time of each request, as a multiple of `GET /health`."""
     print(f"\nServing, one connection, {REQUESTS} requests each, × GET /health")
     session = client.create_session(total_seats=2000)
-    free = (f"{row}{number}" for row in row_names() for number in range(1, 11))
+    free = (f"{row}{number}" for row in seat_row_names() for number in range(1, 11))
     users = (user for _ in count() for user in crowd.new_buyers(100))
     health = measure_milliseconds(client, lambda: crowd.Call("GET", "/health"))
     print(f"  {'GET /health':32} {1:6.1f}   ({health:.2f} ms)")
@@ -125,7 +125,7 @@ def measure_serving(client: crowd.Crowd) -> None:
 def measure_live(run_dir: Path) -> None:
     """Prints the time from a hold's answer to the message on another viewer's WebSocket.
 
-    It passes the stream, a function and API Gateway.
+    The message passes the stream, a function and API Gateway.
     """
     os.environ |= {"STAGE": "local", "TABLE_PREFIX": "cinema-local"}
     deploy.deploy_data("local")
@@ -138,7 +138,7 @@ def measure_live(run_dir: Path) -> None:
         session = client.create_session(total_seats=2000)
         socket.send(json.dumps({"action": "subscribe", "sessionId": session}))
         socket.recv(timeout=LIVE_PATIENCE_SECONDS)
-        wishes = zip(crowd.new_buyers(LIVE_HOLDS), first_row_names(), strict=True)
+        wishes = zip(crowd.new_buyers(LIVE_HOLDS), first_seat_row_names(), strict=True)
         health = measure_milliseconds(client, lambda: crowd.Call("GET", "/health"))
         taken = sorted(
             _measure_shown_after(client, socket, crowd.hold_call(session, user, [f"{row}1"])) for user, row in wishes
@@ -157,20 +157,20 @@ def _measure_shown_after(client: crowd.Crowd, socket: ClientConnection, hold: cr
     return (time.perf_counter() - answered) * 1000
 
 
-def first_row_names() -> list[str]:
-    """Gives a row's name for each of the LIVE_HOLDS."""
-    return list(row_names())[:LIVE_HOLDS]
+def first_seat_row_names() -> list[str]:
+    """Gives a row's name for each of LIVE_HOLDS holds."""
+    return list(seat_row_names())[:LIVE_HOLDS]
 
 
 def measure_milliseconds(client: crowd.Crowd, call: Callable[[], crowd.Call], status: int = 200) -> float:
-    """Gives the median, after a warm-up of a tenth. Raises UnexpectedAnswer for another status."""
+    """Gives the call's median time, after a warm-up of a tenth. Raises UnexpectedAnswer for another status."""
     answers = [client.ask_at_once([call()])[0] for _ in range(REQUESTS + REQUESTS // 10)]
     if other := next((answer for answer in answers if answer.status != status), None):
         raise crowd.UnexpectedAnswer(f"every answer should have been {status}, and one was {other}")
     return statistics.median(answer.milliseconds for answer in answers[REQUESTS // 10 :])
 
 
-def row_names() -> Iterator[str]:
+def seat_row_names() -> Iterator[str]:
     """Gives the names of the 200 rows of the largest hall."""
     from chalicelib.domain.sessions import row_letters
 

@@ -53,7 +53,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The numbers of one mode: with the gate, without Redis, or with a frozen one."""
+    """The numbers of one mode: with the gate, without Redis, or with a frozen Redis."""
 
     name: str
     per_second: float

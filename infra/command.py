@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NoReturn
 
 INTERRUPTED, UNHEARD = 130, 141
-"""The statuses after SIGINT and SIGPIPE: 128 and the signal's number, as in shells."""
+"""The exit statuses after SIGINT and SIGPIPE: 128 and the signal's number, as in shells."""
 
 
 def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
     """Ends this process with the status of `main`. Prints an exception of `refusals` without its traceback.
 
     Ends quietly once nobody reads our output, as after `… | head`. An interruption or SIGTERM unwinds `main`, so that
-    it stops its processes. That works in the background, too, where shells have SIGINT ignored.
+    it stops its processes. This works in the background, too, although shells ignore SIGINT there.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

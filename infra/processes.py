@@ -1,4 +1,4 @@
-"""Starts processes on this machine, each with a log and a pid file. They end with us, however we end."""
+"""Starts processes on this machine, each with a log and a pid file. They end with this one, even when it is killed."""
 
 import contextlib
 import ctypes
@@ -87,7 +87,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A server at `url`: one that ran already, or a process of ours."""
+    """A server at `url`, and its process if we started it."""
 
     url: str
     child: Child | None = None
@@ -192,7 +192,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Locks the file for us. Tells whether that was possible."""
+    """Locks the file for this process. Gives False when another process has the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -258,7 +258,7 @@ def _await_lock(descriptor: int, pid: int) -> None:
 
 
 def record_url(name: str, url: str, run_dir: Path) -> None:
-    """Writes where the child of that name answers, for `find_url`."""
+    """Writes the URL of the child of that name to a file, for `find_url`."""
     (run_dir / f"{name}.url").write_text(url)
 
 

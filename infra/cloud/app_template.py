@@ -1,7 +1,7 @@
 """The template of the functions' stack: our additions to the one that `chalice package` makes.
 
-They are infra/cloud/app.yaml, and what is made from the tables: a parameter for each setting, each function's
-environment, event source mapping and way to Redis.
+They are infra/cloud/app.yaml, and parts that are made from functions.py and the settings: a parameter for each
+setting; for each function its environment, event source mapping and access to Redis.
 """
 
 from functools import cache
@@ -40,7 +40,7 @@ def _parameters() -> Template:
 
 
 def _parameter(setting: Setting) -> Template:
-    """Makes a parameter. Its default is empty where it depends on the stage: the function knows it."""
+    """Makes the setting's parameter. A default that depends on the stage is left empty, because the function has it."""
     default = setting.default if setting.local_default is None else ""
     parameter: Template = {"Type": "String", "Default": default, "Description": setting.purpose}
     if setting.bounds:
@@ -81,7 +81,7 @@ def _environment(function: Function) -> Template:
 
 
 def _known_to_the_stack() -> Template:
-    """Gives the settings that the stack knows itself."""
+    """Gives the variables whose values come from resources: URLs and names of buckets."""
     return {
         "LIVE_URL": _url_of_websockets("ws", "wss"),
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
@@ -101,7 +101,7 @@ def _kind(function: Function) -> str:
 
 
 def _mapping(function: Function) -> Template:
-    """Makes the event source mapping. Without ReportBatchItemFailures, failed messages would be deleted."""
+    """Makes the event source mapping, with ReportBatchItemFailures: without it, failed messages would be deleted."""
     if function.relays:
         failures = {"Type": "S3", "Destination": imported("stream-failures-bucket-arn")}
         return {

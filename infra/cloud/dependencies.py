@@ -17,7 +17,7 @@ from .templates import ROOT
 BUILD = ROOT / "build"
 
 LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
-"""The Pythons of Lambda that we support. The functions get the one that packages: it makes their bytecode."""
+"""The supported Pythons of Lambda. The functions run on the one that packages them, because it makes their bytecode."""
 
 LAMBDA_PYTHON = sys.version_info[:2]
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
@@ -29,7 +29,7 @@ STRIPES_OTHER_PRODUCTS = (
     *("terminal", "test_helpers", "three_d_secure", "treasury"),
     *("v2/billing", "v2/commerce", "v2/money_management", "v2/test_helpers"),
 )
-"""Subpackages that stripe imports only for their own objects, which we never ask for."""
+"""Subpackages of stripe for products that we don't use. stripe imports each only for its own objects."""
 
 # Globs below site-packages that no function reads. The *modules* `docs` and `resources` of boto3 and botocore stay:
 # boto3.session imports them.
@@ -57,7 +57,7 @@ UNUSED = (
 
 
 class PackagingError(Exception):
-    """The package could not be made; the message is for whoever ran the command."""
+    """The package could not be made. The message is a sentence, ready to be shown."""
 
 
 def ensure_dependencies(lock: Path) -> Path:

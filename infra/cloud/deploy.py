@@ -5,7 +5,7 @@ Some emulators leave properties of a template out: repairs.py sets them afterwar
 
 Settings of a deployment come from the environment: docs/settings.md has all of them. A setting that is not given stays
 as it is deployed. One that is set to nothing (`SELLER= make deploy`) gets the template's default. Each change is
-printed before anything is done. In prod somebody has to agree, or `--yes` does.
+printed before anything is done. In prod somebody has to agree to it, or the option `--yes` is given.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AppDeployment:
 
 
 def deploy_data(stage: str) -> None:
-    """Creates or updates the tables, queues and alarms of `stage`, and asks for its sender. Raises DeploymentError."""
+    """Creates or updates the stage's tables, queues and alarms, and has its sender verified. Raises DeploymentError."""
     said = data_settings(os.environ)
     template = dump(data.template())
     deploy_stack(data_stack(stage), {"Stage": stage, **said}, data_parameters(), TemplateBody=template)
@@ -85,7 +85,7 @@ def deploy_app(stage: str) -> AppDeployment:
 
 
 def id_secret(stage: str, client: SSMClient | None = None) -> str:
-    """Gives the key that reservation ids are derived with: made once per stage, kept as an SSM SecureString."""
+    """Gives the key that reservation ids are derived with. Makes it once for each stage, as an SSM SecureString."""
     client = client or boto3.client("ssm")
     name = f"/cinema/{stage}/id-secret"
     # Usually it exists already. Asking first would race with another deployment.
@@ -111,7 +111,7 @@ def _write_template(template: dict[str, Any], beside: Path) -> Path:
 
 
 def _sender(stage: str) -> str:
-    """Gives the sender to come: the one that is set, else the deployed one, else the template's."""
+    """Gives the sender after this deployment: the one that is set, else the deployed one, else the template's."""
     said = os.environ.get("MAIL_FROM")
     if said is not None or stage in LOCAL_STAGES:
         return said or DEFAULT_SENDER
@@ -119,12 +119,12 @@ def _sender(stage: str) -> str:
 
 
 def _emulator_host() -> str:
-    """Gives the host of AWS_ENDPOINT_URL; nothing on AWS itself."""
+    """Gives the host of AWS_ENDPOINT_URL; empty on AWS itself."""
     return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).netloc
 
 
 def _url_of_api(outputs: dict[str, str]) -> str:
-    """Gives the API's address. The template's is on amazonaws.com; an emulator answers below its own."""
+    """Gives the API's address. The stack's output names amazonaws.com, but an emulator answers below its own host."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if not endpoint:
         return outputs["EndpointURL"].rstrip("/")

@@ -1,4 +1,4 @@
-"""The event source mappings of a deployed stage: what feeds its functions from streams and queues."""
+"""The event source mappings of a deployed stage, which feed its functions from streams and queues."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ DEADLINE_SECONDS = 60
 
 
 def event_handlers_run(stage: str) -> bool:
-    """Tells whether the endpoint really invokes the deployed functions. Tries one with an empty batch.
+    """Tells whether the endpoint really runs the deployed functions, by invoking one with an empty batch.
 
     False for functions that are not deployed, and on endpoints that keep definitions only (LocalStack without Docker).
     """
@@ -30,7 +30,7 @@ def event_handlers_run(stage: str) -> bool:
 def set_event_mappings(stage: str, *, enabled: bool) -> None:
     """Starts or pauses the deployed event handlers and waits until that is done. Raises DeploymentError.
 
-    While they are paused, streams and queues keep what arrives. A pump may feed the handlers instead, or nobody.
+    While they are paused, streams and queues keep their records, and a pump may feed the handlers.
     """
     client = boto3.client("lambda")
     wanted = "Enabled" if enabled else "Disabled"

@@ -1,4 +1,4 @@
-"""The Lambda functions: one row each. Those of the consumers come from chalicelib/domain/consumers.py."""
+"""The table of the Lambda functions, one row each. The rows of consumers come from chalicelib/domain/consumers.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
 
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
-"""The limit of retries: hours, so that an outage costs time only. A stream keeps a record for 24."""
+"""The age up to which a stream's record is retried: an outage of hours only delays it. A stream keeps it for 24."""
 SHOWN_FOR = timedelta(minutes=1)
 """The age at which a change is no longer worth showing to viewers."""
 
@@ -17,9 +17,9 @@ SHOWN_FOR = timedelta(minutes=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     name: str
-    """Its name in Chalice's configuration: that of the function in app.py, but for the API and the WebSocket's."""
+    """The name in Chalice's configuration: the Python function's in app.py, except for the API and the WebSocket."""
     touches: Mapping[str, str] = field(default_factory=dict)
-    """Tables and other resources, and the verbs allowed on each: the words of permissions.py."""
+    """The verbs allowed on each table or other resource, in the words of permissions.py."""
     sends_to: tuple[str, ...] = ()
     """The queues it sends to."""
     consumer: Consumer | None = None
@@ -27,7 +27,7 @@ class Function:
     stream: str = ""
     """The table whose stream feeds it."""
     relays: bool = False
-    """True where each record of its stream counts: retried for hours, then kept in the bucket of stream failures."""
+    """True when no record of its stream may be lost: each is retried for hours, then kept as a stream failure."""
     shows_queues: bool = False
     timeout_seconds: int = TIMEOUT_SECONDS
 

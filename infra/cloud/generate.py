@@ -34,7 +34,7 @@ SAID_BY = {
 
 
 def made() -> dict[Path, str]:
-    """Makes each file but the snapshot of the functions' stack, which has to be packaged first."""
+    """Makes the text of each file, except the snapshot of the functions' stack: that needs the package."""
     return {
         SNAPSHOTS / "data.yaml": _noted(dump(data_template.template())),
         ROOT / ".env.example": _env_example(),
@@ -45,7 +45,7 @@ def made() -> dict[Path, str]:
 
 
 def app_snapshot(packaged: Path) -> str:
-    """Shows a packaged template without the noise: the Python that packaged it, and the body of each operation."""
+    """Makes the snapshot of a packaged template. Leaves out the Python that packaged it, and each operation's body."""
     template: Template = yaml.safe_load(packaged.read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

@@ -5,7 +5,7 @@
 - the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
   function reads;
 - bytecode that is never checked against its source. Without bytecode every cold start compiles everything. Ordinary
-  bytecode would not help: unpacking the archive changes the times it is checked by;
+  bytecode would not help: it is checked by the source's time, which unpacking the archive changes;
 - an archive with the same bytes for the same contents;
 - the functions' policies, timeouts, environments and event source mappings, from the tables;
 - a template without YAML aliases, which CloudFormation does not take.
@@ -78,7 +78,7 @@ def package(stage: str, out: Path) -> Package:
 
 
 def check_stage(stage: str) -> None:
-    """Raises PackagingError for a stage that is not in .chalice/config.json. Chalice would take its defaults."""
+    """Raises PackagingError for a stage that is not in .chalice/config.json: Chalice would use defaults for it."""
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     if stage not in stages:
         raise PackagingError(f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}.")
@@ -87,7 +87,8 @@ def check_stage(stage: str) -> None:
 def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
     """Has Chalice write the template and its archive into `out`; returns that archive, unpacked.
 
-    Chalice works on a copy with an empty requirements.txt: it would download all packages after every change of code.
+    Chalice works on a copy with an empty requirements.txt. Otherwise every change of code would make it download all
+    packages.
     """
     project, own_code, added = scratch / "project", scratch / "own-code", scratch / "added.json"
     ignored = shutil.ignore_patterns("__pycache__", "deployments", "deployed")

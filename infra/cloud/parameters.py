@@ -1,4 +1,4 @@
-"""The settings of a deployment: the stacks' parameters, given by the environment, and what they would change.
+"""Reads a deployment's settings from the environment, as parameters of the stacks, and lists what they would change.
 
 Parameters come from the table in chalicelib/settings.py. Those for the deployment alone are in stateful.yaml and
 app.yaml, by hand. Each is set by the variable of its name: HOLD_SECONDS for HoldSeconds.
@@ -16,10 +16,10 @@ from . import data_template as data
 from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters
 
 SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EmulatorHost")
-"""Parameters that infra/cloud/deploy.py sets, and no variable."""
+"""The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
 
 HIDDEN = "****"
-"""CloudFormation's stand-in for a parameter that nobody may read back."""
+"""The text that CloudFormation gives instead of a secret parameter's value."""
 
 
 def data_parameters() -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _variables_of(declared: Mapping[str, Any]) -> dict[str, str]:
 
 DATA_SETTINGS = _variables_of(data_parameters())
 APP_SETTINGS = _variables_of(app_parameters())
-"""The variable that sets each parameter of a stack."""
+"""The variable that sets each parameter of the functions' stack. DATA_SETTINGS has those of the data stack."""
 
 
 def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -91,7 +91,7 @@ def list_setting_changes(stage: str, environment: Mapping[str, str]) -> list[str
 def changes_of_stack(
     said: Mapping[str, str], before: Mapping[str, str], declared: Mapping[str, Any], names: Mapping[str, str]
 ) -> list[str]:
-    """Tells each change, as `HOLD_SECONDS: 60 → 30`. Hides the values of secrets."""
+    """Describes each change, such as `HOLD_SECONDS: 60 → 30`. Hides the values of secrets."""
     sentences = []
     for parameter, value in said.items():
         old = before.get(parameter, str(declared.get(parameter, {}).get("Default", "")))
@@ -105,6 +105,6 @@ def changes_of_stack(
 def _chosen(
     variables: Mapping[str, str], declared: Mapping[str, Any], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Gives the values that are set, by parameter. One that is set to nothing gets the template's default."""
+    """Gives the values of the variables that are set, by parameter. An empty one gives the template's default."""
     said = {parameter: environment[name] for parameter, name in variables.items() if name in environment}
     return {parameter: value or str(declared[parameter].get("Default", "")) for parameter, value in said.items()}

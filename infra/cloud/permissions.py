@@ -18,14 +18,14 @@ ON_TABLES = {
     "delete": "DeleteItem",
     "query": "Query",
 }
-"""The verbs for a table such as `sessions`, or an index such as `sessions/programme`. Transactions need no others."""
+"""The action for each verb on a table (`sessions`) or an index (`sessions/programme`). Transactions need no others."""
 
 LISTED_WITHOUT_SECRETS = {
     "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
 }
 SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
-"""The sender counts. Its identity, the address or its domain, is the account's affair."""
+"""The condition that emails come from MailFrom. Any identity may verify it: the address or its domain."""
 
 SENDING = ("GetQueueUrl", "SendMessage", "SendMessageBatch")
 PARKING = ("GetQueueUrl", "SendMessage")
@@ -116,4 +116,4 @@ _SPECIAL = {
         "execute-api", ["ManageConnections"], f"execute-api:{HERE}:${{WebsocketAPI}}/${{Stage}}/POST/@connections/*"
     ),
 }
-"""The statements that are no plain access to a table, by resource and verb."""
+"""The statements for all other access than that to tables in general, by resource and verb."""

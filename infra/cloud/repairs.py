@@ -1,4 +1,4 @@
-"""Repairs after a deployment: what the endpoint left out of a template, or CloudFormation can't do."""
+"""Repairs after a deployment: sets properties that the endpoint left out, and takes steps that CloudFormation can't."""
 
 import os
 from typing import Any
@@ -39,8 +39,8 @@ def ensure_gateway_responses(api_id: str, api: dict[str, Any]) -> None:
 def ensure_sender(address: str) -> None:
     """Has SES verify the sender unless it, or its domain, is an identity already.
 
-    An emulator believes at once. AWS writes to the address, and somebody has to follow the link in that email. The
-    default address is nobody's, so AWS is not asked to write to it.
+    An emulator verifies it at once. AWS sends an email to the address, and somebody has to follow its link. The default
+    address belongs to nobody, so AWS is not asked to verify it.
     """
     if address == DEFAULT_SENDER and not os.environ.get("AWS_ENDPOINT_URL"):
         print(f"No email can be sent: {address} is only for emulators. Set MAIL_FROM to an address of yours.")
@@ -52,7 +52,7 @@ def ensure_sender(address: str) -> None:
 
 
 def remove_socket_deployment(resources: dict[str, Any]) -> None:
-    """Takes the WebSocket API's deployment out of a template. Emulators know none: their stages deploy themselves."""
+    """Removes the WebSocket API's deployment from a template. Emulators don't know it: they deploy by themselves."""
     del resources["WebsocketAPIDeployment"]
     stage = resources["WebsocketAPIStage"]["Properties"]
     del stage["DeploymentId"]

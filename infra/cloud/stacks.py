@@ -18,13 +18,13 @@ CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_DO = "No updates are to be performed"
 DEADLINE_SECONDS = 30 * 60
 FIRST_FAILURES = 3
-"""The number of failed resources that are named. Later ones are mostly cancelled because of the first."""
+"""The most failed resources that an error names. Later ones are mostly cancelled because of the first."""
 LEFT_OF_A_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 """The states of a stack whose creation failed. Such a stack can't be updated, only deleted."""
 
 
 class DeploymentError(Exception):
-    """A deployment did not work out; the message says what to look at."""
+    """A deployment failed. The message says why, or where to look."""
 
 
 def data_stack(stage: str) -> str:
@@ -38,7 +38,7 @@ def app_stack(stage: str) -> str:
 
 
 def deploy_stack(name: str, said: Mapping[str, str], declared: Mapping[str, Any], **template: str) -> None:
-    """Creates or updates a stack and waits for it. `said` are the parameters given. Raises DeploymentError."""
+    """Creates or updates a stack with the parameters that are given (`said`), and waits. Raises DeploymentError."""
     client = boto3.client("cloudformation")
     status = _read_status(name)
     if status in LEFT_OF_A_CREATION:
@@ -67,9 +67,9 @@ def deploy_stack(name: str, said: Mapping[str, str], declared: Mapping[str, Any]
 def parameters_for(
     said: Mapping[str, str], declared: Mapping[str, Any], before: Mapping[str, str] | None, *, keep: bool
 ) -> list[ParameterTypeDef]:
-    """Keeps deployed values for parameters that are not given.
+    """Makes the parameters of an update. With `keep`, parameters that are not given stay as they are deployed.
 
-    Otherwise CloudFormation would use the template's default.
+    Otherwise CloudFormation would set them to the template's defaults.
     """
     values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
     if before is None or not keep:
@@ -121,7 +121,7 @@ def _delete_stack(name: str) -> None:
 
 
 def _why_it_failed(name: str) -> str:
-    """Tells the first failures of the last operation. CloudFormation lists its events newest first."""
+    """Describes the first failures of the last operation. CloudFormation lists its events newest first."""
     events = boto3.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     of_this_operation = takewhile(lambda event: not _is_the_start(event), events)
     failures = [event for event in of_this_operation if event["ResourceStatus"].endswith("_FAILED")]

@@ -8,16 +8,16 @@ from chalicelib.infrastructure.dynamodb.tables import TABLES, Table
 from .templates import Template, sub
 
 EXPIRY = "ttl"
-"""A model's attribute of this name is when DynamoDB deletes an item, in seconds since 1970."""
+"""The name of a model's TTL attribute: the time, in seconds since 1970, at which DynamoDB deletes an item."""
 IN_PRODUCTION = {"Fn::If": ["IsProduction", True, False]}
 
 
 def table_resources() -> Template:
     """Makes all tables, by logical id.
 
-    In production a table is kept by its own deletion protection (and the stack by termination protection, which
-    deploy.py sets): a deletion fails and keeps the data. A policy that depends on the stage would need the
-    AWS::LanguageExtensions transform, whose conditional policies LocalStack 4.9 answers with an internal error.
+    In production every table has deletion protection: its deletion fails and keeps the data. (deploy.py protects the
+    stack, too.) A DeletionPolicy that depends on the stage would need the AWS::LanguageExtensions transform. LocalStack
+    4.9 fails on that with an internal error.
     """
     return {
         table.logical_id: {
@@ -62,7 +62,7 @@ def _index(schema: Mapping[str, Any]) -> Template:
 
 
 def _keys(schema: Iterable[Mapping[str, Any]]) -> list[Template]:
-    """Puts HASH before RANGE: DynamoDB insists, and a model has its attributes by name."""
+    """Puts HASH before RANGE, as DynamoDB requires. A model sorts its attributes by name."""
     by_kind = {key["KeyType"]: key["AttributeName"] for key in schema}
     return [{"AttributeName": by_kind[kind], "KeyType": kind} for kind in ("HASH", "RANGE") if kind in by_kind]
 

@@ -26,9 +26,9 @@ BASE_URL = "http://127.0.0.1:8000"
 
 BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservation", "list_purchases")
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
-"""The field of an answer that the requests after it use."""
+"""The field of an operation's answer that later requests use."""
 SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
-"""Values of variables. The request for a replay is refused: only the holder of a webhook's secret can sign it."""
+"""Values of variables that no answer gives. `webhookId` is a placeholder: only the holder of its secret can sign."""
 AS_THEY_STAND = {
     "start_payment": (409,),  # refused: it is paid for by then
     "cancel_reservation": (409,),  # refused for the same reason
@@ -36,7 +36,7 @@ AS_THEY_STAND = {
     "hear_gateway": (401,),  # refused: only the gateway can sign
     "replay_notifications": (401,),
 }
-"""The statuses of requests that show their form only, and change nothing."""
+"""The expected statuses of requests that are examples only, and change nothing."""
 FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
 """Headers and fields that the tools make anew for each request: a payment buys once."""
 
@@ -47,7 +47,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """A request. `{{name}}` in path and body is a variable; `expected` are the possible statuses of its answer."""
+    """An example request. `{{name}}` in path or body: a variable. `expected`: the possible statuses of the answer."""
 
     view: str
     title: str
@@ -63,8 +63,8 @@ class Request:
         return REMEMBERED.get(self.view)
 
 
-def made(app: Chalice) -> dict[str, str]:
-    """Makes the files' contents, by name."""
+def generate_files(app: Chalice) -> dict[str, str]:
+    """Makes the contents of the generated files, by file name."""
     text = encoded(document(app)) + "\n"
     known = json.loads(text)
     requests = list(requests_of(known))
@@ -76,8 +76,8 @@ def made(app: Chalice) -> dict[str, str]:
 
 
 def outdated(app: Chalice) -> list[str]:
-    """Names the files that differ from what the code makes."""
-    return [name for name, text in made(app).items() if _text(name) != text]
+    """Names the committed files that differ from the generated ones."""
+    return [name for name, text in generate_files(app).items() if _text(name) != text]
 
 
 def requests_of(document: Json) -> Iterator[Request]:
@@ -134,7 +134,7 @@ def http_file(requests: list[Request]) -> str:
 
 
 def _in_http(request: Request, before: Request | None) -> str:
-    """Writes a request, below the variable that the one before sets. It can't stand below that one's body."""
+    """Writes a request, below the variable that the request before it sets: below that one's body it would be text."""
     lines = [f"### {request.title}"]
     if before and before.remembered:
         lines += [f"@{before.remembered} = {{{{{before.view}.response.body.$.{before.remembered}}}}}", ""]
@@ -238,7 +238,7 @@ def _check(app: Chalice) -> int:
 
 def _write(app: Chalice) -> int:
     HERE.mkdir(exist_ok=True)
-    for name, text in made(app).items():
+    for name, text in generate_files(app).items():
         (HERE / name).write_text(text, encoding="utf-8")
         print(f"wrote docs/api/{name}")
     return 0

@@ -49,7 +49,7 @@ DRAIN_SECONDS = 600
 
 @contextmanager
 def _run_api() -> Iterator[Api]:
-    """Runs one instance of a stage on a laptop, with all that it needs."""
+    """Runs one instance of the API, with an emulator and a Redis."""
     with tempfile.TemporaryDirectory() as scratch:
         run_dir = Path(scratch)
         with emulator.run_emulator(run_dir=run_dir) as aws, run_redis(run_dir=run_dir) as redis:

@@ -37,10 +37,10 @@ GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
     500: _contract_error("INTERNAL_ERROR"),
     501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
 }
-"""The status, code and message for each status of the server. Most come from the contract's table."""
+"""The status, code and message to answer, by the status with which the server refuses. Most are from the contract."""
 
 MALFORMED = _contract_error("MALFORMED_REQUEST")
-"""The answer to any other unreadable request: a bad length, an endless address, another HTTP."""
+"""The answer to any other unreadable request: a bad length, an endless address, another version of HTTP."""
 
 
 class GatewayRefusal(LocalGatewayException):

@@ -23,7 +23,7 @@ GREEN, CYAN, YELLOW, RED, DIM, BOLD, PLAIN = "32", "36", "33", "31", "2", "1", "
 COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LONGEST_PATH = 100
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
-"""The attributes that every log record has. All others are facts of ours."""
+"""The attributes that every log record has. All others are the application's own."""
 
 
 def may_colour(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:

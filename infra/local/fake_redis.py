@@ -30,7 +30,7 @@ class Server(TcpFakeServer):
     """Serves each connection in a thread."""
 
     request_queue_size = 128
-    """The length of the queue for connections. With socketserver's 5, a crowd waits for longer than 50 ms."""
+    """The most connections that wait to be accepted. With socketserver's 5, many at once wait for longer than 50 ms."""
 
 
 def serve_fake_redis(port: int) -> None:

@@ -1,8 +1,8 @@
 """Makes the events of a REST API (Lambda proxy integration) as API Gateway does, for the local server and the tests.
 
-Paths and path parameters stay percent-encoded; the query is decoded. A repeated header or query parameter is there with
-all its values, and once more with the last. Header names keep their case. A body of a binary media type is in base64,
-any other is text. The path has no stage in front, as behind a custom domain.
+Paths and path parameters stay percent-encoded; the query is decoded. A repeated header or query parameter is in the
+multi-value map with all its values, and in the plain one with the last. Header names keep their case. A body of a
+binary media type is in base64, any other is text. The path has no stage in front, as behind a custom domain.
 """
 
 import base64
@@ -30,7 +30,7 @@ NOBODY = dict.fromkeys(
         "userArn",
     )
 )
-"""The identity of a caller without a signature."""
+"""The identity in the event of a caller without an AWS signature."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _NOT_FOR_A_PATH = re.compile(r"[^\x21-\x7e]")
@@ -48,13 +48,13 @@ class Asked:
 
     @property
     def address(self) -> str:
-        """Gives the target. Percent-encodes the characters that may not stand in one."""
+        """Gives the target, with the characters percent-encoded that are not allowed in it."""
         return _NOT_FOR_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", self.target)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """The route of a request as it is declared, and the values of its parameters."""
+    """A declared route, and the values that a request has for its parameters."""
 
     route: str
     captured: Mapping[str, str] = field(default_factory=dict)

@@ -57,7 +57,7 @@ def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterat
 def start_machine() -> Machine:
     """Gives the emulator that runs already, or starts one that stays until `make stop`.
 
-    Starts neither Redis nor the payment gateway: gives their addresses where they run.
+    Gives the addresses of Redis and the payment gateway if they run, and starts neither.
     """
     if wants_localstack():
         return _docker_machine(start_localstack())

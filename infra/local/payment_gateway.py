@@ -71,7 +71,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 LOOPBACK = "127.0.0.1"
 SLOW_SECONDS = 6.0
-"""Twice the timeout of chalicelib/infrastructure/payments/simulated_gateway.py."""
+"""The delay of a slow answer: twice the timeout of chalicelib/infrastructure/payments/simulated_gateway.py."""
 LARGEST_BODY_BYTES = 10_000
 PAGE = 100
 TIMES = re.compile(r"-(decline|fail)(?:-(\d{1,3}))?(?=-|$)")
@@ -79,7 +79,7 @@ CURRENCY = "BRL"
 
 SIGNATURE_HEADER = "Payment-Signature"
 SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
-"""The secret that a stage on a laptop knows: LOCAL_SECRET of chalicelib/settings.py."""
+"""The secret of stages on a laptop, the same as LOCAL_SECRET of chalicelib/settings.py."""
 MESSAGES = ("late", "twice", "lost", "shuffled")
 LATE_SECONDS = 5.0
 WEBHOOK_TIMEOUT_SECONDS = 5.0
@@ -92,7 +92,7 @@ StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 
 @dataclass(frozen=True)
 class RefundRequest:
-    """A refund that is asked for."""
+    """A request for a refund."""
 
     transaction_id: str
     amount_cents: int | None
@@ -101,13 +101,13 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class PaymentRequest:
-    """A payment that is asked for."""
+    """A request for a payment."""
 
     reservation_id: str
     amount_cents: int
     currency: str
     transaction_id: str = ""
-    """The id to use; empty: the gateway makes one up."""
+    """The transaction's id. When it is empty, the gateway makes one."""
 
 
 @dataclass(order=True)
@@ -124,12 +124,12 @@ class _Delivery:
 class Messenger:
     """Sends messages to the webhook, one after the other. Its thread starts with the first.
 
-    `url` may be set later. Messages from before are not sent.
+    `url` may be set later. Messages made before that are not sent.
     """
 
     url: str = ""
     secrets: Sequence[str] = (SECRET,)
-    """The secrets that sign, all at once. During a rotation the first is the new one."""
+    """The secrets, each of which signs every message. During a rotation the first is the new one."""
     pause_seconds: float = 1.0
     messages: list[dict[str, Any]] = field(default_factory=list)
     """Every message, in the order in which they were made."""
@@ -191,7 +191,7 @@ class Messenger:
         heapq.heapify(self._waiting)
 
     def _run(self) -> None:
-        """Sends due messages until the messenger is closed. Sends those again that were not accepted."""
+        """Sends due messages until the messenger is closed. Sends a message again later when it was not accepted."""
         while delivery := self._take_next():
             accepted = self._post(delivery.body)
             with self._changed:
@@ -249,7 +249,7 @@ def signature(keys: Sequence[str], body: bytes, seconds: float) -> str:
 
 @dataclass
 class Gateway:
-    """A simulated gateway: its payments and refunds, and the first answer to each key."""
+    """A simulated gateway: its payments and refunds, and the first answer to each idempotency key."""
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
@@ -309,9 +309,9 @@ class Gateway:
             return [one for one in self.refunds if transaction_id in (None, one["transactionId"])]
 
     def _answer_once(self, key: str, request: object, decide: Callable[[], StatusAndBody]) -> StatusAndBody:
-        """Gives the first answer to this key. Without one, decides, and remembers the answer.
+        """Gives the first answer to this key. Without one, calls `decide` and remembers its answer.
 
-        Refusals are not remembered: the same request is decided again.
+        A refusal is not remembered: the same request is decided again.
         """
         known = type(request).__name__, key
         if known in self.answers:
@@ -323,7 +323,7 @@ class Gateway:
         return answer
 
     def _make_payment(self, request: PaymentRequest) -> StatusAndBody:
-        """Records a payment and sends its message, as the transaction's id says."""
+        """Records a payment and sends its message, as the transaction's id chooses."""
         transaction_id = request.transaction_id or f"pay-{secrets.token_hex(12)}"
         if transaction_id in self.payments:
             return HTTPStatus.CONFLICT, {"error": "TRANSACTION_EXISTS"}
@@ -343,7 +343,7 @@ class Gateway:
         return HTTPStatus.CREATED, dict(self.payments[transaction_id])
 
     def _send_message(self, kind: str, transaction_id: str) -> None:
-        """Sends a message about the payment, or several, or none, as the transaction's id says."""
+        """Sends one, several or no messages about the payment, as the transaction's id chooses."""
         payment = self.payments[transaction_id]
         message = {"id": f"evt-{secrets.token_hex(12)}", "type": kind, "payment": dict(payment)}
         behaviours = {one for one in MESSAGES if one == self.messages or f"-{one}" in transaction_id}
@@ -357,7 +357,7 @@ class Gateway:
         )
 
     def _decide_refund(self, transaction_id: str, amount_cents: int | None) -> StatusAndBody:
-        """Refuses as the transaction's id says, else refunds."""
+        """Refunds the amount (None: the rest), unless the transaction's id chooses a refusal."""
         self.tries[transaction_id] += 1
         payment = self.payments.get(transaction_id)
         if payment is None or payment["status"] != "charged":

@@ -1,6 +1,6 @@
 """Feeds queues, streams and schedules to the handlers of app.py where no Lambda does: `python -m infra.local.pump`.
 
-It keeps Lambda's promises:
+It works as Lambda does:
 - records come at least once;
 - after a partial failure (`batchItemFailures`) only the failed records come again;
 - a handler that raises fails its whole batch;
@@ -46,8 +46,8 @@ Handler = Callable[[Any, Any], Any]
 IDLE_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 QUIET_ROUNDS = 5
-"""The number of turns without a record that count as the end: LocalStack shows a change some 30 ms after its write.
-Fewer are enough for an emulator whose streams have a change at once."""
+"""The number of turns without a record after which streams count as read: LocalStack shows a change some 30 ms after
+its write. Fewer are enough for an emulator without that delay."""
 STREAM_START_SECONDS = 15
 REMEMBERED_RECORDS = 2000
 RETRIED_FOR = STREAMS_RETRY_FOR
@@ -55,7 +55,7 @@ RETRIED_FOR = STREAMS_RETRY_FOR
 SQS_BATCH_LIMIT = 10
 HANDLER_SECONDS = TIMEOUT_SECONDS
 FROM_THE_START = "TRIM_HORIZON"
-"""The start for handlers that must see every record; those for viewers start at the end."""
+"""The position in a stream where handlers start that must see every record. Those for viewers start at the end."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 STALE_ITERATOR = {"ExpiredIteratorException", "TrimmedDataAccessException"}
@@ -134,7 +134,7 @@ def _reported_failures(name: str, answer: object, ids: Sequence[str]) -> set[str
 
 @dataclass(slots=True)
 class QueueSource:
-    """Feeds a queue's messages. Deletes the handled ones; SQS delivers the others again, and at last to the DLQ."""
+    """Feeds a queue's messages. Deletes handled ones. SQS delivers others again, and at last moves them to the DLQ."""
 
     name: str
     handler: Handler
@@ -210,7 +210,7 @@ class Shard:
     read: dict[str, None] = field(default_factory=dict)
     """The last sequence numbers read, in order. At first LocalStack gives the records of a new shard repeatedly."""
     failures: int = 0
-    """The number of failures of the first waiting record."""
+    """The number of times that the first waiting record has failed."""
 
     def _take_new(self, records: Sequence[Record]) -> list[Record]:
         """Gives the records that were not read before, and remembers them as read."""
@@ -228,11 +228,11 @@ class Shard:
 
 @dataclass(slots=True)
 class StreamSource:
-    """Reads every shard in order, parents before their children.
+    """Feeds a stream's records: every shard in order, parents before their children.
 
-    After a failure the failed record comes alone, so that a bad record never takes good ones with it. Lambda's
-    `BisectBatchOnFunctionError` does the same in several steps. The record comes again until it is handled. Once it is
-    too old it is put aside. Without `failures` nothing comes again: changes for viewers are not worth showing later.
+    A failed record is retried alone, so that no good record is given up with it. Lambda's `BisectBatchOnFunctionError`
+    does the same in several steps. A record that is too old goes to `failures`. Without `failures` nothing is retried:
+    changes for viewers are not worth showing later.
     """
 
     name: str
@@ -249,7 +249,7 @@ class StreamSource:
         return sum((self._feed_shard(shard) for shard in self.shards.values()), NOTHING)
 
     def skip(self) -> bool:
-        """Drops the records that are there. Tells whether there were any."""
+        """Drops the records that the stream has now. Tells whether there were any."""
         self._discover()
         for shard in self.shards.values():
             self._read(shard)
@@ -259,7 +259,7 @@ class StreamSource:
         return skipped
 
     def _discover(self) -> None:
-        """Takes up new shards once their parents are finished. Forgets shards that are gone."""
+        """Adds new shards once their parents are finished. Removes shards that the stream no longer has."""
         if self.shards and not any(shard.is_finished for shard in self.shards.values()):
             return
         found = {shard["ShardId"]: shard for shard in self._describe()}
@@ -303,7 +303,7 @@ class StreamSource:
         return Fed(len(batch), handled)
 
     def _note_failure(self, shard: Shard, failures: Failures, *, was_alone: bool) -> None:
-        """Counts the failure. Puts the record aside once it is too old; else it stays."""
+        """Counts the first record's failure. Moves it to `failures` if it failed alone and is too old."""
         shard.failures += 1
         record = shard.waiting[0]
         if was_alone and self.clock() - created_at(record) >= RETRIED_FOR:
@@ -326,7 +326,7 @@ class StreamSource:
         shard.waiting = shard._take_new([stream_record(record, self.arn) for record in page["Records"]])
 
     def _renew_iterator(self, shard: Shard) -> str:
-        """Gives an iterator for the record after the last one read. Iterators live 15 minutes, and laptops sleep."""
+        """Gives an iterator for the record after the last one read. The old one expires while a laptop sleeps."""
         if not shard.read:
             return self._iterator(shard.id)
         try:

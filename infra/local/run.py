@@ -252,7 +252,7 @@ def check_borrowed_emulator(endpoint: str) -> None:
 
 
 def _wait_for_enter(seconds: float) -> bool:
-    """Waits for so long. Tells whether Enter was pressed at the terminal; always False in the background."""
+    """Waits for at most `seconds`. Tells whether Enter was pressed at the terminal; always False in the background."""
     if not (sys.stdin and sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()):
         time.sleep(seconds)
         return False

@@ -1,6 +1,6 @@
 """Schedules a programme through the real API, 4 films in 4 rooms for 3 days: `python -m infra.local.seed [URL]`.
 
-Screenings that are on already are left alone, so a second run adds nothing.
+Screenings that exist already are left alone, so a second run adds nothing.
 """
 
 import json

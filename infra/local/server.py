@@ -43,7 +43,7 @@ from infra.local.serving import is_loopback, serve
 from infra.processes import HOST, ROOT, port_is_free
 
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
-"""The bytes read of a request that is too large. Its client then sees our answer and not a reset."""
+"""The most bytes read of a request that is too large, so that its client sees our answer and not a reset."""
 IDLE_SECONDS = 75
 """The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)
@@ -113,7 +113,7 @@ class Handler(ChaliceRequestHandler):
     def _refuse_other_names(self) -> None:
         """Raises GatewayRefusal when the request names another host.
 
-        Otherwise a stranger's page could ask us as if it were ours, by a name that leads here (DNS rebinding).
+        Otherwise a foreign page could call this server through a name that resolves to this machine (DNS rebinding).
         """
         if not all(is_loopback(name) for name in self.headers.get_all("host", [])):
             raise GatewayRefusal(421)
@@ -245,6 +245,7 @@ class LocalApp(LocalChalice):
 
     @property
     def lambda_context(self) -> Any:
+        """Gives the context of this thread's request."""
         return self._PER_THREAD.lambda_context
 
     @lambda_context.setter
@@ -286,7 +287,7 @@ def load_server(port: int, console: consoles.Console | None = None) -> LocalDevS
 
 
 class SourceFiles(OSUtils):
-    """The app's own files. Watching the whole project would restart at each line of a log."""
+    """Lists the app's own files for the reloader. In the whole project, each line of a log would cause a restart."""
 
     def walk(self, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
         yield path, [], ["app.py"]

@@ -1,4 +1,4 @@
-"""Serves from a thread of this process."""
+"""Serves HTTP from a thread of this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 """The operator's command line: `python -m infra.ops COMMAND --help`.
 
 Exit status: 0 all is well, 1 the command found something to repair, 2 it could not do its work.
-(For others see infra/command.py.)
+Other statuses are in infra/command.py.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def _set_variables(names: Iterable[str], values: Mapping[str, str]) -> None:
 
 
 def _print_refusal(sentence: str) -> int:
-    """Prints to stderr and gives the exit status."""
+    """Prints the sentence to stderr and gives the exit status."""
     print(sentence, file=sys.stderr)
     return REFUSED
 

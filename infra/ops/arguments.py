@@ -1,4 +1,4 @@
-"""Declares commands to argparse, and reads the kinds of arguments that they take."""
+"""Declares commands to argparse, and parses and checks their arguments."""
 
 import argparse
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def parse_address(text: str) -> str:
 
 
 def parse_count(text: str) -> int:
-    """Reads a whole number of at least 1."""
+    """Reads a whole number of at least 1. Raises ArgumentTypeError."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
@@ -69,7 +69,7 @@ def parse_event_types(text: str) -> list[str]:
 
 
 def parse_moment(text: str) -> datetime:
-    """Reads a time with its time zone, in ISO 8601."""
+    """Reads a time with its time zone, in ISO 8601. Raises ArgumentTypeError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -72,7 +72,7 @@ class Cancellation:
 
 
 def _unconfirmed(session: Session, sold: int) -> OpsError:
-    """Makes the refusal. It says what would be cancelled."""
+    """Makes the error for a missing confirmation. Its message says what would be cancelled."""
     title = f"{session.movie_title!r} at {to_iso(session.starts_at)} in {session.room}"
     return OpsError(
         f"This would cancel {title} for good and return {counted(sold, 'sale')}: say --yes if that is what you want."

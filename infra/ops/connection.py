@@ -52,7 +52,7 @@ class Connection:
 
     stage: str
     endpoint: str | None
-    """The emulator's URL. None stands for AWS, or on a laptop for an emulator that does not run."""
+    """The emulator's URL. None stands for AWS, or for a stage on a laptop whose emulator does not run."""
     session: boto3.Session
     given: PlaceOptions = NO_OPTIONS
 
@@ -127,7 +127,7 @@ def _aws_session(given: PlaceOptions) -> boto3.Session:
 def _emulator_session(given: PlaceOptions) -> boto3.Session:
     """Makes a session for an emulator, which takes any credentials.
 
-    A profile or the variables, where set, choose its account and region.
+    A profile or the AWS variables, if set, choose the account and the region.
     """
     if given.profile or os.environ.get("AWS_PROFILE"):
         return _aws_session(given)

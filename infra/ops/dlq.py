@@ -89,7 +89,7 @@ def redrive_dead_letters(
 ) -> Answer:
     """Moves the dead letters back to their source: at most `limit`, and none that come later.
 
-    Raises OpsError when interrupted, with the number moved before.
+    When interrupted, raises OpsError with the number of messages moved so far.
     """
     most = queue.visible if limit is None else min(limit, queue.visible)
     try:

@@ -60,7 +60,7 @@ Check = Callable[[Connection], Iterable[Finding]]
 
 
 def diagnose(connection: Connection) -> Answer:
-    """Makes all checks. Exit status 1 when bookings lack something."""
+    """Makes all checks. Exit status 1 when something that bookings need is missing."""
     findings = [finding for check in CHECKS for finding in _run_check(check, connection)]
     wrong = sum(finding.state is State.WRONG for finding in findings)
     verdict = f"{counted(wrong, 'thing')} to repair." if wrong else "All that bookings need is there."
@@ -69,7 +69,7 @@ def diagnose(connection: Connection) -> Answer:
 
 
 def _run_check(check: Check, connection: Connection) -> list[Finding]:
-    """Makes a check. A check that fails is a finding, too."""
+    """Makes a check. An error in the check itself becomes a finding."""
     try:
         return list(check(connection))
     except (BotoCoreError, ClientError, OpsError) as error:
@@ -218,7 +218,7 @@ def api_ports(run_dir: Path = RUN_DIR) -> list[int]:
 
 
 def _is_running(name: str, run_dir: Path = RUN_DIR) -> bool:
-    """Tells whether our process of that name lives, by the lock on its pid file."""
+    """Tells whether our process of that name runs: it then holds the lock on its pid file."""
     try:
         with (run_dir / f"{name}.pid").open() as pid_file:
             fcntl.flock(pid_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -330,7 +330,7 @@ def _check_events(connection: Connection) -> Iterator[Finding]:
 
 
 def _resource_name(arn: str) -> str:
-    """Gives the queue or table of `…:sqs:…:<queue>` or `…:table/<table>/stream/<time>`."""
+    """Gives the name of the queue or table in an ARN: `…:sqs:…:<queue>` or `…:table/<table>/stream/<time>`."""
     resource = arn.split(":", 5)[5]
     return resource.split("/")[1] if "/" in resource else resource
 
@@ -362,7 +362,7 @@ def _check_api_at(url: str) -> Iterator[Finding]:
 
 
 def _ask_readiness(url: str) -> dict[str, Any] | None:
-    """Asks `/ready`. None where nothing answers, or another program."""
+    """Gives the API's answer to `/ready`; None when nothing answers there, or another program."""
     try:
         with urllib.request.urlopen(url, timeout=READY_TIMEOUT_SECONDS) as response:  # noqa: S310 - our own API
             return _parse_object(response.read())

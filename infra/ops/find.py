@@ -41,7 +41,7 @@ class Found:
 
     items: Sequence[Item]
     how: str
-    """A sentence: names the key or index, or tells how much was read without one."""
+    """A sentence that names the key or index, or says how many items were read without one."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _payment_row(item: Item) -> Sequence[object]:
 
 
 def _reservation_state(item: Item) -> str:
-    """Gives the state at this moment. A hold expires at its time, even if no handler has written that yet."""
+    """Gives the reservation's state now. A hold is expired after its time, even if its item does not say so yet."""
     if item.get("refunded_at"):
         return "refunded"
     lapsed = item["state"] == "pending" and from_ms(item["expires_at_ms"]) <= utc_now()

@@ -18,19 +18,19 @@ from infra.processes import HOST
 
 LARGEST_BODY_BYTES = 64 * 1024
 LINE_SECONDS = 10
-"""The longest silence on a connection."""
+"""The longest silence on a connection, after which it is closed."""
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Listener:
-    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks to this address."""
+    """Verifies and prints deliveries. `keys` gives the current secrets of the webhooks that send here."""
 
     keys: Callable[[], Sequence[str]]
     say: Say
     seen: dict[str, int] = field(default_factory=dict)
-    """The highest sequence number of each screening."""
+    """The highest sequence number received for each screening."""
 
     def receive(self, body: bytes, signature: str, delivery: str) -> int:
         """Prints the delivery and gives the status to answer."""
@@ -89,7 +89,7 @@ def make_server(port: int, listener: Listener) -> ThreadingHTTPServer:
 
 
 def _leads_here(url: str, port: int) -> bool:
-    """Tells whether the URL leads to this port of this machine."""
+    """Tells whether the URL is plain HTTP to this port. Takes any host, because this machine has several names."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.port == port
 
@@ -125,4 +125,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Prints nothing, for the listener prints."""
+        """Prints nothing: the listener prints each delivery."""

@@ -61,7 +61,7 @@ def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]],
 
 
 def _request_refunds_again(connection: Connection, late: list[Payment], now: datetime) -> None:
-    """Sends each payment's refund request to the refund consumer again. It refunds once only. Raises OpsError."""
+    """Sends each payment's refund request to the refund consumer again, which refunds only once. Raises OpsError."""
     requests = [Outgoing(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
     unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send(requests, now)
@@ -70,7 +70,7 @@ def _request_refunds_again(connection: Connection, late: list[Payment], now: dat
 
 
 def _age_seconds(payment: Payment, now: datetime) -> float:
-    """Gives the time since the refund was requested; 0 where it was not."""
+    """Gives the time since the payment's refund was requested; 0 when none was."""
     return (now - payment.requested_at).total_seconds() if payment.requested_at else 0.0
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 DEAD_LETTERS_END_IN = "-dlq"
-"""The end of the names of dead-letter queues: no consumer works on them."""
+"""The suffix of the names of dead-letter queues. Such a queue has no consumer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""AWS takes 100. Small transactions seldom conflict with a consumer that counts at the same time."""
+"""The most writes of one transaction. AWS takes 100, but small ones seldom conflict with a consumer's counting."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36
-"""Their pauses are five seconds in all, on average: consumers count the same screening's events meanwhile."""
+"""The most attempts at a transaction that conflicts with consumers' writes. The pauses are some five seconds in all."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")
@@ -87,7 +87,7 @@ def _join_answers(proof: Answer, numbers: Answer) -> Answer:
 
 
 def _with_numbers_left_alone(proof: Answer) -> Answer:
-    """Adds that the analytics were not counted, because the tables differ."""
+    """Adds to the answer that the analytics were not counted, because the tables differ."""
     return Answer(proof.data, f"{proof.text}\n\nThe numbers were left alone: repair this first.", proof.status)
 
 
@@ -118,14 +118,14 @@ class Screening:
                 return events
 
     def read_seats(self) -> tuple[Mapping[str, Occupancy], bool]:
-        """Reads the entries of the rows. Tells, too, whether one of them is closed."""
+        """Reads the entries of all rows. Gives also whether at least one row is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
         except RowsClosed as closed:
             return closed.occupancy, True
 
     def scan_reservation_ids(self) -> set[str]:
-        """Reads the whole table of reservations for those of this screening: no index leads there."""
+        """Gives the ids of the screening's reservations. Reads the whole table: no index has them all."""
         pages = self.client.get_paginator("scan").paginate(
             TableName=self.table_name("reservations"),
             ConsistentRead=True,
@@ -136,7 +136,7 @@ class Screening:
         return {item["id"]["S"] for page in pages for item in page["Items"]}
 
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
-        """Reads these reservations, by id. An id that is not there is left out."""
+        """Reads these reservations, by id. Leaves out unknown ids."""
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = get_items(self.client, self.table_name("reservations"), keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
@@ -146,9 +146,9 @@ class Screening:
 
 
 def prove_tables(screening: Screening, wait_seconds: float) -> Answer:
-    """Compares until nothing differs or the time is over.
+    """Compares tables and log until they agree or the time is over.
 
-    A difference counts only if every comparison finds it. Else it was an event on its way.
+    A difference counts only if every comparison finds it. Any other came from an event that was not yet in the log.
     """
     scanned = screening.scan_reservation_ids()
     deadline = time.monotonic() + wait_seconds
@@ -171,7 +171,7 @@ class _Comparison:
 
 
 def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
-    """Reads the tables first, then the log. The log follows the tables, so it gets more time to catch up."""
+    """Compares tables and log once. Reads the log last, because events arrive there after the tables have changed."""
     seats, closed = screening.read_seats()
     known = scanned | {entry.reservation_id for entry in seats.values()}
     first = screening.read_reservations(filter(buyer_of_reservation, known))
@@ -209,8 +209,8 @@ def _proof_answer(session: Session, comparison: _Comparison, lasting: list[Diffe
 
 
 def recount_numbers(screening: Screening, wait_seconds: float, progress: Progress) -> Answer:
-    """Counts the analytics anew from the log. Exit status 1 when events are still on their way."""
-    numbers = Numbers.of(screening)
+    """Counts the analytics anew from the log. Exit status 1 when some events are not counted in time."""
+    numbers = CounterRebuild.of(screening)
     before = total(numbers.read_counters().values())
     numbers.count_all(progress)
     settled = numbers.wait_until_settled(time.monotonic() + wait_seconds)
@@ -228,13 +228,13 @@ def _verdict(screening: Screening, *, settled: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class CounterRebuild:
     """Counts a screening's analytics anew, counter item by counter item, from the events in its log.
 
-    At the start an event may be in the log, counted, both or neither. One transaction deletes a counter item and its
-    events' entries in the table of processed events. So no event is counted twice, whoever delivers it. An event may
-    have been counted before it is in the log: it is lost for a moment, and waits in the audit queue. Once that queue
-    is empty, the sum of its counter lacks the event, and the counter is counted once more.
+    One transaction deletes a counter item and its events' entries in the table of processed events. So no event is
+    counted twice, whoever delivers it. An event that was counted before it reached the log is lost with its counter.
+    But it waits in the audit queue: once that queue is empty, the log has the event. The counter is then lower than
+    the sum of its events, and is counted once more.
     """
 
     screening: Screening
@@ -244,8 +244,8 @@ class Numbers:
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
-    def of(cls, screening: Screening) -> "Numbers":
-        """Makes the counting from the stage's tables."""
+    def of(cls, screening: Screening) -> "CounterRebuild":
+        """Makes the rebuild from the stage's tables."""
         processed_events = ProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
         analytics = DynamoAnalytics(screening.client, screening.table_name("analytics"), processed_events)
         return cls(screening, processed_events, CountEvent(analytics))
@@ -261,7 +261,7 @@ class Numbers:
         return {item["bucket"]["S"]: tally_from_item(item) for page in pages for item in page["Items"]}
 
     def count_all(self, progress: Progress) -> None:
-        """Counts all counters anew, one after the other. Each lacks its events for a moment."""
+        """Counts all counters anew, one after the other. Each is too low for a moment."""
         events = self._read_events_by_counter()
         keys = sorted(events.keys() | self.read_counters().keys())
         for done, key in enumerate(keys, start=1):
@@ -270,9 +270,9 @@ class Numbers:
                 progress(f"counted {done} of {counted(len(keys), 'counter')}")
 
     def wait_until_settled(self, deadline: float) -> bool:
-        """Recounts counters that lack events.
+        """Waits until all events are in the log and in their counters. Recounts counters that are too low.
 
-        Tells whether all events came to the log and into their counters in time.
+        Gives False when the deadline comes first. Raises OpsError.
         """
         while True:
             all_in_the_log = not _find_audit_queue(self.screening.connection).depth
@@ -295,9 +295,9 @@ class Numbers:
         return dict(events)
 
     def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:
-        """Finds the counters that lack events.
+        """Finds the counters that are lower than the sum of their events in the log.
 
-        A counter may be ahead of the log: those events are on their way to it.
+        A counter may also be higher: it then has events that are not yet in the log.
         """
         found = self.read_counters()
         return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum_of(known))]
@@ -311,23 +311,23 @@ class Numbers:
     def _delete_counter(self, key: str, event_ids: Sequence[str]) -> None:
         """Deletes the counter and the entries of its events.
 
-        Many events need several transactions. Each deletes the counter, so that no event is counted twice.
+        Many entries need several transactions. Each deletes the counter, too, so that no event is counted twice.
         """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
         for some in _split(event_ids, self.transaction_writes - 1) or [[]]:
             deletions = [counter, *map(self._entry_deletion, some)]
-            retry_on_conflict(partial(self._write_deletions, deletions), self.sleep, DELETE_ATTEMPTS)
+            retry_on_conflict(partial(self._delete_in_one_transaction, deletions), self.sleep, DELETE_ATTEMPTS)
 
     def _entry_deletion(self, event_id: str) -> Any:
-        """Makes the delete of an event's entry in the table of processed events."""
+        """Makes the action that deletes an event's entry in the table of processed events."""
         key = {"id": {"S": self.processed_events.entry_id(event_id)}}
         return {"Delete": {"TableName": self.screening.table_name("ledger"), "Key": key}}
 
-    def _write_deletions(self, deletions: list[Any]) -> None:
-        """Writes the transaction, and may be repeated.
+    def _delete_in_one_transaction(self, deletions: list[Any]) -> None:
+        """Deletes the items, all or none. Raises WriteConflict.
 
-        Raises WriteConflict: no delete has a condition, so a retry helps.
+        A retry is safe, because no deletion has a condition.
         """
         try:
             self.screening.client.transact_write_items(TransactItems=deletions)
@@ -336,7 +336,7 @@ class Numbers:
 
 
 def _find_audit_queue(connection: Connection) -> Queue:
-    """Finds the queue with its depth. Raises OpsError."""
+    """Finds the stage's audit queue, with its depth. Raises OpsError when there is none."""
     queue = queues_of(connection).by_name.get(f"{connection.prefix}{AUDIT}")
     if queue is None:
         deploy = f"deploy it again with `{connection.deploy_command}`"
@@ -349,16 +349,16 @@ def _sum_of(events: Iterable[Event]) -> Tally:
 
 
 def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) -> bool:
-    """Tells whether each counter that is not empty is the sum of its events."""
+    """Tells whether the counters are the sums of their events. An empty counter counts as missing."""
     found = {key: tally for key, tally in counters.items() if tally != NOTHING}
     return found == {key: _sum_of(known) for key, known in events.items()}
 
 
 def _lacks(found: Tally, wanted: Tally) -> bool:
-    """Tells whether a counter is lower than it must be."""
+    """Tells whether any number of the counter is lower than wanted."""
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 
 
 def _split(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
-    """Cuts the things into parts of at most so many."""
+    """Splits the sequence into parts of at most `most` things."""
     return [things[start : start + most] for start in range(0, len(things), most)]

@@ -22,7 +22,7 @@ class GatewayNotNamed(OpsError):
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
-    """Compares the lists and mends ours. Exit status 1 when something is left for people. Raises OpsError."""
+    """Compares the lists and repairs ours. Exit status 1 when a finding is left for people. Raises OpsError."""
     return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
@@ -41,9 +41,9 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
 
 
 def _set_gateway_url(connection: Connection) -> None:
-    """Sets PAYMENTS_URL to the gateway that runs here. Leaves a given one alone. Raises GatewayNotNamed.
+    """Sets PAYMENTS_URL to the payment gateway of this machine, unless it is set. Raises GatewayNotNamed.
 
-    The functions' own settings can't be used: nobody may read their keys back.
+    The deployed functions' settings can't be used, because their keys can't be read back.
     """
     if not os.environ.get("PAYMENTS_URL") and (ours := find_url("payments", RUN_DIR)) and connection.endpoint:
         os.environ["PAYMENTS_URL"] = ours

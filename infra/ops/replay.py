@@ -112,7 +112,7 @@ class FailedRecords:
     reasons: list[str] = field(default_factory=list)
 
     def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
-        """Tells whether to pass the record over: always, but for an outage, which ends."""
+        """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not is_outage(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
@@ -130,7 +130,7 @@ class Replay:
     """The relay of each table, by the table's name."""
     send: Send
     batches: ModuleType
-    """The module chalicelib.api.batches, imported where its logs go to stderr."""
+    """The module chalicelib.api.batches, which `of` imports in such a way that its logs go to stderr."""
 
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
@@ -190,7 +190,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """A choice of events: of these types (empty: all), from one moment and before another."""
+    """Selects events by type (empty: all) and time: at or after `from_`, and before `until`."""
 
     types: frozenset[str] = frozenset()
     from_: datetime | None = None
@@ -211,7 +211,7 @@ def known_consumers() -> list[str]:
 def replay_events(
     connection: Connection, session_id: str, consumer: str, wanted: EventFilter, progress: Progress, *, sure: bool
 ) -> Answer:
-    """Sends the screening's wanted events to the consumer when `sure`. Otherwise tells their number.
+    """Sends the screening's wanted events to the consumer when `sure`. Otherwise only counts them.
 
     Raises OpsError.
     """

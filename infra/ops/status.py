@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUEUE_HEADINGS = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "DEAD LETTERS")
 TABLE_HEADINGS = ("TABLE", "ITEMS", "SIZE", "STREAM", "TTL", "STATE")
 AGE_WINDOW = timedelta(minutes=10)
-"""The time for which metrics of message ages are read. They arrive minutes late."""
+"""The period up to now for which metrics of message ages are read, because they arrive minutes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _age_query(query_id: str, queue: str) -> dict[str, Any]:
 
 
 def _count_stream_failures(connection: Connection) -> int | None:
-    """Counts the stream failures. Gives None where that fails: the rest of the status is worth seeing."""
+    """Counts the stream failures. Gives None when that fails, so that the rest of the status is shown."""
     try:
         return count_failure_files(connection)
     except (BotoCoreError, ClientError):

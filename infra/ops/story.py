@@ -4,7 +4,7 @@
                          │                                                  │
     tables:         compared with reservations                     compared with the rows, at one moment
 
-The order of the events does not matter: a reservation is made once and ends once at most, and what has ended stays so.
+The order of the events does not matter: a reservation is made once and ends once at most, and then stays ended.
 """
 
 from collections import defaultdict
@@ -20,9 +20,9 @@ from chalicelib.domain.sessions import row_of
 from chalicelib.domain.times import from_ms, to_iso
 
 STATES = {kind: state for state, kind in ENDS.items()}
-"""The state that each kind of end leaves. Where a log has two ends, the first in this order counts."""
+"""The final state of a reservation, by the event that ends it. Of two ends in a log, the first in this order counts."""
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""The allowance between clocks: ours dates a beginning in milliseconds, the stream an end in whole seconds."""
+"""The most that two clocks may differ: ours dates creations in milliseconds, the stream dates ends in whole seconds."""
 
 NOTHING = "nothing"
 FREE = "free"
@@ -47,7 +47,7 @@ class LoggedReservation:
     refunded_at: datetime | None
 
     def entry_at(self, now: datetime) -> Occupancy | None:
-        """Gives the entry that must stand in the row for each of its seats; None for none."""
+        """Gives the entry that the row should have at `now` for each of its seats; None when they should be free."""
         if self.sale:
             return Sold(self.id, self.sale.id)
         if self.state is State.PENDING and self.expires_at and self.expires_at > now:
@@ -55,20 +55,26 @@ class LoggedReservation:
         return None
 
     def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
-        """Tells whether TTL may have deleted the reservation: it is no sale, and expired some time ago."""
+        """Tells whether TTL may have deleted the reservation: it is not sold, and expired at least `remembered` ago."""
         return self.state is not State.CONFIRMED and bool(self.expires_at and self.expires_at + remembered <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A screening as its events tell it. `released_seats`: seats that a reservation released after it was made."""
+    """The state of a screening, worked out from its events.
+
+    `released_seats`: for each reservation, the seats that it released after it was made.
+    """
 
     reservations: Mapping[str, LoggedReservation]
     released_seats: Mapping[str, frozenset[str]]
     cancelled: bool
 
     def seats_at(self, now: datetime) -> dict[str, tuple[Occupancy, ...]]:
-        """Gives the entries that must stand for each taken seat. There are several where the log contradicts itself."""
+        """Gives, for each seat, the entries that its row should have at `now` by the log.
+
+        There is more than one where the log contradicts itself. Free seats are left out.
+        """
         seats: dict[str, tuple[Occupancy, ...]] = defaultdict(tuple)
         for logged in self.reservations.values():
             entry = logged.entry_at(now)
@@ -80,7 +86,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The state of the tables. `seats` may have lapsed holds. `closed`: at least one row refuses bookings."""
+    """A screening's data as read from the tables. `seats` may have lapsed holds. `closed`: a row refuses bookings."""
 
     seats: Mapping[str, Occupancy]
     reservations: Mapping[str, Reservation]
@@ -98,7 +104,7 @@ class Difference:
 
 
 def fold_events(events: Iterable[Event]) -> Story:
-    """Folds the events of one screening, in any order and with repetitions."""
+    """Works out a screening's state from its events, which may be in any order and repeated."""
     of_reservation: dict[str, list[Event]] = defaultdict(list)
     cancelled = False
     for event in events:
@@ -113,7 +119,7 @@ def fold_events(events: Iterable[Event]) -> Story:
 
 
 def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
-    """Folds the events of one reservation. None where only seats were released, as after a refused hold."""
+    """Works out a reservation from its events. Gives None when they only release seats, as after a refused hold."""
     created = max(
         _events_of_type(events, EventType.RESERVATION_CREATED), key=lambda event: event.occurred_at, default=None
     )
@@ -140,7 +146,8 @@ def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
 def _ends_of(events: list[Event], created: Event | None) -> list[Event]:
     """Gives the possible ends of the reservation that was created last.
 
-    A reservation is forgotten a day after its end, and its key may make it anew. Ends before that are not its own.
+    A reservation is deleted a day after its end, and its idempotency key may then make it again, under the same id.
+    Ends of the earlier one are left out.
     """
     ends = [event for event in events if event.type in STATES]
     creations = {event.occurred_at for event in _events_of_type(events, EventType.RESERVATION_CREATED)}
@@ -158,8 +165,8 @@ def _refund_time(sale: Sale, events: list[Event]) -> datetime | None:
 def _released_seats(logged: LoggedReservation, events: list[Event]) -> frozenset[str]:
     """Gives the seats that the reservation released after it was made.
 
-    An earlier release belongs to an earlier hold under the same id. Within one millisecond they can't be told apart:
-    such a release is taken for a cancellation that died halfway.
+    An earlier release belongs to an earlier hold under the same id. A release in the same millisecond could be either:
+    it counts as later, as if a cancellation of this reservation had stopped halfway.
     """
     made = logged.created_at
     releases = [
@@ -183,7 +190,7 @@ def _sale_of(payment: Event) -> Sale:
 
 
 def find_differences(story: Story, tables: Tables, now: datetime, remembered: timedelta) -> list[Difference]:
-    """Compares the tables with the events. Empty when they agree.
+    """Gives the differences between the tables and the events; empty when they agree.
 
     `remembered` is the time for which a reservation without a sale stays after its expiry.
     """
@@ -213,9 +220,9 @@ def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Diff
 
 
 def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...]) -> str:
-    """Says when a hold without a reservation lapses.
+    """Says when a hold without a reservation lapses; empty for other differences.
 
-    Such a hold has no event: its request died between its two writes.
+    Such a hold has no event, because its request stopped between its two writes.
     """
     lone = [entry for entry in stands if isinstance(entry, Held) and not must]
     return (
@@ -250,7 +257,7 @@ def _to_logged(stored: Reservation) -> LoggedReservation:
 
 
 def _hall_order(seat: str) -> tuple[int, str, int, str]:
-    """Sorts seats as they are in the hall; also text that is no seat."""
+    """Gives the key that sorts seats in the hall's order. Takes text that is no seat, too."""
     row = row_of(seat)
     return len(row), row, len(seat), seat
 

@@ -25,12 +25,12 @@ class LostBatch:
     stream: str
     records: Sequence[dict[str, Any]]
     since: str
-    """The time of the first of them, as Lambda writes it."""
+    """The time at which the first record reached the stream, as Lambda writes it."""
     reason: str
 
     @property
     def table(self) -> str:
-        """Gives the table in …:table/<table>/stream/<label>."""
+        """Gives the table's name, from the stream's ARN `…:table/<table>/stream/<label>`."""
         return [*self.stream.split("/"), ""][1]
 
 
@@ -64,7 +64,7 @@ class StreamFailures:
 
 
 def count_failure_files(connection: Connection) -> int | None:
-    """Counts the files. Gives None where the stage has no bucket for them."""
+    """Counts the stage's files of stream failures. Gives None when it has no bucket for them."""
     return len(StreamFailures.of(connection).list_keys()) if _find_bucket(connection) else None
 
 

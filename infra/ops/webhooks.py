@@ -48,7 +48,7 @@ class Subscriptions:
         return webhook
 
     def _no_such_webhook_error(self, webhook_id: str) -> OpsError:
-        """Makes the refusal for an id that no webhook has."""
+        """Makes the error for an id that no webhook has."""
         look = self.connection.command("webhooks", "list")
         return OpsError(
             f"There is no webhook {webhook_id!r} in stage {self.connection.stage!r}: `{look}` says which there are."
@@ -126,7 +126,7 @@ def send_test(connection: Connection, webhook_id: str) -> Answer:
 
 
 def _check_url(sender: HttpWebhookSender, url: str) -> None:
-    """Raises OpsError when no webhook may have this URL."""
+    """Raises OpsError when the sender would refuse the URL, or its host is unknown."""
     try:
         sender.check(url)
     except UrlRefused as refusal:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_ANSWER_SECONDS = 10.0
-"""The longest wait for an answer. A race fails loudly after it: no answer of ours takes so long."""
+"""The longest wait for an answer, after which a race fails. No answer of the API takes so long."""
 
 POLL_SECONDS = 0.002
 
@@ -26,7 +26,7 @@ class UnexpectedAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. Leaves at `not_before` (seconds since the epoch), or at once when that is past."""
+    """A request, sent at `not_before` (seconds since the epoch), or at once when that has passed."""
 
     method: str
     path: str
@@ -137,7 +137,7 @@ class Crowd:
     def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
         """Sends all calls at the same moment. Gives the answers in the order of the calls.
 
-        Raises OSError or HTTPException when an answer stays away, ValueError for more calls than clients.
+        Raises OSError or HTTPException when an answer does not come, ValueError for more calls than clients.
         """
         if len(calls) > len(self._clients):
             raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")
@@ -156,7 +156,7 @@ class Crowd:
     def create_session(self, total_seats: int, seats_per_row: int = 10) -> str:
         """Schedules a screening and gives its id.
 
-        Asks every instance for its seats, so that each knows the screening before a race.
+        Asks every instance for the screening's seats, so that each has read the screening before a race.
         """
         session = str(self.expect(schedule_call(total_seats, seats_per_row))["sessionId"])
         for client in {client.instance: client for client in self._clients}.values():
@@ -170,7 +170,7 @@ class Crowd:
 
 
 def _ask_on_signal(client: Client, call: Call, start: threading.Barrier) -> Answer:
-    """Waits for all other clients and for the call's moment, then asks."""
+    """Waits for all other clients and for the call's moment, then sends the call."""
     start.wait(LONGEST_ANSWER_SECONDS)
     while (left := call.not_before - time.time()) > 0:
         time.sleep(min(left, POLL_SECONDS))

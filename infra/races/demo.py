@@ -1,7 +1,8 @@
 """Plays the critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
 
 One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP. The control follows:
-the same without the guarding conditions, which must oversell. Exit status 0 only if both parts came out so.
+the same rounds without the guarding conditions. Exit status 0 only if the first part kept all rules and the control
+oversold.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def play_rounds(urls: Sequence[str], rounds: int) -> Part:
 
 @contextlib.contextmanager
 def prepare_stage(run_dir: Path) -> Iterator[tuple[machine.Emulator, dict[str, str]]]:
-    """Runs an emulator with the tables, and a Redis. Gives the environment for API instances."""
+    """Runs an emulator with the tables, and a Redis. Gives the emulator and the environment for API instances."""
     with machine.run_emulator(run_dir=run_dir) as emulator, run_redis(run_dir=run_dir) as redis_url:
         settings = {
             "AWS_ENDPOINT_URL": emulator.endpoint,

@@ -1,4 +1,4 @@
-"""Reads the final state of DynamoDB from the tables, past the application, and finds its contradictions."""
+"""Reads the final state of DynamoDB from the tables, without the application, and finds its contradictions."""
 
 import time
 from collections import defaultdict
@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A reservation, as it stands in its table."""
+    """A reservation, read from its table."""
 
     id: str
     session: str
@@ -43,12 +43,12 @@ class Booking:
 
     @property
     def entry(self) -> Entry:
-        """Gives the entry that the row must have for each of its seats."""
+        """Gives the entry that the row must have for each seat of the reservation."""
         return Entry(self.id, self.sale, FOREVER_MS if self.sale else self.expires_ms)
 
     @property
     def has_seats(self) -> bool:
-        """Tells whether the reservation owns seats: until its expiry, or for good once it is sold."""
+        """Tells whether the reservation's state is that of a hold or of a sale. The hold may have lapsed."""
         return self.state in ("pending", "confirmed")
 
 
@@ -68,7 +68,7 @@ class FinalState:
         return [booking for booking in self.bookings if booking.session == session]
 
     def owners(self) -> dict[Seat, list[Booking]]:
-        """Gives the bookings that have or had each seat, in the order of their creation."""
+        """Gives each seat's holds, also lapsed ones, and sales, in the order of their creation."""
         owners: dict[Seat, list[Booking]] = defaultdict(list)
         for booking in sorted(self.bookings, key=lambda booking: booking.created_ms):
             for seat in booking.seats if booking.has_seats else ():
@@ -76,7 +76,7 @@ class FinalState:
         return owners
 
     def double_bookings(self) -> list[Seat]:
-        """Gives the seats of several reservations at the same time."""
+        """Gives the seats that several reservations own at the same time."""
         return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
 
     def find_contradictions(self) -> list[str]:
@@ -113,7 +113,7 @@ def _scan_table(table: str) -> Iterator[dict[str, Any]]:
 
 
 def _entries_of(row: Mapping[str, Any]) -> Iterator[tuple[Seat, Entry]]:
-    """Gives the entries of the row's taken seats. Leaves out released seats, whose entry is the end of a hold."""
+    """Gives the entries of the row's seats. Leaves out released ones, whose entry names no reservation."""
     session = row["id"]["S"].partition("#")[0]
     taken = {number: entry for number, entry in row["seats"]["M"].items() if "r" in entry["M"]}
     for number, entry in taken.items():

@@ -38,7 +38,7 @@ class Round:
 
     @property
     def errors(self) -> list[Answer]:
-        """Gives the answers that no buyer may get here."""
+        """Gives the answers that no buyer may get in a round."""
         answers = [*self.holds, *self.payments, *self.purchases]
         return [answer for answer in answers if answer.status not in (200, 201, 409)]
 

@@ -1,7 +1,7 @@
 """Serves the API with one guard left out: the control of the race tests and of the demo.
 
 A race test proves something only if it fails without its guard. `python -m infra.races.unguarded --without GUARD`
-serves the application with one of its adapters replaced. Nothing that ships knows of it.
+serves the application with one of its adapters replaced. No deployed code imports this module.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from chalicelib.wiring.shared.process import database, settings, stage_name
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""Makers of replacement adapters, by the name of their port in `Adapters`."""
+"""The functions that make replacement adapters, by the name of the adapter's port in `Adapters`."""
 
 
 class RowsWithoutHoldCondition(DynamoRows):
@@ -52,7 +52,7 @@ class RowsWithoutClosedCondition(DynamoRows):
 
 
 class RowsSeatBySeat(DynamoRows):
-    """Holds one seat after the other, each with its condition. No longer all or nothing."""
+    """Holds one seat after the other, each with its condition. So a hold may get some of its seats only."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
         for seat in hold.seats:
@@ -60,7 +60,7 @@ class RowsSeatBySeat(DynamoRows):
 
 
 class SessionInOrderAsked(Session):
-    """Leaves the seats in the order in which the buyer names them."""
+    """A session that leaves the seats in the buyer's order, instead of sorting them."""
 
     def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
         asked = tuple(numbers)
@@ -98,15 +98,15 @@ class PaymentsWithoutClaimCondition(DynamoPayments):
 
 
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
-    """Makes the condition always true, because a row exists.
+    """Makes a condition that is true for every item that exists.
 
-    The condition stays in. Without it DynamoDB would refuse its unused values.
+    The original condition stays a part of it: DynamoDB refuses values that no condition uses.
     """
     return f"({always} OR {condition})"
 
 
 def _replace_rows(kind: type[DynamoRows]) -> Parts:
-    """Gives the replacement of the rows by this class."""
+    """Gives the replacement of the rows' adapter by one of this class."""
     return {"rows": lambda: kind(database(), stage_name("rows"))}
 
 
@@ -128,7 +128,7 @@ WITHOUT: Mapping[str, Parts] = {
 
 
 def leave_out_guard(guard: str) -> None:
-    """Replaces the guard's adapter. Call it before the application first uses the adapter."""
+    """Replaces the adapter that has the guard by one without it. Call it before the adapter is first used."""
     for port, make in WITHOUT[guard].items():
         setattr(Adapters, port, _property_of(make))
 

@@ -14,7 +14,7 @@ from infra.processes import ROOT, CannotRunError, say
 FOLDER = ROOT / "tests" / "tools"
 LOCK = FOLDER / "package-lock.json"
 INSTALLED = FOLDER / "node_modules" / "installed.json"
-"""A copy of the lock that they were installed by. An unfinished installation has none."""
+"""A copy of the lock file from which the tools were installed. An unfinished installation has none."""
 
 
 def program(name: str) -> Path:

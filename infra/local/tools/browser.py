@@ -21,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 REMEDY = "install it with `apt-get install chromium` (as root), or put another Chromium on the PATH"
 
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-"""The options without which the browser makes requests of its own."""
+"""The options that keep the browser from requests of its own."""
 
 
 def path() -> str:

@@ -22,7 +22,7 @@ HEADER = """# All that ships to Lambda, with hashes: packages are installed from
 PUT_IN_BY_ITS_PACKAGER = "chalice"
 
 _NEWEST_PATCH = 99
-"""Stands for the newest patch of a Python, which Lambda runs: it needs no backports."""
+"""The patch number to resolve for, above all real ones: Lambda runs the newest patch, which needs no backports."""
 _PIN = re.compile(r"(?m)^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>[^\s;\\]+)")
 
 
@@ -32,7 +32,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 def shipped_pins(requirements: Path = REQUIREMENTS) -> dict[str, str]:
-    """Gives the direct pins of all that ships, without Chalice: its packager adds its two runtime modules."""
+    """Gives the direct pins of all that ships. Leaves out Chalice, whose packager adds its two runtime modules."""
     found = pins(requirements.read_text())
     return {name: version for name, version in found.items() if name != PUT_IN_BY_ITS_PACKAGER}
 

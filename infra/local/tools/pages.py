@@ -1,7 +1,7 @@
 """Checks types and format of the pages' JavaScript and CSS: `python -m infra.local.tools.pages check`, or `format`.
 
-The types of the API's answers are made from docs/api/openapi.json into build/contract.d.ts. So a page fails that reads
-a field of no answer. Without npm nothing is checked, with a warning.
+The types of the API's answers are made from docs/api/openapi.json into build/contract.d.ts. So the check
+finds a page that reads a field that no answer has. Without npm nothing is checked, with a warning.
 """
 
 import subprocess

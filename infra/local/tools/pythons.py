@@ -1,6 +1,6 @@
 """Runs the tests on every supported Python of this machine: `python -m infra.local.tools.pythons [tests …]`.
 
-Each has virtual environments of its own beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
+Each Python has its own virtual environments beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
 """
 
 import os

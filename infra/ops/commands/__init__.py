@@ -1,4 +1,4 @@
-"""The operator's commands, a module each: its arguments, its help and what it does.
+"""The operator's commands. Each module has the arguments, the help and the call of one command.
 
 A new command is one module here with `add_to`, and its line in COMMANDS. A command imports the application only when it
 runs, for `doctor` must work without it.

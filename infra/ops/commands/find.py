@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     group = add_group(commands, "find", "ids by what is known: screenings, sale, buyer, payment, reservation")
     _add_screenings(group)
     for what, known, about in BY_ID:
-        command = add_command(group, what, _find_one, about, f"find {what} {EXAMPLES[what]}")
+        command = add_command(group, what, _run_finder, about, f"find {what} {EXAMPLES[what]}")
         command.add_argument("known", metavar=known)
         command.set_defaults(what=what)
         _add_most(command)
@@ -46,7 +46,7 @@ def _find_screenings(connection: Connection, options: Namespace) -> Answer:
     return find_screenings(connection, options.title, options.day, options.most)
 
 
-def _find_one(connection: Connection, options: Namespace) -> Answer:
+def _run_finder(connection: Connection, options: Namespace) -> Answer:
     from infra.ops import find
 
     finders = {

@@ -8,9 +8,9 @@ from infra.ops.connection import Connection
 from infra.ops.text import Answer
 
 SETTLED_SECONDS = 600.0
-"""The age at which a payment should be settled, as in application/reconcile.py.
+"""The age by which a payment should be settled, as in application/reconcile.py.
 
-An older refund was given up, and is in the DLQ of `refunds`, or the gateway does not know its payment.
+The refund of an older one has failed: it is a dead letter of `refunds`, or the gateway does not know the payment.
 """
 
 

@@ -235,17 +235,17 @@ def consumers(data_stack: str) -> Consumers:
 
 
 @pytest.fixture
-def numbers(server: str, data_stack: str) -> rebuilding.Numbers:
+def numbers(server: str, data_stack: str) -> rebuilding.CounterRebuild:
     """Of an empty screening."""
-    return rebuilding.Numbers.of(rebuilding.Screening.of(Connection.to(STAGE), Api(server).schedule()))
+    return rebuilding.CounterRebuild.of(rebuilding.Screening.of(Connection.to(STAGE), Api(server).schedule()))
 
 
-def sums(numbers: rebuilding.Numbers) -> tuple[int, int]:
+def sums(numbers: rebuilding.CounterRebuild) -> tuple[int, int]:
     counted = numbers.read_counters().values()
     return sum(tally.holds for tally in counted), sum(tally.sales for tally in counted)
 
 
-def settled(numbers: rebuilding.Numbers) -> bool:
+def settled(numbers: rebuilding.CounterRebuild) -> bool:
     return numbers.wait_until_settled(time.monotonic() + DEADLINE_SECONDS)
 
 
@@ -253,12 +253,12 @@ def silent(_: str) -> None:
     pass
 
 
-def facts(numbers: rebuilding.Numbers) -> Facts:
+def facts(numbers: rebuilding.CounterRebuild) -> Facts:
     return Facts(numbers.screening.session.id)
 
 
 def test_an_event_in_the_log_that_still_waits_to_be_counted_counts_once(
-    numbers: rebuilding.Numbers, consumers: Consumers
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
 ) -> None:
     waiting = facts(numbers).paid()
     consumers.record(waiting)
@@ -271,7 +271,7 @@ def test_an_event_in_the_log_that_still_waits_to_be_counted_counts_once(
 
 
 def test_an_event_that_was_counted_before_it_came_to_the_log_counts_once(
-    numbers: rebuilding.Numbers, consumers: Consumers
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
 ) -> None:
     """Its count is lost with the counter, and made again once the log has it."""
     early, known = facts(numbers).paid(), facts(numbers).created()
@@ -288,7 +288,7 @@ def test_an_event_that_was_counted_before_it_came_to_the_log_counts_once(
 
 
 def test_an_event_counted_after_its_counter_was_made_but_not_in_the_log_yet_is_waited_for(
-    numbers: rebuilding.Numbers, consumers: Consumers
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
 ) -> None:
     numbers.count_all(silent)
     ahead = facts(numbers).paid()
@@ -301,7 +301,9 @@ def test_an_event_counted_after_its_counter_was_made_but_not_in_the_log_yet_is_w
     assert sums(numbers) == (0, 1)
 
 
-def test_an_interrupted_rebuild_is_finished_by_the_next(numbers: rebuilding.Numbers, consumers: Consumers) -> None:
+def test_an_interrupted_rebuild_is_finished_by_the_next(
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
+) -> None:
     events: list[Event] = [event for _ in range(5) for event in (facts(numbers).created(), facts(numbers).paid())]
     for event in events:
         consumers.record(event)
@@ -316,7 +318,9 @@ def test_an_interrupted_rebuild_is_finished_by_the_next(numbers: rebuilding.Numb
     assert sums(numbers) == (5, 5)
 
 
-def test_a_counter_of_more_events_than_one_transaction_takes(numbers: rebuilding.Numbers, consumers: Consumers) -> None:
+def test_a_counter_of_more_events_than_one_transaction_takes(
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
+) -> None:
     numbers = replace(numbers, transaction_writes=3)
     events = [event for _ in range(500) if shard_of((event := facts(numbers).created()).id) < 2]
     for event in events:
@@ -331,7 +335,7 @@ def test_a_counter_of_more_events_than_one_transaction_takes(numbers: rebuilding
 
 
 def test_who_writes_the_same_counter_or_too_much_is_waited_for(
-    numbers: rebuilding.Numbers, consumers: Consumers
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
 ) -> None:
     event, pauses = facts(numbers).paid(), Pauses()
     consumers.record(event)
@@ -346,7 +350,9 @@ def test_who_writes_the_same_counter_or_too_much_is_waited_for(
     assert sums(numbers) == (0, 1)
 
 
-def test_what_stays_in_the_way_for_seconds_is_an_outage(numbers: rebuilding.Numbers, consumers: Consumers) -> None:
+def test_what_stays_in_the_way_for_seconds_is_an_outage(
+    numbers: rebuilding.CounterRebuild, consumers: Consumers
+) -> None:
     consumers.count(facts(numbers).paid())
     pauses, always = Pauses(), [cancelled(CONFLICT)] * rebuilding.DELETE_ATTEMPTS
 
