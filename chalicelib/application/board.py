@@ -74,7 +74,7 @@ class ShowBoard:
         now = self.clock()
         with ThreadPoolExecutor(3) as threads:
             queues = threads.submit(_none_if_down, self.queues.states)
-            refusals = threads.submit(self.refusals.counts_in, shown_buckets(now))
+            refusals = threads.submit(self.refusals.counts_by_bucket, shown_buckets(now))
             dependencies = threads.submit(self.check_readiness)
             screenings = _none_if_down(lambda: self._count_screenings(now, cursor))
         return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())
@@ -96,7 +96,7 @@ class ShowRecentBoard:
     lock: Lock = field(default_factory=Lock)
 
     def __call__(self, cursor: str | None) -> Board:
-        """Raises CursorInvalid."""
+        """Gives the kept board, or reads it anew once it is not fresh. Raises CursorInvalid."""
         with self.lock:
             known = self.kept.get(cursor)
             if known is None or self.clock() - known.as_of >= FRESH:
@@ -106,7 +106,7 @@ class ShowRecentBoard:
             return known
 
     def forget_boards(self) -> None:
-        """Has the next board read anew: after a change that it must show."""
+        """Drops the kept boards, so that the next one shows a change just made."""
         with self.lock:
             self.kept.clear()
 
@@ -131,7 +131,7 @@ class RedriveDeadLetters:
     board: ShowRecentBoard
 
     def __call__(self, queue: str, most: int) -> Redriven:
-        """Redrives `most` dead letters at most. Raises QueueNotFound, QueueOutOfReach."""
+        """Redrives `most` dead letters at most, and forgets the kept boards. Raises QueueNotFound, QueueOutOfReach."""
         try:
             return self.queues.redrive(queue, most)
         finally:
@@ -143,7 +143,7 @@ def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> S
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:
-    """Asks, and gives None where there is no answer."""
+    """Gives the answer of `ask`; None if its store is down or out of reach."""
     try:
         return ask()
     except (StoreUnavailable, QueueOutOfReach):

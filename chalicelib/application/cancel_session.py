@@ -44,7 +44,7 @@ class CancelSession:
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
-        """Raises SessionNotFound, StoreUnavailable."""
+        """Cancels the session, or finishes an earlier try. Raises SessionNotFound, StoreUnavailable."""
         session, now = self.sessions.get(session_id), self.clock()
         sold: dict[str, None] = {}
         for row in reversed(session.rows):

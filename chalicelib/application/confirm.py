@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConfirmReservation:
-    """The order to confirm. Method and transaction are empty where the reservation is free of charge."""
+    """A command to confirm a reservation. Method and transaction are empty if the reservation is free of charge."""
 
     reservation_id: str
     payment_method: str = ""
@@ -53,8 +53,8 @@ class ConfirmReservation:
 class Confirm:
     """Confirms a reservation that is paid for, or free of charge.
 
-    With `charged_only` a payment counts once the gateway has said that it was charged. Without it, the client's word is
-    enough, as on a laptop.
+    With `charged_only` a payment counts only once the gateway has reported its charge. Without it, a client's statement
+    is enough, as on a laptop.
     """
 
     rows: Rows
@@ -65,10 +65,10 @@ class Confirm:
     charged_only: bool
 
     def __call__(self, command: ConfirmReservation) -> Reservation:
-        """Gives the confirmed reservation. The same transaction again gives the same sale.
+        """Confirms the reservation and gives it. The same transaction again gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
-        Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned. Raises
+        LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
         """
         reservation = self.reservations.find(command.reservation_id)
         if reservation is None:
@@ -94,10 +94,13 @@ class Confirm:
         )
 
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Claims the sale's payment for a pending reservation. Gives the reservation as it stands.
+        """Claims the sale's payment for a pending reservation. Gives the reservation. Raises a refusal if it can't be
+        claimed.
 
-        The row is sold after the claim, so of two claims of one payment only one gets to a row. Another instance may
-        have refused the same request meanwhile: so the reservation is read again, and both say the same.
+        The claim comes before the sale, so one payment can't buy two rows.
+
+        If the payment is being refunded, another instance may have refused the same request and ended the reservation.
+        The reservation is read again, so that the buyer gets the same answer from each.
         """
         if reservation.state is not State.PENDING:
             return reservation
@@ -111,7 +114,12 @@ class Confirm:
         return ended
 
     def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Sells the seats of a pending reservation and confirms it. Gives a confirmed one if this sale bought it."""
+        """Sells the seats of a pending reservation and stores the sale. Gives a confirmed one as it is, if this sale
+        bought it.
+
+        Requests the sale's refund if the session was cancelled meanwhile. Raises the refusals of a payment that bought
+        nothing.
+        """
         if reservation.state is not State.PENDING:
             return _check_bought(reservation, sale)
         session_is_cancelled = self._sell_seats(reservation, sale)
@@ -121,7 +129,12 @@ class Confirm:
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
-        """Sells the seats, unless this sale has them already. Tells whether the session was cancelled since then."""
+        """Sells the seats; does nothing if this sale has them. True if they were sold earlier and the session has been
+        cancelled since.
+
+        Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelled,
+        PaymentForCancelledSession.
+        """
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
         except SeatsTaken as taken:
@@ -133,10 +146,10 @@ class Confirm:
         return False
 
     def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
-        """Releases a hold that can't be sold, and ends its reservation. Gives the id of a sale that came before.
+        """Releases a hold that can't be sold, and ends its reservation. Gives the sale's id if the hold was sold
+        meanwhile.
 
-        The hold must be gone before the payment is said to buy nothing. An instance whose clock is behind may be
-        selling it at this moment: then its sale stands.
+        The release comes before the refusal: an instance whose clock is behind may be selling the hold at this moment.
 
         Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession.
         """
@@ -145,11 +158,11 @@ class Confirm:
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
         now = reservation.not_before(self.clock())
-        ended = self.reservations.end(reservation.hold, _state_of_end(reservation, taken, now), now)
+        ended = self.reservations.end(reservation.hold, _cancelled_or_expired(reservation, taken, now), now)
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Writes the sale on the reservation, or stores both anew where the reservation was deleted."""
+        """Writes the sale on the reservation. If the reservation was deleted, stores it anew with the sale."""
         confirmed = reservation.confirmed(sale)
         stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(confirmed)
         if stored.sale != confirmed.sale:
@@ -157,14 +170,16 @@ class Confirm:
         return stored
 
     def _refund_cancelled(self, confirmed: Reservation) -> None:
-        """Requests the refund of a sale in a cancelled session. The cancellation could not see its payment yet."""
+        """Requests the refund of a sale in a cancelled session: the cancellation saw the reservation before it was
+        confirmed."""
         if payment := payment_of_sale(confirmed):
             self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
 
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
         """Requests the refund of a payment that bought nothing.
 
-        Where only charged payments count, an unknown payment is no money: there is nothing to refund.
+        With `charged_only`, does nothing for an unknown payment: the gateway has reported no charge, so there is no
+        money.
         """
         request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
@@ -189,7 +204,7 @@ def _goes_back_from(payment: Payment | None, reservation: Reservation) -> bool:
 
 
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
-    """Tells why the payment can't be claimed for the reservation. `stands` is the payment as it stands."""
+    """Makes the refusal of a claim for the reservation. `stands` is the payment as it is stored."""
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
     if stands.goes_back:
@@ -211,10 +226,10 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
     return reservation
 
 
-def _state_of_end(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Tells cancelled from expired. Seats that are free long before their hold lapses were released by the buyer.
+def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
+    """Gives the state in which a hold ended: cancelled, if its seats were free long before it lapsed.
 
-    Shortly before, the hold may have lapsed by another instance's clock. Seats of others say that it has lapsed.
+    Expired, if it may have lapsed by another instance's clock, or if others have its seats.
     """
     has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED

@@ -3,14 +3,14 @@
     buyer ──► row: hold A1, A2 if free ──► limit: room for one? ──► reservation: store, if the id is new ──► 201
                    │ taken                     │ no                       │ known already
                    ▼                           ▼                          ▼
-              my own id stands there?     release what I took        release what I took
+              are they held by my id?     release what I took        release what I took
               no: SeatsUnavailable        TooManyHolds               the same request? the earlier answer
                                                                      another request?  IdempotencyKeyReused
 
 This file is the way to the right. The ways down are in resend.py: twins with one idempotency key, and lost answers.
 
-With an idempotency key the id is made from user and key, so that a resend meets its own seats. The row is asked first
-all the same. So a hold with a key costs no more calls, and a lost race for a seat costs only one.
+With an idempotency key the id is made from user and key, so that a resend finds its own seats in the row. The row is
+still written first: a hold with a key costs no more calls than one without, and a lost race for a seat costs only one.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class HoldSeats:
 
 
 class HoldRules(Protocol):
-    """The settings of the cinema that a hold obeys, by their names in settings.py."""
+    """The cinema's settings for holds, under their names in settings.py."""
 
     @property
     def hold_seconds(self) -> int: ...
@@ -48,7 +48,7 @@ class HoldRules(Protocol):
 
     @property
     def sales_end_minutes(self) -> int:
-        """Minutes after a session's start at which its seats can no longer be held; before it, if negative."""
+        """Gives how many minutes after a session's start its seats can still be held; before it, if negative."""
         ...
 
 
@@ -68,7 +68,7 @@ class PlaceHold:
         Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
         TooManyHolds, IdempotencyKeyReused.
 
-        Raises ReservationExpired or ReservationCancelled when the key's reservation has ended since.
+        Raises ReservationExpired or ReservationCancelled when the reservation made with this key has ended since.
         """
         reservation = self._draft(command)
         try:
@@ -80,7 +80,8 @@ class PlaceHold:
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
-        """Counts and stores a reservation whose seats are held. Releases them if there is no room for one more."""
+        """Counts and stores a reservation whose seats are held. Releases the seats if there is no room for one more
+        hold."""
         try:
             self.count_live_hold(held)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
@@ -88,7 +89,7 @@ class PlaceHold:
         return self._resends.store(held)
 
     def _draft(self, command: HoldSeats) -> Reservation:
-        """Makes the reservation that is asked for. Raises the refusals that are plain without the rows."""
+        """Makes the reservation for the command. Raises the refusals for which the rows need not be read."""
         session, now = self._session_on_sale(command.session_id)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.rules.max_seats_per_hold:
@@ -108,7 +109,7 @@ class PlaceHold:
         )
 
     def _session_on_sale(self, session_id: str) -> tuple[Session, datetime]:
-        """Reads the session, and the moment at which its seats were on sale."""
+        """Reads the session and the present moment. Raises SessionNotFound, SessionCancelled, SalesClosed."""
         session = self.sessions.get(session_id)
         if session.cancelled_at:
             raise SessionCancelled(session.id)

@@ -14,7 +14,7 @@ from chalicelib.domain.live import RowState, newest
 from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
 
 ROWS_PER_MESSAGE = 8
-"""Eight rows of 50 seats stay below a WebSocket frame of API Gateway, 32 kB."""
+"""How many rows one message has at most. Eight rows of 50 seats stay below a WebSocket frame of API Gateway, 32 kB."""
 
 
 @dataclass(frozen=True)

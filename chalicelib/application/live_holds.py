@@ -23,8 +23,8 @@ from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, T
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached, Reservation, State
 
 ATTEMPTS = 10
-"""How often to try. A failed try means that another hold of the same user was counted meanwhile. The second try almost
-always finds no room."""
+"""How often to try to count a hold. From the second try on, a try fails only if another hold of the same user was
+counted meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CountLiveHold:
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
-        """Counts the hold of a reservation before it is stored; once, however often it is called.
+        """Counts the hold of a reservation before the reservation is stored; once, however often it is called.
 
         Raises TooManyHolds, and IdempotencyKeyReused when a counted hold has the same id.
         """
@@ -44,12 +44,14 @@ class CountLiveHold:
             try:
                 return self.live_holds.add(_holder(reservation), hold, self.limit, now, ended)
             except LimitReached as reached:
-                ended = self._find_ended(reached.counted, hold, now)
+                ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")
 
-    def _find_ended(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Finds the oldest counted hold that has ended. None if there is room already. Raises a refusal if there is
-        none."""
+    def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
+        """Gives the oldest counted hold that has ended, for the new one to replace; None if there is room already.
+
+        Raises TooManyHolds or IdempotencyKeyReused if too many are live.
+        """
         live = [hold for hold in counted if self._check_live(hold, now)]
         if len(live) >= self.limit:
             raise self._refusal_of(new, live)
@@ -63,9 +65,10 @@ class CountLiveHold:
         return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
 
     def _check_live(self, hold: CountedHold, now: datetime) -> bool:
-        """Reads whether the hold is live. Without a reservation it is: its request is between two writes, or died.
+        """Reads whether the hold is live. Without a reservation it counts as live: its request is between two writes,
+        or died.
 
-        A reservation with another expiry is of another hold under the same id: this hold was released.
+        If the reservation has another expiry, it belongs to another hold under the same id: this hold was released.
         """
         if hold.expires_at <= now:
             return False
@@ -74,5 +77,5 @@ class CountLiveHold:
 
 
 def _holder(reservation: Reservation) -> str:
-    """Joins the user and the network, if that is known."""
+    """Joins the user and the network, if the network is known."""
     return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id

@@ -50,7 +50,7 @@ from .confirm import Confirm, ConfirmReservation
 from .refunds import RegisterSale
 
 BY_GATEWAY = "gateway"
-"""The payment method where the buyer never came back to name one."""
+"""The payment method of a sale whose buyer never came back to name one."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,10 @@ class ReceiveGatewayMessage:
     clock: Clock
 
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: the gateway then sends the message again."""
+        """Queues the charge that the message reports, if any.
+
+        Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: the gateway then sends the message again.
+        """
         now = self.clock()
         charge = self.messages.read(headers, body, now)
         if charge and self.outbox.send([Outgoing(PAYMENTS, charge)], now):
@@ -103,14 +106,15 @@ class ReceiveGatewayMessage:
 
 
 class NotDueYet(Exception):
-    """A claimed payment came while its hold is live by this instance's clock: deliver it again."""
+    """A message to settle a claimed payment came while its hold is live by this instance's clock: deliver it again."""
 
 
 @dataclass(frozen=True)
 class SettlePayment:
     """Brings a payment that was charged or claimed to its end: a sale, or a refund.
 
-    Harmless twice, and together with the buyer's own confirmation: both claim the same, and the row sells once.
+    Harmless twice, and together with the buyer's own confirmation: all claim the payment for the same reservation, and
+    the row is sold once.
     """
 
     payments: Payments
@@ -118,7 +122,7 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: Confirm
-    """The use case of requests, but with `charged_only` off: the charge is known here."""
+    """The same use case as in requests, but with `charged_only` off: the charge is known here."""
     register_sale: RegisterSale
     clock: Clock
 
@@ -147,7 +151,8 @@ class SettlePayment:
             self._confirm_reservation(payment)
 
     def _confirm_reservation(self, payment: Payment) -> None:
-        """Confirms the reservation, as its buyer would have done. Its refund is requested if it can't buy it."""
+        """Confirms the payment's reservation, as its buyer would have done, and registers the sale. Requests the refund
+        of a payment that can't buy it."""
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservation(payment.reservation_id, method, payment.transaction_id))
@@ -160,7 +165,8 @@ class SettlePayment:
             self.register_sale(sold)
 
     def _settle_without_reservation(self, payment: Payment) -> None:
-        """Settles a payment whose reservation is unknown, or deleted. The row may have been sold all the same."""
+        """Settles a payment whose reservation is unknown or deleted. Restores the reservation if the row was sold for
+        this payment; else requests the refund."""
         sold = self._find_sold_in_rows(payment) if payment.session_id and payment.due_at else None
         if sold:
             self.register_sale(self.reservations.restore(sold))
@@ -168,8 +174,8 @@ class SettlePayment:
             self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
     def _find_sold_in_rows(self, payment: Payment) -> Reservation | None:
-        """Releases the claimed hold. Gives the reservation, as its claim describes it, if the row was sold for this
-        payment; else None."""
+        """Releases the claimed hold. Gives the confirmed reservation, made anew from the claim, if the row was sold for
+        this payment; else None."""
         claimed = self._reservation_of_claim(payment)
         release = self.rows.release(claimed.hold, self.clock())
         sale_id = self.confirm.ids.sale(payment.reservation_id, payment.transaction_id)
@@ -179,7 +185,7 @@ class SettlePayment:
         return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
 
     def _reservation_of_claim(self, payment: Payment) -> Reservation:
-        """Makes the reservation anew from its claim."""
+        """Makes the reservation anew from the payment's claim."""
         made_at = payment.claimed_at or self.clock()
         return Reservation(
             id=payment.reservation_id,
@@ -194,7 +200,7 @@ class SettlePayment:
         )
 
     def _movie_title(self, session_id: str) -> str:
-        """Reads the title; empty where the session is unknown."""
+        """Reads the title; empty if the session is unknown."""
         try:
             return self.sessions.get(session_id).movie_title
         except SessionNotFound:

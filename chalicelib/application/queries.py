@@ -48,7 +48,7 @@ class ShowSeats:
 
 
 def to_seat_view(number: str, entry: Occupancy | None) -> SeatView:
-    """Makes the public view of a seat from its entry, which must be in force."""
+    """Makes the public view of a seat from its entry, None for a free seat. The entry must not have lapsed."""
     match entry:
         case Sold():
             return SeatView(number, "sold")
@@ -75,7 +75,7 @@ class ShowSession:
     sessions: Sessions
 
     def __call__(self, session_id: str) -> Session:
-        """Raises SessionNotFound."""
+        """Gives the session. Raises SessionNotFound."""
         return self.sessions.get(session_id)
 
 
@@ -108,8 +108,8 @@ class CheckReadiness:
 
 
 FRESH = timedelta(seconds=1)
-"""How long an answer of /ready is shared. Each process asks each dependency once in this time, however often it is
-asked itself."""
+"""How long an answer of /ready is shared. A process asks each dependency at most once in this time, however many
+requests it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,14 @@ class Readiness:
 
 @dataclass(frozen=True)
 class ShareReadiness:
-    """Gives the same answer again while it is fresh, also to those who ask meanwhile. Safe in threads."""
+    """Gives the same answer again while it is fresh. One thread at a time asks; the others wait for its answer."""
 
     check: CheckReadiness
     clock: Clock
     lock: Lock = field(default_factory=Lock)
     kept: list[tuple[datetime, Readiness]] = field(default_factory=list)
-    """The last answer, with the moment when it was ready. A check may take longer than its answer is fresh."""
+    """The last answer, and the moment when it was complete. It is fresh from then on: a check may take longer than
+    FRESH."""
 
     def __call__(self) -> Readiness:
         with self.lock:

@@ -29,10 +29,12 @@ AT_WORK = timedelta(minutes=1)
 """The least age of a compared charge or sale: a younger one may still be in work."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
-"""How long to wait until the gateway is asked again about an unknown payment; doubled each time."""
+"""How long to wait until the gateway is asked again about a payment it did not know: doubled each time, up to the
+longest."""
 
 RETURNED_BY_THEN = timedelta(minutes=10)
-"""Five tries of a refund take six minutes at most. An older request has become a dead letter of `refunds`."""
+"""The age from which a requested refund is late. Five tries take six minutes at most: an older request has become a
+dead letter of `refunds`."""
 
 RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
@@ -52,7 +54,7 @@ class Finding:
 
 
 class Outcome(Enum):
-    """The outcome of a comparison that found nothing for people."""
+    """The outcome of a comparison that needs nobody's attention."""
 
     MENDED = auto()
     NOTHING_TO_DO = auto()
@@ -69,9 +71,9 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class ReconcilePayments:
-    """Compares our payments and sales with the gateway's charges, and settles what nobody settled.
+    """Compares our payments and sales with the gateway's charges, and settles the payments that are still open.
 
-    Harmless twice, and beside everything else: it mends as the consumers work.
+    Harmless twice, and while consumers run: it settles through their use cases.
     """
 
     payments: Payments
@@ -96,7 +98,7 @@ class ReconcilePayments:
         return sweep.result()
 
     def _read_charges(self, since: datetime, sweep: "_Sweep") -> list[Charge]:
-        """Reads the gateway's charges. If they can't be read, that is a finding."""
+        """Reads the gateway's charges. If they can't be read, adds a finding to the sweep."""
         try:
             return list(self.gateway.list_charges_since(since))
         except GatewayUnavailable as error:
@@ -104,7 +106,10 @@ class ReconcilePayments:
             return []
 
     def _compare_charge(self, charge: Charge, *, mend: bool) -> Outcome | Finding:
-        """Settles a charge that nobody has settled. Gives a Finding when it can't be settled."""
+        """Compares a charge with its payment, and settles it if nobody has. Gives a Finding if the two differ.
+
+        With `mend` off, gives a Finding instead of settling.
+        """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:
             return self._settle(charge) if mend else _unsettled_charge_finding(charge)
@@ -133,7 +138,8 @@ class ReconcilePayments:
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> Outcome | Finding:
-        """Asks the gateway again for a refund that is late. Does nothing while it is too early to ask."""
+        """Asks the gateway again for a refund that is late, unless it is too early to ask. Gives a Finding if it is
+        still late."""
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
@@ -146,13 +152,13 @@ class ReconcilePayments:
         return _open_refund_finding(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else Outcome.MENDED
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads pairs of reservation id and sale id from the rows."""
+        """Reads pairs of reservation id and sale id from the rows that were sold recently."""
         page = self.sessions.page(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
 
     def _compare_sale(self, reservation_id: str, sale_id: str) -> Outcome | Finding:
-        """Compares a sale in the rows with its reservation."""
+        """Compares a sale in the rows with its reservation. Gives a Finding if the reservation lacks the sale."""
         reservation = self.reservations.find(reservation_id)
         if reservation and reservation.state is State.CONFIRMED and reservation.sale and reservation.sale.id == sale_id:
             return Outcome.NOTHING_TO_DO
@@ -161,7 +167,7 @@ class ReconcilePayments:
 
 @dataclass
 class _Sweep:
-    """The comparisons so far. One that fails does not stop the others."""
+    """The results of the comparisons so far. A comparison that fails becomes a finding, and the others go on."""
 
     looked_at: int = 0
     mended: int = 0

@@ -29,7 +29,7 @@ class RegisterSale:
     payments: Payments
 
     def __call__(self, reservation: Reservation) -> None:
-        """Does nothing for a reservation that is not confirmed. Raises StoreUnavailable."""
+        """Marks the payment of a confirmed reservation as sold; does nothing without one. Raises StoreUnavailable."""
         payment = payment_of_sale(reservation)
         if payment is None:
             return
@@ -42,7 +42,7 @@ class RegisterSale:
 class RefundSales:
     """Requests the refunds of reservations whose session was cancelled.
 
-    Harmless twice, and together with itself: the second request finds the first.
+    Harmless twice, and at the same time: the second request finds the first.
     """
 
     reservations: Reservations
@@ -50,10 +50,10 @@ class RefundSales:
     clock: Clock
 
     def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
-        """Gives each sale's payment, by reservation id. Reservations that are not confirmed (yet) are left out.
+        """Requests the refunds and gives each sale's payment, by reservation id. Leaves out unconfirmed reservations.
 
-        None where there is no payment: the sale was free of charge, or its payment stands for something else. Raises
-        StoreUnavailable.
+        The payment is None if there is nothing to refund: the sale was free of charge, or its payment is stored for
+        another purpose. Raises StoreUnavailable.
         """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
@@ -92,7 +92,10 @@ class SettleRefund:
         self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Refunds a payment if that was requested. Raises RefundRefused, GatewayUnavailable, StoreUnavailable."""
+        """Refunds a payment if that was requested. Counts a payment that the gateway does not know.
+
+        Raises RefundRefused, GatewayUnavailable, StoreUnavailable.
+        """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.
             self.settle_payment(payment)
@@ -107,15 +110,17 @@ class SettleRefund:
             self.settle_payment(charged)
 
     def _ask_gateway(self, payment: Payment) -> Payment | None:
-        """Asks the gateway what was charged, and records it: a client's word alone moves no money.
+        """Asks the gateway for the charge and records it: a client's statement alone moves no money.
 
-        The payment may turn out to belong to another reservation. None when the gateway does not know it (yet).
+        The charge may be for another reservation: then the payment given is for that one. None when the gateway does
+        not know the charge (yet).
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
-        """Asks the gateway for the refund and marks it. Counts a payment that the gateway does not know."""
+        """Has the gateway refund the payment, and marks it as refunded. Counts a payment that the gateway does not
+        know."""
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
@@ -128,7 +133,7 @@ class SettleRefund:
 
 
 def _transaction_in(event: Event) -> str:
-    """Reads the transaction id. Raises UnreadableMessage where the event has none."""
+    """Reads the transaction id. Raises UnreadableMessage if the event has none."""
     transaction_id = event.data.get("transactionId")
     if not (isinstance(transaction_id, str) and transaction_id):
         raise UnreadableMessage(f"{event.type} needs its transactionId, a text, not {transaction_id!r}")

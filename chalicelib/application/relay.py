@@ -45,7 +45,7 @@ from .release import ExpireHold
 log = logging.getLogger(__name__)
 
 ROUTES: Mapping[EventType, tuple[str, ...]] = {kind: queues_that_hear(kind) for kind in EventType}
-"""The queues of the consumers that each event goes to."""
+"""The queues that each event goes to: those of its consumers."""
 
 TELLS: Mapping[str, tuple[EventType, ...]] = {
     "rows": (EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
@@ -55,7 +55,7 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""Each relay's queues for messages that are due later, beside those of consumers."""
+"""Each relay's queues for messages that are due later, by table. Other queues of a relay are those of consumers."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
@@ -72,7 +72,8 @@ class RelayRow:
     refund_sales: RefundSales
 
     def __call__(self, event: RowEvent) -> list[Outgoing]:
-        """Gives the messages to send. Finishes a sale that its request could not finish.
+        """Gives the messages to send. Finishes a sale that its request could not finish; requests the refunds in a
+        closed row.
 
         Harmless twice: a second expiry message finds nothing to do, a finished sale is left alone.
         """
@@ -89,7 +90,7 @@ class RelayRow:
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
-        """Confirms the reservation of sold seats, if its request died before it could."""
+        """Confirms the reservation of sold seats, if the request died before it could do so."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
             self.reservations.confirm(event.reservation_id, event.sale)
@@ -103,7 +104,7 @@ class RelayReservation:
     register_sale: RegisterSale
 
     def __call__(self, change: ReservationChange) -> list[Outgoing]:
-        """Gives the messages to send. Registers a sale with its payment.
+        """Gives the messages to send. Marks the payment of a sale as sold.
 
         A pending reservation that TTL has deleted is expired here: its expiry message was lost.
         """

@@ -27,7 +27,7 @@ from .live_holds import CountLiveHold
 
 @dataclass(frozen=True)
 class Resends:
-    """Answers to requests for a hold that may come more than once."""
+    """Answers requests for a hold that may have come before."""
 
     rows: Rows
     count_live_hold: CountLiveHold
@@ -35,7 +35,11 @@ class Resends:
     clock: Clock
 
     def answer_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
-        """Answers a request whose seats are taken, perhaps by its own hold. Raises SeatsUnavailable."""
+        """Answers a request whose seats are taken, perhaps by its own hold: then finishes that hold and gives its
+        reservation.
+
+        Raises SeatsUnavailable, or the refusal of a repeated request.
+        """
         earlier = _earlier_attempt(asked, taken)
         may_be_stored = asked.fingerprint and not taken.id_is_new
         stored = self.reservations.find(asked.id) if may_be_stored else None
@@ -46,7 +50,7 @@ class Resends:
         raise _refusal_of_taken(asked, taken)
 
     def store(self, held: Reservation) -> Reservation:
-        """Stores the reservation of a counted hold, unless its id is known: then the earlier one decides.
+        """Stores the reservation of a counted hold. If one is stored under its id, answers with that one.
 
         Raises ReservationExpired or ReservationCancelled when the hold was barred meanwhile.
         """
@@ -59,10 +63,10 @@ class Resends:
     def release_refused(self, held: Reservation, refusal: Refusal) -> Reservation:
         """Releases the seats of a hold for which there is no room, and raises the refusal.
 
-        Of twins, one may be refused and the other let in, if there was room only when the second asked.
+        Gives the stored reservation instead, if a twin with the same key was let in: there was room when it asked.
 
-        refused:  bar the hold ──► release          One item decides: who comes second to it finds the other. So no
-        let in:   store the reservation ──► 201     twin is promised seats that its twin gives back.
+        refused:  bar the hold ──► release          Both write one item, so the second sees the first. So no
+        let in:   store the reservation ──► 201     twin is promised seats that the other gives back.
         """
         stored = self.reservations.bar(held.hold) if held.fingerprint else None
         if stored:
@@ -71,10 +75,10 @@ class Resends:
         raise refusal
 
     def _finish(self, earlier: Reservation) -> Reservation:
-        """Counts and stores a hold that an earlier attempt left in the rows.
+        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if there is no room.
 
-        Where there is no room, a twin's seats stay: the twin releases them itself, or was let in meanwhile. Without a
-        key there is no twin: the attempt was our own.
+        A refused hold with a key keeps its seats: its twin releases them, or was let in meanwhile. Without a key there
+        is no twin: the seats are released.
         """
         try:
             self.count_live_hold(earlier)
@@ -85,7 +89,8 @@ class Resends:
         return self.store(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
-        """Releases the held seats unless they are the stored reservation's and it is pending. Then answers with it."""
+        """Releases the held seats, unless the stored reservation is pending and has this hold. Answers with the stored
+        one."""
         now = self.clock()
         if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:
             self.rows.release(held.hold, now)
@@ -103,7 +108,8 @@ class Resends:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Tells why a hold was barred. It has lapsed, perhaps by another instance's clock; or its twin was refused."""
+        """Makes the refusal of a barred hold: expired if it may have lapsed, else cancelled, because its twin was
+        refused."""
         now = self.clock()
         if held.may_have_lapsed(now):
             return ReservationExpired(held.id, min(held.expires_at, now))
@@ -114,7 +120,7 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
     """Gives the reservation of an earlier attempt of this very request, if it holds all the seats already.
 
     Either the answer to our own write was lost and the client library sent it again. Or a twin with the same key is
-    between its two writes, or died there. Its hold is as good as ours: the work is finished with its expiry.
+    between its two writes, or died there. The request then goes on with the earlier hold and its expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, Held):

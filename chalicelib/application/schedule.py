@@ -32,7 +32,7 @@ class Schedule:
     ids: Ids
 
     def __call__(self, command: ScheduleSession) -> Session:
-        """Stores the session. Gives the earlier one for the same key. Raises IdempotencyKeyReused if they differ."""
+        """Stores the session. Gives the earlier one for the same key. Raises IdempotencyKeyReused if the two differ."""
         session = self._draft(command)
         if command.idempotency_key is not None:
             with suppress(SessionNotFound):
@@ -53,8 +53,8 @@ class Schedule:
 
 
 def _check_same_request(stored: Session, asked: Session) -> Session:
-    """Gives the stored session if it is the one asked for, whenever it was made or cancelled. Raises
-    IdempotencyKeyReused."""
+    """Gives the stored session if it equals the one asked for, but for the times of creation and cancellation. Raises
+    IdempotencyKeyReused if not."""
     if stored != replace(asked, created_at=stored.created_at, cancelled_at=stored.cancelled_at):
         raise IdempotencyKeyReused
     return stored

@@ -24,10 +24,11 @@ NOT_FOR_US = tuple(
         ),
     )
 )
-"""Networks of the internet that no webhook may be in. Versions of Python differ in which of them they call global."""
+"""Reserved networks that no webhook's host may be in. They are listed here because versions of Python differ in which
+of them they call global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""Marks in the middle of an IPv6 address, in any network, after which an IPv4 address follows."""
+"""Values of an IPv6 address's third 32 bits. With one of them, in any network, the last 32 bits are an IPv4 address."""
 
 
 class UrlRefused(Exception):

@@ -1,4 +1,4 @@
-"""Counts of a session's reservations, sales and refunds. They are only ever added, so their order does not matter."""
+"""Counts of a session's reservations, sales and refunds. Events only add to them, so their order does not matter."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -10,12 +10,12 @@ from .money import Money
 from .times import from_ms, to_ms
 
 BUCKET = timedelta(minutes=5)
-"""The finest step in time of the counts. Days are UTC days, so that each consists of whole buckets."""
+"""The time that one bucket of counts covers: their finest step. Days are UTC days, so that each has whole buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of reservations and their seats. Parts are added up with `+`."""
+    """Counts of holds, sales and refunds, with their seats and money. Two tallies are added up with `+`."""
 
     holds: int = 0
     seats_in_holds: int = 0
@@ -27,7 +27,7 @@ class Tally:
     seats_given_back: int = 0
     """Seats released by expiry or cancellation."""
     refunds: int = 0
-    """Refunded payments, also of payments that had bought nothing and never were in the revenue."""
+    """Refunded payments, including those that bought nothing and so were never in the revenue."""
     refunded_cents: int = 0
     refunded_revenue_cents: int = 0
     """The part of `refunded_cents` that had been in the revenue."""
@@ -37,8 +37,8 @@ class Tally:
 
     @property
     def held_seats(self) -> int:
-        """Gives the seats that are held, and neither sold nor released. Never below 0, though a sale may be counted
-        before its hold."""
+        """Gives how many seats are held, and neither sold nor released. At least 0: a sale may be counted before its
+        hold."""
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
@@ -69,7 +69,7 @@ NOTHING = Tally()
 
 
 def tally_of(event: Event) -> Tally:
-    """Counts the event. Raises UnreadableMessage for a sale or refund without its amount."""
+    """Makes the tally of one event. Raises UnreadableMessage for a sale or refund without its amount."""
     seats = len(event.seats)
     match event.type:
         case EventType.RESERVATION_CREATED:

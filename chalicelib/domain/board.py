@@ -8,18 +8,19 @@ from .analytics import BUCKET, NOTHING, Tally, bucket_of
 from .sessions import Session
 
 WINDOW = timedelta(hours=3)
-"""How far back the board shows counts over time. A session is taken to run for as long after its start."""
+"""How far back the board shows counts over time. Also how long a session is assumed to run after its start."""
 
 
 MOST_REDRIVEN = 100
-"""Dead letters redriven by one request: two calls for each must fit into the 29 seconds that API Gateway waits."""
+"""The most dead letters that one request redrives: two calls for each must fit into the 29 seconds that API Gateway
+waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """The messages of a queue, as SQS counts them: exact on an emulator, up to a minute old on AWS.
 
-    A queue of failures from elsewhere has nothing but dead letters, and is not `redrivable`.
+    Some queues only collect failures from elsewhere. These have nothing but dead letters, and are not `redrivable`.
     """
 
     name: str
@@ -34,13 +35,13 @@ class QueueState:
 class DeadLetter:
     id: str
     sent_at: datetime
-    """When its handler gave it up. For a message that SQS moved: when it was sent to its first queue."""
+    """When the consumer's handler gave the message up. If SQS moved it here: when it was sent to its first queue."""
     reason: str | None
-    """Why its handler gave it up. None for a message that SQS's redrive policy moved."""
+    """Why the handler gave the message up. None if SQS's redrive policy moved it."""
     receives: int | None
-    """How often its handler tried, if that is known."""
+    """How often the handler tried the message; None if that is not known."""
     received_here: int
-    """How often it was received as a dead letter, also to be shown."""
+    """How often the message was received from the dead-letter queue. Showing it counts too."""
     attributes: Mapping[str, str]
     body: str
 
@@ -52,7 +53,7 @@ class Redriven:
 
 
 RefusalCounts = Mapping[datetime, Mapping[str, int]]
-"""The count of each error code, by the beginning of its five minutes."""
+"""Counts of refusals: for the beginning of each five minutes, the number of each error code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ class ScreeningNumbers:
 
 
 def shown_buckets(now: datetime) -> list[datetime]:
-    """Gives the beginning of each five minutes in the window, oldest first. The last five still go on."""
+    """Gives the beginning of each five minutes in the window, oldest first. The last five minutes are not over yet."""
     last = bucket_of(now)
     return [last - BUCKET * back for back in reversed(range(WINDOW // BUCKET))]
 
 
 def over_time(screenings: Sequence[ScreeningNumbers], now: datetime) -> list[tuple[datetime, Tally]]:
-    """Adds up the counts of all sessions for each five minutes of the window, also where they are zero."""
+    """Adds up the counts of all sessions for each five minutes of the window; zeros if nothing was counted in them."""
     return [
         (at, sum((screening.buckets.get(at, NOTHING) for screening in screenings), start=NOTHING))
         for at in shown_buckets(now)

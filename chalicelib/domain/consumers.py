@@ -1,10 +1,10 @@
-"""The consumers: one row for each queue with a function of ours behind it.
+"""The consumers: CONSUMERS has one row for each queue that a function of ours reads.
 
 Everything about a consumer comes from its row: the routes of the relay (application/relay.py), the board's queues; in
 infra/cloud its queue, dead letters, alarms, event source mapping and permissions; the tables in docs/. `app.py` names
-its handler, queue and batch size again for whoever reads it: tests/unit/infra/test_tables.py compares the two.
+its handler, queue and batch size again for whoever reads app.py: tests/unit/infra/test_tables.py compares the two.
 
-A new consumer: a row here, its use case, its wiring, its handler in app.py, their tests. Then write what is made from
+A new consumer: a row here, its use case, its wiring, its handler in app.py, their tests. Then generate the rest from
 the row: `.venv/bin/python -m infra.cloud.generate`.
 """
 
@@ -28,31 +28,33 @@ EVERY_EVENT = tuple(EventType)
 
 
 class Consumer(NamedTuple):
-    """All there is to say of one consumer. (A tuple: cheaper at a cold start than a dataclass.)"""
+    """A consumer: its queue, handler, settings and texts. A tuple: cheaper at a cold start than a dataclass."""
 
     queue: str
-    """The queue's name after the stage's prefix. In AWS: cinema-dev-audit. Its dead letters: cinema-dev-audit-dlq."""
+    """The queue's name without the stage's prefix: audit is cinema-dev-audit in AWS, with cinema-dev-audit-dlq for its
+    dead letters."""
     handler: str
-    """The function in app.py."""
+    """The name of the function in app.py that handles the messages."""
     purpose: str
     logical_id: str
-    """The queue's logical id in CloudFormation. Never to be changed: a queue's name can't be taken twice."""
+    """The queue's logical id in CloudFormation. Never change it: a new queue would be made before the old one is
+    deleted, under a name that is still taken."""
     when_given_up: str
     """The text of the alarm for dead letters."""
     when_late: str
     late_after_seconds: int = 300
     """The age of the oldest message at which an alarm goes off."""
     look_at: str = ""
-    """A section of docs/operations.md for whoever the alarms wake, beside those on dead letters and late events."""
+    """One more section of docs/operations.md that the alarms name, after those on dead letters and late events."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
-    """The kind of message."""
+    """The kind of messages in the queue."""
     batch_size: int = 10
     """The most messages that one invocation handles."""
     max_concurrency: int | None = None
     """The most invocations at the same time; None leaves it to Lambda. AWS takes no number below 2."""
     touches: Mapping[str, str] = {}
-    """Tables and other resources, and the actions on each, in the words of infra/cloud/permissions.py."""
+    """The actions allowed on each table or other resource, in the words of infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
     """The queues that it sends to, beside its own dead letters."""
 
@@ -211,5 +213,5 @@ CONSUMERS = (
 
 
 def queues_that_hear(kind: EventType) -> tuple[str, ...]:
-    """Names the queues of the consumers that such an event goes to."""
+    """Gives the names of the queues that an event of this kind goes to."""
     return tuple(consumer.queue for consumer in CONSUMERS if kind in consumer.hears)

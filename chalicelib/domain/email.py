@@ -1,4 +1,4 @@
-"""Emails to buyers: their facts before they are put into words, and the message that is sent."""
+"""Emails to buyers: the facts of an email, and the message made from them."""
 
 import re
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Message:
 
 
 class EmailRefused(GivenUp):
-    """A message that is refused whenever it is sent: a bad address, or a sender that is not ours."""
+    """A message that would be refused however often it is sent: a bad address, or a sender that is not ours."""
 
 
 class EmailUnavailable(Exception):
@@ -42,5 +42,5 @@ class EmailUnavailable(Exception):
 
 
 def masked(text: str) -> str:
-    """Masks each address in the text but for its domain: …@example.com."""
+    """Masks the name in each email address of the text: …@example.com."""
     return _LOCAL_PART.sub("…", text)

@@ -1,8 +1,8 @@
-"""Events: the report of each write in its row of seats, and the message about it to consumers and subscribers.
+"""Events: changes read from the database's streams, and the messages about them to consumers and subscribers.
 
     row, reservation, payment ──stream──► RowEvent, ReservationChange, PaymentChange ──relay──► Event ──► queues
 
-Both come out of the database's streams, so that none is lost and none made up.
+Every event comes out of a stream, so that none is lost and none is made up.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class SeatsReleased:
 
 @dataclass(frozen=True, slots=True)
 class RowClosed:
-    """No seat of the row is held or sold any more. `sold` has the id of every reservation that owns seats in it."""
+    """A row was closed: no seat in it can be held or sold from now on. `sold` has the id of every reservation that owns
+    seats in it."""
 
     session_id: str
     row: str
@@ -67,13 +68,13 @@ class ReservationChange:
 
 
 PRIVATE = frozenset({"fingerprint"})
-"""The names in an event's data that only our own consumers and tools may see. A fingerprint is made from the request
-and the buyer's address: whoever guesses these could check the guess."""
+"""Names in an event's data that only our own consumers and tools may see. A fingerprint is made from the request and
+the buyer's address: with it, anybody could check a guess at the address."""
 
 
 class EventType(StrEnum):
     RESERVATION_CREATED = "ReservationCreated"
-    """data: amountCents, expiresAtMs; fingerprint if it came with an idempotency key, which is PRIVATE."""
+    """data: amountCents, expiresAtMs; if the request had an idempotency key also fingerprint, which is PRIVATE."""
     PAYMENT_CONFIRMED = "PaymentConfirmed"
     """data: amountCents, saleId, transactionId, paymentMethod."""
     RESERVATION_EXPIRED = "ReservationExpired"
@@ -83,14 +84,15 @@ class EventType(StrEnum):
     SESSION_CANCELLED = "SessionCancelled"
     """About the session alone: no reservation, user or seats."""
     REFUND_REQUESTED = "RefundRequested"
-    """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it had bought one."""
+    """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it bought a sale."""
     REFUND_COMPLETED = "RefundCompleted"
     """A payment was refunded. data: as RefundRequested, and refundId."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact in its envelope. The id follows from the fact: the same fact reported again is the same event."""
+    """A fact about a session, as consumers get it. The id is made from the fact: the same fact reported again has the
+    same id."""
 
     id: str
     type: EventType
@@ -108,7 +110,7 @@ class Event:
 
 
 class GivenUp(Exception):
-    """A message that no other try can help: it becomes a dead letter at once, with this reason."""
+    """A message that no further try can handle: it becomes a dead letter at once, with this reason."""
 
 
 class UnreadableMessage(GivenUp):
@@ -134,7 +136,8 @@ def reservation_created(reservation: Reservation) -> Event:
 def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
     """Makes the event of the reservation's end in this state: confirmed, expired or cancelled.
 
-    The moments on the reservation are exact. Without them `occurred_at` counts, the stream's, in whole seconds.
+    The event's time is the reservation's own, to the millisecond. Only if it has none, the time is `occurred_at`: a
+    stream's time is a whole second.
     """
     sale = reservation.sale
     if sale is None:
@@ -148,8 +151,8 @@ def reservation_ended(reservation: Reservation, state: State, occurred_at: datet
 def seat_released(released: SeatsReleased) -> Event:
     """Makes the event of seats in one row that are free again.
 
-    Its id contains the moment, because seats may be released again under a known reservation id: when an idempotency
-    key is reused and refused.
+    Its id contains the moment, because seats can be released twice under one reservation id: a request that reuses an
+    idempotency key takes seats, is refused, and gives them back.
     """
     return Event(
         id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",
@@ -164,7 +167,7 @@ def seat_released(released: SeatsReleased) -> Event:
 
 
 def session_cancelled(closed: RowClosed) -> Event:
-    """Makes the event of a cancelled session from the last of its rows to be closed."""
+    """Makes the event of a cancelled session. `closed` is the row that was closed last."""
     return Event(
         id=f"{EventType.SESSION_CANCELLED}:{closed.session_id}",
         type=EventType.SESSION_CANCELLED,
@@ -192,8 +195,8 @@ def refund_completed(payment: Payment) -> Event:
 def _reservation_event(
     reservation: Reservation, kind: EventType, occurred_at: datetime, data: Mapping[str, str | int]
 ) -> Event:
-    """Makes an event that happens to a hold once at most. Its id contains the hold's expiry, because a day later
-    another hold may be made under the same reservation id."""
+    """Makes an event of a hold. Its id contains the hold's expiry, because a day later another hold may be made under
+    the same reservation id."""
     return Event(
         id=f"{kind}:{reservation.id}:{to_ms(reservation.expires_at)}",
         type=kind,
@@ -207,8 +210,8 @@ def _reservation_event(
 
 
 def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
-    """Makes a refund event. Its id contains the moment, because a refund can be requested twice: the payment's sale may
-    cancel the first request."""
+    """Makes the event of a requested or made refund. Its id contains the moment, because a refund can be requested
+    again: a sale registered after the first request cancels that."""
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,

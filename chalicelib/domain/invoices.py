@@ -11,12 +11,12 @@ from .sessions import Session
 ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 NUMBER_DIGITS = 6
-"""The least number of digits: the invoice after 2026-999999 is 2026-1000000."""
+"""How many digits an invoice's place has at least: 2026-1000000 follows 2026-999999."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """All that an invoice says but its number. It never changes, as neither its sale nor its session does.
+    """The contents of an invoice without its number. They never change: neither the sale nor the session does.
 
     `seller` is the name, then the lines of the address; `time_zone` is the cinema's, an IANA name.
     """
@@ -39,8 +39,8 @@ class Bill:
 
     @property
     def series(self) -> str:
-        """Gives the series in which the invoice is numbered: the sale's year in UTC. Credit notes would be another,
-        C2026."""
+        """Gives the series in which the invoice is numbered: the sale's year in UTC. Credit notes would have their own
+        series, C2026."""
         return f"{self.paid_at.year:04}"
 
 
@@ -63,7 +63,8 @@ class Invoice:
 def bill_for(
     sale: Event, session: Session, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
 ) -> Bill:
-    """Makes the bill of a sale. Raises UnreadableMessage when the event is no sale, or lacks one of its facts."""
+    """Makes the bill of a sale. Raises UnreadableMessage when the event is no sale, or lacks a fact that the bill
+    needs."""
     if sale.type is not EventType.PAYMENT_CONFIRMED:
         raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
     return Bill(

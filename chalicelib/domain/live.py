@@ -1,4 +1,4 @@
-"""Live seat maps: each row of seats as it stands after a write, for the viewers of its session."""
+"""Live seat maps: the state of a row of seats after each write, for the viewers of its session."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from .reservations import Occupancy, in_force
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """The seats of a row that are not free. `version` counts the row's writes, so that of two states one is newer."""
+    """The seats of a row that are not free. `version` counts the row's writes: the higher of two is newer."""
 
     session_id: str
     row: str
@@ -22,7 +22,7 @@ class RowState:
 
 
 def newest(states: Iterable[RowState]) -> dict[str, list[RowState]]:
-    """Gives the newest state of each row, by session id. Nobody needs to see the states in between."""
+    """Gives the newest state of each row, by session id, and drops the older ones."""
     rows: dict[tuple[str, str], RowState] = {}
     for state in states:
         known = rows.get((state.session_id, state.row))

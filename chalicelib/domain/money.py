@@ -1,14 +1,14 @@
 """Money: whole minor units of one currency. Prices are parsed, converted and formatted here and nowhere else.
 
-A price on a session or reservation is a Decimal, an amount in a payment or event a number of cents. Money is the way
-from one to the other.
+A price on a session or reservation is a Decimal, an amount in a payment or event a number of cents. Money converts
+one into the other.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 CURRENCY = "BRL"
-"""The currency of every price, reais. The contract's amounts name none."""
+"""The currency of every price: reais. Amounts in the API name no currency."""
 
 SYMBOLS = {"BRL": "R$"}
 
@@ -18,7 +18,7 @@ _CURRENCIES_OF_DIGITS = {
     4: "CLF UYW",
 }
 MINOR_DIGITS = {code: digits for digits, codes in _CURRENCIES_OF_DIGITS.items() for code in codes.split()}
-"""Digits after the decimal point, by ISO 4217. Every other currency has two."""
+"""How many digits each of these currencies has after the decimal point, by ISO 4217. All other currencies have two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Money:
 
     @property
     def symbol(self) -> str:
-        """Gives the currency's sign: R$. Its code where we know no sign."""
+        """Gives the currency's sign: R$. Gives its code if we know no sign."""
         return SYMBOLS.get(self.currency, self.currency)
 
     def format(self, thousands: str = "", point: str = ".") -> str:
@@ -74,12 +74,12 @@ class Money:
         return f"{text}{point}{rest:0{digits}}" if digits else text
 
     def __add__(self, other: "Money") -> "Money":
-        """Raises ValueError when the currencies differ."""
+        """Adds two amounts. Raises ValueError when the currencies differ."""
         self._check_currency(other)
         return Money(self.minor + other.minor, self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        """Raises ValueError when the currencies differ."""
+        """Subtracts an amount. Raises ValueError when the currencies differ."""
         self._check_currency(other)
         return Money(self.minor - other.minor, self.currency)
 

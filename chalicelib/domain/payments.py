@@ -3,11 +3,11 @@
               gateway says: charged          for one reservation            the row is sold
     (none) ──────────────────────► asserted ─────────────────► claimed ─────────────────► sold
        └───────────────────────────────────────────────────────▲  │                          │ screening cancelled
-          a client says so, where its word is enough              │ came to nothing           ▼
+          a client says so, where that is enough               │ came to nothing           ▼
                                    asserted ─────────────────────┴────────────────► refund_requested ──► refunded
 
-Each step is one conditional write on one item, so of two that meet the second finds the first. A payment is claimed
-before the row is sold, for one reservation and for good. Once its refund is requested, it never buys anything.
+Each step is one conditional write on one item, so of two at the same time the second sees the first. A payment is
+claimed before the row is sold, for one reservation and for good. Once its refund is requested, it never buys anything.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ from .reservations import SHORTEST, Reservation
 
 class PaymentStatus(StrEnum):
     ASSERTED = "asserted"
-    """Charged, as the gateway says, and claimed by nobody yet."""
+    """Charged, as the gateway has reported, and not claimed yet."""
     CLAIMED = "claimed"
-    """Meant to buy one reservation, and nothing else any more."""
+    """Claimed for one reservation: it can buy nothing else."""
     SOLD = "sold"
     REFUND_REQUESTED = "refund_requested"
     REFUNDED = "refunded"
@@ -42,9 +42,9 @@ class RefundReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A charge as the payment gateway reports it: the only word on money that counts.
+    """A charge as the payment gateway reports it. Only the gateway's report proves that money was paid.
 
-    `reservation_id` is the reservation that the payment was started for; empty where the gateway knows none.
+    `reservation_id` is the reservation that the payment was started for; empty if the gateway knows none.
     `amount_cents` was charged, `refunded_cents` of it were refunded, in `currency` (ISO 4217, upper case).
     """
 
@@ -60,7 +60,7 @@ class Charge:
 class Payment:
     """One transaction. `amount_cents` is the price of its reservation; None while that is not known.
 
-    `charged_cents`, `charged_currency` and `charged_at` are the gateway's word; None or empty until it has reported.
+    `charged_cents`, `charged_currency` and `charged_at` are from the gateway's report; None or empty until it comes.
     """
 
     transaction_id: str
@@ -79,14 +79,14 @@ class Payment:
     charged_currency: str = ""
     charged_at: datetime | None = None
     sale_id: str = ""
-    """The id of the sale that it has bought, also when it was refunded later."""
+    """The id of the sale that the payment has bought. Kept after a refund."""
     sold_at: datetime | None = None
     reason: RefundReason | None = None
     requested_at: datetime | None = None
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """How often the gateway was asked to refund it and knew of no such payment."""
+    """How often the gateway was asked for the refund and did not know the payment."""
     asked_at: datetime | None = None
 
     def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
@@ -102,7 +102,7 @@ class Payment:
 
     @property
     def amount(self) -> Decimal:
-        """Gives the price of its reservation, in the currency's unit; 0 where that is not known."""
+        """Gives the price of its reservation, in the currency's unit; 0 if that is not known."""
         return Money(self.amount_cents or 0).amount
 
     @property
@@ -112,7 +112,7 @@ class Payment:
 
     @property
     def goes_back(self) -> bool:
-        """Tells whether its refund was requested."""
+        """Tells whether its refund was requested or made."""
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
@@ -126,7 +126,7 @@ class Payment:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Gives the ids, for a log; nothing about a person."""
+        """Gives the payment's ids, status and reason for a log: nothing about a person."""
         names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
 
@@ -148,7 +148,7 @@ class PaymentDue:
 
 
 def claim_on(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
-    """Makes the claim of a payment for the reservation."""
+    """Makes a payment that is claimed for the reservation."""
     payment = _payment_for(transaction_id, reservation)
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
@@ -162,7 +162,7 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes the refund request of a payment that could not buy the reservation."""
+    """Makes a payment that could not buy the reservation, with its refund requested."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
@@ -191,7 +191,7 @@ class PaymentIntent:
     """The id of the transaction once it is paid."""
     client_secret: str = field(default="", repr=False)
     public_key: str = ""
-    """The provider's key for browsers, where it has one."""
+    """The provider's key for browsers; empty if it has none."""
 
 
 class GatewayUnavailable(Exception):
@@ -199,7 +199,7 @@ class GatewayUnavailable(Exception):
 
 
 class RefundRefused(Exception):
-    """The gateway did not refund the payment, or did not say so. Asking again with the same key is safe."""
+    """The gateway declined the refund, or its outcome is not known. Asking again with the same key is safe."""
 
 
 class PaymentUnknown(RefundRefused):

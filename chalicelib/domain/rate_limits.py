@@ -33,7 +33,8 @@ class Requester(StrEnum):
     """The kinds of requesters whose requests are counted."""
 
     USER = "user"
-    """A verified user. A name in the request itself does not count, or anybody could use up a stranger's quota."""
+    """A user whose identity was verified. A name in the request itself does not count, or anybody could use up a
+    stranger's quota."""
     ADDRESS = "address"
     CONNECTION = "connection"
     """A WebSocket."""
@@ -41,14 +42,14 @@ class Requester(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Admits `requests` at once, and as many again in each `seconds`, evenly spread. A request counts as `weight`."""
+    """A limit: `requests` at once, and as many again in each `seconds`, evenly spread. A request counts as `weight`."""
 
     requests: int
     seconds: int
     weight: int = 1
 
     def with_weight(self, weight: int) -> "Quota":
-        """Gives the quota for a request that counts as several: as the whole quota, at most."""
+        """Gives the quota for a request that counts as `weight` requests, but at most as the whole quota."""
         return replace(self, weight=min(max(weight, 1), self.requests))
 
     @property
@@ -66,9 +67,10 @@ class Quota:
         return self.interval_us * self.requests
 
     def due(self, known_us: int, now_us: int) -> int:
-        """Gives when all will have leaked out, by the stored moment: 0 where none is stored.
+        """Gives the moment when all admitted requests will have leaked out. `known_us` is the stored one, 0 if none is
+        stored.
 
-        A moment too far ahead for this quota was written with another one. The quota counts as used up then.
+        A stored moment too far ahead was written under another quota. This quota then counts as used up.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -80,7 +82,8 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """A quota after a request. `used_us` is how far `due` lies ahead, in microseconds."""
+    """The state of a quota after a request. `used_us` is the time until all of the quota is free again, in
+    microseconds."""
 
     quota: Quota
     used_us: int
@@ -110,7 +113,8 @@ class Verdict:
 
     @property
     def tightest(self) -> QuotaUsage:
-        """Gives the quota to show to the client: the next to refuse, or the one that admits again last."""
+        """Gives the quota to show to the client: the next that will refuse; after a refusal, the one that admits again
+        last."""
         return max(self.usages, key=lambda usage: (usage.retry_after_seconds, -usage.remaining))
 
 
@@ -126,14 +130,14 @@ class RateLimits:
 
     @property
     def routes(self) -> set[str]:
-        """Gives the routes that are named."""
+        """Gives the names of the routes that have limits of their own."""
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
     def with_changes(self, text: str) -> "RateLimits":
-        """Applies a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
+        """Gives the limits after a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
 
-        `*=…` is for every route, and replaces earlier entries for single ones; `off` alone turns all limits off.
-        Raises ValueError with the entry that can't be read.
+        `*=…` is for every route, and replaces earlier entries for single ones; `off` alone turns all limits off. Raises
+        ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)
         for requester, route, quota in _entries(text):

@@ -1,4 +1,4 @@
-"""Refusals: why the system says no. Each carries its facts; status and words are in its row of api/http/errors.py."""
+"""Refusals: requests that are understood and refused, with their facts. Their status and words: api/http/errors.py."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ class Refusal(Exception):
     """The request was understood and is refused. It has changed nothing."""
 
     refund_reason: RefundReason | None = None
-    """Set where the refused request was a payment: its money is returned, for this reason."""
+    """Why the payment is refunded that came with the refused request; None if nothing is refunded."""
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class TooManyHolds(Refusal):
 
 @dataclass(eq=False)
 class IdempotencyKeyReused(Refusal):
-    """The key came before, with another request."""
+    """The idempotency key was used before, with another request."""
 
 
 @dataclass(eq=False)
@@ -121,7 +121,7 @@ class PaymentNotReceived(Refusal):
 
 @dataclass(eq=False)
 class PaymentAlreadyUsed(Refusal):
-    """The transaction pays for something else, or has paid for it already."""
+    """The transaction is claimed for another reservation, or has bought one."""
 
     reservation_id: str
     transaction_id: str
@@ -184,12 +184,13 @@ class RateLimited(Refusal):
 
 @dataclass(eq=False)
 class CursorInvalid(Refusal):
-    """The page cursor is none that this API gave out."""
+    """The page cursor was not made by this API."""
 
 
 @dataclass(eq=False)
 class SignatureInvalid(Refusal):
-    """The signature is not of this webhook's secrets, or too old, or there is no such webhook. We don't say which."""
+    """The signature was not made with this webhook's secrets, or is too old, or there is no such webhook. The answer
+    does not say which."""
 
 
 @dataclass(eq=False)
@@ -207,7 +208,7 @@ class QueueNotFound(Refusal):
 
 
 class QueueOutOfReach(Refusal):
-    """The deployment has no right to read its dead letters or to move them."""
+    """The deployment may not read or move the queue's dead letters."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Reservations, holds and sales: what is stored of each, and what stands in the rows of seats."""
+"""Reservations, holds and sales, and the entries of seats in their rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from enum import StrEnum
 from .money import Money
 
 SHORTEST = timedelta(milliseconds=1)
-"""The shortest time between two moments, which are whole milliseconds."""
+"""The shortest time between two different moments: all are whole milliseconds."""
 
 CLOCKS_DIFFER = timedelta(seconds=10)
 """How far two instances' clocks may differ: each may be wrong by five seconds."""
@@ -48,7 +48,7 @@ class Hold:
 class Contact:
     """The buyer's email address, and the language of the emails: a tag such as en or pt-BR.
 
-    It stands on the reservation only: no event, log or answer shows the address.
+    Stored on the reservation only: no event, log or answer shows the address.
     """
 
     email: str = field(repr=False)
@@ -74,13 +74,13 @@ class Reservation:
     refunded_at: datetime | None = None
     """When its payment was refunded, because its session was cancelled. The reservation stays confirmed."""
     ended_at: datetime | None = None
-    """When it was cancelled, or when its expiry was written down."""
+    """When it was cancelled, or stored as expired."""
     source: str = field(default="", compare=False)
-    """The network from which it was asked for. It is not stored."""
+    """The network that the request for it came from. It is not stored."""
 
     @property
     def is_free(self) -> bool:
-        """Tells whether it is free of charge: then there is no payment, no refund and no invoice."""
+        """Tells whether it is free of charge: without a payment, a refund or an invoice."""
         return not self.amount
 
     @property
@@ -88,15 +88,16 @@ class Reservation:
         return Money.of(self.amount).minor
 
     def not_before(self, moment: datetime) -> datetime:
-        """Gives the moment, or the first one after this reservation was made: instances' clocks differ."""
+        """Gives the later of two: this moment, or the first one after the reservation was made. Instances' clocks
+        differ."""
         return max(moment, self.created_at + SHORTEST)
 
     def state_at(self, now: datetime) -> State:
-        """Gives the state at this moment. A pending reservation is expired once it lapses, written down or not."""
+        """Gives the state at this moment. A pending reservation is expired once its hold lapses, stored so or not."""
         return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
 
     def may_have_lapsed(self, now: datetime) -> bool:
-        """Tells whether the hold has lapsed by some instance's clock."""
+        """Tells whether the hold has lapsed by any instance's clock; some are ahead of this one."""
         return self.expires_at <= now + CLOCKS_DIFFER
 
     @property
@@ -114,7 +115,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The entry of a held seat in its row. From `expires_at` on it means nothing."""
+    """The entry of a held seat in its row. From `expires_at` on the seat counts as free."""
 
     reservation_id: str
     expires_at: datetime
@@ -145,7 +146,7 @@ def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occ
 class SeatsTaken(Exception):
     """A row refused a write. `occupancy` has the entries of the seats asked for; free seats have none.
 
-    `id_is_new` is true when certainly no reservation is stored under the id that asked.
+    `id_is_new` is true only if no reservation can be stored under the id of the request.
     """
 
     def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:
@@ -153,7 +154,7 @@ class SeatsTaken(Exception):
         self.occupancy, self.id_is_new = dict(occupancy), id_is_new
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
-        """Gives the seats that other reservations have."""
+        """Gives the seats that other reservations hold or own."""
         return tuple(seat for seat, entry in self.occupancy.items() if entry.reservation_id != reservation_id)
 
     def entries_of(self, reservation_id: str) -> dict[str, Occupancy]:
@@ -171,7 +172,7 @@ class HoldHasEnded(Exception):
 
 
 class RowsClosed(SeatsTaken):
-    """The session was cancelled: a row refused a write, or a reading of its seats."""
+    """The session was cancelled: a row refused a write, or its seats were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class CountedHold:
 
 
 class LimitReached(Exception):
-    """There was no room for one more hold, nor in place of the named one. `counted` is newest first."""
+    """A hold could not be counted: there is no room, or the hold to replace has changed. `counted` is newest first."""
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:
         super().__init__()
@@ -199,7 +200,7 @@ class LimitReached(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The result of releasing a hold: the seats that were freed, and the id of a sale that was in the way."""
+    """The result of releasing a hold: the seats that were freed, and the sale's id if the hold had been sold."""
 
     seats: tuple[str, ...]
     sale_id: str | None = None

@@ -10,7 +10,7 @@ from .money import Money
 from .refusals import SeatsNotFound
 
 SEAT_PATTERN = r"^[A-Z]{1,3}[1-9][0-9]{0,3}$"
-"""The letters of a row and the number of a seat in it, from 1: A1, B12, AA3."""
+"""The pattern of a seat: the letters of its row and its number there, from 1: A1, B12, AA3."""
 
 _SEAT = re.compile(SEAT_PATTERN)
 
@@ -19,7 +19,7 @@ _SEAT = re.compile(SEAT_PATTERN)
 class Session:
     """A screening. It never changes, except that it may be cancelled for good.
 
-    So any instance may keep it in memory for a while: the rows of seats decide what can still be booked.
+    Any instance may keep it in memory for a while, because the rows of seats decide what can still be booked.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Signatures of webhooks: HMAC-SHA-256 over the moment and the raw body, the same in both directions.
+"""Signatures of webhooks: HMAC-SHA-256 over the moment and the raw body, of messages sent and received.
 
 Cinema-Signature: t=1708023600,v1=<hex>[,v1=<hex with the secret before, as long as it is valid>]
 signed text:      1708023600.{"version": 1, …}
@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 HEADER = "Cinema-Signature"
 TOLERANCE = timedelta(minutes=5)
-"""How far the signature's moment may be from now. Clocks differ; an overheard message soon becomes worthless."""
+"""How far the signature's moment may be from now: far enough for clocks that differ, and so near that a recorded
+message soon becomes worthless."""
 
 LONGEST_HEADER = 1000
 
 
 def sign_body(keys: Iterable[str], body: bytes, now: datetime) -> str:
-    """Makes the header's value, with one signature for each key."""
+    """Makes the value of the Cinema-Signature header, with one signature for each key."""
     moment = str(int(now.timestamp()))
     return ",".join([f"t={moment}", *(f"v1={_digest(key, moment, body)}" for key in keys)])
 

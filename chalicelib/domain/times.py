@@ -1,4 +1,4 @@
-"""Moments: aware, UTC, in whole milliseconds. Holds are stored and compared so."""
+"""Moments: aware, UTC, in whole milliseconds, as holds are stored and compared."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from .events import Event
 
 MOST_SECRETS = 3
-"""How many secrets sign at most: the newest, and those before it that have not expired."""
+"""How many secrets of a webhook sign at most: the newest, and those before it that have not expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A key that signs deliveries. `expires_at` is None for the newest; a replaced one signs beside it until then."""
+    """A key that signs deliveries. `expires_at` is None for the newest; a replaced one signs until that moment."""
 
     key: str = field(repr=False)
     created_at: datetime
@@ -106,4 +106,4 @@ class DeliveryFailed(Exception):
 
 
 class NoAnswerInTime(DeliveryFailed):
-    """The receiver hangs: the delivery took all the time that it may take."""
+    """The receiver did not answer within the time that a delivery may take."""

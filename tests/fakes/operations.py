@@ -24,7 +24,7 @@ class FakeRefusals:
         if self.there:
             self.answered.append((bucket_of(self.clock()), code))
 
-    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         if not self.there:
             return None
         by_bucket = {bucket: Counter(code for at, code in self.answered if at == bucket) for bucket in buckets}

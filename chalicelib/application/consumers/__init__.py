@@ -1,1 +1,1 @@
-"""Use cases of the consumers of events, each with the questions that read what it keeps."""
+"""Use cases of the consumers of events, each with the queries that read its results."""

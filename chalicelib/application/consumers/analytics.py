@@ -22,7 +22,7 @@ class CountEvent:
     analytics: Analytics
 
     def __call__(self, event: Event) -> None:
-        """Raises StoreUnavailable, and UnreadableMessage for a sale or refund without its amount."""
+        """Counts the event. Raises StoreUnavailable, and UnreadableMessage for a sale or refund without its amount."""
         tally = tally_of(event)
         if tally != NOTHING:
             self.analytics.add(event.id, event.session_id, bucket_of(event.occurred_at), tally)
@@ -32,7 +32,7 @@ class CountEvent:
 class SessionAnalytics:
     """The counts of one session, read at `as_of`. Events of the last seconds may not have been counted yet.
 
-    `over_time` has, for each five minutes in which something changed, the total at their end.
+    `over_time` has a running total for each five minutes in which something changed.
     """
 
     session_id: str

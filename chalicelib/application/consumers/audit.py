@@ -8,7 +8,8 @@ from chalicelib.domain.ports import EventLog, Page, Sessions
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """Writes an event to the audit log. Harmless twice: the key is the event's moment and id, and an entry stays."""
+    """Writes an event to the audit log. Harmless twice: its key is the event's moment and id, and a written event
+    stays."""
 
     log: EventLog
 

@@ -1,4 +1,4 @@
-"""Corrections of the seat cache, where a request did not make them: it died, or Redis did."""
+"""Corrections of the seat cache that a request did not make, because the request died or Redis was down."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class CorrectSeatCache:
     cache: SeatCache
 
     def __call__(self, event: Event) -> None:
-        """Raises StoreUnavailable."""
+        """Makes the event's corrections. Raises StoreUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
             self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:
@@ -27,4 +27,4 @@ class CorrectSeatCache:
 
 
 def without_cache(event: Event) -> None:
-    """Does nothing: where no Redis is configured, there is no cache to correct."""
+    """Does nothing: without Redis there is no cache to correct."""

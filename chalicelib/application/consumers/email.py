@@ -18,8 +18,8 @@ from chalicelib.domain.times import to_ms
 
 
 def _this_hold_is_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """Tells whether the event's own hold is live. A key used again after a day makes another hold under the same id:
-    the two differ in their expiry."""
+    """Tells whether the event's own hold is live. Compares the expiry too, because a key used again after a day makes
+    another hold under the same id."""
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
 
@@ -34,7 +34,7 @@ def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, and a test that its news is still true when it is sent."""
+    """The name of an email's templates, and a test whether its news is still true when it is sent."""
 
     name: str
     is_worth_saying: Callable[[Event, Reservation, datetime], bool]
@@ -45,8 +45,8 @@ EMAILS: Mapping[EventType, EmailKind] = {
     EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid),
     EventType.REFUND_COMPLETED: EmailKind("refunded", _always),
 }
-"""The events that buyers get an email about. Another one needs an entry here and, for each language, two templates of
-its name. A lapsed or cancelled hold is no news to the buyer who let it go."""
+"""The emails that buyers get, by event. A new one needs an entry here and, for each language, two templates of its
+name. A lapsed or cancelled hold has none: its buyer let it go."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class SendBuyerEmail:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises EmailRefused, EmailUnavailable, StoreUnavailable."""
+        """Sends the email and marks the event as processed. Raises EmailRefused, EmailUnavailable, StoreUnavailable."""
         email = self._email_about(event)
         if email is None or self.processed_events.contains(event.id):
             return

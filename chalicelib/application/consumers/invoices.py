@@ -1,4 +1,4 @@
-"""Invoices: each sale's is numbered, printed and filed, in this order; and links to them.
+"""Invoices: each one is numbered, printed and filed, in this order; and links to their PDFs.
 
 sale ──► number: counter and invoice, one write ──► PDF to the files ──► invoice: filed ──► the link answers
          ▲ from here on the number is this sale's    ▲ a crash before or after it: the next delivery goes on from here
@@ -31,7 +31,10 @@ class IssueInvoice:
     time_zone: str
 
     def __call__(self, sale: Event) -> None:
-        """Does nothing if the sale was free of charge. Raises UnreadableMessage, SessionNotFound, StoreUnavailable."""
+        """Issues the invoice; does nothing if the sale was free of charge.
+
+        Raises UnreadableMessage, SessionNotFound, StoreUnavailable.
+        """
         if sale.data.get("amountCents") == 0:
             return
         invoice = self.invoices.assign_number(self._draft_bill(sale))

@@ -19,15 +19,15 @@ from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, S
 GONE = 410
 
 MOST_REPLAYED = 100
-"""How many numbers one replay covers: ten batches of messages, well within a request's time."""
+"""How many numbered events one replay covers at most: ten batches of messages, well within a request's time."""
 
 
 @dataclass(frozen=True)
 class AnnounceEvent:
     """Numbers the event and queues a delivery for each webhook that wants it.
 
-    Harmless twice: an event keeps its first number. Its deliveries are queued again, which finishes what a crash
-    between the two left undone. A receiver knows each by its delivery id.
+    Harmless twice: an event keeps its first number. Its deliveries are queued again, in case an earlier try died before
+    that. A receiver knows a repeated delivery by its id.
     """
 
     notifications: Notifications
@@ -36,7 +36,7 @@ class AnnounceEvent:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Raises StoreUnavailable: then deliver the event again."""
+        """Numbers the event and queues its deliveries. Raises StoreUnavailable: then deliver the event again."""
         notification = self.notifications.assign_number(event)
         _queue_deliveries(
             self.outbox,
@@ -55,7 +55,11 @@ class DeliverNotification:
     clock: Clock
 
     def __call__(self, delivery: Delivery) -> None:
-        """Does nothing for a removed or disabled webhook. Raises DeliveryFailed unless the receiver accepts it."""
+        """Sends the notification; does nothing for a removed or disabled webhook. Disables a webhook that answers 410
+        Gone.
+
+        Raises DeliveryFailed unless the receiver accepts it, and UnreadableMessage if there is no such notification.
+        """
         webhook = self.webhooks.find(delivery.webhook_id)
         if webhook is None or webhook.disabled:
             return
@@ -65,7 +69,7 @@ class DeliverNotification:
         self._check_answer(webhook, self.webhook_sender.deliver(webhook, notification, self.clock()))
 
     def _check_answer(self, webhook: Webhook, status: int) -> None:
-        """Disables a webhook that is gone. Raises DeliveryFailed for any other status that is no success."""
+        """Disables a webhook that answers 410 Gone. Raises DeliveryFailed for any other status that is no success."""
         if status == GONE:
             self.webhooks.disable(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
@@ -74,7 +78,7 @@ class DeliverNotification:
 
 @dataclass(frozen=True, slots=True)
 class ReplayNotifications:
-    """A subscriber's request for a replay. `signature` is the header as it came, for this very body."""
+    """A subscriber's request for a replay. `signature` is the value of its header, which signs `body`."""
 
     webhook_id: str
     session_id: str
@@ -94,7 +98,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Replay:
-    """Queues deliveries again that a subscriber has not seen. Harmless twice, as every delivery is."""
+    """Queues a session's deliveries after a given sequence number again. A delivery that arrives twice does no harm."""
 
     notifications: Notifications
     webhooks: Webhooks
@@ -103,7 +107,7 @@ class Replay:
     most: int = MOST_REPLAYED
 
     def __call__(self, command: ReplayNotifications) -> Replayed:
-        """Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
+        """Checks the signature, queues the deliveries. Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]

@@ -1,4 +1,4 @@
-"""Ports: the Protocols by which the use cases reach the world outside.
+"""Ports: the Protocols through which the use cases reach databases, queues and other services.
 
 common       pages of a listing, the clock, the makers of ids
 booking      sessions, rows of seats, the seat cache, reservations, live holds
@@ -6,7 +6,7 @@ payments     payments, the payment gateway and its messages
 events       the outbox, the audit log, processed events, counts
 notifying    emails, webhooks, live seat maps
 invoices     invoices and their files
-operations   rate limits, probes, refusals counted, queues
+operations   rate limits, probes, counts of refusals, queues
 """
 
 from .booking import *

@@ -20,14 +20,14 @@ class Sessions(Protocol):
     """The screenings on the programme."""
 
     def add(self, session: Session) -> Session:
-        """Stores the session unless its id is known. Gives what is stored under the id: this session, or the earlier.
+        """Stores the session, unless one is stored under its id. Gives the stored one.
 
-        Makes the rows first and the session last: a session that is found can be booked.
+        Makes the rows first and the session last, so that every session that is found can be booked.
         """
         ...
 
     def get(self, session_id: str) -> Session:
-        """Raises SessionNotFound."""
+        """Reads the session. Raises SessionNotFound."""
         ...
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
@@ -35,7 +35,8 @@ class Sessions(Protocol):
         ...
 
     def cancel(self, session_id: str, now: datetime) -> Session:
-        """Marks the session as cancelled, for display: the rows decide what can be booked. The first moment stays.
+        """Marks the session as cancelled, for display: the rows decide what can be booked. Keeps the first
+        cancellation's moment.
 
         Raises SessionNotFound.
         """
@@ -46,10 +47,10 @@ class Rows(Protocol):
     """The rows of seats. A row decides who holds and who owns its seats."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        """Takes all the seats or none. Each must be free, or its earlier hold must have lapsed.
+        """Holds all the seats or none. Each must be free, or its earlier hold must have lapsed.
 
-        Each hold of a seat expires later than the seat's hold before it. So a hold that was given back can't be made
-        again, however late somebody repeats its request.
+        Each hold of a seat must expire later than the seat's hold before it. So a late repeat of a request can't make a
+        released hold again.
 
         Raises SeatsTaken, and RowsClosed once the session is cancelled.
         """
@@ -63,7 +64,8 @@ class Rows(Protocol):
         ...
 
     def release(self, hold: Hold, now: datetime) -> Release:
-        """Frees the seats that this very hold still has, row by row. Sold seats and later holds under its id stay."""
+        """Frees the seats that this very hold still has, row by row. Sold seats stay, and so do later holds under the
+        same id."""
         ...
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
@@ -78,22 +80,22 @@ class Rows(Protocol):
         ...
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        """Closes the row for good: none of its seats is held or sold afterwards. Gives the seats that are not free.
+        """Closes the row for good: none of its seats can be held or sold afterwards. Gives the seats that are not free.
 
-        Sales in it are final. Holds in it still lapse or are given back. Closing again changes nothing.
+        Sales in it are final. Holds in it still lapse or are released. Closing again changes nothing.
         """
         ...
 
 
 class SeatCache(Protocol):
-    """A copy of the rows for fast refusals, to be corrected after the fact. Each method raises StoreUnavailable."""
+    """A copy of the rows, for fast refusals. These methods correct it after a change. Each raises StoreUnavailable."""
 
     def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """Removes the reservation's entries for these seats. Entries of later owners stay."""
         ...
 
     def invalidate_map(self, session_id: str) -> None:
-        """Makes every earlier seat map out of date."""
+        """Makes every seat map of the session that is cached so far out of date."""
         ...
 
     def remember_reservation_id(self, reservation_id: str) -> None:
@@ -105,21 +107,23 @@ class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
     def add(self, reservation: Reservation) -> Reservation:
-        """Stores the reservation unless its id is known. Gives what is stored: this one, or the earlier one.
+        """Stores the reservation, unless one is stored under its id. Gives the stored one.
 
-        Raises HoldHasEnded when this hold was barred.
+        Raises HoldHasEnded when this hold was barred: see `bar`.
         """
         ...
 
     def bar(self, hold: Hold) -> Reservation | None:
-        """Bars this hold, and every earlier one under its id, from being stored. Gives what is stored under the id.
+        """Makes `add` refuse this hold and every earlier one under its id; does nothing if a reservation is stored
+        under it.
 
-        A stored reservation stays as it is. None when there is none.
+        Gives the stored reservation; None if there is none.
         """
         ...
 
     def restore(self, reservation: Reservation) -> Reservation:
-        """Stores a sale whose reservation is gone, in one write. Gives the stored one: this, or an earlier one."""
+        """Stores a confirmed reservation that was deleted, in one write, unless one is stored under its id. Gives the
+        stored one."""
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
@@ -129,19 +133,20 @@ class Reservations(Protocol):
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
         """Marks the reservation as confirmed by this sale, whatever its state: the rows have sold its seats.
 
-        An earlier sale stays. Gives what is stored then; None when there is none.
+        An earlier sale stays. Gives the reservation as stored afterwards; None if none is stored.
         """
         ...
 
     def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        """Moves the pending reservation of this very hold to cancelled or expired. Gives what is stored then.
+        """Moves the pending reservation of this very hold to cancelled or expired. Gives the reservation as stored
+        afterwards.
 
         Call it only once the rows have released the hold, so that none of its seats can be sold afterwards.
         """
         ...
 
     def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
-        """Writes on the reservation that its sale was refunded. Changes nothing if it has no such sale."""
+        """Writes on the reservation that its sale was refunded. Changes nothing if the reservation has no such sale."""
         ...
 
     def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
@@ -150,15 +155,18 @@ class Reservations(Protocol):
 
 
 class LiveHolds(Protocol):
-    """The holds that count against the limit, by holder and session. It knows when a hold lapses, not how it ended.
+    """The holds that count against the limit, by holder and session. Stores when a hold lapses, not how it ended.
 
     A holder is a user together with the network that the request came from.
     """
 
     def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
-        """Counts this very hold; once, however often it is called. Raises LimitReached.
+        """Counts the hold; once, however often it is called. Raises LimitReached when `limit` counted holds have not
+        lapsed.
 
-        Refuses when `limit` counted holds are live, unless `instead_of` is still stored as it was read: then the hold
-        replaces it. All holds last equally long, so the oldest of the last `limit` is the first to lapse.
+        `instead_of` is a counted hold that has ended. The new hold replaces it if it is still stored as it was read;
+        else LimitReached.
+
+        Only the oldest of the last `limit` holds has to be checked: all last equally long, so the oldest lapses first.
         """
         ...

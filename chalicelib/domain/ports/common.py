@@ -24,7 +24,7 @@ class Page(Generic[T]):
 
 class Clock(Protocol):
     def __call__(self) -> datetime:
-        """Gives the present moment: aware, UTC, whole milliseconds, which is how holds are stored."""
+        """Gives the present moment: aware, UTC, in whole milliseconds, as holds are stored."""
         ...
 
 
@@ -32,11 +32,12 @@ class Ids(Protocol):
     """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
 
     def session(self, key: str | None) -> str:
-        """Makes the id of a session, which nobody can guess: the same for the same key, else a new one."""
+        """Makes the id of a session, which nobody can guess: the same for the same key, a new one without a key."""
         ...
 
     def reservation(self, user_id: str, key: str | None) -> str:
-        """Makes the id of a reservation, which nobody can guess: the same for the same user and key, else a new one."""
+        """Makes the id of a reservation, which nobody can guess: the same for the same user and key, a new one without
+        a key."""
         ...
 
     def fingerprint(self, *parts: str) -> str:

@@ -34,7 +34,7 @@ class Outgoing:
 
 class Outbox(Protocol):
     def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
-        """Sends each message at least once. Gives the positions of those that were refused: send these again."""
+        """Sends each message at least once. Gives the positions of the messages that were refused, to be sent again."""
         ...
 
 
@@ -51,7 +51,7 @@ class EventLog(Protocol):
 
 
 class ProcessedEvents(Protocol):
-    """The events that one consumer has processed, for effects that no transaction can hold.
+    """The events that one consumer has processed. For effects outside the database, such as an email.
 
     Each method raises StoreUnavailable.
     """

@@ -28,7 +28,7 @@ class EmailSender(Protocol):
 
 
 class Webhooks(Protocol):
-    """The webhooks: few, so that they are listed whole. Each method raises StoreUnavailable."""
+    """The stored webhooks: so few that they are listed without pages. Each method raises StoreUnavailable."""
 
     def add(self, webhook: Webhook) -> None: ...
 
@@ -90,7 +90,7 @@ class Viewers(Protocol):
     def remove(self, viewer_id: str) -> None: ...
 
     def viewers_of(self, session_id: str) -> Sequence[str]:
-        """Reads the ids of the session's viewers. Consistent: a viewer who was added before a change is shown it."""
+        """Reads the ids of the session's viewers. Consistent: every viewer added earlier is among them."""
         ...
 
 
@@ -98,5 +98,6 @@ class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
     def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
-        """Sends the message to each viewer, once. Gives the viewers whose connection is gone; others may miss it."""
+        """Sends the message to each viewer, once. Gives the viewers whose connection is gone; others may miss the
+        message."""
         ...

@@ -1,4 +1,4 @@
-"""Ports of operations: rate limits, health of what we depend on, refusals counted, queues and dead letters."""
+"""Ports of operations: rate limits, health of dependencies, counts of refusals, queues and dead letters."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ __all__ = ["DependencyState", "Probe", "QueueBoard", "RateLimiter", "Refusals"]
 
 class RateLimiter(Protocol):
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        """Takes one request from each quota, by requester, or from none of them. There must be one quota at least.
+        """Takes one request from each quota; from none, if one of them is used up. `quotas` has one or more, by
+        requester.
 
-        Never raises: without its store it counts as well as it can.
+        Never raises: while its store is down, it counts as well as it can.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """The answer of one dependency. `breaker` is the state of its circuit breaker, `trips` how often that opened.
+    """The health of one dependency. `breaker` is the state of its circuit breaker, `trips` how often the breaker
+    opened.
 
-    `breaker` is empty where there is none, or none is known. Redis's belongs to the process that answers. SES's and the
-    payment gateway's are as their functions reported last; the trips of all are added up.
+    `breaker` is empty if there is none, or its state is unknown. Redis's breaker is that of the process that answers.
+    Those of SES and the payment gateway are as their functions reported last; the trips of all functions are added up.
     """
 
     name: str
@@ -48,14 +50,15 @@ class Probe(Protocol):
 
 
 class Refusals(Protocol):
-    """Counters of refusals, for operators. Where nothing can be counted, nothing is."""
+    """Counts of refusals, for operators. Without a store for them, nothing is counted."""
 
     def add(self, code: str) -> None:
         """Counts one more answer with this error code, at this moment. Never raises, hardly ever waits."""
         ...
 
-    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
-        """Reads the counts of each of these five minutes; None where nothing counts, or the counts can't be read."""
+    def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+        """Reads the counts of these buckets of five minutes; a bucket without counts is left out. None if they can't be
+        read, or nothing is counted at all."""
         ...
 
 

@@ -15,25 +15,26 @@ __all__ = ["GatewayMessages", "PaymentGateway", "Payments"]
 
 
 class Payments(Protocol):
-    """The status of each payment. Every write gives the payment as it stands afterwards."""
+    """The stored payments. Every write gives the payment as stored afterwards."""
 
     def find(self, transaction_id: str) -> Payment | None:
         """Reads consistently: every earlier write is seen."""
         ...
 
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
-        """Claims the payment for its reservation and amount, for good. Gives this claim, or what is in its way.
+        """Claims the payment for its reservation and amount, for good. Gives the stored payment: this claim, or the
+        state that rules it out.
 
-        With `charged_only` the gateway must have said that exactly this amount was charged for this reservation; None
-        while it has said nothing. Claiming again for the same reservation is harmless.
+        With `charged_only` the gateway must have reported a charge of exactly this amount for this reservation; None
+        while it has reported nothing. Claiming again for the same reservation is harmless.
         """
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
         """Stores the charge that the gateway reports; only the first time. Sales and refunds stay.
 
-        It corrects a client's statement that has come to nothing. A claim for another reservation may be selling seats
-        at this moment: while it lasts, nothing is written.
+        Corrects a claim for another reservation once it has bought nothing. Until its hold is over, such a claim may be
+        selling seats: then nothing is written.
         """
         ...
 
@@ -42,12 +43,14 @@ class Payments(Protocol):
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """Marks the payment as to be refunded, if it is unknown, or stands for this reservation and has bought nothing.
+        """Marks the payment as to be refunded, if it is not stored yet, or is for this reservation and has bought
+        nothing.
 
         A request that names a sale also refunds a payment that has bought this very sale.
 
         A claimed payment is refunded only if the request names the session: such a request comes after the hold was
-        released. A request without a session may have read the payment before it was claimed and bought its seats.
+        released. A request without a session may be based on the payment before its claim, which may have bought seats
+        since.
         """
         ...
 
@@ -56,7 +59,7 @@ class Payments(Protocol):
         ...
 
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
-        """Counts that the gateway was asked for this refund and knew of no such payment (yet). Raises LookupError."""
+        """Counts that the gateway was asked for this refund and did not know the payment (yet). Raises LookupError."""
         ...
 
     def list_outstanding_refunds(self) -> Iterable[Payment]:
@@ -75,7 +78,7 @@ class PaymentGateway(Protocol):
         ...
 
     def find_charge(self, transaction_id: str) -> Charge | None:
-        """Asks what was paid by this transaction; None when the payment is unknown, or not paid (yet).
+        """Asks for the charge of this transaction; None when the payment is unknown, or not paid (yet).
 
         Raises GatewayUnavailable.
         """
@@ -88,7 +91,8 @@ class PaymentGateway(Protocol):
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         """Refunds the amount, or all that was charged; once for each key. Gives the gateway's id of the refund.
 
-        Raises RefundRefused when it is declined, or the outcome is not known; PaymentUnknown.
+        Raises RefundRefused when the refund is declined, or its outcome is not known; PaymentUnknown when the gateway
+        does not know the payment.
         """
         ...
 

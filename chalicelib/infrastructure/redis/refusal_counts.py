@@ -40,7 +40,7 @@ class RedisRefusals:
         with suppress(RedisUnavailable):
             self.connection.ask(lambda redis: _increment(redis, key, code), answers.were_written)
 
-    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
         try:
             hashes = self.connection.ask(lambda redis: _read_hashes(redis, keys), _counts_of_each)
@@ -59,7 +59,7 @@ class NotCounted:
     def add(self, code: str) -> None:
         pass
 
-    def counts_in(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
+    def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         return None
 
 

@@ -209,15 +209,15 @@ def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_ans
     refusals.add("RESERVATION_EXPIRED")
 
     first = bucket_of(NOW)
-    assert refusals.counts_in(shown_buckets(clock())) == {
+    assert refusals.counts_by_bucket(shown_buckets(clock())) == {
         first: {"SEAT_ALREADY_RESERVED": 2},
         first + BUCKET: {"RESERVATION_EXPIRED": 1},
     }
-    assert refusals.counts_in([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
+    assert refusals.counts_by_bucket([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
 
 
 def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None:
-    assert refusals.counts_in(shown_buckets(NOW)) == {}
+    assert refusals.counts_by_bucket(shown_buckets(NOW)) == {}
 
 
 def test_counts_forget_themselves(redis_url: str) -> None:
@@ -235,10 +235,10 @@ def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
 
     refusals.add("NOT_FOUND")
 
-    assert refusals.counts_in([NOW]) is None
+    assert refusals.counts_by_bucket([NOW]) is None
 
 
 def test_without_redis_nothing_is_counted_and_that_is_known() -> None:
     NotCounted().add("NOT_FOUND")
 
-    assert NotCounted().counts_in([NOW]) is None
+    assert NotCounted().counts_by_bucket([NOW]) is None

@@ -96,7 +96,7 @@ def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
 
     refusals.add("NOT_FOUND")
 
-    assert not refusals.counts_in([NOW, NOW])
+    assert not refusals.counts_by_bucket([NOW, NOW])
 
 
 @dataclass
