@@ -5,8 +5,8 @@
        │                            └────────────────────────────┘                                │
        └──────────────────────────────────────────────────────────────────────────────────────────┘
 
-Each process has its own breakers, and decides by them alone: no shared state could be wrong or unreachable itself.
-Others only hear of their changes: the metrics (metrics.py) and, for GET /ready, breaker_board.py.
+Each process has its own breakers and decides by them alone: a shared state might be wrong or unreachable itself. The
+changes of a breaker are only reported: to the metrics (metrics.py) and, for GET /ready, to breaker_board.py.
 """
 
 import time
@@ -31,7 +31,7 @@ class BreakerOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """The rule by which a breaker opens, and for how long.
+    """The rule for opening a breaker, and for how long it stays open.
 
     `failures` in a row open it for `pause_seconds`. Each failed probe doubles the pause, up to the longest.
     """
@@ -52,12 +52,12 @@ POLICIES: Mapping[str, BreakerPolicy] = {
     # (queues.full_jitter).
     "webhooks": BreakerPolicy(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
-"""The policy of each dependency."""
+"""The policy of each dependency's breaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """The state of a breaker. `trips` is how often it has opened from closed."""
+    """The state of a breaker. `trips` counts how often it has gone from closed to open."""
 
     state: BreakerState
     trips: int
@@ -65,9 +65,10 @@ class BreakerStatus:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChange:
-    """A breaker has closed, or has opened for `open_seconds`.
+    """The report that a breaker has closed, or has opened for `open_seconds`.
 
-    It opens from closed, which is a trip, or again because its probe failed. `trips` counts those of this process.
+    A closed breaker that opens trips; an open one that opens again, because its probe failed, does not. `trips` counts
+    the trips in this process.
     """
 
     name: str
@@ -78,11 +79,14 @@ class BreakerChange:
 
 
 OnChange = Callable[[BreakerChange], None]
-"""Called with each change, while a request waits. Must not raise."""
+"""A function that a breaker calls with each of its changes, while a request waits. It must not raise."""
 
 
 class Breaker:
-    """Lets calls of one dependency through, or not. Safe in threads; no lock is held while the dependency is called."""
+    """The circuit breaker of one dependency: lets calls of it through while closed, and refuses them while open.
+
+    Safe in threads; no lock is held while the dependency is called.
+    """
 
     def __init__(
         self,
@@ -109,9 +113,9 @@ class Breaker:
         return BreakerStatus(state=self.state, trips=self.trips)
 
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
-        """Calls `ask`: gives its answer, or raises its error. Raises BreakerOpen instead of calling it.
+        """Calls `ask`, and gives its answer or raises its error. Raises BreakerOpen if the call may not be made.
 
-        Errors of the types in `failing` count as failures of the dependency. Other errors are answers of it.
+        Errors of the types in `failing` count as failures of the dependency, all others as its answers.
         """
         is_probe = self._admit()
         try:
@@ -142,7 +146,10 @@ class Breaker:
             return True
 
     def _count_success(self, is_probe: bool) -> None:
-        """Closes the breaker after a probe. A call that began before the breaker opened says nothing new."""
+        """Counts a success: the probe's closes the breaker, any other sets the failures of a closed breaker to 0.
+
+        An open breaker ignores the success of a call that began before it opened.
+        """
         with self._lock:
             if not is_probe:
                 self._failures = 0 if self._open_until is None else self._failures
@@ -152,7 +159,7 @@ class Breaker:
         self._report(BreakerState.CLOSED, is_trip=False, open_seconds=0)
 
     def _count_failure(self, is_probe: bool) -> None:
-        """Opens the breaker after a failed probe, or after the last of `failures` in a row."""
+        """Counts a failure. Opens the breaker if the probe failed, or at the last of `failures` in a row."""
         with self._lock:
             if is_probe:
                 self._pause = min(self._pause * 2, self._policy.longest_pause_seconds)
@@ -163,7 +170,7 @@ class Breaker:
         self._report(BreakerState.OPEN, is_trip=not is_probe, open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
-        """Counts a failure. Tells whether the breaker trips by it."""
+        """Counts a failure. Tells whether it makes the breaker trip; if so, counts the trip."""
         self._failures += 1
         if self._open_until is not None or self._failures < self._policy.failures:
             return False

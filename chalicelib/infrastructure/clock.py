@@ -6,5 +6,5 @@ from chalicelib.domain.times import whole_ms
 
 
 def utc_now() -> datetime:
-    """Gives the moment, in UTC and whole milliseconds."""
+    """Gives the present moment, in UTC and whole milliseconds."""
     return whole_ms(datetime.now(UTC))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 BUYER_CHARACTERS = 11
 FINGERPRINT_CHARACTERS = 12
-"""48 bits of hexadecimal digits. Enough: a fingerprint only tells apart the few requests of one user with one key."""
+"""The length of a fingerprint in hexadecimal digits: 48 bits. They are enough, because a fingerprint only tells apart
+the few requests of one user with one key."""
 _PREFIX = "res-"
 _RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
@@ -26,7 +27,7 @@ class SecretIds:
     secret: bytes
 
     def session(self, key: str | None) -> str:
-        """Makes a UUID. It does not show whether it is random or derived."""
+        """Makes a session's id, a UUID: derived from the key, or random without one. The id does not show which."""
         own = secrets.token_bytes(16) if key is None else self._derive("session", key)
         return str(uuid.UUID(bytes=own, version=4))
 
@@ -41,13 +42,16 @@ class SecretIds:
         return f"sale-{_base64(self._derive('sale', reservation_id, transaction_id))}"
 
     def _derive(self, *parts: str) -> bytes:
-        """Derives 128 bits from the parts and the secret. Each part goes in with its length: no two lists are alike."""
+        """Derives 128 bits from the parts and the secret.
+
+        Each part is hashed with its length, so that no two lists of parts are hashed alike.
+        """
         message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
         return hmac.digest(self.secret, message, "sha256")[:16]
 
 
 def buyer_of_user(user_id: str) -> str:
-    """Gives the partition of a user's reservations: 64 bits of SHA-256, in 11 characters."""
+    """Gives the partition of a user's reservations: 64 bits of the SHA-256 of the user's id, in 11 characters."""
     return _base64(hashlib.sha256(user_id.encode()).digest()[:8])
 
 

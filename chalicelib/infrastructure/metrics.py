@@ -17,7 +17,7 @@ NAMESPACE = "CinemaTickets"
 
 @dataclass(frozen=True)
 class Metrics:
-    """Writes metrics of a stage. `out` is standard output, Lambda's log, when it is None."""
+    """Writes metrics of a stage to `out`, or to standard output, Lambda's log, if it is None."""
 
     stage: str
     out: TextIO | None = None

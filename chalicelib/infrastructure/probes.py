@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Pingable(Protocol):
-    """Any payment gateway."""
+    """A payment gateway that can be asked for a sign of life."""
 
     def ping(self) -> None:
         """Asks for a sign of life. Raises any error when there is none."""
@@ -31,10 +31,10 @@ class Pingable(Protocol):
 
 @dataclass(frozen=True)
 class TimedProbe:
-    """Calls `ask`, and reports how long it took or why it failed. `breaker` gives the status of a breaker, if known.
+    """A probe of one dependency: calls `ask`, and reports how long it took or why it failed.
 
-    Without a `required` dependency nothing can be booked. Without another, bookings are slower or their follow-ups
-    later.
+    `breaker` gives the status of the dependency's breaker, if known. Without a `required` dependency nothing can be
+    booked. Without any other, bookings are slower, or emails and refunds come later.
     """
 
     name: str
@@ -94,7 +94,7 @@ def payments(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
 
 
 def _ask_for_quota(client: "SESClient") -> None:
-    """Asks SES for the sending quota. SES answers that once a second; its refusal is a sign of life, too."""
+    """Asks SES for the sending quota. SES allows that once a second; its refusal of more is a sign of life, too."""
     try:
         client.get_send_quota()
     except ClientError as error:
@@ -103,7 +103,7 @@ def _ask_for_quota(client: "SESClient") -> None:
 
 
 def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerStatus | None]:
-    """Makes a function that reads the status of other processes' breakers. It gives None without the database."""
+    """Makes a function that reads the last reported status of a breaker. It gives None without the database."""
 
     def read() -> BreakerStatus | None:
         try:

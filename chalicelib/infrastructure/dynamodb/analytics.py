@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 64
-"""Counter items of the same five minutes. Two transactions on one item at the same moment refuse each other:
-with 1,000 holds and 1,000 sales a second an item is asked 31 times a second instead of 2,000 times.
+"""The number of counter items that share the events of the same five minutes. Two transactions on one item at the same
+moment refuse each other: with 1,000 holds and 1,000 sales a second an item is asked 31 times a second instead of 2,000
+times.
 
 All items of a screening have one partition key, which takes 500 events a second (2 of 1,000 units each) until DynamoDB
 splits it; the shard stands first in the sort key so that a split spreads the load. Throttled events wait in their

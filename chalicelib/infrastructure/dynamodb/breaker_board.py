@@ -1,9 +1,9 @@
-"""The breakers of other processes, as they said last, for GET /ready: emails and refunds have functions of their own.
+"""The breakers of other processes, by their last reports, for GET /ready: emails and refunds have their own functions.
 
     {name: ses, state: open, half_open_at: 1708023605000, trips: 3}     one item for each dependency
 
-The last report wins, whichever process it is from: if one was answered, the dependency answers. The report of a process
-that died with an open breaker is forgotten after a while.
+The last report counts, whichever process wrote it: a dependency that has answered one process answers all. The report
+of a process that died with an open breaker is forgotten after a while.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""How long after its pause an open breaker is remembered. A function that had no email or refund to probe with for so
-long is gone. A new one begins with a closed breaker."""
+"""How long the report of an open breaker counts after the breaker's pause. A function that has had no email or refund
+for so long, to probe with, has ended. A new one begins with a closed breaker."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class BreakerBoard:
     clock: Clock
 
     def write(self, change: BreakerChange) -> None:
-        """Writes the change down, for one write unit. Never raises: no email or refund may fail because of it."""
+        """Writes the breaker's status, for one write unit. Never raises: no email or refund may fail because of it."""
         half_open_at = self.clock() + timedelta(seconds=change.open_seconds)
         try:
             self.client.update_item(

@@ -1,4 +1,4 @@
-"""The DynamoDB client: one for the process, with short timeouts; its calls, and its errors, translated at the edge."""
+"""The DynamoDB client, one for the process and with short timeouts; and calls of it that raise errors of our own."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,10 +28,8 @@ CONFIG = Config(
     parameter_validation=False,
     user_agent="cinema-tickets",
 )
-"""Timeouts in seconds. The defaults, 60 s and 60 s, outlast API Gateway's 29 s.
-
-The last two options save a fifth of a call's CPU.
-"""
+"""The client's options, with timeouts in seconds. The defaults, 60 s to connect and 60 s to read, outlast API Gateway's
+29 s. The last two options save a fifth of a call's CPU."""
 
 OUTAGES = {
     "InternalServerError",
@@ -74,7 +72,7 @@ def _is_outage(error: ClientError) -> bool:
 
 
 class ConditionFailed(Exception):
-    """A conditional write was refused. `item` is the item as it stands; None when there is none."""
+    """A conditional write was refused. `item` is the stored item; None when there is none."""
 
     def __init__(self, item: Item | None) -> None:
         super().__init__()
@@ -87,15 +85,15 @@ class WriteConflict(Exception):
 
 CONFLICT_ATTEMPTS = 8
 CONFLICT_FIRST_PAUSE_SECONDS = 0.005
-"""The first pause, doubled each time, with full jitter: 0.3 s in all on average. A conflicting transaction lasts some
-milliseconds."""
+"""The longest first pause before a write that met a conflict is tried again. It doubles with each try. With full jitter
+the pauses take 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
 CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
 def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
-    """Calls `write` again as long as it raises WriteConflict. Raises StoreUnavailable after the last attempt.
+    """Calls `write`, and again while it raises WriteConflict. Raises StoreUnavailable after the last attempt.
 
-    A conflict needs a transaction: two holds of one row each never conflict.
+    Only a transaction can cause a conflict: two holds of one row each never do.
     """
     for attempt in range(attempts):
         try:
@@ -121,7 +119,7 @@ class TransactionCancelled(Exception):
 
     @property
     def met_conflict(self) -> bool:
-        """Tells whether another transaction was at work, perhaps this one's own first try.
+        """Tells whether another transaction was at work on one of the items, perhaps the first try of this very one.
 
         If so, the other reasons are not final.
         """
@@ -137,7 +135,7 @@ class TransactionCancelled(Exception):
 
 
 def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
-    """Makes all writes, or none. `writes` as for TransactWriteItems. Raises TransactionCancelled, StoreUnavailable."""
+    """Makes all writes, or none. `writes` are TransactWriteItems's. Raises TransactionCancelled, StoreUnavailable."""
     try:
         with outages_as_refusals("TransactWriteItems"):
             client.transact_write_items(TransactItems=writes)
@@ -147,7 +145,7 @@ def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: consistent reads, and conditional writes that say what stood in their way."""
+    """One table: consistent reads, and conditional writes that raise ConditionFailed with the stored item."""
 
     client: "DynamoDBClient"
     name: str
@@ -183,7 +181,10 @@ class Table:
             raise WriteConflict from error
 
     def _read_refusing_item(self, error: ClientError, key: Item) -> Item | None:
-        """Takes the item from the error. Reads it where the endpoint sends none, as an old DynamoDB Local does."""
+        """Gives the item that refused the write: from the error, or read anew if the error carries none.
+
+        An old DynamoDB Local sends errors without the item.
+        """
         item: Item | None = error.response.get("Item")  # type: ignore[assignment] # not in the stubs
         return item or self.get(key)
 

@@ -19,7 +19,7 @@ def to_cursor(key: Sequence[str]) -> str:
 
 
 def from_cursor(cursor: str, length: int) -> list[str]:
-    """Gives the parts of the key, each a text of ASCII as in our keys; `length` is how many. Raises CursorInvalid."""
+    """Reads the parts of a key from a cursor: `length` texts of ASCII, as in our keys. Raises CursorInvalid."""
     if len(cursor) > LONGEST or not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
     try:

@@ -7,8 +7,8 @@
 counter: from the place that was read to the next ──┐
 invoice: put, unless the sale has one             ──┴── one transaction: a number is given exactly when it is used
 
-Where two meet at the counter, one of them reads it again and goes on. So the invoices of a series are numbered one
-after the other, and those that wait for their turn wait in the queue.
+If two invoices try to take the same place, one of them fails, reads the counter again and takes the next place. So the
+invoices of a series are numbered one after the other. Sales that wait for a number wait in the queue.
 """
 
 import time
@@ -62,7 +62,7 @@ class DynamoInvoices:
         return _invoice_from_item(item) if item else None
 
     def _assign_number(self, bill: Bill) -> Invoice:
-        """Gives the sale's invoice, or writes it at the next place. Raises WriteConflict when that is taken."""
+        """Gives the sale's invoice; without one, puts it at the next place. Raises WriteConflict if that is taken."""
         counter_id = _counter_id(bill.series)
         keys = [text_key(id=counter_id), text_key(id=bill.reservation_id)]
         found = {read_text(item, "id"): item for item in get_items(self.client, self.table_name, keys)}
@@ -70,10 +70,10 @@ class DynamoInvoices:
             return _invoice_from_item(found[bill.reservation_id])
         last_place = read_number(found[counter_id], "place") if counter_id in found else 0
         invoice = Invoice(bill, last_place + 1)
-        self._write(invoice)
+        self._put_and_advance_counter(invoice)
         return invoice
 
-    def _write(self, invoice: Invoice) -> None:
+    def _put_and_advance_counter(self, invoice: Invoice) -> None:
         try:
             transact(self.client, [self._counter_update(invoice), self._invoice_put(invoice)])
         except TransactionCancelled as cancelled:
@@ -82,7 +82,7 @@ class DynamoInvoices:
             raise cancelled.as_error() from cancelled
 
     def _counter_update(self, invoice: Invoice) -> Any:
-        """Moves the counter to this invoice's place, if it stands at the place before."""
+        """Gives the write that moves the counter to this invoice's place, if it is at the place before."""
         at_the_place_before = "place = :before" if invoice.place > 1 else "attribute_not_exists(id)"
         before = {":before": number_value(invoice.place - 1)} if invoice.place > 1 else {}
         return {

@@ -4,8 +4,8 @@
     age1 ◄── age0               one, and the last of those that the limit looks at drops out: it must have lapsed
     age2                        (x <= now), or be the very one that is said to have ended.
 
-An entry that is not dropped is never overwritten, so no live hold is forgotten, whatever the clocks say and however the
-limit is changed. Entries beyond a lowered limit stay until they are looked at again, or TTL takes the item.
+Only the entry that drops out is overwritten. So no live hold is forgotten, even if clocks differ or the limit changes.
+Entries beyond a lowered limit stay until the limit is raised again, or TTL deletes the item.
 """
 
 from dataclasses import dataclass
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT = timedelta(hours=1)
-"""How long an item outlives its newest hold: far longer than clocks may differ."""
+"""How long an item is kept after the expiry of its newest hold: far longer than clocks may differ."""
 
 NO_HOLD = map_value({"r": text_value("none"), "x": number_value(0)})
-"""Fills a place where there was no hold. It counts as lapsed. Old DynamoDB Local takes no empty string."""
+"""The entry of a place without a hold; it counts as lapsed. It names a reservation `none`, because an old DynamoDB
+Local takes no empty string."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class DynamoLiveHolds:
         return f"({is_free} OR {has_lapsed})"
 
     def ended_hold_condition(self, place: int) -> str:
-        """Gives the condition that the entry is still the hold that has ended."""
+        """Gives the condition that the place's entry is still the hold that has ended, `:ended`."""
         return f"age{place} = :ended"
 
 

@@ -6,14 +6,14 @@
                  number#000000000003           3       latest {ReservationCreated: 2}, event {…}
 
 The three are written in one transaction (6 write units), on condition that the counter is as it was read and the event
-has no number yet: so numbers have neither gaps nor repeats, whoever dies when.
+has no number yet: so numbers have neither gaps nor repeats, even if a worker dies.
 
 A screening has one counter, and transactions on one item refuse each other: its events are numbered one after the
 other, some 50 a second where a read and a transaction take 20 ms, however many workers there are. A worker that came
 too late reads the counter again and tries again after a pause with full jitter. An event without a number after
 NUMBER_ATTEMPTS comes again by the queue. Screenings do not wait for each other. When 2,000 seats are sold in two
 seconds, their 4,000 events are delivered within a minute and a half; domain/consumers.py keeps the number of workers
-small, since more would only disturb.
+small, since more would only cause more conflicts.
 """
 
 import json
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""Tries to number an event: up to 1.6 s of pauses on average. Conflicts are usual here; between holds they are
-accidents."""
+"""The most tries to number an event: up to 1.6 s of pauses on average. They are more than a hold's, because conflicts
+are usual here, and rare between holds."""
 
 COUNTER = "counter"
 LARGEST_NUMBER = 10**12 - 1
-"""Twelve digits, so that texts sort as numbers do."""
+"""The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class DynamoNotifications:
         return [_notification_from_item(item) for item in answer["Items"]]
 
     def _assign_number(self, event: Event) -> Notification:
-        """Writes the event with the next number. Gives the earlier notification where the event has a number already.
+        """Writes the event with the next number. Gives the earlier notification if the event has a number already.
 
-        Raises WriteConflict when another worker was at work on the counter, or was faster.
+        Raises WriteConflict when another worker has changed the counter, or is about to.
         """
         counter = self._get(event.session_id, COUNTER)
         notification = Notification(
@@ -102,9 +102,9 @@ class DynamoNotifications:
         return notification
 
     def _find_earlier(self, event: Event, cancelled: TransactionCancelled) -> Notification:
-        """Reads the notification that the event has already, if that is why the transaction was cancelled.
+        """Reads the event's earlier notification, if the transaction was cancelled because there is one.
 
-        Raises WriteConflict, StoreUnavailable.
+        Raises WriteConflict or StoreUnavailable if it was cancelled for another reason.
         """
         if cancelled.met_conflict:
             raise WriteConflict from cancelled
@@ -143,7 +143,7 @@ class DynamoNotifications:
         return {"Put": put}
 
     def _counter_put(self, notification: Notification) -> Item:
-        """Puts the whole counter, one above the counter that was read, if it still stands there."""
+        """Gives the write that puts the counter with the next number, if it still has the number that was read."""
         sequence, latest = notification.sequence, notification.latest_before
         counter = {
             **_key(notification.event.session_id, COUNTER),

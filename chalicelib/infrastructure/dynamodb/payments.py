@@ -1,7 +1,7 @@
 """The life of each payment, in DynamoDB: one item for each transaction, and every step one conditional write.
 
 Payments that are still to be returned have the attribute `outstanding`, so that an index lists them whatever the
-table's size. A claim, which a buyer waits for, is not in the index: it costs one write unit.
+table's size. A claim, which a buyer waits for, is not in the index, and so costs only one write unit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OUTSTANDING = "refund"
-"""The one partition of the index. Refunds are rare; 1,000 requests a second would be its limit."""
+"""The partition key of all payments in the index of refunds that are still to be made. Refunds are rare; one partition
+takes up to 1,000 requests a second."""
 
 NOTHING_IS_KNOWN = "attribute_not_exists(transaction_id)"
 IS_FOR_RESERVATION = "reservation_id = :reservation"
@@ -29,7 +30,7 @@ IS_CHARGED = "attribute_exists(charged_at)"
 
 CLAIM = ("method", "claimed_at", "due_at")
 REQUEST = ("reason", "requested_at", "outstanding", "asked", "asked_at")
-"""The attributes that a claim writes, and those that a request for a refund writes."""
+"""CLAIM names the attributes of a claim, REQUEST those of a requested refund."""
 
 MOMENTS = ("claimed_at", "due_at", "charged_at", "sold_at", "requested_at", "refunded_at", "asked_at")
 
@@ -59,7 +60,7 @@ class DynamoPayments:
             return payment_from_item(failed.item) if failed.item else None
 
     def claim_condition(self, *, charged_only: bool) -> str:
-        """Gives the condition of a claim. The control of the race test replaces it; that is why it is a method."""
+        """Gives the condition of a claim. It is a method, so that the control of the race test can replace it."""
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"
         is_claimed_for_it = f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if charged_only else ''})"
@@ -146,7 +147,7 @@ class DynamoPayments:
         return map(payment_from_item, items)
 
     def _write_if_requested(self, payment: Payment, update: "_PaymentUpdate") -> Payment:
-        """Makes the update if a refund is requested. Gives what is stored. Raises LookupError where nothing is."""
+        """Makes the update if a refund is requested. Gives the stored payment. Raises LookupError if there is none."""
         update = update.where("fate = :requested", requested=PaymentStatus.REFUND_REQUESTED)
         try:
             return self._write(payment.transaction_id, update)
@@ -156,7 +157,7 @@ class DynamoPayments:
             return payment_from_item(failed.item)
 
     def _write_or_read(self, payment: Payment, update: "_PaymentUpdate") -> Payment:
-        """Makes the update if its condition holds. Gives what is stored."""
+        """Makes the update if its condition holds. Gives the stored payment, or `payment` if none is stored."""
         try:
             return self._write(payment.transaction_id, update)
         except ConditionFailed as failed:
@@ -174,10 +175,10 @@ class DynamoPayments:
 
 @dataclass(frozen=True, slots=True)
 class _PaymentUpdate:
-    """One UpdateItem.
+    """An UpdateItem of one payment.
 
-    It sets the attributes of `set`, and those of `set_if_missing` only where they are missing. It removes those of
-    `remove`. `compared` are the values that its condition compares with, beside the values that are set.
+    It sets the attributes of `set`, and those of `set_if_missing` only if they are missing. It removes those of
+    `remove`. `compared` are the values that only its condition needs.
     """
 
     set: Mapping[str, Any]
@@ -209,7 +210,11 @@ class _PaymentUpdate:
 
 
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Records the charge of a payment that is unknown, or known from the gateway alone."""
+    """Makes the update that records a charge.
+
+    It applies to a payment that is unknown, or that has no charge yet and is for the charge's reservation. A charge
+    that names no reservation may be for any.
+    """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
     return _PaymentUpdate(charged, set_if_missing=asserted).where(
@@ -218,9 +223,10 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Records the charge of a payment that a client had claimed for another reservation, in vain.
+    """Makes the update that records a charge, and removes the claim and the request for its refund.
 
-    The claim and the request for its refund are removed.
+    It applies to a payment with a requested refund, no sale and no charge yet: a client had claimed it for another
+    reservation.
     """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
@@ -231,7 +237,10 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Records the charge of a payment that has bought something else, or went back. Its status stays."""
+    """Makes the update that records a charge and keeps the status.
+
+    It applies to a payment that is not claimed and has no charge yet.
+    """
     return _PaymentUpdate(charged).where(
         "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
         claimed=PaymentStatus.CLAIMED,
@@ -263,7 +272,7 @@ def payment_from_item(item: Mapping[str, Any]) -> Payment:
 
 
 def _base(payment: Payment) -> dict[str, Any]:
-    """Gives the attributes that every step writes: for whom, for what, how much."""
+    """Gives the attributes that claims, sales and requested refunds share: for whom, for what, how much."""
     return {
         "reservation_id": payment.reservation_id,
         "session_id": payment.session_id or None,

@@ -1,4 +1,4 @@
-"""The processed events: which consumer has dealt with which event, written with the event's effects where it can be.
+"""The processed events: one entry for each consumer and event, written with its effects if they are in DynamoDB.
 
 put "consumer#event", unless it is there ──┐
 the event's effects                      ──┴── one transaction: both or neither
@@ -25,7 +25,7 @@ REMEMBERED = timedelta(days=30)
 
 @dataclass(frozen=True)
 class ProcessedEvents:
-    """One consumer's entries."""
+    """The entries of the events that one consumer has processed."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -34,9 +34,9 @@ class ProcessedEvents:
     sleep: Callable[[float], None] = time.sleep
 
     def enter_with(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
-        """Writes the event's entry and its effects, as for TransactWriteItems. False when the entry was there before.
+        """Writes the event's entry and its effects, items of TransactWriteItems. False when the entry was there before.
 
-        Raises StoreUnavailable: then nothing was written, or everything with an answer that got lost.
+        Raises StoreUnavailable: nothing was written, or all was written and the answer got lost.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
         return retry_on_conflict(lambda: self._write_once(writes), self.sleep)
@@ -53,7 +53,10 @@ class ProcessedEvents:
         return f"{self.consumer}#{event_id}"
 
     def _write_once(self, writes: list[Any]) -> bool:
-        """Makes the writes, whose first is the entry. Raises WriteConflict, after which the entry is tried again."""
+        """Makes the writes, of which the first is the entry. False when the entry was there before.
+
+        Raises WriteConflict, StoreUnavailable.
+        """
         try:
             transact(self.client, writes)
         except TransactionCancelled as cancelled:

@@ -121,7 +121,7 @@ class DynamoReservations:
     def _update(
         self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
     ) -> Reservation | None:
-        """Makes the change if the condition holds. Gives what is stored; None when nothing is."""
+        """Makes the change if the condition holds. Gives the stored reservation; None when there is none."""
         try:
             item = self._table.update(
                 _key(reservation_id),
@@ -136,7 +136,7 @@ class DynamoReservations:
         return reservation_from_item(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item where there is none, or in the place of an earlier hold's bar. Raises ConditionFailed."""
+        """Puts the item if its id has none yet, or only the bar of an earlier hold. Raises ConditionFailed."""
         self._table.put(
             _key(hold.reservation_id),
             Item=item,
@@ -217,7 +217,7 @@ def _key(reservation_id: str) -> Item:
 
 
 def _key_from_cursor(buyer: str, cursor: str) -> Item:
-    """Gives the index's key of a page's last purchase. Raises CursorInvalid."""
+    """Reads the index's key of a page's last purchase from its cursor. Raises CursorInvalid."""
     paid_at, reservation_id = from_cursor(cursor, 2)
     return text_key(buyer=buyer, paid_at=paid_at, id=reservation_id)
 

@@ -129,13 +129,13 @@ class DynamoRows:
         return "attribute_not_exists(#closed)"
 
     def free_or_lapsed_condition(self, seat: str) -> str:
-        """Gives the condition that a seat, by its path, may be held."""
+        """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
         return f"({seat_is_free} OR {self.released_before_condition(seat)} OR {hold_has_lapsed})"
 
     def released_before_condition(self, seat: str) -> str:
-        """Gives the condition that an earlier hold of the seat was released, not this one."""
+        """Gives the condition that the seat's last released hold is an earlier one than this hold."""
         return f"{seat}.z < :expires"
 
     def live_hold_condition(self, seat: str) -> str:
@@ -147,7 +147,7 @@ class DynamoRows:
     # One row, or several.
 
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
-        """Closes a row, and gives its item. Raises ConditionFailed where it is closed already, WriteConflict."""
+        """Closes a row, and gives its item. Raises ConditionFailed if it is closed already, and WriteConflict."""
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
@@ -189,7 +189,7 @@ class DynamoRows:
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
-        """Releases the hold's seats, all of this row. Gives those released, and the sale where the hold was sold."""
+        """Releases the hold's seats, which are all in this row. Gives those released, and the sale if there is one."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
             seats=hold.seats,
@@ -207,7 +207,10 @@ class DynamoRows:
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
-        """Releases the seats that are this hold's by `found`. Ends, as no lost seat comes back."""
+        """Releases the seats that the hold still has by `found`, the row's entries. Gives what `_release_in_row` gives.
+
+        The two methods call each other until no seat is left or all are released: a hold never gets a lost seat back.
+        """
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))
@@ -218,9 +221,9 @@ class DynamoRows:
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """One row's share of a write: sets the seats to :new, if `condition` holds for each of them.
+    """The update of one row: sets the seats' entries to :new, if `condition` holds for each seat.
 
-    `condition` takes a seat's path in the item; `values` are those that the expressions name.
+    `condition` makes a seat's condition from its path in the item. `values` are the values that the expressions name.
     """
 
     row_id: str
@@ -228,7 +231,7 @@ class _SeatsWrite:
     condition: Callable[[str], str]
     values: dict[str, Any]
     row_condition: str = ""
-    """Empty for a release, which a closed row allows."""
+    """The condition of the row itself: that it is not closed. Empty for a release, which a closed row allows."""
 
     @property
     def key(self) -> Item:
@@ -249,7 +252,7 @@ class _SeatsWrite:
 
 
 class _Refused(Exception):
-    """The condition failed in one row or more. `items` are those rows as they stand."""
+    """The condition failed in one row or more. `items` are the stored items of those rows."""
 
     def __init__(self, items: list[Item]) -> None:
         super().__init__()
@@ -257,9 +260,9 @@ class _Refused(Exception):
 
 
 def _error_of(cancelled: TransactionCancelled) -> Exception:
-    """Gives WriteConflict, _Refused or StoreUnavailable.
+    """Gives the error of a cancelled transaction: WriteConflict, _Refused or StoreUnavailable.
 
-    WriteConflict comes first: the other transaction may change in which rows the condition fails.
+    A conflict comes before a refusal: the other transaction may change in which rows the condition fails.
     """
     if cancelled.met_conflict and cancelled.codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict()
@@ -283,7 +286,7 @@ def _written_at(item: Item) -> datetime:
 
 
 def row_state(record: Mapping[str, Any]) -> RowState | None:
-    """Reads the row after a write from a record of the rows' stream. None when the row is new, or deleted."""
+    """Reads the state of a row after a write from a record of the rows' stream. None for a new or deleted row."""
     item = record["dynamodb"].get("NewImage", {})
     if "version" not in item:
         return None
@@ -292,7 +295,7 @@ def row_state(record: Mapping[str, Any]) -> RowState | None:
 
 
 def occupancy_in(item: Item) -> dict[str, Occupancy]:
-    """Reads the seats that are not free from a row's item, or from a stream record's image of one.
+    """Reads the held and sold seats in a row's item, or in a stream record's image of one.
 
     Lapsed holds may be among them.
     """

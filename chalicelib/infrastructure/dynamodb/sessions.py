@@ -1,6 +1,7 @@
-"""Screenings in DynamoDB, each kept in memory for a while: it never changes, but that it may be cancelled.
+"""Screenings in DynamoDB, each kept in memory for a while: a screening never changes, unless it is cancelled.
 
-Its rows decide what can be booked, and they are closed first.
+A cancelled screening that is still in memory is harmless: its rows decide what can be booked, and they are closed
+first.
 
 Rows and screening are put only where there is nothing yet. A client library sends a write again whose answer is late,
 and the first one may take effect minutes afterwards, when the seats of the row have been sold.
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 KEPT_SESSIONS = 1024
 KEPT_SECONDS = 60.0
-"""The longest time for which an instance shows a cancelled screening as if it were not cancelled."""
+"""How long an instance keeps a screening in memory. For so long it may show a cancelled screening as not cancelled."""
 
 ID_CHARACTERS = 36
 
@@ -53,7 +54,7 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """The screenings by id, with the moment until which each may be shown. The moment is read from `seconds`."""
+    """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -73,7 +74,7 @@ class DynamoSessions:
         return session if session and self.seconds() < until else self._read(session_id)
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Reads the index, which follows a new screening by some milliseconds on AWS."""
+        """Reads a page of screenings from the index, which on AWS shows a new one some milliseconds late."""
         least = to_iso(starting_from) if starting_from else ""
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
@@ -103,15 +104,15 @@ class DynamoSessions:
         return self._keep(_session_from_item(item))
 
     def _add_rows(self, ids: Sequence[str]) -> None:
-        """Puts the rows that are missing. A row that is there fails a transaction, and is left out of the next."""
+        """Puts the rows that are missing. A row that exists fails the transaction, and is left out of the next one."""
         missing = ids
         while missing:
-            missing = retry_on_conflict(partial(self._put_rows, missing), self.sleep)
+            missing = retry_on_conflict(partial(self._put_rows_or_list_missing, missing), self.sleep)
 
-    def _put_rows(self, ids: Sequence[str]) -> Sequence[str]:
-        """Puts all rows, or none when one is there. Gives the ids of those that are still missing, fewer than before.
+    def _put_rows_or_list_missing(self, ids: Sequence[str]) -> Sequence[str]:
+        """Puts all rows, or none if one of them exists. Gives the ids still missing: none, or fewer than before.
 
-        Raises WriteConflict.
+        Raises WriteConflict, StoreUnavailable.
         """
         try:
             transact(self.client, [self._row_put(id_) for id_ in ids])

@@ -1,6 +1,6 @@
 """The tables as pynamodb models: keys, indexes, attributes. infra/cloud/tables.py makes their resources from them.
 
-A new table: its model, and its row in TABLES. An attribute `ttl` lets its items end.
+A new table: its model, and its row in TABLES. DynamoDB deletes an item after the moment in its attribute `ttl`.
 """
 
 from typing import Any, NamedTuple
@@ -10,7 +10,8 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from pynamodb.models import Model
 
 PROGRAMME = "all"
-"""The one partition of the programme index. Screenings are scheduled rarely; 1,000 a second would be its limit."""
+"""The partition key of all screenings in the programme index. Screenings are scheduled rarely; one partition takes up
+to 1,000 a second."""
 
 
 class Programme(GlobalSecondaryIndex["SessionItem"]):
@@ -25,9 +26,9 @@ class Programme(GlobalSecondaryIndex["SessionItem"]):
 
 
 class Purchases(LocalSecondaryIndex["ReservationItem"]):
-    """Sparse: only confirmed reservations have `paid_at`.
+    """An index of the purchases: only confirmed reservations are in it, because only they have `paid_at`.
 
-    Local, because only a local index reads consistently: a sale is in the history at once.
+    It is local, because only a local index reads consistently: a sale is in the history at once.
     """
 
     class Meta:
@@ -39,7 +40,7 @@ class Purchases(LocalSecondaryIndex["ReservationItem"]):
 
 
 class SessionItem(Model):
-    """A screening: immutable, but for `cancelled_at`, which is there once it is cancelled."""
+    """A screening. It never changes, except that `cancelled_at` is added when it is cancelled."""
 
     class Meta:
         table_name = "sessions"
@@ -126,7 +127,7 @@ class LiveHoldsItem(Model):
 
 
 class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
-    """Sparse: only payments that are still to be returned have `outstanding`."""
+    """An index of the payments that are still to be returned: only they have `outstanding`."""
 
     class Meta:
         index_name = "outstanding"
@@ -137,9 +138,9 @@ class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """The life of one payment: see payments.py. `charged_…` are the gateway's word, all others are ours.
+    """The life of one payment: see payments.py. `charged_…` come from the gateway, all other attributes from us.
 
-    The table's stream tells of claims, of requests for a refund, and of what was returned.
+    The table's stream has the claims, the requests for a refund, and the refunds.
     """
 
     class Meta(SessionItem.Meta):
@@ -173,7 +174,7 @@ class PaymentItem(Model):
 
 
 class EventItem(Model):
-    """An event of the audit log, which has every event once, and from which nothing is ever taken out.
+    """An event of the audit log. The log has every event once, and no event is ever deleted.
 
     `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON.
     """
@@ -286,7 +287,7 @@ class InvoiceItem(Model):
 class WebhookItem(Model):
     """A webhook: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first.
 
-    They sign what is sent. They are encrypted at rest, as every table is.
+    The secrets' keys sign the deliveries. They are encrypted at rest, as every table is.
     """
 
     class Meta(SessionItem.Meta):
@@ -301,7 +302,10 @@ class WebhookItem(Model):
 
 
 class NotificationItem(Model):
-    """A numbered event of a screening, its counter, or the number of an event, by `position`: see notifications.py."""
+    """A numbered event of a screening, the screening's counter, or the number of one event, depending on `position`.
+
+    See notifications.py.
+    """
 
     class Meta(SessionItem.Meta):
         table_name = "notifications"
@@ -314,15 +318,16 @@ class NotificationItem(Model):
 
 
 class Table(NamedTuple):
-    """What there is to say of one table beside its model."""
+    """One table: its model, its names, and its stream if it has one."""
 
     model: type[Model]
     name: str
-    """Its name in AWS follows the stage: cinema-dev-rows."""
+    """The table's name without its prefix. In AWS the prefix has the stage: cinema-dev-rows."""
     logical_id: str
-    """In the CloudFormation template. Never to be changed: a table's name can't be taken twice."""
+    """The table's id in the CloudFormation template. It must never change: CloudFormation would make a second table,
+    and the name can't be taken twice."""
     has_stream: bool = False
-    """Whether each change of an item is told, with what was and what is."""
+    """True if the table has a stream, which reports each change of an item: the item before and after it."""
 
 
 TABLES = (

@@ -5,7 +5,7 @@
 
 `read_…` raises KeyError for an attribute that is missing, `find_…` gives None for it.
 
-Written here because boto3's TypeSerializer tries one type after the other, and makes a Decimal of each number. The
+boto3's TypeSerializer is not used, because it tries one type after the other, and makes a Decimal of each number. The
 models of pynamodb (tables.py) write and read whole items.
 """
 

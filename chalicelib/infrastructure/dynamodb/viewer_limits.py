@@ -31,9 +31,9 @@ PREFIX = "limit#"
 
 @dataclass(frozen=True)
 class DynamoRateLimiter:
-    """Counts requests against quotas in the viewers' table; by `otherwise` while DynamoDB does not answer.
+    """Counts requests against quotas in the viewers' table, or with `otherwise` while DynamoDB does not answer.
 
-    Two quotas are two writes. In a race, a request that the second refuses has taken from the first for nothing.
+    Two quotas need two writes. In a race, a request that the second quota refuses may still count against the first.
     """
 
     client: "DynamoDBClient"
@@ -47,7 +47,7 @@ class DynamoRateLimiter:
             return self.otherwise.take(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
-        """Takes one request from each quota, by digest. Raises StoreUnavailable."""
+        """Takes one request from each quota, if all admit it. The quotas are by digest. Raises StoreUnavailable."""
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)
@@ -64,7 +64,7 @@ class DynamoRateLimiter:
         raise StoreUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Moves `due` back to today's window, where an earlier, larger quota left it further ahead.
+        """Writes a smaller `due` for buckets that an earlier, larger quota had filled beyond the present window.
 
         So nobody is locked out for longer than that window.
         """
@@ -73,12 +73,12 @@ class DynamoRateLimiter:
                 self._write_due(key, known_us, due[key])
 
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
-        """Reads the microsecond at which each bucket is empty, without those that have no item."""
+        """Reads the microsecond at which each bucket will be empty. Buckets without an item are left out."""
         items = get_items(self.client, self.table_name, [_item_key(key) for key in keys])
         return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 
     def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:
-        """Writes what is due, if the item is still as it was read. False when it is not."""
+        """Writes the bucket's `due`, if it is still as it was read. False when it is not."""
         before: dict[str, Any] = {} if known_us is None else {":known": number_value(known_us)}
         try:
             Table(self.client, self.table_name).update(

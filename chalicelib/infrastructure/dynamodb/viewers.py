@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LONGEST_CONNECTION = timedelta(hours=2)
-"""How long API Gateway keeps a WebSocket open. TTL deletes a viewer whose end it did not report."""
+"""The longest time for which API Gateway keeps a WebSocket open. If it does not report the end, TTL deletes the
+viewer."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class DynamoViewers:
         return [read_text(item, "viewer_id") for item in query_items(self.client, self.table_name, **wanted)]
 
     def _query_sessions(self, viewer_id: str) -> list[str]:
-        """Reads which screenings a connection watches, from an index that follows the table by some milliseconds.
+        """Reads the screenings that a connection watches, from an index that follows the table by some milliseconds.
 
-        An item that is missed is deleted later: the next message to its connection finds it gone.
+        An item that the index does not show yet is deleted later, when the next message finds its connection gone.
         """
         wanted = {
             "IndexName": "by_viewer",

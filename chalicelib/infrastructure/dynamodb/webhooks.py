@@ -1,4 +1,4 @@
-"""Webhooks in DynamoDB. Their secrets are encrypted at rest, as all that is stored there, and are never logged."""
+"""Webhooks in DynamoDB. Their secrets are encrypted at rest, as everything in DynamoDB is, and are never logged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LONGEST_ID = 100
 """The most characters of an id."""
 
 OF_A_SUBSCRIBER = "id, event_types, disabled"
-"""The attributes that the function which numbers events may read: infra/cloud/permissions.py."""
+"""The attributes of a webhook that the function for numbering events may read: see infra/cloud/permissions.py."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class DynamoWebhooks:
         return "Attributes" in answer
 
     def _scan(self, **request: Any) -> Sequence[Item]:
-        """Reads one page of 1 MB: a thousand webhooks, which are more than an event can be delivered to."""
+        """Reads one page of 1 MB. It has about a thousand webhooks, more than an event can be delivered to."""
         with outages_as_refusals("Scan"):
             return self.client.scan(TableName=self.table_name, ConsistentRead=True, **request)["Items"]
 
     def _update(self, webhook_id: str, expression: str, values: Item) -> bool:
-        """Updates a webhook that is there. False when it is not: a webhook that was removed is not made again."""
+        """Updates a webhook, if it exists. False when it does not, so that a removed webhook is not made again."""
         request: dict[str, Any] = {"UpdateExpression": expression, "ConditionExpression": WEBHOOK_EXISTS}
         if values:
             request["ExpressionAttributeValues"] = values

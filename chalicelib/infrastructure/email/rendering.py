@@ -103,7 +103,7 @@ class TemplateEmailRenderer:
 
 
 def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
-    """Makes the templates' environment. HTML escapes all variables; an unknown variable raises an error."""
+    """Makes the templates' environment: variables are escaped in HTML, and an unknown one raises an error."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES / language, TEMPLATES]),
         autoescape=select_autoescape(["html"]),
@@ -127,7 +127,7 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
 
 def _isolated(name: str) -> str:
-    """Isolates a name that is written from right to left: the text after it then stays after it."""
+    """Isolates a name that may be written from right to left, so that the text after it is shown after it."""
     turns_around = any(bidirectional(character) in ("R", "AL") for character in name)
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 

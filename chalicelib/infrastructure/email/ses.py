@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""Timeouts in seconds. One attempt: the queue tries again, with longer pauses, and checks the processed events first. A
-batch of 5 emails to an SES that hangs ends within the function's 30 s."""
+"""The client's options, with timeouts in seconds. One attempt: the queue tries again, with longer pauses, and checks
+the processed events first. A batch of 5 emails to an SES that hangs ends within the function's 30 s."""
 
 SENDER_NAME = "Cinema Tickets"
 
@@ -53,8 +53,8 @@ class SesEmailSender:
     def send(self, message: Message) -> None:
         """Sends the message. Raises EmailRefused, EmailUnavailable.
 
-        Addresses in SES's answer are masked, because it ends in logs and in the DLQ. For the same reason SES's own
-        error is not the exception's cause.
+        These errors end in logs and in the DLQ. So they have SES's answer with all addresses masked, and SES's own
+        error is not their cause.
         """
         raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
         try:
@@ -68,7 +68,10 @@ class SesEmailSender:
 
 @dataclass(frozen=True)
 class GuardedEmailSender:
-    """Sends by `sender`. While SES does not answer, most emails fail at once and come again later."""
+    """Sends emails with `sender`, through a breaker.
+
+    While SES does not answer, most emails fail at once and come again later.
+    """
 
     sender: EmailSender
     breaker: Breaker
@@ -97,7 +100,7 @@ def mime(message: Message, sender: str) -> MIMEMultipart:
 
 
 def _encoded_subject(subject: str) -> str:
-    """Encodes a subject that is not ASCII, or that looks as if it were encoded already."""
+    """Encodes a subject that is not ASCII, or that looks as if it were encoded already. Leaves all others unchanged."""
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 

@@ -1,7 +1,7 @@
-"""Arabic letters joined, for a pen that draws letter by letter: each takes its form from its neighbours.
+"""Joins Arabic letters, for a PDF library that draws each by itself: a letter's form depends on its neighbours.
 
-The forms are Unicode's own (presentation forms A and B), found by its decompositions. So there is no table to keep and
-no shaping engine to ship: uharfbuzz would add 15 MB to a package that prints a page.
+The forms are Unicode's presentation forms A and B, found by Unicode's decompositions. So we need neither a table of our
+own nor a shaping engine: uharfbuzz would add 15 MB to a package that prints a page.
 """
 
 import unicodedata
@@ -11,15 +11,15 @@ from functools import cache
 LAM, TATWEEL, JOINER = "\u0644", "\u0640", "\u200d"
 _FORMS_A, _FORMS_B = range(0xFB50, 0xFBFF + 1), range(0xFE70, 0xFEFC + 1)
 _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True): "<initial>", (True, True): "<medial>"}
-"""The shape of a letter, by whether the letter before and the letter after are joined to it."""
+"""The shape of a letter, by two facts: it joins the letter before it, and it joins the letter after it."""
 
 
 def joined(text: str) -> str:
-    """Gives the text with each letter in its form, lam and alef in one, still in the order of reading."""
+    """Gives the text with each letter in its joined form, lam and alef as one letter, in the order of reading."""
     letters = list(text)
     for place, letter in enumerate(letters):
         if LAM + _letter_after(letters, place) in _forms() and letter == LAM:
-            following = _place_of_next(letters, place)
+            following = _place_after_marks(letters, place)
             letters[place], letters[following] = LAM + letters[following], ""
     return "".join(_letter_in_shape(letters, place) for place in range(len(letters)))
 
@@ -48,16 +48,16 @@ def _letter_before(letters: list[str], place: int) -> str:
 
 
 def _letter_after(letters: list[str], place: int) -> str:
-    following = _place_of_next(letters, place)
+    following = _place_after_marks(letters, place)
     return letters[following] if following < len(letters) else ""
 
 
-def _place_of_next(letters: list[str], place: int) -> int:
+def _place_after_marks(letters: list[str], place: int) -> int:
     return next((later for later in range(place + 1, len(letters)) if not _is_mark(letters[later])), len(letters))
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether the character is no neighbour of a letter: a vowel sign, or an alef that is part of a lam."""
+    """Tells whether letters join across the character: a vowel sign, or the empty place of an alef joined to a lam."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

@@ -22,8 +22,8 @@ CONFIG = Config(
     signature_version="s3v4",
     s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
 )
-"""Timeouts in seconds. Signatures of version 4, because presigning takes an older one where it can. The bucket is
-in the path, because an emulator has no host name for each bucket."""
+"""The client's options, with timeouts in seconds. Signatures are of version 4, because links would else be signed
+with an older one. The bucket is in the path, because an emulator has no host name for each bucket."""
 
 LINK_LASTS = timedelta(minutes=5)
 PRECONDITION_FAILED = 412

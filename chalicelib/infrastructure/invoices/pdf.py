@@ -29,16 +29,19 @@ MISSING = "□"
 UNSEEN = frozenset("\u061c\u200e\u200f\u2066\u2067\u2068\u2069")
 """Characters that set the direction of a text, and are not drawn."""
 A_HAIR = 0.01
-"""Millimetres that a line may be wider after its letters were reordered: sums of floats depend on their order."""
+"""How many millimetres wider a line may become when its letters are reordered: a sum of floats depends on their
+order."""
 PAGES = "\U000f0000"
-"""The place of the number of pages, until it is known. No text can contain this character: the font lacks it."""
+"""A placeholder for the number of pages, until the number is known. No text can contain this character: the font lacks
+it."""
 
 INK, FAINT, ACCENT = (32, 33, 36), (104, 107, 114), (158, 27, 50)
 PAPER, SHADE, LINE = (255, 255, 255), (245, 245, 247), (218, 220, 224)
 """Colours, as red, green and blue."""
 
 MARGIN, GAP = 20, 8
-"""Millimetres, as all lengths here; sizes of letters are points."""
+"""The page's margin and the gap between its parts, in millimetres as all lengths here. Sizes of letters are in
+points."""
 LEADING = 1.45
 MM_PER_POINT = 25.4 / 72
 
@@ -124,9 +127,9 @@ WORDS = {
 
 
 def printed(invoice: Invoice) -> bytes:
-    """Gives the PDF. Its dates are the sale's, so that it is the same whenever it is printed.
+    """Gives the invoice as PDF: the same bytes whenever it is made, because the file's dates are the sale's.
 
-    The payment's time is in UTC, as the year of the number; the screening's in the cinema's own time.
+    The payment's time is in UTC, as is the year of the invoice's number. The screening's time is the cinema's own.
     """
     sheet = _Sheet(invoice)
     sheet.add_head()
@@ -138,7 +141,7 @@ def printed(invoice: Invoice) -> bytes:
 
 
 class _Sheet(FPDF):
-    """The page. Each `add_` method draws one part, below the part before it."""
+    """The pages of an invoice. Each `add_` method draws one part, below the part before it."""
 
     def __init__(self, invoice: Invoice) -> None:
         super().__init__(format="A4")
@@ -295,7 +298,7 @@ class _Sheet(FPDF):
 
     @staticmethod
     def _plain_letters(letter: str, font: Any) -> str:
-        """Gives the plain letters of a joined form, if the font has those; else the box."""
+        """Gives the plain letters of a joined form, if the font has them; else a box."""
         plain = normalize("NFKC", letter)
         return plain if all(ord(each) in font.cmap for each in plain) else MISSING
 

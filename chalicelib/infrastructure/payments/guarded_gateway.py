@@ -16,7 +16,7 @@ NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
 class GatewaySilent(GatewayUnavailable, RefundRefused):
-    """The gateway did not answer in time: nobody knows whether it did its work."""
+    """The gateway did not answer in time: nobody knows whether it did what it was asked."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class GuardedGateway:
             raise RefundRefused(NOT_ASKED) from error
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """Calls `ask` through the breaker. Raises GatewayUnavailable."""
+        """Calls `ask` through the breaker. Raises GatewayUnavailable if the breaker refuses, and errors of `ask`."""
         try:
             return self.breaker.call(ask, (GatewaySilent,))
         except BreakerOpen as error:

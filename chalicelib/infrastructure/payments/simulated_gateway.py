@@ -46,7 +46,7 @@ MOST_PAGES = 10_000
 MOST_TEXT = 200
 LONGEST_ID = 255
 LAST_MS = 32_503_680_000_000
-"""The last moment that is believed: in the year 3000."""
+"""The latest moment that is believed in an answer, in ms since 1970: the year 3000."""
 
 RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
 UNKNOWN = (404, "UNKNOWN_TRANSACTION")
@@ -55,7 +55,7 @@ NOT_SET_UP = "no payment gateway is set up: set PAYMENTS_URL, deploy, and redriv
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer of the gateway. `body` is empty where it was no object of JSON."""
+    """An answer of the gateway. `body` is its JSON object; empty if it has none."""
 
     status: int
     body: Mapping[str, Any]
@@ -72,7 +72,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class HttpGateway:
-    """Calls the gateway, with one try for each call. `url` is empty where no gateway is set up."""
+    """Calls the gateway, with one try for each call. `url` is empty if no gateway is set up."""
 
     url: str
     read_seconds: float = READ_SECONDS
@@ -112,7 +112,10 @@ class HttpGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Returns the money. Raises RefundRefused for an answer that does not say so: asking again does no harm."""
+        """Has the gateway return the money. Gives the refund's id. Raises PaymentUnknown, RefundRefused.
+
+        An unclear answer counts as a refusal: asking again with the same key does no harm.
+        """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
         answer = self._ask("POST", "/refunds", RefundRefused, body, idempotency_key)
@@ -122,13 +125,13 @@ class HttpGateway:
         raise (PaymentUnknown if answer.status_and_error == UNKNOWN else RefundRefused)(str(answer))
 
     def ping(self) -> None:
-        """Asks for a sign of life: any status below 500. Raises GatewaySilent."""
+        """Asks for a sign of life: any status below 500. Raises GatewaySilent without one."""
         status = self._send("GET", "/health").status
         if status >= 500:
             raise GatewaySilent(f"the payment gateway answered {status}")
 
     def _read_page(self, since_ms: int, after: int) -> tuple[Sequence[Any], int | None]:
-        """Reads a page of payments, and the number after which the next one begins; None on the last."""
+        """Reads a page of payments. Gives them, and the `after` of the next page: None on the last page."""
         query = urlencode({"since": since_ms, "after": after})
         answer = self._ask("GET", f"/payments?{query}", GatewayUnavailable)
         payments, following = answer.body.get("payments"), answer.body.get("next")
@@ -140,7 +143,10 @@ class HttpGateway:
     def _ask(
         self, method: str, path: str, refusal: type[Exception], body: Mapping[str, Any] | None = None, key: str = ""
     ) -> _Answer:
-        """Sends a request, with a body and its idempotency key, or without. Raises `refusal` without a gateway."""
+        """Sends a request, with a body and its idempotency key, or without.
+
+        Raises `refusal` if no gateway is set up, and GatewaySilent.
+        """
         if not self.url:
             raise refusal(NOT_SET_UP)
         if body is None:
@@ -192,7 +198,7 @@ def _charge_or_unavailable(payment: object) -> Charge | None:
 
 
 def _charge_in(payment: object) -> Charge | None:
-    """Reads a charged payment. None for one that was not charged. Raises ValueError for what is no payment."""
+    """Reads a charged payment. None for one that was not charged. Raises ValueError if it is no payment at all."""
     match payment:
         case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):
             return None
@@ -228,7 +234,7 @@ def _is_id(value: object) -> bool:
 
 
 def _object_in(content: bytes) -> Mapping[str, Any]:
-    """Reads an object of JSON. Empty where it is none."""
+    """Reads a JSON object. Gives an empty one if the content is none."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

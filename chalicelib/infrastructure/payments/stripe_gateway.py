@@ -38,14 +38,15 @@ RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100
-"""The most that Stripe lists at once."""
+"""The most entries of one page of a list, by Stripe's limit."""
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LAST_SECOND = 32_503_680_000
-"""The last moment that is believed: in the year 3000."""
+"""The latest moment that is believed in an answer, in seconds since 1970: the year 3000."""
 
 CARD_ONLY = ["card"]
-"""Cards are paid or declined within the seconds that seats are held. Other methods need days, or never say no."""
+"""The methods of payment that are offered. Cards are charged or declined within the seconds that seats are held. Other
+methods need days, or never decline."""
 
 NOT_RETURNED = ("failed", "canceled")
 
@@ -87,7 +88,7 @@ class StripeGateway:
             return _charge_from(intent["latest_charge"], intent) if intent else None
 
     def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
-        """Lists charges, not PaymentIntents: Stripe has those only by when the buyer began."""
+        """Lists the charges made since the moment. Stripe can list PaymentIntents only by when the buyer began."""
         with _errors_translated_to(GatewayUnavailable):
             listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]
             ours = [(charge, intent) for charge, intent in listed if _is_ours(intent)]
@@ -104,7 +105,7 @@ class StripeGateway:
             self._client.v1.payment_intents.list({"limit": 1})
 
     def _list_charges_since(self, moment: datetime) -> Iterator[Object]:
-        """Reads all pages. The package's own iterator would take a page without a list for the last one."""
+        """Reads the charges on all pages. The package's own iterator would take a malformed page for the last one."""
         since, expanded = int(moment.timestamp()) - 1, ["data.payment_intent"]
         asked: Any = {"created": {"gt": since}, "limit": PAGE, "expand": expanded}
         for _ in range(MOST_PAGES):
@@ -132,7 +133,7 @@ class StripeGateway:
         return intent if _is_ours(intent) and intent["status"] == "succeeded" else None
 
     def _find_refund(self, transaction_id: str, key: str) -> str | None:
-        """Finds the refund that was made for this key, or the last one where no money is left to be returned.
+        """Finds the refund that was made for this key; without one, the last refund, if all money went back.
 
         Raises PaymentUnknown.
         """
@@ -147,7 +148,7 @@ class StripeGateway:
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
     def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
-        """Has the money returned. Gives the refund's id. Raises RefundRefused."""
+        """Has Stripe return the money. Gives the refund's id. Raises RefundRefused."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -203,9 +204,9 @@ def _is_verified(header: str, body: bytes, secret: str) -> bool:
 
 
 def _charge_from_event(event: Object) -> Charge | None:
-    """Reads the charge of a payment that has succeeded: all of it is paid, and none of it went back yet.
+    """Reads the charge from the event that a payment has succeeded: it is paid in full, and nothing went back yet.
 
-    None for another event, or another's payment.
+    None for any other event, and for a payment that is not ours.
     """
     if event["type"] != "payment_intent.succeeded":
         return None
@@ -223,7 +224,7 @@ def _charge_from(charge: Object, intent: Object) -> Charge | None:
 
 
 def _checked_charge(intent: Object, amount: Any, refunded: Any, created: Any) -> Charge:
-    """Gives the charge of these numbers. Raises ValueError for numbers that make no sense."""
+    """Makes a charge from Stripe's numbers. Raises ValueError if they make no sense."""
     numbers = all(type(number) is int for number in (amount, refunded, created))
     if not (numbers and 0 <= refunded <= amount and 0 <= created <= LAST_SECOND and _is_intent_id(intent["id"])):
         raise ValueError("no charge")
@@ -257,14 +258,14 @@ def _refund_id(refund: Object) -> str:
 
 
 _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""The errors of reading an answer of another shape."""
+"""The errors that reading an answer of an unexpected shape can raise."""
 
 
 @contextmanager
 def _errors_translated_to(refusal: type[Exception]) -> Iterator[None]:
-    """Raises the port's errors for those of Stripe's package, and for answers of another shape.
+    """Raises the port's errors in the place of those of Stripe's package.
 
-    Raises GatewaySilent without an answer, else `refusal`.
+    Raises GatewaySilent if Stripe gave no answer; `refusal` for every other error, and for a malformed answer.
     """
     from stripe import APIConnectionError, StripeError
 

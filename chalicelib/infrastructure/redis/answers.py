@@ -1,7 +1,7 @@
 """Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises Nonsense.
 
 A Redis of our own never gives an answer of another shape. Another program on its port does, or a proxy that mixes up
-connections, or an attacker. They are treated as a Redis that is not there: see connection.py.
+connections, or an attacker. Such an answer counts as no answer: see connection.py.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ LARGEST_COUNT_DIGITS = 18
 
 
 class Nonsense(Exception):
-    """Redis gave an answer that can't be one to this question."""
+    """Redis gave an answer of a shape that no answer to this question has."""
 
 
 def whole(answer: Any) -> int:
@@ -58,7 +58,7 @@ def was_set(answer: Any) -> bool:
 
 
 def was_written(answer: Any) -> bool:
-    """Tells whether a command has written. Redis may refuse it, being full."""
+    """Tells whether a command has written. A full Redis refuses to write."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":

@@ -27,12 +27,13 @@ from .seat_format import MAP_MS, SeatMap
 
 POLLS = 10
 POLL_SECONDS = 0.02
-"""How often, and with which pauses, a process asks for a map that another reads. Then it reads the rows itself."""
+"""A process asks POLLS times, with pauses of POLL_SECONDS, for a map that another process is reading. After that it
+reads the rows itself."""
 
 
 @dataclass(frozen=True)
 class CachedRows:
-    """The port Rows: as `rows` decide, with refusals and seat maps from the cache where it knows them."""
+    """Implements the port Rows: `rows` decide; refusals and seat maps come from the cache, if it has them."""
 
     rows: Rows
     sessions: Sessions
@@ -76,10 +77,10 @@ class CachedRows:
         return occupancy
 
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
-        """Reads the map anew, or waits for the process that does.
+        """Reads the map anew, or waits for the process that is reading it.
 
-        While writes go on, a map is stale as soon as it is stored. A map of version `wanted` shows every write made
-        before this request. So all who wait can share one read.
+        A map of version `wanted` or later shows every write made before this request. So all waiting requests share one
+        read, even while new writes make each map stale at once.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.claim_rebuild(session.id)
@@ -93,7 +94,7 @@ class CachedRows:
         return self.rows.occupancy(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
-        """Reads the rows, and stores the map, which is of this version."""
+        """Reads the rows, stores them as the map of this version, and gives them."""
         read_at = self.clock()
         try:
             occupancy = self.rows.occupancy(session)
@@ -106,9 +107,9 @@ class CachedRows:
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
-        """Raises SeatsTaken for seats that the cache knows to be others'.
+        """Raises SeatsTaken if the cache knows that some of the seats are others', and none is the hold's own.
 
-        If one seat is the hold's own, the rows and the use case decide: they can tell a resend.
+        If one seat is the hold's own, the request may be a resend: the rows and the use case decide.
         """
         try:
             known = self.cache.read_known_seats(hold, now)
@@ -123,7 +124,7 @@ class CachedRows:
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records the seats that the rows refuse: so the next refusal need not ask them."""
+        """Records in the cache the seats that the rows refuse, so that the next refusal need not ask the rows."""
         try:
             yield
         except SeatsTaken as taken:
@@ -132,6 +133,6 @@ class CachedRows:
             raise
 
     def _try_cache(self, write: Callable[[], None]) -> None:
-        """Writes to the cache, if Redis answers. A write that it misses costs a later request a call of the rows."""
+        """Writes to the cache, if Redis answers. Without the write, a later request has to ask the rows."""
         with suppress(RedisUnavailable):
             write()

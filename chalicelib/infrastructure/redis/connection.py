@@ -1,8 +1,8 @@
 """The connection to Redis: one for the process, with short timeouts, behind a circuit breaker. Nothing is ever retried.
 
-A Redis that is dead, frozen or slow costs one caller one timeout: to connect, or for a whole answer. Then nobody in
-this process waits for it until the breaker's probe does, again once. Callers go on without Redis: so does every
-booking.
+A Redis that is dead, frozen or slow costs one caller one timeout: to connect, or for a whole answer. After that, only
+the breaker's probe waits for Redis, once after each pause. All other calls in this process go on without Redis, and so
+does every booking.
 
     question ──► wire.py: in time, not too long, RESP2 ──► answers.py: of the shape asked for ──► answer
                      │ no                                      │ no
@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
-"""One for each thread at work: a Lambda function has one, a local server as many as clients. Running out of them would
-look like a dead Redis."""
+"""The most connections of this process. Each thread at work needs one: a Lambda function has one thread, a local server
+as many as clients. Running out of connections would look like a dead Redis."""
 
 
 class RedisUnavailable(Exception):
@@ -40,7 +40,7 @@ class RedisUnavailable(Exception):
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """Asks Redis through a breaker. Connects on first use.
+    """This process's connection to Redis, behind a breaker. Connects on first use.
 
     `url` is redis://[:password@]host:port/db; rediss:// for TLS.
     """
@@ -49,7 +49,7 @@ class RedisConnection:
     breaker: Breaker
 
     def ask(self, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        """Puts the question to the client, and gives its answer in that shape. Raises RedisUnavailable.
+        """Calls `question` with the client, checks the answer by `shape`, and gives it. Raises RedisUnavailable.
 
         The client gives answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
         """
@@ -99,6 +99,6 @@ class RedisConnection:
 
     @cached_property
     def _failing(self) -> tuple[type[BaseException], ...]:
-        """Gives the errors that open the breaker. A Redis that is full and refuses is alive."""
+        """Gives the errors that open the breaker. A refusal's error is not among them: a full Redis is alive."""
         driver, _ = self._driver_and_client
         return (driver.ConnectionError, driver.TimeoutError, driver.InvalidResponse, OSError, Nonsense)

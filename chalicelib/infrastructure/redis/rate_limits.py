@@ -1,6 +1,6 @@
-"""Rate limits: shared by all instances in Redis, else by the requests of this process.
+"""Rate limits: counted in Redis for all instances together; without Redis, in each process by itself.
 
-Written here, in 20 lines of Lua and as many of Python, because a request has two quotas: it takes from both in one
+No library is used, only 20 lines of Lua and as many of Python: a request has two quotas, and takes from both in one
 round trip, or from neither.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 MOST_REMEMBERED = 10_000
-"""Requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
+"""The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
 
 # The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
 # KEYS: one for each requester. ARGV: now, how far clocks may differ, then taken_us and window_us of each key's quota;
@@ -55,7 +55,10 @@ return answer
 
 @dataclass(frozen=True)
 class SharedRateLimiter:
-    """Counts requests in Redis; by `otherwise` without Redis. Then each process counts by itself: limits are looser."""
+    """Counts requests in Redis, or with `otherwise` while Redis does not answer.
+
+    With `otherwise` each process counts by itself, so limits are looser.
+    """
 
     redis: RedisConnection
     otherwise: RateLimiter
@@ -76,7 +79,10 @@ class SharedRateLimiter:
 
 @dataclass(frozen=True)
 class ProcessRateLimiter:
-    """Counts requests in this process's memory; safe in threads. `due`, by digest, is ordered by last use."""
+    """Counts requests in this process's memory. Safe in threads.
+
+    `due` has the microsecond at which each requester's bucket will be empty, by digest, in the order of last use.
+    """
 
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
@@ -100,7 +106,7 @@ class ProcessRateLimiter:
 
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """Reads the verdict from the script's answer. Raises Nonsense for an answer that can't be its own.
+    """Reads the verdict from the script's answer. Raises Nonsense for an answer that the script can't give.
 
     The script refuses nobody for longer than a window and a minute, or without a quota that is used up. It admits
     nobody beyond a quota.
@@ -116,7 +122,7 @@ def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
 
 
 def digest(requester: str) -> str:
-    """Gives a short name of a requester, whatever the client sent, without personal data."""
+    """Gives a short name of a requester, without personal data. Takes any text that a client may send."""
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 

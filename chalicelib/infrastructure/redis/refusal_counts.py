@@ -29,7 +29,7 @@ KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
 @dataclass(frozen=True)
 class RedisRefusals:
-    """Counts refusals by error code. Without Redis they are not counted."""
+    """Counts refusals by error code. Counts nothing while Redis does not answer."""
 
     connection: RedisConnection
     prefix: str
@@ -54,7 +54,7 @@ class RedisRefusals:
 
 @dataclass(frozen=True)
 class NotCounted:
-    """Counts no refusals: there is no Redis."""
+    """Counts no refusals, in the place of RedisRefusals where no Redis is set up."""
 
     def add(self, code: str) -> None:
         pass

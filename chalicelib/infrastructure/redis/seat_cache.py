@@ -9,7 +9,7 @@
 
 Nothing read here is trusted. Entries, maps and `kept-since` carry a signature over key and content, so that only our
 own writing counts (seat_format.py). They also carry the moment until which they count, so that they stop counting even
-where their key lives on. So wrong content is old at worst, and for no longer than these moments.
+where their key lives on. So at worst we believe old content of our own, and for no longer than until those moments.
 """
 
 import contextlib
@@ -44,16 +44,18 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long a used id is marked: longer than its reservation, which is remembered from its expiry on."""
+"""How long a used id stays marked: longer than REMEMBERED, which counts only from the reservation's expiry."""
 
 REBUILD_MS = 500
-"""How long one process may take to read a map. Then another may: the first has died, or is very slow."""
+"""How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
+slow."""
 
 VERSION_SECONDS = 86_400
-"""How long a screening's count of writes outlives the last of them; a map lives for a second."""
+"""How long a screening's count of writes is kept after the last write: far longer than a map, which lives for a
+second."""
 
 CLOCKS_APART = timedelta(seconds=5)
-"""More than the clocks of any two instances differ by."""
+"""A bound on the difference between clocks: those of any two instances differ by less."""
 
 MOST_UNMARKED = 1000
 
@@ -67,7 +69,7 @@ class KnownSeats:
     kept_since: datetime | None = None
 
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether certainly no reservation is stored under the id.
+        """Tells whether it is certain that no reservation is stored under the id.
 
         Redis must have seen every used id for long enough: either since the screening was scheduled, or for as long as
         reservations are remembered.
@@ -95,7 +97,7 @@ class SeatCache:
     # Before and after a decision of the rows.
 
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
-        """Reads the entries of the hold's seats that still count, in one round trip."""
+        """Reads the entries of the hold's seats that still count, and the mark of its id, in one round trip."""
         seats = [self._seat_key(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
             found = self.connection.ask(lambda redis: redis.mget(seats), answers.values(len(seats)))
@@ -120,7 +122,7 @@ class SeatCache:
     def record_seats(
         self, session_id: str, occupancy: Mapping[str, Occupancy], now: datetime, *, changed: bool
     ) -> None:
-        """Records that these seats are taken. `changed`: by a write just now, which makes older maps stale."""
+        """Records that these seats are taken. `changed`: a write was made just now, which makes older maps stale."""
 
         def add_entries(pipeline: "Pipeline") -> None:
             for seat, entry in occupancy.items():
@@ -158,13 +160,16 @@ class SeatCache:
     # The seat map.
 
     def read_map(self, session_id: str) -> tuple[int, SeatMap | None]:
-        """Reads the version of the seats now, and the map that is kept, in one round trip."""
+        """Reads the present version of the seats and the stored map, in one round trip."""
         keys = [self._key("version", session_id), self._key("map", session_id)]
         version, kept = self.connection.ask(lambda redis: redis.mget(keys), answers.values(len(keys)))
         return _version_from(version), self._verified_map(keys[1], kept)
 
     def claim_rebuild(self, session_id: str) -> tuple[bool, int, SeatMap | None]:
-        """Claims the reading of the map, for one process at a time. Gives True to that one; then as `read_map`."""
+        """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too.
+
+        The first value is True if this process has the claim; the others are those of `read_map`.
+        """
         keys = [self._key("version", session_id), self._key("map", session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
@@ -181,11 +186,11 @@ class SeatCache:
         return mine, _version_from(version), self._verified_map(keys[1], kept)
 
     def release_rebuild(self, session_id: str) -> None:
-        """Lets another process read the map."""
+        """Gives up this process's claim to rebuild the map, so that another may take it."""
         self.connection.ask(lambda redis: redis.delete(self._key("rebuild", session_id)), answers.whole)
 
     def store_map(self, session_id: str, built: SeatMap, lives_ms: int) -> None:
-        """Stores the map for so long, by Redis's clock, and releases the rebuild."""
+        """Stores the map for `lives_ms`, by Redis's clock, and gives up the claim to rebuild it."""
         key, rebuild = self._key("map", session_id), self._key("rebuild", session_id)
         value = sign(self.secret, key, map_text(built))
 
@@ -219,7 +224,7 @@ class SeatCache:
     def _occupancy_in_force(
         self, session_id: str, seats: Iterable[str], found: Iterable[bytes | None], now: datetime
     ) -> dict[str, Occupancy]:
-        """Gives the entries that we signed and that still count."""
+        """Gives the entries of the seats that we signed and that still count."""
         by_seat = dict(zip(seats, found, strict=True))
         texts = {
             seat: verified_text(self.secret, self._seat_key(session_id, seat), value) for seat, value in by_seat.items()
@@ -230,9 +235,9 @@ class SeatCache:
     # Writing.
 
     def _write(self, add_commands: Callable[["Pipeline"], object], changed_session: str | None) -> None:
-        """Sends the commands in one round trip, with those that mark ids and count the write.
+        """Sends the commands in one round trip, together with marks of used ids and the count of the changed session.
 
-        A command that Redis refuses, being full, is given up: nobody relies on it.
+        Commands that a full Redis refuses are not sent again: nobody relies on them.
         """
         unmarked = self._copy_unmarked_ids()
 
@@ -252,14 +257,14 @@ class SeatCache:
             self._delete_map(changed_session)
 
     def _delete_map(self, session_id: str) -> None:
-        """Deletes map and version where a write could not be counted: Redis is full, or the key has another type."""
+        """Deletes map and version after a write that was not counted: Redis is full, or the key has another type."""
         keys = [self._key("map", session_id), self._key("version", session_id)]
         self.connection.ask(lambda redis: redis.delete(*keys), answers.whole)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
         """Deletes those entries of the seats that begin with `start`: a late call must spare the entry of a new owner.
 
-        A new entry may be written between the look and the deletion, and is lost then: the next buyer asks the rows.
+        A new entry that is written between the read and the deletion is lost: the next buyer asks the rows.
         """
         keys = [self._seat_key(session_id, seat) for seat in seats]
         found = self.connection.ask(lambda redis: redis.mget(keys), answers.values(len(keys)))
@@ -274,7 +279,7 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, seats: list[str], reservation_id: str) -> list[bytes | None]:
-        """Reads the entries of the seats, the mark of the id, and since when ids are kept."""
+        """Marks used ids; then reads the entries of the seats, the mark of the id, and `kept-since`."""
         keys = [*seats, self._key("key", reservation_id), self._kept_key]
         unmarked, has_lost_ids = self._copy_unmarked_ids(), self._has_lost_ids
 
@@ -309,7 +314,7 @@ class SeatCache:
             pipeline.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, reservation_id: str) -> None:
-        """Remembers that an id must be marked. Drops all of them when they are too many."""
+        """Remembers that an id has yet to be marked. Drops all such ids when they are too many."""
         with self._lock:
             self._unmarked_ids.add(reservation_id)
             if len(self._unmarked_ids) > MOST_UNMARKED:
@@ -332,12 +337,12 @@ class SeatCache:
 
 
 def secret_from(id_secret: str) -> bytes:
-    """Derives the signatures' own key from the secret of our ids."""
+    """Derives, from the secret of our ids, the key that signs cached maps and entries."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 
 
 def _drops_nothing(memory: bytes) -> bool:
-    """Tells whether this Redis refuses to write when it is full, and drops no key, by its own report on its memory."""
+    """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
     return policy is None or policy[1] == b"noeviction"
 
@@ -348,7 +353,7 @@ def _version_from(value: bytes | None) -> int:
 
 @contextlib.contextmanager
 def _as_refusal() -> Iterator[None]:
-    """Raises StoreUnavailable for RedisUnavailable."""
+    """Raises StoreUnavailable in the place of RedisUnavailable."""
     try:
         yield
     except RedisUnavailable as error:

@@ -19,8 +19,8 @@ from chalicelib.domain.reservations import Held, Occupancy, Sold
 from chalicelib.domain.times import from_ms, to_ms
 
 SOLD = timedelta(seconds=300)
-"""How long a sold seat is believed to be sold. A refund or a cancelled screening may free it. Should Redis miss that,
-it refuses the seat for so long at most."""
+"""How long the entry of a sold seat counts. A refund or a cancelled screening may free the seat. If Redis misses that,
+it refuses the seat for no longer than this."""
 
 MAP_MS = 1000
 """The age at which a seat map is no longer shown."""
@@ -28,7 +28,7 @@ MAP_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """All seats as they were read; `version` and `read_at` are of before the reading began."""
+    """The occupancy of all seats, as read at one time. `version` and `read_at` are from before the reading began."""
 
     version: int
     read_at: datetime
@@ -52,7 +52,10 @@ def verified_text(secret: bytes, key: str, value: bytes | None) -> str | None:
 
 
 def _signature(secret: bytes, key: str, content: bytes) -> str:
-    """Gives 72 bits: enough against an attacker who can only write to Redis and watch us."""
+    """Gives the signature of key and content, with 72 bits.
+
+    They are enough against an attacker who can only write to Redis and watch us.
+    """
     return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
 
 

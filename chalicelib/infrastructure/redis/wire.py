@@ -4,7 +4,7 @@ The driver's own parser trusts the other end: its timeout begins again with each
 and it takes every number. This one knows the few forms that RESP2 has. An answer of another form, too large or too
 late, raises a driver's error as a lost connection does, and the connection is closed.
 
-Imports the driver: import this where it is used.
+This module imports the driver: import it only inside of the functions that use it.
 """
 
 import re
@@ -19,9 +19,9 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
-"""Bytes of the answers to one question: five times the longest, the seat map of a sold hall of 2,000 seats."""
+"""The most bytes of the answers to one question: five times the longest, the seat map of a sold hall of 2,000 seats."""
 MOST_VALUES = 20_000
-"""Values in the answers to one question."""
+"""The most values in the answers to one question."""
 DEEPEST = 3
 LONGEST_LINE = 4096
 
@@ -36,9 +36,10 @@ Answer = Any
 
 
 class BoundedParser(BaseParser):
-    """The parser of one connection. The time for the answers to a question begins when they are first waited for.
+    """The parser of one connection's answers.
 
-    An answer that came in time is read, even when this process was too busy to look: that is no fault of Redis.
+    The time for the answers to a question begins when this process first waits for them. An answer that came in time is
+    read, even if this process was too busy to look: that is no fault of Redis.
     """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -137,7 +138,10 @@ class BoundedParser(BaseParser):
             raise TimeoutError from error
 
     def _seconds_left(self) -> float:
-        """Gives the time left; then once 0, for a last look at answers that are here. Then raises TimeoutError."""
+        """Gives the seconds left until the deadline, after it 0 once, then raises TimeoutError.
+
+        The 0 is for a last look at answers that have come in time.
+        """
         now = self.monotonic()
         self._deadline = now + self._seconds if self._deadline is None else self._deadline
         if self._is_over:
@@ -157,7 +161,7 @@ class BoundedParser(BaseParser):
 
 
 class _Asking:
-    """Makes a driver's connection tell its parser when a question is sent."""
+    """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
 
     _sock: Any
     _parser: BoundedParser
@@ -168,11 +172,11 @@ class _Asking:
 
 
 class BoundedConnection(_Asking, Connection):
-    """A connection whose answers are bounded."""
+    """A connection whose answers are bounded in time and size."""
 
 
 class BoundedTlsConnection(_Asking, SSLConnection):
-    """A TLS connection whose answers are bounded."""
+    """A TLS connection whose answers are bounded in time and size."""
 
 
 def pool(url: str, **options: Any) -> ConnectionPool:
@@ -195,7 +199,7 @@ def _length_from(text: bytes) -> int:
 
 
 def _error_from(text: bytes) -> Answer:
-    """Gives the driver's exception for an error. Raises it when Redis is not ready: while it loads its data, say."""
+    """Gives the driver's exception for an error's text. Raises it if Redis is not ready, as while it loads its data."""
     words = text.decode(errors="replace")
     try:
         error = BaseParser.parse_error(words)  # type: ignore[no-untyped-call] # the driver's

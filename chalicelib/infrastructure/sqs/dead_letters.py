@@ -21,7 +21,7 @@ SQS_BATCH = 10
 HIDDEN_SECONDS = 30
 """How long a message is hidden while we read or move it. If this process dies, it is back in its queue after that."""
 WAIT_SECONDS = 1
-"""A receive without waiting asks only some of SQS's servers, and may miss messages that are there."""
+"""How long a receive waits for messages. With 0, SQS asks only some of its servers and may miss messages."""
 ABOUT_THE_FAILURE = ("reason", "receives")
 """Message attributes that a handler adds when it gives up; they are not sent back with the message."""
 
@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Interrupted(Exception):
-    """A call failed after so many messages had been moved. No message is lost: the others are where they were."""
+    """A call failed after `moved` messages had been moved. No message is lost: all others are still in their queue."""
 
     moved: int
 
@@ -49,9 +49,9 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
     """Sends up to `most` messages back to their source. Gives how many. Raises Interrupted.
 
-    `most` should be the number of messages at the beginning: one that fails again at once comes back behind them, and
-    would be moved in circles. `StartMessageMoveTask` is not used, because not every emulator knows it, and because it
-    would send `reason` and `receives` along.
+    `most` should be the number of messages at the beginning. A message that fails again at once comes back to the end
+    of the queue; with a larger `most` it would be moved again and again. `StartMessageMoveTask` is not used, because
+    not every emulator knows it, and because it would send `reason` and `receives` along.
     """
     moved = 0
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ASKED_AT_ONCE = 10
-"""Threads, one connection each: as many as boto3 keeps open."""
+"""How many queues are asked at the same time, each by a thread with one connection: as many as boto3 keeps open."""
 
 ATTRIBUTES: Any = [
     "ApproximateNumberOfMessages",
@@ -31,7 +31,7 @@ ATTRIBUTES: Any = [
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """Counts of a queue's messages, by SQS."""
+    """SQS's counts of the messages in a queue."""
 
     visible: int
     in_flight: int

@@ -30,13 +30,14 @@ BATCH_ENTRIES = 10
 """The most messages of one SendMessageBatch."""
 
 MARGIN_SECONDS = 1
-"""Added to each delay, because the clocks of the instance that writes an expiry and of the one that reads it differ."""
+"""Seconds that are added to each delay: the clocks of the instances that write and read an expiry differ."""
 
 LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""The maxReceiveCount of infra/cloud/queues.py: a message is parked on its last receive, with the reason."""
+"""How often a message is received at most: the maxReceiveCount of infra/cloud/queues.py. The handler parks a message on
+its last receive, with the reason."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
@@ -93,7 +94,7 @@ class SqsOutbox:
 
 
 def full_jitter(receives: int) -> float:
-    """Draws the seconds until the next try: between 1 and 4, 16, 64, 256, and never more than 5 minutes."""
+    """Draws the seconds until the next try: 1 to 4 after one receive, 1 to 16 after two, at most 5 minutes."""
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
@@ -117,7 +118,7 @@ class Redelivery:
         return _receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """Sends the record to its queue's DLQ, with the reason for operators. Then its queue may delete it."""
+        """Sends the record to its queue's DLQ, with the reason for operators. After that, its queue may delete it."""
         self.client.send_message(
             QueueUrl=self.urls[f"{_queue_name(record)}-dlq"],
             MessageBody=record["body"],

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 OUTAGES = (StoreUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
-"""Errors that time or a deployment mends: a service does not answer, a right is missing. The record waits for that."""
+"""Errors that pass with time or a deployment: a service does not answer, or a right is missing. The record waits until
+they have passed."""
 
 OWN_FAULTS = ("ValidationException", "SerializationException")
-"""Error codes of a request that was wrong in itself. Time does not mend it."""
+"""Error codes of a request that is wrong in itself: no later try helps."""
 
 LEAST_AGE = timedelta(minutes=15)
 """How old a record must be to be parked for a bug of ours: time to see the alarm, and to deploy another version.
@@ -36,20 +37,22 @@ All records after it on its shard wait as long.
 """
 
 LEAST_TRIES = 5
-"""Tries of this process before it parks a record. Age is not enough: after an outage every record is old."""
+"""How often this process must have tried a record before parking it. Age is not enough: after an outage every record is
+old."""
 
 REMEMBERED_TRIES = 1000
 REASON_CHARACTERS = 500
 
 PARKED = "ParkedByHandler"
 TOO_OLD = "RecordAgeExceeded"
-"""The condition of a failure: parked by the handler, or given up by Lambda, in Lambda's word."""
+"""PARKED is the condition of a failure that the handler parked; TOO_OLD, in Lambda's word, that of one that Lambda gave
+up."""
 
 
 @dataclass(frozen=True)
 class S3StreamFailures:
-    """The bucket of failures: one object for each record or batch. Its name follows from the record's number, so that a
-    record that is parked twice is there once."""
+    """The bucket of failures: one object for each record or batch. Its name is made from the record's number, so a
+    record that is parked twice has one object."""
 
     client: Callable[[], "S3Client"]
     """Called when a record is parked, which is hardly ever: making a client takes time."""
@@ -57,7 +60,10 @@ class S3StreamFailures:
     clock: Callable[[], datetime]
 
     def put(self, records: Sequence[Record], condition: str, reason: str) -> None:
-        """Writes the records down. Raises BotoCoreError, ClientError: then the stream must not go on past them."""
+        """Writes the records as one object. Raises BotoCoreError, ClientError.
+
+        After an error, the stream must not go on past the records.
+        """
         described = describe(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
         self.client().put_object(Bucket=self.bucket, Key=key_of(records), Body=body, ContentType="application/json")
@@ -97,16 +103,16 @@ class Parking:
     tries: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, record: Record, error: Exception) -> bool:
-        """Tells whether to park the record: at once when no retry can help, never for an outage, else at LEAST_AGE.
+        """Tells whether to park the record: at once if no retry can help, and never for an outage.
 
-        Counts a try of the record.
+        For any other error, counts a try. The record is parked at LEAST_AGE, after LEAST_TRIES.
         """
         if isinstance(error, GivenUp):
             return True
         return not is_outage(error) and self._count_try(record)
 
     def park(self, record: Record, reason: str) -> None:
-        """Writes the record down as a failure. Raises BotoCoreError, ClientError."""
+        """Writes the record as a failure. Raises BotoCoreError, ClientError."""
         self.failures.put([record], PARKED, reason)
         self.tries.pop(_sequence_number(record), None)
 
@@ -123,7 +129,7 @@ class Parking:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tells whether the error says nothing against the record: a service is away, or a right is missing."""
+    """Tells whether the error is no fault of the record: a service is away, or a right is missing."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

@@ -1,4 +1,4 @@
-"""Records of the streams: a row's `event`, written with the fact; a reservation or a payment, before and after."""
+"""The content of the streams' records: a row's `event`; a reservation or a payment, before and after a write."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -40,7 +40,8 @@ T = TypeVar("T")
 def event_value(event: RowEvent) -> Value:
     """Writes an event as the attribute `event` of its row.
 
-    The session is left out, because the row's id begins with it. So are the sales of a closed row: its seats show them.
+    The session is left out, because the row's id begins with it. The sales of a closed row are left out, too: the row's
+    seats show them.
     """
     match event:
         case SeatsHeld(hold=hold):

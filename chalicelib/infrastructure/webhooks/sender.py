@@ -30,10 +30,12 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 5.0
-"""Time for name, connection, TLS and answer together. A batch is delivered at the same time, and takes no longer."""
+"""The longest time of one delivery: name, connection, TLS and answer together. The deliveries of a batch are made at
+the same time, so a batch takes no longer."""
 
 MOST_BREAKERS = 1000
-"""The number of webhooks on one page (DynamoWebhooks.all): an event is delivered to no others."""
+"""The most breakers that are kept: one for each webhook on the one page (DynamoWebhooks.all) that events are delivered
+to."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
@@ -47,7 +49,7 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """Posts deliveries. `local` as in `addresses.target_of`: webhooks may be on this machine."""
+    """Posts deliveries. `local`: webhooks may be on this machine (see addresses.target_of)."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
@@ -115,8 +117,8 @@ class GuardedWebhookSender:
     """Leaves a webhook that hangs alone for a while, so that it does not take the time of other webhooks' deliveries.
 
     Only time-outs count as failures: a refusal, or a receiver that is not reached, costs no time. A delivery that is
-    put off comes again by the queue, as one that has failed. There is a breaker for each of the `most` webhooks that
-    were called last; an older one is forgotten.
+    put off comes again from the queue, like one that has failed. There is a breaker for each of the `most` webhooks
+    that were called last; an older one is forgotten.
     """
 
     sender: WebhookSender
@@ -143,9 +145,9 @@ class GuardedWebhookSender:
 
 
 def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
-    """Gives NoAnswerInTime for a time-out, else DeliveryFailed.
+    """Gives the error of a failed delivery: NoAnswerInTime for a time-out, else DeliveryFailed.
 
-    To urllib3 a refused connection is a time-out, by its class; but it takes no time.
+    A refused connection takes no time, and so is no time-out here, though its class in urllib3 is one.
     """
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
@@ -154,7 +156,7 @@ def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> Del
 
 
 def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any]:
-    """Gives the content of a delivery, as docs/webhooks.md describes it."""
+    """Gives the content of a delivery, which docs/webhooks.md describes."""
     wire = event_to_wire(notification.event)
     numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_for(webhook)}
     return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}

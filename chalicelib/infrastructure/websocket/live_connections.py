@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""Posts at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a fifth of a second."""
+"""The most posts that are made at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a
+fifth of a second."""
 
 CONFIG = Config(
     connect_timeout=1,
@@ -44,7 +45,7 @@ class ApiGatewayConnections:
     def _post(self, viewer_id: str, message: str) -> bool:
         """Posts the message. False when the connection is gone.
 
-        A viewer who misses it otherwise is brought up to date by the next message, or by asking again.
+        A viewer who misses a message for another reason is brought up to date by the next one, or by asking again.
         """
         try:
             self.client.post_to_connection(ConnectionId=viewer_id, Data=message.encode())
