@@ -388,7 +388,7 @@ def test_the_operator_reads_the_letters_of_the_emulator(
 
     assert f"To       {address}" in shown.out
     assert "Your seats are held" in shown.out
-    assert "1 letter at " in shown.out
+    assert "1 email at " in shown.out
     assert page.read_text().startswith("<!doctype html>")
     assert [(letter["to"], letter["sender"]) for letter in data] == [([address], DEFAULT_SENDER)]
     assert json.dumps(data)
@@ -408,13 +408,13 @@ def test_the_newest_letters_come_last_and_their_number_can_be_limited(
 
 
 def test_no_letter_is_no_error_but_can_not_be_saved(ops: Callable[..., Said], tmp_path: Path) -> None:
-    assert ops("--to", "nobody@nowhere.example").out.startswith("0 letters at ")
+    assert ops("--to", "nobody@nowhere.example").out.startswith("0 emails at ")
     refused = ops("--to", "nobody@nowhere.example", "--html", str(tmp_path / "x.html"))
-    assert (refused.status, refused.err) == (REFUSED, "There is no letter to save.\n")
+    assert (refused.status, refused.err) == (REFUSED, "There is no email to save.\n")
 
 
 def test_aws_keeps_no_mailbox() -> None:
-    with pytest.raises(OpsError, match="AWS really sends letters"):
+    with pytest.raises(OpsError, match="AWS really sends emails"):
         show_emails(Connection("prod", None, boto3.Session()), 10, None, None)
 
 
