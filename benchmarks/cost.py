@@ -51,7 +51,7 @@ def main() -> int:
         deploy.deploy_data(STAGE)
         with instances.run_instances(1, os.environ, run_dir=Path(scratch)) as urls, crowd.Crowd(urls, 1) as client:
             measure_serving(client)
-        measure_live(Path(scratch))
+        measure_live_updates(Path(scratch))
     print(f"\nIn {time.monotonic() - started:.0f} s.")
     return 0
 
@@ -122,7 +122,7 @@ def measure_serving(client: crowd.Crowd) -> None:
         print(f"  {path:32} {taken / health:6.1f}   ({taken:.2f} ms)")
 
 
-def measure_live(run_dir: Path) -> None:
+def measure_live_updates(run_dir: Path) -> None:
     """Prints the time from a hold's answer to the message on another viewer's WebSocket.
 
     The message passes the stream, a function and API Gateway.

@@ -188,7 +188,7 @@ def _read_time_zone(setting: Setting, text: str, _: str) -> str:
         raise setting.must_be("an IANA name such as America/Sao_Paulo", text) from error
 
 
-def _row(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
+def _setting(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
     return {"setting": Setting(name=name, purpose=purpose, **more)}
 
 
@@ -197,10 +197,12 @@ class Settings:
     """The settings of this process. Each field holds a value; the field's metadata holds the row of the setting."""
 
     stage: str = field(
-        metadata=_row("STAGE", "Which deployment it is: local, test, dev or prod", default="local", deployed_by=STAGE)
+        metadata=_setting(
+            "STAGE", "Which deployment it is: local, test, dev or prod", default="local", deployed_by=STAGE
+        )
     )
     table_prefix: str = field(
-        metadata=_row(
+        metadata=_setting(
             "TABLE_PREFIX",
             "How the names of tables, queues and buckets begin",
             default="cinema-{stage}",
@@ -208,7 +210,7 @@ class Settings:
         )
     )
     hold_seconds: int = field(
-        metadata=_row(
+        metadata=_setting(
             "HOLD_SECONDS",
             "How long seats are held for a buyer",
             default="30",
@@ -217,10 +219,12 @@ class Settings:
         )
     )
     max_seats_per_hold: int = field(
-        metadata=_row("MAX_SEATS_PER_HOLD", "Seats of one reservation", default="8", read=_read_number, bounds=(1, 50))
+        metadata=_setting(
+            "MAX_SEATS_PER_HOLD", "Seats of one reservation", default="8", read=_read_number, bounds=(1, 50)
+        )
     )
     max_live_holds: int = field(
-        metadata=_row(
+        metadata=_setting(
             "MAX_LIVE_HOLDS",
             "Live holds of one user in one screening",
             default="2",
@@ -229,7 +233,7 @@ class Settings:
         )
     )
     sales_end_minutes: int = field(
-        metadata=_row(
+        metadata=_setting(
             "SALES_END_MINUTES",
             "Until so many minutes after its start seats of a screening are held; before it, where that is negative",
             default="0",
@@ -238,14 +242,14 @@ class Settings:
         )
     )
     rate_limits: RateLimits = field(
-        metadata=_row(
+        metadata=_setting(
             "RATE_LIMITS",
             'On top of the defaults in chalicelib/settings.py, as "hold_seats=20/10s per user, *=off per address"',
             read=_read_rate_limits,
         )
     )
     id_secret: str = field(
-        metadata=_row(
+        metadata=_setting(
             "ID_SECRET",
             "Key of the ids that are derived from an Idempotency-Key; a new one forgets the keys in use",
             local_default=LOCAL_SECRET,
@@ -256,7 +260,7 @@ class Settings:
     )
     """Read it by `needed_id_secret`, which refuses an empty one. Whoever knows it can guess other people's ids."""
     redis_url: str = field(
-        metadata=_row(
+        metadata=_setting(
             "REDIS_URL",
             "Empty means no Redis; every booking works without it",
             secret=True,  # it may have a password in it
@@ -264,13 +268,15 @@ class Settings:
         )
     )
     live_url: str = field(
-        metadata=_row("LIVE_URL", "Where browsers open their WebSocket; empty where there is none", deployed_by=STACK)
+        metadata=_setting(
+            "LIVE_URL", "Where browsers open their WebSocket; empty where there is none", deployed_by=STACK
+        )
     )
     connections_url: str = field(
-        metadata=_row("CONNECTIONS_URL", "Where we post to these WebSockets", deployed_by=STACK)
+        metadata=_setting("CONNECTIONS_URL", "Where we post to these WebSockets", deployed_by=STACK)
     )
     payments_provider: str = field(
-        metadata=_row(
+        metadata=_setting(
             "PAYMENTS_PROVIDER",
             "Which payment gateway there is",
             default=PROVIDERS[0],
@@ -280,12 +286,12 @@ class Settings:
         )
     )
     payments_url: str = field(
-        metadata=_row(
+        metadata=_setting(
             "PAYMENTS_URL", "Where the simulated payment gateway answers; empty for Stripe", given_to=ASK_THE_GATEWAY
         )
     )
     payments_secrets: tuple[str, ...] = field(
-        metadata=_row(
+        metadata=_setting(
             "PAYMENTS_WEBHOOK_SECRETS",
             "What the payment gateway signs its messages with; while one replaces another both, with a comma between",
             local_default=LOCAL_SECRET,
@@ -295,7 +301,7 @@ class Settings:
         )
     )
     payments_charged_only: bool = field(
-        metadata=_row(
+        metadata=_setting(
             "PAYMENTS_CONFIRMED_BY",
             "Whose word a payment is; empty means the gateway's but on a laptop, and dev and prod take nothing else",
             default="gateway",
@@ -306,7 +312,7 @@ class Settings:
         )
     )
     stripe_key: str = field(
-        metadata=_row(
+        metadata=_setting(
             "STRIPE_SECRET_KEY",
             "Of your Stripe account, sk_test_... or sk_live_...",
             secret=True,
@@ -314,17 +320,17 @@ class Settings:
         )
     )
     stripe_public_key: str = field(
-        metadata=_row(
+        metadata=_setting(
             "STRIPE_PUBLIC_KEY",
             "Of your Stripe account, pk_test_... or pk_live_...; browsers get it",
             given_to=ASK_THE_GATEWAY,
         )
     )
     log_level: str = field(
-        metadata=_row("LOG_LEVEL", "What is logged, as Python names it: DEBUG, INFO, WARNING", default="INFO")
+        metadata=_setting("LOG_LEVEL", "What is logged, as Python names it: DEBUG, INFO, WARNING", default="INFO")
     )
     mail_from: str = field(
-        metadata=_row(
+        metadata=_setting(
             "MAIL_FROM",
             "The sender of emails, a bare address; it or its domain must be a verified identity of SES",
             default=DEFAULT_SENDER,
@@ -333,7 +339,7 @@ class Settings:
         )
     )
     time_zone: str = field(
-        metadata=_row(
+        metadata=_setting(
             "TIME_ZONE",
             "The cinema's, in which the page, emails and invoices tell times; an IANA name such as America/Sao_Paulo",
             default="UTC",
@@ -341,7 +347,7 @@ class Settings:
         )
     )
     seller: tuple[str, ...] = field(
-        metadata=_row(
+        metadata=_setting(
             "SELLER",
             "Who sells, on invoices; the name, then the lines of the address, with | between them",
             default="Cinema Tickets|1 Premiere Street|Springfield",
@@ -349,7 +355,7 @@ class Settings:
         )
     )
     invoices_bucket: str = field(
-        metadata=_row(
+        metadata=_setting(
             "INVOICES_BUCKET",
             "Where invoices are filed",
             default="{table_prefix}-invoices-000000000000-{region}",  # as stateful.yaml names it on an emulator
@@ -357,7 +363,7 @@ class Settings:
         )
     )
     stream_failures_bucket: str = field(
-        metadata=_row(
+        metadata=_setting(
             "STREAM_FAILURES_BUCKET",
             "Where the relays keep what they could not relay, until it is replayed",
             default="{table_prefix}-failures-000000000000-{region}",
@@ -365,7 +371,7 @@ class Settings:
         )
     )
     operations_board: bool = field(
-        metadata=_row(
+        metadata=_setting(
             "OPERATIONS_BOARD",
             "Whether the operator's board and its API are there. They have no access control of their own yet",
             default="off",

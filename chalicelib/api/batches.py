@@ -13,7 +13,10 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 
 
 class NothingRelayed(Exception):
-    """No message of a batch was sent: all of it is to come again. Emulators' streams retry only on an error."""
+    """A record failed, and no message of the batch was sent: the whole batch must come again.
+
+    It is raised and not answered, because emulators' streams retry only after an error.
+    """
 
 
 class Redelivery(Protocol):

@@ -18,7 +18,7 @@ from chalicelib.domain.payments import (
     Payment,
     PaymentStatus,
     RefundReason,
-    claim_on,
+    claimed_payment_for,
     payment_of_sale,
     refund_request_for,
 )
@@ -104,7 +104,7 @@ class Confirm:
         """
         if reservation.state is not State.PENDING:
             return reservation
-        claim = claim_on(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
+        claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
         stands = self.payments.claim(claim, charged_only=self.charged_only)
         if _is_claimed_for(stands, reservation):
             return reservation
@@ -200,14 +200,14 @@ def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
 
 def _goes_back_from(payment: Payment | None, reservation: Reservation) -> bool:
     """Tells whether the payment was for the reservation and its refund is requested or made."""
-    return payment is not None and payment.reservation_id == reservation.id and payment.goes_back
+    return payment is not None and payment.reservation_id == reservation.id and payment.is_refund_requested_or_made
 
 
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
     """Makes the refusal of a claim for the reservation. `stands` is the payment as it is stored."""
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
-    if stands.goes_back:
+    if stands.is_refund_requested_or_made:
         return PaymentReturned(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)

@@ -120,7 +120,7 @@ class PlaceHold:
         return session, now
 
     def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:
-        """Makes the text that tells requests with one idempotency key apart; empty without a key."""
+        """Makes the text by which a repeated request is told from another under the same key; empty without a key."""
         if command.idempotency_key is None:
             return ""
         address = (command.contact.email,) if command.contact else ()

@@ -152,7 +152,7 @@ class ReconcilePayments:
         return _open_refund_finding(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else Outcome.MENDED
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads pairs of reservation id and sale id from the rows that were sold recently."""
+        """Reads the sales of the last RECENTLY_SOLD from the rows: pairs of reservation id and sale id."""
         page = self.sessions.page(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()

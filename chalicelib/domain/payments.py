@@ -111,7 +111,7 @@ class Payment:
         return self.charged_at is not None
 
     @property
-    def goes_back(self) -> bool:
+    def is_refund_requested_or_made(self) -> bool:
         """Tells whether its refund was requested or made."""
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
@@ -147,7 +147,7 @@ class PaymentDue:
     due_at: datetime
 
 
-def claim_on(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
+def claimed_payment_for(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
     """Makes a payment that is claimed for the reservation."""
     payment = _payment_for(transaction_id, reservation)
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
@@ -167,7 +167,7 @@ def refund_request_for(transaction_id: str, reservation: Reservation, reason: Re
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:
-    """Gives now, or the first moment after the earlier one: instances' clocks differ."""
+    """Gives `now`, or the moment just after `earlier` if `now` is not later: the clocks of instances differ."""
     return max(now, earlier + SHORTEST) if earlier else now
 
 

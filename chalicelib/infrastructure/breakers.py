@@ -115,7 +115,8 @@ class Breaker:
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """Calls `ask`, and gives its answer or raises its error. Raises BreakerOpen if the call may not be made.
 
-        Errors of the types in `failing` count as failures of the dependency, all others as its answers.
+        An error of a type in `failing` counts as a failure of the dependency. Any other error shows that it answered,
+        and counts as a success.
         """
         is_probe = self._admit()
         try:

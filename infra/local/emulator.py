@@ -73,7 +73,7 @@ def run_emulator(port: int = 0, *, run_dir: Path = RUN_DIR, keep: bool = False) 
     given = os.environ.get("AWS_ENDPOINT_URL")
     ours = find_url("emulator", run_dir)
     if given:
-        yield Emulator(require_answer(given), kept=True)
+        yield Emulator(require_answering(given), kept=True)
     elif wants_localstack():
         with run_localstack() as endpoint:
             yield Emulator(endpoint)
@@ -149,7 +149,7 @@ def forget_stream_positions(state: Path) -> None:
 # Asking
 
 
-def require_answer(endpoint: str) -> str:
+def require_answering(endpoint: str) -> str:
     """Gives the endpoint back. Raises CannotRunError when nothing answers there."""
     if not speaks_http(endpoint + HEALTH_PATH):
         raise CannotRunError(
@@ -179,7 +179,7 @@ def check_localstack(endpoint: str | None) -> str:
     example = "AWS_ENDPOINT_URL=http://localhost:4567 make test-localstack"
     if not endpoint:
         raise CannotRunError(f"Say which LocalStack is to be tested on: {example}")
-    name = ask_emulator_name(require_answer(endpoint))
+    name = ask_emulator_name(require_answering(endpoint))
     if not name.startswith("LocalStack"):
         raise CannotRunError(f"At {endpoint} answers {name}, which is no LocalStack. Name one: {example}")
     return f"{name} at {endpoint}"

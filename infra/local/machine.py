@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.local.emulator import Emulator, require_answer, run_emulator, start_ministack
+from infra.local.emulator import Emulator, require_answering, run_emulator, start_ministack
 from infra.local.localstack import (
     FUNCTIONS_PAYMENTS_URL,
     FUNCTIONS_REDIS_URL,
@@ -54,7 +54,7 @@ def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterat
             yield Machine(emulator, redis.url, redis.url, payments.url, payments.url, children)
 
 
-def start_machine() -> Machine:
+def find_or_start_machine() -> Machine:
     """Gives the emulator that runs already, or starts one that stays until `make stop`.
 
     Gives the addresses of Redis and the payment gateway if they run, and starts neither.
@@ -64,7 +64,7 @@ def start_machine() -> Machine:
     redis_url = os.environ.get("REDIS_URL") or find_url("redis", RUN_DIR) or ""
     payments_url = os.environ.get("PAYMENTS_URL") or find_url("payments", RUN_DIR) or ""
     given = os.environ.get("AWS_ENDPOINT_URL")
-    running = require_answer(given) if given else find_url("emulator", RUN_DIR)
+    running = require_answering(given) if given else find_url("emulator", RUN_DIR)
     emulator = Emulator(running or start_ministack(), kept=bool(running))
     return Machine(emulator, redis_url, redis_url, payments_url, payments_url)
 

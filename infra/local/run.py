@@ -27,7 +27,7 @@ from infra.cloud import deploy, event_mappings
 from infra.cloud.dependencies import PackagingError
 from infra.cloud.stacks import DeploymentError
 from infra.local import console, emulator, mailbox, ports, redis_server, seed
-from infra.local.machine import Machine, run_machine, start_machine
+from infra.local.machine import Machine, find_or_start_machine, run_machine
 from infra.processes import HOST, CannotRunError, Child, say
 
 STAGE = "local"
@@ -319,7 +319,7 @@ def run_until_stopped() -> None:
 
 def deploy_only() -> None:
     """Deploys to the emulator, and serves nothing from here. Leaves an emulator that it started running."""
-    machine = start_machine()
+    machine = find_or_start_machine()
     _announce_machine(machine)
     url = _deploy_stacks(machine)
     say(f"API Gateway → Lambda: {url}/ is the page, {url}/api/sessions the API")

@@ -25,10 +25,10 @@ HOURS_LOOKED_BACK = 2.0
 
 
 def list_unsettled_payments(connection: Connection, longest_seconds: float, *, again: bool = False) -> Answer:
-    """Lists the payments, the oldest first, then the differences from the gateway's list of the last two hours.
+    """Lists the refunds that are not settled, the oldest first, then the differences from the gateway's recent list.
 
-    Exit status 1 when a payment waits for longer than `longest_seconds`, or something differs. With `again`, requests
-    the refunds of such payments once more. Raises OpsError.
+    Recent are the last two hours. Exit status 1 when a refund waits for longer than `longest_seconds`, or something
+    differs. With `again`, requests the refunds that wait for longer once more. Raises OpsError.
     """
     now = utc_now()
     client: DynamoDBClient = connection.client("dynamodb")

@@ -117,7 +117,7 @@ class Screening:
             if not (cursor := page.cursor):
                 return events
 
-    def read_seats(self) -> tuple[Mapping[str, Occupancy], bool]:
+    def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
         """Reads the entries of all rows. Gives also whether at least one row is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
@@ -172,7 +172,7 @@ class _Comparison:
 
 def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
     """Compares tables and log once. Reads the log last, because events arrive there after the tables have changed."""
-    seats, closed = screening.read_seats()
+    seats, closed = screening.read_seats_and_whether_closed()
     known = scanned | {entry.reservation_id for entry in seats.values()}
     first = screening.read_reservations(filter(buyer_of_reservation, known))
     events = screening.read_events()

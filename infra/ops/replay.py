@@ -122,7 +122,7 @@ class FailedRecords:
 
 @dataclass(frozen=True)
 class Replay:
-    """Replays one object after the other through the application's own relays, in this process."""
+    """Replays failed stream batches, one S3 object for each call, by the application's own relays in this process."""
 
     connection: Connection
     failures: StreamFailures
@@ -166,7 +166,7 @@ class Replay:
         left = FailedRecords()
         for start in range(0, len(records), RELAYED_TOGETHER):
             some = records[start : start + RELAYED_TOGETHER]
-            handled = self._relay_some(some, relay, left)
+            handled = self._relay_until_outage(some, relay, left)
             if handled < len(some):
                 why = "a service did not answer, which is logged: run it again once it does"
                 return replace(outcome, replayed=max(start + handled - len(left.reasons), 0), outcome=why)
@@ -175,7 +175,7 @@ class Replay:
             return replace(outcome, replayed=replayed, outcome=f"its relay failed again: {left.reasons[0]}")
         return replace(outcome, replayed=replayed, outcome="replayed", done=True)
 
-    def _relay_some(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
+    def _relay_until_outage(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
         """Relays the records. Gives the number handled before an outage."""
         try:
             failed = self.batches.relay_records(records, relay, self.send, left)["batchItemFailures"]

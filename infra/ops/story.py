@@ -195,13 +195,13 @@ def find_differences(story: Story, tables: Tables, now: datetime, remembered: ti
     `remembered` is the time for which a reservation without a sale stays after its expiry.
     """
     return [
-        *_compare_screening(story, tables),
+        *_compare_cancellation(story, tables),
         *_compare_seats(story, tables, now),
         *_compare_reservations(story, tables, now, remembered),
     ]
 
 
-def _compare_screening(story: Story, tables: Tables) -> Iterator[Difference]:
+def _compare_cancellation(story: Story, tables: Tables) -> Iterator[Difference]:
     if story.cancelled == tables.closed:
         return
     remark = "its cancellation was interrupted: `cancel` it again, that finishes it" if tables.closed else ""

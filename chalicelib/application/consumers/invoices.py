@@ -1,7 +1,7 @@
-"""Invoices: each one is numbered, printed and filed, in this order; and links to their PDFs.
+"""Numbers, prints and files the invoice of each sale, in this order. Makes links to the PDFs.
 
-sale ──► number: counter and invoice, one write ──► PDF to the files ──► invoice: filed ──► the link answers
-         ▲ from here on the number is this sale's    ▲ a crash before or after it: the next delivery goes on from here
+sale ──► number: counter and invoice, one write ──► PDF to the files ──► invoice: filed ──► links can be made
+         ▲ from here on the number is this sale's    ▲ after a crash on either side, the next delivery goes on from here
 """
 
 from collections.abc import Callable

@@ -298,7 +298,7 @@ class _Sheet(FPDF):
 
     @staticmethod
     def _plain_letters(letter: str, font: Any) -> str:
-        """Gives the plain letters of a joined form, if the font has them; else a box."""
+        """Splits a ligature, as ﬁ, into its plain letters. Gives a box if the font lacks one of them."""
         plain = normalize("NFKC", letter)
         return plain if all(ord(each) in font.cmap for each in plain) else MISSING
 

@@ -182,7 +182,7 @@ class HttpGatewayMessages:
         if message["type"] != "payment.charged":
             return None
         try:
-            charge = _charge_in(message.get("payment"))
+            charge = _parse_charge_unless_declined(message.get("payment"))
         except ValueError as error:
             raise UnreadableMessage(str(error)) from error
         if charge is None:
@@ -192,12 +192,12 @@ class HttpGatewayMessages:
 
 def _charge_or_unavailable(payment: object) -> Charge | None:
     try:
-        return _charge_in(payment)
+        return _parse_charge_unless_declined(payment)
     except ValueError as error:
         raise GatewayUnavailable(str(error)) from error
 
 
-def _charge_in(payment: object) -> Charge | None:
+def _parse_charge_unless_declined(payment: object) -> Charge | None:
     """Reads a charged payment. None for one that was not charged. Raises ValueError if it is no payment at all."""
     match payment:
         case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):

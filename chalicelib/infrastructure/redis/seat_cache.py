@@ -252,7 +252,7 @@ class SeatCache:
             return list(pipeline.execute(raise_on_error=False))
 
         written = self.connection.ask(ask, answers.were_written)
-        self._remove_marked_ids(unmarked, written)
+        self._forget_ids_now_marked(unmarked, written)
         if changed_session and not written[len(unmarked)]:
             self._delete_map(changed_session)
 
@@ -295,7 +295,7 @@ class SeatCache:
             return answers.were_written(answer[:-1]), answers.values(len(keys))(answer[-1])
 
         written, found = self.connection.ask(ask, shape)
-        self._remove_marked_ids(unmarked, written)
+        self._forget_ids_now_marked(unmarked, written)
         if has_lost_ids and written[-1]:
             self._has_lost_ids = False
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
@@ -325,7 +325,7 @@ class SeatCache:
         with self._lock:
             return list(self._unmarked_ids)
 
-    def _remove_marked_ids(self, ids: Iterable[str], written: Iterable[bool]) -> None:
+    def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
         """Forgets the ids whose mark was written."""
         marked = {id_ for id_, was_written in zip(ids, written, strict=False) if was_written}
         with self._lock:

@@ -199,7 +199,10 @@ def _length_from(text: bytes) -> int:
 
 
 def _error_from(text: bytes) -> Answer:
-    """Gives the driver's exception for an error's text. Raises it if Redis is not ready, as while it loads its data."""
+    """Makes the driver's exception from the text of an error reply, and gives it.
+
+    Raises it instead if Redis is not ready, for example while it loads its data.
+    """
     words = text.decode(errors="replace")
     try:
         error = BaseParser.parse_error(words)  # type: ignore[no-untyped-call] # the driver's

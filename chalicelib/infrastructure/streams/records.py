@@ -1,4 +1,7 @@
-"""The content of the streams' records: a row's `event`; a reservation or a payment, before and after a write."""
+"""Writes and reads what the streams' records contain.
+
+For a row, its attribute `event`. For a reservation or a payment, the item before and after the write.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.application.payments import NotDueYet, ReceiveGatewayMessage, StartPayment
 from chalicelib.domain.consumers import PAYMENTS
-from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claim_on
+from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claimed_payment_for
 from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
     NothingToPay,
@@ -48,7 +48,7 @@ class Till:
 
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
-        claim = claim_on(reservation, transaction_id, "credit_card", self.cinema.clock())
+        claim = claimed_payment_for(reservation, transaction_id, "credit_card", self.cinema.clock())
         stands = self.payments.claim(claim, charged_only=False)
         assert stands
         return stands

@@ -13,7 +13,7 @@ from chalicelib.application.reconcile import (
     ReconcilePayments,
     Reconciliation,
 )
-from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claim_on
+from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claimed_payment_for
 from chalicelib.domain.reservations import Reservation, Sale, State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import FakeGateway, FakePayments, FakeReservations, FakeRows, interposed
@@ -94,7 +94,7 @@ def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
 
 def test_a_claim_that_nobody_settled_is_settled_once_it_is_old_enough(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.claim(claim_on(held, "tx-1", "card", NOW), charged_only=False)
+    till.payments.claim(claimed_payment_for(held, "tx-1", "card", NOW), charged_only=False)
     till.payments.record_charge(till.charge(held.id))
     assert till.sweep().mended == 0, "its request may be at work"
 
