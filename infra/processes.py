@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from typing import IO
 ROOT = Path(__file__).parent.parent
 RUN_DIR = ROOT / ".run"
 HOST = "127.0.0.1"
+SERVER_PORTS = range(20_000, 32_768)
+"""Ports of our servers. They lie below those that the system gives to outgoing connections, which could take one."""
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
@@ -46,12 +49,12 @@ def port_is_free(port: int) -> bool:
 
 
 def free_port(preferred: int = 0) -> int:
-    """Gives `preferred` when no program listens on it, else any free port."""
-    if preferred and port_is_free(preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Gives `preferred` when no program listens on it, else any free one of SERVER_PORTS. Raises CannotRunError."""
+    candidates = [*([preferred] if preferred else []), *random.SystemRandom().sample(SERVER_PORTS, 100)]
+    for port in candidates:
+        if port_is_free(port):
+            return port
+    raise CannotRunError(f"No port of 100 from {SERVER_PORTS.start} on is free: end some of the programs that listen.")
 
 
 def speaks_http(url: str) -> bool:
