@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from infra.processes import ROOT
+
 from .archive import size_of_tree
-from .templates import ROOT
 
 BUILD = ROOT / "build"
 

@@ -13,12 +13,13 @@ import yaml
 
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
+from infra.processes import ROOT
 
 from . import data_template
 from .dependencies import BUILD, PackagingError
 from .package import package
 from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
-from .templates import ROOT, Template, dump
+from .templates import Template, dump
 
 COMMAND = ".venv/bin/python -m infra.cloud.generate"
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import yaml
 
+from infra.processes import ROOT
+
 from .app_template import overlay
 from .archive import Size, size_of_zip, write_archive
 from .dependencies import (
@@ -36,7 +38,7 @@ from .dependencies import (
 )
 from .functions import FUNCTIONS
 from .permissions import policy
-from .templates import ROOT
+from .templates import WithoutAliases
 
 CHALICE = Path(sys.executable).with_name("chalice")
 
@@ -133,12 +135,7 @@ def _settings_for_loading_the_app() -> dict[str, str]:
 
 def _write_out_aliases(path: Path) -> None:
     template = yaml.safe_load(path.read_text())
-    path.write_text(yaml.dump(template, Dumper=_WithoutAliases, allow_unicode=True))
-
-
-class _WithoutAliases(yaml.SafeDumper):
-    def ignore_aliases(self, data: object) -> bool:
-        return True
+    path.write_text(yaml.dump(template, Dumper=WithoutAliases, allow_unicode=True))
 
 
 def main() -> None:

@@ -3,12 +3,11 @@
 from typing import Any
 
 from chalicelib.domain.consumers import CONSUMERS, Consumer
+from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES
 
 from .functions import TIMEOUT_SECONDS
 from .templates import Template, sub
 
-RECEIVES = 5
-"""The number of receives after which a message becomes a dead letter."""
 LONGEST_RETENTION_SECONDS = 14 * 24 * 3600
 
 
@@ -35,7 +34,7 @@ def _queue(consumer: Consumer, dead_letters: str) -> Template:
         "SqsManagedSseEnabled": True,
         "RedrivePolicy": {
             "deadLetterTargetArn": {"Fn::GetAtt": f"{dead_letters}.Arn"},
-            "maxReceiveCount": RECEIVES,
+            "maxReceiveCount": MOST_RECEIVES,
         },
     }
 

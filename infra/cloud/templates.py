@@ -6,8 +6,6 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-
 Template = dict[str, Any]
 
 
@@ -15,11 +13,15 @@ class _Loader(yaml.SafeLoader):
     """Reads `!Sub x` as {"Fn::Sub": x}, `!GetAtt a.b` as {"Fn::GetAtt": "a.b"}."""
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes {"Fn::Sub": x} as `!Sub x`, without aliases: CloudFormation takes none."""
+class WithoutAliases(yaml.SafeDumper):
+    """Writes equal parts out again and again: CloudFormation takes no YAML aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+
+class _Dumper(WithoutAliases):
+    """Writes {"Fn::Sub": x} as `!Sub x`."""
 
 
 def _construct_function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Template:

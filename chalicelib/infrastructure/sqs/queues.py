@@ -36,8 +36,8 @@ LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""How often a message is received at most: the maxReceiveCount of infra/cloud/queues.py. The handler parks a message on
-its last receive, with the reason."""
+"""How often a message is received at most: also the queues' maxReceiveCount. The handler parks a message on its last
+receive, with the reason."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500

@@ -33,8 +33,8 @@ from infra.cloud.package import Package, package
 from infra.cloud.parameters import app_settings
 from infra.cloud.permissions import policy
 from infra.cloud.stacks import DeploymentError
-from infra.cloud.templates import ROOT
 from infra.local.pump import RETRIED_FOR
+from infra.processes import ROOT
 from tests.builders import a_reservation
 from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,8 +14,9 @@ import pytest
 
 from chalicelib.domain.signatures import sign_body
 from infra.ops.__main__ import main as operators_main
+from infra.processes import ROOT
+from tests.tree import repository_files
 
-ROOT = Path(__file__).parents[3]
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
 README, PORTUGUESE_README = ROOT / "README.md", ROOT / "README.pt-BR.md"
 DECISIONS = ROOT / "docs" / "decisions"
@@ -46,18 +46,6 @@ EXAMPLES = frozenset(
     }
 )
 """Places that a recipe has somebody make."""
-
-
-@cache
-def repository_files() -> frozenset[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return frozenset(line for line in listed.stdout.splitlines() if (ROOT / line).exists())
 
 
 def prose_of(document: Path) -> str:

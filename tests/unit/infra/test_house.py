@@ -1,23 +1,17 @@
 """Whoever reads a function sees all of it, and whoever opens a folder sees all that is in it."""
 
 import ast
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-ROOT = Path(__file__).parents[3]
+from infra.processes import ROOT
+from tests.tree import repository_modules
+
 MOST_LINES = 25
 """Of a function, from its def to its last line, with its docstring and without its decorators."""
 MOST_MODULES = 20
 """Of a folder, its __init__.py not counted."""
-
-
-@cache
-def tracked_modules() -> tuple[str, ...]:
-    listed = subprocess.run(["git", "ls-files", "-z", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return tuple(name for name in listed.stdout.split("\0") if name and (ROOT / name).exists())
 
 
 def long_functions(name: str, source: str) -> Iterator[str]:
@@ -36,13 +30,13 @@ def full_folders(names: Iterable[str]) -> list[str]:
 
 
 def test_no_function_is_longer_than_can_be_read_at_once() -> None:
-    found = [each for name in tracked_modules() for each in long_functions(name, (ROOT / name).read_text())]
+    found = [each for name in repository_modules() for each in long_functions(name, (ROOT / name).read_text())]
 
     assert found == [], f"above {MOST_LINES} lines: shorten them"
 
 
 def test_no_folder_has_more_modules_than_can_be_seen_at_once() -> None:
-    assert full_folders(tracked_modules()) == [], f"above {MOST_MODULES} modules: divide them into folders"
+    assert full_folders(repository_modules()) == [], f"above {MOST_MODULES} modules: divide them into folders"
 
 
 def a_function(lines: int) -> str:

@@ -11,7 +11,8 @@ from chalicelib.settings import EVERY_FUNCTION, SETTINGS
 from infra.cloud import data_template, generate
 from infra.cloud.functions import FUNCTIONS
 from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
-from infra.cloud.templates import ROOT, dump, merge
+from infra.cloud.templates import dump, merge
+from infra.processes import ROOT
 
 LONGEST_TEMPLATE_BODY = 51_200
 """In bytes: CloudFormation takes longer ones only from S3."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from infra.processes import ROOT
+
 NO_VERBS = frozenset({"what", "whether", "it", "that", "these", "this", "they", "where", "who", "if", "those", "as"})
 """First words of docstrings that had to be read twice."""
 
