@@ -192,8 +192,8 @@ def test_paused_it_asks_no_more(visitor: Visitors) -> None:
     operator.page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
     operator.page.wait_for_load_state("networkidle")
     at_first = len(operator.sent("GET", "/api/operations"))
-    operator.page.clock.run_for(A_WHILE_MS)
-    operator.page.wait_for_load_state("networkidle")
+    with operator.page.expect_response("**/api/operations"):
+        operator.page.clock.run_for(A_WHILE_MS)
     going = len(operator.sent("GET", "/api/operations"))
     operator.button("pause").click()
 

@@ -8,10 +8,12 @@ from infra.local.tools import browser
 from infra.processes import CannotRunError
 
 APT_GET = """#!/bin/sh
-echo "$@" >> "$(dirname "$0")/asked"
-[ "$1" = install ] && printf '#!/bin/sh\\n' > "$(dirname "$0")/chromium" && /bin/chmod +x "$(dirname "$0")/chromium"
+here="$(dirname "$0")"
+echo "$@" >> "$here/asked"
+[ "$1" = install ] && for name; do true; done && printf '#!/bin/sh\\n' > "$here/$name" && /bin/chmod +x "$here/$name"
 exit 0
 """
+APT_CACHE = "#!/bin/sh\nexit {}\n"
 BROKEN_APT_GET = "#!/bin/sh\necho 'no network' >&2\nexit 100\n"
 SUDO = '#!/bin/sh\nshift\nexec "$@"\n'
 
@@ -31,22 +33,52 @@ def _program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_missing_browser_is_installed_once_and_said(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("windowless_is_known", "installed"), [(True, browser.WINDOWLESS), (False, "chromium")])
+def test_a_missing_browser_is_installed_once_and_said(
+    programs: Path, capsys: pytest.CaptureFixture[str], windowless_is_known: bool, installed: str
+) -> None:
     _program(programs / "apt-get", APT_GET)
+    _program(programs / "apt-cache", APT_CACHE.format(int(not windowless_is_known)))
 
     browser.install()
     browser.install()
 
-    assert browser.path() == str(programs / "chromium")
+    assert browser.path() == str(programs / installed)
     assert (programs / "asked").read_text().splitlines() == [
         "update -qq",
-        "install -qq --no-install-recommends chromium",
+        f"install -qq --no-install-recommends {installed}",
     ]
     assert "Installing Chromium" in capsys.readouterr().out
 
 
+def test_beside_another_chromium_the_windowless_one_is_installed_and_taken(programs: Path) -> None:
+    _program(programs / "chromium", "#!/bin/sh\n")
+    _program(programs / "apt-get", APT_GET)
+    _program(programs / "apt-cache", APT_CACHE.format(0))
+
+    browser.install()
+
+    assert browser.path() == str(programs / browser.WINDOWLESS)
+    assert (programs / "asked").read_text() == f"install -qq --no-install-recommends {browser.WINDOWLESS}\n"
+
+
+@pytest.mark.parametrize("apt_get", [None, BROKEN_APT_GET], ids=["no apt-get", "no network"])
+def test_another_chromium_will_do_where_the_windowless_one_can_not_be_had(
+    programs: Path, capsys: pytest.CaptureFixture[str], apt_get: str | None
+) -> None:
+    _program(programs / "chromium", "#!/bin/sh\n")
+    _program(programs / "apt-cache", APT_CACHE.format(0))
+    if apt_get:
+        _program(programs / "apt-get", apt_get)
+
+    browser.install()
+
+    assert browser.path() == str(programs / "chromium")
+    assert capsys.readouterr().out == ""
+
+
 def test_without_apt_get_the_remedy_is_said(programs: Path) -> None:
-    with pytest.raises(CannotRunError, match="apt-get install chromium"):
+    with pytest.raises(CannotRunError, match="apt-get install chromium-headless-shell"):
         browser.install()
 
 
