@@ -1,8 +1,9 @@
 """Backends for contract tests: the fakes, moto in process, and a running emulator pass the same tests."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -21,13 +22,15 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import TABLES, row_id
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.streams.records import row_event
+from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
 
 from . import template
 
 MOTO_STAGE = "moto"
-"""Not the emulator's stage: pynamodb makes a new connection only when a table's name changes."""
+AMAZON = "https://dynamodb.us-east-1.amazonaws.com"
+"""Where moto answers: in this process, and nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,12 @@ class Backend:
 
 @dataclass(frozen=True)
 class Dynamo(Backend):
+    """DynamoDB at an endpoint. `connections` keeps those of pynamodb's models."""
+
     client: DynamoDBClient
     prefix: str
+    endpoint: str
+    connections: dict[str, Any] = field(default_factory=dict)
 
     @property
     def rows_table(self) -> str:
@@ -70,18 +77,38 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Dynamo]:
         yield backend
 
 
-@pytest.fixture(scope="module")
-def emulated(data_stack: str) -> Iterator[Dynamo]:
+@pytest.fixture(scope="package")
+def emulated(data_stack: str, emulator: str) -> Iterator[Dynamo]:
     """DynamoDB on the emulator, for races and costs."""
-    with dynamo_backend(data_stack) as backend:
+    with dynamo_backend(data_stack, emulator) as backend:
         yield backend
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Dynamo]:
-    """DynamoDB on moto, for faults that are injected into the client."""
-    with moto_backend() as backend:
+@pytest.fixture(scope="package")
+def moto(moto_answers: None) -> Iterator[Dynamo]:
+    """DynamoDB on moto, for faults that are injected into the client. Its tables are made once."""
+    with dynamo_backend(f"cinema-{MOTO_STAGE}", AMAZON) as backend:
+        for table in template.tables(MOTO_STAGE).values():
+            backend.client.create_table(**template.create_table_request(table))
         yield backend
+
+
+@pytest.fixture(scope="package")
+def moto_answers() -> Iterator[None]:
+    """Has moto answer for amazonaws.com, and for nobody else, until the last contract test."""
+    with mock_aws(config={"core": {"mock_credentials": False}}):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def models_of_the_backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Has pynamodb's models talk to the backend of this test, whichever others its module uses."""
+    names = [name for name in ("backend", "dynamo", "emulated", "moto") if name in request.fixturenames]
+    with ExitStack() as stack:
+        for used in map(request.getfixturevalue, names):
+            if isinstance(used, Dynamo):
+                stack.enter_context(models_bound_to(used))
+        yield
 
 
 @pytest.fixture
@@ -93,11 +120,11 @@ def session(backend: Backend) -> Session:
 
 
 def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
-    if name == "emulator":
-        return dynamo_backend(request.getfixturevalue("data_stack"))
     if name == "cached":
         return cached_backend(request.getfixturevalue("redis_url"))
-    return moto_backend() if name == "moto" else fake_backend()
+    if name == "fake":
+        return fake_backend()
+    return nullcontext(request.getfixturevalue("moto" if name == "moto" else "emulated"))
 
 
 @contextmanager
@@ -116,32 +143,38 @@ def cached_backend(redis_url: str) -> Iterator[Backend]:
 
 
 @contextmanager
-def moto_backend() -> Iterator[Dynamo]:
-    with moto_environment(), dynamo_backend(f"cinema-{MOTO_STAGE}") as backend:
-        for table in template.tables(MOTO_STAGE).values():
-            backend.client.create_table(**template.create_table_request(table))
-        yield backend
+def open_client(name: str, request: pytest.FixtureRequest, make: Callable[[], Any]) -> Iterator[Any]:
+    """Makes a client of `moto` or of the `emulator`."""
+    endpoint = request.getfixturevalue("emulator" if name == "emulator" else "moto_answers")
+    with talking_to(endpoint or AMAZON):
+        client = make()
+    with closing(client):
+        yield client
 
 
 @contextmanager
-def moto_environment() -> Iterator[None]:
-    """Removes every setting of another endpoint: moto answers for amazonaws.com only."""
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def talking_to(endpoint: str) -> Iterator[None]:
+    """Has the clients that are made here talk to the endpoint."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}.items():
+            environment.setenv(name, value)
+        if endpoint == AMAZON:
+            environment.delenv("AWS_ENDPOINT_URL")
         yield
 
 
 @contextmanager
-def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
-    with models_bound_to(prefix), closing(connection.client()) as client:
-        rows = DynamoRows(client, f"{prefix}-rows")
+def dynamo_backend(prefix: str, endpoint: str) -> Iterator[Dynamo]:
+    with talking_to(endpoint):
+        client = connection.client()
+    rows = DynamoRows(client, f"{prefix}-rows")
 
-        def last_event(session_id: str, row: str) -> RowEvent | None:
-            image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
-            return row_event({"dynamodb": {"NewImage": image}})
+    def last_event(session_id: str, row: str) -> RowEvent | None:
+        image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
+        return row_event({"dynamodb": {"NewImage": image}})
 
-        yield Dynamo(
+    with closing(client):
+        backend = Dynamo(
             DynamoSessions(client, f"{prefix}-sessions"),
             rows,
             DynamoReservations(client, f"{prefix}-reservations"),
@@ -150,21 +183,24 @@ def dynamo_backend(prefix: str) -> Iterator[Dynamo]:
             last_event,
             client,
             prefix,
+            endpoint,
         )
+        yield backend
+        for known in backend.connections.values():
+            known.connection.client.close()
 
 
 @contextmanager
-def models_bound_to(prefix: str) -> Iterator[None]:
-    """Binds pynamodb's models, which the whole process shares, to a prefix; afterwards to the one before."""
+def models_bound_to(dynamo: Dynamo) -> Iterator[None]:
+    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to what was before."""
     models = [table.model for table in TABLES]
     before = [(model.Meta.table_name, model._connection) for model in models]
+    tables.bind(dynamo.prefix)
     for model in models:
-        model._connection = None
-    tables.bind(prefix)
-    try:
+        model._connection = dynamo.connections.get(model.Meta.table_name)
+    with talking_to(dynamo.endpoint):
         yield
-    finally:
-        for model, (name, connection) in zip(models, before, strict=True):
-            if model._connection:
-                model._connection.connection.client.close()
-            model.Meta.table_name, model._connection = name, connection
+    for model, (name, earlier) in zip(models, before, strict=True):
+        if model._connection:
+            dynamo.connections[model.Meta.table_name] = model._connection
+        model.Meta.table_name, model._connection = name, earlier

@@ -77,4 +77,4 @@ def test_the_models_talk_to_where_the_client_talks_about_the_bound_tables(dynamo
     for table in TABLES:
         connection = table.model._get_connection()
         assert connection.table_name == f"{dynamo.prefix}-{table.name}"
-        assert connection.connection.client.meta.endpoint_url == dynamo.client.meta.endpoint_url
+        assert connection.connection.client.meta.endpoint_url == dynamo.client.meta.endpoint_url == dynamo.endpoint

@@ -3,16 +3,12 @@
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from chalicelib.domain.ports import Viewers
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
-from tests.contract import template
-from tests.contract.conftest import MOTO_STAGE, moto_environment
 from tests.fakes import FakeViewers
 
 
@@ -20,14 +16,9 @@ from tests.fakes import FakeViewers
 def viewers(request: pytest.FixtureRequest) -> Iterator[Viewers]:
     if request.param == "fake":
         yield FakeViewers()
-    elif request.param == "moto":
-        with moto_environment(), closing(connection.client()) as client:
-            client.create_table(**template.create_table_request(template.tables(MOTO_STAGE)["viewers"]))
-            yield DynamoViewers(client=client, table_name=f"cinema-{MOTO_STAGE}-viewers", clock=utc_now)
     else:
-        prefix = request.getfixturevalue("data_stack")
-        with closing(connection.client()) as client:
-            yield DynamoViewers(client=client, table_name=f"{prefix}-viewers", clock=utc_now)
+        dynamo = request.getfixturevalue("moto" if request.param == "moto" else "emulated")
+        yield DynamoViewers(client=dynamo.client, table_name=f"{dynamo.prefix}-viewers", clock=utc_now)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from chalicelib.infrastructure.email.ses import SesEmailSender
 from chalicelib.settings import DEFAULT_SENDER
 from infra.local import mailbox
 from infra.processes import HOST, free_port
-from tests.contract.conftest import Backend, Dynamo, moto_environment
+from tests.contract.conftest import Backend, Dynamo, open_client
 from tests.fakes import FakeEmailSender, FakeProcessedEvents
 
 STRANGER = "stranger@nowhere.example"
@@ -47,8 +47,8 @@ def fake_post_office() -> Iterator[PostOffice]:
     )
 
 
-def moto_post_office() -> Iterator[PostOffice]:
-    with moto_environment(), closing(ses.client()) as client:
+def moto_post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
+    with open_client("moto", request, ses.client) as client:
         client.verify_email_identity(EmailAddress=DEFAULT_SENDER)
 
         def subjects_to(address: str) -> list[str]:
@@ -58,8 +58,10 @@ def moto_post_office() -> Iterator[PostOffice]:
         yield PostOffice(lambda sender: SesEmailSender(client, sender), subjects_to)
 
 
-def emulated_post_office(endpoint: str) -> Iterator[PostOffice]:
-    with closing(ses.client()) as client:
+def emulated_post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
+    request.getfixturevalue("data_stack")  # its deployment verifies the sender
+    endpoint = request.getfixturevalue("emulator")
+    with open_client("emulator", request, ses.client) as client:
         yield PostOffice(
             lambda sender: SesEmailSender(client, sender),
             lambda address: [letter.subject for letter in mailbox.read_emails(endpoint) if address in letter.to],
@@ -69,10 +71,9 @@ def emulated_post_office(endpoint: str) -> Iterator[PostOffice]:
 @pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
 def post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
     if request.param == "emulator":
-        request.getfixturevalue("data_stack")  # its deployment verifies the sender
-        yield from emulated_post_office(request.getfixturevalue("emulator"))
+        yield from emulated_post_office(request)
     else:
-        yield from (moto_post_office() if request.param == "moto" else fake_post_office())
+        yield from (moto_post_office(request) if request.param == "moto" else fake_post_office())
 
 
 def a_message(subject: str = "Your seats") -> Message:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,11 +9,8 @@ import pytest
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import EventLog
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from tests.builders import NOW, an_event
-from tests.contract import template
-from tests.contract.conftest import MOTO_STAGE, moto_environment
 from tests.fakes import FakeEventLog
 
 
@@ -22,14 +18,9 @@ from tests.fakes import FakeEventLog
 def log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
     if request.param == "fake":
         yield FakeEventLog()
-    elif request.param == "moto":
-        with moto_environment(), closing(connection.client()) as client:
-            client.create_table(**template.create_table_request(template.tables(MOTO_STAGE)["events"]))
-            yield DynamoEventLog(client, f"cinema-{MOTO_STAGE}-events")
     else:
-        prefix = request.getfixturevalue("data_stack")
-        with closing(connection.client()) as client:
-            yield DynamoEventLog(client, f"{prefix}-events")
+        dynamo = request.getfixturevalue("moto" if request.param == "moto" else "emulated")
+        yield DynamoEventLog(dynamo.client, f"{dynamo.prefix}-events")
 
 
 @pytest.fixture

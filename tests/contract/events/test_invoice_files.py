@@ -1,7 +1,7 @@
 """PDF files of invoices: written once, private, and fetched by a link that names the file."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles, key_of
 from chalicelib.settings import load
 from tests.builders import NOW, a_bill
-from tests.contract.conftest import moto_environment
+from tests.contract.conftest import open_client
 from tests.injected import HttpStatus, hooked, unreachable
 
 
@@ -23,24 +23,17 @@ from tests.injected import HttpStatus, hooked, unreachable
 def files(request: pytest.FixtureRequest) -> Iterator[S3InvoiceFiles]:
     if request.param == "emulator":
         request.getfixturevalue("data_stack")
-        with closing(invoice_files.client()) as client:
+        with open_client("emulator", request, invoice_files.client) as client:
             yield S3InvoiceFiles(client, load().invoices_bucket)
     else:
-        with moto_files() as files:
-            yield files
-
-
-@contextmanager
-def moto_files() -> Iterator[S3InvoiceFiles]:
-    with moto_environment(), closing(invoice_files.client()) as client:
-        client.create_bucket(Bucket="invoices")
-        yield S3InvoiceFiles(client, "invoices")
+        yield request.getfixturevalue("moto")
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[S3InvoiceFiles]:
-    with moto_files() as files:
-        yield files
+def moto(request: pytest.FixtureRequest) -> Iterator[S3InvoiceFiles]:
+    with open_client("moto", request, invoice_files.client) as client:
+        client.create_bucket(Bucket="invoices")
+        yield S3InvoiceFiles(client, "invoices")
 
 
 @pytest.fixture
@@ -84,9 +77,8 @@ def test_a_link_gives_the_pdf_to_whoever_has_it(in_bucket: S3InvoiceFiles, invoi
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link.url
 
 
-def test_a_link_on_aws_is_https_to_the_region() -> None:
-    with moto_files() as files:
-        url = files.link(Invoice(a_bill(), 1), NOW).url
+def test_a_link_on_aws_is_https_to_the_region(moto: S3InvoiceFiles) -> None:
+    url = moto.link(Invoice(a_bill(), 1), NOW).url
 
     assert url.startswith("https://s3.us-east-1.amazonaws.com/invoices/invoices/2044/2044-000001.pdf?X-Amz-")
 

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox, full_jitter
 from tests.builders import NOW, a_hold, an_event
-from tests.contract.conftest import moto_environment
+from tests.contract.conftest import open_client
 from tests.fakes import FakeOutbox
 
 LONGEST_WAIT_SECONDS = 5
@@ -40,30 +39,19 @@ def make_post(request: pytest.FixtureRequest) -> Iterator[Callable[[], Post]]:
     if request.param == "fake":
         yield fake_post
     else:
-        with sqs(request) as client:
+        with open_client(request.param, request, queues.client) as client:
             yield lambda: sqs_post(client)
 
 
 @pytest.fixture(scope="module", params=["moto", "emulator"])
 def client(request: pytest.FixtureRequest) -> Iterator[SQSClient]:
-    with sqs(request) as client:
+    with open_client(request.param, request, queues.client) as client:
         yield client
 
 
 @pytest.fixture
 def post(make_post: Callable[[], Post]) -> Post:
     return make_post()
-
-
-@contextmanager
-def sqs(request: pytest.FixtureRequest) -> Iterator[SQSClient]:
-    if request.param == "moto":
-        with moto_environment(), closing(queues.client()) as client:
-            yield client
-    else:
-        request.getfixturevalue("emulator")
-        with closing(queues.client()) as client:
-            yield client
 
 
 def fake_post() -> Post:
