@@ -37,7 +37,7 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 	@$(venv_python) -m infra.local.emulator check-localstack
 	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
 
-test-pythons: $(installed) browser api-tools ## all tests on each Python from 3.11 to 3.14 that this machine has (TESTS=tests/unit for some)
+test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.11 to 3.14 that this machine has (TESTS=--all, TESTS=tests/unit)
 	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what

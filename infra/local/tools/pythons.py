@@ -1,5 +1,6 @@
-"""Runs the tests on every supported Python of this machine: `python -m infra.local.tools.pythons [tests …]`.
+"""Runs the tests on every supported Python of this machine: `python -m infra.local.tools.pythons [--all] [tests …]`.
 
+The first Python runs all of them. The others leave out ELSEWHERE, but with `--all`.
 Each Python has its own virtual environments beside `.venv`: `.venv-3.12` and, with the emulator, `.venv-3.12-emulator`.
 """
 
@@ -7,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
 
 REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+ELSEWHERE = ("tests/browser", "tests/api/test_tools.py")
+"""The tests of code that runs in a browser or on Node. No Python can change it, so one run is enough."""
 WHICH = "import sys; print(*sys.version_info[:3], sep='.')"
 
 
@@ -80,11 +83,23 @@ def install(interpreter: Interpreter) -> None:
     installed.write_text(wanted)
 
 
-def run_tests(interpreter: Interpreter, tests: Sequence[str]) -> bool:
-    """Runs the named tests. Without names runs all, the races last and alone. Tells whether all passed."""
-    runs: Iterable[list[str]] = [["-n", "2", "tests", "--ignore=tests/concurrency"], ["tests/concurrency"]]
-    if tests:
-        runs = [list(tests)]
+def plan_runs(tests: Sequence[str], *, is_first: bool) -> list[list[str]]:
+    """Gives the arguments of pytest for each of an interpreter's runs.
+
+    Named tests are one run. Without names there are two: the races come last and alone.
+    """
+    named = [test for test in tests if test != "--all"]
+    if named:
+        return [named]
+    left_out = [] if is_first or "--all" in tests else [f"--ignore={path}" for path in ELSEWHERE]
+    return [
+        ["-n", "2", "--no-loadscope-reorder", "tests", "--ignore=tests/concurrency", *left_out],
+        ["tests/concurrency"],
+    ]
+
+
+def run_tests(interpreter: Interpreter, runs: Sequence[Sequence[str]]) -> bool:
+    """Runs pytest with each run's arguments. Tells whether all passed."""
     command = [str(interpreter.python), "-m", "pytest", "-q"]
     ended = [subprocess.run([*command, *each], cwd=ROOT, check=False).returncode for each in runs]
     return not any(ended)
@@ -99,7 +114,7 @@ def main(tests: Sequence[str]) -> int:
     for interpreter in interpreters:
         say(f"\nPython {interpreter.version}")
         install(interpreter)
-        passed = run_tests(interpreter, tests)
+        passed = run_tests(interpreter, plan_runs(tests, is_first=interpreter is interpreters[0]))
         came_to[interpreter.home.name.removeprefix(".venv-")] = (
             f"{interpreter.version}: {'passed' if passed else 'FAILED'}"
         )

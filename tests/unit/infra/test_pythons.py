@@ -7,6 +7,7 @@ import pytest
 
 from infra.cloud.dependencies import LAMBDA_PYTHON, LAMBDA_PYTHONS
 from infra.local.tools import pythons
+from infra.processes import ROOT
 
 
 def test_each_that_is_found_runs_and_is_of_its_version() -> None:
@@ -41,6 +42,20 @@ def test_of_each_version_the_newest_of_pyenv_is_taken(tmp_path: Path, monkeypatc
 
     assert found.version == "3.12.10"
     assert found.home.name == ".venv-3.12"
+
+
+def test_the_first_python_runs_all_tests_and_the_others_what_a_python_can_change() -> None:
+    first, other = (str(pythons.plan_runs([], is_first=one)) for one in (True, False))
+
+    assert all(f"--ignore={path}" not in first and (ROOT / path).exists() for path in pythons.ELSEWHERE)
+    assert all(f"--ignore={path}" in other for path in pythons.ELSEWHERE)
+    assert "'tests', " in first
+    assert "['tests/concurrency']" in other
+
+
+def test_each_python_can_be_had_to_run_all_tests_or_those_that_are_named() -> None:
+    assert pythons.plan_runs(["--all"], is_first=False) == pythons.plan_runs([], is_first=True)
+    assert pythons.plan_runs(["tests/browser"], is_first=False) == [["tests/browser"]]
 
 
 def test_functions_run_on_the_python_that_packages_them() -> None:
