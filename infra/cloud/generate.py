@@ -17,7 +17,7 @@ from infra.processes import ROOT
 
 from . import data_template
 from .dependencies import BUILD, PackagingError
-from .markdown import table
+from .markdown import filled, table
 from .package import package
 from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .templates import Template, dump
@@ -66,15 +66,9 @@ def _noted(text: str) -> str:
 # Between markers in documents
 
 
-def _filled(document: str, what: str, made_table: str) -> dict[Path, str]:
-    """Puts a table between its markers. Raises ValueError where they are missing."""
-    path = ROOT / "docs" / document
-    begin, end = f"<!-- {what}: made by {COMMAND} -->", f"<!-- end of {what} -->"
-    before, begins, rest = path.read_text().partition(begin)
-    _, ends, after = rest.partition(end)
-    if not (begins and ends):
-        raise ValueError(f"docs/{document} has no place for the {what}: `{begin}` … `{end}`")
-    return {path: f"{before}{begin}\n{made_table}\n{end}{after}"}
+def _filled(name: str, what: str, made_table: str) -> dict[Path, str]:
+    document = ROOT / "docs" / name
+    return {document: filled(document, document.read_text(), what, COMMAND, made_table)}
 
 
 def _table_of_consumers() -> str:

@@ -5,19 +5,17 @@ missing data", "Statistics definitions", in the CloudWatch User Guide.
 """
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Series = Sequence[Sequence[float]]
+Series = list[list[float]]
 """The values of a metric, by minute: `[[1, 1], [], [0]]` is two values, a minute without any, and one."""
 
 FURTHER_BACK = 2
 """The points that CloudWatch reads beyond the evaluation periods, as in the tables of its document: 5 for 3."""
 
-OPERATORS = {
-    "GreaterThanThreshold": lambda value, threshold: value > threshold,
-    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
-}
+OPERATORS = {"GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge}
 
 
 def statistic(values: Sequence[float], name: str) -> float | None:
@@ -26,7 +24,7 @@ def statistic(values: Sequence[float], name: str) -> float | None:
         return None
     if name.startswith("p"):
         return sorted(values)[max(0, math.ceil(float(name[1:]) / 100 * len(values)) - 1)]
-    return {"Sum": sum, "Maximum": max, "Average": lambda all_: sum(all_) / len(all_)}[name](values)
+    return {"Sum": sum(values), "Maximum": max(values), "Average": sum(values) / len(values)}[name]
 
 
 def points(series: Series, alarm: Mapping[str, Any]) -> list[float | None]:

@@ -26,7 +26,9 @@ KEPT = {
 }
 """The ids of alarms that are deployed: with another id each would be made anew, while its name is taken."""
 
-AWS_METRICS = {
+Known = dict[tuple[str, str], list[set[str]]]
+
+AWS_METRICS: Known = {
     # "Amazon API Gateway dimensions and metrics", API Gateway Developer Guide
     **{("AWS/ApiGateway", name): [{"ApiName", "Stage"}] for name in ("Count", "4XXError", "5XXError", "Latency")},
     # "Types of metrics for Lambda functions", Lambda Developer Guide; without a dimension: of all functions
@@ -46,8 +48,6 @@ AWS_METRICS = {
     **{("AWS/SES", name): [set()] for name in ("Reputation.BounceRate", "Reputation.ComplaintRate", "Send")},
 }
 """The metrics of AWS that we watch, with the sets of dimensions under which each exists."""
-
-Known = dict[tuple[str, str], list[set[str]]]
 
 
 def metrics_that_functions_write() -> Known:
