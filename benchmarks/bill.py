@@ -197,32 +197,35 @@ class Scenario(NamedTuple):
 
 def scenarios() -> list[Scenario]:
     """Makes the bills of a small cinema, a chain, and one on-sale."""
-    month, on_sale = [*at_rest(), *metrics_of_traffic()], 100_000
-    sold, viewers = 500, 5_000
-    return [
-        Scenario(
-            "a small cinema, a month",
-            "2 rooms, 2,000 sales, 200 refused holds, `WATCH=essential`, no Redis",
-            [*at_rest(essential=True), *metrics_of_traffic(), *of_sales(2_000), *of_refusals(200, redis=False)],
-        ),
-        Scenario(
-            "a chain, a month",
-            "40 cinemas, 200,000 sales, 50,000 refused holds, 50 viewers before each, a Redis",
-            [
-                *(*month, *redis(), *of_sales(200_000), *of_refusals(50_000, redis=True)),
-                *of_viewers(50 * 200_000, 2, 5),
-            ],
-        ),
-        Scenario(
-            f"an on-sale of {on_sale:,} attempts",
-            f"{sold:,} sales, all others refused by the gate, 5 looks at the map for each attempt,"
-            f" {viewers:,} live viewers for 10 minutes",
-            [
-                *(*of_sales(sold), *of_refusals(on_sale - sold, redis=True), *of_seat_maps(5 * on_sale)),
-                *of_viewers(viewers, 2 * sold, 10),
-            ],
-        ),
-    ]
+    return [_small_cinema(), _chain(), _on_sale(attempts=100_000, sold=500, viewers=5_000)]
+
+
+def _small_cinema() -> Scenario:
+    rest = [*at_rest(essential=True), *metrics_of_traffic()]
+    return Scenario(
+        "a small cinema, a month",
+        "2 rooms, 2,000 sales, 200 refused holds, `WATCH=essential`, no Redis",
+        [*rest, *of_sales(2_000), *of_refusals(200, redis=False)],
+    )
+
+
+def _chain() -> Scenario:
+    rest, sales = [*at_rest(), *metrics_of_traffic(), *redis()], 200_000
+    return Scenario(
+        "a chain, a month",
+        "40 cinemas, 200,000 sales, 50,000 refused holds, 50 viewers before each sale, a Redis",
+        [*rest, *of_sales(sales), *of_refusals(50_000, redis=True), *of_viewers(50 * sales, changes=2, minutes=5)],
+    )
+
+
+def _on_sale(attempts: int, sold: int, viewers: int) -> Scenario:
+    holds = [*of_sales(sold), *of_refusals(attempts - sold, redis=True)]
+    return Scenario(
+        f"an on-sale of {attempts:,} attempts",
+        f"{sold:,} sales, all others refused by the gate, 5 looks at the map for each attempt,"
+        f" {viewers:,} live viewers for 10 minutes",
+        [*holds, *of_seat_maps(5 * attempts), *of_viewers(viewers, changes=2 * sold, minutes=10)],
+    )
 
 
 # The tables

@@ -67,11 +67,10 @@ VIEWERS_SEE_LATE = Alarm(
 )
 
 
-def _of_function(function: Function) -> Iterator[Alarm]:
-    words = function.name.replace("_", "-")
-    yield Alarm(
+def _that_fails(function: Function) -> Alarm:
+    return Alarm(
         logical_id=f"{function.logical_id}Fails",
-        name=f"{words}-fails",
+        name=f"{_words(function)}-fails",
         says=f"{function.name} ends with an error, or runs out of time or memory, again and again.",
         what_to_do="[functions fail](#functions-fail)",
         metric=of_function("Errors", function),
@@ -82,9 +81,12 @@ def _of_function(function: Function) -> Iterator[Alarm]:
         datapoints=2,
         kind=FAILS,
     )
-    yield Alarm(
+
+
+def _that_is_slow(function: Function) -> Alarm:
+    return Alarm(
         logical_id=f"{function.logical_id}IsSlow",
-        name=f"{words}-slow",
+        name=f"{_words(function)}-slow",
         says=f"{function.name} takes more than {NEAR:.0%} of the {function.timeout_seconds} s that it has.",
         what_to_do="[functions fail](#functions-fail)",
         metric=of_function("Duration", function),
@@ -98,11 +100,14 @@ def _of_function(function: Function) -> Iterator[Alarm]:
     )
 
 
-def _of_service(service: Service) -> Iterator[Alarm]:
-    name = service.name.lower()
-    yield Alarm(
+def _words(function: Function) -> str:
+    return function.name.replace("_", "-")
+
+
+def _of_failing(service: Service) -> Alarm:
+    return Alarm(
         logical_id=f"{service.name}Fails",
-        name=f"{name}-fails",
+        name=f"{service.name.lower()}-fails",
         says=f"{service.does} fails more than {FAST_BURN} times as often as it may (1 of {1 / ALLOWED_TO_FAIL:.0f}).",
         what_to_do="[bookings fail or are slow](#bookings-fail-or-are-slow)",
         metric=of_log(service.failed),
@@ -113,9 +118,12 @@ def _of_service(service: Service) -> Iterator[Alarm]:
         datapoints=2,
         condition=LOGGED,
     )
-    yield Alarm(
+
+
+def _of_slow(service: Service) -> Alarm:
+    return Alarm(
         logical_id=f"{service.name}IsSlow",
-        name=f"{name}-slow",
+        name=f"{service.name.lower()}-slow",
         says=f"{service.does} takes the function more than {service.p99_milliseconds} ms for 1 of 100.",
         what_to_do="[bookings fail or are slow](#bookings-fail-or-are-slow)",
         metric=of_log(service.milliseconds),
@@ -292,12 +300,12 @@ REDIS = Alarm(
 
 APP_ALARMS = (
     *OF_THE_API,
-    *(alarm for service in SERVICES for alarm in _of_service(service)),
+    *(alarm for service in SERVICES for alarm in (_of_failing(service), _of_slow(service))),
     MONEY,
     *(_of_stream(function) for function in FUNCTIONS if function.relays),
     VIEWERS_SEE_LATE,
     *OF_EMAILS,
     REDIS,
-    *(alarm for function in FUNCTIONS for alarm in _of_function(function)),
+    *(alarm for function in FUNCTIONS for alarm in (_that_fails(function), _that_is_slow(function))),
     *_of_tables(),
 )

@@ -39,7 +39,9 @@ class Graph:
 def _graphs() -> Iterable[Graph]:
     yield from _of_bookings()
     yield from _of_functions()
-    yield from _of_what_is_behind()
+    yield from _of_waiting()
+    yield from _of_tables()
+    yield from _of_money_and_others()
 
 
 def _of_bookings() -> Iterable[Graph]:
@@ -62,7 +64,6 @@ def _of_bookings() -> Iterable[Graph]:
 
 
 def _of_functions() -> Iterable[Graph]:
-    fed_by_streams = [function for function in FUNCTIONS if function.stream]
     yield Graph("Functions: errors", [Line(of_function("Errors", one), "Sum", one.name) for one in FUNCTIONS])
     yield Graph(
         "Functions: slowest (ms)", [Line(of_function("Duration", one), "Maximum", one.name) for one in FUNCTIONS]
@@ -75,6 +76,10 @@ def _of_functions() -> Iterable[Graph]:
             Line(of_all_functions("Throttles"), "Sum", "refused"),
         ],
     )
+
+
+def _of_waiting() -> Iterable[Graph]:
+    fed_by_streams = [function for function in FUNCTIONS if function.stream]
     yield Graph(
         "Streams: age of the oldest record (ms)",
         [Line(of_function("IteratorAge", one), "Maximum", one.name) for one in fed_by_streams],
@@ -92,7 +97,7 @@ def _of_functions() -> Iterable[Graph]:
     )
 
 
-def _of_what_is_behind() -> Iterable[Graph]:
+def _of_tables() -> Iterable[Graph]:
     yield Graph(
         "Tables: write units",
         [Line(of_table("ConsumedWriteCapacityUnits", one), "Sum", one) for one in BUYERS_WAIT_FOR],
@@ -106,6 +111,9 @@ def _of_what_is_behind() -> Iterable[Graph]:
         ]
         + [Line(of_log(STORE_UNAVAILABLE), "Sum", "given up by the API")],
     )
+
+
+def _of_money_and_others() -> Iterable[Graph]:
     yield Graph("Money to look at", [Line(MONEY.metric, "Maximum", "findings of the sweep")], period_seconds=300)
     yield Graph(
         "Circuit breakers that open",

@@ -78,37 +78,34 @@ class LogMetric:
     condition: str = ""
 
 
-def _of_service(service: Service) -> tuple[LogMetric, ...]:
-    asked = f'$.method = "{service.method}" && $.route = "{service.route}"'
-    return (
-        LogMetric(
-            logical_id=f"{service.failed}Filter",
-            metric=service.failed,
-            log_group=REQUESTS,
-            pattern=f'{{ {asked} && $.status = "5*" }}',
-            condition=LOGGED,
-        ),
-        LogMetric(
-            logical_id=f"{service.name}AnsweredFilter",
-            metric=service.failed,
-            log_group=REQUESTS,
-            pattern=f'{{ {asked} && ($.status = "2*" || $.status = "3*" || $.status = "4*") }}',
-            value="0",
-            condition=LOGGED,
-        ),
-        LogMetric(
-            logical_id=f"{service.milliseconds}Filter",
-            metric=service.milliseconds,
-            log_group=API,
-            pattern=f'{{ $.message = "{service.view}" && $.ms >= 0 }}',
-            value="$.ms",
-            unit="Milliseconds",
-        ),
+def _of_answers(service: Service, name: str, statuses: str, value: str) -> LogMetric:
+    """Makes the filter of a service's answers with statuses of these first digits."""
+    some = " || ".join(f'$.status = "{first}*"' for first in statuses)
+    return LogMetric(
+        logical_id=f"{service.name}{name}Filter",
+        metric=service.failed,
+        log_group=REQUESTS,
+        pattern=f'{{ $.method = "{service.method}" && $.route = "{service.route}" && ({some}) }}',
+        value=value,
+        condition=LOGGED,
+    )
+
+
+def _of_times(service: Service) -> LogMetric:
+    return LogMetric(
+        logical_id=f"{service.milliseconds}Filter",
+        metric=service.milliseconds,
+        log_group=API,
+        pattern=f'{{ $.message = "{service.view}" && $.ms >= 0 }}',
+        value="$.ms",
+        unit="Milliseconds",
     )
 
 
 LOG_METRICS = (
-    *(metric for service in SERVICES for metric in _of_service(service)),
+    *(_of_answers(service, "Failed", "5", value="1") for service in SERVICES),
+    *(_of_answers(service, "Answered", "234", value="0") for service in SERVICES),
+    *(_of_times(service) for service in SERVICES),
     LogMetric(
         logical_id="StoreUnavailableFilter",
         metric=STORE_UNAVAILABLE,

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import uuid
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -33,7 +34,7 @@ WORDS = set(
 def of_every_line() -> set[str]:
     """What powertools writes on each line, with an exception and a trace."""
     out = io.StringIO()
-    logger = Logger(service="cinema-tickets", stream=out)
+    logger = Logger(service=uuid.uuid4().hex, stream=out)  # of one name there is one, with other settings
     try:
         int("no number")
     except ValueError:
