@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from chalicelib.domain.consumers import CONSUMERS
+from infra.cloud import data_template
 from infra.cloud.functions import FUNCTIONS
 from infra.processes import ROOT
 from tests.unit.infra.test_docs import anchor, headings_of
@@ -139,6 +140,20 @@ def test_each_function_stream_and_queue_is_watched() -> None:
 
 def test_alarms_that_are_deployed_keep_their_ids() -> None:
     assert not KEPT - both().keys()
+
+
+def test_costs_are_told_to_whom_alarms_are_told_where_a_budget_is_set() -> None:
+    budget = both()["Budget"]
+    told = budget["Properties"]["NotificationsWithSubscribers"]
+
+    assert budget["Condition"] == "BudgetIsSet"
+    assert data_template.template()["Conditions"]["BudgetIsSet"] == {
+        "Fn::And": [{"Condition": "SomeoneIsTold"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "MonthlyBudget"}, "0"]}]}]
+    }
+    assert budget["Properties"]["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+    assert [one["Notification"]["NotificationType"] for one in told] == ["ACTUAL", "FORECASTED"]
+    assert all(one["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}] for one in told)
+    assert "it-costs-more-than-planned" in map(anchor, headings_of(RUNBOOK))
 
 
 def test_what_names_a_cause_may_be_left_out_and_what_people_notice_never() -> None:
