@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
-  benchmark benchmark-gate api-docs lock deploy deploy-local stop clean
+  benchmark benchmark-gate cost check-templates api-docs lock deploy deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -67,6 +67,12 @@ benchmark: $(installed) $(emulator) ## what importing and serving cost
 
 benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening that has sold out
 	@exec $(venv_python) -m benchmarks.gate
+
+cost: $(installed) ## what it costs on AWS, from what the tests count (WRITE=1: the tables of docs/deploying.md anew)
+	@exec $(venv_python) -m benchmarks.bill $(if $(WRITE),--write)
+
+check-templates: $(installed) ## what cfn-lint, checkov and parliament say of what AWS gets (installs them once: 430 MB)
+	@exec $(venv_python) -m infra.local.tools.template_checks
 
 lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes
 	@exec $(venv_python) -m infra.local.tools.lock

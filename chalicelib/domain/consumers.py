@@ -51,8 +51,8 @@ class Consumer(NamedTuple):
     """The kind of messages in the queue."""
     batch_size: int = 10
     """The most messages that one invocation handles."""
-    max_concurrency: int | None = None
-    """The most invocations at the same time; None leaves it to Lambda. AWS takes no number below 2."""
+    max_concurrency: int = 10
+    """The most invocations at the same time, so that a backlog leaves room for buyers. AWS takes no number below 2."""
     touches: Mapping[str, str] = {}
     """The actions allowed on each table or other resource, in the words of infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
@@ -98,6 +98,7 @@ CONSUMERS = (
         purpose="Tells the buyer by email.",
         hears=(EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED, EventType.REFUND_COMPLETED),
         batch_size=5,  # five emails to a mail service that hangs fit into the handler's 30 seconds
+        max_concurrency=2,  # SES takes 14 emails a second of a new account; more functions would only be throttled
         touches={
             "reservations": "get",
             "sessions": "get",
@@ -195,6 +196,7 @@ CONSUMERS = (
         purpose="Returns payments.",
         hears=(EventType.REFUND_REQUESTED,),
         batch_size=5,  # as for emails: five refunds by a gateway that hangs fit into the 30 seconds
+        max_concurrency=5,
         touches={
             "rows": "get update",
             "reservations": "get put update",

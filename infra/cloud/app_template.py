@@ -1,7 +1,7 @@
 """The template of the functions' stack: our additions to the one that `chalice package` makes.
 
 They are infra/cloud/app.yaml, and parts that are made from functions.py and the settings: a parameter for each
-setting; for each function its environment, event source mapping and access to Redis.
+setting; for each function its environment, event source mapping and access to Redis; what watches it all.
 """
 
 from functools import cache
@@ -12,6 +12,7 @@ from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS,
 
 from .functions import FUNCTIONS, SHOWN_FOR, STREAMS_RETRY_FOR, Function
 from .templates import Template, imported, load, merge, sub
+from .watching.resources import watching_of_app
 
 BY_HAND = Path(__file__).parent / "app.yaml"
 
@@ -19,9 +20,10 @@ BY_HAND = Path(__file__).parent / "app.yaml"
 @cache
 def overlay() -> Template:
     """Makes our additions to Chalice's template."""
+    added = {name: one for function in FUNCTIONS for name, one in _additions_to_function(function).items()}
     made = {
         "Parameters": _parameters(),
-        "Resources": {name: one for function in FUNCTIONS for name, one in _additions_to_function(function).items()},
+        "Resources": merge(added, watching_of_app()),
         "Outputs": {
             "LiveUrl": {"Description": SETTINGS["live_url"].purpose, "Value": _known_to_the_stack()["LIVE_URL"]}
         },
@@ -58,6 +60,9 @@ def _parameter(setting: Setting) -> Template:
 def _additions_to_function(function: Function) -> Template:
     near_redis = "REDIS_URL" in _environment(function)
     properties: Template = {"Environment": {"Variables": _environment(function)}}
+    if function.is_asked_by_buyers:
+        reserved = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
+        properties["ReservedConcurrentExecutions"] = reserved
     if near_redis:
         properties["VpcConfig"] = _if_redis_is_in_vpc(
             {"SubnetIds": _list_in("RedisSubnets"), "SecurityGroupIds": _list_in("RedisSecurityGroups")}
@@ -117,9 +122,8 @@ def _mapping(function: Function) -> Template:
         retries = {"MaximumRetryAttempts": 0, "MaximumRecordAgeInSeconds": age}
         return {"Stream": imported(f"{function.stream}-stream"), **retries}
     if function.consumer:
-        most = function.consumer.max_concurrency
-        scaling = {"ScalingConfig": {"MaximumConcurrency": most}} if most else {}
-        return {"FunctionResponseTypes": ["ReportBatchItemFailures"], **scaling}
+        scaling = {"MaximumConcurrency": function.consumer.max_concurrency}
+        return {"FunctionResponseTypes": ["ReportBatchItemFailures"], "ScalingConfig": scaling}
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The template of the data stack: infra/cloud/stateful.yaml, with the tables, and the consumers' queues and alarms."""
+"""The template of the data stack: infra/cloud/stateful.yaml, with the tables, the consumers' queues, the alarms."""
 
 from functools import cache
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from .queues import queue_resources
 from .tables import table_resources
 from .templates import Template, load, merge
+from .watching.resources import watching_of_data
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
 
@@ -14,7 +15,7 @@ BY_HAND = Path(__file__).parent / "stateful.yaml"
 @cache
 def template() -> Template:
     """Makes the whole template, with CloudFormation's functions in their long form."""
-    made = merge(table_resources(), queue_resources())
+    made = merge(merge(table_resources(), queue_resources()), watching_of_data())
     return merge(load(BY_HAND), {"Resources": made})
 
 

@@ -29,6 +29,8 @@ class Function:
     relays: bool = False
     """True when no record of its stream may be lost: each is retried for hours, then kept as a stream failure."""
     shows_queues: bool = False
+    is_asked_by_buyers: bool = False
+    """True when buyers wait for it: the setting API_CONCURRENCY keeps room for it."""
     timeout_seconds: int = TIMEOUT_SECONDS
 
     @property
@@ -74,6 +76,7 @@ FUNCTIONS = (
         },
         sends_to=(WEBHOOKS, PAYMENTS),
         shows_queues=True,
+        is_asked_by_buyers=True,
     ),
     _relay("on_row_changed", "rows", reservations="get update", payments="get update"),
     _relay(

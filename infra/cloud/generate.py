@@ -1,12 +1,12 @@
 """Writes the committed files that are made from the tables: `python -m infra.cloud.generate`.
 
 The deployed templates (infra/cloud/snapshots), so that a review shows a change's effect on them;
-docs/settings.md and .env.example; the tables of consumers and their alarms in docs/.
+docs/settings.md, docs/logs.md and .env.example; the tables of consumers and of alarms in docs/.
 """
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -17,9 +17,11 @@ from infra.processes import ROOT
 
 from . import data_template
 from .dependencies import BUILD, PackagingError
+from .markdown import filled, table
 from .package import package
 from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .templates import Template, dump
+from .watching.documents import logs_document, table_of_alarms
 
 COMMAND = ".venv/bin/python -m infra.cloud.generate"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -41,7 +43,8 @@ def made() -> dict[Path, str]:
         ROOT / ".env.example": _env_example(),
         ROOT / "docs" / "settings.md": _settings_document(),
         **_filled("architecture.md", "consumers", _table_of_consumers()),
-        **_filled("operations.md", "alarms of consumers", _table_of_alarms()),
+        ROOT / "docs" / "logs.md": logs_document(COMMAND),
+        **_filled("operations.md", "alarms", table_of_alarms()),
     }
 
 
@@ -63,20 +66,9 @@ def _noted(text: str) -> str:
 # Between markers in documents
 
 
-def _filled(document: str, what: str, table: str) -> dict[Path, str]:
-    """Puts a table between its markers. Raises ValueError where they are missing."""
-    path = ROOT / "docs" / document
-    begin, end = f"<!-- {what}: made by {COMMAND} -->", f"<!-- end of {what} -->"
-    before, begins, rest = path.read_text().partition(begin)
-    _, ends, after = rest.partition(end)
-    if not (begins and ends):
-        raise ValueError(f"docs/{document} has no place for the {what}: `{begin}` … `{end}`")
-    return {path: f"{before}{begin}\n{table}\n{end}{after}"}
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+def _filled(name: str, what: str, made_table: str) -> dict[Path, str]:
+    document = ROOT / "docs" / name
+    return {document: filled(document, document.read_text(), what, COMMAND, made_table)}
 
 
 def _table_of_consumers() -> str:
@@ -84,7 +76,7 @@ def _table_of_consumers() -> str:
         (f"`{one.queue}`", one.purpose, _heard_by(one), f"`{one.handler}`", _pace(one), _queues(one.sends_to))
         for one in CONSUMERS
     )
-    return _table(("queue", "what its consumer does", "takes", "function", "at once", "sends to"), rows)
+    return table(("queue", "what its consumer does", "takes", "function", "at once", "sends to"), rows)
 
 
 def _heard_by(consumer: Consumer) -> str:
@@ -94,22 +86,11 @@ def _heard_by(consumer: Consumer) -> str:
 
 
 def _pace(consumer: Consumer) -> str:
-    most = f", {consumer.max_concurrency} batches" if consumer.max_concurrency else ""
-    return f"{consumer.batch_size} messages{most}"
+    return f"{consumer.batch_size} messages, {consumer.max_concurrency} batches"
 
 
 def _queues(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _table_of_alarms() -> str:
-    rows = []
-    for one in CONSUMERS:
-        further = f", then {one.look_at}" if one.look_at else ""
-        letters = f"[dead letters](#dead-letters) of `{one.queue}`{further}"
-        rows.append((f"`…-{one.queue}-dlq-not-empty`", one.when_given_up, letters))
-        rows.append((f"`…-{one.queue}-late`", one.when_late, f"[events are late](#events-are-late){further}"))
-    return _table(("alarm", "what it means", "what to do"), rows)
 
 
 # Settings
@@ -120,13 +101,13 @@ def _settings_document() -> str:
         (f"`{one.name}`", _values(one), f"{one.purpose}.", SAID_BY.get(one.deployed_by, ""), _users(one))
         for one in SETTINGS.values()
     )
-    of_functions = _table(("variable", "default", "what it is for", "deployed by", "given to"), rows)
+    of_functions = table(("variable", "default", "what it is for", "deployed by", "given to"), rows)
     further = {**data_parameters(), **app_parameters()}
     more = (
         (f"`{variable}`", _code(str(further[name].get("Default", ""))), f"{further[name]['Description']}.")
         for name, variable in _only_of_deployments().items()
     )
-    only = _table(("variable", "default", "what it is for"), more)
+    only = table(("variable", "default", "what it is for"), more)
     return SETTINGS_DOCUMENT.format(command=COMMAND, of_functions=of_functions, only=only)
 
 

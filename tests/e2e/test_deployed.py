@@ -21,6 +21,8 @@ from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.cloud import deploy, event_mappings, parameters
+from infra.cloud.watching.app_alarms import APP_ALARMS
+from infra.cloud.watching.data_alarms import DATA_ALARMS
 from infra.local import mailbox
 from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main
@@ -401,6 +403,20 @@ def test_the_docs_work_behind_the_stages_path_because_they_refer_to_nothing_abso
 def test_deploying_again_what_is_deployed_changes_nothing(deployed: deploy.AppDeployment) -> None:
     deploy.deploy_data(STAGE)
     assert deploy.deploy_app(STAGE) == deployed
+
+
+def test_every_alarm_and_the_dashboard_are_there_and_know_whom_to_tell(deployed: deploy.AppDeployment) -> None:
+    cloudwatch, prefix = boto3.client("cloudwatch"), f"cinema-{STAGE}"
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{prefix}-")
+    alarms = {one["AlarmName"]: one for page in pages for one in page["MetricAlarms"]}
+
+    assert alarms.keys() == {f"{prefix}-{alarm.name}" for alarm in (*APP_ALARMS, *DATA_ALARMS)}
+    assert all(one["AlarmActions"][0].endswith(f":{prefix}-alarms") for one in alarms.values())
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=prefix)["DashboardBody"])
+    named = {line[3] for widget in body["widgets"] for line in widget["properties"].get("metrics", []) if len(line) > 4}
+    functions = {one["FunctionName"] for one in boto3.client("lambda").list_functions()["Functions"]}
+    assert functions <= named
+    assert not [name for name in named if "${" in name]
 
 
 def test_a_setting_that_is_not_said_stays_as_it_is_deployed(

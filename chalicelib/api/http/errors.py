@@ -371,6 +371,9 @@ ERRORS: tuple[ErrorRow, ...] = (
     ),
     # API Gateway answers these by itself.
     ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),
+    ErrorRow(
+        code="UNAUTHENTICATED", status=401, english="Sign in first: this needs an access token that is valid now."
+    ),
     ErrorRow(code="FORBIDDEN", status=403, english="You may not do this."),
 )
 """The rows, in the order of the OpenAPI document."""

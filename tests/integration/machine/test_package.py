@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
+from chalicelib.api.http.errors import ROWS
 from chalicelib.api.http.messages import message
 from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
@@ -131,6 +132,37 @@ def test_what_a_stream_gives_up_does_not_go_where_it_could_not_be_sent(resources
     for name in STREAM_HANDLERS:
         destination = _mapping(_functions(resources)[name])["DestinationConfig"]["OnFailure"]
         assert destination == {"Type": "S3", "Destination": {"Fn::ImportValue": output["Export"]["Name"]}}, name
+
+
+LEAST_MAXIMUM = 2
+"""AWS takes no MaximumConcurrency below it: "Configuring scaling behavior for SQS event source mappings", Lambda."""
+USUAL_ACCOUNT = 1000
+"""Concurrent executions of an account: "Lambda quotas", Lambda Developer Guide."""
+
+
+def test_no_backlog_of_a_queue_takes_the_functions_that_buyers_need(resources: Template) -> None:
+    functions = _functions(resources)
+    most = [_mapping(functions[name])["ScalingConfig"]["MaximumConcurrency"] for name in QUEUE_HANDLERS]
+
+    assert min(most) >= LEAST_MAXIMUM
+    assert sum(most) < USUAL_ACCOUNT / 10
+    assert _mapping(functions["OnEventToEmail"])["ScalingConfig"]["MaximumConcurrency"] == LEAST_MAXIMUM
+
+
+def test_room_is_kept_for_the_api_where_that_is_asked_for_and_nowhere_by_default(
+    made: Package, resources: Template
+) -> None:
+    """A new account can't reserve any: a deployment that tried would fail."""
+    kept = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    reserving = {name for name, one in _functions(resources).items() if "ReservedConcurrentExecutions" in one}
+    template = yaml.safe_load(made.template.read_text())
+
+    assert reserving == {"APIHandler"}
+    assert _functions(resources)["APIHandler"]["ReservedConcurrentExecutions"] == kept
+    assert template["Parameters"]["ApiConcurrency"]["Default"] == 0
+    assert template["Conditions"]["ApiConcurrencyIsReserved"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "ApiConcurrency"}, "0"]}]
+    }
 
 
 def test_functions_have_memory_and_answer_before_api_gateway_gives_up(resources: Template) -> None:
@@ -269,6 +301,12 @@ def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Templat
     assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
     assert responses["REQUEST_TOO_LARGE"]["statusCode"] == "413"
     assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    for name in ("INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"):  # by default 504, which clients do not try again
+        assert responses[name]["statusCode"] == str(ROWS["TEMPORARILY_UNAVAILABLE"].status), name
+        assert responses[name]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'", name
+    unauthorized = responses["UNAUTHORIZED"]
+    assert unauthorized["statusCode"] == "401"
+    assert unauthorized["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"
     assert "requestId" in responses["DEFAULT_5XX"]["responseTemplates"]["application/json"]
 
 
@@ -440,9 +478,9 @@ def test_every_queue_with_a_consumer_has_a_dead_letter_queue_and_every_queue_of_
 ) -> None:
     queues = _of_type(data, "AWS::SQS::Queue")
     alarms = _of_type(data, "AWS::CloudWatch::Alarm").values()
-    watched = {d["Value"]["Fn::GetAtt"] for alarm in alarms for d in alarm["Dimensions"] if "Fn::GetAtt" in d["Value"]}
+    watched = {d["Value"]["Fn::Sub"] for alarm in alarms for d in alarm["Dimensions"] if d["Name"] == "QueueName"}
     for name, queue in queues.items():
-        assert f"{name}.QueueName" in watched, name
+        assert queue["QueueName"]["Fn::Sub"] in watched, name
         if "RedrivePolicy" in queue:
             assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
             dead_letters = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].split(".")[0]]

@@ -1,6 +1,8 @@
 """Each supported Python of a machine is found, and runs the tests in an environment of its own."""
 
+import re
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,14 @@ import pytest
 from infra.cloud.dependencies import LAMBDA_PYTHON, LAMBDA_PYTHONS
 from infra.local.tools import pythons
 from infra.processes import ROOT
+
+NO_NEW_FUNCTIONS_FROM = {
+    (3, 11): date(2027, 7, 31),
+    (3, 12): date(2028, 11, 30),
+    (3, 13): date(2029, 7, 31),
+    (3, 14): date(2029, 7, 31),
+}
+"""By runtime: "Block function create" in the table of supported runtimes, "Lambda runtimes", Lambda Developer Guide."""
 
 
 def test_each_that_is_found_runs_and_is_of_its_version() -> None:
@@ -61,3 +71,13 @@ def test_each_python_can_be_had_to_run_all_tests_or_those_that_are_named() -> No
 def test_functions_run_on_the_python_that_packages_them() -> None:
     assert sys.version_info[:2] == LAMBDA_PYTHON
     assert LAMBDA_PYTHON in LAMBDA_PYTHONS
+
+
+def test_of_the_pythons_that_a_machine_has_make_takes_one_that_aws_runs_longest() -> None:
+    """The functions run on it. Older ones come before 3.14, which fewer packages have wheels for."""
+    found = re.search(r"for python in ((?:python3\.\d+ )+)", (ROOT / "Makefile").read_text())
+    assert found
+    tried = [(3, int(name.partition(".")[2])) for name in found[1].split()]
+
+    assert sorted(tried) == sorted(NO_NEW_FUNCTIONS_FROM) == sorted(LAMBDA_PYTHONS)
+    assert NO_NEW_FUNCTIONS_FROM[tried[0]] == max(NO_NEW_FUNCTIONS_FROM.values())

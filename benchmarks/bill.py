@@ -1,0 +1,316 @@
+"""Computes what it costs on AWS, from the budgets that the tests count: `python -m benchmarks.bill`, or `make cost`.
+
+`--write` puts the tables into docs/deploying.md. Amounts that no test counts are in ESTIMATES.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from chalicelib.domain.consumers import CONSUMERS
+from infra.cloud.markdown import filled, table
+from infra.cloud.watching.alarms import WITH_CAUSES
+from infra.cloud.watching.app_alarms import APP_ALARMS
+from infra.cloud.watching.data_alarms import DATA_ALARMS
+from infra.cloud.watching.log_metrics import LOG_METRICS
+from infra.processes import ROOT
+
+from . import budgets, prices
+from .budgets import Budget
+from .prices import Price
+
+DOCUMENT = ROOT / "docs" / "deploying.md"
+COMMAND = "make cost WRITE=1"
+
+SECONDS_OF_A_MONTH = 30 * 24 * 3600
+SWEEPS = SECONDS_OF_A_MONTH // 300
+POLLERS, POLL_SECONDS = 5, 20
+"""Lambda's askers of each queue, and how long an empty answer takes: ReceiveMessageWaitTimeSeconds."""
+
+
+class Estimates(NamedTuple):
+    """Amounts that no test counts. They are rather too high."""
+
+    seat_maps: int = 10
+    rows: int = 10
+    """A buyer looks at a map of so many rows so often, and no cache helps."""
+    other_requests: int = 2
+    seconds: float = 0.068
+    """Of a function of 1 GB, for a request, message or record."""
+    seconds_of_a_refusal: float = 0.05
+    seconds_of_a_sweep: float = 2.0
+    reads_of_a_sweep: int = 400
+    """Where 50 screenings of 8 rows are on."""
+    log_bytes: int = 100_000
+    """Of a sale: some 40 lines of functions, Lambda's own, and API Gateway's."""
+    log_bytes_of_a_refusal: int = 1_500
+
+
+ESTIMATES = Estimates()
+
+
+class Part(NamedTuple):
+    """A part of a bill: an amount of something that has a price."""
+
+    what: str
+    amount: float
+    price: Price
+
+    @property
+    def usd(self) -> float:
+        return self.price.of(self.amount)
+
+
+def together(parts: Iterable[Part]) -> float:
+    return sum(part.usd for part in parts)
+
+
+# A sale: one hold in one row with a key and an email, a started payment, the gateway's message, a confirmation
+
+ONE_WRITE = Budget(("UpdateItem",), write_units=1)
+EVENTS = 2
+"""ReservationCreated and PaymentConfirmed."""
+
+PATHS: Sequence[tuple[str, Budget, int]] = (
+    ("the hold", budgets.HOLD, 1),
+    ("the payment is started", budgets.SHOW_RESERVATION, 1),
+    ("the gateway's message", budgets.MESSAGE_OF_GATEWAY, 1),
+    ("the confirmation", budgets.CONFIRM, 1),
+    ("the charge and the sale are noted on the payment; the hold's expiry finds it sold", ONE_WRITE, 3),
+    ("events are recorded", budgets.EVENT_RECORDED, EVENTS),
+    ("events are counted", budgets.EVENT_COUNTED, EVENTS),
+    ("events are numbered for webhooks", budgets.EVENT_NUMBERED, EVENTS),
+    ("emails", budgets.EMAIL, EVENTS),
+    ("the invoice", budgets.INVOICE, 1),
+    ("seat maps", budgets.seat_map(ESTIMATES.rows), ESTIMATES.seat_maps),
+    ("the reservation and the purchases are shown", budgets.SHOW_RESERVATION, ESTIMATES.other_requests),
+)
+
+REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 4
+MESSAGES = 1 + 5 * EVENTS + 2
+"""The expiry, five consumers of each event (four of both, and the cache or the invoices), two of payments."""
+RECORDS = 8
+"""Changes of rows, of the reservation and of the payment that their streams hand to functions."""
+CALLS_OF_A_MESSAGE = 3
+"""It is sent, received and deleted alone."""
+
+
+def write_units() -> int:
+    return sum(budget.write_units * times for _, budget, times in PATHS)
+
+
+def read_units() -> int:
+    return sum(budget.read_units * times for _, budget, times in PATHS)
+
+
+def of_sales(sales: int) -> list[Part]:
+    """Gives the parts of the bill for so many sales."""
+    runs = REQUESTS + MESSAGES + RECORDS
+    return [
+        Part("writes of DynamoDB", write_units() * sales, prices.WRITE_UNIT),
+        Part("reads of DynamoDB", read_units() * sales, prices.READ_UNIT),
+        Part("requests", REQUESTS * sales, prices.REST_REQUEST),
+        Part("functions run", runs * sales, prices.INVOCATION),
+        Part("functions' time", runs * ESTIMATES.seconds * sales, prices.GB_SECOND),
+        Part("messages", MESSAGES * CALLS_OF_A_MESSAGE * sales, prices.SQS_REQUEST),
+        Part("emails", EVENTS * sales, prices.EMAIL),
+        Part("invoices' files", sales, prices.S3_PUT),
+        Part("logs", ESTIMATES.log_bytes / 1e9 * sales, prices.LOG_GB),
+    ]
+
+
+def of_refusals(attempts: int, *, redis: bool) -> list[Part]:
+    """Gives the parts of the bill for refused holds. With a Redis the gate refuses them without DynamoDB."""
+    writes = (
+        [] if redis else [Part("writes of DynamoDB", attempts * budgets.REFUSED_HOLD.write_units, prices.WRITE_UNIT)]
+    )
+    return [
+        *writes,
+        Part("requests", attempts, prices.REST_REQUEST),
+        Part("functions run", attempts, prices.INVOCATION),
+        Part("functions' time", attempts * ESTIMATES.seconds_of_a_refusal, prices.GB_SECOND),
+        Part("logs", attempts * ESTIMATES.log_bytes_of_a_refusal / 1e9, prices.LOG_GB),
+    ]
+
+
+def of_seat_maps(maps: int) -> list[Part]:
+    """Gives the parts of the bill for looks at a seat map, none of them cached."""
+    rows = budgets.seat_map(ESTIMATES.rows).read_units
+    return [
+        Part("reads of DynamoDB", maps * rows, prices.READ_UNIT),
+        Part("requests", maps, prices.REST_REQUEST),
+        Part("functions run", maps, prices.INVOCATION),
+        Part("functions' time", maps * ESTIMATES.seconds, prices.GB_SECOND),
+    ]
+
+
+def of_viewers(viewers: int, changes: int, minutes: int) -> list[Part]:
+    """Gives the parts of the bill for live seat maps: each change of a row is a message to each viewer."""
+    return [
+        Part("live seat maps", viewers * changes, prices.SOCKET_MESSAGE),
+        Part("live connections", viewers * minutes, prices.SOCKET_MINUTE),
+    ]
+
+
+# At rest: a stage and month in which nothing is sold
+
+
+def alarms(*, essential: bool = False) -> int:
+    """Counts the alarms of a stage, each of one metric."""
+    return sum(not (essential and alarm.condition == WITH_CAUSES) for alarm in (*APP_ALARMS, *DATA_ALARMS))
+
+
+def at_rest(*, essential: bool = False) -> list[Part]:
+    polls = len(CONSUMERS) * POLLERS * SECONDS_OF_A_MONTH / POLL_SECONDS
+    watching = [] if essential else [Part("the dashboard", 1, prices.DASHBOARD)]
+    return [
+        Part("alarms", alarms(essential=essential), prices.ALARM),
+        *watching,
+        Part("the sweep's metric", 1, prices.METRIC),
+        Part(
+            f"empty queues are asked: {len(CONSUMERS)} × {POLLERS} at a time, {POLL_SECONDS} s",
+            polls,
+            prices.SQS_REQUEST,
+        ),
+        Part("the sweep: functions' time", SWEEPS * ESTIMATES.seconds_of_a_sweep, prices.GB_SECOND),
+        Part("the sweep: reads of DynamoDB", SWEEPS * ESTIMATES.reads_of_a_sweep, prices.READ_UNIT),
+    ]
+
+
+def metrics_of_traffic() -> list[Part]:
+    """Gives the metrics that are counted in logs: they are paid for the hours in which there is something to count."""
+    return [Part("metrics of bookings", len({one.metric for one in LOG_METRICS}), prices.METRIC)]
+
+
+def redis() -> list[Part]:
+    return [Part("Redis", 1, prices.REDIS_MONTH), Part("its VPC's way to SQS", 1, prices.ENDPOINT_MONTH)]
+
+
+# Who pays it
+
+
+class Scenario(NamedTuple):
+    name: str
+    details: str
+    parts: list[Part]
+
+
+def scenarios() -> list[Scenario]:
+    """Makes the bills of a small cinema, a chain, and one on-sale."""
+    return [_small_cinema(), _chain(), _on_sale(attempts=100_000, sold=500, viewers=5_000)]
+
+
+def _small_cinema() -> Scenario:
+    rest = [*at_rest(essential=True), *metrics_of_traffic()]
+    return Scenario(
+        "a small cinema, a month",
+        "2 rooms, 2,000 sales, 200 refused holds, `WATCH=essential`, no Redis",
+        [*rest, *of_sales(2_000), *of_refusals(200, redis=False)],
+    )
+
+
+def _chain() -> Scenario:
+    rest, sales = [*at_rest(), *metrics_of_traffic(), *redis()], 200_000
+    return Scenario(
+        "a chain, a month",
+        "40 cinemas, 200,000 sales, 50,000 refused holds, 50 viewers before each sale, a Redis",
+        [*rest, *of_sales(sales), *of_refusals(50_000, redis=True), *of_viewers(50 * sales, changes=2, minutes=5)],
+    )
+
+
+def _on_sale(attempts: int, sold: int, viewers: int) -> Scenario:
+    holds = [*of_sales(sold), *of_refusals(attempts - sold, redis=True)]
+    return Scenario(
+        f"an on-sale of {attempts:,} attempts",
+        f"{sold:,} sales, all others refused by the gate, 5 looks at the map for each attempt,"
+        f" {viewers:,} live viewers for 10 minutes",
+        [*holds, *of_seat_maps(5 * attempts), *of_viewers(viewers, changes=2 * sold, minutes=10)],
+    )
+
+
+# The tables
+
+
+def _usd(value: float) -> str:
+    return f"{value:,.2f}" if value >= 1 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def table_of_prices() -> str:
+    rows = ((one.what, f"{one.usd:g} for {one.per:,}", one.source) for one in prices.PRICES)
+    return table(("price of", "USD", "AWS's page"), rows)
+
+
+def table_of_parts(parts: Sequence[Part], total: str) -> str:
+    rows = [(part.what, _amount(part.amount), part.price.what, _usd(part.usd)) for part in parts]
+    return table(("what", "how much", "of", "USD"), [*rows, (f"**{total}**", "", "", f"**{_usd(together(parts))}**")])
+
+
+def table_of_paths() -> str:
+    rows = [
+        (what, str(times), _of_all(budget.write_units, times), _of_all(budget.read_units, times))
+        for what, budget, times in PATHS
+    ]
+    total = ("**together**", "", f"**{write_units()}**", f"**{read_units()}**")
+    return table(("path of a sale", "times", "write units", "read units"), [*rows, total])
+
+
+def _of_all(units: int, times: int) -> str:
+    return str(units * times) if units else ""
+
+
+def table_of_scenarios() -> str:
+    rows = (
+        (
+            one.name,
+            one.details,
+            _largest(one.parts),
+            f"**{together(one.parts):,.0f}**" if together(one.parts) >= 1 else "",
+        )
+        for one in scenarios()
+    )
+    return table(("who", "with", "mostly", "USD"), rows)
+
+
+def _largest(parts: Sequence[Part]) -> str:
+    by_what: dict[str, float] = {}
+    for part in parts:
+        by_what[part.what] = by_what.get(part.what, 0) + part.usd
+    first = sorted(by_what.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{what} {usd:,.2f}" for what, usd in first)
+
+
+def tables() -> dict[str, str]:
+    """Makes each table of the document, by what it is of."""
+    return {
+        "prices": table_of_prices(),
+        "costs at rest": table_of_parts(at_rest(), "together, a stage and month"),
+        "budgets of a sale": table_of_paths(),
+        "costs of sales": table_of_parts(of_sales(1000), "1,000 sales"),
+        "bills": table_of_scenarios(),
+    }
+
+
+def document() -> str:
+    """Makes docs/deploying.md with its tables as they are now."""
+    text = DOCUMENT.read_text()
+    for what, made in tables().items():
+        text = filled(DOCUMENT, text, what, f"`{COMMAND}`", made)
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the tables, or writes them into the document."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bill", description="Computes what it costs on AWS.")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/deploying.md")
+    if parser.parse_args(arguments).write:
+        DOCUMENT.write_text(document())
+    for what, made in tables().items():
+        print(f"\n{what} (USD, {prices.REGION}, list prices of {prices.READ_ON})\n\n{made}")
+
+
+if __name__ == "__main__":
+    main()

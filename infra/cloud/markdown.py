@@ -1,0 +1,20 @@
+"""Tables in Markdown, and their places in documents that people write otherwise."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Writes a table. A `|` within a cell stays one."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def filled(document: Path, text: str, what: str, command: str, made: str) -> str:
+    """Puts `made` between its markers in a document's text. Raises ValueError where they are missing."""
+    begin, end = f"<!-- {what}: made by {command} -->", f"<!-- end of {what} -->"
+    before, begins, rest = text.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise ValueError(f"{document.name} has no place for the {what}: `{begin}` … `{end}`")
+    return f"{before}{begin}\n{made}\n{end}{after}"
