@@ -17,8 +17,8 @@ from infra.processes import ROOT
 
 from . import data_template
 from .dependencies import BUILD, PackagingError
+from .deploying.parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .package import package
-from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .templates import Template, dump
 
 COMMAND = ".venv/bin/python -m infra.cloud.generate"

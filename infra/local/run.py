@@ -25,7 +25,7 @@ from chalicelib.settings import SettingInvalid
 from infra import processes
 from infra.cloud import deploy, event_mappings
 from infra.cloud.dependencies import PackagingError
-from infra.cloud.stacks import DeploymentError
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.local import console, emulator, mailbox, ports, redis_server, seed
 from infra.local.machine import Machine, find_or_start_machine, run_machine
 from infra.processes import HOST, CannotRunError, Child, say

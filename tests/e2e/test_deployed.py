@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from infra.cloud import deploy, event_mappings, parameters
+from infra.cloud import deploy, event_mappings
+from infra.cloud.deploying import parameters
 from infra.local import mailbox
 from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main

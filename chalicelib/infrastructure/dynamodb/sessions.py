@@ -55,6 +55,7 @@ class DynamoSessions:
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
     """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
+    rows_table: str = RowItem.Meta.table_name
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -125,7 +126,7 @@ class DynamoSessions:
 
     def _row_put(self, id_: str) -> Any:
         item = RowItem(id_).serialize()
-        return {"Put": {"TableName": RowItem.Meta.table_name, "Item": item, "ConditionExpression": IS_NEW}}
+        return {"Put": {"TableName": self.rows_table, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _read(self, session_id: str) -> Session:
         """Reads the screening, and keeps it in memory. Raises SessionNotFound."""

@@ -25,14 +25,14 @@ from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
 from infra.cloud import data_template
-from infra.cloud.artifacts import NOBODY_FROM_OUTSIDE
 from infra.cloud.dependencies import AWS_SERVICES, PackagingError
+from infra.cloud.deploying.artifacts import NOBODY_FROM_OUTSIDE
+from infra.cloud.deploying.parameters import app_settings
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.functions import FUNCTIONS, Function
 from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
 from infra.cloud.package import Package, package
-from infra.cloud.parameters import app_settings
 from infra.cloud.permissions import policy
-from infra.cloud.stacks import DeploymentError
 from infra.local.pump import RETRIED_FOR
 from infra.processes import ROOT
 from tests.builders import a_reservation
@@ -158,9 +158,62 @@ def test_the_functions_that_ask_redis_and_no_others_are_where_it_is(resources: T
     subnets, groups = ({"Fn::Split": [",", {"Ref": name}]} for name in ("RedisSubnets", "RedisSecurityGroups"))
     for config in in_vpc.values():
         assert config == _if_in_vpc({"SubnetIds": subnets, "SecurityGroupIds": groups})
-    for role in ("ApiHandlerRole", "OnEventToCacheRole"):
-        interfaces = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
-        assert resources[role]["Properties"]["ManagedPolicyArns"] == _if_in_vpc([{"Fn::Sub": interfaces}])
+    assert {role for role in _roles(resources) if NETWORK in resources[role]["Properties"].get("Policies", [])} == {
+        "ApiHandlerRole",
+        "OnEventToCacheRole",
+    }
+
+
+NETWORK = {
+    "Fn::If": [
+        "RedisIsInVpc",
+        {
+            "PolicyName": "Network",
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": [
+                            "ec2:AssignPrivateIpAddresses",
+                            "ec2:CreateNetworkInterface",
+                            "ec2:DeleteNetworkInterface",
+                            "ec2:DescribeNetworkInterfaces",
+                            "ec2:DescribeSubnets",
+                            "ec2:UnassignPrivateIpAddresses",
+                        ],
+                        "Resource": "*",
+                    }
+                ],
+            },
+        },
+        {"Ref": "AWS::NoValue"},
+    ]
+}
+"""AWSLambdaVPCAccessExecutionRole without its rights on logs (AWS Managed Policy Reference)."""
+
+
+def _roles(resources: Template) -> list[str]:
+    return [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"]
+
+
+def test_no_function_may_make_a_log_group_before_cloudformation_does(made: Package) -> None:
+    assert "logs:CreateLogGroup" not in made.template.read_text()
+    assert "AWSLambdaVPCAccessExecutionRole" not in made.template.read_text()
+
+
+def test_every_role_is_within_the_boundary_if_one_is_said(resources: Template) -> None:
+    for role in _roles(resources):
+        assert resources[role]["Properties"]["PermissionsBoundary"] == {
+            "Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]
+        }, role
+
+
+def test_changed_routes_of_websockets_are_deployed(resources: Template) -> None:
+    """A deployment of Chalice's keeps its logical id, so that CloudFormation never makes another."""
+    stage = resources["WebsocketAPIStage"]["Properties"]
+    assert (stage["AutoDeploy"], "DeploymentId" in stage) == (True, False)
+    assert "AWS::ApiGatewayV2::Deployment" not in {resource["Type"] for resource in resources.values()}
 
 
 def _if_in_vpc(value: object) -> Template:
@@ -180,6 +233,7 @@ SECRETS = {
         "ID_SECRET",
         {"APIHandler", "OnEventToCache", "OnPaymentDue", "OnReconciliationDue", "OnRefundRequested"},
     ),
+    "EdgeSecret": ("EDGE_SECRET", {"APIHandler"}),
     "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
     "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
     "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),

@@ -6,8 +6,8 @@ import pytest
 
 from infra.cloud import deploy
 from infra.cloud.deploy import require_agreement
-from infra.cloud.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
-from infra.cloud.stacks import DeploymentError, parameters_for
+from infra.cloud.deploying.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
+from infra.cloud.deploying.stacks import DeploymentError, parameters_for
 
 DECLARED: dict[str, Any] = {
     "Stage": {},
