@@ -20,7 +20,8 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ class AppDeployment:
     """The address for people: the stage's domain, or CloudFront's, if it has one."""
 
 
-def deploy_data(stage: str, review: Review = no_review) -> None:
+def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float], None] = time.sleep) -> None:
     """Creates or updates the stage's tables, queues and alarms, and has its sender verified. Raises DeploymentError.
 
     Tables are protected only after a successful creation: a failed one could not be rolled back.
@@ -79,9 +80,9 @@ def deploy_data(stage: str, review: Review = no_review) -> None:
     said = {"Stage": stage, **data_settings(os.environ), **_protection(stage, os.environ)}
     body = {"TemplateBody": dump(data.template())}
     name = data_stack(stage)
-    is_new = make_ready(name, say)
+    is_new = make_ready(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said
-    deploy_stack(name, first, data_parameters(), DATA_SETTINGS, body, review)
+    deploy_stack(name, first, data_parameters(), DATA_SETTINGS, body, review, sleep)
     if said != first:
         deploy_stack(name, said, data_parameters(), DATA_SETTINGS, body)
     repairs.ensure_expiry_of_items(stage)

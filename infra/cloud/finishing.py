@@ -16,8 +16,8 @@ NETWORK_ACTIONS = (
 )
 """The actions that Lambda needs in a VPC: those of AWSLambdaVPCAccessExecutionRole but for its three on logs.
 
-That policy allows logs:CreateLogGroup. A function that starts early would make its log group before CloudFormation does,
-which then fails.
+That policy allows logs:CreateLogGroup. A function that starts early would make its log group before CloudFormation
+does, which then fails.
 """
 
 

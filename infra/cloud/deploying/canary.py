@@ -62,14 +62,17 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
     return choice == "on"
 
 
-def buy_and_undo(stage: str, url: str) -> None:
-    """Buys one seat through the API at `url`, and cancels its screening. Says what it did. Raises CanaryError."""
+def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS) -> None:
+    """Buys one seat through the API at `url`, and cancels its screening. Says what it did. Raises CanaryError.
+
+    `patience` is the time in seconds that the API may take to begin to answer.
+    """
     screenings = Screenings.of(boto3.client("dynamodb"), stage)
     try:
         session = screenings.add(stage)
         try:
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
-                Purchase(Api(http, url), session).make()
+                Purchase(Api(http, url), session, patience).make()
         finally:
             screenings.cancellation(session.id)
     except StepFailed as failure:
@@ -159,12 +162,13 @@ class Purchase:
 
     api: Api
     session: Session
+    patience: float = ANSWERS_WITHIN_SECONDS
 
     def make(self) -> None:
         """Makes the purchase. Raises StepFailed."""
         path = f"/api/sessions/{self.session.id}/seats"
         step = "the seat map"
-        self._wait_until(lambda: self._state(step, path) == "available", ANSWERS_WITHIN_SECONDS)
+        self._wait_until(lambda: self._state(step, path) == "available", self.patience)
         held = self.api.ask("the hold", "POST", "/api/reservations", HTTPStatus.CREATED, self._hold())
         reservation = f"/api/reservations/{held['reservationId']}"
         self.api.ask("the confirmation", "POST", f"{reservation}/confirm", HTTPStatus.OK, {})

@@ -42,6 +42,10 @@ FIRST_ADDED = 12
 """The most resources that a creation names one by one. Of more, it counts their types."""
 
 
+class RolledBackError(DeploymentError):
+    """A change set failed while it was executed. CloudFormation has rolled it back, or tried to."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
     """One line of a change set."""
@@ -110,7 +114,7 @@ class ChangeSet:
     plan: Plan
 
     def execute(self) -> None:
-        """Executes the change set and waits. CloudFormation rolls a failure back. Raises DeploymentError."""
+        """Executes the change set and waits. CloudFormation rolls a failure back. Raises RolledBackError."""
         client, name = boto3.client("cloudformation"), self.plan.stack
         try:
             # Said, because the API reference gives True as the default of a change set.
@@ -120,7 +124,7 @@ class ChangeSet:
         except ClientError as error:
             raise _not_accepted(name, error.response["Error"]["Message"]) from error
         except WaiterError as error:
-            raise DeploymentError(_why_it_failed(name)) from error
+            raise RolledBackError(_why_it_failed(name)) from error
 
     def discard(self) -> None:
         """Deletes the change set, and the empty stack that the change set of a creation leaves."""

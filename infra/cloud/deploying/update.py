@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.processes import say
 
-from .changes import Plan, Wanted, prepare
+from .changes import Plan, RolledBackError, Wanted, prepare
 from .parameters import changes_of_stack, stays_as_deployed
 from .review import Review, no_review
 from .stacks import (
@@ -47,7 +47,7 @@ def deploy_stack(
         wanted = Wanted(name, parameters_for(said, declared, before), template, settings)
         try:
             _change(wanted, is_new, review if attempt == 1 else no_review)
-        except DeploymentError:
+        except RolledBackError:
             if attempt == ATTEMPTS or not (is_new and queue_name_was_taken(name)):
                 raise
             wait_for_names(QUEUE_NAME_TAKEN.total_seconds(), say, sleep)
