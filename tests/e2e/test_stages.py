@@ -39,35 +39,35 @@ def test_production_is_deployed_protected_and_removed_only_once_that_is_lifted(
     at_the_emulator: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deploy.main([STAGE, "--yes"])
-
     said = capsys.readouterr().out
     assert f"{data_stack(STAGE)}: creates" in said
     assert re.search(r"page and API  http\S+/\n  WebSockets    ws\S+\n", said)
     assert "Canary: seat A1 of a screening free of charge was held, bought" in said
-    assert _protected() == {True}
-
-    with pytest.raises(SystemExit, match=r"(?s)prod is protected.*cinema-prod-rows.*PROTECTION=off make deploy"):
-        teardown.main([STAGE, "--yes"])
-    assert read_status(app_stack(STAGE)) == "CREATE_COMPLETE", "nothing of what is protected is touched"
+    _assert_protection_keeps_everything()
 
     at_the_emulator.setenv("PROTECTION", "off")
     with pytest.raises(SystemExit, match=f"{data_stack(STAGE)} was left as it is: .*YES=1"):
         deploy.main([STAGE])  # nobody is at a terminal
     deploy.deploy_data(STAGE)
     assert _protected() == {False}
-
     with pytest.raises(SystemExit, match="Nothing was removed: there is no terminal"):
         teardown.main([STAGE])
+
     _file_an_invoice_twice()
-    capsys.readouterr()
     teardown.main([STAGE, "--yes"])
     said = capsys.readouterr().out
     assert f"cinema-{STAGE}-invoices-000000000000-us-east-1: 2 files and versions are removed" in said
     assert "These stay:\n  the bucket cinema-artifacts-" in said
     _assert_nothing_is_left()
-
     teardown.main([STAGE, "--yes"])
     assert f"Nothing is there of stage {STAGE}." in capsys.readouterr().out
+
+
+def _assert_protection_keeps_everything() -> None:
+    assert _protected() == {True}
+    with pytest.raises(SystemExit, match=r"(?s)prod is protected.*cinema-prod-rows.*PROTECTION=off make deploy"):
+        teardown.main([STAGE, "--yes"])
+    assert read_status(app_stack(STAGE)) == "CREATE_COMPLETE"
 
 
 def _file_an_invoice_twice() -> None:

@@ -42,17 +42,25 @@ def deploy_stack(
     """
     for attempt in range(1, ATTEMPTS + 1):
         is_new = make_ready(name, say, sleep)
-        before = None if is_new else deployed_parameters(name)
-        settings = [] if before is None else changes_of_stack(said, before, declared, variables)
-        wanted = Wanted(name, parameters_for(said, declared, before), template, settings)
+        wanted = _want(name, said, declared, variables, template, None if is_new else deployed_parameters(name))
         try:
-            _change(wanted, is_new, review if attempt == 1 else no_review)
+            return _change(wanted, is_new, review if attempt == 1 else no_review)
         except RolledBackError:
             if attempt == ATTEMPTS or not (is_new and queue_name_was_taken(name)):
                 raise
             wait_for_names(QUEUE_NAME_TAKEN.total_seconds(), say, sleep)
-        else:
-            return
+
+
+def _want(
+    name: str,
+    said: Mapping[str, str],
+    declared: Mapping[str, Any],
+    variables: Mapping[str, str],
+    template: Mapping[str, str],
+    before: Mapping[str, str] | None,
+) -> Wanted:
+    settings = [] if before is None else changes_of_stack(said, before, declared, variables)
+    return Wanted(name, parameters_for(said, declared, before), template, settings)
 
 
 def _change(wanted: Wanted, is_new: bool, review: Review) -> None:

@@ -511,7 +511,7 @@ def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template
     assert sorted(tables) == sorted(table.logical_id for table in TABLES), "each has an id of its own, and a model"
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
-        assert table["DeletionProtectionEnabled"] == in_production, name
+        assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProtected", True, False]}, name
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == in_production, name
 
 
