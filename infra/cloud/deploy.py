@@ -49,7 +49,7 @@ from .deploying.parameters import (
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
 from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
 from .deploying.states import make_ready
-from .deploying.update import deploy_stack
+from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
 from .templates import dump
 
@@ -78,13 +78,13 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
     Tables are protected only after a successful creation: a failed one could not be rolled back.
     """
     said = {"Stage": stage, **data_settings(os.environ), **_protection(stage, os.environ)}
-    body = {"TemplateBody": dump(data.template())}
+    template = StackTemplate({"TemplateBody": dump(data.template())}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
     is_new = make_ready(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said
-    deploy_stack(name, first, data_parameters(), DATA_SETTINGS, body, review, sleep)
+    deploy_stack(name, first, template, review, sleep)
     if said != first:
-        deploy_stack(name, said, data_parameters(), DATA_SETTINGS, body)
+        deploy_stack(name, said, template)
     repairs.ensure_expiry_of_items(stage)
     repairs.ensure_sender(_sender(stage))
     if "Protection" in said:
@@ -105,8 +105,8 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
     secret = id_secret(stage)
     ours = {"Stage": stage, "IdSecret": secret, "EdgeSecret": edge_secret(secret), "EmulatorHost": _emulator_host()}
-    parameters = {**ours, **said}
-    deploy_stack(app_stack(stage), parameters, template["Parameters"], APP_SETTINGS, {"TemplateURL": url}, review)
+    at_s3 = StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS)
+    deploy_stack(app_stack(stage), {**ours, **said}, at_s3, review)
 
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]

@@ -12,7 +12,7 @@ from infra.cloud import data_template, deploy, teardown
 from infra.cloud.deploying.changes import Plan
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS, data_parameters
 from infra.cloud.deploying.stacks import DeploymentError, app_stack, data_stack, read_status
-from infra.cloud.deploying.update import deploy_stack
+from infra.cloud.deploying.update import StackTemplate, deploy_stack
 from infra.cloud.templates import dump
 from infra.local import emulator
 
@@ -93,9 +93,9 @@ def test_a_creation_of_production_that_failed_is_mended_by_deploying_again() -> 
     last = {"DependsOn": list(template["Resources"]), "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "1"}}
     template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     template["Resources"]["NeverCome"] = {"Type": "AWS::CloudFormation::WaitCondition", **last}
-    body = {"TemplateBody": dump(template)}
+    failing = StackTemplate({"TemplateBody": dump(template)}, data_parameters(), DATA_SETTINGS)
     with pytest.raises(DeploymentError, match="NeverCome: "):
-        deploy_stack(data_stack(STAGE), {"Stage": STAGE}, data_parameters(), DATA_SETTINGS, body)
+        deploy_stack(data_stack(STAGE), {"Stage": STAGE}, failing)
     assert read_status(data_stack(STAGE)) == "ROLLBACK_COMPLETE"
     waits: list[float] = []
 

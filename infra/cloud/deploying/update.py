@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.processes import say
@@ -27,40 +28,41 @@ ATTEMPTS = 2
 """The second one is for a creation that failed because the names of deleted queues were not free yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class StackTemplate:
+    """A template, by its text or its address, with what it declares."""
+
+    body: Mapping[str, str]
+    """TemplateBody or TemplateURL."""
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, str]
+    """The variable that sets each parameter, but for those that the deployment sets by itself."""
+
+
 def deploy_stack(
     name: str,
     said: Mapping[str, str],
-    declared: Mapping[str, Any],
-    variables: Mapping[str, str],
-    template: Mapping[str, str],
+    template: StackTemplate,
     review: Review = no_review,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Creates or updates a stack with the parameters that are given (`said`), and waits. Raises DeploymentError.
-
-    `variables` names the setting of each parameter that people set.
-    """
+    """Creates or updates a stack with the parameters that are given (`said`), and waits. Raises DeploymentError."""
     for attempt in range(1, ATTEMPTS + 1):
         is_new = make_ready(name, say, sleep)
-        wanted = _want(name, said, declared, variables, template, None if is_new else deployed_parameters(name))
+        wanted = _want(name, said, template, None if is_new else deployed_parameters(name))
         try:
-            return _change(wanted, is_new, review if attempt == 1 else no_review)
+            _change(wanted, is_new, review if attempt == 1 else no_review)
         except RolledBackError:
             if attempt == ATTEMPTS or not (is_new and queue_name_was_taken(name)):
                 raise
             wait_for_names(QUEUE_NAME_TAKEN.total_seconds(), say, sleep)
+        else:
+            return
 
 
-def _want(
-    name: str,
-    said: Mapping[str, str],
-    declared: Mapping[str, Any],
-    variables: Mapping[str, str],
-    template: Mapping[str, str],
-    before: Mapping[str, str] | None,
-) -> Wanted:
-    settings = [] if before is None else changes_of_stack(said, before, declared, variables)
-    return Wanted(name, parameters_for(said, declared, before), template, settings)
+def _want(name: str, said: Mapping[str, str], template: StackTemplate, before: Mapping[str, str] | None) -> Wanted:
+    changed = [] if before is None else changes_of_stack(said, before, template.parameters, template.settings)
+    return Wanted(name, parameters_for(said, template.parameters, before), template.body, changed)
 
 
 def _change(wanted: Wanted, is_new: bool, review: Review) -> None:

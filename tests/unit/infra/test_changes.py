@@ -7,13 +7,16 @@ import pytest
 from infra.cloud.deploying.changes import LOUD, Plan, ResourceChange
 from infra.cloud.deploying.review import PrintedReview
 from infra.cloud.deploying.stacks import DeploymentError
-from infra.cloud.deploying.update import deploy_stack
+from infra.cloud.deploying.update import StackTemplate, deploy_stack
 from infra.local.emulator import CREDENTIALS
 from tests.cloudformation_server import CloudFormation, cloudformation_server
 
 NAME = "cinema-prod-data"
-DECLARED = {"Stage": {}, "HoldSeconds": {"Default": 30}, "RedisUrl": {"Default": "", "NoEcho": True}}
-VARIABLES = {"HoldSeconds": "HOLD_SECONDS", "RedisUrl": "REDIS_URL"}
+TEMPLATE = StackTemplate(
+    {"TemplateBody": "{}"},
+    {"Stage": {}, "HoldSeconds": {"Default": 30}, "RedisUrl": {"Default": "", "NoEcho": True}},
+    {"HoldSeconds": "HOLD_SECONDS", "RedisUrl": "REDIS_URL"},
+)
 TAKEN = (
     "You must wait 60 seconds after deleting a queue before you can create another with the same name."
     " (Service: Sqs, Status Code: 400, AWS.SimpleQueueService.QueueDeletedRecently)"
@@ -44,8 +47,7 @@ def waits() -> list[float]:
 @pytest.fixture
 def deployed(plans: list[Plan], waits: list[float]) -> Deploy:
     def deploy(**said: str) -> None:
-        body = {"TemplateBody": "{}"}
-        deploy_stack(NAME, {"Stage": "prod", **said}, DECLARED, VARIABLES, body, plans.append, waits.append)
+        deploy_stack(NAME, {"Stage": "prod", **said}, TEMPLATE, plans.append, waits.append)
 
     return deploy
 
@@ -83,7 +85,7 @@ def test_what_is_not_agreed_to_is_not_done(aws: CloudFormation) -> None:
     for said in ({"Stage": "prod", "HoldSeconds": "45"}, {"Stage": "new", "HoldSeconds": "45"}):
         name = NAME if said["Stage"] == "prod" else "cinema-new-data"
         with pytest.raises(DeploymentError, match="no"):
-            deploy_stack(name, said, DECLARED, VARIABLES, {"TemplateBody": "{}"}, refuse)
+            deploy_stack(name, said, TEMPLATE, refuse)
 
     assert aws.find(NAME).parameters["HoldSeconds"] == "60"
     assert (aws.change_sets, aws.asked("ExecuteChangeSet")) == ({}, [])
@@ -137,7 +139,7 @@ def test_the_names_of_queues_deleted_just_before_are_waited_for_once(
     other = "cinema-other-data"
     aws.failures = [TAKEN, TAKEN]
     with pytest.raises(DeploymentError, match="QueueDeletedRecently"):
-        deploy_stack(other, {"Stage": "other"}, DECLARED, VARIABLES, {"TemplateBody": "{}"}, sleep=waits.append)
+        deploy_stack(other, {"Stage": "other"}, TEMPLATE, sleep=waits.append)
 
 
 def test_a_failed_roll_back_is_continued_before_anything_is_changed(aws: CloudFormation, deployed: Deploy) -> None:
