@@ -59,6 +59,9 @@ def test_production_is_deployed_protected_and_removed_only_once_that_is_lifted(
     assert f"cinema-{STAGE}-invoices-000000000000-us-east-1: 2 files and versions are removed" in said
     assert "These stay:\n  the bucket cinema-artifacts-" in said
     _assert_nothing_is_left()
+
+
+def test_what_is_removed_already_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     teardown.main([STAGE, "--yes"])
     assert f"Nothing is there of stage {STAGE}." in capsys.readouterr().out
 

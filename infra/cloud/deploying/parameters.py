@@ -62,6 +62,7 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Gives the parameters of the functions' stack that the environment sets. Raises DeploymentError."""
     check_settings(environment)
     said = _chosen(APP_SETTINGS, app_parameters(), environment)
+    _check_addresses(said)
     for one, other in TOGETHER:
         if (one in said) != (other in said):
             raise DeploymentError(f"{APP_SETTINGS[one]} and {APP_SETTINGS[other]} go together: set both, or neither.")
@@ -84,6 +85,14 @@ def check_settings(environment: Mapping[str, str]) -> None:
 def stays_as_deployed(stage: str) -> bool:
     """Tells whether settings that are not given stay. On a laptop, those of this `make run` alone count."""
     return stage not in settings.LOCAL_STAGES
+
+
+def _check_addresses(said: Mapping[str, str]) -> None:
+    if said.get("Domain") and said.get("Domain") == said.get("LiveDomain"):
+        raise DeploymentError("LIVE_DOMAIN must be another than DOMAIN: API Gateway takes no REST API with WebSockets.")
+    certificate = said.get("Certificate", "")
+    if said.get("Edge") == "on" and certificate and ":acm:us-east-1:" not in certificate:
+        raise DeploymentError("CERTIFICATE must be one of us-east-1 with EDGE=on: CloudFront takes no other.")
 
 
 def _check_choices(declared: Mapping[str, Any], environment: Mapping[str, str]) -> None:

@@ -311,6 +311,68 @@ def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, 
     assert all(parameters[name]["Default"] < most for name, most in of_an_account.items())
 
 
+def test_the_edge_keeps_what_cache_control_allows_and_nothing_else(resources: Template) -> None:
+    """CloudFront Developer Guide, "Manage how long content stays in the cache": with a minimum and a default of 0 s an answer
+    without an age is asked for each time, and no-store and private are never kept."""
+    policy = resources["EdgeCache"]["Properties"]["CachePolicyConfig"]
+    assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert {"Accept-Language", "Authorization"} <= set(key["HeadersConfig"]["Headers"]), "nobody gets somebody else's"
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+    distribution = resources["Distribution"]["Properties"]["DistributionConfig"]
+    assert distribution.get("CacheBehaviors", []) == [], "one rule for every path"
+    behaviour = distribution["DefaultCacheBehavior"]
+    assert set(behaviour["CachedMethods"]) == {"GET", "HEAD"}
+    assert {"POST", "DELETE"} <= set(behaviour["AllowedMethods"])
+    assert behaviour["CachePolicyId"] == {"Ref": "EdgeCache"}
+    assert behaviour["OriginRequestPolicyId"] == EVERY_HEADER_BUT_HOST
+    assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+    errors = {error["ErrorCode"]: error["ErrorCachingMinTTL"] for error in distribution["CustomErrorResponses"]}
+    assert errors == dict.fromkeys(KEPT_BY_ITSELF, 0)
+
+
+EVERY_HEADER_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+"""AllViewerExceptHostHeader: Idempotency-Key among them ("Use managed origin request policies")."""
+KEPT_BY_ITSELF = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+"""The errors that CloudFront keeps for 10 s if nobody says otherwise ("How CloudFront caches HTTP 4xx and 5xx")."""
+
+
+def test_a_stage_without_domain_and_edge_has_none_of_their_resources(made: Package, resources: Template) -> None:
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    assert [parameters[name]["Default"] for name in ("Domain", "LiveDomain", "HostedZone", "Edge")] == [
+        "",
+        "",
+        "",
+        "off",
+    ]
+    conditions = {
+        "ApiDomain": "DomainIsRegional",
+        "ApiDomainMapping": "DomainIsRegional",
+        "LiveDomainName": "LiveDomainIsOurs",
+        "LiveDomainMapping": "LiveDomainIsOurs",
+        "DomainRecord": "DomainGetsRecord",
+        "LiveDomainRecord": "LiveDomainGetsRecord",
+        "EdgeCache": "EdgeIsOn",
+        "Distribution": "EdgeIsOn",
+    }
+    assert {name: resources[name]["Condition"] for name in conditions} == conditions
+
+
+def test_the_apis_stage_is_at_the_root_of_its_domain(resources: Template) -> None:
+    assert "BasePath" not in resources["ApiDomainMapping"]["Properties"]
+    assert resources["ApiDomainMapping"]["Properties"]["Stage"] == {"Ref": "RestAPI.Stage"}
+    origin = resources["Distribution"]["Properties"]["DistributionConfig"]["Origins"][0]
+    assert origin["OriginPath"] == {"Fn::Sub": "/${Stage}"}
+    assert origin["OriginCustomHeaders"] == [{"HeaderName": "X-Edge-Secret", "HeaderValue": {"Ref": "EdgeSecret"}}]
+
+
+def test_a_new_stage_is_one_line_of_configuration(tmp_path: Path) -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    assert all(stage.keys() == {"log_retention_in_days"} for stage in stages.values())
+    with pytest.raises(PackagingError, match='add the line "staging": {"log_retention_in_days": 14} to its `stages`'):
+        package("staging", tmp_path)
+
+
 def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Template) -> None:
     responses = _definition(resources)["x-amazon-apigateway-gateway-responses"]
     for name, response in responses.items():

@@ -52,6 +52,32 @@ def test_what_is_set_to_nothing_gets_the_templates_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({"DOMAIN": "a.example.com"}, "DOMAIN and CERTIFICATE go together"),
+        ({"LIVE_CERTIFICATE": "arn:x"}, "LIVE_DOMAIN and LIVE_CERTIFICATE go together"),
+        (
+            {"DOMAIN": "a.example.com", "LIVE_DOMAIN": "a.example.com", "CERTIFICATE": "c", "LIVE_CERTIFICATE": "c"},
+            "another than DOMAIN",
+        ),
+        (
+            {"EDGE": "on", "DOMAIN": "a.example.com", "CERTIFICATE": "arn:aws:acm:sa-east-1:1:certificate/x"},
+            "us-east-1",
+        ),
+    ],
+)
+def test_addresses_that_aws_would_refuse_are_refused_first(said: dict[str, str], refusal: str) -> None:
+    with pytest.raises(DeploymentError, match=refusal):
+        app_settings(said)
+
+
+def test_addresses_that_go_together_are_taken() -> None:
+    said = {"EDGE": "on", "DOMAIN": "a.example.com", "CERTIFICATE": "arn:aws:acm:us-east-1:1:certificate/x"}
+
+    assert app_settings(said) == {"Edge": "on", "Domain": said["DOMAIN"], "Certificate": said["CERTIFICATE"]}
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MAIL_FROM", "Cinema <a@b.de>"),
