@@ -312,8 +312,8 @@ def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, 
 
 
 def test_the_edge_keeps_what_cache_control_allows_and_nothing_else(resources: Template) -> None:
-    """CloudFront Developer Guide, "Manage how long content stays in the cache": with a minimum and a default of 0 s an answer
-    without an age is asked for each time, and no-store and private are never kept."""
+    """CloudFront Developer Guide, "Manage how long content stays in the cache": with a minimum and a default of 0 s
+    an answer without an age is asked for each time, and no-store and private are never kept."""
     policy = resources["EdgeCache"]["Properties"]["CachePolicyConfig"]
     assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)
     key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
@@ -369,7 +369,7 @@ def test_the_apis_stage_is_at_the_root_of_its_domain(resources: Template) -> Non
 def test_a_new_stage_is_one_line_of_configuration(tmp_path: Path) -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     assert all(stage.keys() == {"log_retention_in_days"} for stage in stages.values())
-    with pytest.raises(PackagingError, match='add the line "staging": {"log_retention_in_days": 14} to its `stages`'):
+    with pytest.raises(PackagingError, match=re.escape('add the line "staging": {"log_retention_in_days": 14} to')):
         package("staging", tmp_path)
 
 

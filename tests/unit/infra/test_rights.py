@@ -97,8 +97,8 @@ NEEDS: dict[str, tuple[str, str]] = {
         "arn:aws:s3:::cinema-dev-invoices-123456789012-us-east-1",
         (
             "s3:CreateBucket DeleteBucket ListBucket PutBucketVersioning GetBucketVersioning PutBucketPublicAccessBlock"
-            " GetBucketPublicAccessBlock PutEncryptionConfiguration GetEncryptionConfiguration PutLifecycleConfiguration"
-            " GetLifecycleConfiguration PutMetricsConfiguration GetMetricsConfiguration"
+            " GetBucketPublicAccessBlock PutEncryptionConfiguration GetEncryptionConfiguration"
+            " PutLifecycleConfiguration GetLifecycleConfiguration PutMetricsConfiguration GetMetricsConfiguration"
         ),
     ),
     "AWS::S3::BucketPolicy": (
