@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
-  benchmark benchmark-gate cost check-templates api-docs lock deploy deploy-local stop clean
+  benchmark benchmark-gate cost check-templates api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -80,8 +80,12 @@ lock: $(installed) ## write requirements.lock anew, after a change of requiremen
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
 	@$(venv_python) -m infra.docs.api_docs
 
-deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment (YES=1: don't ask)
+deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment (YES=1: don't ask; CANARY=off)
 	@exec $(venv_python) -m infra.cloud.deploy $(STAGE) $(if $(YES),--yes)
+
+teardown: $(installed) ## remove STAGE with all its data, but for what is protected (YES=1: don't ask)
+	@[ "$(origin STAGE)" != file ] || { echo "Which stage? make teardown STAGE=…"; exit 1; }
+	@exec $(venv_python) -m infra.cloud.teardown $(STAGE) $(if $(YES),--yes)
 
 deploy-local: $(installed) ## deploy to the emulator that runs (else start one) and print the gateway's URL
 	@$(venv_python) -m infra.local.run --deploy-only

@@ -22,8 +22,8 @@ from websockets.sync.client import ClientConnection, connect
 from chalicelib.settings import MAX_HOLD_SECONDS
 from infra.cloud import deploy
 from infra.cloud.dependencies import PackagingError
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.package import package
-from infra.cloud.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator as machine
 from infra.processes import CannotRunError

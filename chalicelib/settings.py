@@ -259,6 +259,15 @@ class Settings:
         )
     )
     """Read it by `needed_id_secret`, which refuses an empty one. Whoever knows it can guess other people's ids."""
+    edge_secret: str = field(
+        metadata=_setting(
+            "EDGE_SECRET",
+            "What CloudFront shows the API, so that the API believes it a viewer's address; empty means no CloudFront",
+            secret=True,
+            deployed_by=DEPLOYMENT,
+            given_to=API,
+        )
+    )
     redis_url: str = field(
         metadata=_setting(
             "REDIS_URL",

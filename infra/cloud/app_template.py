@@ -1,10 +1,11 @@
 """The template of the functions' stack: our additions to the one that `chalice package` makes.
 
-They are infra/cloud/app.yaml, and parts that are made from functions.py and the settings: a parameter for each
-setting; for each function its environment, event source mapping and access to Redis; what watches it all.
+They are infra/cloud/app.yaml, infra/cloud/domain.yaml, and parts that are made from functions.py and the settings: a
+parameter for each setting; for each function its environment, event source mapping and access to Redis; what watches it
+all. finishing.py does what remains.
 """
 
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from .functions import FUNCTIONS, SHOWN_FOR, STREAMS_RETRY_FOR, Function
 from .templates import Template, imported, load, merge, sub
 from .watching.resources import watching_of_app
 
-BY_HAND = Path(__file__).parent / "app.yaml"
+BY_HAND = tuple(Path(__file__).parent / name for name in ("app.yaml", "domain.yaml"))
+IF_BOUNDARY = {"Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 
 
 @cache
@@ -28,7 +30,7 @@ def overlay() -> Template:
             "LiveUrl": {"Description": SETTINGS["live_url"].purpose, "Value": _known_to_the_stack()["LIVE_URL"]}
         },
     }
-    return merge(load(BY_HAND), made)
+    return reduce(merge, (*map(load, BY_HAND), made))
 
 
 def parameter_of(variable: str) -> str:
@@ -58,24 +60,24 @@ def _parameter(setting: Setting) -> Template:
 
 
 def _additions_to_function(function: Function) -> Template:
-    near_redis = "REDIS_URL" in _environment(function)
     properties: Template = {"Environment": {"Variables": _environment(function)}}
     if function.is_asked_by_buyers:
         reserved = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
         properties["ReservedConcurrentExecutions"] = reserved
-    if near_redis:
+    if near_redis(function):
         properties["VpcConfig"] = _if_redis_is_in_vpc(
             {"SubnetIds": _list_in("RedisSubnets"), "SecurityGroupIds": _list_in("RedisSecurityGroups")}
         )
     mapping = _mapping(function)
     if mapping:
         properties["Events"] = {f"{function.logical_id}{_kind(function)}EventSource": {"Properties": mapping}}
-    resources: Template = {function.logical_id: {"Properties": properties}}
-    if near_redis:
-        interfaces = sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole")
-        role = {"ManagedPolicyArns": _if_redis_is_in_vpc([interfaces])}
-        resources[f"{function.role_stem}Role"] = {"Properties": role}
-    return resources
+    boundary = {"PermissionsBoundary": IF_BOUNDARY}
+    return {function.logical_id: {"Properties": properties}, f"{function.role_stem}Role": {"Properties": boundary}}
+
+
+def near_redis(function: Function) -> bool:
+    """Tells whether a function asks Redis, and so runs in its VPC, if it has one."""
+    return "REDIS_URL" in _environment(function)
 
 
 def _environment(function: Function) -> Template:
@@ -86,9 +88,13 @@ def _environment(function: Function) -> Template:
 
 
 def _known_to_the_stack() -> Template:
-    """Gives the variables whose values come from resources: URLs and names of buckets."""
+    """Gives the variables whose values come from resources: URLs and names of buckets.
+
+    Posts to WebSockets go to AWS's own address also where browsers open them at another domain.
+    """
+    at_aws = _url_of_websockets("ws", "wss")
     return {
-        "LIVE_URL": _url_of_websockets("ws", "wss"),
+        "LIVE_URL": {"Fn::If": ["LiveDomainIsOurs", sub("wss://${LiveDomain}"), at_aws]},
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
         "INVOICES_BUCKET": imported("invoices-bucket"),
         "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),

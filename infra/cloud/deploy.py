@@ -1,7 +1,10 @@
 """Deploys a stage to the endpoint at AWS_ENDPOINT_URL, without it to AWS: `python -m infra.cloud.deploy STAGE`.
 
 Two stacks: `cinema-{stage}-data` (data_template.py) and `cinema-{stage}-app`, whose template package.py makes.
-Some emulators leave properties of a template out: repairs.py sets them afterwards.
+Some emulators leave properties of a template out: deploying/repairs.py sets them afterwards.
+
+    data stack ──► its protection ──► package ──► app stack ──► canary purchase
+    each stack: change set ─► said ─► in prod agreed to ─► executed, or rolled back by CloudFormation
 
 Settings of a deployment come from the environment: docs/settings.md has all of them. A setting that is not given stays
 as it is deployed. One that is set to nothing (`SELLER= make deploy`) gets the template's default. Each change is
@@ -11,11 +14,14 @@ printed before anything is done. In prod somebody has to agree to it, or the opt
 from __future__ import annotations
 
 import argparse
+import hashlib
+import hmac
 import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,19 +33,30 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.settings import DEFAULT_SENDER, LOCAL_STAGES
+from infra.processes import say
 
-from . import artifacts, repairs
 from . import data_template as data
 from .dependencies import BUILD, PackagingError
+from .deploying import artifacts, canary, repairs
+from .deploying.parameters import (
+    APP_SETTINGS,
+    DATA_SETTINGS,
+    app_settings,
+    check_settings,
+    data_parameters,
+    data_settings,
+)
+from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
+from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
+from .deploying.states import make_ready
+from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
-from .parameters import app_settings, check_settings, data_parameters, data_settings, list_setting_changes
-from .stacks import DeploymentError, app_stack, data_stack, deploy_stack, deployed_parameters, outputs_of
 from .templates import dump
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-PRODUCTION = "prod"
+PROTECTION = "PROTECTION"
 
 
 @dataclass(frozen=True)
@@ -47,25 +64,36 @@ class AppDeployment:
     """The addresses of a deployed API."""
 
     url: str
+    """API Gateway's own, which always answers."""
     api_id: str
     live_url: str
     """The address for browsers' WebSockets."""
+    address: str
+    """The address for people: the stage's domain, or CloudFront's, if it has one."""
 
 
-def deploy_data(stage: str) -> None:
-    """Creates or updates the stage's tables, queues and alarms, and has its sender verified. Raises DeploymentError."""
-    said = data_settings(os.environ)
-    template = dump(data.template())
-    deploy_stack(data_stack(stage), {"Stage": stage, **said}, data_parameters(), TemplateBody=template)
+def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Creates or updates the stage's tables, queues and alarms, and has its sender verified. Raises DeploymentError.
+
+    Tables are protected only after a successful creation: a failed one could not be rolled back.
+    """
+    said = {"Stage": stage, **data_settings(os.environ), **_protection(stage, os.environ)}
+    template = StackTemplate({"TemplateBody": dump(data.template())}, data_parameters(), DATA_SETTINGS)
+    name = data_stack(stage)
+    is_new = make_ready(name, say, sleep)
+    first = {**said, "Protection": "off"} if is_new else said
+    deploy_stack(name, first, template, review, sleep)
+    if said != first:
+        deploy_stack(name, said, template)
     repairs.ensure_expiry_of_items(stage)
     repairs.ensure_sender(_sender(stage))
-    if stage == PRODUCTION:
+    if "Protection" in said:
         boto3.client("cloudformation").update_termination_protection(
-            StackName=data_stack(stage), EnableTerminationProtection=True
+            StackName=name, EnableTerminationProtection=said["Protection"] == "on"
         )
 
 
-def deploy_app(stage: str) -> AppDeployment:
+def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     """Packages the functions, uploads them, creates or updates their stack. Raises DeploymentError.
 
     The data stack must be there: the functions' triggers are imported from it.
@@ -75,13 +103,23 @@ def deploy_app(stage: str) -> AppDeployment:
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
-    ours = {"Stage": stage, "IdSecret": id_secret(stage), "EmulatorHost": _emulator_host()}
-    deploy_stack(app_stack(stage), {**ours, **said}, template["Parameters"], TemplateURL=url)
+    secret = id_secret(stage)
+    ours = {"Stage": stage, "IdSecret": secret, "EdgeSecret": edge_secret(secret), "EmulatorHost": _emulator_host()}
+    at_s3 = StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS)
+    deploy_stack(app_stack(stage), {**ours, **said}, at_s3, review)
 
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
-    return AppDeployment(url=_url_of_api(outputs), api_id=api_id, live_url=outputs["LiveUrl"])
+    own_url = _url_of_api(outputs)
+    address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
+    return AppDeployment(url=own_url, api_id=api_id, live_url=outputs["LiveUrl"], address=address)
+
+
+def _protection(stage: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Gives the parameter of protection: prod is protected after each deployment for which "off" is not said."""
+    said = environment.get(PROTECTION) or ("on" if stage == PRODUCTION else "")
+    return {"Protection": said} if said else {}
 
 
 def id_secret(stage: str, client: SSMClient | None = None) -> str:
@@ -94,13 +132,16 @@ def id_secret(stage: str, client: SSMClient | None = None) -> str:
     return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
 
 
+def edge_secret(id_secret: str) -> str:
+    """Derives what CloudFront shows the API: the same for each deployment of a stage."""
+    return hmac.new(id_secret.encode(), b"edge", hashlib.sha256).hexdigest()
+
+
 def _template_with_code(made: Package, bucket: str, archive: str) -> dict[str, Any]:
     template: dict[str, Any] = yaml.safe_load(made.template.read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": archive}
-    if _emulator_host():
-        repairs.remove_socket_deployment(template["Resources"])
     return template
 
 
@@ -132,52 +173,40 @@ def _url_of_api(outputs: dict[str, str]) -> str:
     return f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{stage_name}"
 
 
-def _ask(question: str) -> bool:
-    return input(question).strip().lower() in ("y", "yes")
-
-
-def require_agreement(
-    stage: str, changes: Sequence[str], *, sure: bool, at_terminal: bool, ask: Callable[[str], bool] = _ask
-) -> None:
-    """Prints the changes. In prod asks somebody to agree, and raises DeploymentError where nobody does."""
-    for one in changes:
-        print(f"  {one}")
-    if not changes or stage != PRODUCTION or sure:
-        return
-    if not at_terminal:
-        raise DeploymentError("Nothing was deployed: these settings of prod would change. Agree with YES=1 (--yes).")
-    if not ask(f"Change {'this' if len(changes) == 1 else 'these'} in {stage}? [y/N] "):
-        raise DeploymentError("Nothing was deployed.")
-
-
 def _where() -> str:
     return os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
 
 
-def _deploy(stage: str, *, sure: bool) -> AppDeployment:
+def _deploy(stage: str, review: Review) -> AppDeployment:
     check_stage(stage)
     check_settings(os.environ)
-    print(f"Deploying {stage} to {_where()}")
-    require_agreement(stage, list_setting_changes(stage, os.environ), sure=sure, at_terminal=sys.stdin.isatty())
-    deploy_data(stage)
-    print(f"{data_stack(stage)}: tables and queues are ready")
-    return deploy_app(stage)
+    say(f"Deploying {stage} to {_where()}")
+    deploy_data(stage, review)
+    say(f"{data_stack(stage)}: tables and queues are ready")
+    deployment = deploy_app(stage, review)
+    say(f"{app_stack(stage)}: deployed\n  page and API  {deployment.address}/\n  WebSockets    {deployment.live_url}")
+    if deployment.address != deployment.url:
+        say(f"  API Gateway   {deployment.url}/")
+    return deployment
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Deploys both stacks of a stage and prints where the API answers."""
+    """Deploys both stacks of a stage, prints where the API answers, and buys a seat there for a try."""
     parser = argparse.ArgumentParser(prog="python -m infra.cloud.deploy", description="Deploys a stage.")
     parser.add_argument("stage", metavar="STAGE")
-    parser.add_argument("--yes", action="store_true", help="change the settings of prod without asking")
+    parser.add_argument("--yes", action="store_true", help="change prod without asking")
     options = parser.parse_args(arguments)
     stage: str = options.stage
+    review = PrintedReview(stage, sure=options.yes, at_terminal=sys.stdin.isatty(), say=say)
     try:
-        deployment = _deploy(stage, sure=options.yes)
+        wanted = canary.is_wanted(os.environ)
+        deployment = _deploy(stage, review)
+        if wanted:
+            canary.buy_and_undo(stage, deployment.url)
     except (DeploymentError, PackagingError) as failure:
         sys.exit(str(failure))
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"{_where()} does not do what is asked: {error}")
-    print(f"{app_stack(stage)}: deployed, {deployment.url}")
 
 
 if __name__ == "__main__":

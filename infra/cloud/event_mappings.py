@@ -7,8 +7,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .deploying.stacks import DeploymentError, app_stack, physical_name
 from .functions import FUNCTIONS
-from .stacks import DeploymentError, app_stack, physical_name
 
 DEADLINE_SECONDS = 60
 

@@ -17,9 +17,9 @@ from infra.processes import ROOT
 
 from . import data_template
 from .dependencies import BUILD, PackagingError
+from .deploying.parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .markdown import filled, table
 from .package import package
-from .parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .templates import Template, dump
 from .watching.documents import logs_document, table_of_alarms
 

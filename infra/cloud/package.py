@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -36,11 +37,14 @@ from .dependencies import (
     ensure_dependencies,
     run_python,
 )
+from .finishing import finish
 from .functions import FUNCTIONS
 from .permissions import policy
 from .templates import WithoutAliases
 
 CHALICE = Path(sys.executable).with_name("chalice")
+STAGE_NAME = "[a-z][a-z0-9]{1,19}"
+"""A regular expression of a stage's name, as the parameter Stage of stateful.yaml has it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def package(stage: str, out: Path) -> Package:
         own = size_of_zip(out / "deployment.zip")
         compile_modules(own_code)
         write_archive(out / "deployment.zip", [own_code, dependencies / "site-packages"])
-    _write_out_aliases(out / "sam.yaml")
+    _finish_template(out / "sam.yaml")
     return Package(
         template=out / "sam.yaml",
         archive=out / "deployment.zip",
@@ -80,10 +84,17 @@ def package(stage: str, out: Path) -> Package:
 
 
 def check_stage(stage: str) -> None:
-    """Raises PackagingError for a stage that is not in .chalice/config.json: Chalice would use defaults for it."""
+    """Raises PackagingError for a stage that is not in .chalice/config.json, or whose name can't be part of others."""
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     if stage not in stages:
-        raise PackagingError(f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}.")
+        raise PackagingError(
+            f"Stage {stage!r} is not in .chalice/config.json, which has {', '.join(stages)}. To add it, add the line"
+            f' "{stage}": {{"log_retention_in_days": 14}} to its `stages`.'
+        )
+    if not re.fullmatch(STAGE_NAME, stage):
+        raise PackagingError(
+            f"A stage's name has 2 to 20 lower-case letters and digits, a letter first: not {stage!r}."
+        )
 
 
 def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
@@ -98,7 +109,7 @@ def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
     shutil.copy(ROOT / "app.py", project)
     (project / "requirements.txt").touch()
-    _configure_functions(project / ".chalice")
+    _configure(project / ".chalice")
     added.write_text(json.dumps(overlay()))
     merge = ["--merge-template", str(added), "--template-format", "yaml"]
     run_python(
@@ -109,9 +120,11 @@ def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
     return own_code
 
 
-def _configure_functions(configuration: Path) -> None:
-    """Adds the functions' policies and timeouts, from infra/cloud/functions.py, to Chalice's configuration."""
+def _configure(configuration: Path) -> None:
+    """Adds to Chalice's configuration what follows from names, and the functions' policies and timeouts."""
     config = json.loads((configuration / "config.json").read_text())
+    for name, stage in config["stages"].items():
+        stage |= {"api_gateway_stage": name, "environment_variables": {"STAGE": name}}
     config["lambda_functions"] = {
         function.name: {
             "iam_policy_file": f"policy-{function.name}.json",
@@ -133,8 +146,9 @@ def _settings_for_loading_the_app() -> dict[str, str]:
     return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": ""}
 
 
-def _write_out_aliases(path: Path) -> None:
+def _finish_template(path: Path) -> None:
     template = yaml.safe_load(path.read_text())
+    finish(template)
     path.write_text(yaml.dump(template, Dumper=WithoutAliases, allow_unicode=True))
 
 

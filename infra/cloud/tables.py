@@ -10,14 +10,15 @@ from .templates import Template, sub
 EXPIRY = "ttl"
 """The name of a model's TTL attribute: the time, in seconds since 1970, at which DynamoDB deletes an item."""
 IN_PRODUCTION = {"Fn::If": ["IsProduction", True, False]}
+IF_PROTECTED = {"Fn::If": ["IsProtected", True, False]}
 
 
 def table_resources() -> Template:
     """Makes all tables, by logical id.
 
-    In production every table has deletion protection: its deletion fails and keeps the data. (deploy.py protects the
-    stack, too.) A DeletionPolicy that depends on the stage would need the AWS::LanguageExtensions transform. LocalStack
-    4.9 fails on that with an internal error.
+    In production every table gets deletion protection once the stack stands: its deletion fails and keeps the data.
+    During the creation it would keep a failed one from being rolled back. A DeletionPolicy that depends on the stage
+    would need the AWS::LanguageExtensions transform. LocalStack 4.9 fails on that with an internal error.
     """
     return {
         table.logical_id: {
@@ -42,7 +43,7 @@ def _properties(table: Table) -> Template:
     used = dict.fromkeys(key["AttributeName"] for key in all_keys)
     return {
         "BillingMode": "PAY_PER_REQUEST",
-        "DeletionProtectionEnabled": IN_PRODUCTION,
+        "DeletionProtectionEnabled": IF_PROTECTED,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": IN_PRODUCTION},
         "TableName": sub(f"cinema-${{Stage}}-{table.name}"),
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": types[name]} for name in used],

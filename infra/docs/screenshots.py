@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.cloud import deploy
-from infra.cloud.stacks import DeploymentError
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator, seed
 from infra.local.pump import Pump, PumpError

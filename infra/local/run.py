@@ -25,7 +25,8 @@ from chalicelib.settings import SettingInvalid
 from infra import processes
 from infra.cloud import deploy, event_mappings
 from infra.cloud.dependencies import PackagingError
-from infra.cloud.stacks import DeploymentError
+from infra.cloud.deploying import canary
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.local import console, emulator, mailbox, ports, redis_server, seed
 from infra.local.machine import Machine, find_or_start_machine, run_machine
 from infra.processes import HOST, CannotRunError, Child, say
@@ -321,7 +322,10 @@ def deploy_only() -> None:
     """Deploys to the emulator, and serves nothing from here. Leaves an emulator that it started running."""
     machine = find_or_start_machine()
     _announce_machine(machine)
+    wanted = canary.is_wanted(os.environ)
     url = _deploy_stacks(machine)
+    if wanted:
+        canary.buy_and_undo(STAGE, url)
     say(f"API Gateway → Lambda: {url}/ is the page, {url}/api/sessions the API")
     if not machine.aws.kept:
         say("The emulator stays on for you; `make stop` ends it.")

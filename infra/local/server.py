@@ -2,7 +2,6 @@
 
 Differences from `chalice local`:
 - answers leave in one segment and at once. The stock server waits 44 ms for a delayed ACK on each keep-alive request;
-- the caller's environment wins over .chalice/config.json;
 - the application gets the event that AWS sends (lambda_proxy.py);
 - the gateway's own refusals (unknown path, too large, malformed HTTP) have the contract's form, as when deployed.
 """
@@ -271,11 +270,9 @@ def serve_app(app: Chalice, port: int = 0) -> Iterator[str]:
 
 
 def load_server(port: int, console: consoles.Console | None = None) -> LocalDevServer:
-    """Makes a server of the project's app. Variables that are set win over the settings of Chalice's stage `local`."""
+    """Makes a server of the project's app."""
     factory = CLIFactory(str(ROOT))
     config = factory.create_config_obj(chalice_stage_name="local")
-    for name, value in config.environment_variables.items():
-        os.environ.setdefault(name, value)
     made = create_server(factory.load_chalice_app(), config, port)
     if console:
         made.server.console = console

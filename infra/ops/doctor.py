@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.data_template import resources
 from infra.cloud.dependencies import LAMBDA_PYTHONS
-from infra.cloud.stacks import app_stack, data_stack
+from infra.cloud.deploying.stacks import app_stack, data_stack
 from infra.local import emulator, emulator_packages, ports, redis_server, run
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import queues_of

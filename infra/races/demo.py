@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 
 from infra.cloud import deploy
-from infra.cloud.stacks import DeploymentError
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator as machine
 from infra.local.redis_server import run_redis

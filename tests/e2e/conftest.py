@@ -13,7 +13,7 @@ import urllib3
 
 from infra import processes
 from infra.cloud import deploy
-from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
+from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.local import emulator, emulator_packages, payment_gateway
 
 STAGE = "dev"

@@ -20,7 +20,10 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from infra.cloud import deploy, event_mappings, parameters
+from infra.cloud import deploy, event_mappings
+from infra.cloud.deploying import canary
+from infra.cloud.deploying.changes import Plan
+from infra.cloud.deploying.stacks import app_stack, data_stack
 from infra.cloud.watching.app_alarms import APP_ALARMS
 from infra.cloud.watching.data_alarms import DATA_ALARMS
 from infra.local import mailbox
@@ -400,11 +403,6 @@ def test_the_docs_work_behind_the_stages_path_because_they_refer_to_nothing_abso
     assert urllib3.request("GET", f"{server.rstrip('/')}/health").status == 200
 
 
-def test_deploying_again_what_is_deployed_changes_nothing(deployed: deploy.AppDeployment) -> None:
-    deploy.deploy_data(STAGE)
-    assert deploy.deploy_app(STAGE) == deployed
-
-
 def test_every_alarm_and_the_dashboard_are_there_and_know_whom_to_tell(deployed: deploy.AppDeployment) -> None:
     cloudwatch, prefix = boto3.client("cloudwatch"), f"cinema-{STAGE}"
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{prefix}-")
@@ -419,20 +417,49 @@ def test_every_alarm_and_the_dashboard_are_there_and_know_whom_to_tell(deployed:
     assert not [name for name in named if "${" in name]
 
 
-def test_a_setting_that_is_not_said_stays_as_it_is_deployed(
+def test_a_deployment_that_forgets_a_setting_changes_nothing(
     deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOLD_SECONDS")
-    assert parameters.list_setting_changes(STAGE, {}) == []
-    assert parameters.list_setting_changes(STAGE, {"HOLD_SECONDS": "5"}) == [f"HOLD_SECONDS: {HOLD_SECONDS} → 5"]
+    monkeypatch.delenv("PAYMENTS_WEBHOOK_SECRETS")
+    plans: list[Plan] = []
 
-    deploy.deploy_app(STAGE)
+    deploy.deploy_data(STAGE, plans.append)
+    assert deploy.deploy_app(STAGE, plans.append) == deployed
 
+    assert plans == [Plan(data_stack(STAGE), False), Plan(app_stack(STAGE), False)]
     functions = boto3.client("lambda").list_functions()["Functions"]
     held_for = {
         one["Environment"]["Variables"]["HOLD_SECONDS"] for one in functions if "APIHandler" in one["FunctionName"]
     }
     assert held_for == {str(HOLD_SECONDS)}
+
+
+def test_a_deployment_buys_a_seat_for_a_try_and_cancels_its_screening(
+    deployed: deploy.AppDeployment, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    canary.buy_and_undo(STAGE, deployed.url)
+
+    said = capsys.readouterr().out
+    (session_id,) = re.findall(r"stays as ([0-9a-f-]{36})", said)
+    stored = _stored_item("sessions", id=session_id)()
+    assert (stored["price_cents"], "cancelled_at" in stored) == ({"N": "0"}, True)
+    assert _hold(api, session_id, "A2").status == 410
+
+
+def test_a_purchase_that_fails_says_where_and_is_undone_all_the_same(deployed: deploy.AppDeployment) -> None:
+    before = _canaries()
+
+    with pytest.raises(canary.CanaryError, match=r"(?s)failed at the seat map: GET /api/sessions/.* 404.*CANARY=off"):
+        canary.buy_and_undo(STAGE, f"{deployed.url}/nowhere", patience=0.0)
+
+    (made,) = _canaries().keys() - before.keys()
+    assert "cancelled_at" in _canaries()[made]
+
+
+def _canaries() -> dict[str, dict[str, Any]]:
+    pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=f"cinema-{STAGE}-sessions")
+    return {one["id"]["S"]: one for page in pages for one in page["Items"] if one["movie_title"]["S"] == canary.TITLE}
 
 
 def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:

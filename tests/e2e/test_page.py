@@ -13,7 +13,7 @@ import urllib3
 from playwright.sync_api import Browser
 
 from infra.cloud.deploy import AppDeployment
-from infra.cloud.stacks import app_stack
+from infra.cloud.deploying.stacks import app_stack
 from infra.local.lambda_proxy import Asked, Resource, event
 from tests.browser.visitor import Visitor
 

@@ -55,6 +55,8 @@ class DynamoSessions:
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
     """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
+    rows_table: str = ""
+    """The table of rows, if it is not that of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -125,7 +127,13 @@ class DynamoSessions:
 
     def _row_put(self, id_: str) -> Any:
         item = RowItem(id_).serialize()
-        return {"Put": {"TableName": RowItem.Meta.table_name, "Item": item, "ConditionExpression": IS_NEW}}
+        return {
+            "Put": {
+                "TableName": self.rows_table or RowItem.Meta.table_name,
+                "Item": item,
+                "ConditionExpression": IS_NEW,
+            }
+        }
 
     def _read(self, session_id: str) -> Session:
         """Reads the screening, and keeps it in memory. Raises SessionNotFound."""

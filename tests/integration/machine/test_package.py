@@ -26,14 +26,14 @@ from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
 from infra.cloud import data_template
-from infra.cloud.artifacts import NOBODY_FROM_OUTSIDE
 from infra.cloud.dependencies import AWS_SERVICES, PackagingError
+from infra.cloud.deploying.artifacts import NOBODY_FROM_OUTSIDE
+from infra.cloud.deploying.parameters import app_settings
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.functions import FUNCTIONS, Function
 from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
 from infra.cloud.package import Package, package
-from infra.cloud.parameters import app_settings
 from infra.cloud.permissions import policy
-from infra.cloud.stacks import DeploymentError
 from infra.local.pump import RETRIED_FOR
 from infra.processes import ROOT
 from tests.builders import a_reservation
@@ -190,9 +190,62 @@ def test_the_functions_that_ask_redis_and_no_others_are_where_it_is(resources: T
     subnets, groups = ({"Fn::Split": [",", {"Ref": name}]} for name in ("RedisSubnets", "RedisSecurityGroups"))
     for config in in_vpc.values():
         assert config == _if_in_vpc({"SubnetIds": subnets, "SecurityGroupIds": groups})
-    for role in ("ApiHandlerRole", "OnEventToCacheRole"):
-        interfaces = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
-        assert resources[role]["Properties"]["ManagedPolicyArns"] == _if_in_vpc([{"Fn::Sub": interfaces}])
+    assert {role for role in _roles(resources) if NETWORK in resources[role]["Properties"].get("Policies", [])} == {
+        "ApiHandlerRole",
+        "OnEventToCacheRole",
+    }
+
+
+NETWORK = {
+    "Fn::If": [
+        "RedisIsInVpc",
+        {
+            "PolicyName": "Network",
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": [
+                            "ec2:AssignPrivateIpAddresses",
+                            "ec2:CreateNetworkInterface",
+                            "ec2:DeleteNetworkInterface",
+                            "ec2:DescribeNetworkInterfaces",
+                            "ec2:DescribeSubnets",
+                            "ec2:UnassignPrivateIpAddresses",
+                        ],
+                        "Resource": "*",
+                    }
+                ],
+            },
+        },
+        {"Ref": "AWS::NoValue"},
+    ]
+}
+"""AWSLambdaVPCAccessExecutionRole without its rights on logs (AWS Managed Policy Reference)."""
+
+
+def _roles(resources: Template) -> list[str]:
+    return [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"]
+
+
+def test_no_function_may_make_a_log_group_before_cloudformation_does(made: Package) -> None:
+    assert "logs:CreateLogGroup" not in made.template.read_text()
+    assert "AWSLambdaVPCAccessExecutionRole" not in made.template.read_text()
+
+
+def test_every_role_is_within_the_boundary_if_one_is_said(resources: Template) -> None:
+    for role in _roles(resources):
+        assert resources[role]["Properties"]["PermissionsBoundary"] == {
+            "Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]
+        }, role
+
+
+def test_changed_routes_of_websockets_are_deployed(resources: Template) -> None:
+    """A deployment of Chalice's keeps its logical id, so that CloudFormation never makes another."""
+    stage = resources["WebsocketAPIStage"]["Properties"]
+    assert (stage["AutoDeploy"], "DeploymentId" in stage) == (True, False)
+    assert "AWS::ApiGatewayV2::Deployment" not in {resource["Type"] for resource in resources.values()}
 
 
 def _if_in_vpc(value: object) -> Template:
@@ -212,6 +265,7 @@ SECRETS = {
         "ID_SECRET",
         {"APIHandler", "OnEventToCache", "OnPaymentDue", "OnReconciliationDue", "OnRefundRequested"},
     ),
+    "EdgeSecret": ("EDGE_SECRET", {"APIHandler"}),
     "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
     "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
     "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
@@ -287,6 +341,68 @@ def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, 
     parameters = yaml.safe_load(made.template.read_text())["Parameters"]
     of_an_account = {"ThrottleRate": 10_000, "ThrottleBurst": 5_000}
     assert all(parameters[name]["Default"] < most for name, most in of_an_account.items())
+
+
+def test_the_edge_keeps_what_cache_control_allows_and_nothing_else(resources: Template) -> None:
+    """CloudFront Developer Guide, "Manage how long content stays in the cache": with a minimum and a default of 0 s
+    an answer without an age is asked for each time, and no-store and private are never kept."""
+    policy = resources["EdgeCache"]["Properties"]["CachePolicyConfig"]
+    assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert {"Accept-Language", "Authorization"} <= set(key["HeadersConfig"]["Headers"]), "nobody gets somebody else's"
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+    distribution = resources["Distribution"]["Properties"]["DistributionConfig"]
+    assert distribution.get("CacheBehaviors", []) == [], "one rule for every path"
+    behaviour = distribution["DefaultCacheBehavior"]
+    assert set(behaviour["CachedMethods"]) == {"GET", "HEAD"}
+    assert {"POST", "DELETE"} <= set(behaviour["AllowedMethods"])
+    assert behaviour["CachePolicyId"] == {"Ref": "EdgeCache"}
+    assert behaviour["OriginRequestPolicyId"] == EVERY_HEADER_BUT_HOST
+    assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+    errors = {error["ErrorCode"]: error["ErrorCachingMinTTL"] for error in distribution["CustomErrorResponses"]}
+    assert errors == dict.fromkeys(KEPT_BY_ITSELF, 0)
+
+
+EVERY_HEADER_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+"""AllViewerExceptHostHeader: Idempotency-Key among them ("Use managed origin request policies")."""
+KEPT_BY_ITSELF = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+"""The errors that CloudFront keeps for 10 s if nobody says otherwise ("How CloudFront caches HTTP 4xx and 5xx")."""
+
+
+def test_a_stage_without_domain_and_edge_has_none_of_their_resources(made: Package, resources: Template) -> None:
+    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    assert [parameters[name]["Default"] for name in ("Domain", "LiveDomain", "HostedZone", "Edge")] == [
+        "",
+        "",
+        "",
+        "off",
+    ]
+    conditions = {
+        "ApiDomain": "DomainIsRegional",
+        "ApiDomainMapping": "DomainIsRegional",
+        "LiveDomainName": "LiveDomainIsOurs",
+        "LiveDomainMapping": "LiveDomainIsOurs",
+        "DomainRecord": "DomainGetsRecord",
+        "LiveDomainRecord": "LiveDomainGetsRecord",
+        "EdgeCache": "EdgeIsOn",
+        "Distribution": "EdgeIsOn",
+    }
+    assert {name: resources[name]["Condition"] for name in conditions} == conditions
+
+
+def test_the_apis_stage_is_at_the_root_of_its_domain(resources: Template) -> None:
+    assert "BasePath" not in resources["ApiDomainMapping"]["Properties"]
+    assert resources["ApiDomainMapping"]["Properties"]["Stage"] == {"Ref": "RestAPI.Stage"}
+    origin = resources["Distribution"]["Properties"]["DistributionConfig"]["Origins"][0]
+    assert origin["OriginPath"] == {"Fn::Sub": "/${Stage}"}
+    assert origin["OriginCustomHeaders"] == [{"HeaderName": "X-Edge-Secret", "HeaderValue": {"Ref": "EdgeSecret"}}]
+
+
+def test_a_new_stage_is_one_line_of_configuration(tmp_path: Path) -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    assert all(stage.keys() == {"log_retention_in_days"} for stage in stages.values())
+    with pytest.raises(PackagingError, match=re.escape('add the line "staging": {"log_retention_in_days": 14} to')):
+        package("staging", tmp_path)
 
 
 def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Template) -> None:
@@ -495,7 +611,7 @@ def test_production_tables_can_not_be_deleted_and_can_be_restored(data: Template
     assert sorted(tables) == sorted(table.logical_id for table in TABLES), "each has an id of its own, and a model"
     for name, table in tables.items():
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
-        assert table["DeletionProtectionEnabled"] == in_production, name
+        assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProtected", True, False]}, name
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == in_production, name
 
 

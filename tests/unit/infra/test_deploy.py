@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from infra.cloud import deploy
-from infra.cloud.deploy import require_agreement
-from infra.cloud.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
-from infra.cloud.stacks import DeploymentError, parameters_for
+from infra.cloud.deploying.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
+from infra.cloud.deploying.stacks import DeploymentError
+from infra.cloud.deploying.update import parameters_for
 
 DECLARED: dict[str, Any] = {
     "Stage": {},
@@ -21,7 +21,7 @@ BEFORE = {"Stage": "dev", "HoldSeconds": "60", "Seller": "Ours", "RedisUrl": HID
 
 
 def test_what_is_not_said_stays_as_it_is_deployed() -> None:
-    assert parameters_for({"Stage": "dev", "Seller": "Theirs"}, DECLARED, BEFORE, keep=True) == [
+    assert parameters_for({"Stage": "dev", "Seller": "Theirs"}, DECLARED, BEFORE) == [
         {"ParameterKey": "Stage", "ParameterValue": "dev"},
         {"ParameterKey": "Seller", "ParameterValue": "Theirs"},
         {"ParameterKey": "HoldSeconds", "UsePreviousValue": True},
@@ -29,11 +29,11 @@ def test_what_is_not_said_stays_as_it_is_deployed() -> None:
     ]
 
 
-@pytest.mark.parametrize(("before", "keep"), [(None, True), (BEFORE, False)], ids=["new", "a laptop's"])
-def test_where_nothing_is_to_stay_the_template_has_the_defaults(before: dict[str, str] | None, keep: bool) -> None:
-    said = {"Stage": "dev"}
+@pytest.mark.parametrize(("before", "stage"), [(None, "dev"), (BEFORE, "local")], ids=["new", "a laptop's"])
+def test_where_nothing_is_to_stay_the_template_has_the_defaults(before: dict[str, str] | None, stage: str) -> None:
+    said = {"Stage": stage}
 
-    assert parameters_for(said, DECLARED, before, keep=keep) == [{"ParameterKey": "Stage", "ParameterValue": "dev"}]
+    assert parameters_for(said, DECLARED, before) == [{"ParameterKey": "Stage", "ParameterValue": stage}]
 
 
 def test_each_change_is_told_with_what_it_was() -> None:
@@ -52,6 +52,32 @@ def test_what_is_set_to_nothing_gets_the_templates_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({"DOMAIN": "a.example.com"}, "DOMAIN and CERTIFICATE go together"),
+        ({"LIVE_CERTIFICATE": "arn:x"}, "LIVE_DOMAIN and LIVE_CERTIFICATE go together"),
+        (
+            {"DOMAIN": "a.example.com", "LIVE_DOMAIN": "a.example.com", "CERTIFICATE": "c", "LIVE_CERTIFICATE": "c"},
+            "another than DOMAIN",
+        ),
+        (
+            {"EDGE": "on", "DOMAIN": "a.example.com", "CERTIFICATE": "arn:aws:acm:sa-east-1:1:certificate/x"},
+            "us-east-1",
+        ),
+    ],
+)
+def test_addresses_that_aws_would_refuse_are_refused_first(said: dict[str, str], refusal: str) -> None:
+    with pytest.raises(DeploymentError, match=refusal):
+        app_settings(said)
+
+
+def test_addresses_that_go_together_are_taken() -> None:
+    said = {"EDGE": "on", "DOMAIN": "a.example.com", "CERTIFICATE": "arn:aws:acm:us-east-1:1:certificate/x"}
+
+    assert app_settings(said) == {"Edge": "on", "Domain": said["DOMAIN"], "Certificate": said["CERTIFICATE"]}
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MAIL_FROM", "Cinema <a@b.de>"),
@@ -59,6 +85,8 @@ def test_what_is_set_to_nothing_gets_the_templates_default() -> None:
         ("HOLD_SECONDS", "0"),
         ("TIME_ZONE", "Mars"),
         ("RATE_LIMITS", "often"),
+        ("PROTECTION", "no"),
+        ("EDGE", "yes"),
     ],
 )
 def test_nonsense_is_refused_before_anything_is_deployed(
@@ -70,28 +98,3 @@ def test_nonsense_is_refused_before_anything_is_deployed(
         deploy.deploy_data("dev")  # nothing is there that it could be deployed to
     with pytest.raises(DeploymentError, match=name):
         check_settings({name: value})
-
-
-def test_a_change_of_production_is_asked_for() -> None:
-    asked = list[str]()
-
-    def no(question: str) -> bool:
-        asked.append(question)
-        return False
-
-    with pytest.raises(DeploymentError, match="Nothing was deployed"):
-        require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=no)
-    assert asked == ["Change this in prod? [y/N] "]
-    require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=True, ask=lambda _: True)
-
-
-def test_where_nobody_can_be_asked_production_is_left_as_it_is() -> None:
-    with pytest.raises(DeploymentError, match="YES=1"):
-        require_agreement("prod", ["HOLD_SECONDS: 60 → 30"], sure=False, at_terminal=False)
-
-
-@pytest.mark.parametrize(("stage", "told", "sure"), [("dev", ["x"], False), ("prod", [], False), ("prod", ["x"], True)])
-def test_nothing_else_is_asked_for(stage: str, told: list[str], sure: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    require_agreement(stage, told, sure=sure, at_terminal=False)
-
-    assert capsys.readouterr().out == "".join(f"  {one}\n" for one in told)

@@ -9,8 +9,8 @@ from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.settings import EVERY_FUNCTION, SETTINGS
 from infra.cloud import data_template, generate
+from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.cloud.functions import FUNCTIONS
-from infra.cloud.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.cloud.templates import dump, merge
 from infra.processes import ROOT
 

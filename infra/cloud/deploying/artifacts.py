@@ -16,10 +16,8 @@ NOBODY_FROM_OUTSIDE: Any = dict.fromkeys(
 
 def ensure_bucket() -> str:
     """Makes the bucket unless it is there; returns its name. Raises DeploymentError."""
-    account = boto3.client("sts").get_caller_identity()["Account"]
-    client = boto3.client("s3")
+    client, account, name = boto3.client("s3"), _account(), bucket_name()
     region = client.meta.region_name
-    name = f"cinema-artifacts-{account}-{region}"
     try:
         client.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except ClientError as error:
@@ -29,6 +27,16 @@ def ensure_bucket() -> str:
         client.create_bucket(Bucket=name, **elsewhere)
         client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=NOBODY_FROM_OUTSIDE)
     return name
+
+
+def bucket_name() -> str:
+    """Names the bucket."""
+    return f"cinema-artifacts-{_account()}-{boto3.client('s3').meta.region_name}"
+
+
+def _account() -> str:
+    account: str = boto3.client("sts").get_caller_identity()["Account"]
+    return account
 
 
 def upload(bucket: str, stage: str, file: Path) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.settings import ADDRESS, SettingInvalid
+from infra.cloud import app_template as app
+from infra.cloud import data_template as data
 
-from . import app_template as app
-from . import data_template as data
-from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters
+from .stacks import DeploymentError
 
-SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EmulatorHost")
+SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EdgeSecret", "EmulatorHost")
 """The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
 
 HIDDEN = "****"
@@ -48,6 +48,10 @@ APP_SETTINGS = _variables_of(app_parameters())
 """The variable that sets each parameter of the functions' stack. DATA_SETTINGS has those of the data stack."""
 
 
+TOGETHER = (("RedisSubnets", "RedisSecurityGroups"), ("Domain", "Certificate"), ("LiveDomain", "LiveCertificate"))
+"""The parameters of the functions' stack that make sense only together."""
+
+
 def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Gives the parameters of the data stack that the environment sets. Raises DeploymentError."""
     check_settings(environment)
@@ -58,8 +62,10 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Gives the parameters of the functions' stack that the environment sets. Raises DeploymentError."""
     check_settings(environment)
     said = _chosen(APP_SETTINGS, app_parameters(), environment)
-    if ("RedisSubnets" in said) != ("RedisSecurityGroups" in said):
-        raise DeploymentError("REDIS_SUBNETS and REDIS_SECURITY_GROUPS go together: set both, or neither.")
+    _check_addresses(said)
+    for one, other in TOGETHER:
+        if (one in said) != (other in said):
+            raise DeploymentError(f"{APP_SETTINGS[one]} and {APP_SETTINGS[other]} go together: set both, or neither.")
     return said
 
 
@@ -70,30 +76,43 @@ def check_settings(environment: Mapping[str, str]) -> None:
         settings.load({**said, "STAGE": "local"})
     except SettingInvalid as error:
         raise DeploymentError(str(error)) from error
+    _check_choices({**data_parameters(), **app_parameters()}, environment)
     alarms = environment.get("ALARM_EMAIL", "")
     if alarms and not re.fullmatch(ADDRESS, alarms):
         raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
 
 
-def list_setting_changes(stage: str, environment: Mapping[str, str]) -> list[str]:
-    """Lists the settings that a deployment would change, a sentence each. Raises DeploymentError."""
-    sentences = []
-    for stack, said, declared, variables in (
-        (data_stack(stage), data_settings(environment), data_parameters(), DATA_SETTINGS),
-        (app_stack(stage), app_settings(environment), app_parameters(), APP_SETTINGS),
-    ):
-        before = deployed_parameters(stack)
-        if before is not None:
-            sentences += changes_of_stack(said, before, declared, variables)
-    return sentences
+def stays_as_deployed(stage: str) -> bool:
+    """Tells whether settings that are not given stay. On a laptop, those of this `make run` alone count."""
+    return stage not in settings.LOCAL_STAGES
+
+
+def _check_addresses(said: Mapping[str, str]) -> None:
+    if said.get("Domain") and said.get("Domain") == said.get("LiveDomain"):
+        raise DeploymentError("LIVE_DOMAIN must be another than DOMAIN: API Gateway takes no REST API with WebSockets.")
+    certificate = said.get("Certificate", "")
+    if said.get("Edge") == "on" and certificate and ":acm:us-east-1:" not in certificate:
+        raise DeploymentError("CERTIFICATE must be one of us-east-1 with EDGE=on: CloudFront takes no other.")
+
+
+def _check_choices(declared: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    for parameter, variable in {**DATA_SETTINGS, **APP_SETTINGS}.items():
+        choices, value = declared[parameter].get("AllowedValues"), environment.get(variable)
+        if value and choices and value not in choices:
+            raise DeploymentError(f"{variable} must be {' or '.join(filter(None, choices))}, not {value!r}.")
 
 
 def changes_of_stack(
     said: Mapping[str, str], before: Mapping[str, str], declared: Mapping[str, Any], names: Mapping[str, str]
 ) -> list[str]:
-    """Describes each change, such as `HOLD_SECONDS: 60 → 30`. Hides the values of secrets."""
+    """Describes each change of a setting, such as `HOLD_SECONDS: 60 → 30`. Hides the values of secrets.
+
+    Parameters that the deployment sets by itself are left out: `names` does not have them.
+    """
     sentences = []
     for parameter, value in said.items():
+        if parameter not in names:
+            continue
         old = before.get(parameter, str(declared.get(parameter, {}).get("Default", "")))
         if declared.get(parameter, {}).get("NoEcho"):
             sentences.append(f"{names[parameter]}: set anew (it can't be read back)")

@@ -6,8 +6,7 @@ from typing import Any
 import boto3
 
 from chalicelib.settings import DEFAULT_SENDER
-
-from . import data_template as data
+from infra.cloud import data_template as data
 
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
@@ -49,11 +48,3 @@ def ensure_sender(address: str) -> None:
     known = {name for page in client.get_paginator("list_identities").paginate() for name in page["Identities"]}
     if not known & {address, address.rpartition("@")[2]}:
         client.verify_email_identity(EmailAddress=address)
-
-
-def remove_socket_deployment(resources: dict[str, Any]) -> None:
-    """Removes the WebSocket API's deployment from a template. Emulators don't know it: they deploy by themselves."""
-    del resources["WebsocketAPIDeployment"]
-    stage = resources["WebsocketAPIStage"]["Properties"]
-    del stage["DeploymentId"]
-    stage["AutoDeploy"] = True

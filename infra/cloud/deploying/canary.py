@@ -1,0 +1,198 @@
+"""The canary purchase at the end of a deployment: one seat of a screening made for it, bought through the deployed API.
+
+    screening for nothing ─► seat map ─► hold ─► confirm ─► seat map ─► cancel the screening
+
+The screening is free of charge, so nobody's money moves: no payment gateway is asked, no invoice made. It is scheduled
+and cancelled with the deployer's own rights, as operators do. The rest takes the way of every purchase: API Gateway,
+the API's function and its role, the tables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import boto3
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from chalicelib.application.cancel_session import CancelSession
+from chalicelib.application.refunds import RefundSales
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.sessions import Session
+from chalicelib.domain.times import to_iso
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from infra.processes import say
+
+from .stacks import DeploymentError, app_stack, deployed_parameters
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CANARY = "CANARY"
+TITLE, ROOM, SEAT, SEATS = "Test of a deployment", "Canary", "A1", 4
+STARTS_IN = timedelta(minutes=5)
+"""After that it is over, and in no programme any more."""
+ANSWERS_WITHIN_SECONDS = 60.0
+"""How long a new deployment may take to answer: API Gateway, and a cold start."""
+SOLD_WITHIN_SECONDS = 15.0
+"""How long the seat map may show what was before."""
+REQUEST_SECONDS = 30.0
+
+
+class CanaryError(DeploymentError):
+    """The canary purchase failed. The message says at which step, and what to do."""
+
+
+def is_wanted(environment: Mapping[str, str]) -> bool:
+    """Tells whether CANARY leaves the purchase on. Raises DeploymentError for a value that is neither on nor off."""
+    choice = environment.get(CANARY) or "on"
+    if choice not in ("on", "off"):
+        raise DeploymentError(f"{CANARY} must be on or off, not {choice!r}.")
+    return choice == "on"
+
+
+def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS) -> None:
+    """Buys one seat through the API at `url`, and cancels its screening. Says what it did. Raises CanaryError.
+
+    `patience` is the time in seconds that the API may take to begin to answer.
+    """
+    screenings = Screenings.of(boto3.client("dynamodb"), stage)
+    try:
+        session = screenings.add(stage)
+        try:
+            with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
+                Purchase(Api(http, url), session, patience).make()
+        finally:
+            screenings.cancellation(session.id)
+    except StepFailed as failure:
+        raise CanaryError(_advise(stage, str(failure))) from failure
+    except StoreUnavailable as refusal:
+        raise CanaryError(_advise(stage, f"{refusal.operation}, which DynamoDB did not answer.")) from refusal
+    say(
+        f"Canary: seat {SEAT} of a screening free of charge was held, bought, and seen as sold; then the screening was"
+        f" cancelled. It stays as {session.id}, and leaves the programme at {to_iso(session.starts_at)}."
+    )
+
+
+def _advise(stage: str, failure: str) -> str:
+    return (
+        f"Stage {stage} is deployed, but the canary purchase failed at {failure}\n"
+        f"Look at `python -m infra.ops doctor --stage {stage}` and at the API's log. To go back, check out the commit"
+        " that worked and deploy it; settings stay. CANARY=off leaves this test out."
+    )
+
+
+@dataclass(frozen=True)
+class Screenings:
+    """Schedules and cancels the canary's screening in a stage's tables."""
+
+    sessions: DynamoSessions
+    cancellation: CancelSession
+
+    @classmethod
+    def of(cls, client: DynamoDBClient, stage: str) -> Screenings:
+        prefix = f"cinema-{stage}-"
+        sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
+        reservations = DynamoReservations(client, f"{prefix}reservations")
+        refunds = RefundSales(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
+        return cls(sessions, CancelSession(sessions, DynamoRows(client, f"{prefix}rows"), refunds, utc_now))
+
+    def add(self, stage: str) -> Session:
+        now = utc_now()
+        return self.sessions.add(
+            Session(
+                id=str(uuid4()),
+                movie_title=TITLE,
+                starts_at=_start(now, deployed_parameters(app_stack(stage)) or {}),
+                room=ROOM,
+                total_seats=SEATS,
+                seats_per_row=SEATS,
+                ticket_price=Decimal(0),
+                created_at=now,
+            )
+        )
+
+
+def _start(now: datetime, parameters: Mapping[str, str]) -> datetime:
+    """Chooses a start that is soon, but after the end of sales, which SALES_END_MINUTES may put before it."""
+    ends = int(parameters.get("SalesEndMinutes") or 0)
+    return now.replace(microsecond=0) + STARTS_IN + timedelta(minutes=max(0, -ends))
+
+
+class StepFailed(Exception):
+    """A step failed. The message names the step, what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The deployed API, asked by a buyer."""
+
+    http: urllib3.PoolManager
+    url: str
+
+    def ask(self, step: str, method: str, path: str, wanted: HTTPStatus, body: object = None) -> Any:
+        """Sends a request and gives the body of its answer. Raises StepFailed for another status than `wanted`."""
+        try:
+            answer = self.http.request(method, f"{self.url}{path}", json=body)
+        except HTTPError as error:
+            raise StepFailed(f"{step}: {method} {path} was not answered: {error}") from error
+        text = answer.data.decode(errors="replace")
+        if answer.status != wanted:
+            raise StepFailed(f"{step}: {method} {path} was answered {answer.status}, not {wanted.value}: {text[:500]}")
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise StepFailed(f"{step}: {method} {path} was answered no JSON: {text[:500]}") from error
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A purchase of one seat."""
+
+    api: Api
+    session: Session
+    patience: float = ANSWERS_WITHIN_SECONDS
+
+    def make(self) -> None:
+        """Makes the purchase. Raises StepFailed."""
+        path = f"/api/sessions/{self.session.id}/seats"
+        step = "the seat map"
+        self._wait_until(lambda: self._state(step, path) == "available", self.patience)
+        held = self.api.ask("the hold", "POST", "/api/reservations", HTTPStatus.CREATED, self._hold())
+        reservation = f"/api/reservations/{held['reservationId']}"
+        self.api.ask("the confirmation", "POST", f"{reservation}/confirm", HTTPStatus.OK, {})
+        step = "the seat map after the sale"
+        self._wait_until(lambda: self._state(step, path) == "sold", SOLD_WITHIN_SECONDS)
+
+    def _hold(self) -> dict[str, object]:
+        return {"sessionId": self.session.id, "userId": f"canary-{uuid4()}", "seatNumbers": [SEAT]}
+
+    def _state(self, step: str, path: str) -> str:
+        seats = self.api.ask(step, "GET", path, HTTPStatus.OK)["seats"]
+        (state,) = (seat["status"] for seat in seats if seat["number"] == SEAT)
+        return str(state)
+
+    def _wait_until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Tries until it holds. Raises the last StepFailed after that time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            failure = StepFailed(f"the seat map: seat {SEAT} did not become what it should be in {seconds:.0f} s")
+            try:
+                if holds():
+                    return
+            except StepFailed as this:
+                failure = this
+            if time.monotonic() > deadline:
+                raise failure
+            time.sleep(1)

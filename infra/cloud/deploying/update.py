@@ -1,0 +1,92 @@
+"""Creates or updates a stack by a change set, and mends what an earlier deployment left, where that is safe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.processes import say
+
+from .changes import Plan, RolledBackError, Wanted, prepare
+from .parameters import changes_of_stack, stays_as_deployed
+from .review import Review, no_review
+from .stacks import (
+    QUEUE_NAME_TAKEN,
+    DeploymentError,
+    deployed_parameters,
+    queue_name_was_taken,
+    wait_for_names,
+)
+from .states import make_ready
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+
+ATTEMPTS = 2
+"""The second one is for a creation that failed because the names of deleted queues were not free yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackTemplate:
+    """A template, by its text or its address, with what it declares."""
+
+    body: Mapping[str, str]
+    """TemplateBody or TemplateURL."""
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, str]
+    """The variable that sets each parameter, but for those that the deployment sets by itself."""
+
+
+def deploy_stack(
+    name: str,
+    said: Mapping[str, str],
+    template: StackTemplate,
+    review: Review = no_review,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Creates or updates a stack with the parameters that are given (`said`), and waits. Raises DeploymentError."""
+    for attempt in range(1, ATTEMPTS + 1):
+        is_new = make_ready(name, say, sleep)
+        wanted = _want(name, said, template, None if is_new else deployed_parameters(name))
+        try:
+            _change(wanted, is_new, review if attempt == 1 else no_review)
+        except RolledBackError:
+            if attempt == ATTEMPTS or not (is_new and queue_name_was_taken(name)):
+                raise
+            wait_for_names(QUEUE_NAME_TAKEN.total_seconds(), say, sleep)
+        else:
+            return
+
+
+def _want(name: str, said: Mapping[str, str], template: StackTemplate, before: Mapping[str, str] | None) -> Wanted:
+    changed = [] if before is None else changes_of_stack(said, before, template.parameters, template.settings)
+    return Wanted(name, parameters_for(said, template.parameters, before), template.body, changed)
+
+
+def _change(wanted: Wanted, is_new: bool, review: Review) -> None:
+    change_set = prepare(wanted, is_new=is_new)
+    if change_set is None:
+        review(Plan(wanted.name, is_new))
+        return
+    try:
+        review(change_set.plan)
+    except DeploymentError:
+        change_set.discard()
+        raise
+    change_set.execute()
+
+
+def parameters_for(
+    said: Mapping[str, str], declared: Mapping[str, Any], before: Mapping[str, str] | None
+) -> list[ParameterTypeDef]:
+    """Makes the parameters of an update. Those that are not given stay as they are deployed, but for a laptop's.
+
+    Otherwise CloudFormation would set them to the template's defaults.
+    """
+    values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
+    if before is None or not stays_as_deployed(said["Stage"]):
+        return values
+    stays = [name for name in declared if name not in said and name in before]
+    return [*values, *({"ParameterKey": name, "UsePreviousValue": True} for name in stays)]  # type: ignore[list-item]

@@ -1,0 +1,213 @@
+"""Removes a stage with all its data: `python -m infra.cloud.teardown STAGE`, or `make teardown STAGE=…`.
+
+    refuse what is protected ─► ask ─► functions ─► files ─► tables, queues ─► secret, packages ─► say what stays
+
+Harmless twice: it removes what is left. Nothing is touched of a protected stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.processes import say
+
+from .deploying import artifacts
+from .deploying.stacks import DeploymentError, app_stack, data_stack, delete_stack, find_stack, physical_names
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+STAYS = (
+    "the bucket {bucket}: other stages keep their packages in it",
+    "API Gateway's logging role and its setting for the account: other stages' requests are logged by it",
+    "the sender's identity in SES: other stages may send by it",
+)
+DELETED_AT_ONCE = 1000
+"""The most objects that S3 deletes in one request."""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """The parts of a stage that are still there."""
+
+    stage: str
+    stacks: tuple[str, ...]
+    has_secret: bool
+    packages: tuple[str, ...]
+    """The keys of its packages in the bucket of artifacts."""
+
+    @classmethod
+    def of(cls, stage: str) -> Remains:
+        return cls(
+            stage,
+            tuple(name for name in (app_stack(stage), data_stack(stage)) if _exists(name)),
+            _has_secret(stage),
+            tuple(_packages(stage)),
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        counted = [f"{len(self.packages)} packages"] if self.packages else []
+        return [*self.stacks, *([secret_name(self.stage)] if self.has_secret else []), *counted]
+
+
+def secret_name(stage: str) -> str:
+    """Names the SSM parameter with the stage's secret."""
+    return f"/cinema/{stage}/id-secret"
+
+
+def _exists(stack: str) -> bool:
+    found = find_stack(stack)
+    return found is not None and found["StackStatus"] != "DELETE_COMPLETE"
+
+
+def _has_secret(stage: str) -> bool:
+    client = boto3.client("ssm")
+    try:
+        client.get_parameter(Name=secret_name(stage))
+    except client.exceptions.ParameterNotFound:
+        return False
+    return True
+
+
+def _packages(stage: str) -> Iterator[str]:
+    client: S3Client = boto3.client("s3")
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(
+            Bucket=artifacts.bucket_name(), Prefix=f"{stage}/"
+        ):
+            yield from (one["Key"] for one in page.get("Contents", []))
+    except client.exceptions.NoSuchBucket:
+        return
+
+
+# Protection
+
+
+def protected_parts(stage: str) -> list[str]:
+    """Names what refuses to be deleted: the stack of data, its tables."""
+    stack = find_stack(data_stack(stage))
+    if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+        return []
+    found = [f"the stack {data_stack(stage)}"] if stack.get("EnableTerminationProtection") else []
+    return found + [f"the table {name}" for name in physical_names(data_stack(stage), TABLE) if _is_protected(name)]
+
+
+def _is_protected(table: str) -> bool:
+    client = boto3.client("dynamodb")
+    try:
+        return bool(client.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"))
+    except client.exceptions.ResourceNotFoundException:
+        return False
+
+
+# Removing
+
+
+def remove(stage: str) -> None:
+    """Removes the stage in an order in which each part can go. Raises DeploymentError."""
+    if delete_stack(app_stack(stage)):
+        say(f"{app_stack(stage)}: functions, API, roles and logs are removed")
+    if _exists(data_stack(stage)):
+        for bucket in physical_names(data_stack(stage), BUCKET):
+            say(f"{bucket}: {empty_bucket(bucket)} files and versions are removed")
+        delete_stack(data_stack(stage))
+        say(f"{data_stack(stage)}: tables, queues and buckets are removed")
+    client = boto3.client("ssm")
+    if _has_secret(stage):
+        client.delete_parameter(Name=secret_name(stage))
+        say(f"{secret_name(stage)} is removed")
+    packages = tuple(_packages(stage))
+    if packages:
+        _delete(boto3.client("s3"), artifacts.bucket_name(), [{"Key": key} for key in packages])
+        say(f"{len(packages)} packages and templates are removed")
+
+
+def empty_bucket(name: str) -> int:
+    """Deletes every version of every file, and the marks of deleted ones. Gives their number."""
+    client: S3Client = boto3.client("s3")
+    removed = 0
+    try:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+            found: Any = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            versions = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            _delete(client, name, versions)
+            removed += len(versions)
+    except client.exceptions.NoSuchBucket:
+        return 0
+    return removed
+
+
+def _delete(client: S3Client, bucket: str, objects: Sequence[Any]) -> None:
+    for start in range(0, len(objects), DELETED_AT_ONCE):
+        batch: Any = {"Objects": objects[start : start + DELETED_AT_ONCE], "Quiet": True}
+        errors = client.delete_objects(Bucket=bucket, Delete=batch).get("Errors", [])
+        if errors:
+            first = errors[0]
+            raise DeploymentError(f"{bucket}: {first.get('Key')} can not be deleted: {first.get('Message')}")
+
+
+# The command
+
+
+def tear_down(stage: str, *, sure: bool, at_terminal: bool, ask: Callable[[str], str] = input) -> None:
+    """Removes a stage once somebody has typed its name, and says what stays. Raises DeploymentError."""
+    remains = Remains.of(stage)
+    if not remains.lines:
+        say(f"Nothing is there of stage {stage}.")
+        return
+    protected = protected_parts(stage)
+    if protected:
+        raise DeploymentError(_refuse(stage, protected))
+    say("\n  ".join([f"Stage {stage} with all its data:", *remains.lines]))
+    if not sure:
+        _require_its_name(stage, at_terminal=at_terminal, ask=ask)
+    remove(stage)
+    staying = [line.format(bucket=artifacts.bucket_name()) for line in STAYS]
+    say("\n  ".join([f"Stage {stage} is removed. These stay:", *staying]))
+
+
+def _refuse(stage: str, protected: Sequence[str]) -> str:
+    return "\n".join(
+        [
+            f"Nothing was removed: stage {stage} is protected.",
+            *(f"  {one}" for one in protected),
+            f"To lift that: PROTECTION=off make deploy STAGE={stage}; then make teardown STAGE={stage} again.",
+        ]
+    )
+
+
+def _require_its_name(stage: str, *, at_terminal: bool, ask: Callable[[str], str]) -> None:
+    if not at_terminal:
+        raise DeploymentError("Nothing was removed: there is no terminal to ask at. Agree with YES=1 (--yes).")
+    if ask(f"All of this is lost. Type the stage's name to remove it ({stage}): ").strip() != stage:
+        raise DeploymentError("Nothing was removed.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Removes a stage."""
+    parser = argparse.ArgumentParser(prog="python -m infra.cloud.teardown", description="Removes a stage and its data.")
+    parser.add_argument("stage", metavar="STAGE")
+    parser.add_argument("--yes", action="store_true", help="remove it without asking")
+    options = parser.parse_args(arguments)
+    where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
+    say(f"Removing {options.stage} from {where}")
+    try:
+        tear_down(options.stage, sure=options.yes, at_terminal=sys.stdin.isatty())
+    except DeploymentError as failure:
+        sys.exit(str(failure))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"{where} does not do what is asked: {error}")
+
+
+if __name__ == "__main__":
+    main()
