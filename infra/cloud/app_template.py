@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, Setting
 
-from .functions import FUNCTIONS, SHOWN_FOR, STREAMS_RETRY_FOR, Function
+from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function
 from .templates import Template, imported, load, merge, sub
 
 BY_HAND = Path(__file__).parent / "app.yaml"
@@ -108,6 +108,7 @@ def _mapping(function: Function) -> Template:
             "Stream": imported(f"{function.stream}-stream"),
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
+            "ParallelizationFactor": RELAYS_PER_SHARD,
             "MaximumRetryAttempts": -1,
             "MaximumRecordAgeInSeconds": int(STREAMS_RETRY_FOR.total_seconds()),
             "DestinationConfig": {"OnFailure": failures},
