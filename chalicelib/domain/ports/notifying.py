@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
-__all__ = ["EmailRenderer", "EmailSender", "LiveConnections", "Notifications", "Viewers", "WebhookSender", "Webhooks"]
+__all__ = [
+    "EmailRenderer",
+    "EmailSender",
+    "LiveConnections",
+    "Notifications",
+    "Subscribers",
+    "Viewers",
+    "WebhookSender",
+    "Webhooks",
+]
 
 
 class EmailRenderer(Protocol):
@@ -27,7 +36,13 @@ class EmailSender(Protocol):
         ...
 
 
-class Webhooks(Protocol):
+class Subscribers(Protocol):
+    def subscribers(self) -> Sequence[Subscriber]:
+        """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
+        ...
+
+
+class Webhooks(Subscribers, Protocol):
     """The stored webhooks: so few that they are listed without pages. Each method raises StoreUnavailable."""
 
     def add(self, webhook: Webhook) -> None: ...
@@ -38,10 +53,6 @@ class Webhooks(Protocol):
 
     def all(self) -> Sequence[Webhook]:
         """Lists all webhooks, oldest first. Consistent."""
-        ...
-
-    def subscribers(self) -> Sequence[Subscriber]:
-        """Lists all webhooks without their addresses and secrets. Consistent."""
         ...
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
