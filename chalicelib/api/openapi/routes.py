@@ -117,7 +117,7 @@ OPERATIONS: Mapping[str, Operation] = {
         SCREENINGS,
         "What is on, by start time",
         description="All screenings, also those that are over or cancelled, unless `from` says from when on. "
-        "Right within a second: caches in between may keep it for so long, and answer many who ask the same; so send whole "
+        "Right within a second: caches in between may keep it so long, and answer many who ask alike. So send whole "
         "minutes in `from`.",
         query=(*PAGE, FROM),
         answer=sessions_wire.programme(Page([SESSION], None)),

@@ -359,13 +359,13 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
     subscribers = KeptSubscribers(office.webhooks, Kept(SUBSCRIBERS_SECONDS, seconds=ticks))
     announce = AnnounceEvent(office.notifications, subscribers, office.outbox, office.clock)
     office.webhooks.add(a_webhook(webhook_id="wh-old"))
-    announce(facts.created())
+    announce(Facts(facts.session_id).created())
     office.webhooks.add(a_webhook(webhook_id="wh-new"))
     office.webhooks.remove("wh-old")
 
-    announce(facts.created())
+    announce(Facts(facts.session_id).created())
     ticks.now = SUBSCRIBERS_SECONDS
-    announce(facts.created())
+    announce(Facts(facts.session_id).created())
 
     assert office.queued() == [("wh-old", 1), ("wh-old", 2), ("wh-new", 3)]
     office.deliver(Delivery("wh-old", facts.session_id, 2))
