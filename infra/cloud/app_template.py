@@ -85,6 +85,7 @@ def _known_to_the_stack() -> Template:
     return {
         "LIVE_URL": _url_of_websockets("ws", "wss"),
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
+        "MAIL_EVENTS": {"Fn::If": ["IsEmulator", "", {"Ref": "MailEvents"}]},
         "INVOICES_BUCKET": imported("invoices-bucket"),
         "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),
     }

@@ -96,7 +96,7 @@ FUNCTIONS = (
         name="websocket_message",
         touches={
             "sessions": "get",
-            "viewers": "delete get get-many put update",
+            "viewers": "delete get get-many put query update",
             "viewers/by_viewer": "query",
             "connections": "post",
         },

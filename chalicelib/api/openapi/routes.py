@@ -144,7 +144,8 @@ OPERATIONS: Mapping[str, Operation] = {
         SCREENINGS,
         "Where to open a WebSocket for live seat maps",
         description='Send `{"action": "subscribe", "sessionId": "…"}` there; each change then comes as '
-        '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url` there is none: poll the seats.',
+        '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url`, or after `{"type": "full"}`, '
+        "poll the seats.",
         answer=live_wire.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
         asks_the_database=False,
     ),

@@ -50,6 +50,9 @@ MOST_RECEIVES = 5
 """How often a message is received at most: also the queues' maxReceiveCount. The handler parks a message on its last
 receive, with the reason."""
 
+MOST_DEFERRALS = 600
+"""How often a message may be deferred. With pauses of ten minutes or more, as for a daily quota, that is four days."""
+
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
 
@@ -117,9 +120,18 @@ def full_jitter(receives: int) -> float:
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
+def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
+    """Draws the seconds for which a message is deferred: the window begins 4 seconds wide, and doubles each time."""
+    return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
+
+
 @dataclass(frozen=True)
 class Redelivery:
-    """Puts off or parks an SQS record that could not be handled."""
+    """Puts off, defers or parks an SQS record that could not be handled.
+
+    Putting off keeps the message: SQS counts each receive, and the fifth is the last. Deferring sends the message anew,
+    with a delay, and lets the queue delete the old one: its receives begin again.
+    """
 
     client: "SQSClient"
     urls: QueueUrls
@@ -132,6 +144,22 @@ class Redelivery:
             ReceiptHandle=record["receiptHandle"],
             VisibilityTimeout=round(self.pause(_receive_count(record))),
         )
+
+    def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
+        """Sends the record to its own queue again, with a delay that grows. False when that was done too often.
+
+        A process that dies before the old message is deleted leaves two of them. Consumers tolerate that.
+        """
+        deferrals = _deferrals(record)
+        if deferrals >= MOST_DEFERRALS:
+            return False
+        self.client.send_message(
+            QueueUrl=self.urls[_queue_name(record)],
+            MessageBody=record["body"],
+            DelaySeconds=min(round(growing_jitter(deferrals, least_seconds, most_seconds)), LONGEST_DELAY_SECONDS),
+            MessageAttributes={"deferrals": {"DataType": "Number", "StringValue": str(deferrals + 1)}},
+        )
+        return True
 
     def is_last(self, record: Mapping[str, Any]) -> bool:
         return _receive_count(record) >= MOST_RECEIVES
@@ -163,6 +191,10 @@ def _delay_seconds(message: Outgoing, now: datetime) -> int:
 
 def _queue_name(record: Mapping[str, Any]) -> str:
     return str(record["eventSourceARN"]).rpartition(":")[2]
+
+
+def _deferrals(record: Mapping[str, Any]) -> int:
+    return int(record.get("messageAttributes", {}).get("deferrals", {}).get("stringValue", 0))
 
 
 def _receive_count(record: Mapping[str, Any]) -> int:

@@ -215,6 +215,9 @@ class BreakerPolicy:
 
     def park(self, record: object, reason: str) -> None: ...
 
+    def defer(self, record: object, least_seconds: float, most_seconds: float) -> bool:
+        return False
+
 
 def test_deliveries_of_a_batch_wait_at_the_same_time() -> None:
     """Each waits until all have begun: one after the other they would wait for ever."""
