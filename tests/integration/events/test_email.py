@@ -140,6 +140,40 @@ def depth(queue: str) -> int:
         return sum(map(int, client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
 
+# Who is not written to any more.
+
+
+def test_whose_letter_came_back_gets_none_until_an_operator_allows_it(
+    api: Api,
+    session_id: str,
+    pump: Pump,
+    inbox: Inbox,
+    address: str,
+    data_stack: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bounce = {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [{"emailAddress": address.upper(), "action": "failed", "status": "5.1.1"}],
+        "timestamp": "2026-11-27T00:41:02.669Z",
+    }
+    with closing(queues.client()) as client:
+        url = client.get_queue_url(QueueName=f"{data_stack}-bounces")["QueueUrl"]
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "Bounce", "bounce": bounce, "mail": {}}))
+    pump.drain()
+    api.hold(session_id, "A6", email=address)
+    pump.drain()
+    assert inbox(address) == []
+    assert depth(f"{data_stack}-email-dlq") == 0
+
+    assert main(["mail", "--allow", address, "--stage", STAGE]) == 0
+    api.hold(session_id, "A7", email=address)
+    drain_until(pump, lambda: len(inbox(address)) == 1)
+    assert main(["mail", "--allow", address, "--stage", STAGE]) == 1
+    assert address not in capsys.readouterr().out
+
+
 # The consumer by itself, on a queue of its own.
 
 
