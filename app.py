@@ -120,6 +120,11 @@ def on_event_to_email(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.email.send_buyer_email())
 
 
+@app.on_sqs_message(queue=f"{PREFIX}-bounces", batch_size=10)
+def on_email_returned(event: Any) -> batches.BatchAnswer:
+    return _handle_messages(event, wiring.bounces.suppress_addresses)
+
+
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.invoices.issue_invoice())

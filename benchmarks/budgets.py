@@ -49,7 +49,7 @@ def seat_map(rows: int) -> Budget:
 
 # What happens after them, by stream and queue
 
-EMAIL = Budget(("GetItem", "GetItem", "SendRawEmail", "PutItem"), write_units=1)
+EMAIL = Budget(("GetItem", "GetItem", "GetItem", "SendRawEmail", "PutItem"), write_units=1)
 INVOICE = Budget(("BatchGetItem", "TransactWriteItems", "UpdateItem"), write_units=5, batched_items=2)
 EVENT_NUMBERED = Budget(("GetItem", "TransactWriteItems"), write_units=6)
 EVENT_COUNTED = Budget(("TransactWriteItems",), write_units=4)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.domain.events import GivenUp
+from chalicelib.domain.events import GivenUp, NotYet
 from chalicelib.domain.ports import Outgoing
 
 from .http.answers import log
@@ -20,9 +20,11 @@ class NothingRelayed(Exception):
 
 
 class Redelivery(Protocol):
-    """Puts off or parks a queue message that could not be handled."""
+    """Puts off, defers or parks a queue message that could not be handled."""
 
     def later(self, record: Record) -> None: ...
+
+    def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool: ...
 
     def is_last(self, record: Record) -> bool: ...
 
@@ -113,6 +115,8 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
         handle(record)
     except GivenUp as error:
         return _try_to_park_message(record, redelivery, str(error))
+    except NotYet as error:
+        return _try_to_defer(record, redelivery, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
         if redelivery.is_last(record):
@@ -130,6 +134,18 @@ def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) ->
         return False
     log.error("message parked in its dead-letter queue", record_id=record["messageId"], reason=reason)
     return True
+
+
+def _try_to_defer(record: Record, redelivery: Redelivery, error: NotYet) -> bool:
+    """Defers a message, or parks one that has been deferred too often. Tells whether its queue may delete it."""
+    log.info("message deferred", record_id=record["messageId"], reason=str(error))
+    try:
+        if redelivery.defer(record, error.least_seconds, error.most_seconds):
+            return True
+    except Exception:  # noqa: BLE001 - then it comes again as any other that failed
+        log.exception("message could not be deferred", record_id=record["messageId"])
+        return _put_off(record, redelivery)
+    return _try_to_park_message(record, redelivery, f"deferred too often: {error}")
 
 
 def _put_off(record: Record, redelivery: Redelivery) -> bool:

@@ -1,6 +1,7 @@
 """Live seat maps by WebSocket. `GET /api/live` gives its address; if there is none, pages poll the seat map.
 
     {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
+                                                    {"type": "full", "sessionId": "…"}: enough watch it already, poll
                                                ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
 
 A row's message names all its seats that are not free. The version counts the row's writes: a viewer keeps the newest.
@@ -36,17 +37,18 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     try:
         limits.admit_viewer_message(viewer_id, bodies.source_of(context))
         session_id = live_wire.subscription(body)
-        wiring.subscriptions.watch_session()(viewer_id, session_id)
-        answer = bodies.encoded(live_wire.SubscribedBody(session_id))
+        watches = wiring.subscriptions.watch_session()(viewer_id, session_id)
+        answer = bodies.encoded((live_wire.SubscribedBody if watches else live_wire.FullBody)(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
         answer = error_text(error, "subscribe")
     wiring.subscriptions.live_connections().show([viewer_id], answer)
 
 
 def show_rows(records: Iterable[Mapping[str, Any]]) -> None:
-    """Sends changed rows to their viewers. Logs a failure without a retry: a viewer who misses a row asks again."""
+    """Sends changed rows to their viewers, unless they are old. Logs a failure without a retry: viewers ask again."""
     try:
-        states = [state for record in records if (state := wiring.live.row_state(record))]
+        fresh = filter(wiring.live.is_news, records)
+        states = [state for record in fresh if (state := wiring.live.row_state(record))]
         wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - viewers who are late must not hold back the stream
         log.exception("viewers were not told")

@@ -4,8 +4,8 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import answered, created, ok
-from .http.static import ASK_FIRST, answer_unless_unchanged, as_text
+from .http.answers import answered, created
+from .http.static import ASK_FIRST, SHARED_FOR_A_SECOND, answer_unless_unchanged, as_text
 from .wire import bodies
 from .wire import sessions as schemas
 
@@ -25,14 +25,14 @@ def schedule_session(request: Request) -> Response:
 def list_sessions(request: Request) -> Response:
     limit, cursor = bodies.page_wanted(request)
     page = wiring.requests.selling().list_sessions(schemas.starting_from(request), limit, cursor)
-    return ok(schemas.programme(page))
+    return answer_unless_unchanged(request, as_text(schemas.programme(page)), SHARED_FOR_A_SECOND)
 
 
 @routes.route("/api/sessions/{session_id}", methods=["GET"])
 @answered(routes)
 def show_session(request: Request, session_id: str) -> Response:
     session = wiring.requests.selling().show_session(session_id)
-    return ok(schemas.session(session))
+    return answer_unless_unchanged(request, as_text(schemas.session(session)), SHARED_FOR_A_SECOND)
 
 
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])

@@ -7,11 +7,19 @@ A message holds the whole row, not the change. So a late, lost or doubled messag
 of the highest version, and the message that shows a gap in the versions also heals it.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from chalicelib.domain.live import RowState, newest
 from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
+
+log = logging.getLogger(__name__)
+
+SHOWING_TIME = timedelta(seconds=20)
+"""How long a batch of changes may take to be sent. What is not sent by then is dropped: the function would be stopped
+after 30 s, and the next batch has newer rows. A page asks for the whole map every 20 s anyway."""
 
 ROWS_PER_MESSAGE = 8
 """How many rows one message has at most. Eight rows of 50 seats stay below a WebSocket frame of API Gateway, 32 kB."""
@@ -21,10 +29,19 @@ ROWS_PER_MESSAGE = 8
 class WatchSession:
     sessions: Sessions
     viewers: Viewers
+    most_viewers: int
 
-    def __call__(self, viewer_id: str, session_id: str) -> None:
-        """Makes the viewer watch this session, and no other. Raises SessionNotFound."""
-        self.viewers.add(viewer_id, self.sessions.get(session_id).id)
+    def __call__(self, viewer_id: str, session_id: str) -> bool:
+        """Makes the viewer watch this session, and no other. False when it has its most viewers already.
+
+        Raises SessionNotFound. Some viewers more may come in at the same moment.
+        """
+        session = self.sessions.get(session_id)
+        if self.viewers.count(session.id, self.most_viewers) >= self.most_viewers:
+            log.info("as many viewers as a screening may have: %s", session.id)
+            return False
+        self.viewers.add(viewer_id, session.id)
+        return True
 
 
 @dataclass(frozen=True)
@@ -44,18 +61,30 @@ class ShowChanges:
     clock: Clock
 
     def __call__(self, states: Iterable[RowState], render: Callable[[Sequence[RowState]], str]) -> None:
-        """Sends each session's rows to its viewers. Removes viewers whose connection is gone."""
+        """Sends each session's rows to its viewers. Removes viewers whose connection is gone.
+
+        Ends within SHOWING_TIME, and drops what is left then.
+        """
         now = self.clock()
         for session_id, rows in newest(states).items():
             watching = self.viewers.viewers_of(session_id)
             if watching:
-                self._show(watching, [row.at(now) for row in rows], render)
+                self._show(watching, [row.at(now) for row in rows], render, now + SHOWING_TIME)
 
     def _show(
-        self, watching: Sequence[str], rows: Sequence[RowState], render: Callable[[Sequence[RowState]], str]
+        self,
+        watching: Sequence[str],
+        rows: Sequence[RowState],
+        render: Callable[[Sequence[RowState]], str],
+        until: datetime,
     ) -> None:
         for start in range(0, len(rows), ROWS_PER_MESSAGE):
-            gone = self.live_connections.show(watching, render(rows[start : start + ROWS_PER_MESSAGE]))
+            seconds = (until - self.clock()).total_seconds()
+            if seconds <= 0:
+                log.warning("no time left to show %d rows of %s", len(rows) - start, rows[0].session_id)
+                return
+            message = render(rows[start : start + ROWS_PER_MESSAGE])
+            gone = self.live_connections.show(watching, message, seconds)
             for viewer_id in gone:
                 self.viewers.remove(viewer_id)
             watching = [viewer_id for viewer_id in watching if viewer_id not in gone]

@@ -17,6 +17,7 @@ EXPIRY = "expiry"
 AUDIT = "audit"
 ANALYTICS = "analytics"
 EMAIL = "email"
+BOUNCES = "bounces"
 INVOICES = "invoices"
 NOTIFICATION = "notification"
 WEBHOOKS = "webhooks"
@@ -98,19 +99,33 @@ CONSUMERS = (
         purpose="Tells the buyer by email.",
         hears=(EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED, EventType.REFUND_COMPLETED),
         batch_size=5,  # five emails to a mail service that hangs fit into the handler's 30 seconds
-        max_concurrency=2,  # SES takes 14 emails a second of a new account; more functions would only be throttled
+        max_concurrency=2,  # an account sends 1 email a second at first, then 14: more workers are only throttled
         touches={
             "reservations": "get",
             "sessions": "get",
             "ledger": "get put",
+            "suppressed-addresses": "get",
             "breakers": "update",
             "mail service": "send",
         },
+        sends_to=(EMAIL,),  # emails beyond the account's rate: they are sent anew, and wait
         logical_id="EmailQueue",
         when_given_up=(
             "Some buyer was not told what an email should have said; it is sent when its message is redriven."
         ),
         when_late="Emails have been waiting to be sent for more than five minutes.",
+        look_at="[emails](#emails)",
+    ),
+    Consumer(
+        queue=BOUNCES,
+        handler="on_email_returned",
+        purpose="Notes whose emails came back, or who complained of them.",
+        takes="bounces and complaints",
+        max_concurrency=2,
+        touches={"suppressed-addresses": "put"},
+        logical_id="BouncesQueue",
+        when_given_up="Some address that emails can't reach, or whose reader complained, is still written to.",
+        when_late="Bounces and complaints have been waiting for more than five minutes: such addresses are written to.",
         look_at="[emails](#emails)",
     ),
     Consumer(

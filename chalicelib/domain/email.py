@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from .events import Event, GivenUp
+from .events import Event, GivenUp, NotYet
 from .reservations import Contact, Reservation
 from .sessions import Session
 
@@ -31,6 +32,23 @@ class Message:
     text: str = field(repr=False)
     html: str = field(repr=False)
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedEmail:
+    """The news that an email did not reach these addresses, or that its readers complained about it.
+
+    `is_final` when they must not be written to again.
+    """
+
+    addresses: tuple[str, ...] = field(repr=False)
+    reason: str
+    returned_at: datetime
+    is_final: bool
+
+
+class EmailThrottled(NotYet):
+    """A message that waits because we send more than the account may at this moment. The mail service is well."""
 
 
 class EmailRefused(GivenUp):

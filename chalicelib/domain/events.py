@@ -113,6 +113,17 @@ class GivenUp(Exception):
     """A message that no further try can handle: it becomes a dead letter at once, with this reason."""
 
 
+class NotYet(Exception):
+    """A message that can't be handled for a while, through no fault of its own: it waits, and uses none of its tries.
+
+    It waits for `least_seconds` at least, and for `most_seconds` at most before it comes again.
+    """
+
+    def __init__(self, why: str, least_seconds: float, most_seconds: float) -> None:
+        super().__init__(why)
+        self.least_seconds, self.most_seconds = least_seconds, most_seconds
+
+
 class UnreadableMessage(GivenUp):
     """A message that is not ours, or of a version that we don't know."""
 

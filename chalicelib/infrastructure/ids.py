@@ -41,6 +41,10 @@ class SecretIds:
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_base64(self._derive('sale', reservation_id, transaction_id))}"
 
+    def address(self, email: str) -> str:
+        """Makes a text that stands for an address, in which letters' case makes no difference, and does not show it."""
+        return _base64(self._derive("address", email.strip().casefold()))
+
     def _derive(self, *parts: str) -> bytes:
         """Derives 128 bits from the parts and the secret.
 

@@ -9,12 +9,13 @@ from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from .shared.breaker_board import breaker_board
 from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
+from .shared.suppressed import suppressed_addresses
 from .shared.tables import reservations, sessions
 
 
 @once
 def email_sender() -> EmailSender:
-    sender = ses.SesEmailSender(ses.client(), settings().mail_from)
+    sender = ses.SesEmailSender(ses.client(), settings().mail_from, settings().mail_events)
     return ses.GuardedEmailSender(sender, new_breaker("ses", breaker_board().write))
 
 
@@ -26,5 +27,6 @@ def send_buyer_email() -> SendBuyerEmail:
         renderer=TemplateEmailRenderer(settings().time_zone),
         sender=email_sender(),
         processed_events=ProcessedEvents(database(), stage_name("ledger"), "email", clock),
+        suppressed=suppressed_addresses(),
         clock=clock,
     )

@@ -1,14 +1,28 @@
 """Wiring of live seat maps: sending changed rows to viewers, and forgetting viewers who have left."""
 
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
 from chalicelib.application.live import ShowChanges, StopWatchingSession
 from chalicelib.domain.ports import LiveConnections, Viewers
 from chalicelib.infrastructure.dynamodb.rows import row_state
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
+from chalicelib.infrastructure.streams.failures import created_at
 from chalicelib.infrastructure.websocket.live_connections import ApiGatewayConnections, NoConnections, client
 
 from .shared.process import clock, database, once, settings, stage_name
 
-__all__ = ["live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
+__all__ = ["is_news", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
+
+NEWS_FOR = timedelta(seconds=20)
+"""How old a change may be that is sent to viewers: a page asks for the whole map every 20 s, so that it has seen older
+ones."""
+
+
+def is_news(record: Mapping[str, Any]) -> bool:
+    """Tells whether the stream's record is young enough to be shown."""
+    return clock() - created_at(record) <= NEWS_FOR
 
 
 @once

@@ -6,7 +6,7 @@ from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
 from .live import live_connections, viewers
-from .shared.process import database, once, stage_name
+from .shared.process import database, once, settings, stage_name
 from .shared.tables import sessions
 
 __all__ = ["live_connections", "viewer_limiter", "watch_session"]
@@ -14,7 +14,7 @@ __all__ = ["live_connections", "viewer_limiter", "watch_session"]
 
 @once
 def watch_session() -> WatchSession:
-    return WatchSession(sessions(), viewers())
+    return WatchSession(sessions(), viewers(), settings().max_live_viewers)
 
 
 @once

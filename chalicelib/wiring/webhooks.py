@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification, Replay
 from chalicelib.domain import ports
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks, KeptSubscribers
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
 
@@ -34,7 +34,7 @@ def webhook_sender() -> ports.WebhookSender:
 
 @once
 def announce_event() -> AnnounceEvent:
-    return AnnounceEvent(notifications(), webhooks(), outbox(), clock)
+    return AnnounceEvent(notifications(), KeptSubscribers(webhooks()), outbox(), clock)
 
 
 @once

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, Setting
 
-from .functions import FUNCTIONS, SHOWN_FOR, STREAMS_RETRY_FOR, Function
+from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function
 from .templates import Template, imported, load, merge, sub
 from .watching.resources import watching_of_app
 
@@ -96,6 +96,7 @@ def _known_to_the_stack() -> Template:
     return {
         "LIVE_URL": {"Fn::If": ["LiveDomainIsOurs", sub("wss://${LiveDomain}"), at_aws]},
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
+        "MAIL_EVENTS": {"Fn::If": ["IsEmulator", "", {"Ref": "MailEvents"}]},
         "INVOICES_BUCKET": imported("invoices-bucket"),
         "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),
     }
@@ -119,6 +120,7 @@ def _mapping(function: Function) -> Template:
             "Stream": imported(f"{function.stream}-stream"),
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
+            "ParallelizationFactor": RELAYS_PER_SHARD,
             "MaximumRetryAttempts": -1,
             "MaximumRecordAgeInSeconds": int(STREAMS_RETRY_FOR.total_seconds()),
             "DestinationConfig": {"OnFailure": failures},

@@ -10,6 +10,9 @@ from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
 """The age up to which a stream's record is retried: an outage of hours only delays it. A stream keeps it for 24."""
+RELAYS_PER_SHARD = 5
+"""How many batches of one shard are relayed at the same time. Lambda shares them out by partition key, so the records
+of one item stay in order. A shard has 1,000 records/s at most, and one relay takes some 240: see decision 103."""
 SHOWN_FOR = timedelta(minutes=1)
 """The age at which a change is no longer worth showing to viewers."""
 
@@ -96,7 +99,7 @@ FUNCTIONS = (
         name="websocket_message",
         touches={
             "sessions": "get",
-            "viewers": "delete get get-many put update",
+            "viewers": "delete get get-many put query update",
             "viewers/by_viewer": "query",
             "connections": "post",
         },

@@ -1,10 +1,12 @@
-"""Shows the emails that an emulator took instead of sending them."""
+"""Shows the emails that an emulator took instead of sending them, and lets addresses be written to again."""
 
 from dataclasses import asdict
 from pathlib import Path
 
+from chalicelib.domain.email import masked
 from infra.local import mailbox
 from infra.local.mailbox import NoMailboxError, ReceivedEmail
+from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, counted
 
@@ -19,6 +21,13 @@ def show_emails(connection: Connection, limit: int, to: str | None, html: Path |
     data = [asdict(email) | {"sent_at": email.sent_at.isoformat()} for email in shown]
     summary = f"{counted(len(emails), 'email')} at {connection.where}, {len(shown)} shown."
     return Answer(data, "\n".join([*map(_as_text, shown), summary, *([saved] if saved else [])]))
+
+
+def allow_address(connection: Connection, address: str) -> Answer:
+    """Lets the address be written to again. Needs the stage's ID_SECRET, by which its addresses are hashed."""
+    was_suppressed = load_wiring(connection).bounces.suppressed_addresses().remove(address)
+    said = "is written to again" if was_suppressed else "was not suppressed"
+    return Answer({"wasSuppressed": was_suppressed}, f"{masked(address)} {said}.", status=0 if was_suppressed else 1)
 
 
 def _read_emails(connection: Connection) -> list[ReceivedEmail]:

@@ -22,7 +22,7 @@ from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
-from chalicelib.infrastructure.dynamodb.connection import WriteConflict, get_items, retry_on_conflict
+from chalicelib.infrastructure.dynamodb.connection import BatchRead, WriteConflict, retry_on_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item
@@ -138,7 +138,7 @@ class Screening:
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         """Reads these reservations, by id. Leaves out unknown ids."""
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
-        items = get_items(self.client, self.table_name("reservations"), keys)
+        items = BatchRead(self.client, self.table_name("reservations"))(keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
 
 
@@ -332,7 +332,7 @@ class CounterRebuild:
         try:
             self.screening.client.transact_write_items(TransactItems=deletions)
         except self.screening.client.exceptions.TransactionCanceledException as error:
-            raise WriteConflict from error
+            raise WriteConflict("TransactWriteItems") from error
 
 
 def _find_audit_queue(connection: Connection) -> Queue:

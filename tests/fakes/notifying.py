@@ -15,6 +15,7 @@ __all__ = [
     "FakeEmailRenderer",
     "FakeEmailSender",
     "FakeNotifications",
+    "FakeSuppressedAddresses",
     "FakeViewers",
     "FakeWebhookSender",
     "FakeWebhooks",
@@ -41,6 +42,22 @@ class FakeEmailSender:
         if self.sender not in self.verified:
             raise EmailRefused("the sender is not verified")
         self.sent.append(message)
+
+
+@dataclass
+class FakeSuppressedAddresses:
+    """`known` has the reason and the moment of each address."""
+
+    known: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    def add(self, address: str, reason: str, since: datetime) -> None:
+        self.known[address.casefold()] = (reason, since)
+
+    def contains(self, address: str) -> bool:
+        return address.casefold() in self.known
+
+    def remove(self, address: str) -> bool:
+        return self.known.pop(address.casefold(), None) is not None
 
 
 @dataclass
@@ -120,18 +137,26 @@ class FakeViewers:
     def remove(self, viewer_id: str) -> None:
         self.watched.pop(viewer_id, None)
 
+    def count(self, session_id: str, most: int) -> int:
+        return min(len(self.viewers_of(session_id)), most)
+
     def viewers_of(self, session_id: str) -> Sequence[str]:
         return [viewer_id for viewer_id, watched in self.watched.items() if watched == session_id]
 
 
 @dataclass
 class FakeConnections:
-    """`shown` has the messages of each viewer, in order. Viewers in `gone` can't be reached any more."""
+    """`shown` has the messages of each viewer, in order, and `seconds` the time for each.
+
+    Viewers in `gone` can't be reached any more.
+    """
 
     gone: set[str] = field(default_factory=set)
     shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    seconds: list[float] = field(default_factory=list)
 
-    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+        self.seconds.append(seconds)
         for viewer_id in set(viewer_ids) - self.gone:
             self.shown[viewer_id].append(message)
         return self.gone & set(viewer_ids)

@@ -38,6 +38,9 @@ TYPES = {
 FRESH_FOREVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "no-cache"
 """Cache-Control of files that may change: a browser keeps them, and asks for changes before each use (304: none)."""
+SHARED_FOR_A_SECOND = "public, max-age=0, s-maxage=1"
+"""Cache-Control of what is the same for everybody, and right within a second: a CDN in front answers all others in that
+second, and a browser asks each time."""
 
 CONTENT_SECURITY = {
     "default-src": "'none'",

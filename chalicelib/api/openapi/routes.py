@@ -116,9 +116,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/sessions": Operation(
         SCREENINGS,
         "What is on, by start time",
-        description="All screenings, also those that are over or cancelled, unless `from` says from when on.",
+        description="All screenings, also those that are over or cancelled, unless `from` says from when on. "
+        "Right within a second: caches in between may keep it so long, and answer many who ask alike. So send whole "
+        "minutes in `from`.",
         query=(*PAGE, FROM),
         answer=sessions_wire.programme(Page([SESSION], None)),
+        has_etag=True,
         errors=(refusals.CursorInvalid,),
     ),
     "GET /api/sessions/{session_id}": Operation(
@@ -126,6 +129,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "One screening",
         description="What is shown of it; its seats have an address of their own.",
         answer=sessions_wire.session(SESSION),
+        has_etag=True,
         errors=(refusals.SessionNotFound,),
     ),
     "GET /api/sessions/{session_id}/seats": Operation(
@@ -140,7 +144,8 @@ OPERATIONS: Mapping[str, Operation] = {
         SCREENINGS,
         "Where to open a WebSocket for live seat maps",
         description='Send `{"action": "subscribe", "sessionId": "…"}` there; each change then comes as '
-        '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url` there is none: poll the seats.',
+        '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url`, or after `{"type": "full"}`, '
+        "poll the seats.",
         answer=live_wire.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
         asks_the_database=False,
     ),

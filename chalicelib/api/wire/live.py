@@ -29,6 +29,12 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
     session_id: str
 
 
+class FullBody(Answer, tag_field="type", tag="full"):
+    """As many viewers watch the screening as are sent its changes: ask for the seats instead."""
+
+    session_id: str
+
+
 class RowBody(Answer):
     """The seats of a row that are not free. `version` counts the writes of the row."""
 

@@ -1,20 +1,31 @@
 """Emails to buyers about their reservations.
 
-event ──► reservation: has it an address? ──► still worth saying? ──► sent before? ──► render ──► send ──► mark
-                          │ no                     │ no                  │ yes
-                          ▼                        ▼                     ▼
-                        nothing                  nothing               nothing
+event ──► reservation: has it an address? ──► still worth saying? ──► sent before? ──► suppressed? ──► send, mark
+                          │ no                     │ no                  │ yes           │ yes: it bounced, or its
+                          ▼                        ▼                     ▼               ▼      reader complained
+                        nothing                  nothing               nothing         a line in the log
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.email import Email
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import Clock, EmailRenderer, EmailSender, ProcessedEvents, Reservations, Sessions
+from chalicelib.domain.ports import (
+    Clock,
+    EmailRenderer,
+    EmailSender,
+    ProcessedEvents,
+    Reservations,
+    Sessions,
+    SuppressedAddresses,
+)
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
+
+log = logging.getLogger(__name__)
 
 
 def _this_hold_is_live(event: Event, reservation: Reservation, now: datetime) -> bool:
@@ -63,12 +74,19 @@ class SendBuyerEmail:
     renderer: EmailRenderer
     sender: EmailSender
     processed_events: ProcessedEvents
+    suppressed: SuppressedAddresses
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Sends the email and marks the event as processed. Raises EmailRefused, EmailUnavailable, StoreUnavailable."""
+        """Sends the email and marks the event as processed.
+
+        Raises EmailRefused, EmailThrottled, EmailUnavailable, StoreUnavailable.
+        """
         email = self._email_about(event)
         if email is None or self.processed_events.contains(event.id):
+            return
+        if self.suppressed.contains(email.contact.email):
+            log.info("not written to: its address is suppressed: %s", event.id)
             return
         self.sender.send(self.renderer.render(email))
         self.processed_events.add(event.id)

@@ -11,7 +11,7 @@ from itertools import chain
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.ports import Clock, Notifications, Outbox, Outgoing, Webhooks, WebhookSender
+from chalicelib.domain.ports import Clock, Notifications, Outbox, Outgoing, Subscribers, Webhooks, WebhookSender
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
@@ -31,7 +31,7 @@ class AnnounceEvent:
     """
 
     notifications: Notifications
-    webhooks: Webhooks
+    webhooks: Subscribers
     outbox: Outbox
     clock: Clock
 

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from chalicelib.domain.events import Event
     from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
-__all__ = ["EmailRenderer", "EmailSender", "LiveConnections", "Notifications", "Viewers", "WebhookSender", "Webhooks"]
+__all__ = [
+    "EmailRenderer",
+    "EmailSender",
+    "LiveConnections",
+    "Notifications",
+    "Subscribers",
+    "SuppressedAddresses",
+    "Viewers",
+    "WebhookSender",
+    "Webhooks",
+]
 
 
 class EmailRenderer(Protocol):
@@ -23,11 +33,31 @@ class EmailRenderer(Protocol):
 
 class EmailSender(Protocol):
     def send(self, message: Message) -> None:
-        """Sends the email. Raises EmailRefused, when trying again can't help, and EmailUnavailable."""
+        """Sends the email. Raises EmailRefused, when trying again can't help, EmailThrottled and EmailUnavailable."""
         ...
 
 
-class Webhooks(Protocol):
+class SuppressedAddresses(Protocol):
+    """The addresses that must not be written to. Each method raises StoreUnavailable."""
+
+    def add(self, address: str, reason: str, since: datetime) -> None: ...
+
+    def contains(self, address: str) -> bool:
+        """Reads consistently. Letters' case makes no difference."""
+        ...
+
+    def remove(self, address: str) -> bool:
+        """Lets the address be written to again. False when it was not among them."""
+        ...
+
+
+class Subscribers(Protocol):
+    def subscribers(self) -> Sequence[Subscriber]:
+        """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
+        ...
+
+
+class Webhooks(Subscribers, Protocol):
     """The stored webhooks: so few that they are listed without pages. Each method raises StoreUnavailable."""
 
     def add(self, webhook: Webhook) -> None: ...
@@ -38,10 +68,6 @@ class Webhooks(Protocol):
 
     def all(self) -> Sequence[Webhook]:
         """Lists all webhooks, oldest first. Consistent."""
-        ...
-
-    def subscribers(self) -> Sequence[Subscriber]:
-        """Lists all webhooks without their addresses and secrets. Consistent."""
         ...
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
@@ -89,6 +115,10 @@ class Viewers(Protocol):
 
     def remove(self, viewer_id: str) -> None: ...
 
+    def count(self, session_id: str, most: int) -> int:
+        """Counts the session's viewers, up to `most`. A viewer added just now may be missing."""
+        ...
+
     def viewers_of(self, session_id: str) -> Sequence[str]:
         """Reads the ids of the session's viewers. Consistent: every viewer added earlier is among them."""
         ...
@@ -97,7 +127,9 @@ class Viewers(Protocol):
 class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
-    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
-        """Sends the message to each viewer, once. Gives the viewers whose connection is gone; others may miss the
-        message."""
+    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+        """Sends the message to each viewer, once, for so many seconds at most.
+
+        Gives the viewers whose connection is gone; others may miss the message.
+        """
         ...

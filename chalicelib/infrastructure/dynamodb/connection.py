@@ -1,6 +1,7 @@
 """The DynamoDB client, one for the process and with short timeouts; and calls of it that raise errors of our own."""
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ OUTAGES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
     "TransactionInProgressException",
     "InternalError",  # S3's words
     "SlowDown",
@@ -79,8 +82,11 @@ class ConditionFailed(Exception):
         self.item = item
 
 
-class WriteConflict(Exception):
-    """Another transaction is at work on the same item at this moment."""
+class WriteConflict(StoreUnavailable):
+    """Another transaction is at work on the same item at this moment.
+
+    Where nobody here tries again, the client is asked to.
+    """
 
 
 CONFLICT_ATTEMPTS = 8
@@ -131,7 +137,7 @@ class TransactionCancelled(Exception):
 
     def as_error(self) -> Exception:
         """Gives WriteConflict for a conflict, which is worth another try; StoreUnavailable for all else."""
-        return WriteConflict() if self.met_conflict else StoreUnavailable("TransactWriteItems")
+        return (WriteConflict if self.met_conflict else StoreUnavailable)("TransactWriteItems")
 
 
 def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
@@ -178,7 +184,7 @@ class Table:
         except self.client.exceptions.ConditionalCheckFailedException as error:
             raise ConditionFailed(self._read_refusing_item(error, key)) from error
         except self.client.exceptions.TransactionConflictException as error:
-            raise WriteConflict from error
+            raise WriteConflict(operation) from error
 
     def _read_refusing_item(self, error: ClientError, key: Item) -> Item | None:
         """Gives the item that refused the write: from the error, or read anew if the error carries none.
@@ -192,19 +198,50 @@ class Table:
 BATCH_GET_KEYS = 100
 """The most keys of one BatchGetItem."""
 
+UNPROCESSED_ATTEMPTS = 8
+UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
+"""The longest first pause before keys that DynamoDB left unprocessed are asked for again. It doubles with each try: a
+partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
+UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
+UNPROCESSED_SECONDS = 3.0
+"""For how long all tries of one read may go on: a request's client waits for eight seconds."""
 
-def get_items(client: "DynamoDBClient", table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
-    """Reads the items of these keys consistently, in no order, without those that are missing. Raises StoreUnavailable.
 
-    Takes one call for each hundred keys, and more for keys that DynamoDB left unprocessed.
-    """
-    for start in range(0, len(keys), BATCH_GET_KEYS):
-        wanted: Any = {table_name: {"Keys": keys[start : start + BATCH_GET_KEYS], "ConsistentRead": True}}
-        while wanted:
+@dataclass(frozen=True)
+class BatchRead:
+    """Reads of many items at once. The pauses and their end go by `sleep` and `seconds`."""
+
+    client: "DynamoDBClient"
+    table_name: str
+    sleep: Callable[[float], None] = time.sleep
+    seconds: Callable[[], float] = time.monotonic
+
+    def __call__(self, keys: Sequence[Item]) -> Iterator[Item]:
+        """Reads the items consistently, in no order, without those that are missing. Raises StoreUnavailable.
+
+        Takes one call for each hundred keys. Asks again for those that DynamoDB left unprocessed, after pauses with
+        full jitter, up to UNPROCESSED_ATTEMPTS times and for UNPROCESSED_SECONDS at most.
+        """
+        deadline = self.seconds() + UNPROCESSED_SECONDS
+        for start in range(0, len(keys), BATCH_GET_KEYS):
+            yield from self._read(keys[start : start + BATCH_GET_KEYS], deadline)
+
+    def _read(self, keys: Sequence[Item], deadline: float) -> Iterator[Item]:
+        wanted: Any = {self.table_name: {"Keys": keys, "ConsistentRead": True}}
+        for attempt in range(UNPROCESSED_ATTEMPTS):
             with outages_as_refusals("BatchGetItem"):
-                answer = client.batch_get_item(RequestItems=wanted)
-            yield from answer["Responses"][table_name]
+                answer = self.client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"].get(self.table_name, [])
             wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                return
+            longest = min(UNPROCESSED_FIRST_PAUSE_SECONDS * 2**attempt, UNPROCESSED_LONGEST_PAUSE_SECONDS)
+            pause = random.uniform(0, longest)
+            if self.seconds() + pause >= deadline:
+                break
+            if attempt + 1 < UNPROCESSED_ATTEMPTS:
+                self.sleep(pause)
+        raise StoreUnavailable("BatchGetItem")
 
 
 def query_items(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:

@@ -22,10 +22,10 @@ from chalicelib.domain.times import from_iso, to_iso
 from chalicelib.infrastructure.ids import buyer_of_reservation
 
 from .connection import (
+    BatchRead,
     Table,
     TransactionCancelled,
     WriteConflict,
-    get_items,
     retry_on_conflict,
     transact,
 )
@@ -65,7 +65,7 @@ class DynamoInvoices:
         """Gives the sale's invoice; without one, puts it at the next place. Raises WriteConflict if that is taken."""
         counter_id = _counter_id(bill.series)
         keys = [text_key(id=counter_id), text_key(id=bill.reservation_id)]
-        found = {read_text(item, "id"): item for item in get_items(self.client, self.table_name, keys)}
+        found = {read_text(item, "id"): item for item in BatchRead(self.client, self.table_name, self.sleep)(keys)}
         if bill.reservation_id in found:
             return _invoice_from_item(found[bill.reservation_id])
         last_place = read_number(found[counter_id], "place") if counter_id in found else 0
@@ -78,7 +78,7 @@ class DynamoInvoices:
             transact(self.client, [self._counter_update(invoice), self._invoice_put(invoice)])
         except TransactionCancelled as cancelled:
             if any(cancelled.conditions_failed):  # the counter has moved on, or the sale has its invoice: read again
-                raise WriteConflict from cancelled
+                raise WriteConflict("TransactWriteItems") from cancelled
             raise cancelled.as_error() from cancelled
 
     def _counter_update(self, invoice: Invoice) -> Any:

@@ -107,12 +107,12 @@ class DynamoNotifications:
         Raises WriteConflict or StoreUnavailable if it was cancelled for another reason.
         """
         if cancelled.met_conflict:
-            raise WriteConflict from cancelled
+            raise WriteConflict("TransactWriteItems") from cancelled
         has_number, *others = cancelled.conditions_failed
         if has_number:
             return self._read_numbered(event)
         if any(others):
-            raise WriteConflict from cancelled
+            raise WriteConflict("TransactWriteItems") from cancelled
         raise cancelled.as_error() from cancelled
 
     def _read_numbered(self, event: Event) -> Notification:

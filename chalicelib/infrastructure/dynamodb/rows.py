@@ -29,11 +29,11 @@ from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.streams.records import event_value
 
 from .connection import (
+    BatchRead,
     ConditionFailed,
     Table,
     TransactionCancelled,
     WriteConflict,
-    get_items,
     retry_on_conflict,
     transact,
 )
@@ -100,14 +100,14 @@ class DynamoRows:
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        items = list(get_items(self.client, self.table_name, _row_keys(session)))
+        items = list(BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        items = get_items(self.client, self.table_name, _row_keys(session))
+        items = BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
             entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()
         )
@@ -265,7 +265,7 @@ def _error_of(cancelled: TransactionCancelled) -> Exception:
     A conflict comes before a refusal: the other transaction may change in which rows the condition fails.
     """
     if cancelled.met_conflict and cancelled.codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-        return WriteConflict()
+        return WriteConflict("TransactWriteItems")
     pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
     refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
     return _Refused(refused) if refused else cancelled.as_error()

@@ -19,6 +19,7 @@ from chalicelib.domain.ports import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso
+from chalicelib.infrastructure.kept import Kept
 
 from .connection import (
     ConditionFailed,
@@ -39,6 +40,11 @@ KEPT_SESSIONS = 1024
 KEPT_SECONDS = 60.0
 """How long an instance keeps a screening in memory. For so long it may show a cancelled screening as not cancelled."""
 
+PROGRAMME_SECONDS = 1.0
+"""How old a page of the programme may be. All of the programme is one partition of the index, which is read some 1,150
+times a second at most; so each instance reads a page once a second, however many ask."""
+KEPT_PAGES = 64
+
 ID_CHARACTERS = 36
 
 TRANSACTION_ITEMS = 100
@@ -49,7 +55,7 @@ IS_NEW = "attribute_not_exists(id)"
 
 @dataclass(frozen=True)
 class DynamoSessions:
-    """Keeps the screenings. `kept` are those in memory."""
+    """Keeps the screenings. `kept` are those in memory; `pages` are those of the programme, by what was asked."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -59,6 +65,7 @@ class DynamoSessions:
     """The table of rows, if it is not that of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    pages: Kept[Page[Session]] = field(default_factory=lambda: Kept(PROGRAMME_SECONDS, KEPT_PAGES))
 
     def add(self, session: Session) -> Session:
         rows = [row_id(session.id, row) for row in session.rows]
@@ -69,6 +76,8 @@ class DynamoSessions:
             Table(self.client, self.table_name).put(text_key(id=session.id), Item=item, ConditionExpression=IS_NEW)
         except ConditionFailed as failed:
             return _session_from_item(failed.item) if failed.item else session
+        finally:
+            self.pages.forget()
         return session
 
     def get(self, session_id: str) -> Session:
@@ -76,7 +85,14 @@ class DynamoSessions:
         return session if session and self.seconds() < until else self._read(session_id)
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Reads a page of screenings from the index, which on AWS shows a new one some milliseconds late."""
+        """Gives a page of screenings that is PROGRAMME_SECONDS old at most.
+
+        This process's own writes are in it at once; on AWS the index may show them some milliseconds late.
+        """
+        wanted = (starting_from, limit, cursor)
+        return self.pages.get(wanted, lambda: self._read_page(starting_from, limit, cursor))
+
+    def _read_page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         least = to_iso(starting_from) if starting_from else ""
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
@@ -103,6 +119,8 @@ class DynamoSessions:
             )
         except ConditionFailed as failed:
             raise SessionNotFound(session_id) from failed
+        finally:
+            self.pages.forget()
         return self._keep(_session_from_item(item))
 
     def _add_rows(self, ids: Sequence[str]) -> None:

@@ -244,6 +244,17 @@ class ViewerItem(Model):
     by_viewer = ByViewer()
 
 
+class SuppressedAddressItem(Model):
+    """An address that must not be written to, by its keyed hash: see suppressed_addresses.py. `since` is a moment."""
+
+    class Meta(SessionItem.Meta):
+        table_name = "suppressed-addresses"
+
+    id = UnicodeAttribute(hash_key=True)
+    reason = UnicodeAttribute()
+    since = UnicodeAttribute()
+
+
 class BreakerItem(Model):
     """The last known status of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
 
@@ -340,6 +351,7 @@ TABLES = (
     Table(AnalyticsItem, "analytics", "Analytics"),
     Table(ProcessedEventItem, "ledger", "Ledger"),
     Table(ViewerItem, "viewers", "Viewers"),
+    Table(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
     Table(BreakerItem, "breakers", "Breakers"),
     Table(InvoiceItem, "invoices", "Invoices"),
     Table(WebhookItem, "webhooks", "Webhooks"),

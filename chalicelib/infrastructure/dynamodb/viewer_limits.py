@@ -19,7 +19,7 @@ from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdi
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
 
-from .connection import ConditionFailed, Table, get_items
+from .connection import BatchRead, ConditionFailed, Table
 from .values import Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class DynamoRateLimiter:
 
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
         """Reads the microsecond at which each bucket will be empty. Buckets without an item are left out."""
-        items = get_items(self.client, self.table_name, [_item_key(key) for key in keys])
+        items = BatchRead(self.client, self.table_name)([_item_key(key) for key in keys])
         return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 
     def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:

@@ -37,6 +37,18 @@ class DynamoViewers:
     def remove(self, viewer_id: str) -> None:
         self._delete(viewer_id, self._query_sessions(viewer_id))
 
+    def count(self, session_id: str, most: int) -> int:
+        """Counts by a query that reads `most` items at most: some 110 bytes each, 14 read units for a thousand."""
+        with outages_as_refusals("Query"):
+            answer = self.client.query(
+                TableName=self.table_name,
+                KeyConditionExpression="session_id = :session",
+                ExpressionAttributeValues={":session": text_value(session_id)},
+                Select="COUNT",
+                Limit=most,
+            )
+        return answer["Count"]
+
     def viewers_of(self, session_id: str) -> Sequence[str]:
         wanted = {
             "KeyConditionExpression": "session_id = :session",

@@ -1,10 +1,12 @@
 """Webhooks in DynamoDB. Their secrets are encrypted at rest, as everything in DynamoDB is, and are never logged."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.ports import Subscribers
 from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
+from chalicelib.infrastructure.kept import Kept
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .values import (
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 WEBHOOK_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
 """The most characters of an id."""
+
+SUBSCRIBERS_SECONDS = 5.0
+"""How long an instance that numbers events keeps the list of subscribers: reading it is a scan of the table, and it was
+made for each event. A new subscriber is told of events from so many seconds on."""
 
 OF_A_SUBSCRIBER = "id, event_types, disabled"
 """The attributes of a webhook that the function for numbering events may read: see infra/cloud/permissions.py."""
@@ -88,6 +94,20 @@ class DynamoWebhooks:
         except ConditionFailed:
             return False
         return True
+
+
+@dataclass(frozen=True)
+class KeptSubscribers:
+    """The subscribers as they were SUBSCRIBERS_SECONDS ago at most.
+
+    One that was removed or disabled meanwhile is told nothing: a delivery reads its webhook consistently.
+    """
+
+    webhooks: Subscribers
+    kept: Kept[Sequence[Subscriber]] = field(default_factory=lambda: Kept(SUBSCRIBERS_SECONDS))
+
+    def subscribers(self) -> Sequence[Subscriber]:
+        return self.kept.get("all", self.webhooks.subscribers)
 
 
 def _can_be_id(webhook_id: str) -> bool:

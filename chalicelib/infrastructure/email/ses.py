@@ -6,7 +6,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import formataddr
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message, masked
+from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Message, masked
 from chalicelib.domain.ports import EmailSender
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
@@ -39,26 +39,49 @@ PERMANENT = {
 }
 
 
+THROTTLED = {
+    "LimitExceeded",
+    "LimitExceededException",
+    "RequestThrottled",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+"""Codes of SES's answers to more emails than the account may send: "SES API errors" in the developer guide of SES."""
+
+BY_THE_SECOND = (1, 120)
+BY_THE_DAY = (600, 900)
+"""For how many seconds an email waits that is beyond the account's rate, or beyond its quota of 24 hours. That quota is
+of any 24 hours, so that some of it becomes free all the time."""
+
+
 def client() -> "SESClient":
     return boto3.client("ses", config=CONFIG)
 
 
 @dataclass(frozen=True)
 class SesEmailSender:
-    """Sends by SES. `sender` is a bare address; it or its domain must be a verified identity of the account."""
+    """Sends by SES. `sender` is a bare address; it or its domain must be a verified identity of the account.
+
+    With a `configuration_set`, SES reports bounces and complaints where that says.
+    """
 
     client: "SESClient"
     sender: str
+    configuration_set: str = ""
 
     def send(self, message: Message) -> None:
-        """Sends the message. Raises EmailRefused, EmailUnavailable.
+        """Sends the message. Raises EmailRefused, EmailThrottled, EmailUnavailable.
 
         These errors end in logs and in the DLQ. So they have SES's answer with all addresses masked, and SES's own
         error is not their cause.
         """
         raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
+        request: Any = {"Source": self.sender, "Destinations": [message.to], "RawMessage": {"Data": raw}}
+        if self.configuration_set:
+            request["ConfigurationSetName"] = self.configuration_set
         try:
-            answer = self.client.send_raw_email(Source=self.sender, Destinations=[message.to], RawMessage={"Data": raw})
+            answer = self.client.send_raw_email(**request)
         except ClientError as error:
             raise _to_email_error(error) from None
         except (BotoCoreError, ResponseParserError) as error:
@@ -70,7 +93,7 @@ class SesEmailSender:
 class GuardedEmailSender:
     """Sends emails with `sender`, through a breaker.
 
-    While SES does not answer, most emails fail at once and come again later.
+    While SES does not answer, most emails fail at once and come again later. An SES that throttles does answer.
     """
 
     sender: EmailSender
@@ -104,7 +127,9 @@ def _encoded_subject(subject: str) -> str:
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 
-def _to_email_error(error: ClientError) -> EmailRefused | EmailUnavailable:
+def _to_email_error(error: ClientError) -> EmailRefused | EmailThrottled | EmailUnavailable:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    kind = EmailRefused if code in PERMANENT else EmailUnavailable
-    return kind(masked(f"SES: {code}: {said}"))
+    reason = masked(f"SES: {code}: {said}")
+    if code in THROTTLED:
+        return EmailThrottled(reason, *(BY_THE_DAY if "daily" in said.lower() else BY_THE_SECOND))
+    return EmailRefused(reason) if code in PERMANENT else EmailUnavailable(reason)

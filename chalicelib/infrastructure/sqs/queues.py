@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+T = TypeVar("T")
+
+SENDING_AT_ONCE = 10
+"""The most batches that are sent at the same time. A hundred records of a stream make some fifty batches for five
+queues; SQS keeps no order, so none has to wait for another. Ten calls at once keep one core busy."""
+
+CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=SENDING_AT_ONCE,
+)
 
 BATCH_ENTRIES = 10
 """The most messages of one SendMessageBatch."""
@@ -38,6 +49,9 @@ LONGEST_DELAY_SECONDS = 900
 MOST_RECEIVES = 5
 """How often a message is received at most: also the queues' maxReceiveCount. The handler parks a message on its last
 receive, with the reason."""
+
+MOST_DEFERRALS = 600
+"""How often a message may be deferred. With pauses of ten minutes or more, as for a daily quota, that is four days."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
@@ -69,15 +83,23 @@ class SqsOutbox:
     urls: QueueUrls
 
     def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
-        positions = defaultdict(list)
+        """Sends the messages in as few batches as they fill, several at the same time.
+
+        Gives the positions of the messages that SQS did not take.
+        """
+        of_queue: dict[str, dict[int, Outgoing]] = defaultdict(dict)
         for position, message in enumerate(messages):
-            positions[message.queue].append(position)
-        return {
-            failed
-            for queue, of_queue in positions.items()
-            for batch in _batches(of_queue)
-            for failed in self._send_batch(queue, {position: messages[position] for position in batch}, now)
-        }
+            of_queue[message.queue][position] = message
+        batches = [(queue, dict(batch)) for queue, all_ in of_queue.items() for batch in _batches(list(all_.items()))]
+        return {failed for some in self._send_all(batches, now) for failed in some}
+
+    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
+        if len(batches) < 2:  # a request sends one: it needs no threads, nor the module for them
+            return [self._send_batch(queue, batch, now) for queue, batch in batches]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(len(batches), SENDING_AT_ONCE)) as threads:
+            return list(threads.map(lambda batch: self._send_batch(batch[0], batch[1], now), batches))
 
     def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
         """Sends the messages of a batch. Gives the positions of those that SQS did not take."""
@@ -98,9 +120,18 @@ def full_jitter(receives: int) -> float:
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
+def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
+    """Draws the seconds for which a message is deferred: the window begins 4 seconds wide, and doubles each time."""
+    return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
+
+
 @dataclass(frozen=True)
 class Redelivery:
-    """Puts off or parks an SQS record that could not be handled."""
+    """Puts off, defers or parks an SQS record that could not be handled.
+
+    Putting off keeps the message: SQS counts each receive, and the fifth is the last. Deferring sends the message anew,
+    with a delay, and lets the queue delete the old one: its receives begin again.
+    """
 
     client: "SQSClient"
     urls: QueueUrls
@@ -113,6 +144,22 @@ class Redelivery:
             ReceiptHandle=record["receiptHandle"],
             VisibilityTimeout=round(self.pause(_receive_count(record))),
         )
+
+    def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
+        """Sends the record to its own queue again, with a delay that grows. False when that was done too often.
+
+        A process that dies before the old message is deleted leaves two of them. Consumers tolerate that.
+        """
+        deferrals = _deferrals(record)
+        if deferrals >= MOST_DEFERRALS:
+            return False
+        self.client.send_message(
+            QueueUrl=self.urls[_queue_name(record)],
+            MessageBody=record["body"],
+            DelaySeconds=min(round(growing_jitter(deferrals, least_seconds, most_seconds)), LONGEST_DELAY_SECONDS),
+            MessageAttributes={"deferrals": {"DataType": "Number", "StringValue": str(deferrals + 1)}},
+        )
+        return True
 
     def is_last(self, record: Mapping[str, Any]) -> bool:
         return _receive_count(record) >= MOST_RECEIVES
@@ -129,8 +176,8 @@ class Redelivery:
         )
 
 
-def _batches(positions: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (positions[start : start + BATCH_ENTRIES] for start in range(0, len(positions), BATCH_ENTRIES))
+def _batches(messages: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (messages[start : start + BATCH_ENTRIES] for start in range(0, len(messages), BATCH_ENTRIES))
 
 
 def _delay_seconds(message: Outgoing, now: datetime) -> int:
@@ -144,6 +191,10 @@ def _delay_seconds(message: Outgoing, now: datetime) -> int:
 
 def _queue_name(record: Mapping[str, Any]) -> str:
     return str(record["eventSourceARN"]).rpartition(":")[2]
+
+
+def _deferrals(record: Mapping[str, Any]) -> int:
+    return int(record.get("messageAttributes", {}).get("deferrals", {}).get("stringValue", 0))
 
 
 def _receive_count(record: Mapping[str, Any]) -> int:

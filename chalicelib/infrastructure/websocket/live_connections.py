@@ -1,7 +1,10 @@
 """Live connections: viewers' WebSockets, which API Gateway keeps open and to which we post."""
 
 import logging
-from collections.abc import Sequence
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,12 +22,20 @@ AT_ONCE = 32
 """The most posts that are made at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a
 fifth of a second."""
 
+THROTTLED = {"LimitExceededException", "TooManyRequestsException", "ThrottlingException"}
+LONGEST_PAUSE_SECONDS = 1.0
+"""The longest pause of a thread after a post that was throttled: the quota is the account's, and bookings share it. The
+post itself is not repeated; its viewer reads the map again within 20 s."""
+
 CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
+    retries={"mode": "standard", "total_max_attempts": 1},
     max_pool_connections=AT_ONCE,
 )
+
+
+TOLD, GONE = "told", "gone"
 
 
 def client(connections_url: str) -> "ApiGatewayManagementApiClient":
@@ -36,28 +47,39 @@ class ApiGatewayConnections:
     """Posts messages to viewers through API Gateway."""
 
     client: "ApiGatewayManagementApiClient"
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+        until, data = self.monotonic() + seconds, message.encode()
         with ThreadPoolExecutor(min(AT_ONCE, max(len(viewer_ids), 1))) as posts:
-            open_ = posts.map(lambda viewer_id: self._post(viewer_id, message), viewer_ids)
-            return {viewer_id for viewer_id, is_open in zip(viewer_ids, open_, strict=True) if not is_open}
+            became = list(posts.map(lambda viewer_id: self._post(viewer_id, data, until), viewer_ids))
+        missed = Counter(became) - Counter({TOLD: len(became), GONE: len(became)})
+        if missed:
+            log.warning("viewers of %d who were not told: %s", len(became), dict(missed))
+        return {viewer_id for viewer_id, one in zip(viewer_ids, became, strict=True) if one == GONE}
 
-    def _post(self, viewer_id: str, message: str) -> bool:
-        """Posts the message. False when the connection is gone.
+    def _post(self, viewer_id: str, data: bytes, until: float) -> str:
+        """Posts the message, unless its time is over. Tells what became of it: TOLD, GONE, or why not.
 
-        A viewer who misses a message for another reason is brought up to date by the next one, or by asking again.
+        A viewer who misses a message is brought up to date by the next one, or by asking again.
         """
+        if self.monotonic() >= until:
+            return "too late"
         try:
-            self.client.post_to_connection(ConnectionId=viewer_id, Data=message.encode())
-        except self.client.exceptions.GoneException:
-            return False
-        except (BotoCoreError, ClientError):
-            log.warning("a viewer could not be told", exc_info=True)
-        return True
+            self.client.post_to_connection(ConnectionId=viewer_id, Data=data)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in THROTTLED:
+                self.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
+            return GONE if code == "GoneException" else code
+        except BotoCoreError as error:
+            return type(error).__name__
+        return TOLD
 
 
 class NoConnections:
     """Posts nothing: no WebSocket API is deployed, so nobody is connected."""
 
-    def show(self, viewer_ids: Sequence[str], message: str) -> set[str]:
+    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         return set()

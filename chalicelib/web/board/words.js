@@ -105,6 +105,7 @@ export const WORDS = {
     queueWords: {
       analytics: "counts",
       audit: "writes the event log",
+      bounces: "notes who can't be written to",
       cache: "freshens the seat-map cache",
       email: "writes to buyers",
       expiry: "waits for holds to lapse",
@@ -240,6 +241,7 @@ export const WORDS = {
     queueWords: {
       analytics: "conta",
       audit: "escreve o registro de eventos",
+      bounces: "anota a quem não se pode escrever",
       cache: "renova o cache do mapa",
       email: "escreve aos compradores",
       expiry: "espera as reservas expirarem",

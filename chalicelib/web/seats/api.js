@@ -246,7 +246,8 @@ function whole(answer, isWhole) {
 }
 
 /**
- * Tries again, with growing pauses, what may pass by itself; waits out a lost connection for as long as it takes.
+ * Tries again, with growing pauses, what may pass by itself; waits out a lost connection for as long as it takes. Never
+ * sooner than the server asks, and not all pages at once: a thousand of them were refused in the same second.
  *
  * @template Answer
  * @param {() => Promise<Answer>} attempt
@@ -259,8 +260,8 @@ async function insist(attempt, { paused = () => {}, signal } = {}) {
       return await attempt();
     } catch (caught) {
       const failure = /** @type {Failure} */ (caught); // the caller's own faults pass through: they may not pass by themselves
-      const pause = failure.retryAfterMs || pauseAfter(tries);
-      if (!failure.mayPass || tries === MOST_TRIES || pause > LONGEST_RETRY_AFTER_MS) throw failure;
+      if (!failure.mayPass || tries === MOST_TRIES || failure.retryAfterMs > LONGEST_RETRY_AFTER_MS) throw failure;
+      const pause = Math.max(failure.retryAfterMs * (1 + Math.random() / 2), pauseAfter(tries));
       paused(failure, pause);
       await after(pause, signal);
       if (!navigator.onLine) tries -= await connection(signal);

@@ -11,6 +11,7 @@ import { price, say } from "./words.js";
 
 const LOOK_AGAIN_MS = 30_000;
 const CLOCKS_DIFFER_MS = 60_000;
+const A_MINUTE_MS = 60_000;
 
 export async function programme() {
   return new Programme(await current());
@@ -20,7 +21,7 @@ export async function programme() {
 let from;
 
 /**
- * Asks for the programme from now on, by the server's clock; anew if the first answer tells that ours is wrong.
+ * Asks for the programme from this minute on, by the server's clock; anew if the first answer tells that ours is wrong.
  * @param {string} [cursor]
  */
 async function current(cursor) {
@@ -30,8 +31,9 @@ async function current(cursor) {
   return Math.abs(clock.ahead() - before) > CLOCKS_DIFFER_MS ? beginning() : page;
 }
 
+/** Asks for whole minutes: who asks in the same one asks the same, and a cache in between may answer. */
 function beginning() {
-  from = new Date(clock.now()).toISOString();
+  from = new Date(Math.floor(clock.now() / A_MINUTE_MS) * A_MINUTE_MS).toISOString();
   return api.programme(from);
 }
 
@@ -39,6 +41,7 @@ class Programme {
   leaving = new AbortController();
   /** @type {string | undefined} */
   drawnOn = undefined;
+  drawn = 0;
 
   /** @param {Awaited<ReturnType<typeof current>>} first */
   constructor(first) {
@@ -58,39 +61,51 @@ class Programme {
     this.leaving.abort();
   }
 
-  /** Draws anew also when only the day has changed: "Today" is another one then. */
+  /** Draws anew also when only the day has changed, for "Today" is another one then, or when a screening has begun. */
   async lookAgain() {
     const changed = await this.pages.again();
     if (this.leaving.signal.aborted) return;
-    if (changed || this.drawnOn !== dayOf(clock.now())) this.render();
+    if (changed || this.drawnOn !== dayOf(clock.now()) || this.drawn !== this.toCome().length) this.render();
+  }
+
+  /** Gives the screenings that have not begun. The answer may have some that began in this minute. */
+  toCome() {
+    const now = clock.now();
+    return this.pages.items.filter(({ startTime }) => Date.parse(startTime) >= now);
   }
 
   render() {
+    const toCome = this.toCome();
     this.drawnOn = dayOf(clock.now());
-    fill(this.element, this.pages.items.length ? this.whatIsOn() : empty("nothingOn", say("nothingOnHint")));
+    this.drawn = toCome.length;
+    fill(this.element, toCome.length ? this.whatIsOn(toCome) : empty("nothingOn", say("nothingOnHint")));
   }
 
-  whatIsOn() {
-    const zone = foreignZone(this.pages.items.map(({ startTime }) => startTime));
+  /** @param {api.Session[]} toCome */
+  whatIsOn(toCome) {
+    const zone = foreignZone(toCome.map(({ startTime }) => startTime));
     return [
       el("h1", { tabindex: "-1" }, say("onNow")),
       el("p", { class: "lead" }, say("lead")),
       zone && el("p", { class: "zone" }, say("cinemaTime", zone)),
-      ...this.days().map(drawnDay),
+      ...daysOf(toCome).map(drawnDay),
       ...this.pages.way(() => this.render()),
     ];
   }
+}
 
-  /** Gives the screenings of each day, in the order of the programme. */
-  days() {
-    /** @type {Map<string, api.Session[]>} */
-    const days = new Map();
-    for (const session of this.pages.items) {
-      const date = dayOf(session.startTime);
-      days.set(date, [...(days.get(date) ?? []), session]);
-    }
-    return [...days.values()];
+/**
+ * Gives the screenings of each day, in the order of the programme.
+ * @param {api.Session[]} sessions
+ */
+function daysOf(sessions) {
+  /** @type {Map<string, api.Session[]>} */
+  const days = new Map();
+  for (const session of sessions) {
+    const date = dayOf(session.startTime);
+    days.set(date, [...(days.get(date) ?? []), session]);
   }
+  return [...days.values()];
 }
 
 /** @param {api.Session[]} sessions */

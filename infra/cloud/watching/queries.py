@@ -8,7 +8,7 @@ from infra.cloud.templates import Template, sub
 from .log_schema import FUNCTIONS as OF_FUNCTIONS
 from .log_schema import METRICS, REQUESTS
 
-ON_AWS, WITH_REQUESTS = "QueriesAreSaved", "QueriesOfRequestsAreSaved"
+ON_AWS, WITH_REQUESTS = "OnAws", "QueriesOfRequestsAreSaved"
 """The conditions under which a query is made. No emulator knows them."""
 
 

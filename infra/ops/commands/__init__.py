@@ -17,6 +17,7 @@ from infra.ops.commands import (
     reconcile,
     replay,
     status,
+    warm,
     webhooks,
 )
 
@@ -40,5 +41,6 @@ COMMANDS: tuple[Command, ...] = (
     replay,
     webhooks,
     dlq,
+    warm,
 )
 """The commands in the order of `python -m infra.ops --help`."""

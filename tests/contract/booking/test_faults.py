@@ -12,7 +12,15 @@ from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import LimitReached, Release, SeatsTaken
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
+from chalicelib.infrastructure.dynamodb.connection import (
+    CONFLICT_ATTEMPTS,
+    CONFLICT_FIRST_PAUSE_SECONDS,
+    UNPROCESSED_ATTEMPTS,
+    UNPROCESSED_FIRST_PAUSE_SECONDS,
+    UNPROCESSED_LONGEST_PAUSE_SECONDS,
+    UNPROCESSED_SECONDS,
+    BatchRead,
+)
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from tests.builders import (
     IDS,
@@ -27,7 +35,7 @@ from tests.builders import (
 )
 from tests.contract.conftest import Dynamo
 from tests.contract.seats import ONE_ROW, TWO_ROWS, held_entry
-from tests.fakes import MovableClock
+from tests.fakes import MovableClock, Ticks
 from tests.injected import CONFLICT, NOTHING_WRONG, HttpStatus, Pauses, answering, cancelled, error, hooked, unreachable
 
 
@@ -197,6 +205,44 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
         assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
+
+
+def nothing_of(rows: DynamoRows, session: Session) -> tuple[HttpStatus, dict[str, Any]]:
+    """An answer that leaves every row out, as DynamoDB gives under load (BatchGetItem, "UnprocessedKeys")."""
+    keys = {"Keys": [{"id": {"S": f"{session.id}#{row}"}} for row in "AB"], "ConsistentRead": True}
+    return HttpStatus(200), {"Responses": {}, "UnprocessedKeys": {rows.table_name: keys}}
+
+
+def test_rows_that_are_left_out_again_and_again_are_unavailable_after_growing_pauses(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    tries = UNPROCESSED_ATTEMPTS
+    with answering(moto, "BatchGetItem", *[nothing_of(rows, session)] * (2 * tries)) as scripted:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                rows.occupancy(session)
+
+    assert scripted.calls == 2 * tries
+    first, second = pauses.seconds[: tries - 1], pauses.seconds[tries - 1 :]
+    longest = [min(UNPROCESSED_FIRST_PAUSE_SECONDS * 2**n, UNPROCESSED_LONGEST_PAUSE_SECONDS) for n in range(tries - 1)]
+    assert all(0 <= pause <= most for pauses in (first, second) for pause, most in zip(pauses, longest, strict=True))
+    assert first != second, "full jitter: those who were refused at once do not ask again at once"
+
+
+def test_a_batch_that_answers_slowly_is_not_asked_for_longer_than_its_time(
+    moto: Dynamo, rows: DynamoRows, session: Session, pauses: Pauses
+) -> None:
+    ticks = Ticks()
+
+    def slow_answer(**_: Any) -> Any:
+        ticks.now += 1.0
+        return nothing_of(rows, session)
+
+    read = BatchRead(moto.client, rows.table_name, sleep=pauses, seconds=ticks)
+    with hooked(moto, "before-call.dynamodb.BatchGetItem", slow_answer), pytest.raises(StoreUnavailable):
+        list(read([{"id": {"S": f"{session.id}#A"}}]))
+
+    assert ticks.now <= UNPROCESSED_SECONDS + 1.0
 
 
 def without_item(parsed: dict[str, Any], **_: Any) -> None:

@@ -10,9 +10,11 @@ import pytest
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound, StoreUnavailable
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
-from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.sessions import PROGRAMME_SECONDS, DynamoSessions
+from chalicelib.infrastructure.kept import Kept
 from tests.builders import NOW, a_hold, a_session
 from tests.contract.conftest import Backend, Dynamo
+from tests.fakes import Ticks
 from tests.injected import CONFLICT, Pauses, answering, cancelled, counting, hooked, unreachable
 
 AN_HOUR = timedelta(hours=1)
@@ -158,3 +160,35 @@ def test_a_made_up_cursor_of_the_right_form_does_no_harm(backend: Backend, far_f
     before = to_cursor([f"{far_future.year - 1}-12-31T23:59:59.999Z", "made up"])
 
     assert backend.sessions.page(None, 1, before).items[0].starts_at <= session.starts_at
+
+
+# Kept for a second.
+
+
+def programme_of(sessions: DynamoSessions, session: Session) -> list[Session]:
+    """The screenings that start when this one does."""
+    return [one for one in sessions.page(session.starts_at, 10, None).items if one.id == session.id]
+
+
+def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_future: datetime) -> None:
+    ticks = Ticks()
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(PROGRAMME_SECONDS, seconds=ticks))
+    session = a_session(starts_at=far_future)
+    assert programme_of(ours, session) == []
+    dynamo.sessions.add(session)
+
+    ticks.now = 0.999
+    assert programme_of(ours, session) == [], "another instance shows it within a second"
+    ticks.now = 1.0
+    assert programme_of(ours, session) == [session]
+
+
+def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynamo, far_future: datetime) -> None:
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0))
+    session = a_session(starts_at=far_future)
+    programme_of(ours, session)
+    ours.add(session)
+    assert programme_of(ours, session) == [session]
+
+    ours.cancel(session.id, NOW)
+    assert [one.cancelled_at for one in programme_of(ours, session)] == [NOW]

@@ -70,3 +70,11 @@ def _until_the_index_has(viewers: Viewers, viewer_id: str) -> None:
     while isinstance(viewers, DynamoViewers) and not viewers._query_sessions(viewer_id):
         assert time.monotonic() < deadline, "the index did not follow"
         time.sleep(0.05)
+
+
+def test_viewers_are_counted_up_to_as_many_as_matter(viewers: Viewers, session_id: str) -> None:
+    for _ in range(5):
+        viewers.add(a_viewer(), session_id)
+
+    assert [viewers.count(session_id, most) for most in (3, 5, 1000)] == [3, 5, 5]
+    assert viewers.count(str(uuid.uuid4()), 1000) == 0

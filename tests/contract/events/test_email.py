@@ -15,18 +15,21 @@ from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
-from chalicelib.domain.ports import EmailSender
+from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Message
+from chalicelib.domain.ports import EmailSender, SuppressedAddresses
 from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.ses import SesEmailSender
+from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.settings import DEFAULT_SENDER
 from infra.local import mailbox
 from infra.processes import HOST, free_port
+from tests.builders import IDS, NOW
 from tests.contract.conftest import Backend, Dynamo, open_client
-from tests.fakes import FakeEmailSender, FakeProcessedEvents
+from tests.fakes import FakeEmailSender, FakeProcessedEvents, FakeSuppressedAddresses
 
 STRANGER = "stranger@nowhere.example"
 
@@ -146,6 +149,41 @@ def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     ).contains(event_id)
 
 
+# The addresses that must not be written to.
+
+
+@pytest.fixture
+def suppressed(backend: Backend) -> SuppressedAddresses:
+    if isinstance(backend, Dynamo):
+        return DynamoSuppressedAddresses(backend.client, f"{backend.prefix}-suppressed-addresses", IDS.address)
+    return FakeSuppressedAddresses()
+
+
+def test_a_suppressed_address_is_known_however_it_is_written_until_it_is_allowed(
+    suppressed: SuppressedAddresses,
+) -> None:
+    name = uuid.uuid4()
+    for _ in range(2):
+        suppressed.add(f"Ana.{name}@Example.com", "bounce Permanent General", NOW)
+
+    assert suppressed.contains(f"ana.{name}@example.com")
+    assert not suppressed.contains(f"bia.{name}@example.com")
+    assert suppressed.remove(f"ANA.{name}@example.com")
+    assert not suppressed.remove(f"ana.{name}@example.com")
+    assert not suppressed.contains(f"ana.{name}@example.com")
+
+
+def test_nobody_can_read_an_address_in_the_table(moto: Dynamo) -> None:
+    table = f"{moto.prefix}-suppressed-addresses"
+    DynamoSuppressedAddresses(moto.client, table, IDS.address).add("ana@example.com", "complaint abuse", NOW)
+
+    items = moto.client.scan(TableName=table)["Items"]
+    (found,) = [item for item in items if item["id"]["S"] == IDS.address("ana@example.com")]
+    assert set(found) == {"id", "reason", "since"}
+    assert "ana" not in str(found)
+    assert SecretIds(b"another secret").address("ana@example.com") != found["id"]["S"]
+
+
 # What only SES has: its errors.
 
 
@@ -153,7 +191,7 @@ def refusal_of(code: str, said: str = "no") -> Exception:
     client = boto3.client("ses", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with closing(client), Stubber(client) as stubber:
         stubber.add_client_error("send_raw_email", code, said)
-        with pytest.raises((EmailRefused, EmailUnavailable, ClientError)) as caught:
+        with pytest.raises((EmailRefused, EmailThrottled, EmailUnavailable, ClientError)) as caught:
             SesEmailSender(client, DEFAULT_SENDER).send(a_message())
     return caught.value
 
@@ -163,9 +201,43 @@ def test_what_trying_again_can_not_help_is_refused(code: str) -> None:
     assert isinstance(refusal_of(code), EmailRefused)
 
 
-@pytest.mark.parametrize("code", ["Throttling", "ServiceUnavailable", "AccountSendingPausedException", "AccessDenied"])
+@pytest.mark.parametrize("code", ["ServiceUnavailable", "AccountSendingPausedException", "AccessDenied"])
 def test_anything_else_may_come_again(code: str) -> None:
     assert isinstance(refusal_of(code), EmailUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "waits"),
+    [
+        ("Throttling", "Maximum sending rate exceeded.", (1, 120)),
+        ("Throttling", "Rate exceeded", (1, 120)),
+        ("TooManyRequestsException", "Too many requests.", (1, 120)),
+        ("LimitExceededException", "Limit exceeded.", (1, 120)),
+        ("Throttling", "Daily message quota exceeded.", (600, 900)),
+    ],
+)
+def test_more_than_the_account_may_send_waits_and_for_a_daily_quota_long(
+    code: str, said: str, waits: tuple[float, float]
+) -> None:
+    """The words are those of "SES API errors" in the developer guide of SES."""
+    throttled = refusal_of(code, said)
+
+    assert isinstance(throttled, EmailThrottled)
+    assert (throttled.least_seconds, throttled.most_seconds) == waits
+
+
+def test_an_email_says_by_which_configuration_set_its_bounces_are_told() -> None:
+    client: Any = boto3.client("ses", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    asked: list[Any] = []
+    client.meta.events.register(
+        "provide-client-params.ses.SendRawEmail", lambda params, **_: asked.append(params.get("ConfigurationSetName"))
+    )
+    with closing(client), Stubber(client) as stubber:
+        for sender in (SesEmailSender(client, DEFAULT_SENDER, "cinema-dev"), SesEmailSender(client, DEFAULT_SENDER)):
+            stubber.add_response("send_raw_email", {"MessageId": "m-1"})
+            sender.send(a_message())
+
+    assert asked == ["cinema-dev", None]
 
 
 @pytest.mark.parametrize("code", ["MessageRejected", "Throttling"])

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox, full_jitter
+from chalicelib.infrastructure.sqs.queues import SENDING_AT_ONCE, QueueUrls, Redelivery, SqsOutbox, full_jitter
 from tests.builders import NOW, a_hold, an_event
 from tests.contract.conftest import open_client
 from tests.fakes import FakeOutbox
@@ -164,6 +165,37 @@ def test_a_queue_that_is_away_does_not_hinder_the_others() -> None:
     messages = [Outgoing(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
 
     assert outbox.send(messages, NOW) == {0, 2, 3}
+
+
+@dataclass
+class MeetingSqs:
+    """An SQS that answers when `expected` calls are under way at the same time, and counts the messages of each."""
+
+    expected: int
+    sizes: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.meeting = Barrier(self.expected)
+
+    def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        return {"QueueUrl": QueueName}
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.meeting.wait(LONGEST_WAIT_SECONDS)
+        self.sizes.append(len(Entries))
+        return {"Failed": [{"Id": entry["Id"]} for entry in Entries if QueueUrl == "any-audit" and entry["Id"] == "0"]}
+
+
+def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_for_each_other() -> None:
+    """A hundred records for five queues are fifty batches: one after the other they took over a second."""
+    client: Any = MeetingSqs(expected=SENDING_AT_ONCE)
+    outbox = SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
+    queues_ = ("audit", "analytics", "email", "notification", "cache")
+
+    unsent = outbox.send([Outgoing(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW)
+
+    assert client.sizes == [10] * 50
+    assert unsent == {0}, "the one that was not taken, whichever thread sent it"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
@@ -140,6 +141,40 @@ def depth(queue: str) -> int:
         return sum(map(int, client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
 
+# Who is not written to any more.
+
+
+def test_whose_letter_came_back_gets_none_until_an_operator_allows_it(
+    api: Api,
+    session_id: str,
+    pump: Pump,
+    inbox: Inbox,
+    address: str,
+    data_stack: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bounce = {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [{"emailAddress": address.upper(), "action": "failed", "status": "5.1.1"}],
+        "timestamp": "2026-11-27T00:41:02.669Z",
+    }
+    with closing(queues.client()) as client:
+        url = client.get_queue_url(QueueName=f"{data_stack}-bounces")["QueueUrl"]
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "Bounce", "bounce": bounce, "mail": {}}))
+    pump.drain()
+    api.hold(session_id, "A6", email=address)
+    pump.drain()
+    assert inbox(address) == []
+    assert depth(f"{data_stack}-email-dlq") == 0
+
+    assert main(["mail", "--allow", address, "--stage", STAGE]) == 0
+    api.hold(session_id, "A7", email=address)
+    drain_until(pump, lambda: len(inbox(address)) == 1)
+    assert main(["mail", "--allow", address, "--stage", STAGE]) == 1
+    assert address not in capsys.readouterr().out
+
+
 # The consumer by itself, on a queue of its own.
 
 
@@ -171,6 +206,7 @@ class Consumer:
             TemplateEmailRenderer("UTC"),
             ses.SesEmailSender(self.mail, DEFAULT_SENDER),
             ProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
+            DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address),
             utc_now,
         )
 
@@ -298,6 +334,7 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
         at_work.write.renderer,
         ses.SesEmailSender(at_work.mail, "stranger@nowhere.example"),
         at_work.write.processed_events,
+        at_work.write.suppressed,
         utc_now,
     )
     at_work.send(created)
@@ -312,12 +349,12 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
 
 # What a letter costs, and each of its calls broken.
 
-COLD = ["GetItem", "GetItem", "GetItem", "SendRawEmail", "PutItem"]
+COLD = ["GetItem", *EMAIL.calls]
 WARM = list(EMAIL.calls)
-"""The reservation, (the screening,) the ledger, SES, the ledger."""
+"""The reservation, (the screening,) the ledger, the suppressed addresses, SES, the ledger."""
 
 
-def test_a_letter_costs_two_reads_one_sending_and_one_write(consumer: Consumers, created: Event, wire: Wire) -> None:
+def test_a_letter_costs_three_reads_one_sending_and_one_write(consumer: Consumers, created: Event, wire: Wire) -> None:
     at_work = consumer(wire.url)
     with wire.counting() as cold:
         at_work.write(created)

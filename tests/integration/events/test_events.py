@@ -39,6 +39,7 @@ from tests.fakes import (
     FakeOutbox,
     FakeReservations,
     FakeSessions,
+    FakeSuppressedAddresses,
     FakeWebhooks,
     MovableClock,
 )
@@ -207,7 +208,13 @@ def test_a_thousand_buyers_get_their_letter_once_each(database: Any, data_stack:
     reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
     ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
     write = SendBuyerEmail(
-        reservations, FakeSessions({session.id: session}), FakeEmailRenderer(), mail, ledger, MovableClock(NOW)
+        reservations,
+        FakeSessions({session.id: session}),
+        FakeEmailRenderer(),
+        mail,
+        ledger,
+        FakeSuppressedAddresses(),
+        MovableClock(NOW),
     )
 
     worked_through(Consumer(write, chance), sales, chance)

@@ -118,6 +118,13 @@ def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_wher
         assert mapping["BisectBatchOnFunctionError"] is True
 
 
+def test_a_shard_is_relayed_as_fast_as_it_can_be_written(resources: Template) -> None:
+    """Lambda keeps the order within a partition key; who shows changes to viewers shares their posts' quota: one."""
+    for name in STREAM_HANDLERS:
+        assert _mapping(_functions(resources)[name])["ParallelizationFactor"] == 5, name
+    assert "ParallelizationFactor" not in _mapping(_functions(resources)["OnRowChangedShow"])
+
+
 def test_an_outage_costs_a_stream_time_only(resources: Template) -> None:
     """Retries are over in seconds; what counts is a record's age. The pump keeps the same promise."""
     for name in STREAM_HANDLERS:
@@ -263,14 +270,22 @@ def test_subnets_of_redis_without_its_security_groups_are_refused_before_anythin
 SECRETS = {
     "IdSecret": (
         "ID_SECRET",
-        {"APIHandler", "OnEventToCache", "OnPaymentDue", "OnReconciliationDue", "OnRefundRequested"},
+        {
+            "APIHandler",
+            "OnEmailReturned",
+            "OnEventToCache",
+            "OnEventToEmail",
+            "OnPaymentDue",
+            "OnReconciliationDue",
+            "OnRefundRequested",
+        },
     ),
     "EdgeSecret": ("EDGE_SECRET", {"APIHandler"}),
     "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
     "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
     "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
 }
-"""By parameter: what functions know it by, and which of them derive ids or sign with it, or call whom it opens."""
+"""By parameter: what functions know it by, and which of them derive, hash or sign with it, or call whom it opens."""
 
 
 def test_a_secret_is_a_parameter_that_nobody_can_read_back(made: Package) -> None:
@@ -505,6 +520,8 @@ def test_a_consumer_takes_from_its_own_queue_and_parks_in_its_dead_letters(resou
     for name in QUEUE_HANDLERS:
         queue = _mapping(_functions(resources)[name])["Queue"]["Fn::Sub"].rpartition(":cinema-prod-")[2]
         own = {queue: CONSUMING, f"{queue}-dlq": {"sqs:GetQueueUrl", "sqs:SendMessage"}}
+        if name == "OnEventToEmail":  # what is beyond the account's rate waits in its own queue
+            own[queue] = CONSUMING | SENDING
         further = {WEBHOOKS: SENDING} if name == "OnEventToNotification" else {}
         assert _on_queues(resources, name) == own | further, name
 
@@ -514,7 +531,24 @@ def test_only_who_relays_or_consumes_or_is_the_api_has_to_do_with_queues(resourc
         assert _on_queues(resources, name) == {}, name
 
 
+def test_bounces_and_complaints_of_a_stages_emails_come_into_its_own_queue(resources: Template, data: Template) -> None:
+    told = resources["MailEventsToEventBridge"]["Properties"]["EventDestination"]
+    rule = resources["ReturnedEmails"]["Properties"]
+    (statement,) = data["Resources"]["BouncesQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert told["MatchingEventTypes"] == ["bounce", "complaint"]
+    assert rule["EventPattern"]["detail"] == {"mail": {"tags": {"ses:configuration-set": [{"Ref": "MailEvents"}]}}}
+    (target,) = rule["Targets"]
+    assert target["Arn"]["Fn::Sub"].endswith(":cinema-${Stage}-bounces")
+    assert target["InputPath"] == "$.detail"
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(f":rule/{rule['Name']['Fn::Sub']}")
+    sent = _functions(resources)["OnEventToEmail"]["Environment"]["Variables"]["MAIL_EVENTS"]
+    assert sent == {"Fn::If": ["IsEmulator", "", {"Ref": "MailEvents"}]}
+
+
 ON_TABLES = {
+    "OnEmailReturned": {"suppressed-addresses": {"PutItem"}},
     "OnEventToAnalytics": {"ledger": {"PutItem"}, "analytics": {"UpdateItem"}},
     "OnEventToNotification": {"notifications": {"GetItem", "PutItem"}, "webhooks": {"Scan"}},
     "OnRowChangedShow": {
@@ -524,7 +558,7 @@ ON_TABLES = {
     },
     "WebsocketMessage": {
         "sessions": {"GetItem"},
-        "viewers": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"},
+        "viewers": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
         "viewers/index/by_viewer": {"Query"},
     },
     "WebsocketDisconnect": {"viewers": {"DeleteItem"}, "viewers/index/by_viewer": {"Query"}},

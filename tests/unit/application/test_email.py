@@ -6,12 +6,21 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from chalicelib.application.consumers.email import EMAILS, SendBuyerEmail
-from chalicelib.domain.email import EmailRefused, Message, masked
+from chalicelib.application.consumers.returned_emails import SuppressAddresses
+from chalicelib.domain.email import EmailRefused, Message, ReturnedEmail, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
-from tests.builders import HOLD_SECONDS, Cinema
-from tests.fakes import Crash, FakeEmailRenderer, FakeEmailSender, FakeProcessedEvents, crash, interposed
+from tests.builders import HOLD_SECONDS, NOW, Cinema
+from tests.fakes import (
+    Crash,
+    FakeEmailRenderer,
+    FakeEmailSender,
+    FakeProcessedEvents,
+    FakeSuppressedAddresses,
+    crash,
+    interposed,
+)
 
 ANA = Contact("ana@example.com", "pt-BR")
 
@@ -23,12 +32,19 @@ class Office:
     cinema: Cinema = field(default_factory=Cinema)
     sender: FakeEmailSender = field(default_factory=FakeEmailSender)
     processed_events: FakeProcessedEvents = field(default_factory=FakeProcessedEvents)
+    suppressed: FakeSuppressedAddresses = field(default_factory=FakeSuppressedAddresses)
 
     def __call__(self, event: Event) -> None:
         cinema = self.cinema
         renderer = FakeEmailRenderer()
         write = SendBuyerEmail(
-            cinema.reservations, cinema.sessions, renderer, self.sender, self.processed_events, cinema.clock
+            cinema.reservations,
+            cinema.sessions,
+            renderer,
+            self.sender,
+            self.processed_events,
+            self.suppressed,
+            cinema.clock,
         )
         write(event)
 
@@ -139,6 +155,44 @@ def test_other_events_are_no_news_to_a_buyer(office: Office, kind: EventType) ->
     office(replace(created, type=kind))
 
     assert office.sender.sent == []
+
+
+# Who is not written to any more.
+
+
+def returned(*addresses: str, reason: str = "bounce Permanent General", is_final: bool = True) -> ReturnedEmail:
+    return ReturnedEmail(addresses, reason, NOW, is_final)
+
+
+def test_an_address_from_which_an_email_came_back_is_not_written_to(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    SuppressAddresses(office.suppressed)(returned("ANA@example.com", "bia@example.com"))
+    reservation, created = office.held()
+    with caplog.at_level("INFO"):
+        office(created)
+        office(office.paid(reservation))
+
+    assert office.sender.sent == []
+    assert created.id in caplog.text
+    assert "ana@" not in caplog.text.casefold()
+
+
+def test_a_mailbox_that_is_full_for_a_while_is_written_to_again(office: Office) -> None:
+    SuppressAddresses(office.suppressed)(returned(ANA.email, reason="bounce Transient MailboxFull", is_final=False))
+    _, created = office.held()
+    office(created)
+
+    assert office.subjects == ["held"]
+
+
+def test_an_address_that_an_operator_allows_is_written_to_again(office: Office) -> None:
+    SuppressAddresses(office.suppressed)(returned(ANA.email))
+    assert office.suppressed.remove(ANA.email)
+    _, created = office.held()
+    office(created)
+
+    assert office.subjects == ["held"]
 
 
 # Something dies in the middle; the event comes again.

@@ -19,6 +19,8 @@ from chalicelib.domain.events import EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Secret
+from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, KeptSubscribers
+from chalicelib.infrastructure.kept import Kept
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
 from tests.fakes import (
@@ -28,6 +30,7 @@ from tests.fakes import (
     FakeWebhooks,
     FakeWebhookSender,
     MovableClock,
+    Ticks,
     crash,
     interposed,
 )
@@ -212,6 +215,9 @@ class BreakerPolicy:
 
     def park(self, record: object, reason: str) -> None: ...
 
+    def defer(self, record: object, least_seconds: float, most_seconds: float) -> bool:
+        return False
+
 
 def test_deliveries_of_a_batch_wait_at_the_same_time() -> None:
     """Each waits until all have begun: one after the other they would wait for ever."""
@@ -344,3 +350,26 @@ def test_neither_secrets_nor_urls_are_in_what_is_logged() -> None:
     webhook = a_webhook(key="whsec_secret", url="https://example.com/?token=secret")
 
     assert "secret" not in repr(webhook).replace("secrets=(Secret(", "")
+
+
+# The list of subscribers, which is kept for some seconds.
+
+
+def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_from_at_once(
+    office: Office, facts: Facts
+) -> None:
+    ticks = Ticks()
+    subscribers = KeptSubscribers(office.webhooks, Kept(SUBSCRIBERS_SECONDS, seconds=ticks))
+    announce = AnnounceEvent(office.notifications, subscribers, office.outbox, office.clock)
+    office.webhooks.add(a_webhook(webhook_id="wh-old"))
+    announce(Facts(facts.session_id).created())
+    office.webhooks.add(a_webhook(webhook_id="wh-new"))
+    office.webhooks.remove("wh-old")
+
+    announce(Facts(facts.session_id).created())
+    ticks.now = SUBSCRIBERS_SECONDS
+    announce(Facts(facts.session_id).created())
+
+    assert office.queued() == [("wh-old", 1), ("wh-old", 2), ("wh-new", 3)]
+    office.deliver(Delivery("wh-old", facts.session_id, 2))
+    assert office.webhook_sender.posted == []

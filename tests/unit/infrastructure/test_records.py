@@ -14,6 +14,7 @@ from chalicelib.api.batches import NothingRelayed, handle_messages, relay_record
 from chalicelib.domain.events import (
     Event,
     EventType,
+    NotYet,
     RowClosed,
     RowEvent,
     SeatsHeld,
@@ -130,11 +131,18 @@ class Redeliveries:
     last: bool = False
     broken: bool = False
     put_off: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
+    deferrable: bool = True
     parked: dict[str, str] = field(default_factory=dict)
 
     def later(self, record: Any) -> None:
         self._fail_if_broken()
         self.put_off.append(record["messageId"])
+
+    def defer(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
+        self._fail_if_broken()
+        self.deferred += [record["messageId"]] * self.deferrable
+        return self.deferrable
 
     def is_last(self, record: Any) -> bool:
         return self.last
@@ -183,7 +191,21 @@ def test_an_unreadable_message_is_parked_at_once() -> None:
     assert redeliveries.parked == {"2": "version 9"}
 
 
-@pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9")])
+def test_a_message_whose_time_has_not_come_waits_even_on_its_last_try_and_its_queue_deletes_it() -> None:
+    redeliveries = Redeliveries(last=True)
+
+    assert handle_messages(three_messages(NotYet("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
+    assert (redeliveries.deferred, redeliveries.put_off, redeliveries.parked) == (["2"], [], {})
+
+
+def test_a_message_that_was_deferred_too_often_is_parked_with_its_reason() -> None:
+    redeliveries = Redeliveries(deferrable=False)
+
+    assert handle_messages(three_messages(NotYet("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
+    assert redeliveries.parked == {"2": "deferred too often: too fast"}
+
+
+@pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9"), NotYet("too fast", 1, 2)])
 def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad: Exception) -> None:
     assert handle_messages(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
 

@@ -69,7 +69,7 @@ def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
     "outage",
     [
         StoreUnavailable("UpdateItem"),
-        WriteConflict(),
+        WriteConflict("UpdateItem"),
         refused("AccessDeniedException"),
         refused("ResourceNotFoundException"),
         ConnectTimeoutError(endpoint_url="https://sqs"),

@@ -1,0 +1,26 @@
+"""Emails that came back, or that their readers complained about: who must not be written to again."""
+
+import logging
+from dataclasses import dataclass
+
+from chalicelib.domain.email import ReturnedEmail
+from chalicelib.domain.ports import SuppressedAddresses
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SuppressAddresses:
+    """Notes the addresses that an email can't reach, or whose readers want none.
+
+    Harmless twice: the second time it writes the same. A mailbox that is full is written to again.
+    """
+
+    suppressed: SuppressedAddresses
+
+    def __call__(self, returned: ReturnedEmail) -> None:
+        """Suppresses the addresses, if that is final. Raises StoreUnavailable."""
+        log.info("email returned, final %s: %s", returned.is_final, returned.reason)
+        if returned.is_final:
+            for address in returned.addresses:
+                self.suppressed.add(address, returned.reason, returned.returned_at)

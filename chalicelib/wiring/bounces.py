@@ -1,0 +1,22 @@
+"""Wiring of the consumer that notes which addresses must not be written to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.application.consumers.returned_emails import SuppressAddresses
+from chalicelib.infrastructure.email.returned import returned_email_in
+
+from .shared.process import once
+from .shared.suppressed import suppressed_addresses
+
+__all__ = ["suppress_addresses", "suppressed_addresses"]
+
+
+@once
+def _suppress_addresses() -> SuppressAddresses:
+    return SuppressAddresses(suppressed_addresses())
+
+
+def suppress_addresses(record: Mapping[str, Any]) -> None:
+    """Suppresses the addresses of the bounce or complaint in a queue record."""
+    _suppress_addresses()(returned_email_in(record))

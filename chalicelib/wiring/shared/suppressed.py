@@ -1,0 +1,13 @@
+"""The addresses that must not be written to."""
+
+from chalicelib.domain.ports import SuppressedAddresses
+from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.ids import SecretIds
+
+from .process import database, once, settings, stage_name
+
+
+@once
+def suppressed_addresses() -> SuppressedAddresses:
+    ids = SecretIds(settings().needed_id_secret.encode())
+    return DynamoSuppressedAddresses(database(), stage_name("suppressed-addresses"), ids.address)

@@ -1,0 +1,96 @@
+"""What a process keeps in memory for some seconds: how old it may be, how much of it, and who makes it forget."""
+
+from collections.abc import Iterator
+from itertools import count
+from threading import Barrier, Thread
+
+import pytest
+
+from chalicelib.infrastructure.kept import Kept
+from tests.fakes import Ticks
+
+
+@pytest.fixture
+def ticks() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def kept(ticks: Ticks) -> Kept[int]:
+    return Kept(1.0, most=2, seconds=ticks)
+
+
+@pytest.fixture
+def reading() -> "Iterator[int]":
+    """How often it was read: 1, 2, 3, …"""
+    return count(1)
+
+
+def test_who_asks_within_its_time_gets_what_was_read(kept: Kept[int], ticks: Ticks, reading: Iterator[int]) -> None:
+    read = reading.__next__
+    assert kept.get("a", read) == 1
+    ticks.now = 0.999
+    assert kept.get("a", read) == 1
+    ticks.now = 1.0
+    assert kept.get("a", read) == 2
+
+
+def test_an_answer_is_as_old_as_its_question(kept: Kept[int], ticks: Ticks) -> None:
+    """What took 0.9 s to be read may have been true only at its beginning."""
+
+    def slowly() -> int:
+        ticks.now += 0.9
+        return 1
+
+    kept.get("a", slowly)
+    ticks.now += 0.1
+
+    assert kept.get("a", lambda: 2) == 2
+
+
+def test_what_is_empty_is_an_answer_too(ticks: Ticks) -> None:
+    kept: Kept[list[int]] = Kept(1.0, seconds=ticks)
+    kept.get("a", list)
+
+    assert kept.get("a", lambda: [1]) == []
+
+
+def test_each_question_has_its_answer_and_the_oldest_makes_room(kept: Kept[int], reading: Iterator[int]) -> None:
+    read = reading.__next__
+    assert [kept.get(question, read) for question in "abab"] == [1, 2, 1, 2]
+    assert [kept.get(question, read) for question in "cbca"] == [3, 2, 3, 4]
+
+
+def test_a_change_is_seen_at_once_where_it_was_made(kept: Kept[int], reading: Iterator[int]) -> None:
+    read = reading.__next__
+    kept.get("a", read)
+    kept.forget()
+
+    assert kept.get("a", read) == 2
+
+
+def test_what_was_being_read_during_a_change_is_not_kept(kept: Kept[int], reading: Iterator[int]) -> None:
+    def read_while_it_changes() -> int:
+        kept.forget()
+        return next(reading)
+
+    assert kept.get("a", read_while_it_changes) == 1
+    assert kept.get("a", reading.__next__) == 2
+
+
+def test_a_failure_is_not_kept(kept: Kept[int]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", lambda: 1 // 0)
+
+    assert kept.get("a", lambda: 1) == 1
+
+
+def test_threads_that_ask_at_once_do_not_wait_for_each_other(kept: Kept[int]) -> None:
+    meeting = Barrier(2)
+    threads = [Thread(target=kept.get, args=("a", lambda: meeting.wait(5) or 1)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert not meeting.broken
