@@ -224,7 +224,7 @@ def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
     RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).add("NOT_FOUND")
 
-    (key,) = past_the_door(redis_url, lambda client: client.keys(f"{prefix}*"))
+    (key,) = past_the_door(redis_url, lambda client: client.keys(f"{{{prefix}:*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
 
 

@@ -195,7 +195,7 @@ def test_a_redis_older_than_what_is_remembered_knows_every_key(cinema: CachedCin
 def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema) -> None:
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
-    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache._kept_key))
+    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.kept_since(cinema.session.id)))
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
@@ -287,10 +287,10 @@ class FlakyConnection:
             self.url, Breaker("redis", BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1))
         )
 
-    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
+    def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         if self.away:
             raise RedisUnavailable("away")
-        return self.real.ask(question, shape)
+        return self.real.ask(key, question, shape)
 
 
 def test_without_redis_everything_goes_on() -> None:
@@ -325,9 +325,9 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_with_the_cache_everything_ends_as_without_it(shared_cache: SeatCache, steps: list[Any]) -> None:
     """No answer shows that there is a cache, as long as Redis gets every write, or loses all its keys at once."""
-    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids=set())
+    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids={}, _incomplete=set())
     cached, plain = CachedCinema(cache=cache), Cinema()
-    cached.cache.record_ids_from(LONG_AGO)
+    cached.cache.record_ids_from(cached.session.id, LONG_AGO)
 
     assert [ended(cached, step) for step in steps] == [ended(plain, step) for step in steps]
     assert cached.seats() == plain.seats()

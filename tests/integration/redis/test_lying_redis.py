@@ -60,7 +60,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
     "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
-    "ids are kept": lambda cache: cache.record_ids_from(NOW),
+    "ids are kept": lambda cache: cache.record_ids_from("session", NOW),
 }
 
 
@@ -81,7 +81,7 @@ def test_no_lie_tells_the_cache_anything_nor_raises_anything_but_that_redis_is_n
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter())
+    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter(), "test")
 
     verdicts = [limiter.take({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 
@@ -131,7 +131,7 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
         liar.lie = LIES[lie]
         question = CountingQuestion()
         with suppress(RedisUnavailable):
-            connection.ask(question, lambda answer: answer)
+            connection.ask("key", question, lambda answer: answer)
         assert question.received <= MOST_BYTES + READ_BYTES, lie
 
 
