@@ -17,7 +17,7 @@ This module imports the driver: import it only inside of the functions that use 
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from threading import Lock
@@ -126,10 +126,12 @@ class Cluster:
             return self._follow_redirects(slot, self._node_to_ask(slot), patience, question, shape, Node.ask)
 
     def check(self, key: str, question: Question, shape: Shape[object]) -> None:
-        """Asks the node that has the key, and pings the others, past the breakers. Raises the first error."""
+        """Asks the node that has the key, and pings all nodes, past the breakers. Raises the first error."""
         slot = key_slot(key.encode())
         with wire.patience(self._seconds) as patience:
             self._follow_redirects(slot, self._owner(slot), patience, question, shape, Node.ask_past_breaker)
+        with wire.patience(self._seconds):
+            self._find_nodes()
         for node in list(self._nodes.values()):
             with wire.patience(self._seconds):
                 node.ask_past_breaker(lambda redis: redis.ping(), _pong)
@@ -187,7 +189,17 @@ class Cluster:
         return node
 
     def _read_map(self, node: Node) -> None:
-        ranges = node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node))
+        self._use(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
+
+    def _find_nodes(self) -> None:
+        """Finds the nodes of a cluster of which no redirect has told yet. One node that has all slots is left alone."""
+        if not self._owners:
+            with contextlib.suppress(ResponseError):  # no cluster
+                ranges = self._first.ask_past_breaker(_ask_for_slots, lambda answer: _ranges_in(answer, self._first))
+                if len({each.owner for each in ranges}) > 1:
+                    self._use(ranges)
+
+    def _use(self, ranges: Sequence[SlotRange]) -> None:
         owners: list[Address | None] = [None] * SLOTS
         for each in ranges:
             owners[each.first : each.last + 1] = [each.owner] * (each.last + 1 - each.first)

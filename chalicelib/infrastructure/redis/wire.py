@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from redis import Connection, ConnectionPool, SSLConnection
@@ -187,6 +188,20 @@ class BoundedParser(BaseParser):
         self._unread += read
 
 
+_RARE_TLS_OPTIONS = (
+    *("certfile", "keyfile", "ca_path", "ca_data", "ssl_min_version", "ssl_ciphers"),
+    *("ssl_include_verify_flags", "ssl_exclude_verify_flags", "ssl_validate_ocsp", "ssl_validate_ocsp_stapled"),
+)
+
+
+@cache
+def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.VerifyMode) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_certs)
+    context.check_hostname = check_hostname
+    context.verify_mode = verify_mode
+    return context
+
+
 class _Asking:
     """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
 
@@ -199,12 +214,20 @@ class _Asking:
 
 
 class _Announcing:
-    """A mixin for connections to a node that a slot is moving to: says ASKING before each command."""
+    """A mixin for connections to a node that a slot is moving to: says ASKING before each command of a question."""
 
     _parser: BoundedParser
+    _is_connected = True
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        self._is_connected = False  # a password comes before everything else
+        try:
+            super().on_connect_check_health(check_health)  # type: ignore[misc] # the driver's
+        finally:
+            self._is_connected = True
 
     def pack_commands(self, commands: Iterable[Any]) -> Any:
-        announced = [each for command in commands for each in (("ASKING",), command)]
+        announced = [each for command in commands for each in self._announced(command)]
         return super().pack_commands(announced)  # type: ignore[misc] # the driver's
 
     def send_command(self, *args: Any, **options: Any) -> None:
@@ -213,8 +236,12 @@ class _Announcing:
         )
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        self._parser.read_response()  # the answer to ASKING
+        if self._is_connected:
+            self._parser.read_response()  # the answer to ASKING
         return super().read_response(*args, **options)  # type: ignore[misc] # the driver's
+
+    def _announced(self, command: Any) -> tuple[Any, ...]:
+        return (("ASKING",), command) if self._is_connected else (command,)
 
 
 class BoundedConnection(_Asking, Connection):
@@ -222,7 +249,17 @@ class BoundedConnection(_Asking, Connection):
 
 
 class BoundedTlsConnection(_Asking, SSLConnection):
-    """A TLS connection whose answers are bounded in time and size."""
+    """A TLS connection whose answers are bounded in time and size.
+
+    The driver reads the machine's certificates anew for each connection, which takes longer than Redis has. Here all
+    connections that trust the same share them.
+    """
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        if any(getattr(self, option) for option in _RARE_TLS_OPTIONS):
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call] # the driver's
+        context = _tls_context(self.ca_certs, self.check_hostname, self.cert_reqs)
+        return context.wrap_socket(sock, server_hostname=self.host)
 
 
 class AnnouncingConnection(_Announcing, BoundedConnection):

@@ -202,10 +202,10 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema)
     assert cinema.cache.read_known_seats(asked, NOW).kept_since == NOW
 
 
-def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(redis_url: str) -> None:
+def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:
     """The same process: Redis was away at the hold, and is back before anything else happens."""
-    flaky = FlakyConnection(redis_url)
-    cinema = CachedCinema(cache=replace(a_seat_cache(redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
+    flaky = FlakyConnection(any_redis_url)
+    cinema = CachedCinema(cache=replace(a_seat_cache(any_redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
     keeps_ids_since(cinema, LONG_AGO)
     flaky.away = True
     first = cinema.hold("A1", key="k")
@@ -216,9 +216,9 @@ def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(redis_u
     assert_told_of(first, cinema)
 
 
-def test_when_too_many_ids_were_missed_none_is_taken_for_new(redis_url: str) -> None:
-    flaky = FlakyConnection(redis_url)
-    cinema = CachedCinema(cache=replace(a_seat_cache(redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
+def test_when_too_many_ids_were_missed_none_is_taken_for_new(any_redis_url: str) -> None:
+    flaky = FlakyConnection(any_redis_url)
+    cinema = CachedCinema(cache=replace(a_seat_cache(any_redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
     keeps_ids_since(cinema, LONG_AGO)
     flaky.away = True
     for _ in range(MOST_UNMARKED + 1):
@@ -305,9 +305,9 @@ def test_without_redis_everything_goes_on() -> None:
 
 
 @pytest.fixture(scope="module")
-def shared_cache(redis_url: str) -> SeatCache:
+def shared_cache(any_redis_url: str) -> SeatCache:
     """A cache for many examples on one connection. Each example has a screening of its own."""
-    return a_seat_cache(redis_url)
+    return a_seat_cache(any_redis_url)
 
 
 STEPS = st.lists(

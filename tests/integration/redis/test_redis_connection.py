@@ -62,8 +62,8 @@ def warmed_up(url: str) -> RedisConnection:
     return connection
 
 
-def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
-    connection = connected(redis_url)
+def test_it_asks_and_gives_the_answer_as_bytes(any_redis_url: str) -> None:
+    connection = connected(any_redis_url)
     assert connection.ask("test:key", lambda redis: redis.set("test:key", "value", px=1000), answers.was_set)
 
     assert connection.ask("test:key", lambda redis: redis.get("test:key"), answers.value) == b"value"
@@ -86,8 +86,8 @@ def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: st
     assert connection.breaker.state is BreakerState.OPEN
 
 
-def test_a_refused_command_is_an_answer(redis_url: str) -> None:
-    connection = connected(redis_url)
+def test_a_refused_command_is_an_answer(any_redis_url: str) -> None:
+    connection = connected(any_redis_url)
     connection.ask("test:text", lambda redis: redis.set("test:text", "text", px=1000), answers.was_set)
 
     with pytest.raises(RedisUnavailable, match="ResponseError"):
@@ -96,8 +96,8 @@ def test_a_refused_command_is_an_answer(redis_url: str) -> None:
     assert connection.breaker.state is BreakerState.CLOSED
 
 
-def test_many_threads_share_it(redis_url: str) -> None:
-    connection = connected(redis_url)
+def test_many_threads_share_it(any_redis_url: str) -> None:
+    connection = connected(any_redis_url)
 
     def count(_: int) -> int:
         return connection.ask("test:count", lambda redis: redis.incr("test:count"), answers.whole)
