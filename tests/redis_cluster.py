@@ -34,7 +34,7 @@ from infra.processes import HOST
 from tests.redis_machine import NO_SERVER, is_real
 
 SLOTS = 16_384
-PASSWORD = "for-tests"
+PASSWORD = "for-tests"  # noqa: S105 - of a server that lives as long as its test
 BUS = 10_000
 """How far above its port a node of Redis 6 listens for the other nodes."""
 
@@ -99,7 +99,7 @@ class Machine:
     def run(self, *command: object) -> Any:
         with self.client as client:
             client.response_callbacks.clear()
-            return client.execute_command(*command)  # type: ignore[no-untyped-call] # the driver's
+            return client.execute_command(*command)
 
     @property
     def name(self) -> str:

@@ -150,11 +150,12 @@ class Cluster:
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 answer: T = ask(node, question, shape, is_asking=is_asking)
-                return answer
             except MovedError as moved:
                 node, is_asking = self._new_owner(slot, _address(moved.host, moved.port, node), node), False
             except AskError as moving:
                 node, is_asking = self._node_at(_address(moving.host, moving.port, node)), True
+            else:
+                return answer
             if not patience.left:
                 raise TooLate("no time is left to follow a redirect")
         raise Nonsense("redirects without end")

@@ -7,8 +7,8 @@
     version      counts the writes
     rebuild      a process is reading that map anew
 
-All keys of a screening are in one slot (keys.py), so that one question can name them, also in a cluster. It follows that
-a lost node takes with it `kept-since` and the marks together, and never the marks alone.
+All keys of a screening are in one slot (keys.py), so that one question can name them, in a cluster, too. It follows
+that a lost node takes with it `kept-since` and the marks together, and never the marks alone.
 
 Nothing read here is trusted. Entries, maps and `kept-since` carry a signature over key and content, so that only our
 own writing counts (seat_format.py). They also carry the moment until which they count, so that they stop counting even
@@ -357,7 +357,7 @@ def secret_from(id_secret: str) -> bytes:
 def _drops_nothing(memory: bytes) -> bool:
     """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
-    return policy is None or policy[1] == b"noeviction"
+    return policy is not None and policy[1] == b"noeviction"
 
 
 def _version_from(value: bytes | None) -> int:

@@ -191,12 +191,12 @@ def clock() -> MovableClock:
     return MovableClock(NOW)
 
 
-@pytest.fixture(params=["fake", "redis"])
+@pytest.fixture(params=["fake", "redis_url", "redis_cluster_url"])
 def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
     if request.param == "fake":
         return FakeRefusals(clock)
     return RedisRefusals(
-        connection=connection(request.getfixturevalue("redis_url")), prefix=uuid.uuid4().hex, clock=clock
+        connection=connection(request.getfixturevalue(request.param)), prefix=uuid.uuid4().hex, clock=clock
     )
 
 

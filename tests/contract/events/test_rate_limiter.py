@@ -24,6 +24,7 @@ from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUna
 from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, digest
 from tests.builders import NOW
+from tests.redis_machine import past_the_door
 
 TEN_IN_TEN = Quota(10, 10)
 PREFIX = "test"
@@ -60,7 +61,7 @@ class Dead:
         raise RedisUnavailable
 
 
-@pytest.fixture(scope="module", params=["process", "redis", "fakeredis", "dynamodb"])
+@pytest.fixture(scope="module", params=["process", "redis", "a cluster", "fakeredis", "dynamodb"])
 def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     if request.param == "process":
         yield ProcessRateLimiter()
@@ -71,8 +72,8 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
         with closing(connection.client()) as client:
             yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", otherwise=NoOther())
     else:
-        with driver.Redis.from_url(request.getfixturevalue("redis_url")) as client:
-            yield in_redis(client)
+        url = request.getfixturevalue("redis_url" if request.param == "redis" else "redis_cluster_url")
+        yield past_the_door(url, in_redis)
 
 
 def in_redis(client: Any) -> SharedRateLimiter:

@@ -195,7 +195,9 @@ def test_a_redis_older_than_what_is_remembered_knows_every_key(cinema: CachedCin
 def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema) -> None:
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
-    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.kept_since(cinema.session.id)))
+    past_the_door(
+        cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.kept_since(cinema.session.id))
+    )
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
