@@ -123,7 +123,8 @@ class Cluster:
         """Asks the node that has the key. Raises BreakerOpen, the driver's errors, and Nonsense."""
         slot = key_slot(key.encode())
         with wire.patience(self._seconds) as patience:
-            return self._follow_redirects(slot, self._node_to_ask(slot), patience, question, shape, Node.ask)
+            node = self._node_to_ask(slot, patience)
+            return self._follow_redirects(slot, node, patience, question, shape, Node.ask)
 
     def check(self, key: str, question: Question, shape: Shape[object]) -> None:
         """Asks the node that has the key, and pings all nodes, past the breakers. Raises the first error."""
@@ -148,6 +149,8 @@ class Cluster:
     ) -> T:
         is_asking = False
         for _ in range(MOST_REDIRECTS + 1):
+            if not patience.left:
+                raise TooLate("no time is left to ask another node")
             try:
                 answer: T = ask(node, question, shape, is_asking=is_asking)
             except MovedError as moved:
@@ -156,8 +159,6 @@ class Cluster:
                 node, is_asking = self._node_at(_address(moving.host, moving.port, node)), True
             else:
                 return answer
-            if not patience.left:
-                raise TooLate("no time is left to follow a redirect")
         raise Nonsense("redirects without end")
 
     # The map.
@@ -166,7 +167,7 @@ class Cluster:
         address = self._owners[slot] if self._owners else None
         return self._nodes.get(address, self._first) if address else self._first
 
-    def _node_to_ask(self, slot: int) -> Node:
+    def _node_to_ask(self, slot: int, patience: wire.Patience) -> Node:
         """Gives the slot's node. If that has failed since the map was read, reads the map from another one first."""
         node = self._owner(slot)
         if not (node.is_doubted and self._owners):
@@ -176,6 +177,8 @@ class Cluster:
         for other in islice((each for each in alive if each is not node), MOST_ASKED_FOR_MAP):
             with contextlib.suppress(ResponseError, *FAILING):
                 self._read_map(other)
+                break
+            if not patience.left:
                 break
         return self._owner(slot)
 

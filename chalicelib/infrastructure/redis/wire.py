@@ -105,11 +105,13 @@ class BoundedParser(BaseParser):
 
     def read_response(self, disable_decoding: bool = False, timeout: object = None) -> Answer:
         """Reads one answer. Raises TimeoutError, InvalidResponse, and the socket's errors."""
-        answer = self._read_answer(DEEPEST)
+        try:
+            answer = self._read_answer(DEEPEST)
+        finally:
+            if self._deadline is not None:
+                self._patience.left = max(0.0, self._deadline - self.monotonic())
         del self._unread[: self._at]
         self._at = 0
-        if self._deadline is not None:
-            self._patience.left = max(0.0, self._deadline - self.monotonic())
         return answer
 
     def _forget(self) -> None:

@@ -15,14 +15,16 @@ from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,
     ReservationCancelled,
+    SeatsUnavailable,
     StoreUnavailable,
 )
 from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD
-from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, seconds
+from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
 from tests.facts import Facts
 from tests.redis_machine import past_the_door
 
@@ -171,6 +173,30 @@ def test_a_new_key_is_refused_without_asking_anybody(cinema: CachedCinema) -> No
     cinema.hold("A1")
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
+
+
+def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: CachedCinema) -> None:
+    keeps_ids_since(cinema, NOW)  # skips where it can't
+    cinema.hold("A1")
+    assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
+
+    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+
+    assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
+
+
+def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_there(cinema: CachedCinema) -> None:
+    """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
+    other = a_session()
+    cinema.sessions.add(other)
+    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    cinema.hold("A1", key="k", session_id=other.id)
+    cinema.hold("A1", user="first")
+
+    with pytest.raises(SeatsUnavailable):
+        cinema.hold("A1", key="k")
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("B1", key="k")
 
 
 def test_a_redis_younger_than_the_screening_can_not_know_that_a_key_is_new(cinema: CachedCinema) -> None:

@@ -2,18 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any
 
 import pytest
 
 from chalicelib.domain.reservations import Held, Occupancy, Sold
-from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
-from chalicelib.infrastructure.redis.connection import RedisUnavailable
-from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
-from tests.builders import NOW, Cinema, a_hold, a_session, seconds
+from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed
 from tests.redis_machine import is_real, past_the_door
 
@@ -87,26 +82,9 @@ def test_all_kinds_of_entries_come_back_as_they_were(cinema: CachedCinema) -> No
     assert cinema.cache.read_map(cinema.session.id) == (0, SeatMap(version=7, read_at=NOW, occupancy=entries))
 
 
-def connect_threads(cache: SeatCache, session_id: str, count: int) -> None:
-    """Makes so many connections to the session's node beforehand: one after the other, TLS too is in time."""
-
-    def connect(redis: Any) -> None:
-        pool = redis.connection_pool
-        for made in [pool.get_connection() for _ in range(count)]:
-            pool.release(made)
-
-    key = cache.keys.version(session_id)
-    for _ in range(10):
-        with suppress(RedisUnavailable):
-            cache.connection.ask(key, lambda redis: redis.get(key), answers.value)  # so that its node is known
-            cache.connection.ask(key, connect, lambda _: None)
-            return
-    pytest.fail("Redis can't be reached")
-
-
 @pytest.mark.skipif(not is_real(), reason="fakeredis does not answer twenty at once within the 50 ms that one waits")
-def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
-    session, clock = a_session(), MovableClock(NOW)
+def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
+    cache, session, clock = a_seat_cache(redis_url), a_session(), MovableClock(NOW)
     plain, begun, reads = FakeRows(), threading.Event(), list[int]()
     plain.hold(a_hold("A1", session=session), NOW)
 
@@ -120,7 +98,6 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
         cache=cache,
         clock=clock,
     )
-    connect_threads(cache, session.id, 20)
     with ThreadPoolExecutor(20) as crowd:
         asked = [crowd.submit(rows.occupancy, session) for _ in range(20)]
         threading.Timer(0.05, begun.set).start()
@@ -130,9 +107,9 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
     assert len(reads) == 1
 
 
-def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_before_them(cache: SeatCache) -> None:
+def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_before_them(redis_url: str) -> None:
     """A write during each reading makes every map stale at once. The rows are still read once for all who wait."""
-    session, clock = a_session(), MovableClock(NOW)
+    cache, session, clock = a_seat_cache(redis_url), a_session(), MovableClock(NOW)
     plain, reads = FakeRows(), list[int]()
     plain.hold(a_hold("A1", session=session), NOW)
 
@@ -147,7 +124,6 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         cache=cache,
         clock=clock,
     )
-    connect_threads(cache, session.id, 20)
     with ThreadPoolExecutor(20) as crowd:
         maps = list(crowd.map(lambda _: rows.occupancy(session), range(20)))
 

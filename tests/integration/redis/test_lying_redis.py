@@ -13,6 +13,8 @@ from chalice.app import Chalice
 
 from chalicelib.domain.rate_limits import Quota
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
+from chalicelib.infrastructure.redis import answers
+from chalicelib.infrastructure.redis.cluster import MOST_REDIRECTS
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
@@ -133,6 +135,17 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
         with suppress(RedisUnavailable):
             connection.ask("key", question, lambda answer: answer)
         assert question.received <= MOST_BYTES + READ_BYTES, lie
+
+
+@pytest.mark.parametrize("redirect", ["MOVED", "ASK"])
+def test_who_is_sent_in_circles_gives_up(liar: LyingRedis, redirect: str) -> None:
+    liar.lie = f"-{redirect} 1 127.0.0.1:{liar.port}\r\n".encode()
+    connection, before = asked(liar), liar.answered
+
+    with pytest.raises(RedisUnavailable, match="redirects without end|no time is left|Timeout"):
+        connection.ask("key", lambda redis: redis.get("key"), answers.value)
+
+    assert liar.answered - before <= 1 + 2 * MOST_REDIRECTS  # an ASKING goes before each command
 
 
 # Every path of the API.

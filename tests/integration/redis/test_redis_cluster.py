@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,6 +117,16 @@ def test_once_it_is_known_no_question_is_redirected(cluster: OwnCluster, client:
 
     assert client.asked == len(KEYS)
     assert count_redirects(cluster) == before
+
+
+def test_threads_that_find_it_out_at_the_same_time_share_its_nodes(cluster: OwnCluster) -> None:
+    client = Client(cluster.url)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(client.has_set, KEYS))
+
+    client.make_at_home()
+
+    assert len(client.connection._driver_and_cluster[1]._nodes) == len(cluster.nodes)
 
 
 def test_a_question_about_several_slots_is_refused_so_the_cluster_is_one(cluster: OwnCluster, client: Client) -> None:

@@ -96,8 +96,8 @@ def test_a_refused_command_is_an_answer(any_redis_url: str) -> None:
     assert connection.breaker.state is BreakerState.CLOSED
 
 
-def test_many_threads_share_it(any_redis_url: str) -> None:
-    connection = connected(any_redis_url)
+def test_many_threads_share_it(redis_url: str) -> None:
+    connection = connected(redis_url)
 
     def count(_: int) -> int:
         return connection.ask("test:count", lambda redis: redis.incr("test:count"), answers.whole)

@@ -264,6 +264,7 @@ def test_all_connections_that_one_question_needs_share_its_time() -> None:
         assert left.left == pytest.approx(0.02)
         with pytest.raises(TimeoutError):
             parser_on(second).read_response()
+        assert not left.left
 
     assert parser_on(wire(b"+b\r\n", seconds=0.03)).read_response() == b"b"
 
