@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.cost import LASTING, as_benchmark
@@ -71,8 +70,6 @@ def main() -> int:
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
         os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
         deploy.deploy_data("bench")
-        # Redis has to look old enough to be trusted.
-        make_seat_cache(redis_url).record_ids_from(utc_now() - timedelta(hours=1))
         gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
         print(machine.describe_machine(emulator.endpoint, redis_url))
         with run_silent_redis() as url:

@@ -18,7 +18,7 @@ from chalicelib.application.release import CancelReservation, ExpireHold
 from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
-from chalicelib.domain.ports import LiveHolds, Outgoing, PaymentGateway, Payments, Reservations, Rows
+from chalicelib.domain.ports import LiveHolds, Outgoing, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -183,6 +183,10 @@ class Cinema:
     @property
     def cached_rows(self) -> Rows:
         return self.rows
+
+    @property
+    def cached_sessions(self) -> Sessions:
+        return self.sessions
 
     @property
     def selling(self) -> Selling:

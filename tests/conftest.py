@@ -123,6 +123,15 @@ def redis_url(run_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def redis_cluster_url(run_dir: Path) -> Iterator[str]:
+    """The URL of a cluster of three nodes, with TLS, which no test harms."""
+    from tests.redis_cluster import own_cluster
+
+    with own_cluster(run_dir) as cluster:
+        yield cluster.url
+
+
+@pytest.fixture(scope="session")
 def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
     """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
 

@@ -14,6 +14,7 @@ from .breakers import BreakerStatus
 from .dynamodb.breaker_board import BreakerBoard
 from .dynamodb.values import text_key
 from .redis.connection import RedisConnection
+from .redis.keys import Keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,9 +77,9 @@ def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
     return TimedProbe(name="sqs", required=False, ask=lambda: client.get_queue_url(QueueName=queue_name))
 
 
-def redis(connection: RedisConnection) -> TimedProbe:
-    """Makes a probe that pings Redis."""
-    return TimedProbe(name="redis", required=False, ask=connection.ping, breaker=connection.breaker.status)
+def redis(connection: RedisConnection, keys: Keys) -> TimedProbe:
+    """Makes a probe that does with each node of Redis what requests do."""
+    return TimedProbe(name="redis", required=False, ask=lambda: connection.check(keys), breaker=connection.status)
 
 
 def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:

@@ -11,7 +11,7 @@ from .shared.redis import redis
 @once
 def rate_limiter() -> RateLimiter:
     connection, alone = redis(), ProcessRateLimiter()
-    return SharedRateLimiter(connection, alone) if connection else alone
+    return SharedRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
 @once

@@ -10,7 +10,7 @@ from .shared.breaker_board import breaker_board
 from .shared.gateway import http_gateway
 from .shared.process import clock, database, once, settings, stage_name
 from .shared.queues import sqs
-from .shared.redis import redis
+from .shared.redis import redis, redis_keys
 
 _one_at_a_time = Lock()
 
@@ -29,7 +29,7 @@ def _readiness() -> ShareReadiness:
 def check_readiness() -> CheckReadiness:
     asked = [probes.dynamodb(database(), stage_name("sessions")), probes.sqs(sqs(), stage_name("expiry"))]
     if connection := redis():
-        asked.append(probes.redis(connection))
+        asked.append(probes.redis(connection, redis_keys()))
     asked.append(probes.ses(ses.client(), breaker_board()))
     if settings().payments_url:
         asked.append(probes.payments(http_gateway(), breaker_board()))

@@ -8,6 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from chalicelib.infrastructure.breakers import POLICIES, Breaker
+from chalicelib.infrastructure.redis.answers import Nonsense
+from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.keys import Keys
 from infra.local.emulator_packages import REDIS_HOME
 from infra.processes import (
     HOST,
@@ -23,6 +27,8 @@ from infra.processes import (
 
 REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
 """Settings without persistence, for old data would be wrong, and without eviction: see seat_cache.py, `kept-since`."""
+TRIES = 3
+"""A machine may be too busy for 50 ms once, and even twice."""
 FAKE_REDIS = (
     "fakeredis, which stands in for Redis: a refused hold costs a call to the database (no redis-server is here)"
 )
@@ -67,6 +73,24 @@ def redis_answers(url: str) -> bool:
             return bool(client.ping())
         except redis.RedisError:
             return False
+
+
+def find_trouble(url: str) -> str:
+    """Asks the Redis at `url` for what requests ask of it, as quickly as they need it, three times at most.
+
+    Gives the last error in words; empty if there is none.
+    """
+    from redis import RedisError
+
+    connection, trouble = RedisConnection(url, Breaker("redis", POLICIES["redis"])), ""
+    for _ in range(TRIES):
+        try:
+            connection.check(Keys("doctor"))
+        except (RedisError, OSError, Nonsense) as error:
+            trouble = f"{type(error).__name__}: {error}"
+        else:
+            return ""
+    return trouble
 
 
 def ask_redis_name(url: str) -> str:

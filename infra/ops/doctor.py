@@ -164,9 +164,9 @@ def _normalise_name(name: str) -> str:
 
 def _check_redis(_: Connection) -> Iterator[Finding]:
     running = os.environ.get("REDIS_URL") or find_url("redis", RUN_DIR)
-    if running and not redis_server.redis_answers(running):
-        remedy = "Start it or unset REDIS_URL; until then bookings work without it, slower."
-        yield Finding("Redis", State.REMARK, f"{running} does not answer", remedy)
+    if running and (trouble := redis_server.find_trouble(running)):
+        remedy = "Start or mend it, or unset REDIS_URL; until then bookings work without it, slower."
+        yield Finding("Redis", State.REMARK, f"{running} does not do what requests ask of it: {trouble}", remedy)
     elif running:
         yield Finding("Redis", State.OK, f"{redis_server.ask_redis_name(running)} answers at {running}")
     elif server := redis_server.find_redis_program():

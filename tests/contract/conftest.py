@@ -63,7 +63,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "cached", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "cached", "cached in a cluster", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -120,8 +120,8 @@ def session(backend: Backend) -> Session:
 
 
 def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager[Backend]:
-    if name == "cached":
-        return cached_backend(request.getfixturevalue("redis_url"))
+    if name.startswith("cached"):
+        return cached_backend(request.getfixturevalue("redis_url" if name == "cached" else "redis_cluster_url"))
     if name == "fake":
         return fake_backend()
     return nullcontext(request.getfixturevalue("moto" if name == "moto" else "emulated"))

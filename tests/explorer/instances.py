@@ -41,6 +41,10 @@ class Shared:
     def cached_rows(self) -> Rows:
         return self.rows
 
+    @property
+    def cached_sessions(self) -> Sessions:
+        return self.sessions
+
 
 @dataclass(eq=False)
 class Instance:

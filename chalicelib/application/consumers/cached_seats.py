@@ -23,7 +23,7 @@ class CorrectSeatCache:
         if event.type is EventType.SESSION_CANCELLED:
             self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
-            self.cache.remember_reservation_id(event.reservation_id)
+            self.cache.remember_reservation_id(event.session_id, event.reservation_id)
 
 
 def without_cache(event: Event) -> None:

@@ -98,7 +98,7 @@ class SeatCache(Protocol):
         """Makes every seat map of the session that is cached so far out of date."""
         ...
 
-    def remember_reservation_id(self, reservation_id: str) -> None:
+    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
         """Remembers that a reservation exists under this id, which was made from an idempotency key."""
         ...
 

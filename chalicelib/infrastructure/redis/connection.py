@@ -1,12 +1,12 @@
-"""The connection to Redis: one for the process, with short timeouts, behind a circuit breaker. Nothing is ever retried.
+"""The connection to Redis: one for the process, with short timeouts, behind circuit breakers. Nothing is ever retried.
 
 A Redis that is dead, frozen or slow costs one caller one timeout: to connect, or for a whole answer. After that, only
 the breaker's probe waits for Redis, once after each pause. All other calls in this process go on without Redis, and so
 does every booking.
 
-    question ──► wire.py: in time, not too long, RESP2 ──► answers.py: of the shape asked for ──► answer
-                     │ no                                      │ no
-                     └──────► RedisUnavailable: breaker ◄──────┘
+    question ──► cluster.py: which node ──► wire.py: in time, not too long, RESP2 ──► answers.py: its shape ──► answer
+                      │ breaker open             │ no                                    │ no
+                      └──────────────────────────┴────► RedisUnavailable ◄───────────────┘
 
 Every answer of Redis comes through here, and nonsense counts as no answer.
 """
@@ -16,19 +16,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
+from chalicelib.infrastructure.breakers import Breaker, BreakerOpen, BreakerStatus
 
+from . import answers
 from .answers import Nonsense, Shape
+from .keys import Keys
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from .cluster import Cluster
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
-"""The most connections of this process. Each thread at work needs one: a Lambda function has one thread, a local server
-as many as clients. Running out of connections would look like a dead Redis."""
+"""The most connections of this process to one node. Each thread at work needs one: a Lambda function has one thread, a
+local server as many as clients. Running out of connections would look like a dead Redis."""
+
+SIGN_OF_LIFE = "redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('EXISTS', KEYS[1], KEYS[2])"
 
 
 class RedisUnavailable(Exception):
@@ -40,65 +46,59 @@ class RedisUnavailable(Exception):
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """This process's connection to Redis, behind a breaker. Connects on first use.
+    """This process's connection to Redis, behind breakers. Connects on first use.
 
-    `url` is redis://[:password@]host:port/db; rediss:// for TLS.
+    `url` is redis://[:password@]host:port/db; rediss:// for TLS. If a cluster answers there, its other nodes are found,
+    and each gets a breaker like `breaker`, which is that of the server at `url`.
     """
 
     url: str
     breaker: Breaker
 
-    def ask(self, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        """Calls `question` with the client, checks the answer by `shape`, and gives it. Raises RedisUnavailable.
+    def ask(self, key: str, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
+        """Calls `question` with the client of the node that has `key`, checks the answer by `shape`, and gives it.
+
+        All keys in the question must be in the slot of `key`: see keys.py. Raises RedisUnavailable.
 
         The client gives answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
         """
-        driver, client = self._driver_and_client
+        driver, cluster = self._driver_and_cluster
         try:
-            return self.breaker.call(lambda: self._ask_client(client, question, shape), self._failing)
+            return cluster.ask(key, question, shape)
         except (BreakerOpen, Nonsense, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def ping(self) -> None:
-        """Asks for a sign of life, without the breaker. Raises the driver's errors, and Nonsense."""
-        answer: object = self._driver_and_client[1].ping()
-        if answer != b"PONG":
-            raise Nonsense("no PONG")
+    def check(self, keys: Keys) -> None:
+        """Does what requests do, on each node and past the breakers. Raises the driver's errors, and Nonsense.
 
-    def _ask_client(self, client: "Redis", question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        try:
-            return shape(question(client))
-        except Nonsense:
-            # Whose answer this was nobody knows, nor what else is under way: no idle connection is used again.
-            client.connection_pool.disconnect(inuse_connections=False)
-            raise
+        A script writes and reads, as that of the rate limits. A Redis that refuses it is of no use to requests, however
+        well it answers a ping.
+        """
+        both = keys.ready()
+        _, cluster = self._driver_and_cluster
+        cluster.check(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.whole)
+
+    def status(self) -> BreakerStatus:
+        """Gives the status of the breaker that is furthest from closed, with the trips of all."""
+        return self._driver_and_cluster[1].status()
 
     @cached_property
-    def _driver_and_client(self) -> "tuple[Any, Redis]":
+    def _driver_and_cluster(self) -> "tuple[Any, Cluster]":
         import redis  # imported on first use: it is half as heavy as boto3
         from redis.backoff import NoBackoff
         from redis.maint_notifications import MaintNotificationsConfig
         from redis.retry import Retry
 
-        from . import wire
+        from .cluster import Cluster
 
-        pool = wire.pool(
-            self.url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=MOST_CONNECTIONS,
+        options = {
+            "socket_timeout": TIMEOUT_SECONDS,
+            "socket_connect_timeout": TIMEOUT_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+            "max_connections": MOST_CONNECTIONS,
             # Nothing is asked before the first question: each handshake would be one more thing to wait for.
-            protocol=2,
-            driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
-        client = redis.Redis(connection_pool=pool)
-        client.response_callbacks.clear()
-        return redis, client
-
-    @cached_property
-    def _failing(self) -> tuple[type[BaseException], ...]:
-        """Gives the errors that open the breaker. A refusal's error is not among them: a full Redis is alive."""
-        driver, _ = self._driver_and_client
-        return (driver.ConnectionError, driver.TimeoutError, driver.InvalidResponse, OSError, Nonsense)
+            "protocol": 2,
+            "driver_info": None,
+            "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        }
+        return redis, Cluster(self.url, self.breaker, TIMEOUT_SECONDS, options)

@@ -17,6 +17,7 @@ from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, QuotaUsage, V
 
 from . import answers
 from .connection import RedisConnection, RedisUnavailable
+from .keys import Keys
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -25,9 +26,9 @@ MOST_REMEMBERED = 10_000
 """The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
 
 # The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
-# KEYS: one for each requester. ARGV: now, how far clocks may differ, then taken_us and window_us of each key's quota;
-# all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own way of writing
-# numbers loses digits.
+# KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then taken_us and window_us of
+# each key's quota; all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own
+# way of writing numbers loses digits.
 TAKE = """
 local now, admitted, due = tonumber(ARGV[1]), 1, {}
 for i, key in ipairs(KEYS) do
@@ -62,9 +63,10 @@ class SharedRateLimiter:
 
     redis: RedisConnection
     otherwise: RateLimiter
+    prefix: str
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        keys = [f"limit:{digest(requester)}" for requester in quotas]
+        keys = [Keys(self.prefix).limit(digest(requester)) for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
 
         def evaluate(redis: "Redis") -> Any:
@@ -72,7 +74,7 @@ class SharedRateLimiter:
             return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
-            return self.redis.ask(evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
+            return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
         except RedisUnavailable:
             return self.otherwise.take(quotas, now)
 

@@ -1,7 +1,7 @@
 """Counts of the refusals that were answered, in Redis: one hash for each five minutes, which expires.
 
-    cinema-prod:refusals:1708023600     SEAT_ALREADY_RESERVED 4711, RESERVATION_EXPIRED 12, …
-                         └ beginning of the five minutes, in seconds
+    {cinema-prod:refusals}:1708023600     SEAT_ALREADY_RESERVED 4711, RESERVATION_EXPIRED 12, …
+                           └ beginning of the five minutes, in seconds
 
 Counting costs a refusal one round trip, after the decision and outside of the database. The breaker stands before it: a
 dead or frozen Redis costs no more than the cached rows have paid already. The fields are error codes of the contract,
@@ -20,6 +20,7 @@ from chalicelib.domain.ports import Clock
 
 from . import answers
 from .connection import RedisConnection, RedisUnavailable
+from .keys import Keys
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,18 +39,18 @@ class RedisRefusals:
     def add(self, code: str) -> None:
         key = self._key(bucket_of(self.clock()))
         with suppress(RedisUnavailable):
-            self.connection.ask(lambda redis: _increment(redis, key, code), answers.were_written)
+            self.connection.ask(key, lambda redis: _increment(redis, key, code), answers.were_written)
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
         try:
-            hashes = self.connection.ask(lambda redis: _read_hashes(redis, keys), _counts_of_each)
+            hashes = self.connection.ask(keys[0], lambda redis: _read_hashes(redis, keys), _counts_of_each)
         except RedisUnavailable:
             return None
         return {bucket: counts for bucket, counts in zip(buckets, hashes, strict=True) if counts}
 
     def _key(self, bucket: datetime) -> str:
-        return f"{self.prefix}:refusals:{round(bucket.timestamp())}"
+        return Keys(self.prefix).refusals(round(bucket.timestamp()))
 
 
 @dataclass(frozen=True)

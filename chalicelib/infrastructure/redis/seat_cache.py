@@ -1,11 +1,14 @@
 """Seats in Redis, so that buyers who come too late need not ask the database. All of it may be gone at any moment.
 
-    seat:{session}:{seat}   who has the seat: until the hold's own expiry, or seat_format.SOLD for a sale
-    key:{reservation}       a mark: this id, derived from an idempotency key, has been used
-    kept-since              the moment since which Redis has seen every such id; gone when Redis was emptied
-    map:{session}           all seats as the database had them a moment ago, and the version at which they were read
-    version:{session}       counts the writes
-    rebuild:{session}       a process is reading that map anew
+    seat         who has the seat: until the hold's own expiry, or seat_format.SOLD for a sale
+    key          a mark: this id, derived from an idempotency key, has been used
+    kept-since   the moment since which Redis has seen every such id of the screening; gone when Redis was emptied
+    map          all seats as the database had them a moment ago, and the version at which they were read
+    version      counts the writes
+    rebuild      a process is reading that map anew
+
+All keys of a screening are in one slot (keys.py), so that one question can name them, in a cluster, too. It follows
+that a lost node takes with it `kept-since` and the marks together, and never the marks alone.
 
 Nothing read here is trusted. Entries, maps and `kept-since` carry a signature over key and content, so that only our
 own writing counts (seat_format.py). They also carry the moment until which they count, so that they stop counting even
@@ -28,6 +31,7 @@ from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
 
 from . import answers
 from .connection import RedisConnection, RedisUnavailable
+from .keys import Keys
 from .seat_format import (
     SeatMap,
     believed_until,
@@ -59,6 +63,9 @@ CLOCKS_APART = timedelta(seconds=5)
 
 MOST_UNMARKED = 1000
 
+KEPT_SINCE_SECONDS = 400 * 86_400
+"""How long `kept-since` is kept: longer than any screening is on sale. Without it ids are looked up in the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSeats:
@@ -88,24 +95,31 @@ class SeatCache:
     connection: RedisConnection
     prefix: str
     secret: bytes
-    _unmarked_ids: set[str] = field(default_factory=set)
-    """Used ids that Redis has no mark of yet. They are marked before Redis is asked about any id."""
-    _has_lost_ids: bool = False
-    """True once the unmarked ids became too many and were dropped: then Redis has not seen every id."""
+    _unmarked_ids: dict[str, str] = field(default_factory=dict)
+    """Used ids that Redis has no mark of yet, and their screenings. They are marked before Redis is asked about any id
+    of the screening."""
+    _incomplete: set[str] = field(default_factory=set)
+    """Screenings whose unmarked ids became too many and were dropped: Redis has not seen every id of theirs."""
     _lock: Lock = field(default_factory=Lock)
+
+    # Before the screening is known to anybody.
+
+    def record_new_session(self, session_id: str, created_at: datetime) -> None:
+        """Records that Redis sees every id of a screening whose seats nobody can have held yet. Never raises."""
+        self.record_ids_from(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
 
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
         """Reads the entries of the hold's seats that still count, and the mark of its id, in one round trip."""
-        seats = [self._seat_key(hold.session_id, seat) for seat in hold.seats]
+        seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
-            found = self.connection.ask(lambda redis: redis.mget(seats), answers.values(len(seats)))
+            found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.values(len(seats)))
             return KnownSeats(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
-        *found, mark, kept = self._read_seats_and_id(seats, hold.reservation_id)
-        kept_since = self._verified_moment(self._kept_key, kept)
+        *found, mark, kept = self._read_seats_and_id(hold, seats)
+        kept_since = self._verified_moment(self.keys.kept_since(hold.session_id), kept)
         if kept_since is None:
-            self.record_ids_from(now)
+            self.record_ids_from(hold.session_id, now)
         return KnownSeats(
             occupancy=self._occupancy_in_force(hold.session_id, hold.seats, found, now),
             id_was_seen=mark is not None,
@@ -116,7 +130,7 @@ class SeatCache:
         """Records that the hold has its seats, and that its id has been used."""
         entry = Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
         if hold.fingerprint:
-            self._add_unmarked_id(hold.reservation_id)
+            self._add_unmarked_id(hold.session_id, hold.reservation_id)
         self.record_seats(hold.session_id, dict.fromkeys(hold.seats, entry), now, changed=True)
 
     def record_seats(
@@ -126,12 +140,12 @@ class SeatCache:
 
         def add_entries(pipeline: "Pipeline") -> None:
             for seat, entry in occupancy.items():
-                key, until = self._seat_key(session_id, seat), believed_until(entry, now)
+                key, until = self.keys.seat(session_id, seat), believed_until(entry, now)
                 if until > now:
                     value = sign(self.secret, key, entry_text(entry, until))
                     pipeline.set(key, value, px=to_ms(until) - to_ms(now))
 
-        self._write(add_entries, session_id if changed else None)
+        self._write(session_id, add_entries, changed=changed)
 
     def forget_hold(self, hold: Hold) -> None:
         """Deletes the entries of this very hold, which is over. Later entries of its seats stay."""
@@ -145,24 +159,23 @@ class SeatCache:
         with _as_refusal():
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
-    def remember_reservation_id(self, reservation_id: str) -> None:
+    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
         """Marks the id as used. Raises StoreUnavailable."""
+        key = self.keys.used_id(session_id, reservation_id)
         with _as_refusal():
-            self.connection.ask(
-                lambda redis: redis.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED), answers.was_set
-            )
+            self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
     def invalidate_map(self, session_id: str) -> None:
         """Counts a write, which makes older maps stale. Raises StoreUnavailable."""
         with _as_refusal():
-            self._write(lambda _: None, session_id)
+            self._write(session_id, lambda _: None, changed=True)
 
     # The seat map.
 
     def read_map(self, session_id: str) -> tuple[int, SeatMap | None]:
         """Reads the present version of the seats and the stored map, in one round trip."""
-        keys = [self._key("version", session_id), self._key("map", session_id)]
-        version, kept = self.connection.ask(lambda redis: redis.mget(keys), answers.values(len(keys)))
+        keys = [self.keys.version(session_id), self.keys.map(session_id)]
+        version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
         return _version_from(version), self._verified_map(keys[1], kept)
 
     def claim_rebuild(self, session_id: str) -> tuple[bool, int, SeatMap | None]:
@@ -170,11 +183,11 @@ class SeatCache:
 
         The first value is True if this process has the claim; the others are those of `read_map`.
         """
-        keys = [self._key("version", session_id), self._key("map", session_id)]
+        keys = [self.keys.version(session_id), self.keys.map(session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
-            pipeline.set(self._key("rebuild", session_id), 1, nx=True, px=REBUILD_MS)
+            pipeline.set(self.keys.rebuild(session_id), 1, nx=True, px=REBUILD_MS)
             pipeline.mget(keys)
             return list(pipeline.execute())
 
@@ -182,16 +195,17 @@ class SeatCache:
             mine, found = answer
             return answers.was_set(mine), answers.values(len(keys))(found)
 
-        mine, (version, kept) = self.connection.ask(ask, shape)
+        mine, (version, kept) = self.connection.ask(keys[0], ask, shape)
         return mine, _version_from(version), self._verified_map(keys[1], kept)
 
     def release_rebuild(self, session_id: str) -> None:
         """Gives up this process's claim to rebuild the map, so that another may take it."""
-        self.connection.ask(lambda redis: redis.delete(self._key("rebuild", session_id)), answers.whole)
+        key = self.keys.rebuild(session_id)
+        self.connection.ask(key, lambda redis: redis.delete(key), answers.whole)
 
     def store_map(self, session_id: str, built: SeatMap, lives_ms: int) -> None:
         """Stores the map for `lives_ms`, by Redis's clock, and gives up the claim to rebuild it."""
-        key, rebuild = self._key("map", session_id), self._key("rebuild", session_id)
+        key, rebuild = self.keys.map(session_id), self.keys.rebuild(session_id)
         value = sign(self.secret, key, map_text(built))
 
         def add_map(pipeline: "Pipeline") -> None:
@@ -199,19 +213,13 @@ class SeatCache:
                 pipeline.set(key, value, px=lives_ms)
             pipeline.delete(rebuild)
 
-        self._write(add_map, None)
+        self._write(session_id, add_map, changed=False)
 
     # Keys, and values that are verified.
 
-    def _key(self, kind: str, *parts: str) -> str:
-        return ":".join((self.prefix, kind, *parts))
-
-    def _seat_key(self, session_id: str, seat: str) -> str:
-        return self._key("seat", session_id, seat)
-
     @property
-    def _kept_key(self) -> str:
-        return self._key("kept-since")
+    def keys(self) -> Keys:
+        return Keys(self.prefix)
 
     def _verified_moment(self, key: str, value: bytes | None) -> datetime | None:
         text = verified_text(self.secret, key, value)
@@ -227,113 +235,118 @@ class SeatCache:
         """Gives the entries of the seats that we signed and that still count."""
         by_seat = dict(zip(seats, found, strict=True))
         texts = {
-            seat: verified_text(self.secret, self._seat_key(session_id, seat), value) for seat, value in by_seat.items()
+            seat: verified_text(self.secret, self.keys.seat(session_id, seat), value) for seat, value in by_seat.items()
         }
         entries = {seat: entry for seat, text in texts.items() if text and (entry := entry_from_text(text))}
         return {seat: entry for seat, (entry, until) in entries.items() if until > now}
 
     # Writing.
 
-    def _write(self, add_commands: Callable[["Pipeline"], object], changed_session: str | None) -> None:
-        """Sends the commands in one round trip, together with marks of used ids and the count of the changed session.
+    def _write(self, session_id: str, add_commands: Callable[["Pipeline"], object], *, changed: bool) -> None:
+        """Sends the commands in one round trip, together with marks of used ids and, if it has changed, the count of
+        the session's writes.
 
         Commands that a full Redis refuses are not sent again: nobody relies on them.
         """
-        unmarked = self._copy_unmarked_ids()
+        unmarked, version = self._copy_unmarked_ids(session_id), self.keys.version(session_id)
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
-            self._add_marks(pipeline, unmarked)
-            if changed_session:
-                version = self._key("version", changed_session)
+            self._add_marks(pipeline, session_id, unmarked)
+            if changed:
                 pipeline.incr(version)
                 pipeline.expire(version, VERSION_SECONDS)
             add_commands(pipeline)
             return list(pipeline.execute(raise_on_error=False))
 
-        written = self.connection.ask(ask, answers.were_written)
+        written = self.connection.ask(version, ask, answers.were_written)
         self._forget_ids_now_marked(unmarked, written)
-        if changed_session and not written[len(unmarked)]:
-            self._delete_map(changed_session)
+        if changed and not written[len(unmarked)]:
+            self._delete_map(session_id)
 
     def _delete_map(self, session_id: str) -> None:
         """Deletes map and version after a write that was not counted: Redis is full, or the key has another type."""
-        keys = [self._key("map", session_id), self._key("version", session_id)]
-        self.connection.ask(lambda redis: redis.delete(*keys), answers.whole)
+        keys = [self.keys.map(session_id), self.keys.version(session_id)]
+        self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.whole)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
         """Deletes those entries of the seats that begin with `start`: a late call must spare the entry of a new owner.
 
         A new entry that is written between the read and the deletion is lost: the next buyer asks the rows.
         """
-        keys = [self._seat_key(session_id, seat) for seat in seats]
-        found = self.connection.ask(lambda redis: redis.mget(keys), answers.values(len(keys)))
+        keys = [self.keys.seat(session_id, seat) for seat in seats]
+        found = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
         over = [key for key, value in zip(keys, found, strict=True) if value and value.startswith(start.encode())]
 
         def add_deletion(pipeline: "Pipeline") -> None:
             if over:
                 pipeline.delete(*over)
 
-        self._write(add_deletion, session_id)
+        self._write(session_id, add_deletion, changed=True)
 
     # Ids that have been used.
 
-    def _read_seats_and_id(self, seats: list[str], reservation_id: str) -> list[bytes | None]:
+    def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
         """Marks used ids; then reads the entries of the seats, the mark of the id, and `kept-since`."""
-        keys = [*seats, self._key("key", reservation_id), self._kept_key]
-        unmarked, has_lost_ids = self._copy_unmarked_ids(), self._has_lost_ids
+        session_id, kept_since = hold.session_id, self.keys.kept_since(hold.session_id)
+        keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), kept_since]
+        unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
-            self._add_marks(pipeline, unmarked)
-            if has_lost_ids:
-                pipeline.delete(self._kept_key)
+            self._add_marks(pipeline, session_id, unmarked)
+            if is_incomplete:
+                pipeline.delete(kept_since)
             pipeline.mget(keys)
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
             return answers.were_written(answer[:-1]), answers.values(len(keys))(answer[-1])
 
-        written, found = self.connection.ask(ask, shape)
+        written, found = self.connection.ask(kept_since, ask, shape)
         self._forget_ids_now_marked(unmarked, written)
-        if has_lost_ids and written[-1]:
-            self._has_lost_ids = False
+        if is_incomplete and written[-1]:
+            self._incomplete.discard(session_id)
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
 
-    def record_ids_from(self, now: datetime) -> None:
-        """Records that Redis sees every id from now on, unless it drops keys when it is full. Never raises."""
-        key = self._kept_key
+    def record_ids_from(self, session_id: str, moment: datetime) -> None:
+        """Records that Redis sees every id of the screening from that moment on, unless it drops keys when it is full.
+
+        Never raises.
+        """
+        key = self.keys.kept_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
-            memory = self.connection.ask(lambda redis: redis.info("memory"), answers.text)
+            memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.text)
             if _drops_nothing(memory):
-                value = sign(self.secret, key, str(to_ms(now)))
-                self.connection.ask(lambda redis: redis.set(key, value), answers.was_set)
+                value = sign(self.secret, key, str(to_ms(moment)))
+                self.connection.ask(key, lambda redis: redis.set(key, value, ex=KEPT_SINCE_SECONDS), answers.was_set)
 
-    def _add_marks(self, pipeline: "Pipeline", ids: Iterable[str]) -> None:
+    def _add_marks(self, pipeline: "Pipeline", session_id: str, ids: Iterable[str]) -> None:
         for reservation_id in ids:
-            pipeline.set(self._key("key", reservation_id), 1, px=ID_IS_REMEMBERED)
+            pipeline.set(self.keys.used_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
 
-    def _add_unmarked_id(self, reservation_id: str) -> None:
+    def _add_unmarked_id(self, session_id: str, reservation_id: str) -> None:
         """Remembers that an id has yet to be marked. Drops all such ids when they are too many."""
         with self._lock:
-            self._unmarked_ids.add(reservation_id)
+            self._unmarked_ids[reservation_id] = session_id
             if len(self._unmarked_ids) > MOST_UNMARKED:
+                self._incomplete.update(self._unmarked_ids.values())
                 self._unmarked_ids.clear()
-                self._has_lost_ids = True
 
-    def _copy_unmarked_ids(self) -> list[str]:
+    def _copy_unmarked_ids(self, session_id: str) -> list[str]:
         with self._lock:
-            return list(self._unmarked_ids)
+            return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
         """Forgets the ids whose mark was written."""
-        marked = {id_ for id_, was_written in zip(ids, written, strict=False) if was_written}
+        marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
-            self._unmarked_ids -= marked
+            for id_ in marked:
+                self._unmarked_ids.pop(id_, None)
 
     def _are_marked(self, ids: Iterable[str]) -> bool:
         with self._lock:
-            return self._unmarked_ids.isdisjoint(ids)
+            return self._unmarked_ids.keys().isdisjoint(ids)
 
 
 def secret_from(id_secret: str) -> bytes:
@@ -344,7 +357,7 @@ def secret_from(id_secret: str) -> bytes:
 def _drops_nothing(memory: bytes) -> bool:
     """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
-    return policy is None or policy[1] == b"noeviction"
+    return policy is not None and policy[1] == b"noeviction"
 
 
 def _version_from(value: bytes | None) -> int:

@@ -10,7 +10,10 @@ This module imports the driver: import it only inside of the functions that use 
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from redis import Connection, ConnectionPool, SSLConnection
@@ -22,7 +25,8 @@ MOST_BYTES = 1_048_576
 """The most bytes of the answers to one question: five times the longest, the seat map of a sold hall of 2,000 seats."""
 MOST_VALUES = 20_000
 """The most values in the answers to one question."""
-DEEPEST = 3
+DEEPEST = 5
+"""How deep lists may lie in each other: the map of a cluster has lists of lists of lists."""
 LONGEST_LINE = 4096
 
 READ_BYTES = 65_536
@@ -33,6 +37,27 @@ _NOT_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
+
+
+class Patience:
+    """The seconds that are left to wait for answers to one question, whichever nodes give them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+
+_patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[Patience]:
+    """Lets all that is asked within, on any connection, share so many seconds of waiting for answers."""
+    shared = Patience(seconds)
+    before = _patience.set(shared)
+    try:
+        yield shared
+    finally:
+        _patience.reset(before)
 
 
 class BoundedParser(BaseParser):
@@ -62,6 +87,7 @@ class BoundedParser(BaseParser):
         """Sets time and bounds anew, for the answers to a question that is about to be sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
+        self._patience = _patience.get() or Patience(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
@@ -79,7 +105,11 @@ class BoundedParser(BaseParser):
 
     def read_response(self, disable_decoding: bool = False, timeout: object = None) -> Answer:
         """Reads one answer. Raises TimeoutError, InvalidResponse, and the socket's errors."""
-        answer = self._read_answer(DEEPEST)
+        try:
+            answer = self._read_answer(DEEPEST)
+        finally:
+            if self._deadline is not None:
+                self._patience.left = max(0.0, self._deadline - self.monotonic())
         del self._unread[: self._at]
         self._at = 0
         return answer
@@ -143,7 +173,7 @@ class BoundedParser(BaseParser):
         The 0 is for a last look at answers that have come in time.
         """
         now = self.monotonic()
-        self._deadline = now + self._seconds if self._deadline is None else self._deadline
+        self._deadline = now + self._patience.left if self._deadline is None else self._deadline
         if self._is_over:
             raise TimeoutError
         self._is_over = now >= self._deadline
@@ -160,6 +190,20 @@ class BoundedParser(BaseParser):
         self._unread += read
 
 
+_RARE_TLS_OPTIONS = (
+    *("certfile", "keyfile", "ca_path", "ca_data", "ssl_min_version", "ssl_ciphers"),
+    *("ssl_include_verify_flags", "ssl_exclude_verify_flags", "ssl_validate_ocsp", "ssl_validate_ocsp_stapled"),
+)
+
+
+@cache
+def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.VerifyMode) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_certs)
+    context.check_hostname = check_hostname
+    context.verify_mode = verify_mode
+    return context
+
+
 class _Asking:
     """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
 
@@ -171,18 +215,83 @@ class _Asking:
         super().send_packed_command(command, check_health)  # type: ignore[misc] # the driver's
 
 
+class _Announcing:
+    """A mixin for connections to a node that a slot is moving to: says ASKING before each command of a question."""
+
+    _parser: BoundedParser
+    _is_connected = True
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        self._is_connected = False  # a password comes before everything else
+        try:
+            super().on_connect_check_health(check_health)  # type: ignore[misc] # the driver's
+        finally:
+            self._is_connected = True
+
+    def pack_commands(self, commands: Iterable[Any]) -> Any:
+        announced = [each for command in commands for each in self._announced(command)]
+        return super().pack_commands(announced)  # type: ignore[misc] # the driver's
+
+    def send_command(self, *args: Any, **options: Any) -> None:
+        self.send_packed_command(  # type: ignore[attr-defined] # the driver's
+            self.pack_commands([args]), check_health=options.get("check_health", True)
+        )
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        if self._is_connected:
+            self._parser.read_response()  # the answer to ASKING
+        return super().read_response(*args, **options)  # type: ignore[misc] # the driver's
+
+    def _announced(self, command: Any) -> tuple[Any, ...]:
+        return (("ASKING",), command) if self._is_connected else (command,)
+
+
 class BoundedConnection(_Asking, Connection):
     """A connection whose answers are bounded in time and size."""
 
 
 class BoundedTlsConnection(_Asking, SSLConnection):
-    """A TLS connection whose answers are bounded in time and size."""
+    """A TLS connection whose answers are bounded in time and size.
+
+    The driver reads the machine's certificates anew for each connection, which takes longer than Redis has. Here all
+    connections that trust the same share them.
+    """
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        if any(getattr(self, option) for option in _RARE_TLS_OPTIONS):
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call] # the driver's
+        context = _tls_context(self.ca_certs, self.check_hostname, self.cert_reqs)
+        return context.wrap_socket(sock, server_hostname=self.host)
 
 
-def pool(url: str, **options: Any) -> ConnectionPool:
-    """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds."""
+class AnnouncingConnection(_Announcing, BoundedConnection):
+    """A connection for a slot that is moving to the node."""
+
+
+class AnnouncingTlsConnection(_Announcing, BoundedTlsConnection):
+    """A TLS connection for a slot that is moving to the node."""
+
+
+_CONNECTIONS = {
+    (Connection, False): BoundedConnection,
+    (Connection, True): AnnouncingConnection,
+    (SSLConnection, False): BoundedTlsConnection,
+    (SSLConnection, True): AnnouncingTlsConnection,
+}
+
+
+def pool(
+    url: str, address: tuple[str, int] | None = None, *, is_asking: bool = False, **options: Any
+) -> ConnectionPool:
+    """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds.
+
+    They lead to `address`, if it is given, by the means of the URL: password, TLS. `is_asking` is for a slot that is
+    moving there.
+    """
     made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
-    made.connection_class = {Connection: BoundedConnection, SSLConnection: BoundedTlsConnection}[made.connection_class]
+    made.connection_class = _CONNECTIONS[made.connection_class, is_asking]
+    if address:
+        made.connection_kwargs |= {"host": address[0], "port": address[1]}
     return made
 
 

@@ -51,6 +51,12 @@ class Adapters:
         return cached(self.rows, self.sessions)
 
     @cached_property
+    def cached_sessions(self) -> Sessions:
+        from .redis import announced
+
+        return announced(self.sessions)
+
+    @cached_property
     def live_holds(self) -> LiveHolds:
         return DynamoLiveHolds(database(), stage_name("live-holds"))
 

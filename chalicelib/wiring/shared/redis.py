@@ -1,8 +1,10 @@
 """Redis, if one is configured, and the seat cache in it. No booking depends on Redis: without it reads are slower."""
 
 from chalicelib.domain.ports import Rows, Sessions
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 
 from .breakers import new_breaker
@@ -14,12 +16,22 @@ def redis() -> RedisConnection | None:
     return RedisConnection(settings().redis_url, new_breaker("redis")) if settings().redis_url else None
 
 
+def redis_keys() -> Keys:
+    return Keys(settings().table_prefix)
+
+
 @once
 def seat_cache() -> SeatCache | None:
     connection = redis()
     if connection is None:
         return None
     return SeatCache(connection, settings().table_prefix, secret_from(settings().needed_id_secret))
+
+
+def announced(sessions: Sessions) -> Sessions:
+    """Gives the sessions that tell the seat cache of a new one; the given sessions if no Redis is configured."""
+    cache = seat_cache()
+    return AnnouncedSessions(sessions, cache) if cache else sessions
 
 
 def cached(rows: Rows, sessions: Sessions) -> Rows:

@@ -30,6 +30,11 @@ class Ports(Protocol):
         ...
 
     @property
+    def cached_sessions(self) -> Sessions:
+        """Gives the sessions that tell the seat cache of a new one, for who schedules."""
+        ...
+
+    @property
     def live_holds(self) -> LiveHolds: ...
 
     @property

@@ -20,7 +20,7 @@ class Selling:
     @cached_property
     def schedule(self) -> Schedule:
         ports = self.ports
-        return Schedule(ports.sessions, ports.clock, ports.ids)
+        return Schedule(ports.cached_sessions, ports.clock, ports.ids)
 
     @cached_property
     def list_sessions(self) -> ListSessions:

@@ -191,12 +191,12 @@ def clock() -> MovableClock:
     return MovableClock(NOW)
 
 
-@pytest.fixture(params=["fake", "redis"])
+@pytest.fixture(params=["fake", "redis_url", "redis_cluster_url"])
 def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
     if request.param == "fake":
         return FakeRefusals(clock)
     return RedisRefusals(
-        connection=connection(request.getfixturevalue("redis_url")), prefix=uuid.uuid4().hex, clock=clock
+        connection=connection(request.getfixturevalue(request.param)), prefix=uuid.uuid4().hex, clock=clock
     )
 
 
@@ -224,7 +224,7 @@ def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
     RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).add("NOT_FOUND")
 
-    (key,) = past_the_door(redis_url, lambda client: client.keys(f"{prefix}*"))
+    (key,) = past_the_door(redis_url, lambda client: client.keys(f"{{{prefix}:*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
 
 

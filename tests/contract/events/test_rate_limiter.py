@@ -21,10 +21,13 @@ from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
+from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, digest
 from tests.builders import NOW
+from tests.redis_machine import past_the_door
 
 TEN_IN_TEN = Quota(10, 10)
+PREFIX = "test"
 
 
 class NoOther:
@@ -41,7 +44,7 @@ class Recording:
     client: Any
     asked: list[str] = field(default_factory=list)
 
-    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
+    def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         recording = self
 
         class Client:
@@ -54,11 +57,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class Dead:
-    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
+    def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         raise RedisUnavailable
 
 
-@pytest.fixture(scope="module", params=["process", "redis", "fakeredis", "dynamodb"])
+@pytest.fixture(scope="module", params=["process", "redis", "a cluster", "fakeredis", "dynamodb"])
 def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     if request.param == "process":
         yield ProcessRateLimiter()
@@ -69,13 +72,13 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
         with closing(connection.client()) as client:
             yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", otherwise=NoOther())
     else:
-        with driver.Redis.from_url(request.getfixturevalue("redis_url")) as client:
-            yield in_redis(client)
+        url = request.getfixturevalue("redis_url" if request.param == "redis" else "redis_cluster_url")
+        yield past_the_door(url, in_redis)
 
 
 def in_redis(client: Any) -> SharedRateLimiter:
     """Makes a limiter without the connection's short timeout, which a busy machine may miss."""
-    return SharedRateLimiter(Recording(client), NoOther())  # type: ignore[arg-type] # does as one
+    return SharedRateLimiter(Recording(client), NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
 
 
 def someone() -> str:
@@ -227,7 +230,7 @@ def test_whoever_waits_as_told_is_never_refused(limiter: RateLimiter, quota: Quo
 
 def test_both_quotas_are_one_round_trip_from_the_first_request_on() -> None:
     connection = Recording(fakeredis.FakeRedis())
-    limiter = SharedRateLimiter(connection, NoOther())  # type: ignore[arg-type] # does as one
+    limiter = SharedRateLimiter(connection, NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
 
     for _ in range(3):
         limiter.take({someone(): TEN_IN_TEN, someone(): TEN_IN_TEN}, NOW)
@@ -241,7 +244,7 @@ def test_what_redis_remembers_goes_when_the_quota_is_whole_and_tells_nobodys_nam
     with driver.Redis.from_url(redis_url) as redis:
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
-        assert 0 < int(redis.pttl(f"limit:{digest(ana)}")) <= 1000
+        assert 0 < int(redis.pttl(Keys(PREFIX).limit(digest(ana)))) <= 1000
         assert ana not in digest(ana)
 
 
@@ -249,7 +252,7 @@ def test_what_redis_remembers_goes_when_the_quota_is_whole_and_tells_nobodys_nam
 def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str, lie: bytes) -> None:
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.set(f"limit:{digest(ana)}", lie)
+        redis.set(Keys(PREFIX).limit(digest(ana)), lie)
 
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
@@ -258,16 +261,16 @@ def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str
 
 def test_another_kind_of_value_in_redis_is_as_no_redis(redis_url: str) -> None:
     alone = ProcessRateLimiter()
-    limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", POLICIES["redis"])), alone)
+    limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", POLICIES["redis"])), alone, PREFIX)
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.lpush(f"limit:{digest(ana)}", "x")
+        redis.lpush(Keys(PREFIX).limit(digest(ana)), "x")
 
     assert admitted(limiter, ana, 12) == 10
 
 
 def test_without_redis_the_process_limits_alone() -> None:
-    limiter = SharedRateLimiter(Dead(), ProcessRateLimiter())  # type: ignore[arg-type] # does as one
+    limiter = SharedRateLimiter(Dead(), ProcessRateLimiter(), PREFIX)  # type: ignore[arg-type] # does as one
 
     assert admitted(limiter, someone(), 12) == 10
 

@@ -36,7 +36,7 @@ def test_seats_given_back_through_an_instance_without_redis_are_free_once_their_
     assert utc_now() < from_iso(held["expiresAt"]), "by then Redis would have let go of them by itself"
 
 
-@pytest.mark.usefixtures("redis_has_run_for_an_hour")
+@pytest.mark.usefixtures("redis_keeps_all_keys")
 def test_a_key_that_was_used_through_an_instance_without_redis_keeps_its_answer(
     cached: Api, deaf: Api, pump: Pump
 ) -> None:

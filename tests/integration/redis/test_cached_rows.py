@@ -15,14 +15,16 @@ from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,
     ReservationCancelled,
+    SeatsUnavailable,
     StoreUnavailable,
 )
 from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD
-from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, seconds
+from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
 from tests.facts import Facts
 from tests.redis_machine import past_the_door
 
@@ -173,6 +175,30 @@ def test_a_new_key_is_refused_without_asking_anybody(cinema: CachedCinema) -> No
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
 
+def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: CachedCinema) -> None:
+    keeps_ids_since(cinema, NOW)  # skips where it can't
+    cinema.hold("A1")
+    assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
+
+    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+
+    assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
+
+
+def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_there(cinema: CachedCinema) -> None:
+    """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
+    other = a_session()
+    cinema.sessions.add(other)
+    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    cinema.hold("A1", key="k", session_id=other.id)
+    cinema.hold("A1", user="first")
+
+    with pytest.raises(SeatsUnavailable):
+        cinema.hold("A1", key="k")
+    with pytest.raises(IdempotencyKeyReused):
+        cinema.hold("B1", key="k")
+
+
 def test_a_redis_younger_than_the_screening_can_not_know_that_a_key_is_new(cinema: CachedCinema) -> None:
     cinema.hold("A1")
 
@@ -195,17 +221,19 @@ def test_a_redis_older_than_what_is_remembered_knows_every_key(cinema: CachedCin
 def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema) -> None:
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
-    past_the_door(cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache._kept_key))
+    past_the_door(
+        cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.kept_since(cinema.session.id))
+    )
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
     assert cinema.cache.read_known_seats(asked, NOW).kept_since == NOW
 
 
-def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(redis_url: str) -> None:
+def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:
     """The same process: Redis was away at the hold, and is back before anything else happens."""
-    flaky = FlakyConnection(redis_url)
-    cinema = CachedCinema(cache=replace(a_seat_cache(redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
+    flaky = FlakyConnection(any_redis_url)
+    cinema = CachedCinema(cache=replace(a_seat_cache(any_redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
     keeps_ids_since(cinema, LONG_AGO)
     flaky.away = True
     first = cinema.hold("A1", key="k")
@@ -216,9 +244,9 @@ def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(redis_u
     assert_told_of(first, cinema)
 
 
-def test_when_too_many_ids_were_missed_none_is_taken_for_new(redis_url: str) -> None:
-    flaky = FlakyConnection(redis_url)
-    cinema = CachedCinema(cache=replace(a_seat_cache(redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
+def test_when_too_many_ids_were_missed_none_is_taken_for_new(any_redis_url: str) -> None:
+    flaky = FlakyConnection(any_redis_url)
+    cinema = CachedCinema(cache=replace(a_seat_cache(any_redis_url), connection=flaky))  # type: ignore[arg-type] # it asks alike
     keeps_ids_since(cinema, LONG_AGO)
     flaky.away = True
     for _ in range(MOST_UNMARKED + 1):
@@ -287,10 +315,10 @@ class FlakyConnection:
             self.url, Breaker("redis", BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1))
         )
 
-    def ask(self, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
+    def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], Any]) -> Any:
         if self.away:
             raise RedisUnavailable("away")
-        return self.real.ask(question, shape)
+        return self.real.ask(key, question, shape)
 
 
 def test_without_redis_everything_goes_on() -> None:
@@ -305,9 +333,9 @@ def test_without_redis_everything_goes_on() -> None:
 
 
 @pytest.fixture(scope="module")
-def shared_cache(redis_url: str) -> SeatCache:
+def shared_cache(any_redis_url: str) -> SeatCache:
     """A cache for many examples on one connection. Each example has a screening of its own."""
-    return a_seat_cache(redis_url)
+    return a_seat_cache(any_redis_url)
 
 
 STEPS = st.lists(
@@ -325,9 +353,9 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_with_the_cache_everything_ends_as_without_it(shared_cache: SeatCache, steps: list[Any]) -> None:
     """No answer shows that there is a cache, as long as Redis gets every write, or loses all its keys at once."""
-    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids=set())
+    cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids={}, _incomplete=set())
     cached, plain = CachedCinema(cache=cache), Cinema()
-    cached.cache.record_ids_from(LONG_AGO)
+    cached.cache.record_ids_from(cached.session.id, LONG_AGO)
 
     assert [ended(cached, step) for step in steps] == [ended(plain, step) for step in steps]
     assert cached.seats() == plain.seats()

@@ -57,7 +57,7 @@ def test_a_refused_hold_asks_redis_is_counted_there_and_asks_nobody_else(
     assert cost == Cost([], 2)
 
 
-@pytest.mark.usefixtures("redis_has_run_for_an_hour")
+@pytest.mark.usefixtures("redis_keeps_all_keys")
 def test_so_does_one_with_an_idempotency_key(gated_api: Api, meter: Meter, known_session: str) -> None:
     gated_api.hold(known_session, "A1")
     with meter.reading() as cost:
@@ -66,7 +66,7 @@ def test_so_does_one_with_an_idempotency_key(gated_api: Api, meter: Meter, known
     assert cost == Cost([], 2)
 
 
-@pytest.mark.usefixtures("redis_has_run_for_an_hour")
+@pytest.mark.usefixtures("redis_keeps_all_keys")
 def test_a_hold_asks_redis_before_and_tells_it_after(gated_api: Api, meter: Meter, known_session: str) -> None:
     gated_api.hold(known_session, "A1", Idempotency_Key=uuid.uuid4().hex)
     with meter.reading() as cost:

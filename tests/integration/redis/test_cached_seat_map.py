@@ -7,9 +7,8 @@ import pytest
 
 from chalicelib.domain.reservations import Held, Occupancy, Sold
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
-from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
-from tests.builders import NOW, Cinema, a_hold, a_session, seconds
+from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed
 from tests.redis_machine import is_real, past_the_door
 
@@ -84,8 +83,8 @@ def test_all_kinds_of_entries_come_back_as_they_were(cinema: CachedCinema) -> No
 
 
 @pytest.mark.skipif(not is_real(), reason="fakeredis does not answer twenty at once within the 50 ms that one waits")
-def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
-    session, clock = a_session(), MovableClock(NOW)
+def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
+    cache, session, clock = a_seat_cache(redis_url), a_session(), MovableClock(NOW)
     plain, begun, reads = FakeRows(), threading.Event(), list[int]()
     plain.hold(a_hold("A1", session=session), NOW)
 
@@ -108,9 +107,9 @@ def test_under_a_stampede_one_reads_the_rows(cache: SeatCache) -> None:
     assert len(reads) == 1
 
 
-def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_before_them(cache: SeatCache) -> None:
+def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_before_them(redis_url: str) -> None:
     """A write during each reading makes every map stale at once. The rows are still read once for all who wait."""
-    session, clock = a_session(), MovableClock(NOW)
+    cache, session, clock = a_seat_cache(redis_url), a_session(), MovableClock(NOW)
     plain, reads = FakeRows(), list[int]()
     plain.hold(a_hold("A1", session=session), NOW)
 

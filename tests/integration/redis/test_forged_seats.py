@@ -34,14 +34,14 @@ SEAT_LIES: dict[str, Callable[[Any, str, "CachedCinema"], object]] = {
     "sold, by another secret": lambda redis, key, c: redis.set(
         key, sign(b"evil", key, "res-evil|s|99999999999999|sale-evil")
     ),
-    "another seat's entry": lambda redis, key, c: redis.set(key, redis.get(c.cache._seat_key(c.session.id, "B1"))),
+    "another seat's entry": lambda redis, key, c: redis.set(key, redis.get(c.cache.keys.seat(c.session.id, "B1"))),
 }
 
 
 @pytest.mark.parametrize("lie", SEAT_LIES)
 def test_a_lie_about_a_free_seat_refuses_nobody(cinema: CachedCinema, lie: str) -> None:
     cinema.hold("B1", user="real")
-    key = cinema.cache._seat_key(cinema.session.id, "A1")
+    key = cinema.cache.keys.seat(cinema.session.id, "A1")
     past_the_door(cinema.cache.connection.url, lambda redis: SEAT_LIES[lie](redis, key, cinema))
 
     assert cinema.hold("A1").seats == ("A1",)
@@ -52,7 +52,7 @@ def test_a_lie_about_a_free_seat_refuses_nobody(cinema: CachedCinema, lie: str) 
 def test_a_lie_about_a_taken_seat_gives_it_to_nobody(cinema: CachedCinema, lie: str) -> None:
     cinema.hold("A1", user="first")
     cinema.hold("B1", user="real")
-    key = cinema.cache._seat_key(cinema.session.id, "A1")
+    key = cinema.cache.keys.seat(cinema.session.id, "A1")
     past_the_door(cinema.cache.connection.url, lambda redis: SEAT_LIES[lie](redis, key, cinema))
 
     assert cinema.refused("A1") == ("A1",)
@@ -60,10 +60,10 @@ def test_a_lie_about_a_taken_seat_gives_it_to_nobody(cinema: CachedCinema, lie: 
 
 @pytest.mark.parametrize("lie", SEAT_LIES)
 def test_a_lie_in_place_of_map_version_or_marks_shows_and_refuses_nothing_wrong(cinema: CachedCinema, lie: str) -> None:
-    keys = [cinema.cache._key(kind, cinema.session.id) for kind in ("map", "version")]
+    named, session_id = cinema.cache.keys, cinema.session.id
     cinema.hold("B1", user="real")
     cinema.seats()
-    for key in [*keys, cinema.cache._kept_key]:
+    for key in (named.map(session_id), named.version(session_id), named.kept_since(session_id)):
         past_the_door(cinema.cache.connection.url, lambda redis, key=key: SEAT_LIES[lie](redis, key, cinema))  # type: ignore[misc]
 
     assert cinema.seats() == {"B1": "reserved"}

@@ -13,6 +13,8 @@ from chalice.app import Chalice
 
 from chalicelib.domain.rate_limits import Quota
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
+from chalicelib.infrastructure.redis import answers
+from chalicelib.infrastructure.redis.cluster import MOST_REDIRECTS
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
@@ -60,7 +62,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
     "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
-    "ids are kept": lambda cache: cache.record_ids_from(NOW),
+    "ids are kept": lambda cache: cache.record_ids_from("session", NOW),
 }
 
 
@@ -81,7 +83,7 @@ def test_no_lie_tells_the_cache_anything_nor_raises_anything_but_that_redis_is_n
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter())
+    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter(), "test")
 
     verdicts = [limiter.take({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 
@@ -131,8 +133,19 @@ def test_what_is_endless_is_read_no_further_than_the_bound(liar: LyingRedis) -> 
         liar.lie = LIES[lie]
         question = CountingQuestion()
         with suppress(RedisUnavailable):
-            connection.ask(question, lambda answer: answer)
+            connection.ask("key", question, lambda answer: answer)
         assert question.received <= MOST_BYTES + READ_BYTES, lie
+
+
+@pytest.mark.parametrize("redirect", ["MOVED", "ASK"])
+def test_who_is_sent_in_circles_gives_up(liar: LyingRedis, redirect: str) -> None:
+    liar.lie = f"-{redirect} 1 127.0.0.1:{liar.port}\r\n".encode()
+    connection, before = asked(liar), liar.answered
+
+    with pytest.raises(RedisUnavailable, match=r"redirects without end|no time is left|Timeout"):
+        connection.ask("key", lambda redis: redis.get("key"), answers.value)
+
+    assert liar.answered - before <= 1 + 2 * MOST_REDIRECTS  # an ASKING goes before each command
 
 
 # Every path of the API.

@@ -51,22 +51,22 @@ def refusing_url() -> str:
 def seconds_to_give_up(connection: RedisConnection) -> float:
     started = time.perf_counter()
     with pytest.raises(RedisUnavailable):
-        connection.ask(lambda redis: redis.get("key"), answers.value)
+        connection.ask("key", lambda redis: redis.get("key"), answers.value)
     return time.perf_counter() - started
 
 
 def warmed_up(url: str) -> RedisConnection:
     """Imports the driver."""
     connection = connected(url)
-    assert connection._driver_and_client
+    assert connection.status()
     return connection
 
 
-def test_it_asks_and_gives_the_answer_as_bytes(redis_url: str) -> None:
-    connection = connected(redis_url)
-    assert connection.ask(lambda redis: redis.set("test:key", "value", px=1000), answers.was_set)
+def test_it_asks_and_gives_the_answer_as_bytes(any_redis_url: str) -> None:
+    connection = connected(any_redis_url)
+    assert connection.ask("test:key", lambda redis: redis.set("test:key", "value", px=1000), answers.was_set)
 
-    assert connection.ask(lambda redis: redis.get("test:key"), answers.value) == b"value"
+    assert connection.ask("test:key", lambda redis: redis.get("test:key"), answers.value) == b"value"
 
 
 def test_a_silent_redis_is_waited_for_once(silent: socket.socket) -> None:
@@ -86,12 +86,12 @@ def test_a_redis_that_refuses_connections_opens_the_breaker_too(refusing_url: st
     assert connection.breaker.state is BreakerState.OPEN
 
 
-def test_a_refused_command_is_an_answer(redis_url: str) -> None:
-    connection = connected(redis_url)
-    connection.ask(lambda redis: redis.set("test:text", "text", px=1000), answers.was_set)
+def test_a_refused_command_is_an_answer(any_redis_url: str) -> None:
+    connection = connected(any_redis_url)
+    connection.ask("test:text", lambda redis: redis.set("test:text", "text", px=1000), answers.was_set)
 
     with pytest.raises(RedisUnavailable, match="ResponseError"):
-        connection.ask(lambda redis: redis.lpush("test:text", "x"), answers.whole)
+        connection.ask("test:text", lambda redis: redis.lpush("test:text", "x"), answers.whole)
 
     assert connection.breaker.state is BreakerState.CLOSED
 
@@ -100,12 +100,12 @@ def test_many_threads_share_it(redis_url: str) -> None:
     connection = connected(redis_url)
 
     def count(_: int) -> int:
-        return connection.ask(lambda redis: redis.incr("test:count"), answers.whole)
+        return connection.ask("test:count", lambda redis: redis.incr("test:count"), answers.whole)
 
     with ThreadPoolExecutor(16) as threads:
         counts = list(threads.map(count, range(200)))
 
-    connection.ask(lambda redis: redis.delete("test:count"), answers.whole)
+    connection.ask("test:count", lambda redis: redis.delete("test:count"), answers.whole)
     assert sorted(counts) == list(range(1, 201))
 
 

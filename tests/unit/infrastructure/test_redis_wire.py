@@ -18,7 +18,7 @@ from chalicelib.infrastructure.redis.answers import (
     were_written,
     whole,
 )
-from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser
+from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, patience
 
 SECONDS = 0.05
 
@@ -254,3 +254,24 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
 def test_any_other_is_nonsense(shape: Any, answer: object) -> None:
     with pytest.raises(Nonsense):
         shape(answer)
+
+
+def test_all_connections_that_one_question_needs_share_its_time() -> None:
+    """As after a redirect: the second node has what the first has left."""
+    first, second = wire(b"+a\r\n", seconds=0.03), wire(b"+b\r\n", seconds=0.03)
+    with patience(SECONDS) as left:
+        parser_on(first).read_response()
+        assert left.left == pytest.approx(0.02)
+        with pytest.raises(TimeoutError):
+            parser_on(second).read_response()
+        assert not left.left
+
+    assert parser_on(wire(b"+b\r\n", seconds=0.03)).read_response() == b"b"
+
+
+def test_only_waiting_uses_up_time() -> None:
+    first, second = wire(b"+a\r\n", seconds=0.01), wire(b"+b\r\n", seconds=0.03)
+    with patience(SECONDS):
+        parser_on(first).read_response()
+        second.now = first.now + 60  # this process was busy, or connected
+        assert parser_on(second).read_response() == b"b"

@@ -1,0 +1,30 @@
+"""Sessions of which the seat cache hears before anybody else, so that it can tell every new idempotency key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.ports import Page, Sessions
+from chalicelib.domain.sessions import Session
+
+from .seat_cache import SeatCache
+
+
+@dataclass(frozen=True)
+class AnnouncedSessions:
+    """Implements the port Sessions: tells the cache of a new session, and leaves everything to `sessions`."""
+
+    sessions: Sessions
+    cache: SeatCache
+
+    def add(self, session: Session) -> Session:
+        self.cache.record_new_session(session.id, session.created_at)
+        return self.sessions.add(session)
+
+    def get(self, session_id: str) -> Session:
+        return self.sessions.get(session_id)
+
+    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        return self.sessions.page(starting_from, limit, cursor)
+
+    def cancel(self, session_id: str, now: datetime) -> Session:
+        return self.sessions.cancel(session_id, now)
