@@ -29,6 +29,8 @@ from tests.http_api import Api
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from infra.cloud.package import Package
+
 STAGE = "test"
 SETTINGS = {
     "STAGE": STAGE,
@@ -110,6 +112,14 @@ def data_stack(emulator: str) -> str:
 
     deploy.deploy_data(STAGE)
     return SETTINGS["TABLE_PREFIX"]
+
+
+@pytest.fixture(scope="session")
+def prod_package(tmp_path_factory: pytest.TempPathFactory) -> "Package":
+    """The package of production: its template, and the archive that all functions share."""
+    from infra.cloud.package import package
+
+    return package("prod", tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="session")
