@@ -53,20 +53,6 @@ OF_EVERY_SERVICE = {
 }
 """The namespaces of errors that come from AWS's front, not from DynamoDB."""
 
-IN_CAPITALS else "message": message}
-    return dynamodb_answer({"__type": f"{service}#{code}", **said, **facts}, status)
-
-
-OF_EVERY_SERVICE = (
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "InternalFailure",
-    "InvalidSignatureException",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "UnrecognizedClientException",
-    "ValidationException",
-)
 IN_CAPITALS = ("AccessDeniedException", "TransactionCanceledException")
 """The errors whose text is under `Message`."""
 
@@ -178,6 +164,9 @@ SES_TOO_FAST = ses_error("Throttling", "Maximum sending rate exceeded.")
 SES_QUOTA_USED = ses_error("Throttling", "Daily message quota exceeded.")
 SES_PAUSED = ses_error(
     "AccountSendingPausedException", "Sending paused for this account. For more information, please check the inbox."
+)
+SES_NO_RIGHT = ses_error(
+    "AccessDenied", "User is not authorized to perform `ses:SendRawEmail' on resource", 403
 )
 SES_BROKEN = ses_error("InternalFailure", "An internal error occurred.", 500, "Receiver")
 
