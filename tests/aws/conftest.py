@@ -51,6 +51,7 @@ def functions(
         "CONNECTIONS_URL": f"{endpoint.url}/connections",
         "LIVE_URL": f"wss://{events.SOCKETS_ID}.execute-api.us-east-1.amazonaws.com/prod",
         "ID_SECRET": "of production",
+        "EDGE_SECRET": "of production's edge",
         "INVOICES_BUCKET": here.invoices_bucket,
         "STREAM_FAILURES_BUCKET": here.stream_failures_bucket,
         "PAYMENTS_URL": os.environ["PAYMENTS_URL"],

@@ -134,9 +134,7 @@ NO_QUEUE = sqs_error(
 TOO_MANY_IN_FLIGHT = sqs_error("OverLimit", "Too many messages in flight.", 403)
 SQS_THROTTLED = sqs_error("RequestThrottled", "Request is throttled.", 403, older="RequestThrottled")
 SQS_NO_RIGHT = sqs_error("AccessDeniedException", "User is not authorized to perform: sqs:sendmessage", 403)
-SQS_BROKEN = sqs_error(
-    "InternalFailure", "We encountered an internal error. Please try again.", 500, fault="Receiver"
-)
+SQS_BROKEN = sqs_error("InternalFailure", "We encountered an internal error. Please try again.", 500, fault="Receiver")
 QUEUE_DELETED_RECENTLY = sqs_error(
     "QueueDeletedRecently",
     "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
@@ -165,9 +163,7 @@ SES_QUOTA_USED = ses_error("Throttling", "Daily message quota exceeded.")
 SES_PAUSED = ses_error(
     "AccountSendingPausedException", "Sending paused for this account. For more information, please check the inbox."
 )
-SES_NO_RIGHT = ses_error(
-    "AccessDenied", "User is not authorized to perform `ses:SendRawEmail' on resource", 403
-)
+SES_NO_RIGHT = ses_error("AccessDenied", "User is not authorized to perform `ses:SendRawEmail' on resource", 403)
 SES_BROKEN = ses_error("InternalFailure", "An internal error occurred.", 500, "Receiver")
 
 
@@ -186,9 +182,7 @@ S3_CLOCK_SKEW = s3_error(
     "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403
 )
 S3_NO_RIGHT = s3_error("AccessDenied", "Access Denied", 403)
-WRITTEN_ALREADY = s3_error(
-    "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412
-)
+WRITTEN_ALREADY = s3_error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
 
 # Behaviours
 

@@ -144,7 +144,9 @@ def socket_message(connection_id: str, body: str) -> Event:
     return {"requestContext": context, "body": body, "isBase64Encoded": False}
 
 
-def socket_closed(connection_id: str, status: int = 1005, reason: str = "Client-side close frame status not set") -> Event:
+def socket_closed(
+    connection_id: str, status: int = 1005, reason: str = "Client-side close frame status not set"
+) -> Event:
     """Makes the event of a closed WebSocket. AWS sends it at its best effort, and empty headers with it.
 
     Documents: "Manage connected users and client apps: $connect and $disconnect routes" in the API Gateway Developer
@@ -245,9 +247,9 @@ def stream_record(
     Lambda writes the moment as a number: `1480642020` or, from Java-like clients, `1.73132373E9`. An INSERT has no
     OldImage, a REMOVE no NewImage, and only a deletion by TTL has a userIdentity.
 
-    Documents: "Using Lambda with DynamoDB" in the Lambda Developer Guide; "Record", "StreamRecord" and "Identity" in the
-    DynamoDB API Reference; "DynamoDB Streams and Time to Live" in the DynamoDB Developer Guide; recorded in LocalStack's
-    test_lambda_integration_dynamodbstreams.snapshot.json.
+    Documents: "Using Lambda with DynamoDB" in the Lambda Developer Guide; "Record", "StreamRecord" and "Identity" in
+    the DynamoDB API Reference; "DynamoDB Streams and Time to Live" in the DynamoDB Developer Guide; recorded in
+    LocalStack's test_lambda_integration_dynamodbstreams.snapshot.json.
     """
     name = "REMOVE" if after is None else "INSERT" if before is None else "MODIFY"
     change: Event = {"ApproximateCreationDateTime": time.time() // 1 if at is None else at, "Keys": key}

@@ -135,5 +135,3 @@ class Functions:
 def read_template(path: Path) -> dict[str, Any]:
     template: dict[str, Any] = yaml.safe_load(path.read_text())
     return template
-
-

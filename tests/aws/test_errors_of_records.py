@@ -93,7 +93,7 @@ def _email(held: Reserved) -> Work:
     told = held.tell(EventType.RESERVATION_CREATED, expiresAtMs=to_ms(from_iso(expires)), amountCents=2500)
 
     def is_done() -> bool:
-        return len([one for one in mailbox.read_emails(held.emulator) if held.address in one.to]) == 1
+        return [held.address in one.to for one in mailbox.read_emails(held.emulator)].count(True) == 1
 
     return Work("on_event_to_email", "email", to_body(told), is_done)
 
@@ -118,7 +118,7 @@ def _payments(held: Reserved) -> Work:
     charge = Charge(f"tx-{uuid.uuid4()}", held.reservation_id, 2500, "BRL", utc_now(), 0)
 
     def is_done() -> bool:
-        return held.api.seats(held.session_id)["A1"] == "sold"
+        return bool(held.api.seats(held.session_id)["A1"] == "sold")
 
     return Work("on_payment_due", "payments", to_body(charge), is_done)
 
@@ -219,7 +219,9 @@ def test_an_email_that_the_sandbox_refuses_is_parked_with_its_address_masked(
 
     assert answer == ALL_HANDLED
     asked: Any = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "WaitTimeSeconds": 0}
-    (parked,) = [one for one in queues.sqs.receive_message(QueueUrl=url, **asked)["Messages"] if one["Body"] == work.body]
+    (parked,) = [
+        one for one in queues.sqs.receive_message(QueueUrl=url, **asked)["Messages"] if one["Body"] == work.body
+    ]
     queues.sqs.delete_message(QueueUrl=url, ReceiptHandle=parked["ReceiptHandle"])
     reason = parked["MessageAttributes"]["reason"]["StringValue"]
     assert "MessageRejected" in reason

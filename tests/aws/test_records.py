@@ -1,4 +1,4 @@
-"""Records of queues, streams and schedules as AWS sends them, through the packaged handlers: their answers and effects."""
+"""Records of queues, streams and schedules as AWS sends them, through the packaged handlers."""
 
 import json
 import time
@@ -297,7 +297,12 @@ def test_the_pump_makes_aws_s_records_of_a_queue_s_messages(items: Items, queues
     assert ours.keys() <= aws.keys()
     assert aws["attributes"].keys() - ours["attributes"].keys() <= {"AWSTraceHeader"}
     assert {type(value) for value in ours["attributes"].values()} == {str}
-    assert ours["messageAttributes"]["reason"].keys() == {"stringValue", "stringListValues", "binaryListValues", "dataType"}
+    assert ours["messageAttributes"]["reason"].keys() == {
+        "stringValue",
+        "stringListValues",
+        "binaryListValues",
+        "dataType",
+    }
 
 
 def test_the_pump_makes_aws_s_records_of_a_stream(packaged_api: PackagedApi, items: Items) -> None:
