@@ -46,8 +46,21 @@ def functions(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Functions]:
     """Production's functions. Only the names of tables, queues and buckets are those of the tests' stage."""
+    made = Functions(
+        code=unpacked,
+        template=read_template(prod_package.template),
+        values=_deployed_values(endpoint),
+        everywhere={"AWS_ENDPOINT_URL": endpoint.url, "TABLE_PREFIX": data_stack},
+        logs=tmp_path_factory.mktemp("logs"),
+    )
+    with made.stack:
+        yield made
+
+
+def _deployed_values(endpoint: Endpoint) -> dict[str, str]:
+    """Gives the values that a deployment of this machine has, by variable."""
     here = load({"STAGE": SETTINGS["STAGE"]})
-    deployed = {
+    return {
         "CONNECTIONS_URL": f"{endpoint.url}/connections",
         "LIVE_URL": f"wss://{events.SOCKETS_ID}.execute-api.us-east-1.amazonaws.com/prod",
         "ID_SECRET": "of production",
@@ -58,15 +71,6 @@ def functions(
         "PAYMENTS_WEBHOOK_SECRETS": PAYMENTS_SECRET,
         "RATE_LIMITS": "*=off per address",
     }
-    made = Functions(
-        code=unpacked,
-        template=read_template(prod_package.template),
-        values=deployed,
-        everywhere={"AWS_ENDPOINT_URL": endpoint.url, "TABLE_PREFIX": data_stack},
-        logs=tmp_path_factory.mktemp("logs"),
-    )
-    with made.stack:
-        yield made
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,10 @@ STAGE = "prod"
 SOURCE_IP = "203.0.113.7"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
 
-# Requests
+# Requests: AWS hands over the path percent-encoded, and the query decoded.
+#
+# Documents: "Input format of a Lambda function for proxy integration" in the API Gateway Developer Guide; recorded in
+# LocalStack's tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json (`deploymentId` since July 2024).
 
 
 def rest_request(
@@ -40,40 +43,39 @@ def rest_request(
 ) -> Event:
     """Makes the event of a REST API with Lambda proxy integration (payload format 1.0).
 
-    `address` is the path as the client wrote it, with its query: AWS hands over the path percent-encoded, and the query
-    decoded. With a `domain` the request came by a custom domain; a `base_path` of its mapping stands in both paths, and
-    the stage in none. A body of bytes is in base64.
-
-    Documents: "Input format of a Lambda function for proxy integration" in the API Gateway Developer Guide; recorded in
-    LocalStack's tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json (`deploymentId` since July 2024).
+    `address` is the path as the client wrote it, with its query. With a `domain` the request came by a custom domain; a
+    `base_path` of its mapping stands in both paths, and the stage in none. A body of bytes is in base64.
     """
     parts = urlsplit(address)
     host = domain or f"{API_ID}.execute-api.{REGION}.amazonaws.com"
-    sent = _values([*_headers_of_cloudfront(host), *headers])
-    query = parse_qs(parts.query, keep_blank_values=True)
     seen = f"/{base_path}{parts.path}" if base_path else parts.path
+    full_path = seen if domain else f"/{STAGE}{parts.path}"
     return {
         "resource": resource,
         "path": seen,
         "httpMethod": method,
-        "headers": {name: values[-1] for name, values in sent.items()},
-        "multiValueHeaders": sent,
-        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
-        "multiValueQueryStringParameters": query or None,
+        **_sent([*_headers_of_cloudfront(host), *headers], parts.query),
         "pathParameters": dict(path_parameters) if path_parameters else None,
         "stageVariables": None,
-        "requestContext": {
-            **_request_context(host),
-            "resourceId": "abc123",
-            "resourcePath": resource,
-            "httpMethod": method,
-            "path": seen if domain else f"/{STAGE}{parts.path}",
-            "protocol": "HTTP/1.1",
-            "identity": _identity(),
-        },
-        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
-        "isBase64Encoded": isinstance(body, bytes),
+        "requestContext": _request_context(host, method, resource, full_path),
+        **_body(body),
     }
+
+
+def _sent(headers: Sequence[tuple[str, str]], query: str) -> Event:
+    """Gives headers and query, each with all values, and with the last of each name."""
+    values, asked = _values(headers), parse_qs(query, keep_blank_values=True)
+    return {
+        "headers": {name: each[-1] for name, each in values.items()},
+        "multiValueHeaders": values,
+        "queryStringParameters": {name: each[-1] for name, each in asked.items()} or None,
+        "multiValueQueryStringParameters": asked or None,
+    }
+
+
+def _body(body: str | bytes | None) -> Event:
+    binary = isinstance(body, bytes)
+    return {"body": base64.b64encode(body).decode() if isinstance(body, bytes) else body, "isBase64Encoded": binary}
 
 
 def _headers_of_cloudfront(host: str) -> list[tuple[str, str]]:
@@ -106,9 +108,15 @@ def _values(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return values
 
 
-def _request_context(host: str) -> Event:
+def _request_context(host: str, method: str, resource: str, path: str) -> Event:
     now = time.time()
     return {
+        "resourceId": "abc123",
+        "resourcePath": resource,
+        "httpMethod": method,
+        "path": path,
+        "protocol": "HTTP/1.1",
+        "identity": _identity(),
         "accountId": ACCOUNT,
         "apiId": API_ID,
         "deploymentId": "d1e2f3",
@@ -220,6 +228,11 @@ def _message(queue: str, body: str, receives: int, attributes: Mapping[str, Mapp
 
 
 # Streams
+#
+# Documents: "Using Lambda with DynamoDB" in the Lambda Developer Guide; "Record", "StreamRecord" and "Identity" in the
+# DynamoDB API Reference; "DynamoDB Streams and Time to Live" in the DynamoDB Developer Guide; recorded in LocalStack's
+# tests/aws/services/lambda_/event_source_mapping/test_lambda_integration_dynamodbstreams.snapshot.json. Lambda writes
+# the moment as a number: `1480642020` or, in newer recordings, `1.73132373E9`.
 
 BY_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 """The identity on the record of an item that TTL has deleted."""
@@ -244,32 +257,34 @@ def stream_record(
 ) -> Event:
     """Makes a record of a table's stream of new and old images. `at` is a Unix time: whole seconds, or with a fraction.
 
-    Lambda writes the moment as a number: `1480642020` or, from Java-like clients, `1.73132373E9`. An INSERT has no
-    OldImage, a REMOVE no NewImage, and only a deletion by TTL has a userIdentity.
-
-    Documents: "Using Lambda with DynamoDB" in the Lambda Developer Guide; "Record", "StreamRecord" and "Identity" in
-    the DynamoDB API Reference; "DynamoDB Streams and Time to Live" in the DynamoDB Developer Guide; recorded in
-    LocalStack's test_lambda_integration_dynamodbstreams.snapshot.json.
+    An INSERT has no OldImage, a REMOVE no NewImage, and only a deletion by TTL has a userIdentity.
     """
     name = "REMOVE" if after is None else "INSERT" if before is None else "MODIFY"
-    change: Event = {"ApproximateCreationDateTime": time.time() // 1 if at is None else at, "Keys": key}
-    change |= {"NewImage": after} if after is not None else {}
-    change |= {"OldImage": before} if before is not None else {}
-    change |= {
-        "SequenceNumber": str(FIRST_NUMBER + place),
-        "SizeBytes": len(json.dumps([key, before, after])),
-        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    images = {"NewImage": after, "OldImage": before}
+    return {
+        **_record_of(table, name, place),
+        "dynamodb": {
+            "ApproximateCreationDateTime": time.time() // 1 if at is None else at,
+            "Keys": key,
+            **{kind: image for kind, image in images.items() if image is not None},
+            "SequenceNumber": str(FIRST_NUMBER + place),
+            "SizeBytes": len(json.dumps([key, before, after])),
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+        **({"userIdentity": user_identity} if user_identity else {}),
     }
-    record: Event = {
+
+
+def _record_of(table: str, name: str, place: int) -> Event:
+    """Gives what a record has around its change."""
+    return {
         "eventID": hashlib.md5(str(FIRST_NUMBER + place).encode(), usedforsecurity=False).hexdigest(),
         "eventName": name,
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": REGION,
-        "dynamodb": change,
         "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-11-27T01:37:20.123",
     }
-    return record | ({"userIdentity": user_identity} if user_identity else {})
 
 
 def given_up(batch: Event, *, condition: str = "RetryAttemptsExhausted", now: datetime | None = None) -> Event:
@@ -281,12 +296,7 @@ def given_up(batch: Event, *, condition: str = "RetryAttemptsExhausted", now: da
     destinations" in the Lambda Developer Guide; recorded (for SQS) in LocalStack's
     test_lambda_integration_dynamodbstreams.snapshot.json.
     """
-    first, last = batch["Records"][0], batch["Records"][-1]
     moment = (now or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    arrived = [
-        datetime.fromtimestamp(one["dynamodb"]["ApproximateCreationDateTime"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for one in (first, last)
-    ]
     return {
         "requestContext": {
             "requestId": str(uuid.uuid4()),
@@ -297,16 +307,22 @@ def given_up(batch: Event, *, condition: str = "RetryAttemptsExhausted", now: da
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "version": "1.0",
         "timestamp": moment,
-        "DDBStreamBatchInfo": {
-            "shardId": "shardId-00000001731324924553-a1b2c3d4",
-            "startSequenceNumber": first["dynamodb"]["SequenceNumber"],
-            "endSequenceNumber": last["dynamodb"]["SequenceNumber"],
-            "approximateArrivalOfFirstRecord": arrived[0],
-            "approximateArrivalOfLastRecord": arrived[1],
-            "batchSize": len(batch["Records"]),
-            "streamArn": first["eventSourceARN"],
-        },
+        "DDBStreamBatchInfo": _batch_info(batch["Records"]),
         "payload": json.dumps(batch),
+    }
+
+
+def _batch_info(records: Sequence[Event]) -> Event:
+    changes = [records[place]["dynamodb"] for place in (0, -1)]
+    first, last = (datetime.fromtimestamp(one["ApproximateCreationDateTime"], UTC) for one in changes)
+    return {
+        "shardId": "shardId-00000001731324924553-a1b2c3d4",
+        "startSequenceNumber": changes[0]["SequenceNumber"],
+        "endSequenceNumber": changes[1]["SequenceNumber"],
+        "approximateArrivalOfFirstRecord": f"{first:%Y-%m-%dT%H:%M:%SZ}",
+        "approximateArrivalOfLastRecord": f"{last:%Y-%m-%dT%H:%M:%SZ}",
+        "batchSize": len(records),
+        "streamArn": records[0]["eventSourceARN"],
     }
 
 
