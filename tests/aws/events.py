@@ -38,28 +38,32 @@ def rest_request(
     *,
     path_parameters: Mapping[str, str] | None = None,
     headers: Sequence[tuple[str, str]] = (),
-    domain: str = "",
-    base_path: str = "",
+    **place: str,
 ) -> Event:
-    """Makes the event of a REST API with Lambda proxy integration (payload format 1.0).
+    """Makes the event of a REST API with Lambda proxy integration (payload format 1.0). Bytes are in base64.
 
-    `address` is the path as the client wrote it, with its query. With a `domain` the request came by a custom domain; a
-    `base_path` of its mapping stands in both paths, and the stage in none. A body of bytes is in base64.
+    `address` is the path and query as the client wrote them. `place` is a custom `domain`, with a `base_path` or none.
     """
     parts = urlsplit(address)
-    host = domain or f"{API_ID}.execute-api.{REGION}.amazonaws.com"
-    seen = f"/{base_path}{parts.path}" if base_path else parts.path
-    full_path = seen if domain else f"/{STAGE}{parts.path}"
+    host, seen, full_path = _where(parts.path, **place)
     return {
         "resource": resource,
         "path": seen,
         "httpMethod": method,
         **_sent([*_headers_of_cloudfront(host), *headers], parts.query),
         "pathParameters": dict(path_parameters) if path_parameters else None,
-        "stageVariables": None,
         "requestContext": _request_context(host, method, resource, full_path),
         **_body(body),
     }
+
+
+def _where(path: str, domain: str = "", base_path: str = "") -> tuple[str, str, str]:
+    """Gives the host, the event's path and the context's. By a custom domain both have the mapping's base path, and
+    none the stage."""
+    if not domain:
+        return f"{API_ID}.execute-api.{REGION}.amazonaws.com", path, f"/{STAGE}{path}"
+    seen = f"/{base_path}{path}" if base_path else path
+    return domain, seen, seen
 
 
 def _sent(headers: Sequence[tuple[str, str]], query: str) -> Event:
@@ -73,9 +77,16 @@ def _sent(headers: Sequence[tuple[str, str]], query: str) -> Event:
     }
 
 
+NO_VARIABLES = {"stageVariables": None}
+
+
 def _body(body: str | bytes | None) -> Event:
     binary = isinstance(body, bytes)
-    return {"body": base64.b64encode(body).decode() if isinstance(body, bytes) else body, "isBase64Encoded": binary}
+    return {
+        "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": binary,
+        **NO_VARIABLES,
+    }
 
 
 def _headers_of_cloudfront(host: str) -> list[tuple[str, str]]:
@@ -260,19 +271,20 @@ def stream_record(
     An INSERT has no OldImage, a REMOVE no NewImage, and only a deletion by TTL has a userIdentity.
     """
     name = "REMOVE" if after is None else "INSERT" if before is None else "MODIFY"
-    images = {"NewImage": after, "OldImage": before}
-    return {
-        **_record_of(table, name, place),
-        "dynamodb": {
-            "ApproximateCreationDateTime": time.time() // 1 if at is None else at,
-            "Keys": key,
-            **{kind: image for kind, image in images.items() if image is not None},
-            "SequenceNumber": str(FIRST_NUMBER + place),
-            "SizeBytes": len(json.dumps([key, before, after])),
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        },
-        **({"userIdentity": user_identity} if user_identity else {}),
+    images = {kind: image for kind, image in (("NewImage", after), ("OldImage", before)) if image is not None}
+    change = {
+        "ApproximateCreationDateTime": time.time() // 1 if at is None else at,
+        "Keys": key,
+        **images,
+        **_measures(place, [key, before, after]),
     }
+    by = {"userIdentity": user_identity} if user_identity else {}
+    return {**_record_of(table, name, place), "dynamodb": change, **by}
+
+
+def _measures(place: int, written: Sequence[Event | None]) -> Event:
+    size = len(json.dumps(written))
+    return {"SequenceNumber": str(FIRST_NUMBER + place), "SizeBytes": size, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 def _record_of(table: str, name: str, place: int) -> Event:
