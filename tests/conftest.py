@@ -29,6 +29,8 @@ from tests.http_api import Api
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from infra.cloud.package import Package
+
 STAGE = "test"
 SETTINGS = {
     "STAGE": STAGE,
@@ -52,6 +54,10 @@ BROWSER_PATIENCE_MS = 20_000
 """The machine may have other things to do; a test that passes waits for none of it."""
 
 
+TOGETHER = {"tests/e2e/": "e2e", "tests/aws/": "package", "tests/integration/machine/test_package.py": "package"}
+"""Where tests lie that one worker runs, and the name of what they share."""
+
+
 class ApiServers(Protocol):
     def __call__(self, count: int, **settings: str) -> list[str]:
         """Base URLs of `count` API processes with these settings on top of the tests' own."""
@@ -63,10 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class OneWorkerPerFile(LoadFileScheduling):  # type: ignore[misc] # xdist's schedulers have no types
-    """With `-n`. What is deployed for tests/e2e is deployed once: all of it is one worker's."""
+    """With `-n`. What is deployed for tests/e2e, and the package of production, are made once, by one worker each."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/e2e" if nodeid.startswith("tests/e2e/") else str(super()._split_scope(nodeid))
+        together = (scope for folder, scope in TOGETHER.items() if nodeid.startswith(folder))
+        return next(together, None) or str(super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerFile:
@@ -110,6 +117,14 @@ def data_stack(emulator: str) -> str:
 
     deploy.deploy_data(STAGE)
     return SETTINGS["TABLE_PREFIX"]
+
+
+@pytest.fixture(scope="session")
+def prod_package(tmp_path_factory: pytest.TempPathFactory) -> "Package":
+    """The package of production: its template, and the archive that all functions share."""
+    from infra.cloud.package import package
+
+    return package("prod", tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="session")

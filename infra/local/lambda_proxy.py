@@ -86,6 +86,7 @@ def _context(asked: Asked, resource: Resource, path: str) -> Event:
     return {
         "accountId": "000000000000",
         "apiId": "local",
+        "deploymentId": "local",
         "domainName": _header(headers, "host").partition(":")[0],
         "domainPrefix": "local",
         "extendedRequestId": str(uuid.uuid4()),

@@ -146,7 +146,7 @@ def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Ap
 
 @pytest.mark.parametrize("user", ["qa@example.com", "qa%40example.com", "José da Silva 7%", "a+b"])
 def test_the_user_whose_purchases_are_asked_for_may_have_any_name(api: Api, user: str) -> None:
-    """The emulator's gateway decodes the address, AWS's does not: tests/integration/events/test_lambda_events.py."""
+    """The emulator's gateway decodes the address, AWS's does not: tests/aws/test_requests.py."""
     user = f"{uuid4()}{user}"
 
     assert api("GET", f"/api/users/{quote(user, safe='')}/purchases").body == {"userId": user, "purchases": []}

@@ -51,8 +51,8 @@ Template = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return package("prod", tmp_path_factory.mktemp("package"))
+def made(prod_package: Package) -> Package:
+    return prod_package
 
 
 @pytest.fixture(scope="module")

@@ -1,45 +1,16 @@
 """The event that our local server makes is the one that AWS sends."""
 
 import base64
-import json
 from typing import Any
 
 import pytest
 
 from infra.local.lambda_proxy import Asked, Event, Resource, event
+from tests.aws.events import SOURCE_IP, rest_request
 
-FROM_AWS = json.loads(
-    """
-{
-  "resource": "/{proxy+}",
-  "path": "/test-path",
-  "httpMethod": "POST",
-  "headers": {"Content-Type": "application/json;charset=utf-8", "Host": "x.execute-api.us-east-1.amazonaws.com"},
-  "multiValueHeaders": {
-    "Content-Type": ["application/json;charset=utf-8"], "Host": ["x.execute-api.us-east-1.amazonaws.com"]
-  },
-  "queryStringParameters": {"category": "books", "price": "30"},
-  "multiValueQueryStringParameters": {"category": ["electronics", "books"], "price": ["10", "20", "30"]},
-  "pathParameters": {"proxy": "test-path"},
-  "stageVariables": null,
-  "requestContext": {
-    "accountId": "111111111111", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
-    "domainPrefix": "x", "extendedRequestId": "…", "httpMethod": "POST",
-    "identity": {
-      "accessKey": null, "accountId": null, "caller": null, "cognitoAuthenticationProvider": null,
-      "cognitoAuthenticationType": null, "cognitoIdentityId": null, "principalOrgId": null,
-      "cognitoIdentityPoolId": null, "sourceIp": "203.0.113.7", "user": null, "userAgent": null, "userArn": null
-    },
-    "path": "/test/test-path", "protocol": "HTTP/1.1", "requestId": "…",
-    "requestTime": "10/Jul/2024:12:28:36 +0000", "requestTimeEpoch": 1720614516000, "resourceId": "r",
-    "resourcePath": "/{proxy+}", "stage": "test"
-  },
-  "body": "{}",
-  "isBase64Encoded": false
-}
-"""
-)
-"""Recorded on AWS by others in July 2024 (headers of CloudFront and ids left out)."""
+HEADERS = [("Content-Type", "application/json;charset=utf-8"), ("X-Twice", "1"), ("X-Twice", "2")]
+ADDRESS = "/test-path?category=electronics&category=books&price=10&price=20&price=30"
+FROM_AWS = rest_request("POST", ADDRESS, "/{proxy+}", "{}", path_parameters={"proxy": "test-path"}, headers=HEADERS)
 
 WORD = Resource("/words/{word}", {"word": "a"})
 
@@ -53,15 +24,9 @@ def names(value: Any) -> Any:
 
 
 def test_it_has_the_fields_of_aws_and_their_values() -> None:
-    asked = Asked(
-        "POST",
-        "/test-path?category=electronics&category=books&price=10&price=20&price=30",
-        tuple(FROM_AWS["headers"].items()),
-        b"{}",
-        "203.0.113.7",
-    )
+    sent = [(name, value) for name, values in FROM_AWS["multiValueHeaders"].items() for value in values]
 
-    ours = made(asked, Resource("/{proxy}", {"proxy": "test-path"}))
+    ours = made(Asked("POST", ADDRESS, sent, b"{}", SOURCE_IP), Resource("/{proxy}", {"proxy": "test-path"}))
 
     assert names(ours) == names(FROM_AWS)
     same = FROM_AWS.keys() - {"resource", "requestContext"}
