@@ -32,7 +32,14 @@ from . import artifacts, repairs
 from . import data_template as data
 from .dependencies import BUILD, PackagingError
 from .package import Package, check_stage, package
-from .parameters import app_settings, check_settings, data_parameters, data_settings, list_setting_changes
+from .parameters import (
+    app_settings,
+    check_settings,
+    data_parameters,
+    data_settings,
+    list_setting_changes,
+    wants_traces,
+)
 from .stacks import DeploymentError, app_stack, data_stack, deploy_stack, deployed_parameters, outputs_of
 from .templates import dump
 
@@ -71,7 +78,7 @@ def deploy_app(stage: str) -> AppDeployment:
     The data stack must be there: the functions' triggers are imported from it.
     """
     said = app_settings(os.environ)
-    made = package(stage, BUILD / stage)
+    made = package(stage, BUILD / stage, traces=wants_traces(stage, said))
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))

@@ -3,7 +3,7 @@
 `chalice package` writes the template and packs our own code; this module adds what Chalice can't:
 
 - the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
-  function reads;
+  function reads; with TRACES=on those of requirements-traces.lock, too;
 - bytecode that is never checked against its source. Without bytecode every cold start compiles everything. Ordinary
   bytecode would not help: it is checked by the source's time, which unpacking the archive changes;
 - an archive with the same bytes for the same contents;
@@ -40,6 +40,8 @@ from .functions import FUNCTIONS
 from .permissions import policy
 from .templates import WithoutAliases
 
+LOCK = "requirements.lock"
+TRACES_LOCK = "requirements-traces.lock"
 CHALICE = Path(sys.executable).with_name("chalice")
 
 
@@ -53,8 +55,11 @@ class Package:
     after: Size
 
 
-def package(stage: str, out: Path) -> Package:
-    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs the network for a new requirements.lock only."""
+def package(stage: str, out: Path, *, traces: bool = False) -> Package:
+    """Writes sam.yaml and deployment.zip for `stage` into `out`, with OpenTelemetry if it is to make traces.
+
+    Needs the network for a new lock only.
+    """
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
@@ -63,18 +68,18 @@ def package(stage: str, out: Path) -> Package:
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    dependencies = ensure_dependencies(ROOT / "requirements.lock")
+    dependencies = [ensure_dependencies(ROOT / name) for name in (LOCK, *([TRACES_LOCK] if traces else []))]
     with tempfile.TemporaryDirectory() as scratch:
         own_code = _package_own_code(stage, out, Path(scratch))
-        before = Size(**json.loads((dependencies / "before.json").read_text()))
-        own = size_of_zip(out / "deployment.zip")
+        before = [Size(**json.loads((one / "before.json").read_text())) for one in dependencies]
+        before.append(size_of_zip(out / "deployment.zip"))
         compile_modules(own_code)
-        write_archive(out / "deployment.zip", [own_code, dependencies / "site-packages"])
+        write_archive(out / "deployment.zip", [own_code, *(one / "site-packages" for one in dependencies)])
     _write_out_aliases(out / "sam.yaml")
     return Package(
         template=out / "sam.yaml",
         archive=out / "deployment.zip",
-        before=Size(before.zipped + own.zipped, before.unzipped + own.unzipped),
+        before=Size(sum(one.zipped for one in before), sum(one.unzipped for one in before)),
         after=size_of_zip(out / "deployment.zip"),
     )
 
@@ -143,7 +148,7 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("usage: python -m infra.cloud.package STAGE OUT_DIR")
     try:
-        made = package(sys.argv[1], Path(sys.argv[2]))
+        made = package(sys.argv[1], Path(sys.argv[2]), traces=os.environ.get("TRACES") == "on")
     except PackagingError as failure:
         sys.exit(str(failure))
     print(f"{made.archive}\n  before: {made.before}\n  after:  {made.after}, bytecode included")

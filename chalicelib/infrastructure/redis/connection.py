@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 from .answers import Nonsense, Shape
+from .driver import load_driver
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -75,23 +76,19 @@ class RedisConnection:
 
     @cached_property
     def _driver_and_client(self) -> "tuple[Any, Redis]":
-        import redis  # imported on first use: it is half as heavy as boto3
-        from redis.backoff import NoBackoff
-        from redis.maint_notifications import MaintNotificationsConfig
-        from redis.retry import Retry
-
-        from . import wire
+        redis: Any = load_driver()
+        from . import wire  # it imports redis-py, too
 
         pool = wire.pool(
             self.url,
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
+            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
             max_connections=MOST_CONNECTIONS,
             # Nothing is asked before the first question: each handshake would be one more thing to wait for.
             protocol=2,
             driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            maint_notifications_config=redis.maint_notifications.MaintNotificationsConfig(enabled=False),
         )
         client = redis.Redis(connection_pool=pool)
         client.response_callbacks.clear()

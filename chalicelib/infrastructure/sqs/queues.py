@@ -82,7 +82,12 @@ class SqsOutbox:
     def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
         """Sends the messages of a batch. Gives the positions of those that SQS did not take."""
         entries: Any = [
-            {"Id": str(position), "MessageBody": to_body(message.content), "DelaySeconds": _delay_seconds(message, now)}
+            {
+                "Id": str(position),
+                "MessageBody": to_body(message.content),
+                "DelaySeconds": _delay_seconds(message, now),
+                **_trace_attribute(message),
+            }
             for position, message in batch.items()
         ]
         try:
@@ -131,6 +136,13 @@ class Redelivery:
 
 def _batches(positions: Sequence[int]) -> Iterator[Sequence[int]]:
     return (positions[start : start + BATCH_ENTRIES] for start in range(0, len(positions), BATCH_ENTRIES))
+
+
+def _trace_attribute(message: Outgoing) -> Mapping[str, Any]:
+    """Gives the message attribute that carries a trace on; nothing where there is none."""
+    if not message.trace:
+        return {}
+    return {"MessageAttributes": {"traceparent": {"DataType": "String", "StringValue": message.trace}}}
 
 
 def _delay_seconds(message: Outgoing, now: datetime) -> int:
