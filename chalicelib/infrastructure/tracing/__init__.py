@@ -1,6 +1,6 @@
 """OpenTelemetry traces. Imported only where the setting TRACES is on: see chalicelib/wiring/shared/tracing.py.
 
-request ──span──► write ──traceparent in the item──► stream ──span──► message ──traceparent in its attributes──► queue ──span──► …
+    request ──► write ──traceparent in the item──► stream ──► message ──traceparent in its attributes──► queue ──► …
 
 handling.py   spans of requests, invocations and records        aws.py     of calls of AWS; items and messages
 carrying.py   the context in items, records and messages        redis.py   of questions to Redis

@@ -21,8 +21,9 @@ SET = re.compile(r"(?<![#:\w])SET\s+")
 
 def trace_calls(provider: TracerProvider, tables: Collection[str]) -> None:
     """Has every client of AWS in this process make spans, and write the trace context into items of these tables."""
+    instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
-    BotocoreInstrumentor().instrument(tracer_provider=provider, request_hook=ContextWriter(tables), skip_dep_check=True)
+    instrumentor().instrument(tracer_provider=provider, request_hook=ContextWriter(tables), skip_dep_check=True)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ContextWriter:
         try:
             if write and traceparent:
                 request.update(write(request, traceparent, self.tables))
-        except Exception:  # noqa: BLE001 - no trace is worth a booking
+        except Exception:  # no trace is worth a booking
             log.warning("the trace context could not be written into %s", operation, exc_info=True)
 
 

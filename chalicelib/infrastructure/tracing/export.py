@@ -86,7 +86,7 @@ class ThreadedProcessor(SpanProcessor):
         """Exports the spans. Tells whether that succeeded. Never raises: what is lost is a trace."""
         try:
             return self._exporter.export([without_messages(span) for span in spans]) is SpanExportResult.SUCCESS
-        except Exception:  # noqa: BLE001 - whatever an exporter raises, its thread goes on
+        except Exception:  # whatever an exporter raises, its thread goes on
             log.warning("%d spans could not be exported", len(spans), exc_info=True)
             return False
 

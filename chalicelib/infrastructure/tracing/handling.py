@@ -76,7 +76,7 @@ class Spans:
         parent = shared_trace(contexts)
         links = [] if span_context_in(parent).is_valid else _links_to(contexts)
         name = str(getattr(event.context, "function_name", "")).rpartition("-")[2]
-        attributes = {"faas.name": name, "messaging.batch.message_count": len(records)}
+        attributes: dict[str, str | int] = {"faas.name": name, "messaging.batch.message_count": len(records)}
         try:
             with self.tracer.start_as_current_span(name, parent, SpanKind.CONSUMER, attributes, links):
                 return get_response(event)
