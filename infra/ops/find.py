@@ -7,6 +7,7 @@ payment                 key of payments, by the transaction's id; else a bounded
 sale                    no index: a bounded scan of reservations
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -42,6 +43,8 @@ class Found:
     items: Sequence[Item]
     how: str
     """A sentence that names the key or index, or says how many items were read without one."""
+    is_whole: bool = True
+    """False when there may be more, in items that were not read."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Records:
         buyer = buyer_of_reservation(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
-        return Found(self._get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
+        return Found(self.get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
 
     def find_buyer(self, user: str) -> Found:
         """Finds the user's known reservations, the newest first. Searches by email if no user has this id."""
@@ -87,7 +90,7 @@ class Records:
 
     def find_payment(self, transaction: str) -> tuple[Found, Found]:
         """Finds a payment, and its reservation."""
-        known = Found(self._get_item("payments", transaction_id=transaction), "By the key of payments.")
+        known = Found(self.get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
             if buyer_of_reservation(item.get("reservation_id", "")):
                 return known, self.find_reservation(item["reservation_id"])
@@ -98,12 +101,33 @@ class Records:
         """Finds the sale's reservation by reading the table."""
         return self._scan("reservations", "sale_id = :value", sale, "No index leads from a sale to its reservation")
 
+    def find_payments_of(self, reservation_id: str, transaction: str = "") -> Found:
+        """Finds all payments for a reservation: that of the transaction by key, all others by reading the table."""
+        found = {
+            one["transaction_id"]: one
+            for one in (self.get_item("payments", transaction_id=transaction) if transaction else ())
+        }
+        read, is_whole = 0, True
+        for page in self._scan_pages("payments", "reservation_id = :value", reservation_id):
+            read += page["ScannedCount"]
+            found |= {one["transaction_id"]: one for one in map(_to_plain, page["Items"])}
+            if read >= self.most and page.get("LastEvaluatedKey"):
+                is_whole = False
+                break
+        rest = f"and there are more: go on with --most {10 * self.most}" if not is_whole else "which is all of it"
+        return Found([*found.values()], f"{counted(read, 'item')} of payments read, {rest}.", is_whole)
+
+    def list_events(self, session_id: str) -> Iterator[Item]:
+        """Lists the events in a screening's log, oldest first, in their form on the wire."""
+        items = self._query("events", "session_id = :session", {":session": session_id}, ConsistentRead=True)
+        return (json.loads(item["event"]) for item in items)
+
     @property
     def _client(self) -> "DynamoDBClient":
         client: DynamoDBClient = self.connection.client("dynamodb")
         return client
 
-    def _get_item(self, table: str, **key: str) -> list[Item]:
+    def get_item(self, table: str, **key: str) -> list[Item]:
         wanted = {name: {"S": value} for name, value in key.items()}
         answer: Any = self._client.get_item(TableName=self._table_name(table), Key=wanted, ConsistentRead=True)
         return [_to_plain(answer["Item"])] if "Item" in answer else []
@@ -119,17 +143,8 @@ class Records:
 
     def _scan(self, table: str, condition: str, value: str, why: str) -> Found:
         """Reads the table until something is found, the table ends or `most` items were read."""
-        read, pages = (
-            0,
-            self._client.get_paginator("scan").paginate(
-                TableName=self._table_name(table),
-                FilterExpression=condition,
-                ExpressionAttributeValues={":value": {"S": value}},
-                ConsistentRead=True,
-                PaginationConfig={"PageSize": min(self.most, 1000)},
-            ),
-        )
-        for page in pages:
+        read = 0
+        for page in self._scan_pages(table, condition, value):
             read += page["ScannedCount"]
             if page["Items"]:
                 return Found(
@@ -141,6 +156,17 @@ class Records:
                 )
                 return Found([], f"{why}: {rest}.")
         return Found([], f"{why}: all {counted(read, 'item')} of {table} read.")
+
+    def _scan_pages(self, table: str, condition: str, value: str) -> Iterator[Any]:
+        """Reads the table page by page, with those items of each that fit the condition."""
+        pages: Any = self._client.get_paginator("scan").paginate(
+            TableName=self._table_name(table),
+            FilterExpression=condition,
+            ExpressionAttributeValues={":value": {"S": value}},
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": min(self.most, 1000)},
+        )
+        yield from pages
 
     def _table_name(self, table: str) -> str:
         return f"{self.connection.prefix}{table}"

@@ -17,6 +17,7 @@ from infra.ops.commands import (
     reconcile,
     replay,
     status,
+    story,
     webhooks,
 )
 
@@ -32,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     status,
     doctor,
     find,
+    story,
     rebuild,
     mail,
     payments,
