@@ -60,11 +60,7 @@ def package(stage: str, out: Path, *, traces: bool = False) -> Package:
 
     Needs the network for a new lock only.
     """
-    if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
-        known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
-        raise PackagingError(
-            f"The functions run on the Python that packages them, one of {known}; this is {sys.version}."
-        )
+    _check_python()
     check_stage(stage)
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -82,6 +78,15 @@ def package(stage: str, out: Path, *, traces: bool = False) -> Package:
         before=Size(sum(one.zipped for one in before), sum(one.unzipped for one in before)),
         after=size_of_zip(out / "deployment.zip"),
     )
+
+
+def _check_python() -> None:
+    """Raises PackagingError for a Python that Lambda has not."""
+    if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
+        known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
+        raise PackagingError(
+            f"The functions run on the Python that packages them, one of {known}; this is {sys.version}."
+        )
 
 
 def check_stage(stage: str) -> None:

@@ -63,12 +63,12 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return said
 
 
-def wants_traces(stage: str, said: Mapping[str, str]) -> bool:
-    """Tells whether the functions will have TRACES on, as is said or else as it is deployed: they then need packages.
+def wants_traces(said: Mapping[str, str], before: Mapping[str, str] | None) -> bool:
+    """Tells whether the functions will have TRACES on, as is said or else as before: they then need packages.
 
     Raises DeploymentError when they would have no collector.
     """
-    known = {**(deployed_parameters(app_stack(stage)) or {}), **said}
+    known = {**(before or {}), **said}
     if known.get("Traces") != "on":
         return False
     if not known.get("OtelExporterOtlpEndpoint"):

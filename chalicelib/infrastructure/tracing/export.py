@@ -2,10 +2,10 @@
 
     span ends ──► the newest MOST_SPANS ──thread──► without messages ──► OTLP collector, or a file of JSON lines
                             ▲
-    end of an invocation ───┘ waits FLUSH_SECONDS at most, and not at all while an exporter does not answer
+    end of an invocation ───┘ waits FLUSH_MILLISECONDS at most, and not at all while an exporter does not answer
 
-A trace is worth no booking: an exporter that fails, hangs or raises costs one invocation FLUSH_SECONDS. Later ones wait
-again only after an export has succeeded.
+A trace is worth no booking: an exporter that fails, hangs or raises costs one invocation FLUSH_MILLISECONDS. Later
+ones wait again only after an export has succeeded.
 """
 
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_SPANS = 4096
 """The most spans that wait for their export. Beyond it the oldest are dropped."""
-FLUSH_SECONDS = 0.25
+FLUSH_MILLISECONDS = 250
 MOST_BYTES = 64 * 1024 * 1024
 """The size at which a file of traces is put aside, under its name with .1, and a new one is begun."""
 
@@ -33,9 +33,8 @@ MOST_BYTES = 64 * 1024 * 1024
 class ThreadedProcessor(SpanProcessor):
     """Passes ended spans to an exporter, in a daemon thread."""
 
-    def __init__(self, exporter: SpanExporter, flush_seconds: float = FLUSH_SECONDS) -> None:
+    def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self._flush_seconds = flush_seconds
         self._waiting: deque[ReadableSpan] = deque(maxlen=MOST_SPANS)
         self._changed = threading.Condition()
         self._exporting = self._answers_late = self._stopped = False
@@ -50,12 +49,11 @@ class ThreadedProcessor(SpanProcessor):
                 self._thread = threading.Thread(target=self._export_until_stopped, name="traces", daemon=True)
                 self._thread.start()
 
-    def force_flush(self, timeout_millis: int | None = None) -> bool:
+    def force_flush(self, timeout_millis: int = FLUSH_MILLISECONDS) -> bool:
         """Has the waiting spans exported, and waits for that. Tells whether it was done in time. Never raises."""
-        seconds = self._flush_seconds if timeout_millis is None else timeout_millis / 1000
         with self._changed:
             self._changed.notify_all()
-            done = self._changed.wait_for(self._is_idle, 0 if self._answers_late else seconds)
+            done = self._changed.wait_for(self._is_idle, 0 if self._answers_late else timeout_millis / 1000)
             self._answers_late = self._answers_late or not done
             return done
 

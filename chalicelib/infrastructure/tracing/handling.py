@@ -27,6 +27,7 @@ from .carrying import (
     source_of,
     span_context_in,
 )
+from .export import FLUSH_MILLISECONDS
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class Spans:
                     span.set_status(StatusCode.ERROR)
                 return response
         finally:
-            self.provider.force_flush()
+            self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
     def trace_invocation(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
         """Handles an event within a span, as a middleware."""
@@ -81,7 +82,7 @@ class Spans:
             with self.tracer.start_as_current_span(name, parent, SpanKind.CONSUMER, attributes, links):
                 return get_response(event)
         finally:
-            self.provider.force_flush()
+            self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
     def around(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
         """Gives a handler of records that works within a span, of the trace that its record carries.

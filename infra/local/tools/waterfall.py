@@ -49,11 +49,11 @@ class Span:
 
 
 def read_spans(path: Path) -> list[Span]:
-    """Reads all spans of a file, in the order of their start. Raises CannotRunError."""
+    """Reads all spans of a file, in the order of their start, the outer before the inner. Raises CannotRunError."""
     if not path.exists():
         raise CannotRunError(f"There is no {path}: run the system with `TRACES=on make run`, and buy a seat.")
     lines = path.read_text(encoding="utf-8").splitlines()
-    return sorted(map(_to_span, lines), key=lambda span: span.start)
+    return sorted(map(_to_span, lines), key=lambda span: (span.start, -span.end))
 
 
 def _to_span(line: str) -> Span:

@@ -21,11 +21,17 @@ ENTRIES = {"email": "an email was sent about", "analytics": "was counted:"}
 def tell_reservation(known: Known) -> Iterator[Told]:
     item = known.reservation
     if not item:
-        yield "reservations: no item. It was never written; or TTL deleted it, a day after a hold that was not paid for."
+        yield "reservations: no item. It was never written; or TTL deleted it, a day after a hold that bought nothing."
         return
     if "barred_ms" in item:
         yield Line(from_ms(item["barred_ms"]), "reservation", "its hold ended before the reservation was written")
         return
+    yield from _tell_steps(item)
+    yield Line(known.now, "reservation", f"now: {_state(item, known.now)}")
+
+
+def _tell_steps(item: Item) -> Iterator[Line]:
+    """Tells what the reservation's item remembers: its hold, its end, its sale, its refund."""
     contact = f", emails to {masked(item['email'])}" if item.get("email") else ", no email"
     until = to_iso(from_ms(item["expires_at_ms"]))
     held = f"held {' '.join(item['seats'])} for {_money(item['amount_cents'])} until {until}{contact}"
@@ -37,7 +43,6 @@ def tell_reservation(known: Known) -> Iterator[Told]:
         yield Line(from_iso(item["paid_at"]), "reservation", f"{paid} by {item.get('payment_method') or 'nothing'}")
     if item.get("refunded_at"):
         yield Line(from_iso(item["refunded_at"]), "reservation", "its payment was refunded")
-    yield Line(known.now, "reservation", f"now: {_state(item, known.now)}")
 
 
 def _state(item: Item, now: datetime) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from infra.cloud import deploy
 from infra.cloud.deploy import require_agreement
-from infra.cloud.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
+from infra.cloud.parameters import HIDDEN, app_settings, changes_of_stack, check_settings, wants_traces
 from infra.cloud.stacks import DeploymentError, parameters_for
 
 DECLARED: dict[str, Any] = {
@@ -95,3 +95,23 @@ def test_nothing_else_is_asked_for(stage: str, told: list[str], sure: bool, caps
     require_agreement(stage, told, sure=sure, at_terminal=False)
 
     assert capsys.readouterr().out == "".join(f"  {one}\n" for one in told)
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "wanted"),
+    [
+        ({}, None, False),
+        ({"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, None, True),
+        ({}, {"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, True),
+        ({"Traces": "off"}, {"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, False),
+    ],
+)
+def test_a_deployment_that_does_not_say_keeps_its_traces_and_their_packages(
+    said: dict[str, str], before: dict[str, str] | None, wanted: bool
+) -> None:
+    assert wants_traces(said, before) is wanted
+
+
+def test_traces_without_a_collector_are_refused_before_anything_is_deployed() -> None:
+    with pytest.raises(DeploymentError, match="OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector"):
+        wants_traces({"Traces": "on"}, {"OtelExporterOtlpEndpoint": ""})
