@@ -17,6 +17,18 @@ from tests.integration.conftest import Said
 
 Tell = Callable[..., Said]
 UNKNOWN = "res-" + "x" * 33
+IN_ORDER = (
+    ("reservation", "held A1 A2 for 50.00 until "),
+    ("event log", "ReservationCreated: A1 A2 (amountCents 5000"),
+    ("reservation", "sold as sale-"),
+    ("invoice", ""),
+    ("payment", "{transaction}: to be refunded, because screening cancelled"),
+    ("payment", "{transaction}: refunded by the gateway as "),
+    ("event log", "RefundCompleted: A1 A2"),
+    ("reservation", "now: confirmed, refunded"),
+    ("row", "now: A1 is sold by sale-"),
+)
+"""What is told of a purchase that was refunded: by which source, and how the line begins."""
 
 
 @pytest.fixture
@@ -61,18 +73,7 @@ def test_a_purchase_with_its_refund_is_told_in_order(
 
     story, transaction = said.data["story"], f"tx-of-{reservation_id}"
     assert [one["at"] for one in story] == sorted(one["at"] for one in story)
-    order = places(
-        story,
-        ("reservation", "held A1 A2 for 50.00 until "),
-        ("event log", "ReservationCreated: A1 A2 (amountCents 5000"),
-        ("reservation", "sold as sale-"),
-        ("invoice", ""),
-        ("payment", f"{transaction}: to be refunded, because screening cancelled"),
-        ("payment", f"{transaction}: refunded by the gateway as "),
-        ("event log", "RefundCompleted: A1 A2"),
-        ("reservation", "now: confirmed, refunded"),
-        ("row", "now: A1 is sold by sale-"),
-    )
+    order = places(story, *((source, what.format(transaction=transaction)) for source, what in IN_ORDER))
     assert all(before < after for before, after in pairwise(order)), story
     assert {("email", "an email was sent about PaymentConfirmed"), ("analytics", "was counted: PaymentConfirmed")} <= {
         (one["source"], one["what"]) for one in story

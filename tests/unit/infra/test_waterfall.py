@@ -42,7 +42,7 @@ PURCHASE = [
         "d",
         "process email",
         "00.200000",
-        "00.500000",
+        "00.450000",
         "c",
         **{RESERVATION: "res-1", "cinema.event.type": "PaymentConfirmed"},
     ),
