@@ -229,5 +229,6 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}">{escape(text)}</text>'
+        f'text-anchor="{anchor}" paint-order="stroke" stroke="#fff" stroke-opacity=".85" stroke-width="3">'
+        f"{escape(text)}</text>"
     )
