@@ -137,10 +137,10 @@ def _configure_functions(configuration: Path) -> None:
 def _settings_for_loading_the_app() -> dict[str, str]:
     """Gives the settings for Chalice's import of the app, which finds routes and handlers. None is shipped.
 
-    TABLE_PREFIX is emptied: a tester's prefix would become part of the template.
+    TABLE_PREFIX is emptied: a tester's prefix would become part of the template. Loading the app makes no traces.
     """
     region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
-    return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": ""}
+    return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": "", "TRACES": "off"}
 
 
 def _write_out_aliases(path: Path) -> None:

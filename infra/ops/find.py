@@ -9,7 +9,7 @@ sale                    no index: a bounded scan of reservations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -103,19 +103,14 @@ class Records:
 
     def find_payments_of(self, reservation_id: str, transaction: str = "") -> Found:
         """Finds all payments for a reservation: that of the transaction by key, all others by reading the table."""
-        found = {
-            one["transaction_id"]: one
-            for one in (self.get_item("payments", transaction_id=transaction) if transaction else ())
-        }
-        read, is_whole = 0, True
-        for page in self._scan_pages("payments", "reservation_id = :value", reservation_id):
-            read += page["ScannedCount"]
-            found |= {one["transaction_id"]: one for one in map(_to_plain, page["Items"])}
-            if read >= self.most and page.get("LastEvaluatedKey"):
-                is_whole = False
-                break
-        rest = f"and there are more: go on with --most {10 * self.most}" if not is_whole else "which is all of it"
-        return Found([*found.values()], f"{counted(read, 'item')} of payments read, {rest}.", is_whole)
+        known = self.get_item("payments", transaction_id=transaction) if transaction else []
+        others = self._scan_whole("payments", "reservation_id = :value", reservation_id)
+        found = {item["transaction_id"]: item for item in (*known, *others.items)}
+        return replace(others, items=[*found.values()])
+
+    def find_live_holds(self, session_id: str) -> Found:
+        """Finds the live holds of all users of a screening: their key has the network, which no other table keeps."""
+        return self._scan_whole("live-holds", "session_id = :value", session_id)
 
     def list_events(self, session_id: str) -> Iterator[Item]:
         """Lists the events in a screening's log, oldest first, in their form on the wire."""
@@ -156,6 +151,18 @@ class Records:
                 )
                 return Found([], f"{why}: {rest}.")
         return Found([], f"{why}: all {counted(read, 'item')} of {table} read.")
+
+    def _scan_whole(self, table: str, condition: str, value: str) -> Found:
+        """Reads the table to its end, or until `most` items were read."""
+        found: list[Item] = []
+        read = 0
+        for page in self._scan_pages(table, condition, value):
+            read += page["ScannedCount"]
+            found += map(_to_plain, page["Items"])
+            if read >= self.most and page.get("LastEvaluatedKey"):
+                rest = f"{counted(read, 'item')} read, and there are more: go on with --most {10 * self.most}"
+                return Found(found, f"{rest}.", is_whole=False)
+        return Found(found, f"All {counted(read, 'item')} of {table} read.")
 
     def _scan_pages(self, table: str, condition: str, value: str) -> Iterator[Any]:
         """Reads the table page by page, with those items of each that fit the condition."""
@@ -248,7 +255,11 @@ def _to_plain(item: Mapping[str, Any]) -> Item:
 
 
 def _to_int(value: Any) -> Any:
-    """Makes an int of a Decimal, for JSON. All our numbers in DynamoDB are whole."""
+    """Makes ints of Decimals, also within maps and lists, for JSON. All our numbers in DynamoDB are whole."""
+    if isinstance(value, dict):
+        return {name: _to_int(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_to_int(inner) for inner in value]
     return int(value) if isinstance(value, Decimal) else value
 
 

@@ -10,7 +10,6 @@ from chalicelib.domain.times import from_iso, from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED
 from chalicelib.infrastructure.dynamodb.tables import row_id
-from chalicelib.infrastructure.ids import buyer_of_reservation
 from infra.ops.find import Item
 from infra.ops.story.known import Known, Line, Told
 
@@ -79,13 +78,13 @@ def tell_live_hold(known: Known) -> Iterator[Told]:
     if not known.session_id:
         yield "live-holds: its screening is not known: name it with --session."
         return
-    key = {"buyer": buyer_of_reservation(known.reservation_id), "session_id": known.session_id}
-    for item in known.records.get_item("live-holds", **key):
-        for entry in item.values():
-            if isinstance(entry, dict) and entry.get("r") == known.reservation_id:
-                counts = "counts" if from_ms(entry["x"]) > known.now else "counted"
-                until = to_iso(from_ms(entry["x"]))
-                yield Line(known.now, "live hold", f"now: {counts} against its user's limit until {until}")
+    holds = known.records.find_live_holds(known.session_id)
+    yield from ([] if holds.is_whole else [f"live-holds: {holds.how}"])
+    for entry in (entry for item in holds.items for entry in item.values() if isinstance(entry, dict)):
+        if entry.get("r") == known.reservation_id:
+            counts = "counts" if from_ms(entry["x"]) > known.now else "counted"
+            until = to_iso(from_ms(entry["x"]))
+            yield Line(known.now, "live hold", f"now: {counts} against its user's limit, at most until {until}")
 
 
 def tell_payments(known: Known) -> Iterator[Told]:

@@ -27,6 +27,7 @@ IN_ORDER = (
     ("event log", "RefundCompleted: A1 A2"),
     ("reservation", "now: confirmed, refunded"),
     ("row", "now: A1 is sold by sale-"),
+    ("live hold", "now: counts against its user's limit, at most until "),
 )
 """What is told of a purchase that was refunded: by which source, and how the line begins."""
 
@@ -80,6 +81,20 @@ def test_a_purchase_with_its_refund_is_told_in_order(
     }
     assert "…@example.com" in said.out
     assert "somebody" not in said.out
+
+
+def test_a_hold_is_told_as_its_row_and_its_users_limit_have_it_now(tell: Tell, server: str) -> None:
+    api = Api(server)
+    reservation_id = str(api.hold(api.schedule(), "A1", user=f"user-{uuid.uuid4()}").body["reservationId"])
+
+    story = tell(reservation_id, "--json").data["story"]
+
+    places(
+        story,
+        ("reservation", "now: pending"),
+        ("row", "now: A1 is held for this reservation until "),
+        ("live hold", "now: counts against its user's limit, at most until "),
+    )
 
 
 def test_a_dead_letter_is_told_with_its_reason_and_stays_where_it_is(tell: Tell, server: str, data_stack: str) -> None:

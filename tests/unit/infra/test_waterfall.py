@@ -15,18 +15,19 @@ from infra.processes import CannotRunError
 
 HOLD, CONFIRM = "POST /api/reservations", "POST /api/reservations/{reservation_id}/confirm"
 RESERVATION = "cinema.reservation.id"
+FAILED = {"error.type": "Throttling"}
 
 
 def a_line(
-    id_: str, name: str, start: str, end: str, parent: str | None = None, trace: str = "1", **attributes: Any
+    id_: str, name: str, start: str, end: str, parent: str = "", trace: str = "1", attributes: Any = None
 ) -> str:
     span = {
         "name": name,
         "context": {"trace_id": f"0x{trace}", "span_id": id_},
-        "parent_id": parent,
+        "parent_id": parent or None,
         "start_time": f"2026-11-27T10:00:{start}Z",
         "end_time": f"2026-11-27T10:00:{end}Z",
-        "status": {"status_code": "ERROR" if "error" in attributes else "UNSET"},
+        "status": {"status_code": "ERROR" if attributes == FAILED else "UNSET"},
         "attributes": attributes,
     }
     return json.dumps(span)
@@ -34,28 +35,41 @@ def a_line(
 
 PURCHASE = [
     a_line(
-        "a", HOLD, "00.000000", "00.100000", **{"http.route": "/api/reservations", "http.response.status_code": 201}
+        "a",
+        HOLD,
+        "00.000000",
+        "00.100000",
+        attributes={"http.route": "/api/reservations", "http.response.status_code": 201},
     ),
-    a_line("b", "DynamoDB.PutItem", "00.050000", "00.090000", "a", **{"aws.dynamodb.table_names": ["reservations"]}),
-    a_line("c", "on_event_to_email", "00.200000", "00.500000", "b", **{"faas.name": "on_event_to_email"}),
+    a_line(
+        "b",
+        "DynamoDB.PutItem",
+        "00.050000",
+        "00.090000",
+        "a",
+        attributes={"aws.dynamodb.table_names": ["reservations"]},
+    ),
+    a_line("c", "on_event_to_email", "00.200000", "00.500000", "b", attributes={"faas.name": "on_event_to_email"}),
     a_line(
         "d",
         "process email",
         "00.200000",
         "00.450000",
         "c",
-        **{RESERVATION: "res-1", "cinema.event.type": "PaymentConfirmed"},
+        attributes={RESERVATION: "res-1", "cinema.event.type": "PaymentConfirmed"},
     ),
-    a_line("e", "SES.SendRawEmail", "00.300000", "00.400000", "d", error="yes"),
+    a_line("e", "SES.SendRawEmail", "00.300000", "00.400000", "d", attributes=FAILED),
     a_line(
         "f",
         CONFIRM,
         "30.000000",
         "30.100000",
         trace="2",
-        **{"http.route": "x", "http.response.status_code": 200, RESERVATION: "res-1"},
+        attributes={"http.route": "x", "http.response.status_code": 200, RESERVATION: "res-1"},
     ),
-    a_line("g", HOLD, "40.000000", "40.100000", trace="3", **{"http.route": "x", "http.response.status_code": 409}),
+    a_line(
+        "g", HOLD, "40.000000", "40.100000", trace="3", attributes={"http.route": "x", "http.response.status_code": 409}
+    ),
 ]
 
 
