@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
-  benchmark benchmark-gate cost check-templates api-docs lock deploy teardown deploy-local stop clean
+  waterfall trace benchmark benchmark-gate cost check-templates api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -62,6 +62,12 @@ format: $(installed) ## give every file its form
 screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
 	@$(venv_python) -m infra.docs.screenshots
 
+waterfall: $(installed) $(emulator) ## the picture of a purchase in time in docs/img, from the real system
+	@$(venv_python) -m infra.docs.purchase
+
+trace: $(installed) ## draw the newest purchase of TRACES=on make run as a waterfall (OF=res-… for another)
+	@$(venv_python) -m infra.local.tools.waterfall $(OF)
+
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m benchmarks.cost
 
@@ -74,7 +80,7 @@ cost: $(installed) ## what it costs on AWS, from what the tests count (WRITE=1: 
 check-templates: $(installed) ## what cfn-lint, checkov and parliament say of what AWS gets (installs them once: 430 MB)
 	@exec $(venv_python) -m infra.local.tools.template_checks
 
-lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes
+lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes (and that of traces)
 	@exec $(venv_python) -m infra.local.tools.lock
 
 api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
@@ -104,7 +110,7 @@ clean: stop ## remove virtual environments, builds, logs and caches
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A network or a compiler may be missing: the old environment stays unfinished, and the next call tries again.
-$(installed): requirements.txt requirements-dev.txt
+$(installed): requirements.txt requirements-traces.txt requirements-dev.txt
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
 	  echo "Python 3.11, 3.12, 3.13 or 3.14 is needed, and $(if $(PYTHON),'$(PYTHON)' is none,none is on the PATH):"; \
 	  echo "install one (apt install python3 python3-venv, brew install python, or uv python install 3.13),"; \

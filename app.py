@@ -23,12 +23,14 @@ from chalicelib.api import (
 )
 from chalicelib.api.http import answers, edge, limits, methods, static
 from chalicelib.domain.events import Event
+from chalicelib.domain.ports import Outgoing
 
 PREFIX = wiring.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
 app.register_middleware(edge.with_viewers_address, "http")
+wiring.trace_app(app)
 app.register_middleware(answers.with_safety_headers, "http")
 app.register_middleware(answers.in_contract_form, "http")
 
@@ -56,22 +58,24 @@ def _records(event: Any) -> Sequence[batches.Record]:
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
+def _relay(event: Any, relay: Callable[[batches.Record], Sequence[Outgoing]]) -> batches.BatchAnswer:
+    streams = wiring.streams
+    return batches.relay_records(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
+
+
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    streams = wiring.streams
-    return batches.relay_records(_records(event), streams.relay_row, streams.send_messages, streams.parking())
+    return _relay(event, wiring.streams.relay_row)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    streams = wiring.streams
-    return batches.relay_records(_records(event), streams.relay_reservation, streams.send_messages, streams.parking())
+    return _relay(event, wiring.streams.relay_reservation)
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    streams = wiring.streams
-    return batches.relay_records(_records(event), streams.relay_payment, streams.send_messages, streams.parking())
+    return _relay(event, wiring.streams.relay_payment)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
@@ -92,7 +96,7 @@ def on_viewer_gone(event: Any) -> None:
 
 # Queues: one for each consumer.
 def _handle_messages(event: Any, handle: Callable[[batches.Record], None]) -> batches.BatchAnswer:
-    return batches.handle_messages(_records(event), handle, wiring.consumers.redelivery())
+    return batches.handle_messages(_records(event), wiring.traced(handle), wiring.consumers.redelivery())
 
 
 def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
@@ -137,7 +141,7 @@ def on_event_to_notification(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
 def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
-    deliver = wiring.webhooks.deliver_to_webhook
+    deliver = wiring.traced(wiring.webhooks.deliver_to_webhook)
     return batches.handle_messages_in_parallel(_records(event), deliver, wiring.consumers.redelivery())
 
 

@@ -409,6 +409,35 @@ class Settings:
             deployed_by=STACK,
         )
     )
+    traces: bool = field(
+        metadata=_setting(
+            "TRACES",
+            "Whether OpenTelemetry traces are made of requests, events and calls",
+            default="off",
+            read=_read_switch,
+            choices=("on", "off"),
+        )
+    )
+    traces_endpoint: str = field(
+        metadata=_setting(
+            "OTEL_EXPORTER_OTLP_ENDPOINT", "The URL of the collector that takes traces, by OTLP over HTTP"
+        )
+    )
+    traces_headers: str = field(
+        metadata=_setting(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            'What the collector wants beside, such as a key, as "name=value,name=value"; OpenTelemetry reads it itself',
+            secret=True,
+        )
+    )
+    traces_file: str = field(
+        metadata=_setting(
+            "TRACES_FILE",
+            "The file of JSON lines that takes traces where no collector is named",
+            local_default=".run/traces.jsonl",
+            deployed_by=NOWHERE,
+        )
+    )
     operations_board: bool = field(
         metadata=_setting(
             "OPERATIONS_BOARD",

@@ -13,7 +13,7 @@ from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, Sale, State
 from chalicelib.domain.times import from_ms, to_ms
-from infra.ops.story import Difference, Tables, find_differences, fold_events
+from infra.ops.screening_log import Difference, Tables, find_differences, fold_events
 
 from .builders import NOW, Cinema
 from .fakes import Crash, FakePayments, FakeReservations, FakeRows, MovableClock, crash, interposed

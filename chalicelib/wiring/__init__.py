@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from .shared.process import build_anew, clock, settings
+from .shared.tracing import trace_app, traced, traced_relay
 
 if TYPE_CHECKING:
     from . import (  # noqa: F401 - for type checkers; __getattr__ loads them
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         webhooks,
     )
 
-__all__ = ["build_anew", "clock", "settings"]
+__all__ = ["build_anew", "clock", "settings", "trace_app", "traced", "traced_relay"]
 
 DOORS = {
     "gate": "every request to the API",

@@ -14,6 +14,7 @@ from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, Http
 from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
 from .shared.queues import outbox
+from .shared.tracing import traced_calls
 
 
 @once
@@ -29,7 +30,8 @@ def notifications() -> ports.Notifications:
 @once
 def webhook_sender() -> ports.WebhookSender:
     breaker_of_webhook = partial(new_breaker, "webhooks")  # all by one name: each name would be a metric
-    return GuardedWebhookSender(HttpWebhookSender(local=settings().is_local), breaker_of_webhook)
+    sender = traced_calls(HttpWebhookSender(local=settings().is_local), "webhook")
+    return GuardedWebhookSender(sender, breaker_of_webhook)
 
 
 @once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,13 +58,17 @@ UNUSED = (
 )
 
 
+KEPT = re.compile(r"opentelemetry_\w+-[^/]+\.dist-info")
+"""The metadata that stays: OpenTelemetry finds its own parts by it."""
+
+
 class PackagingError(Exception):
     """The package could not be made. The message is a sentence, ready to be shown."""
 
 
 def ensure_dependencies(lock: Path) -> Path:
     """Gives the directory of the stripped, compiled packages of `lock`. Makes it if the lock is new."""
-    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, LAMBDA_PYTHON, LAMBDA_PLATFORM])
+    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LAMBDA_PYTHON, LAMBDA_PLATFORM])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
@@ -88,8 +93,9 @@ def _install(lock: Path, site_packages: Path) -> None:
 def _strip(site_packages: Path) -> None:
     for pattern in UNUSED:
         for path in list(site_packages.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for service in (site_packages / "botocore" / "data").iterdir():
+            if not KEPT.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for service in site_packages.glob("botocore/data/*"):
         if service.is_dir() and service.name not in AWS_SERVICES:
             shutil.rmtree(service)
 

@@ -99,7 +99,8 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     The data stack must be there: the functions' triggers are imported from it.
     """
     said = app_settings(os.environ)
-    made = package(stage, BUILD / stage)
+    traces = wants_traces(said, deployed_parameters(app_stack(stage)))
+    made = package(stage, BUILD / stage, traces=traces)
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))

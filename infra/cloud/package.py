@@ -3,7 +3,7 @@
 `chalice package` writes the template and packs our own code; this module adds what Chalice can't:
 
 - the packages of requirements.lock, installed by their hashes once per content of that file, and stripped of what no
-  function reads;
+  function reads; with TRACES=on those of requirements-traces.lock, too;
 - bytecode that is never checked against its source. Without bytecode every cold start compiles everything. Ordinary
   bytecode would not help: it is checked by the source's time, which unpacking the archive changes;
 - an archive with the same bytes for the same contents;
@@ -42,6 +42,8 @@ from .functions import FUNCTIONS
 from .permissions import policy
 from .templates import WithoutAliases
 
+LOCK = "requirements.lock"
+TRACES_LOCK = "requirements-traces.lock"
 CHALICE = Path(sys.executable).with_name("chalice")
 STAGE_NAME = "[a-z][a-z0-9]{1,19}"
 """A regular expression of a stage's name, as the parameter Stage of stateful.yaml has it."""
@@ -57,30 +59,38 @@ class Package:
     after: Size
 
 
-def package(stage: str, out: Path) -> Package:
-    """Writes sam.yaml and deployment.zip for `stage` into `out`. Needs the network for a new requirements.lock only."""
+def package(stage: str, out: Path, *, traces: bool = False) -> Package:
+    """Writes sam.yaml and deployment.zip for `stage` into `out`, with OpenTelemetry if it is to make traces.
+
+    Needs the network for a new lock only.
+    """
+    _check_python()
+    check_stage(stage)
+    out = out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    dependencies = [ensure_dependencies(ROOT / name) for name in (LOCK, *([TRACES_LOCK] if traces else []))]
+    with tempfile.TemporaryDirectory() as scratch:
+        own_code = _package_own_code(stage, out, Path(scratch))
+        before = [Size(**json.loads((one / "before.json").read_text())) for one in dependencies]
+        before.append(size_of_zip(out / "deployment.zip"))
+        compile_modules(own_code)
+        write_archive(out / "deployment.zip", [own_code, *(one / "site-packages" for one in dependencies)])
+    _finish_template(out / "sam.yaml")
+    return Package(
+        template=out / "sam.yaml",
+        archive=out / "deployment.zip",
+        before=Size(sum(one.zipped for one in before), sum(one.unzipped for one in before)),
+        after=size_of_zip(out / "deployment.zip"),
+    )
+
+
+def _check_python() -> None:
+    """Raises PackagingError for a Python that Lambda has not."""
     if LAMBDA_PYTHON not in LAMBDA_PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in LAMBDA_PYTHONS)
         raise PackagingError(
             f"The functions run on the Python that packages them, one of {known}; this is {sys.version}."
         )
-    check_stage(stage)
-    out = out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    dependencies = ensure_dependencies(ROOT / "requirements.lock")
-    with tempfile.TemporaryDirectory() as scratch:
-        own_code = _package_own_code(stage, out, Path(scratch))
-        before = Size(**json.loads((dependencies / "before.json").read_text()))
-        own = size_of_zip(out / "deployment.zip")
-        compile_modules(own_code)
-        write_archive(out / "deployment.zip", [own_code, dependencies / "site-packages"])
-    _finish_template(out / "sam.yaml")
-    return Package(
-        template=out / "sam.yaml",
-        archive=out / "deployment.zip",
-        before=Size(before.zipped + own.zipped, before.unzipped + own.unzipped),
-        after=size_of_zip(out / "deployment.zip"),
-    )
 
 
 def check_stage(stage: str) -> None:
@@ -140,10 +150,10 @@ def _configure(configuration: Path) -> None:
 def _settings_for_loading_the_app() -> dict[str, str]:
     """Gives the settings for Chalice's import of the app, which finds routes and handlers. None is shipped.
 
-    TABLE_PREFIX is emptied: a tester's prefix would become part of the template.
+    TABLE_PREFIX is emptied: a tester's prefix would become part of the template. Loading the app makes no traces.
     """
     region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
-    return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": ""}
+    return {"AWS_DEFAULT_REGION": region, "ID_SECRET": "only for packaging", "TABLE_PREFIX": "", "TRACES": "off"}
 
 
 def _finish_template(path: Path) -> None:
@@ -157,7 +167,7 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("usage: python -m infra.cloud.package STAGE OUT_DIR")
     try:
-        made = package(sys.argv[1], Path(sys.argv[2]))
+        made = package(sys.argv[1], Path(sys.argv[2]), traces=os.environ.get("TRACES") == "on")
     except PackagingError as failure:
         sys.exit(str(failure))
     print(f"{made.archive}\n  before: {made.before}\n  after:  {made.after}, bytecode included")

@@ -32,6 +32,7 @@ from infra.local.machine import Machine, find_or_start_machine, run_machine
 from infra.processes import HOST, CannotRunError, Child, say
 
 STAGE = "local"
+TRACES = "TRACES"
 WATCH_SECONDS = 0.5
 BORROWED_SECONDS = 5.0
 """The pause between two checks of an emulator that we did not start."""
@@ -144,8 +145,13 @@ def _deploy_stacks(machine: Machine) -> str:
         deploy.deploy_data(STAGE)
     os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
     with print_step("Packaging and deploying the functions (the first time it downloads their packages)"):
-        here = {"REDIS_URL": machine.redis_url, "PAYMENTS_URL": machine.payments_url}
-        os.environ.update(REDIS_URL=machine.functions_redis_url, PAYMENTS_URL=machine.functions_payments_url)
+        here = {
+            "REDIS_URL": machine.redis_url,
+            "PAYMENTS_URL": machine.payments_url,
+            TRACES: os.environ.get(TRACES, ""),
+        }
+        there = {"REDIS_URL": machine.functions_redis_url, "PAYMENTS_URL": machine.functions_payments_url}
+        os.environ.update({**there, TRACES: "off"})  # the processes on this machine make them, into one file
         try:
             deployed = deploy.deploy_app(STAGE)
             os.environ["LIVE_URL"] = deployed.live_url
@@ -172,12 +178,13 @@ def _deploy_if_functions_run(machine: Machine) -> str | None:
 def _switch_event_mappings() -> bool:
     """Switches the event mappings on or off. Tells whether they feed the functions; otherwise the pump has to.
 
-    Raises CannotRunError for an unknown EVENTS.
+    With TRACES=on the pump does: the functions on the emulator make no traces. Raises CannotRunError for an unknown
+    EVENTS.
     """
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
         raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
-    functions = not choice and event_mappings.event_handlers_run(STAGE)
+    functions = not choice and os.environ.get(TRACES) != "on" and event_mappings.event_handlers_run(STAGE)
     event_mappings.set_event_mappings(STAGE, enabled=functions)
     return functions
 

@@ -7,8 +7,9 @@ payment                 key of payments, by the transaction's id; else a bounded
 sale                    no index: a bounded scan of reservations
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ class Found:
     items: Sequence[Item]
     how: str
     """A sentence that names the key or index, or says how many items were read without one."""
+    is_whole: bool = True
+    """False when there may be more, in items that were not read."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Records:
         buyer = buyer_of_reservation(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
-        return Found(self._get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
+        return Found(self.get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
 
     def find_buyer(self, user: str) -> Found:
         """Finds the user's known reservations, the newest first. Searches by email if no user has this id."""
@@ -87,7 +90,7 @@ class Records:
 
     def find_payment(self, transaction: str) -> tuple[Found, Found]:
         """Finds a payment, and its reservation."""
-        known = Found(self._get_item("payments", transaction_id=transaction), "By the key of payments.")
+        known = Found(self.get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
             if buyer_of_reservation(item.get("reservation_id", "")):
                 return known, self.find_reservation(item["reservation_id"])
@@ -98,12 +101,28 @@ class Records:
         """Finds the sale's reservation by reading the table."""
         return self._scan("reservations", "sale_id = :value", sale, "No index leads from a sale to its reservation")
 
+    def find_payments_of(self, reservation_id: str, transaction: str = "") -> Found:
+        """Finds all payments for a reservation: that of the transaction by key, all others by reading the table."""
+        known = self.get_item("payments", transaction_id=transaction) if transaction else []
+        others = self._scan_whole("payments", "reservation_id = :value", reservation_id)
+        found = {item["transaction_id"]: item for item in (*known, *others.items)}
+        return replace(others, items=[*found.values()])
+
+    def find_live_holds(self, session_id: str) -> Found:
+        """Finds the live holds of all users of a screening: their key has the network, which no other table keeps."""
+        return self._scan_whole("live-holds", "session_id = :value", session_id)
+
+    def list_events(self, session_id: str) -> Iterator[Item]:
+        """Lists the events in a screening's log, oldest first, in their form on the wire."""
+        items = self._query("events", "session_id = :session", {":session": session_id}, ConsistentRead=True)
+        return (json.loads(item["event"]) for item in items)
+
     @property
     def _client(self) -> "DynamoDBClient":
         client: DynamoDBClient = self.connection.client("dynamodb")
         return client
 
-    def _get_item(self, table: str, **key: str) -> list[Item]:
+    def get_item(self, table: str, **key: str) -> list[Item]:
         wanted = {name: {"S": value} for name, value in key.items()}
         answer: Any = self._client.get_item(TableName=self._table_name(table), Key=wanted, ConsistentRead=True)
         return [_to_plain(answer["Item"])] if "Item" in answer else []
@@ -119,17 +138,8 @@ class Records:
 
     def _scan(self, table: str, condition: str, value: str, why: str) -> Found:
         """Reads the table until something is found, the table ends or `most` items were read."""
-        read, pages = (
-            0,
-            self._client.get_paginator("scan").paginate(
-                TableName=self._table_name(table),
-                FilterExpression=condition,
-                ExpressionAttributeValues={":value": {"S": value}},
-                ConsistentRead=True,
-                PaginationConfig={"PageSize": min(self.most, 1000)},
-            ),
-        )
-        for page in pages:
+        read = 0
+        for page in self._scan_pages(table, condition, value):
             read += page["ScannedCount"]
             if page["Items"]:
                 return Found(
@@ -141,6 +151,29 @@ class Records:
                 )
                 return Found([], f"{why}: {rest}.")
         return Found([], f"{why}: all {counted(read, 'item')} of {table} read.")
+
+    def _scan_whole(self, table: str, condition: str, value: str) -> Found:
+        """Reads the table to its end, or until `most` items were read."""
+        found: list[Item] = []
+        read = 0
+        for page in self._scan_pages(table, condition, value):
+            read += page["ScannedCount"]
+            found += map(_to_plain, page["Items"])
+            if read >= self.most and page.get("LastEvaluatedKey"):
+                rest = f"{counted(read, 'item')} read, and there are more: go on with --most {10 * self.most}"
+                return Found(found, f"{rest}.", is_whole=False)
+        return Found(found, f"All {counted(read, 'item')} of {table} read.")
+
+    def _scan_pages(self, table: str, condition: str, value: str) -> Iterator[Any]:
+        """Reads the table page by page, with those items of each that fit the condition."""
+        pages: Any = self._client.get_paginator("scan").paginate(
+            TableName=self._table_name(table),
+            FilterExpression=condition,
+            ExpressionAttributeValues={":value": {"S": value}},
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": min(self.most, 1000)},
+        )
+        yield from pages
 
     def _table_name(self, table: str) -> str:
         return f"{self.connection.prefix}{table}"
@@ -222,7 +255,11 @@ def _to_plain(item: Mapping[str, Any]) -> Item:
 
 
 def _to_int(value: Any) -> Any:
-    """Makes an int of a Decimal, for JSON. All our numbers in DynamoDB are whole."""
+    """Makes ints of Decimals, also within maps and lists, for JSON. All our numbers in DynamoDB are whole."""
+    if isinstance(value, dict):
+        return {name: _to_int(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_to_int(inner) for inner in value]
     return int(value) if isinstance(value, Decimal) else value
 
 

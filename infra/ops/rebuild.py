@@ -31,7 +31,7 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.ids import buyer_of_reservation
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import Queue, queues_of
-from infra.ops.story import Difference, Tables, find_differences, fold_events
+from infra.ops.screening_log import Difference, Tables, find_differences, fold_events
 from infra.ops.text import Answer, aligned, counted
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from chalicelib.domain.reservations import (
     Sold,
     State,
 )
-from infra.ops.story import Tables, find_differences, fold_events
+from infra.ops.screening_log import Tables, find_differences, fold_events
 from tests.fakes import FakeGateway, FakeLiveHolds, FakeRows
 from tests.telling import REMEMBERED
 

@@ -30,6 +30,8 @@ class Outgoing:
 
     queue: str
     content: Hold | PaymentDue | Charge | Event | Delivery
+    trace: str = ""
+    """The traceparent that the message carries. Empty where TRACES is off, or its sender's own trace goes on."""
 
 
 class Outbox(Protocol):

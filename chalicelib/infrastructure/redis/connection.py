@@ -20,6 +20,7 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerOpen, BreakerStat
 
 from . import answers
 from .answers import Nonsense, Shape
+from .driver import load_driver
 from .keys import Keys
 
 if TYPE_CHECKING:
@@ -84,21 +85,17 @@ class RedisConnection:
 
     @cached_property
     def _driver_and_cluster(self) -> "tuple[Any, Cluster]":
-        import redis  # imported on first use: it is half as heavy as boto3
-        from redis.backoff import NoBackoff
-        from redis.maint_notifications import MaintNotificationsConfig
-        from redis.retry import Retry
-
-        from .cluster import Cluster
+        redis: Any = load_driver()
+        from .cluster import Cluster  # it imports redis-py, too
 
         options = {
             "socket_timeout": TIMEOUT_SECONDS,
             "socket_connect_timeout": TIMEOUT_SECONDS,
-            "retry": Retry(NoBackoff(), 0),
+            "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
             "max_connections": MOST_CONNECTIONS,
             # Nothing is asked before the first question: each handshake would be one more thing to wait for.
             "protocol": 2,
             "driver_info": None,
-            "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+            "maint_notifications_config": redis.maint_notifications.MaintNotificationsConfig(enabled=False),
         }
         return redis, Cluster(self.url, self.breaker, TIMEOUT_SECONDS, options)

@@ -104,7 +104,12 @@ class SqsOutbox:
     def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
         """Sends the messages of a batch. Gives the positions of those that SQS did not take."""
         entries: Any = [
-            {"Id": str(position), "MessageBody": to_body(message.content), "DelaySeconds": _delay_seconds(message, now)}
+            {
+                "Id": str(position),
+                "MessageBody": to_body(message.content),
+                "DelaySeconds": _delay_seconds(message, now),
+                **_trace_attribute(message),
+            }
             for position, message in batch.items()
         ]
         try:
@@ -178,6 +183,13 @@ class Redelivery:
 
 def _batches(messages: Sequence[T]) -> Iterator[Sequence[T]]:
     return (messages[start : start + BATCH_ENTRIES] for start in range(0, len(messages), BATCH_ENTRIES))
+
+
+def _trace_attribute(message: Outgoing) -> Mapping[str, Any]:
+    """Gives the message attribute that carries a trace on; nothing where there is none."""
+    if not message.trace:
+        return {}
+    return {"MessageAttributes": {"traceparent": {"DataType": "String", "StringValue": message.trace}}}
 
 
 def _delay_seconds(message: Outgoing, now: datetime) -> int:

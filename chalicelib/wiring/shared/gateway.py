@@ -8,12 +8,13 @@ from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from .breaker_board import breaker_board
 from .breakers import new_breaker
 from .process import once, settings
+from .tracing import traced_calls
 
 
 @once
 def payment_gateway() -> PaymentGateway:
     gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
-    return GuardedGateway(gateway, new_breaker("payments", breaker_board().write))
+    return GuardedGateway(traced_calls(gateway, "payments"), new_breaker("payments", breaker_board().write))
 
 
 def stripe_gateway() -> StripeGateway:

@@ -9,11 +9,13 @@ from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 
 from .breakers import new_breaker
 from .process import clock, once, settings
+from .tracing import traced_redis
 
 
 @once
 def redis() -> RedisConnection | None:
-    return RedisConnection(settings().redis_url, new_breaker("redis")) if settings().redis_url else None
+    url = settings().redis_url
+    return traced_redis(RedisConnection(url, new_breaker("redis"))) if url else None
 
 
 def redis_keys() -> Keys:

@@ -69,6 +69,19 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return said
 
 
+def wants_traces(said: Mapping[str, str], before: Mapping[str, str] | None) -> bool:
+    """Tells whether the functions will have TRACES on, as is said or else as before: they then need packages.
+
+    Raises DeploymentError when they would have no collector.
+    """
+    known = {**(before or {}), **said}
+    if known.get("Traces") != "on":
+        return False
+    if not known.get("OtelExporterOtlpEndpoint"):
+        raise DeploymentError("TRACES is on, so OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector.")
+    return True
+
+
 def check_settings(environment: Mapping[str, str]) -> None:
     """Checks the settings as the application does, before anything is deployed. Raises DeploymentError."""
     said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}

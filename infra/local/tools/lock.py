@@ -1,13 +1,14 @@
 """Writes requirements.lock from requirements.txt: all that ships, with hashes. `python -m infra.local.tools.lock`.
 
-Each version has a wheel for Lambda's machines. Versions stay as long as they fit. For the newest ones, remove
-requirements.lock first.
+requirements-traces.lock has what ships on top of it where TRACES is on. Each version has a wheel for Lambda's machines.
+Versions stay as long as they fit. For the newest ones, remove the locks first.
 """
 
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.cloud.dependencies import LAMBDA_PLATFORM, LAMBDA_PYTHONS
@@ -19,7 +20,14 @@ LOCK = ROOT / "requirements.lock"
 HEADER = """# All that ships to Lambda, with hashes: packages are installed from this file and from nothing else.
 # Made from requirements.txt by `make lock`; not to be edited.
 """
+TRACES = ROOT / "requirements-traces.txt"
+TRACES_LOCK = ROOT / "requirements-traces.lock"
+TRACES_HEADER = """# What ships to Lambda on top of requirements.lock where TRACES is on, with hashes.
+# Made from requirements-traces.txt by `make lock`; not to be edited.
+"""
 PUT_IN_BY_ITS_PACKAGER = "chalice"
+
+CONSTRAINTS = "constraints.txt"
 
 _NEWEST_PATCH = 99
 """The patch number to resolve for, above all real ones: Lambda runs the newest patch, which needs no backports."""
@@ -39,31 +47,49 @@ def shipped_pins(requirements: Path = REQUIREMENTS) -> dict[str, str]:
 
 def write(lock: Path = LOCK) -> None:
     """Writes the lock anew. Keeps versions that still fit. Raises CannotRunError."""
-    resolved = {_resolve(f"{major}.{minor}.{_NEWEST_PATCH}", lock) for major, minor in LAMBDA_PYTHONS}
+    lock.write_text(HEADER + _resolve_for_all(REQUIREMENTS.name, shipped_pins(), lock))
+
+
+def write_traces(lock: Path = TRACES_LOCK, beside: Path = LOCK) -> None:
+    """Writes the lock of what TRACES adds to `beside`, whose versions hold. Raises CannotRunError."""
+    wanted, shipped = shipped_pins(TRACES), pins(beside.read_text())
+    left_out = [option for name in shipped for option in ("--no-emit-package", name)]
+    locked = "".join(f"{name}=={version}\n" for name, version in shipped.items())
+    lock.write_text(TRACES_HEADER + _resolve_for_all(TRACES.name, wanted, lock, *left_out, constraints=locked))
+
+
+def _resolve_for_all(name: str, wanted: Mapping[str, str], lock: Path, *options: str, constraints: str = "") -> str:
+    """Gives the packages that every Python of Lambda needs. Raises CannotRunError when they differ."""
+    versions = [f"{major}.{minor}.{_NEWEST_PATCH}" for major, minor in LAMBDA_PYTHONS]
+    resolved = {_resolve(version, name, wanted, lock, *options, constraints=constraints) for version in versions}
     if len(resolved) > 1:
         raise CannotRunError("The Pythons of Lambda need different packages: pin what they differ in.")
-    lock.write_text(HEADER + resolved.pop())
+    return resolved.pop()
 
 
-def _resolve(python: str, lock: Path) -> str:
+def _resolve(python: str, name: str, wanted: Mapping[str, str], lock: Path, *more: str, constraints: str) -> str:
     """Gives the packages that one Python needs on Lambda's machines."""
-    options = ["--quiet", "--generate-hashes", "--no-header", "--only-binary", ":all:"]
+    options = ["--quiet", "--generate-hashes", "--no-header", "--only-binary", ":all:", *more]
     machine = ["--python-version", python, "--python-platform", f"x86_64-{LAMBDA_PLATFORM.removesuffix('_x86_64')}"]
     with tempfile.TemporaryDirectory() as scratch:
-        wanted, made = Path(scratch) / REQUIREMENTS.name, Path(scratch) / LOCK.name
-        wanted.write_text("".join(f"{name}=={version}\n" for name, version in shipped_pins().items()))
-        if lock.exists():
-            made.write_text(lock.read_text())
-        command = [sys.executable, "-m", "uv", "pip", "compile", *options, *machine, "-o", made.name, wanted.name]
+        directory = Path(scratch)
+        (directory / name).write_text("".join(f"{pinned}=={version}\n" for pinned, version in wanted.items()))
+        (directory / LOCK.name).write_text(lock.read_text() if lock.exists() else "")
+        if constraints:
+            (directory / CONSTRAINTS).write_text(constraints)
+            options += ["--constraint", CONSTRAINTS, "--no-annotate"]
+        command = [sys.executable, "-m", "uv", "pip", "compile", *options, *machine, "-o", LOCK.name, name]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotRunError(f"The packages could not be resolved:\n{done.stderr.strip()}")
-        return made.read_text()
+        return (directory / LOCK.name).read_text()
 
 
 def main() -> int:
     write()
-    say(f"{LOCK.name}: {len(pins(LOCK.read_text()))} packages.")
+    write_traces()
+    for lock in (LOCK, TRACES_LOCK):
+        say(f"{lock.name}: {len(pins(lock.read_text()))} packages.")
     return 0
 
 

@@ -17,6 +17,7 @@ from infra.ops.commands import (
     reconcile,
     replay,
     status,
+    story,
     warm,
     webhooks,
 )
@@ -33,6 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     status,
     doctor,
     find,
+    story,
     rebuild,
     mail,
     payments,

@@ -34,6 +34,10 @@ ON_ONES_OWN_MACHINE = Settings(
     seller=(),
     invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
     stream_failures_bucket="cinema-local-failures-000000000000-us-east-1",
+    traces=False,
+    traces_endpoint="",
+    traces_headers="",
+    traces_file=".run/traces.jsonl",
     operations_board=True,
 )
 """What nobody has set, but for the defaults that are long or secret."""
@@ -64,6 +68,10 @@ ENVIRONMENT = {
     "SELLER": "Cine São José | Rua A, 1|",
     "INVOICES_BUCKET": "ours",
     "STREAM_FAILURES_BUCKET": "ours too",
+    "TRACES": "on",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector",
+    "OTEL_EXPORTER_OTLP_HEADERS": "key=k",
+    "TRACES_FILE": "traces of mine",
 }
 OF_ENVIRONMENT = Settings(
     stage="dev",
@@ -92,6 +100,10 @@ OF_ENVIRONMENT = Settings(
     seller=("Cine São José", "Rua A, 1"),
     invoices_bucket="ours",
     stream_failures_bucket="ours too",
+    traces=True,
+    traces_endpoint="https://collector",
+    traces_headers="key=k",
+    traces_file="traces of mine",
     operations_board=False,
 )
 

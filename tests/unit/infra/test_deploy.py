@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.cloud import deploy
-from infra.cloud.deploying.parameters import HIDDEN, app_settings, changes_of_stack, check_settings
+from infra.cloud.deploying.parameters import HIDDEN, app_settings, changes_of_stack, check_settings, wants_traces
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.deploying.update import parameters_for
 
@@ -98,3 +98,23 @@ def test_nonsense_is_refused_before_anything_is_deployed(
         deploy.deploy_data("dev")  # nothing is there that it could be deployed to
     with pytest.raises(DeploymentError, match=name):
         check_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "wanted"),
+    [
+        ({}, None, False),
+        ({"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, None, True),
+        ({}, {"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, True),
+        ({"Traces": "off"}, {"Traces": "on", "OtelExporterOtlpEndpoint": "https://c"}, False),
+    ],
+)
+def test_a_deployment_that_does_not_say_keeps_its_traces_and_their_packages(
+    said: dict[str, str], before: dict[str, str] | None, wanted: bool
+) -> None:
+    assert wants_traces(said, before) is wanted
+
+
+def test_traces_without_a_collector_are_refused_before_anything_is_deployed() -> None:
+    with pytest.raises(DeploymentError, match="OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector"):
+        wants_traces({"Traces": "on"}, {"OtelExporterOtlpEndpoint": ""})

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from chalicelib.domain.events import EventType
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
-from infra.ops.story import Difference, Tables, fold_events
+from infra.ops.screening_log import Difference, Tables, fold_events
 from tests.builders import HOLD_SECONDS, NOW
 from tests.telling import Stage
 

@@ -1,0 +1,38 @@
+"""Starts tracing in this process: a provider of spans, and the exporter that the settings choose."""
+
+from pathlib import Path
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from chalicelib.settings import SettingInvalid, Settings
+
+from .export import FileExporter, ThreadedProcessor
+
+EXPORT_SECONDS = 2.0
+"""The longest time for one export to a collector."""
+
+
+def new_provider(settings: Settings) -> TracerProvider:
+    """Makes the provider of this process's spans. Raises SettingInvalid when there is nowhere to export them to.
+
+    OpenTelemetry's own variables, such as OTEL_TRACES_SAMPLER, hold.
+    """
+    resource = Resource({"service.name": "cinema-tickets", "deployment.environment.name": settings.stage})
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(ThreadedProcessor(new_exporter(settings)))
+    return provider
+
+
+def new_exporter(settings: Settings) -> SpanExporter:
+    """Makes the exporter: to the collector if there is one, else to the file. Raises SettingInvalid."""
+    if settings.traces_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter(f"{settings.traces_endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
+    if settings.traces_file:
+        return FileExporter(Path(settings.traces_file))
+    raise SettingInvalid(
+        "TRACES is on, so OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector (or TRACES_FILE a file)."
+    )

@@ -1,0 +1,192 @@
+"""TRACES=on: a purchase is one trace, from its request to the last consumer, through items, streams and queues.
+
+The API and the pump are processes of their own: what OpenTelemetry patches stays patched.
+"""
+
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.cloud.functions import FUNCTIONS
+from infra.cloud.package import package
+from infra.local.tools.waterfall import Span, read_spans, spans_of
+from infra.processes import run_child
+from tests.conftest import ApiServers, RunningServers
+from tests.http_api import Api
+from tests.integration.conftest import Tables
+
+DEADLINE_SECONDS = 60
+QUICK_SECONDS = 3.0
+"""Far less than a collector that hangs would take, and enough for a busy machine."""
+CONSUMERS = {
+    "on_event_to_audit",
+    "on_event_to_analytics",
+    "on_event_to_email",
+    "on_sale_to_invoice",
+    "on_event_to_notification",
+    "on_event_to_cache",
+}
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("traces") / "traces.jsonl"
+
+
+@pytest.fixture(scope="module")
+def traced_api(api_servers: ApiServers, traces: Path) -> Iterator[Api]:
+    """An API process and a pump, whose traces go into one file."""
+    assert isinstance(api_servers, RunningServers)
+    settings = {"TRACES": "on", "TRACES_FILE": str(traces)}
+    (url,) = api_servers(1, **settings)
+    pump = [sys.executable, "-m", "infra.local.pump", "--latest"]
+    environment = {**api_servers.environment, **settings}
+    with run_child("traced-pump", pump, environment, run_dir=api_servers.run_dir) as child:
+        assert child.log
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while b"feeding" not in child.log.read_bytes():
+            assert time.monotonic() < deadline, child.log.read_text()
+            time.sleep(0.1)
+        yield Api(url)
+
+
+def a_traced_purchase(api: Api, trace_id: str) -> str:
+    """Gives the reservation. Its user and its address must be in no span."""
+    parent = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+    held = api.hold(api.schedule(), "A1", "B2", user="user-Jane", email="jane.doe@example.com", traceparent=parent)
+    reservation_id = str(held.body["reservationId"])
+    payment = {"paymentMethod": "credit_card", "transactionId": f"tx-of-{reservation_id}"}
+    confirmed = api.post(f"/api/reservations/{reservation_id}/confirm", payment, traceparent=parent)
+    assert (held.status, confirmed.status) == (201, 200)
+    return reservation_id
+
+
+def functions_in(spans: list[Span]) -> set[str]:
+    return {str(span.attributes["faas.name"]) for span in spans if "faas.name" in span.attributes}
+
+
+def wait_for_functions(traces: Path, trace_id: str, wanted: set[str]) -> list[Span]:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        spans = [span for span in read_spans(traces) if span.trace_id == trace_id]
+        if wanted <= functions_in(spans):
+            return spans
+        time.sleep(0.2)
+    raise AssertionError(f"not in the trace: {wanted - functions_in(spans)}")
+
+
+def test_one_trace_leads_from_the_hold_to_the_last_consumer(traced_api: Api, traces: Path, tables: Tables) -> None:
+    trace_id = secrets.token_hex(16)
+    reservation_id = a_traced_purchase(traced_api, trace_id)
+
+    spans = wait_for_functions(
+        traces, trace_id, CONSUMERS | {"api_handler", "on_row_changed", "on_reservation_changed"}
+    )
+
+    assert {span.trace_id for span in spans_of(read_spans(traces), reservation_id)} == {trace_id}
+    assert functions_in(spans) <= {function.name for function in FUNCTIONS}
+    by_id = {span.id: span for span in spans}
+    without_parent = [span.name for span in spans if span.parent_id not in by_id]
+    assert sorted(without_parent) == [
+        "POST /api/reservations",
+        "POST /api/reservations/{reservation_id}/confirm",
+    ], "all else was caused by one of the two requests"
+    assert trace_id in tables.reservation(reservation_id)["traceparent"]["S"]
+
+
+def test_calls_of_aws_and_redis_are_spans_within_their_request(traced_api: Api, traces: Path) -> None:
+    trace_id = secrets.token_hex(16)
+    a_traced_purchase(traced_api, trace_id)
+
+    spans = wait_for_functions(traces, trace_id, {"api_handler", "on_event_to_email"})
+
+    hold = next(span for span in spans if span.name == "POST /api/reservations")
+    assert (hold.attributes["http.route"], hold.attributes["http.response.status_code"]) == ("/api/reservations", 201)
+    calls = {span.name for span in spans if span.parent_id == hold.id}
+    assert {"DynamoDB.TransactWriteItems", "DynamoDB.PutItem"} <= calls
+    assert any(name.startswith("redis SeatCache.") for name in calls)
+
+
+def test_no_span_says_who_buys(traced_api: Api, traces: Path) -> None:
+    trace_id = secrets.token_hex(16)
+    a_traced_purchase(traced_api, trace_id)
+    wait_for_functions(traces, trace_id, {"on_event_to_email"})
+
+    text = traces.read_text()
+
+    assert "jane.doe" not in text
+    assert "user-Jane" not in text
+
+
+def test_the_package_with_traces_starts_from_its_own_packages(tmp_path: Path) -> None:
+    """As on Lambda: nothing but what ships is on the path, without the metadata that is stripped."""
+    made = package("dev", tmp_path, traces=True)
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path / "task")
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import app; print(app.wiring.shared.tracing.spans())"
+    settings = {"STAGE": "dev", "TRACES": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "ID_SECRET": "s"}
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script, str(tmp_path / "task")],
+        cwd=tmp_path,
+        env={"AWS_DEFAULT_REGION": "us-east-1", **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout[:6]) == (0, "Spans("), done.stderr
+
+
+# Off, and broken.
+
+
+def test_without_traces_items_and_messages_are_what_they_were(server: str, tables: Tables, data_stack: str) -> None:
+    api = Api(server)
+    session_id = api.schedule()
+    parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    held = api.hold(session_id, "A1", "B2", traceparent=parent).body["reservationId"]
+
+    assert "traceparent" not in tables.reservation(held)
+    assert tables.row(session_id, "A").keys() == {"id", "seats", "event", "version"}
+
+
+@contextmanager
+def a_collector_that_hangs() -> Iterator[str]:
+    """Takes every connection, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken: list[socket.socket] = []
+
+        def take() -> None:
+            while True:
+                try:
+                    taken.append(listener.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            for each in taken:
+                each.close()
+
+
+def test_a_collector_that_hangs_or_is_not_there_fails_and_delays_no_booking(api_servers: ApiServers) -> None:
+    with a_collector_that_hangs() as hanging:
+        for endpoint in (hanging, "http://127.0.0.1:9"):
+            api = Api(api_servers(1, TRACES="on", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)[0])
+            session_id = api.schedule()
+            started = time.monotonic()
+            held = [api.hold(session_id, f"A{place}", user=f"user-{place}").status for place in range(1, 9)]
+            assert held == [201] * 8
+            assert time.monotonic() - started < QUICK_SECONDS
