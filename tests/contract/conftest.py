@@ -84,18 +84,21 @@ def emulated(data_stack: str, emulator: str) -> Iterator[Dynamo]:
         yield backend
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def moto(moto_answers: None) -> Iterator[Dynamo]:
-    """DynamoDB on moto, for faults that are injected into the client. Its tables are made once."""
+    """DynamoDB on moto, for faults that are injected into the client. One for each file, with empty tables.
+
+    With every transaction moto copies all that it has: one for all files took twice as long.
+    """
     with dynamo_backend(f"cinema-{MOTO_STAGE}", AMAZON) as backend:
         for table in template.tables(MOTO_STAGE).values():
             backend.client.create_table(**template.create_table_request(table))
         yield backend
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def moto_answers() -> Iterator[None]:
-    """Has moto answer for amazonaws.com, and for nobody else, until the last contract test."""
+    """Has moto answer for amazonaws.com, and for nobody else, until the file's last test."""
     with mock_aws(config={"core": {"mock_credentials": False}}):
         yield
 
