@@ -168,7 +168,7 @@ def at_rest(*, essential: bool = False) -> list[Part]:
         *watching,
         Part("the sweep's metric", 1, prices.METRIC),
         Part(
-            f"empty queues are asked: {len(CONSUMERS)} × {POLLERS} at a time, {POLL_SECONDS} s",
+            f"empty queues are asked, by {POLLERS} pollers each",
             polls,
             prices.SQS_REQUEST,
         ),
@@ -280,7 +280,7 @@ def _largest(parts: Sequence[Part]) -> str:
     for part in parts:
         by_what[part.what] = by_what.get(part.what, 0) + part.usd
     first = sorted(by_what.items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{what} {usd:,.2f}" for what, usd in first)
+    return ", ".join(f"{what} ({usd:,.2f})" for what, usd in first)
 
 
 def tables() -> dict[str, str]:
