@@ -45,6 +45,7 @@ from .deploying.parameters import (
     check_settings,
     data_parameters,
     data_settings,
+    wants_traces,
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
 from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from infra.cloud import deploy
-from infra.cloud.stacks import DeploymentError
+from infra.cloud.deploying.stacks import DeploymentError
 from infra.command import as_command
 from infra.local import emulator
 from infra.local.payment_gateway import run_gateway

@@ -21,8 +21,8 @@ class TracedRedis(RedisConnection):
 
     tracer: Tracer
 
-    def ask(self, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
+    def ask(self, key: str, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
         asker = question.__qualname__.partition(".<locals>")[0]
         attributes = {"db.system.name": "redis", "code.function.name": f"{question.__module__}.{asker}"}
         with self.tracer.start_as_current_span(f"redis {asker}", kind=SpanKind.CLIENT, attributes=attributes):
-            return super().ask(question, shape)
+            return super().ask(key, question, shape)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.email import masked
 from chalicelib.settings import LOCAL_STAGES
-from infra.cloud.stacks import app_stack
+from infra.cloud.deploying.stacks import app_stack
 from infra.ops.story.known import Known, Line, Told
 from infra.ops.text import counted
 
