@@ -3,6 +3,7 @@
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
+from chalicelib.domain.identity import Principal
 
 from .http.answers import answered, see_other
 from .wire import invoices as schemas
@@ -12,6 +13,6 @@ routes = Blueprint(__name__)
 
 @routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
 @answered(routes)
-def show_invoice(request: Request, reservation_id: str) -> Response:
-    link = wiring.invoices.link_invoice()(reservation_id)
+def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    link = wiring.invoices.link_invoice()(reservation_id, asked_by)
     return see_other(link.url, schemas.invoice(link))

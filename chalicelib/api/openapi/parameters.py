@@ -29,7 +29,10 @@ PATH = {
     "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
     "user_id": Parameter(
-        "user_id", "The buyer's id, as in the hold.", Annotated[str, Meta(pattern=bodies.NOT_BLANK)], USER
+        "user_id",
+        "The buyer's id, as in the hold; `me`: who is signed in.",
+        Annotated[str, Meta(pattern=bodies.NOT_BLANK)],
+        USER,
     ),
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK_ID),
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),

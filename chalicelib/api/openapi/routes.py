@@ -150,7 +150,9 @@ OPERATIONS: Mapping[str, Operation] = {
         description="To the address, if there is one, letters about the hold and its payment are sent. A hold counts "
         "as many requests as it has seats.",
         headers=(IDEMPOTENCY_KEY,),
-        request=reservations_wire.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
+        request=reservations_wire.HoldRequest(
+            session_id=SESSION.id, user_id=USER, seat_numbers=list(PENDING.seats), email="ana@example.com"
+        ),
         answer=reservations_wire.held(PENDING),
         status=201,
         errors=(
@@ -242,7 +244,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "stays, as refunded once the money went back.",
         query=PAGE,
         answer=reservations_wire.purchases(USER, Page([SOLD], None)),
-        errors=(refusals.CursorInvalid,),
+        errors=(refusals.UserNotFound, refusals.CursorInvalid),
     ),
     "GET /api/sessions/{session_id}/events": Operation(
         NUMBERS_AND_FACTS,

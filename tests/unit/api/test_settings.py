@@ -31,6 +31,11 @@ ON_ONES_OWN_MACHINE = Settings(
     seller=(),
     invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
     stream_failures_bucket="cinema-local-failures-000000000000-us-east-1",
+    auth=False,
+    auth_issuer="",
+    auth_client_id="",
+    auth_sign_in_url="",
+    cors_origins=(),
     operations_board=True,
 )
 """What nobody has set, but for the defaults that are long or secret."""
@@ -58,6 +63,11 @@ ENVIRONMENT = {
     "SELLER": "Cine São José | Rua A, 1|",
     "INVOICES_BUCKET": "ours",
     "STREAM_FAILURES_BUCKET": "ours too",
+    "AUTH": "on",
+    "AUTH_ISSUER": "https://issuer.example/pool/",
+    "AUTH_CLIENT_ID": "client",
+    "AUTH_SIGN_IN_URL": "https://sign-in.example",
+    "CORS_ORIGINS": "https://cinema.example, http://localhost:3000",
 }
 OF_ENVIRONMENT = Settings(
     stage="dev",
@@ -83,6 +93,11 @@ OF_ENVIRONMENT = Settings(
     seller=("Cine São José", "Rua A, 1"),
     invoices_bucket="ours",
     stream_failures_bucket="ours too",
+    auth=True,
+    auth_issuer="https://issuer.example/pool",
+    auth_client_id="client",
+    auth_sign_in_url="https://sign-in.example",
+    cors_origins=("https://cinema.example", "http://localhost:3000"),
     operations_board=False,
 )
 
