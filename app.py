@@ -21,7 +21,7 @@ from chalicelib.api import (
     sessions,
     webhooks,
 )
-from chalicelib.api.http import answers, limits, methods, static
+from chalicelib.api.http import answers, cors, limits, methods, static
 from chalicelib.domain.events import Event
 
 PREFIX = wiring.settings().table_prefix
@@ -29,6 +29,7 @@ PREFIX = wiring.settings().table_prefix
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
 app.register_middleware(answers.with_safety_headers, "http")
+app.register_middleware(cors.answer_other_origins, "http")
 app.register_middleware(answers.in_contract_form, "http")
 
 # HTTP: see the routes in each module.

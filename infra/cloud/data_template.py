@@ -1,4 +1,5 @@
-"""The template of the data stack: infra/cloud/stateful.yaml, with the tables, and the consumers' queues and alarms."""
+"""The template of the data stack: infra/cloud/stateful.yaml and user_pool.yaml, with the tables, and the consumers'
+queues and alarms."""
 
 from functools import cache
 from pathlib import Path
@@ -9,13 +10,14 @@ from .tables import table_resources
 from .templates import Template, load, merge
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
+USER_POOL = Path(__file__).parent / "user_pool.yaml"
 
 
 @cache
 def template() -> Template:
     """Makes the whole template, with CloudFormation's functions in their long form."""
     made = merge(table_resources(), queue_resources())
-    return merge(load(BY_HAND), {"Resources": made})
+    return merge(merge(load(BY_HAND), load(USER_POOL)), {"Resources": made})
 
 
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:

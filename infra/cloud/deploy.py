@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.settings import DEFAULT_SENDER, LOCAL_STAGES
 
-from . import artifacts, repairs
+from . import artifacts, repairs, sign_in
 from . import data_template as data
 from .dependencies import BUILD, PackagingError
 from .package import Package, check_stage, package
@@ -74,14 +74,16 @@ def deploy_app(stage: str) -> AppDeployment:
     made = package(stage, BUILD / stage)
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
-    url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
+    template_url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
     ours = {"Stage": stage, "IdSecret": id_secret(stage), "EmulatorHost": _emulator_host()}
-    deploy_stack(app_stack(stage), {**ours, **said}, template["Parameters"], TemplateURL=url)
+    deploy_stack(app_stack(stage), {**ours, **said}, template["Parameters"], TemplateURL=template_url)
 
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
-    return AppDeployment(url=_url_of_api(outputs), api_id=api_id, live_url=outputs["LiveUrl"])
+    url = _url_of_api(outputs)
+    sign_in.allow_page(stage, url)
+    return AppDeployment(url=url, api_id=api_id, live_url=outputs["LiveUrl"])
 
 
 def id_secret(stage: str, client: SSMClient | None = None) -> str:

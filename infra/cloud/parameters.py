@@ -63,11 +63,11 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return said
 
 
-def check_settings(environment: Mapping[str, str]) -> None:
-    """Checks the settings as the application does, before anything is deployed. Raises DeploymentError."""
+def check_settings(environment: Mapping[str, str], stage: str = "local") -> None:
+    """Checks the settings as the application does in the stage, before anything is deployed. Raises DeploymentError."""
     said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}
     try:
-        settings.load({**said, "STAGE": "local"})
+        settings.load({**said, "STAGE": stage})
     except SettingInvalid as error:
         raise DeploymentError(str(error)) from error
     alarms = environment.get("ALARM_EMAIL", "")
@@ -77,6 +77,7 @@ def check_settings(environment: Mapping[str, str]) -> None:
 
 def list_setting_changes(stage: str, environment: Mapping[str, str]) -> list[str]:
     """Lists the settings that a deployment would change, a sentence each. Raises DeploymentError."""
+    check_settings(environment, stage)
     sentences = []
     for stack, said, declared, variables in (
         (data_stack(stage), data_settings(environment), data_parameters(), DATA_SETTINGS),

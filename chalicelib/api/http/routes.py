@@ -55,7 +55,6 @@ ROUTES: Mapping[str, Route] = {
     "show_asset": Route(ANYONE),
     # Of methods.py, for each path.
     "refuse_method": Route(ANYONE),
-    "answer_preflight": Route(ANYONE),
 }
 
 

@@ -17,6 +17,7 @@ from infra.ops.commands import (
     reconcile,
     replay,
     status,
+    token,
     webhooks,
 )
 
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     find,
     rebuild,
     mail,
+    token,
     payments,
     reconcile,
     cancel,

@@ -255,8 +255,7 @@ class BadProvider(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if "/error" in self.path:
-            self.send_error(500)
-            return None
+            return self.send_error(500)
         if "/elsewhere" in self.path:
             self.send_response(302)
             self.send_header("Location", "http://169.254.169.254/")
@@ -264,7 +263,10 @@ class BadProvider(BaseHTTPRequestHandler):
             return self.end_headers()
         self.send_response(200)
         self.end_headers()
-        return self._drip() if "/slow" in self.path else self.wfile.write(b" " * (LARGEST_ANSWER_BYTES + 20_000))
+        if "/slow" in self.path:
+            return self._drip()
+        self.wfile.write(b" " * (LARGEST_ANSWER_BYTES + 20_000))
+        return None
 
     def _drip(self) -> None:
         """Sends a byte now and then, for longer than anybody waits."""
