@@ -179,8 +179,8 @@ def _read_access_control(setting: Setting, text: str, stage: str) -> bool:
 
 
 def _read_issuer(setting: Setting, text: str, _: str) -> str:
-    is_here = re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?", text)
-    if text and not (is_here or re.fullmatch(r"https://[^/\s?#]+(/[^\s?#]*)?", text)):
+    is_here = r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"
+    if text and not re.fullmatch(rf"({is_here}|https://[\w.:-]+)(/[\w.~/-]*)?", text, re.ASCII):
         raise setting.must_be("an https address, or one of this machine", text)
     return text.rstrip("/")
 

@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
-from .http.answers import answered, see_other
+from .http.answers import answered, ok, see_other
 from .wire import invoices as schemas
 
 routes = Blueprint(__name__)
@@ -15,4 +15,5 @@ routes = Blueprint(__name__)
 @answered(routes)
 def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     link = wiring.invoices.link_invoice()(reservation_id, asked_by)
-    return see_other(link.url, schemas.invoice(link))
+    answer = schemas.invoice(link)
+    return ok(answer) if schemas.wants_link(request) else see_other(link.url, answer)

@@ -131,6 +131,7 @@ class Provider:
     issuer: str = ""
     client_id: str = CLIENT_ID
     algorithm: str = "RS256"
+    access_seconds: int = ACCESS_SECONDS
     keys: list[SigningKey] = field(default_factory=list)
     """The keys, the newest first. It signs; all of them are published."""
     _codes: dict[str, tuple[Wanted, Person, float]] = field(default_factory=dict)
@@ -165,7 +166,7 @@ class Provider:
             "token_use": "access",
             "scope": "openid email",
             "auth_time": now,
-            "exp": now + ACCESS_SECONDS,
+            "exp": now + self.access_seconds,
             "iat": now,
             "jti": str(uuid.uuid4()),
             "username": person.name,
@@ -222,7 +223,7 @@ class Provider:
             "id_token": self.id_token(person),
             "refresh_token": refresh,
             "token_type": "Bearer",
-            "expires_in": ACCESS_SECONDS,
+            "expires_in": self.access_seconds,
         }
 
 
@@ -319,7 +320,7 @@ class Handler(BaseHTTPRequestHandler):
         fields = self._json_in(body)
         subject = str(fields.get("subject") or "")
         token = self.server.provider.access_token(_person_in(fields), **({"sub": subject} if subject else {}))
-        self._send_json(HTTPStatus.CREATED, {"access_token": token, "expires_in": ACCESS_SECONDS})
+        self._send_json(HTTPStatus.CREATED, {"access_token": token, "expires_in": self.server.provider.access_seconds})
 
     def _rotate_keys(self, body: str) -> None:
         self._json_in(body)

@@ -205,7 +205,7 @@ def _run_module(
 def _make_greeting(system: Running, session_id: str) -> str:
     who = "" if identity.wants_sign_in() else '"userId": "me", '
     hold = f'{{"sessionId": "{session_id}", {who}"seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
-    token = f" \\\n    -H \"Authorization: Bearer $({HOW_TO_GET_A_TOKEN})\"" if identity.wants_sign_in() else ""
+    token = f' \\\n    -H "Authorization: Bearer $({HOW_TO_GET_A_TOKEN})"' if identity.wants_sign_in() else ""
     on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
     return f"""
   The page     {system.api_url}/

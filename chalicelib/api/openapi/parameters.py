@@ -4,7 +4,7 @@ A new path parameter needs an entry in PATH: a test fails until it is there.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -45,6 +45,7 @@ CURSOR = Parameter(
 )
 PAGE = (LIMIT, CURSOR)
 FROM = Parameter("from", "Screenings that start at this moment or later.", Start, SESSION.starts_at)
+AS_LINK = Parameter("as", "`link`: the answer is 200, and sends nobody anywhere.", Literal["link"])
 SIGNATURE = Parameter(
     "Cinema-Signature",
     "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "

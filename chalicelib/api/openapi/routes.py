@@ -45,7 +45,7 @@ from .examples import (
     SOLD,
     USER,
 )
-from .parameters import CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SIGNATURE, Parameter
+from .parameters import AS_LINK, CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SIGNATURE, Parameter
 
 
 @dataclass(frozen=True)
@@ -232,9 +232,11 @@ OPERATIONS: Mapping[str, Operation] = {
         RESERVATIONS,
         "The way to the invoice of a sale, a PDF",
         description="The `Location` needs no credentials and lasts five minutes. It is there some seconds after the "
-        "sale.",
+        "sale. A page that can't follow it asks for the link itself.",
+        query=(AS_LINK,),
         answer=invoices_wire.invoice(INVOICE),
         status=303,
+        other_answers={200: invoices_wire.invoice(INVOICE)},
         errors=(refusals.ReservationNotFound, refusals.InvoiceNotReady, refusals.ReservationNotPaid),
     ),
     "GET /api/users/{user_id}/purchases": Operation(
