@@ -41,7 +41,7 @@ RATE_LIMITS = """
 """
 """The default rate limits, by name of the view in chalicelib/api. 10/20s is ten at once, then one every two seconds.
 
-A user must be signed in to be counted; there is no sign-in yet, so only addresses are. A buyer in a hurry clicks every
+A user must be signed in to be counted: where access control is off, only addresses are. A buyer in a hurry clicks every
 second or two, and never notices a limit of ten at once and one a second. An address may be a family, an office or a
 street behind one NAT: thirty people who look at the seats each second. A script sends hundreds of requests.
 
@@ -400,7 +400,6 @@ class Settings:
             local_default="off",
             read=_read_access_control,
             choices=("on", "off"),
-            given_to=API,
         )
     )
     auth_issuer: str = field(

@@ -38,10 +38,10 @@ def allow_page(stage: str, url: str, client: Any = None) -> None:
 
 
 def with_page(described: Mapping[str, Any], url: str) -> dict[str, Any] | None:
-    """Gives the parameters of an update that adds the page; None if the client has it already."""
-    page = f"{url.rstrip('/')}/"
+    """Gives the parameters of an update that adds the page and the board; None if the client has them already."""
+    pages = [f"{url.rstrip('/')}/{path}" for path in ("", "operations")]
     lists = {name: list(described.get(name, [])) for name in ("CallbackURLs", "LogoutURLs")}
-    if all(page in known for known in lists.values()):
+    if all(set(pages) <= set(known) for known in lists.values()):
         return None
     kept = {name: described[name] for name in KEPT if described.get(name) not in (None, "", {})}
-    return kept | {name: [*known, *([] if page in known else [page])] for name, known in lists.items()}
+    return kept | {name: list(dict.fromkeys([*known, *pages])) for name, known in lists.items()}

@@ -89,7 +89,7 @@ def test_the_user_pool_leads_back_to_the_page_and_knows_the_groups(deployed: dep
     client = pool.describe_user_pool_client(ClientId=outputs["PageClientId"], **ids)["UserPoolClient"]
 
     for addresses in (client["CallbackURLs"], client["LogoutURLs"]):
-        assert addresses == ["http://localhost:8000/", f"{deployed.url}/"]
+        assert addresses == ["http://localhost:8000/", f"{deployed.url}/", f"{deployed.url}/operations"]
     assert "ClientSecret" not in client
     assert client["AllowedOAuthFlows"] == ["code"]
     groups = {group["GroupName"] for group in pool.list_groups(**ids)["Groups"]}
