@@ -19,7 +19,7 @@ emulator := .venv-emulator/installed.txt
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, KEEP=1, LOG=json, EVENTS=pump, EMULATOR=localstack)
+run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, AUTH=on, KEEP=1, LOG=json, EVENTS=pump, EMULATOR=localstack)
 	@exec $(venv_python) -m infra.local.run
 
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard

@@ -21,7 +21,7 @@ from chalicelib.api import (
     sessions,
     webhooks,
 )
-from chalicelib.api.http import answers, edge, limits, methods, static
+from chalicelib.api.http import answers, cors, edge, limits, methods, static
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Outgoing
 
@@ -32,6 +32,7 @@ app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the
 app.register_middleware(edge.with_viewers_address, "http")
 wiring.trace_app(app)
 app.register_middleware(answers.with_safety_headers, "http")
+app.register_middleware(cors.answer_other_origins, "http")
 app.register_middleware(answers.in_contract_form, "http")
 
 # HTTP: see the routes in each module.

@@ -45,7 +45,7 @@ RATE_LIMITS = """
 """
 """The default rate limits, by name of the view in chalicelib/api. 10/20s is ten at once, then one every two seconds.
 
-A user must be signed in to be counted; there is no sign-in yet, so only addresses are. A buyer in a hurry clicks every
+A user must be signed in to be counted: where access control is off, only addresses are. A buyer in a hurry clicks every
 second or two, and never notices a limit of ten at once and one a second. An address may be a family, an office or a
 street behind one NAT: thirty people who look at the seats each second. A script sends hundreds of requests.
 
@@ -181,6 +181,28 @@ def _read_charged_only(setting: Setting, text: str, stage: str) -> bool:
     if choice == "client" and stage not in LOCAL_STAGES:
         raise SettingInvalid(f"{setting.name} must be gateway in stage {stage!r}: clients may lie.")
     return choice == "gateway"
+
+
+def _read_access_control(setting: Setting, text: str, stage: str) -> bool:
+    is_on = _read_switch(setting, text, stage)
+    if not is_on and stage not in LOCAL_STAGES:
+        raise SettingInvalid(f"{setting.name} must be on in stage {stage!r}: off is for laptops only.")
+    return is_on
+
+
+def _read_issuer(setting: Setting, text: str, _: str) -> str:
+    is_here = r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"
+    if text and not re.fullmatch(rf"({is_here}|https://[\w.:-]+)(/[\w.~/-]*)?", text, re.ASCII):
+        raise setting.must_be("an https address, or one of this machine", text)
+    return text.rstrip("/")
+
+
+def _read_origins(setting: Setting, text: str, _: str) -> tuple[str, ...]:
+    origins = _split(text, ",")
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.\[\]:-]+", origin):
+            raise setting.must_be("origins such as https://cinema.example, with commas between", origin)
+    return origins
 
 
 def _read_address(setting: Setting, text: str, _: str) -> str:
@@ -438,10 +460,50 @@ class Settings:
             deployed_by=NOWHERE,
         )
     )
+    auth: bool = field(
+        metadata=_setting(
+            "AUTH",
+            "Whether requests must say who asks; empty means on, but off on a laptop. dev and prod take nothing else",
+            default="on",
+            local_default="off",
+            read=_read_access_control,
+            choices=("on", "off"),
+        )
+    )
+    auth_issuer: str = field(
+        metadata=_setting(
+            "AUTH_ISSUER",
+            "Who issues the tokens: an OpenID provider that shapes them as Cognito does; empty means our user pool",
+            read=_read_issuer,
+            given_to=API,
+        )
+    )
+    """Read it by `needed_auth_issuer`, which refuses an empty one. Its keys are at /.well-known/jwks.json below it."""
+    auth_client_id: str = field(
+        metadata=_setting(
+            "AUTH_CLIENT_ID", "The page's client id at such a provider; empty means the user pool's", given_to=API
+        )
+    )
+    auth_sign_in_url: str = field(
+        metadata=_setting(
+            "AUTH_SIGN_IN_URL",
+            "Where such a provider has /oauth2/authorize, /oauth2/token, /logout; empty means the user pool's domain",
+            read=_read_issuer,
+            given_to=API,
+        )
+    )
+    cors_origins: tuple[str, ...] = field(
+        metadata=_setting(
+            "CORS_ORIGINS",
+            "The origins whose pages may call the API, with commas between; empty means only its own",
+            read=_read_origins,
+            given_to=API,
+        )
+    )
     operations_board: bool = field(
         metadata=_setting(
             "OPERATIONS_BOARD",
-            "Whether the operator's board and its API are there. They have no access control of their own yet",
+            "Whether the operator's board and its API are there",
             default="off",
             local_default="on",
             read=_read_switch,
@@ -460,6 +522,13 @@ class Settings:
         if not self.id_secret:
             raise SettingInvalid(f"ID_SECRET is missing: stage {self.stage!r} needs one, the same on every instance.")
         return self.id_secret
+
+    @property
+    def needed_auth_issuer(self) -> str:
+        """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid when it or AUTH_CLIENT_ID is empty."""
+        if not (self.auth_issuer and self.auth_client_id):
+            raise SettingInvalid("AUTH is on, and AUTH_ISSUER or AUTH_CLIENT_ID is missing: nobody could sign in.")
+        return self.auth_issuer
 
     @property
     def is_local(self) -> bool:

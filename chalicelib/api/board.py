@@ -1,7 +1,8 @@
 """The operator's board: the page /operations, with its data and its commands below /api/operations.
 
-There is no access control yet, so the board answers only where the setting OPERATIONS_BOARD is on. The board's
-modules are imported on a request, because a function that sells seats does not need them at its cold start.
+The data and the commands are for operators only; the page without them shows nothing. All of it is there only where the
+setting OPERATIONS_BOARD is on. The board's modules are imported on a request, because a function that sells seats does
+not need them at its cold start.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,9 @@ def _only_with_board_on(view: View) -> View:
 @answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    return static.page(request, "board", {"time_zone": wiring.settings().time_zone})
+    sign_in = static.sign_in_settings()
+    connect = " ".join(filter(None, ("'self'", static.origin_of(sign_in["sign_in_url"]))))
+    return static.page(request, "board", {"time_zone": wiring.settings().time_zone, **sign_in}, connect_src=connect)
 
 
 @routes.route("/api/operations", methods=["GET"])

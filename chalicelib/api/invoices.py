@@ -3,8 +3,9 @@
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
+from chalicelib.domain.identity import Principal
 
-from .http.answers import answered, see_other
+from .http.answers import answered, ok, see_other
 from .wire import invoices as schemas
 
 routes = Blueprint(__name__)
@@ -12,6 +13,7 @@ routes = Blueprint(__name__)
 
 @routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
 @answered(routes)
-def show_invoice(request: Request, reservation_id: str) -> Response:
-    link = wiring.invoices.link_invoice()(reservation_id)
-    return see_other(link.url, schemas.invoice(link))
+def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    link = wiring.invoices.link_invoice()(reservation_id, asked_by)
+    answer = schemas.invoice(link)
+    return ok(answer) if schemas.wants_link(request) else see_other(link.url, answer)

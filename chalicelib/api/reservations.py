@@ -4,6 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.application.release import CancelReservation
+from chalicelib.domain.identity import Principal
 
 from .http.answers import answered, created, ok
 from .wire import bodies
@@ -14,44 +15,45 @@ routes = Blueprint(__name__)
 
 @routes.route("/api/reservations", methods=["POST"])
 @answered(routes)
-def hold_seats(request: Request) -> Response:
-    command = schemas.hold_seats(request)
+def hold_seats(request: Request, asked_by: Principal) -> Response:
+    command = schemas.hold_seats(request, asked_by)
     reservation = wiring.requests.selling().place_hold(command)
     return created(schemas.held(reservation))
 
 
 @routes.route("/api/reservations/{reservation_id}", methods=["GET"])
 @answered(routes)
-def show_reservation(request: Request, reservation_id: str) -> Response:
-    reservation, state = wiring.requests.selling().show_reservation(reservation_id)
+def show_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    reservation, state = wiring.requests.selling().show_reservation(reservation_id, asked_by)
     return ok(schemas.reservation(reservation, state))
 
 
 @routes.route("/api/reservations/{reservation_id}/payment", methods=["POST"])
 @answered(routes)
-def start_payment(request: Request, reservation_id: str) -> Response:
-    reservation, intent = wiring.payments.start_payment()(reservation_id)
+def start_payment(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    reservation, intent = wiring.payments.start_payment()(reservation_id, asked_by)
     return created(schemas.payment(reservation, intent))
 
 
 @routes.route("/api/reservations/{reservation_id}/confirm", methods=["POST"])
 @answered(routes)
-def confirm_reservation(request: Request, reservation_id: str) -> Response:
-    command = schemas.confirm_reservation(request, reservation_id)
+def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    command = schemas.confirm_reservation(request, reservation_id, asked_by)
     reservation = wiring.requests.selling().confirm(command)
     return ok(schemas.sale(reservation))
 
 
 @routes.route("/api/reservations/{reservation_id}", methods=["DELETE"])
 @answered(routes)
-def cancel_reservation(request: Request, reservation_id: str) -> Response:
-    reservation = wiring.requests.selling().cancel(CancelReservation(reservation_id))
+def cancel_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    reservation = wiring.requests.selling().cancel(CancelReservation(reservation_id, asked_by))
     return ok(schemas.reservation(reservation, reservation.state))
 
 
 @routes.route("/api/users/{user_id}/purchases", methods=["GET"])
 @answered(routes)
-def list_purchases(request: Request, user_id: str) -> Response:
+def list_purchases(request: Request, user_id: str, asked_by: Principal) -> Response:
     limit, cursor = bodies.page_wanted(request)
-    page = wiring.requests.selling().list_purchases(user_id, limit, cursor)
-    return ok(schemas.purchases(user_id, page))
+    buyer = schemas.buyer_in_path(user_id, asked_by)
+    page = wiring.requests.selling().list_purchases(buyer, limit, cursor, asked_by)
+    return ok(schemas.purchases(buyer, page))

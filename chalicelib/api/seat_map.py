@@ -1,13 +1,11 @@
 """The seat-map page, at /; in a stage such as dev, at /dev/."""
 
-from urllib.parse import urlsplit
-
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
 from .http.answers import answered
-from .http.static import page
+from .http.static import origin_of, page, sign_in_settings
 
 routes = Blueprint(__name__)
 
@@ -16,11 +14,7 @@ routes = Blueprint(__name__)
 @answered(routes)
 def show_seat_map(request: Request) -> Response:
     ours = wiring.settings()
-    settings = {"time_zone": ours.time_zone, "most_seats": str(ours.max_seats_per_hold)}
-    return page(request, "seats", settings, connect_src=f"'self' {_origin(ours.live_url)}".strip())
-
-
-def _origin(url: str) -> str:
-    """Gives the origin of a WebSocket's address, wss://host:port; empty for an empty address."""
-    found = urlsplit(url)
-    return f"{found.scheme}://{found.netloc}" if found.netloc else ""
+    sign_in = sign_in_settings()
+    settings = {"time_zone": ours.time_zone, "most_seats": str(ours.max_seats_per_hold), **sign_in}
+    elsewhere = (origin_of(ours.live_url), origin_of(sign_in["sign_in_url"]))
+    return page(request, "seats", settings, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))

@@ -14,6 +14,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.payments import (
     Payment,
     PaymentStatus,
@@ -32,10 +33,11 @@ from chalicelib.domain.refusals import (
     PaymentNotReceived,
     PaymentReturned,
     Refusal,
-    ReservationNotFound,
     TransactionMissing,
 )
 from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsTaken, State
+
+from .owned import find_owned
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class ConfirmReservation:
     reservation_id: str
     payment_method: str = ""
     transaction_id: str = ""
+    asked_by: Principal = UNCHECKED
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,7 @@ class Confirm:
         Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned. Raises
         LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
         """
-        reservation = self.reservations.find(command.reservation_id)
-        if reservation is None:
-            raise ReservationNotFound(command.reservation_id)
+        reservation = find_owned(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
             return self._sell(reservation, self._draft_sale(ConfirmReservation(reservation.id), reservation))
         if not command.transaction_id:

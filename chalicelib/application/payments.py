@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.consumers import PAYMENTS
+from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.payments import (
     Charge,
     GatewayUnavailable,
@@ -39,7 +40,6 @@ from chalicelib.domain.refusals import (
     ReservationCancelled,
     ReservationConfirmed,
     ReservationExpired,
-    ReservationNotFound,
     SessionNotFound,
     StoreUnavailable,
 )
@@ -47,6 +47,7 @@ from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.times import to_ms
 
 from .confirm import Confirm, ConfirmReservation
+from .owned import find_owned
 from .refunds import RegisterSale
 
 BY_GATEWAY = "gateway"
@@ -59,15 +60,13 @@ class StartPayment:
     gateway: PaymentGateway
     clock: Clock
 
-    def __call__(self, reservation_id: str) -> tuple[Reservation, PaymentIntent]:
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, PaymentIntent]:
         """Starts a payment for the hold. Gives the same payment for the same hold, however often it is called.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, NothingToPay,
         PaymentsUnavailable.
         """
-        reservation = self.reservations.find(reservation_id)
-        if reservation is None:
-            raise ReservationNotFound(reservation_id)
+        reservation = find_owned(self.reservations, reservation_id, asked_by)
         match reservation.state_at(self.clock()):
             case State.CONFIRMED:
                 raise ReservationConfirmed(reservation.id)

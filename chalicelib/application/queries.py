@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
+from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
-from chalicelib.domain.refusals import ReservationNotFound, SessionCancelled
+from chalicelib.domain.refusals import SessionCancelled, UserNotFound
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, in_force
 from chalicelib.domain.sessions import Session
+
+from .owned import find_owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,9 @@ class ShowReservation:
     reservations: Reservations
     clock: Clock
 
-    def __call__(self, reservation_id: str) -> tuple[Reservation, State]:
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, State]:
         """Gives the reservation and its state at this moment. Raises ReservationNotFound."""
-        reservation = self.reservations.find(reservation_id)
-        if reservation is None:
-            raise ReservationNotFound(reservation_id)
+        reservation = find_owned(self.reservations, reservation_id, asked_by)
         return reservation, reservation.state_at(self.clock())
 
 
@@ -92,8 +93,12 @@ class ListSessions:
 class ListPurchases:
     reservations: Reservations
 
-    def __call__(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
-        """Lists the user's purchases, newest first. Raises CursorInvalid."""
+    def __call__(
+        self, user_id: str, limit: int, cursor: str | None, asked_by: Principal = UNCHECKED
+    ) -> Page[Reservation]:
+        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for somebody else's."""
+        if not asked_by.may_act_for(user_id):
+            raise UserNotFound(user_id)
         return self.reservations.purchases(user_id, limit, cursor)
 
 

@@ -8,14 +8,18 @@ has ended is never paid for afterwards.
 
 from dataclasses import dataclass
 
+from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.ports import Clock, Reservations, Rows
 from chalicelib.domain.refusals import ReservationConfirmed, ReservationExpired, ReservationNotFound
 from chalicelib.domain.reservations import Hold, Reservation, State
+
+from .owned import find_owned
 
 
 @dataclass(frozen=True, slots=True)
 class CancelReservation:
     reservation_id: str
+    asked_by: Principal = UNCHECKED
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,7 @@ class Cancel:
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationExpired.
         """
-        reservation = self.reservations.find(command.reservation_id)
-        if reservation is None:
-            raise ReservationNotFound(command.reservation_id)
+        reservation = find_owned(self.reservations, command.reservation_id, command.asked_by)
         if reservation.state is State.PENDING:
             reservation = self._release_and_end(reservation)
         return _check_cancelled(reservation)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from .payments import RefundReason
 from .rate_limits import QuotaUsage
@@ -185,6 +186,36 @@ class RateLimited(Refusal):
 @dataclass(eq=False)
 class CursorInvalid(Refusal):
     """The page cursor was not made by this API."""
+
+
+class TokenFault(StrEnum):
+    """What is wrong with the token of a request, in words for its client."""
+
+    MISSING = "no token"
+    SENT_WRONGLY = "send one token, in one Authorization header"
+    INVALID = "not a valid access token of this API"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not valid yet"
+
+
+@dataclass(eq=False)
+class Unauthenticated(Refusal):
+    """The request has no token that proves who asks. `detail` is for our log only."""
+
+    fault: TokenFault = TokenFault.MISSING
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class Forbidden(Refusal):
+    """It is known who asks, and that they may not do this."""
+
+
+@dataclass(eq=False)
+class UserNotFound(Refusal):
+    """There is no such user, or it is somebody else, who is nobody's business."""
+
+    user_id: str
 
 
 @dataclass(eq=False)

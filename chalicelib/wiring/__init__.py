@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         expiry,
         gate,
         health,
+        identity,
         invoices,
         live,
         payments,
@@ -40,6 +41,7 @@ __all__ = ["build_anew", "clock", "settings", "trace_app", "traced", "traced_rel
 
 DOORS = {
     "gate": "every request to the API",
+    "identity": "the API: requests that bring a token",
     "requests": "the API: screenings, seats, reservations",
     "health": "the API: /ready",
     "board": "the API: the operator's board",

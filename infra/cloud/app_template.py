@@ -82,9 +82,25 @@ def near_redis(function: Function) -> bool:
 
 def _environment(function: Function) -> Template:
     rows = [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
-    said = {one.name: {"Ref": parameter_of(one.name)} for one in rows if one.deployed_by in (PARAMETER, DEPLOYMENT)}
+    said = {one.name: _given(one) for one in rows if one.deployed_by in (PARAMETER, DEPLOYMENT)}
     known = _known_to_the_stack()
     return said | {one.name: known[one.name] for one in rows if one.deployed_by == STACK}
+
+
+OF_THE_USER_POOL = {
+    "AUTH_ISSUER": "token-issuer",
+    "AUTH_CLIENT_ID": "page-client-id",
+    "AUTH_SIGN_IN_URL": "sign-in-url",
+}
+"""The settings that the data stack's user pool has an answer to, and the export with it. A given issuer goes first."""
+
+
+def _given(setting: Setting) -> Template:
+    """Gives the value of a setting that whoever deploys may give, or that the user pool knows."""
+    given = {"Ref": parameter_of(setting.name)}
+    if setting.name not in OF_THE_USER_POOL:
+        return given
+    return {"Fn::If": ["UserPoolSignsIn", imported(OF_THE_USER_POOL[setting.name]), given]}
 
 
 def _known_to_the_stack() -> Template:

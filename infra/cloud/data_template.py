@@ -1,4 +1,5 @@
-"""The template of the data stack: infra/cloud/stateful.yaml, with the tables, the consumers' queues, the alarms."""
+"""The template of the data stack: infra/cloud/stateful.yaml and user_pool.yaml, with the tables, the consumers' queues,
+and the alarms."""
 
 from functools import cache
 from pathlib import Path
@@ -10,13 +11,14 @@ from .templates import Template, load, merge
 from .watching.resources import watching_of_data
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
+USER_POOL = Path(__file__).parent / "user_pool.yaml"
 
 
 @cache
 def template() -> Template:
     """Makes the whole template, with CloudFormation's functions in their long form."""
     made = merge(merge(table_resources(), queue_resources()), watching_of_data())
-    return merge(load(BY_HAND), {"Resources": made})
+    return merge(merge(load(BY_HAND), load(USER_POOL)), {"Resources": made})
 
 
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ from infra.processes import say
 
 from . import data_template as data
 from .dependencies import BUILD, PackagingError
-from .deploying import artifacts, canary, repairs
+from .deploying import artifacts, canary, repairs, sign_in
 from .deploying.parameters import (
     APP_SETTINGS,
     DATA_SETTINGS,
@@ -115,6 +115,7 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
     own_url = _url_of_api(outputs)
     address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
+    sign_in.allow_page(stage, {own_url, address})
     return AppDeployment(url=own_url, api_id=api_id, live_url=outputs["LiveUrl"], address=address)
 
 
@@ -181,7 +182,7 @@ def _where() -> str:
 
 def _deploy(stage: str, review: Review) -> AppDeployment:
     check_stage(stage)
-    check_settings(os.environ)
+    check_settings(os.environ, stage)
     say(f"Deploying {stage} to {_where()}")
     deploy_data(stage, review)
     say(f"{data_stack(stage)}: tables and queues are ready")

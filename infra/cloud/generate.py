@@ -114,7 +114,7 @@ def _settings_document() -> str:
 SETTINGS_DOCUMENT = """\
 # Settings
 
-<!-- Made by {command} from chalicelib/settings.py, infra/cloud/app.yaml and infra/cloud/stateful.yaml. -->
+<!-- Made by {command} from chalicelib/settings.py, infra/cloud/app.yaml, stateful.yaml and user_pool.yaml. -->
 
 Each is a variable of the environment; what is empty counts as not set. `make run` reads them, and so does
 `make deploy`, as [operations.md](operations.md) says. [.env.example](../.env.example) has those of the application.

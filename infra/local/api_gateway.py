@@ -28,7 +28,7 @@ def _contract_error(code: str, facts: Mapping[str, Any] = MappingProxyType({})) 
 
 
 GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
-    401: (401, "UNAUTHORIZED", "Credentials are required here."),
+    401: _contract_error("UNAUTHENTICATED"),
     403: _contract_error("FORBIDDEN"),
     404: _contract_error("NOT_FOUND"),
     408: (408, "REQUEST_TIMEOUT", "The request did not arrive in time."),

@@ -2,6 +2,8 @@
 
     Redis ─► payment gateway ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
 
+With AUTH=on, an identity provider comes before all of them. Without it nobody is asked who they are.
+
 PORT, EVENTS=pump, EMULATOR=localstack, KEEP=1 (data outlives Ctrl-C), LOG=json (as on AWS), AWS_ENDPOINT_URL,
 REDIS_URL, PAYMENTS_URL and the settings of the application are taken from the environment. `--deploy-only` deploys to
 the emulator that runs (else to one it starts and leaves running).
@@ -27,7 +29,7 @@ from infra.cloud import deploy, event_mappings
 from infra.cloud.dependencies import PackagingError
 from infra.cloud.deploying import canary
 from infra.cloud.deploying.stacks import DeploymentError
-from infra.local import console, emulator, mailbox, ports, redis_server, seed
+from infra.local import console, emulator, identity, mailbox, ports, redis_server, seed
 from infra.local.machine import Machine, find_or_start_machine, run_machine
 from infra.processes import HOST, CannotRunError, Child, say
 
@@ -38,6 +40,7 @@ BORROWED_SECONDS = 5.0
 """The pause between two checks of an emulator that we did not start."""
 LOST = {
     "The emulator": "What it had in memory is gone with it. `make run` starts a new one.",
+    "The identity provider": "Nobody can sign in. `AUTH=on make run` starts a new one.",
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
 }
 DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
@@ -84,10 +87,11 @@ def run_system(port: int) -> Iterator[Running]:
         os.environ.setdefault("PAYMENTS_WEBHOOK_URL", f"http://{HOST}:{port}/api/payments/webhook")
         keep = wants_data_kept()
         aws_port, redis_port = (processes.free_port(usual) for usual in (ports.AWS_PORT, ports.REDIS_PORT))
+        provider = _start_identity_provider(stack)
         machine = stack.enter_context(run_machine(aws_port, redis_port, keep=keep))
         _announce_machine(machine, keep=keep)
         gateway_url = _deploy_if_functions_run(machine)
-        children: dict[str, Child] = dict(machine.children)
+        children: dict[str, Child] = {**machine.children, **provider}
         events = "functions on the emulator"
         if not (gateway_url and _switch_event_mappings()):
             children["The pump"] = stack.enter_context(_run_module("pump", "infra.local.pump", logged=True))
@@ -97,6 +101,16 @@ def run_system(port: int) -> Iterator[Running]:
         processes.wait_for_http(f"{api_url}/health", children["The API"], "The API")
         borrowed = "The emulator" not in children
         yield Running(children, machine.aws.endpoint, borrowed, api_url, gateway_url, events, machine.payments_url)
+
+
+def _start_identity_provider(stack: contextlib.ExitStack) -> dict[str, Child]:
+    """Starts the identity provider if access control is on and none is given. Gives its process, by its name."""
+    if not identity.wants_sign_in() or os.environ.get("AUTH_ISSUER"):
+        return {}
+    service = stack.enter_context(identity.run_identity_provider(processes.RUN_DIR))
+    identity.announce_provider(service.url)
+    say(f"Access control: on, signed in by {service.url}")
+    return {"The identity provider": service.child} if service.child else {}
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -197,7 +211,9 @@ def _run_module(
 
 
 def _make_greeting(system: Running, session_id: str) -> str:
-    hold = f'{{"sessionId": "{session_id}", "userId": "me", "seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
+    who = "" if identity.wants_sign_in() else '"userId": "me", '
+    hold = f'{{"sessionId": "{session_id}", {who}"seatNumbers": ["A1", "A2"], "email": "me@example.com"}}'
+    token = f' \\\n    -H "Authorization: Bearer $({HOW_TO_GET_A_TOKEN})"' if identity.wants_sign_in() else ""
     on_lambda = f"{system.gateway_url}/" if system.gateway_url else "not on this emulator"
     return f"""
   The page     {system.api_url}/
@@ -211,11 +227,25 @@ def _make_greeting(system: Running, session_id: str) -> str:
 
 Hold two seats, and get an email:
   curl -s {system.api_url}/api/reservations -H 'Content-Type: application/json' \\
-    -d '{hold}'
+    -d '{hold}'{token}
 and see them:
   curl -s {system.api_url}/api/sessions/{session_id}/seats
 
+{_describe_access()}
 Enter shows this again, Ctrl-C stops everything."""
+
+
+HOW_TO_GET_A_TOKEN = ".venv/bin/python -m infra.ops token"  # noqa: S105 - a command
+ACCESS_IS_OFF = """\
+*** ACCESS CONTROL IS OFF: whoever reaches this port may schedule, cancel, and read what anybody bought. ***
+*** `AUTH=on make run` asks people to sign in, as every deployment does.                                 ***
+"""
+
+
+def _describe_access() -> str:
+    if not identity.wants_sign_in():
+        return ACCESS_IS_OFF
+    return f"Access control is on. A token for curl: {HOW_TO_GET_A_TOKEN} --role operator (buyer, gate)\n"
 
 
 def _describe_mailbox() -> str:
@@ -313,12 +343,20 @@ def _check_settings() -> None:
     settings.load({**os.environ, "STAGE": STAGE})
 
 
+def _make_operators_token() -> str:
+    """Gives a token that may schedule the programme; "" where none is needed. Another provider's is in TOKEN."""
+    if not identity.wants_sign_in():
+        return ""
+    known = processes.find_url(identity.NAME, processes.RUN_DIR)
+    return identity.ask_for_token(known, "operator") if known else os.environ.get("TOKEN", "")
+
+
 def run_until_stopped() -> None:
     """Runs the system and its programme until a signal comes. Raises CannotRunError and the errors of deploying."""
     start = time.monotonic()
     _check_settings()
     with run_system(_chosen_port()) as system:
-        programme = seed.add_programme(system.api_url)
+        programme = seed.add_programme(system.api_url, token=_make_operators_token())
         say(f"Programme: {programme}. Ready after {time.monotonic() - start:.1f} s.")
         greeting = _make_greeting(system, programme.first_session_id)
         say(greeting)

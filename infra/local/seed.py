@@ -1,9 +1,11 @@
 """Schedules a programme through the real API, 4 films in 4 rooms for 3 days: `python -m infra.local.seed [URL]`.
 
-Screenings that exist already are left alone, so a second run adds nothing.
+Screenings that exist already are left alone, so a second run adds nothing. Where access control is on, TOKEN is an
+operator's token.
 """
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.parse
@@ -58,14 +60,17 @@ class Programme:
         return f"{self.added} of {self.screenings} screenings added ({films} films, {rooms} rooms)"
 
 
-def add_programme(base_url: str, now: datetime | None = None) -> Programme:
-    """Schedules the screenings of the coming days that are missing. Raises SeedError."""
+def add_programme(base_url: str, now: datetime | None = None, token: str = "") -> Programme:
+    """Schedules the screenings of the coming days that are missing, with an operator's token if there must be one.
+
+    Raises SeedError.
+    """
     now = now or datetime.now(UTC)
     wanted = sorted((_screening(slot, day) for day in _coming_days(now) for slot in SLOTS), key=_start_of)
     present = {_identity_of(session): session["sessionId"] for session in _read_programme(base_url, now)}
     missing = [screening for screening in wanted if _identity_of(screening) not in present]
     for screening in missing:
-        present[_identity_of(screening)] = _call_api(f"{base_url}/api/sessions", screening)["sessionId"]
+        present[_identity_of(screening)] = _call_api(f"{base_url}/api/sessions", screening, token)["sessionId"]
     return Programme(len(missing), present[_identity_of(wanted[0])], len(wanted))
 
 
@@ -105,10 +110,11 @@ def _read_programme(base_url: str, since: datetime) -> Iterator[dict[str, Any]]:
         query["cursor"] = page["nextCursor"]
 
 
-def _call_api(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call_api(url: str, body: dict[str, Any] | None = None, token: str = "") -> dict[str, Any]:
     """Posts the body as JSON, or gets without one; gives the answer. Raises SeedError."""
     data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - the caller's URL
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - the caller's URL
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the same
             answer: dict[str, Any] = json.load(response)
@@ -125,7 +131,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit("usage: python -m infra.local.seed [URL]")
     base_url = arguments[0].rstrip("/") if arguments else "http://127.0.0.1:8000"
     try:
-        print(f"Programme: {add_programme(base_url)}")
+        print(f"Programme: {add_programme(base_url, token=os.environ.get('TOKEN', ''))}")
     except SeedError as failure:
         sys.exit(str(failure))
 

@@ -34,10 +34,10 @@ user = f"qa+{uuid.uuid4()}@example.com"
 with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as client:
     screening = SessionRequest("Oppenheimer", datetime(2030, 2, 15, 19, tzinfo=UTC), "A1", 16, 25.0)
     session = schedule_session.sync(client=client, body=screening, idempotency_key=user)
-    held = hold_seats.sync(client=client, body=HoldRequest(session.session_id, user, ["A1", "A2"]))
+    held = hold_seats.sync(client=client, body=HoldRequest(session.session_id, ["A1", "A2"], user_id=user))
     sale = confirm_reservation.sync(held.reservation_id, client=client, body=PaymentRequest("card", f"tx-{user}"))
     bought = list_purchases.sync(user, client=client)
-    refused = hold_seats.sync(client=client, body=HoldRequest(session.session_id, "late", ["A1"]))
+    refused = hold_seats.sync(client=client, body=HoldRequest(session.session_id, ["A1"], user_id="late"))
 assert [purchase.sale_id for purchase in bought.purchases] == [sale.sale_id], bought
 assert refused.conflicting_seats == ["A1"], refused
 """

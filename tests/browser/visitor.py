@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
@@ -23,9 +23,11 @@ class Visitor:
     base_url: str
     faults: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    provider: str = ""
+    """The address of the identity provider, to which the page may go."""
 
     @classmethod
-    def with_own_profile(cls, browser: Browser, base_url: str, **context: Any) -> Visitor:
+    def with_own_profile(cls, browser: Browser, base_url: str, **context: Any) -> Self:
         page = browser.new_context(**{**HERE, **DESKTOP, **context}).new_page()
         return cls(page, base_url)._watched()
 
@@ -33,7 +35,7 @@ class Visitor:
         """The same person, with the same profile."""
         return Visitor(self.page.context.new_page(), self.base_url, self.faults)._watched()
 
-    def _watched(self) -> Visitor:
+    def _watched(self) -> Self:
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.context.on("request", self._asked)
@@ -46,7 +48,8 @@ class Visitor:
 
     def _asked(self, request: Request) -> None:
         self.requests.append(request)
-        if not request.url.startswith((f"{self.base_url}/", "data:")):
+        allowed = (f"{self.base_url}/", "data:", *([f"{self.provider}/"] if self.provider else []))
+        if not request.url.startswith(allowed):
             self.faults.append(f"request to elsewhere: {request.url}")
 
     def asked_for(self, path: str) -> int:
@@ -55,29 +58,29 @@ class Visitor:
 
     # Where they go
 
-    def opens(self, path: str = "") -> Visitor:
+    def opens(self, path: str = "") -> Self:
         self.page.goto(f"{self.base_url}/{path}")
         return self
 
-    def opens_screening(self, session_id: str) -> Visitor:
+    def opens_screening(self, session_id: str) -> Self:
         self.opens(f"#/screenings/{session_id}")
         expect(self.page.locator(".screening[data-known=true]")).to_be_visible()
         return self
 
     # What they do
 
-    def chooses(self, *seats: str) -> Visitor:
+    def chooses(self, *seats: str) -> Self:
         for seat in seats:
             self.seat(seat).click()
         return self
 
-    def holds(self, *seats: str) -> Visitor:
+    def holds(self, *seats: str) -> Self:
         """Until the server has said yes."""
         self.chooses(*seats).presses("hold")
         expect(self.panel).to_have_attribute("data-phase", "held")
         return self
 
-    def presses(self, key: str) -> Visitor:
+    def presses(self, key: str) -> Self:
         self.button(key).click()
         return self
 

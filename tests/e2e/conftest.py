@@ -15,9 +15,11 @@ from infra import processes
 from infra.cloud import deploy
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.local import emulator, emulator_packages, payment_gateway
+from infra.local.identity_provider import Person, Provider, run_provider
 
 STAGE = "dev"
 HOLD_SECONDS = 15
+OPERATOR = Person("operator")
 PAYMENTS_SECRET = "whsec_of_this_stage"  # noqa: S105 - names what it is
 
 
@@ -30,15 +32,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Api:
-    """The deployed API, asked over HTTP."""
+    """The deployed API, asked over HTTP by operators and, for holds, by the users whom these name."""
 
     url: str
     http: urllib3.PoolManager
+    provider: Provider
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Sends one request with a JSON body."""
+        """Sends one request with a JSON body, and a token."""
+        headers = {"Authorization": f"Bearer {self._token_for(body)}", **headers}
         answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, retries=False)
         return Answer(answer.status, answer.json(), answer.headers)
+
+    def _token_for(self, body: object) -> str:
+        fields = body if isinstance(body, dict) else {}
+        named = {claim: fields[name] for name, claim in (("userId", "sub"), ("email", "email")) if name in fields}
+        return self.provider.access_token(OPERATOR, **named)
 
 
 @pytest.fixture(scope="package")
@@ -67,10 +76,16 @@ def simulated_gateway() -> Iterator[tuple[str, payment_gateway.Gateway]]:
 
 
 @pytest.fixture(scope="package")
+def provider() -> Iterator[Provider]:
+    with run_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="package")
 def deployed(
-    emulator_with_iam: str, simulated_gateway: tuple[str, payment_gateway.Gateway]
+    emulator_with_iam: str, simulated_gateway: tuple[str, payment_gateway.Gateway], provider: Provider
 ) -> Iterator[deploy.AppDeployment]:
-    """Deploys both stacks."""
+    """Deploys both stacks. Tokens come from a provider of ours: the emulator's issuer has Amazon's address."""
     with pytest.MonkeyPatch.context() as environment:
         for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values()):
             environment.delenv(name, raising=False)
@@ -78,6 +93,9 @@ def deployed(
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))
         environment.setenv("PAYMENTS_URL", simulated_gateway[0])
         environment.setenv("PAYMENTS_WEBHOOK_SECRETS", PAYMENTS_SECRET)
+        environment.setenv("AUTH_ISSUER", provider.issuer)
+        environment.setenv("AUTH_CLIENT_ID", provider.client_id)
+        environment.setenv("AUTH_SIGN_IN_URL", provider.issuer)
         for name, value in emulator.CREDENTIALS.items():
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
@@ -87,6 +105,6 @@ def deployed(
 
 
 @pytest.fixture(scope="package")
-def api(deployed: deploy.AppDeployment) -> Iterator[Api]:
+def api(deployed: deploy.AppDeployment, provider: Provider) -> Iterator[Api]:
     with urllib3.PoolManager() as http:
-        yield Api(deployed.url, http)
+        yield Api(deployed.url, http, provider)

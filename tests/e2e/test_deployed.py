@@ -171,10 +171,10 @@ def test_the_same_key_schedules_one_screening(api: Api) -> None:
     assert (other.status, other.body["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_an_address_is_limited_by_its_requests_and_their_seats(api: Api) -> None:
-    by_seats, by_address = _hold(api, _schedule(api), "A1"), api("GET", "/api/sessions")
-    assert by_seats.headers["RateLimit-Policy"] == "60;w=30"
-    assert int(by_seats.headers["RateLimit-Remaining"]) < 60
+def test_a_user_and_an_address_are_limited_by_their_requests(api: Api) -> None:
+    by_user, by_address = _hold(api, _schedule(api), "A1"), api("GET", "/api/sessions")
+    assert by_user.headers["RateLimit-Policy"] == "10;w=10"
+    assert int(by_user.headers["RateLimit-Remaining"]) == 9
     assert by_address.headers["RateLimit-Policy"] == "100;w=10"
 
 

@@ -13,9 +13,10 @@ from chalicelib.api.wire import bodies
 from chalicelib.api.wire.languages import ENGLISH, preferred_language
 from chalicelib.domain import refusals
 
-from . import limits, paths
+from . import access, limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
 from .messages import error_body
+from .routes import Route, route_of
 
 log = Logger(service="cinema-tickets", location=None)
 
@@ -31,27 +32,33 @@ View = Callable[..., Response]
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
     """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, logs one line.
 
-    Refuses a request beyond its rate limit without a call of the view.
+    Refuses, without a call of the view, a request beyond its rate limit, and one that its row in routes.py does not
+    admit. A view for buyers gets `asked_by`. Raises RouteUnknown for a view without a row.
     """
 
     def decorate(view: View) -> View:
+        route = route_of(view.__name__)
+
         @wraps(view)
         def answer(**raw_path: str) -> Response:
             request: Request = blueprint.current_request
-            return _answer(view, request, paths.decoded(request, raw_path))
+            return _answer(view, route, request, paths.decoded(request, raw_path))
 
         return answer
 
     return decorate
 
 
-def _answer(view: View, request: Request, path: Mapping[str, str]) -> Response:
+def _answer(view: View, route: Route, request: Request, path: Mapping[str, str]) -> Response:
     started = perf_counter()
     quota_headers: dict[str, str] = {}
     try:
-        quota_headers = limits.admit_request(view.__name__, request)
+        admission = access.check_access(route.admits, request)
+        quota_headers = limits.admit_request(view.__name__, request, admission.asked_by.subject)
+        admission.require()
         bodies.check_path(path)
-        response = view(request, **path)
+        who = {"asked_by": admission.asked_by} if route.tells_who_asks else {}
+        response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)
     _log_outcome(view.__name__, request, path, response, started)

@@ -70,6 +70,14 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 
+def _challenge(refusal: refusals.Unauthenticated) -> Mapping[str, str]:
+    """Makes the header that asks for a token: RFC 6750, section 3. A request without any token gets no error code."""
+    if refusal.fault is refusals.TokenFault.MISSING:
+        return {"WWW-Authenticate": "Bearer"}
+    code = "invalid_request" if refusal.fault is refusals.TokenFault.SENT_WRONGLY else "invalid_token"
+    return {"WWW-Authenticate": f'Bearer error="{code}", error_description="{refusal.fault}"'}
+
+
 def _reservation(refusal: Any) -> Facts:
     return {"reservationId": refusal.reservation_id}
 
@@ -320,6 +328,29 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
     ),
     ErrorRow(
+        code="UNAUTHENTICATED",
+        status=401,
+        example=refusals.Unauthenticated(),
+        english="Sign in first: this needs an access token that is valid now.",
+        portuguese="Entre primeiro: isto exige um token de acesso válido neste momento.",
+        headers=_challenge,
+    ),
+    ErrorRow(
+        code="FORBIDDEN",
+        status=403,
+        example=refusals.Forbidden(),
+        english="You may not do this.",
+        portuguese="Você não pode fazer isto.",
+        headers=lambda _: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    ),
+    ErrorRow(
+        code="USER_NOT_FOUND",
+        status=404,
+        example=refusals.UserNotFound("user-456"),
+        english="There is no such user.",
+        portuguese="Este usuário não existe.",
+    ),
+    ErrorRow(
         code="SIGNATURE_INVALID",
         status=401,
         example=refusals.SignatureInvalid(),
@@ -371,10 +402,6 @@ ERRORS: tuple[ErrorRow, ...] = (
     ),
     # API Gateway answers these by itself.
     ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),
-    ErrorRow(
-        code="UNAUTHENTICATED", status=401, english="Sign in first: this needs an access token that is valid now."
-    ),
-    ErrorRow(code="FORBIDDEN", status=403, english="You may not do this."),
 )
 """The rows, in the order of the OpenAPI document."""
 

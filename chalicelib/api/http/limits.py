@@ -12,8 +12,7 @@ from chalicelib.domain.rate_limits import Quota, RateLimits, Requester
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
-NEVER_LIMITED = {"health", "ready"}
-"""Views without a rate limit: load balancers and operators call them, most often under load."""
+from .routes import route_of
 
 HOLDS = "hold_seats"
 """The view of holds. A hold counts as many requests as it has seats, so an address is limited in seats."""
@@ -26,12 +25,15 @@ class WantedSeats(msgspec.Struct, rename="camel"):
     seat_numbers: list[msgspec.Raw]
 
 
-def admit_request(route: str, request: Request) -> dict[str, str]:
+def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
     """Counts the request against its limits. Gives the headers of its quota; none if the route has no limit.
+
+    `user` is the verified id of who asks; empty if nobody is known. The user id of a body or a path would be only a
+    claim: a client could use up the quota of another user.
 
     Raises RateLimited. Calls Redis once at most.
     """
-    quotas = dict(_quotas(route, request))
+    quotas = dict(_quotas(route, request, user))
     if not quotas:
         return {}
     verdict = wiring.gate.rate_limiter().take(quotas, wiring.clock())
@@ -66,23 +68,15 @@ def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
         )
 
 
-def _quotas(route: str, request: Request) -> Iterator[tuple[str, Quota]]:
+def _quotas(route: str, request: Request, user: str) -> Iterator[tuple[str, Quota]]:
     limits = wiring.settings().rate_limits
-    if route in NEVER_LIMITED:
+    if not route_of(route).is_limited:
         return
     of_user, of_address = limits.of(Requester.USER, route), limits.of(Requester.ADDRESS, route)
-    if of_user and (user := _known_user(request)):
+    if of_user and user:
         yield f"{route}:user:{user}", of_user
     if of_address and (address := source_of(request.context)):
         yield f"{route}:address:{address}", of_address.with_weight(_seats(request)) if route == HOLDS else of_address
-
-
-def _known_user(request: Request) -> str:
-    """Gives the id of the signed-in user: always empty, because there is no sign-in yet.
-
-    The user id of a body or a path is only a claim: a client could use up the quota of another user.
-    """
-    return ""
 
 
 def _seats(request: Request) -> int:

@@ -12,7 +12,7 @@ from chalice.app import Blueprint, Chalice, Request, Response
 from .answers import answered, error_response
 from .errors import MethodNotAllowed
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def answer_other_methods(app: Chalice) -> None:

@@ -4,6 +4,7 @@ Text only: API Gateway sends binary files as base64 to most browsers. So icons a
 """
 
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import aws_lambda_powertools
 from chalice.app import Blueprint, NotFoundError, Request, Response
 
+from chalicelib import wiring
 from chalicelib.api.wire import bodies
 
 from .answers import answered
@@ -97,6 +100,21 @@ def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **s
     return response
 
 
+def sign_in_settings() -> dict[str, str]:
+    """Gives what a page needs to let people sign in; nothing where access control is off."""
+    ours = wiring.settings()
+    return {
+        "sign_in_url": ours.auth_sign_in_url if ours.auth else "",
+        "client_id": html.escape(ours.auth_client_id) if ours.auth else "",
+    }
+
+
+def origin_of(url: str) -> str:
+    """Gives the origin of an address, wss://host:port; empty for an empty address."""
+    found = urlsplit(url)
+    return f"{found.scheme}://{found.netloc}" if found.netloc else ""
+
+
 def as_text(answer: Any) -> Text:
     """Makes a JSON file of an answer, to be served with a version."""
     return Text(bodies.encoded(answer), TYPES[".json"])
@@ -136,10 +154,10 @@ def _asset(part: str, file: str) -> Text:
 @cache
 def _page(part: str, **settings: str) -> Text:
     """Reads a page, fills in the settings, and adds its file's version to each reference: browsers load new ones."""
-    html = (WEB / part / "index.html").read_text(encoding="utf-8")
+    text = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in settings.items():
-        html = html.replace(f"{{{name}}}", value)
-    versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", html)
+        text = text.replace(f"{{{name}}}", value)
+    versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", text)
     return Text(versioned, "text/html; charset=utf-8")
 
 

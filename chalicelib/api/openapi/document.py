@@ -12,6 +12,8 @@ from msgspec.json import schema_components
 from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, row_of
 from chalicelib.api.http.methods import is_added
+from chalicelib.api.http.routes import route_of
+from chalicelib.domain.identity import Rule
 
 from .error_schemas import error_schema, header_names, named_examples, schema_name, table_of
 from .parameters import LANGUAGE, PATH, Parameter
@@ -29,12 +31,33 @@ All times are ISO 8601 in UTC with `Z`. Money is a number with two decimals. Eve
 where `Accept-Language` asks for it. A method that a path does not have is a 405, an unknown path a 404. `HEAD` is
 answered as `GET`, without the body.
 
+Where access control is on, as it is everywhere but on a laptop, a request says who asks by an access token of the
+identity provider: `Authorization: Bearer …`. Buyers reach what is theirs, and all else is a 404 for them; what only
+operators may do is a 403 for others.
+
 Who asks too often is told when to come again (429). Where there is a limit, each answer says what is left of it in
 `RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy`.
 """
 
 ANYWHERE = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
 """Codes of the errors that every operation may answer."""
+
+WITH_TOKEN = ("UNAUTHENTICATED", "FORBIDDEN")
+"""Codes of the errors that every operation may answer that needs a token."""
+
+TOKEN = "token"  # noqa: S105 - the name of a security scheme
+NEEDS_TOKEN: list[Json] = [{TOKEN: []}]
+SECURITY_SCHEMES: Json = {
+    TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token of the identity provider, as Amazon Cognito shapes them. Its groups are the "
+        "roles: `operator`, `buyer`, `gate`; who belongs to none is a buyer. On a laptop access control is off, and "
+        "no token is looked at, unless `AUTH=on` says otherwise.",
+    }
+}
+FOR_WHOM = {Rule.OPERATOR: "For operators only."}
 
 OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 """Codes of the errors that every operation with a body may answer."""
@@ -95,6 +118,7 @@ def _components(schemas: Json) -> Json:
         "examples": {name: example for row in ERRORS for name, example in named_examples(row)},
         "headers": ANSWER_HEADERS,
         "parameters": {LANGUAGE.name: _parameter(LANGUAGE, "header")},
+        "securitySchemes": SECURITY_SCHEMES,
     }
 
 
@@ -122,18 +146,20 @@ def _paths(views: Mapping[str, str], refs: Mapping[type, Json]) -> Json:
         method, path = route.split(" ")
         paths.setdefault(path, {})[method.lower()] = {
             "operationId": views[route],
-            **_operation(path, operation, refs),
-            "responses": _responses(operation, refs, views),
+            **_operation(path, operation, route_of(views[route]).admits, refs),
+            "responses": _responses(operation, route_of(views[route]).admits, refs, views),
         }
     return paths
 
 
-def _operation(path: str, operation: Operation, refs: Mapping[type, Json]) -> Json:
+def _operation(path: str, operation: Operation, admits: Rule, refs: Mapping[type, Json]) -> Json:
     body = operation.request
+    description = " ".join(filter(None, (operation.description, FOR_WHOM.get(admits))))
     fields = {
         "tags": [operation.topic],
         "summary": operation.summary,
-        "description": operation.description,
+        "description": description,
+        "security": NEEDS_TOKEN if admits.needs_token else None,
         "parameters": _parameters(path, operation),
         "requestBody": body and {"required": True, "content": _content(body, refs)},
     }
@@ -165,7 +191,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
 # Answers
 
 
-def _responses(operation: Operation, refs: Mapping[type, Json], views: Mapping[str, str]) -> Json:
+def _responses(operation: Operation, admits: Rule, refs: Mapping[type, Json], views: Mapping[str, str]) -> Json:
     """Gives the operation's answers by status, in the order of the statuses."""
     own_headers = ["ETag"] * operation.has_etag + ["Location"] * (operation.status == HTTPStatus.SEE_OTHER)
     success = _response(HTTPStatus(operation.status).phrase, operation.answer, refs, own_headers)
@@ -174,19 +200,20 @@ def _responses(operation: Operation, refs: Mapping[type, Json], views: Mapping[s
         answers["304"] = {"description": "It is what you have", "headers": _headers("X-Request-Id", "ETag")}
     others = operation.other_answers.items()
     answers |= {str(status): _response(HTTPStatus(status).phrase, body, refs) for status, body in others}
-    rows = [ROWS[code] for code in dict.fromkeys(_codes(operation))]
+    rows = [ROWS[code] for code in dict.fromkeys(_codes(operation, admits))]
     for status in sorted({row.status for row in rows}):
         answers[str(status)] = _error_response([row for row in rows if row.status == status])
     return dict(sorted(answers.items()))
 
 
-def _codes(operation: Operation) -> Iterator[str]:
+def _codes(operation: Operation, admits: Rule) -> Iterator[str]:
     """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
     for kind in operation.errors:
         if (row := row_of(kind)) is None:
             raise NotDescribed(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
         yield row.code
     yield from chain(
+        WITH_TOKEN if admits.needs_token else (),
         OF_BODIES if operation.request else (),
         ("VALIDATION_ERROR",) if operation.query or operation.headers else (),
         ("TEMPORARILY_UNAVAILABLE",) if operation.asks_the_database else (),

@@ -4,7 +4,7 @@ A new path parameter needs an entry in PATH: a test fails until it is there.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -29,7 +29,10 @@ PATH = {
     "session_id": Parameter("session_id", "The screening's id.", str, SESSION.id),
     "reservation_id": Parameter("reservation_id", "The reservation's id.", str, PENDING.id),
     "user_id": Parameter(
-        "user_id", "The buyer's id, as in the hold.", Annotated[str, Meta(pattern=bodies.NOT_BLANK)], USER
+        "user_id",
+        "The buyer's id, as in the hold; `me`: who is signed in.",
+        Annotated[str, Meta(pattern=bodies.NOT_BLANK)],
+        USER,
     ),
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK_ID),
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
@@ -42,6 +45,7 @@ CURSOR = Parameter(
 )
 PAGE = (LIMIT, CURSOR)
 FROM = Parameter("from", "Screenings that start at this moment or later.", Start, SESSION.starts_at)
+AS_LINK = Parameter("as", "`link`: the answer is 200, and sends nobody anywhere.", Literal["link"])
 SIGNATURE = Parameter(
     "Cinema-Signature",
     "`t=<unix seconds>,v1=<hex>`: HMAC-SHA-256 of `<unix seconds>.<raw body>` with the webhook's secret, at most five "

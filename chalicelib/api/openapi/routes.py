@@ -45,7 +45,7 @@ from .examples import (
     SOLD,
     USER,
 )
-from .parameters import CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SIGNATURE, Parameter
+from .parameters import AS_LINK, CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SIGNATURE, Parameter
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,9 @@ OPERATIONS: Mapping[str, Operation] = {
         description="To the address, if there is one, letters about the hold and its payment are sent. A hold counts "
         "as many requests as it has seats.",
         headers=(IDEMPOTENCY_KEY,),
-        request=reservations_wire.HoldRequest(SESSION.id, USER, list(PENDING.seats), "ana@example.com"),
+        request=reservations_wire.HoldRequest(
+            session_id=SESSION.id, user_id=USER, seat_numbers=list(PENDING.seats), email="ana@example.com"
+        ),
         answer=reservations_wire.held(PENDING),
         status=201,
         errors=(
@@ -235,9 +237,11 @@ OPERATIONS: Mapping[str, Operation] = {
         RESERVATIONS,
         "The way to the invoice of a sale, a PDF",
         description="The `Location` needs no credentials and lasts five minutes. It is there some seconds after the "
-        "sale.",
+        "sale. A page that can't follow it asks for the link itself.",
+        query=(AS_LINK,),
         answer=invoices_wire.invoice(INVOICE),
         status=303,
+        other_answers={200: invoices_wire.invoice(INVOICE)},
         errors=(refusals.ReservationNotFound, refusals.InvoiceNotReady, refusals.ReservationNotPaid),
     ),
     "GET /api/users/{user_id}/purchases": Operation(
@@ -247,7 +251,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "stays, as refunded once the money went back.",
         query=PAGE,
         answer=reservations_wire.purchases(USER, Page([SOLD], None)),
-        errors=(refusals.CursorInvalid,),
+        errors=(refusals.UserNotFound, refusals.CursorInvalid),
     ),
     "GET /api/sessions/{session_id}/events": Operation(
         NUMBERS_AND_FACTS,

@@ -11,9 +11,11 @@ from msgspec import Meta
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
 from chalicelib.domain.booking_codes import booking_code
+from chalicelib.domain.identity import Principal
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.ports import Page
+from chalicelib.domain.refusals import Forbidden
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN
 
@@ -38,14 +40,19 @@ _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 """A pattern of the e-mail addresses that SES takes: ASCII, unquoted, no literal; international domains as xn--."""
 
+MYSELF = "me"
+"""The signed-in user, in a path."""
+
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
 Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"})]
 
 
-class HoldRequest(msgspec.Struct, rename="camel"):
+class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
+    """`userId` is left out by whoever is signed in; it must be there where nobody is."""
+
     session_id: SessionId
-    user_id: UserId
+    user_id: UserId | msgspec.UnsetType = msgspec.UNSET
     seat_numbers: Annotated[list[Seat], Meta(min_length=1, max_length=100)]
     email: Email | None = None
 
@@ -121,18 +128,51 @@ class PurchasesBody(Answer):
     next_cursor: str | None = None
 
 
-def hold_seats(request: Request) -> HoldSeats:
+def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
+    """Reads a hold. Raises Forbidden for one in the name, or to the address, of somebody else than the signed-in user.
+
+    Holds of a user who is known count wherever they come from, so they have no source.
+    """
     body = body_of(request, HoldRequest)
-    key, contact = idempotency_key(request), _contact(request, body.email)
-    seats, source = tuple(body.seat_numbers), source_of(request.context)
-    return HoldSeats(body.session_id, body.user_id, seats, key, contact, source)
+    key, buyer = idempotency_key(request), _buyer_of(body, asked_by)
+    contact = _contact(request, _address_of(body, asked_by))
+    source = "" if asked_by.is_known else source_of(request.context)
+    return HoldSeats(body.session_id, buyer, tuple(body.seat_numbers), key, contact, source)
 
 
-def confirm_reservation(request: Request, reservation_id: str) -> ConfirmReservation:
+def buyer_in_path(user_id: str, asked_by: Principal) -> str:
+    """Gives the user whom a path names: `me` is whoever is signed in."""
+    return asked_by.subject if asked_by.is_known and user_id == MYSELF else user_id
+
+
+def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
+    """Gives the buyer's id: the signed-in user's, or else the body's. Raises Forbidden, MalformedRequest."""
+    if body.user_id is msgspec.UNSET:
+        if asked_by.is_known:
+            return asked_by.subject
+        raise MalformedRequest("Object missing required field `userId`", "$.userId")
+    if asked_by.is_known and body.user_id != asked_by.subject:
+        raise Forbidden
+    return body.user_id
+
+
+def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
+    """Gives the address for emails: the verified one of the signed-in user, or else the body's. Raises Forbidden.
+
+    A signed-in user whose token has no address gets no emails: one that nobody verified may be a stranger's.
+    """
+    if not asked_by.is_known:
+        return body.email
+    if body.email and body.email.casefold() != asked_by.email.casefold():
+        raise Forbidden
+    return asked_by.email if _EMAIL.fullmatch(asked_by.email) else None
+
+
+def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservation:
     body = body_of(request, PaymentRequest)
     if (body.payment_method is None) != (body.transaction_id is None):
         raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")
-    return ConfirmReservation(reservation_id, body.payment_method or "", body.transaction_id or "")
+    return ConfirmReservation(reservation_id, body.payment_method or "", body.transaction_id or "", asked_by)
 
 
 def held(reservation: Reservation) -> HeldBody:

@@ -7,7 +7,9 @@ sale ──► number: counter and invoice, one write ──► PDF to the files
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.application.owned import find_owned
 from chalicelib.domain.events import Event
+from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
 from chalicelib.domain.ports import Clock, InvoiceFiles, InvoiceLink, Invoices, Reservations, Sessions
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
@@ -57,8 +59,10 @@ class LinkInvoice:
     reservations: Reservations
     clock: Clock
 
-    def __call__(self, reservation_id: str) -> InvoiceLink:
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> InvoiceLink:
         """Makes a link to the invoice's PDF. Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
+        if not asked_by.may_act_for_all:
+            find_owned(self.reservations, reservation_id, asked_by)
         invoice = self.invoices.find(reservation_id)
         if invoice is None or not invoice.filed:
             raise self._refusal_of_missing(reservation_id)

@@ -6,12 +6,14 @@ payments     payments, the payment gateway and its messages
 events       the outbox, the audit log, processed events, counts
 notifying    emails, webhooks, live seat maps
 invoices     invoices and their files
+identity     tokens
 operations   rate limits, probes, counts of refusals, queues
 """
 
 from .booking import *
 from .common import *
 from .events import *
+from .identity import *
 from .invoices import *
 from .notifying import *
 from .operations import *

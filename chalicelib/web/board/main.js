@@ -1,10 +1,12 @@
 // @ts-check
 /** The operator's board: asks for the numbers every few seconds, and draws them. */
 
+import { renderAccount, wireAccount } from "../shared/account.js";
 import { byId, el, fill } from "../shared/dom.js";
 import { renderFrame, wireFrame } from "../shared/frame.js";
 import { asFailure } from "../shared/http.js";
 import { button } from "../shared/parts.js";
+import * as signIn from "../shared/sign_in.js";
 import { money } from "../shared/words.js";
 import { foreignZone } from "../shared/zone.js";
 import * as api from "./api.js";
@@ -45,12 +47,15 @@ async function refresh() {
 
 function render() {
   renderFrame(say);
+  renderAccount(say);
   document.title = `${say("operations")} · Cinema Tickets`;
   fill(main, shown());
 }
 
 function shown() {
   if (failure?.status === 404) return nothing("off", say("offHint"));
+  if (failure?.status === 403) return nothing("operations", say("operatorsOnly"));
+  if (failure?.status === 401) return nothing("operations", say("signInHint"), signInButton());
   if (!latest)
     return failure ? nothing("operations", say("unanswered")) : el("p", { class: "loading" }, say("loading"));
   return [
@@ -62,9 +67,11 @@ function shown() {
   ];
 }
 
-function nothing(title, hint) {
-  return el("div", { class: "empty" }, el("h1", { tabindex: "-1" }, say(title)), el("p", {}, hint));
+function nothing(title, hint, ...ways) {
+  return el("div", { class: "empty" }, el("h1", { tabindex: "-1" }, say(title)), el("p", {}, hint), ...ways);
 }
+
+const signInButton = () => button("sign-in", say("signIn"), () => signIn.begin(), "primary");
 
 function section(name, kind, ...children) {
   const id = `section-${name}`;
@@ -286,8 +293,9 @@ function pause() {
   if (!paused) refresh();
 }
 
+wireAccount();
 wireFrame(say, { spoken: render });
-document.addEventListener("visibilitychange", () => document.hidden || paused || refresh());
-setInterval(() => document.hidden || paused || refresh(), EVERY_MS);
+document.addEventListener("visibilitychange", () => document.hidden || paused || failure?.status === 401 || refresh());
+setInterval(() => document.hidden || paused || failure?.status === 401 || refresh(), EVERY_MS);
 render();
-refresh();
+signIn.finish().then(refresh);

@@ -12,6 +12,10 @@ export const WORDS = {
     programme: "Programme",
     operations: "Operations",
     otherLanguage: "Português",
+    signIn: "Sign in",
+    signOut: "Sign out",
+    signInHint: "Operators sign in to see it.",
+    operatorsOnly: "You are signed in, but not as an operator.",
     theme: { light: "Colours: light", dark: "Colours: dark", auto: "Colours: as on this device" },
     loading: "One moment …",
 
@@ -148,6 +152,10 @@ export const WORDS = {
     programme: "Programação",
     operations: "Operação",
     otherLanguage: "English",
+    signIn: "Entrar",
+    signOut: "Sair",
+    signInHint: "Operadores entram para vê-lo.",
+    operatorsOnly: "Você entrou, mas não como operador.",
     theme: { light: "Cores: claras", dark: "Cores: escuras", auto: "Cores: como neste aparelho" },
     loading: "Um momento …",
 

@@ -2,6 +2,7 @@
 /** The HTTP contract: one function for each request, refusals as exceptions, and resending that never acts twice. */
 
 import { addressOf, Failure, isolateNames, sendRequest } from "../shared/http.js";
+import * as signIn from "../shared/sign_in.js";
 import * as clock from "./clock.js";
 
 const TIMEOUT_MS = 8000;
@@ -82,16 +83,23 @@ export const reservation = (id) => read(`api/reservations/${encodeURIComponent(i
  */
 export const purchases = (userId, cursor) =>
   read(
-    `api/users/${encodeURIComponent(userId)}/purchases`,
+    `api/users/${signIn.isOn ? "me" : encodeURIComponent(userId)}/purchases`,
     { cursor, limit: 100 },
     has("purchases", Array.isArray),
   ).then(namedEach("purchases"));
 
 /**
- * Returns when there is a PDF to be sent to, and does not go there: another host has it.
+ * Gives the address of an invoice's PDF when there is one, and does not go there: another host has it. Where people sign in,
+ * a browser can't be sent by the API's own address, because it would bring no token there.
  * @param {string} url
+ * @returns {Promise<string>}
  */
-export const invoice = (url) => insist(() => ask("GET", addressOf(url), { redirect: "manual" }));
+export const invoice = (url) =>
+  insist(() =>
+    signIn.isOn
+      ? ask("GET", `${url}?as=link`, { isWhole: has("url") }).then((link) => link.url)
+      : ask("GET", addressOf(url), { redirect: "manual" }).then(() => addressOf(url)),
+  );
 
 /**
  * Asks for the seat map in one try, no more: who follows a screening asks again anyway.
@@ -122,7 +130,7 @@ export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, wait
   send(
     "POST",
     "api/reservations",
-    { key, body: { sessionId, userId, seatNumbers, email }, isWhole: has("reservationId") },
+    { key, body: { sessionId, seatNumbers, ...(signIn.isOn ? {} : { userId, email }) }, isWhole: has("reservationId") },
     waiting,
   );
 
@@ -214,6 +222,7 @@ async function ask(method, path, request = {}) {
   } catch (caught) {
     if (request.signal?.aborted) throw request.signal.reason;
     const failure = caught instanceof Failure ? caught : unreachable();
+    if (failure.code === "UNAUTHENTICATED" && signIn.isOn) await signIn.begin();
     throw Object.assign(failure, { reading: method === "GET" });
   }
 }

@@ -8,8 +8,9 @@
  */
 
 import { announce, el, fill } from "../shared/dom.js";
-import { addressOf, asFailure } from "../shared/http.js";
+import { asFailure } from "../shared/http.js";
 import { button } from "../shared/parts.js";
+import * as signIn from "../shared/sign_in.js";
 import * as api from "./api.js";
 import { empty } from "./parts.js";
 import { find } from "./tickets.js";
@@ -35,6 +36,7 @@ class Invoice {
   /** @param {api.Purchase | undefined} purchase */
   constructor(purchase) {
     this.url = purchase?.invoiceUrl ?? "";
+    this.address = "";
     /** @type {State} */
     this.state = purchase ? (this.url ? "asking" : "free") : "none";
     this.element = el("div");
@@ -42,10 +44,6 @@ class Invoice {
 
   get title() {
     return say("invoice");
-  }
-
-  get address() {
-    return addressOf(this.url);
   }
 
   entered() {
@@ -59,7 +57,7 @@ class Invoice {
 
   async ask(tries = 1) {
     try {
-      await api.invoice(this.url);
+      this.address = await api.invoice(this.url);
       this.enter("ready");
     } catch (caught) {
       const failure = asFailure(caught);
@@ -85,7 +83,7 @@ class Invoice {
     this.failure = failure;
     this.render();
     announce(this.sentence());
-    if (state === "ready") location.replace(this.address);
+    if (state === "ready" && !signIn.isOn) location.replace(this.address); // else the page would forget who is signed in
   }
 
   render() {
@@ -100,7 +98,8 @@ class Invoice {
 
   way() {
     const again = () => button("again", say("tryAgain"), () => this.again(), "primary");
-    if (this.state === "ready") return el("a", { class: "button", href: this.address }, say("invoice"));
+    const elsewhere = signIn.isOn ? { target: "_blank", rel: "noopener" } : {};
+    if (this.state === "ready") return el("a", { class: "button", href: this.address, ...elsewhere }, say("invoice"));
     if (this.state === "late" || this.failure?.mayPass) return again();
     return el("a", { class: "button", href: "#/tickets" }, say("allTickets"));
   }

@@ -1,10 +1,12 @@
 // @ts-check
 /** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
 
+import { renderAccount, wireAccount } from "../shared/account.js";
 import { announce, byId, el, fill } from "../shared/dom.js";
 import { renderFrame, wireFrame } from "../shared/frame.js";
 import { asFailure } from "../shared/http.js";
 import { button } from "../shared/parts.js";
+import * as signIn from "../shared/sign_in.js";
 import { onElsewhere } from "../shared/storage.js";
 import { whileReading } from "./api.js";
 import * as clock from "./clock.js";
@@ -55,7 +57,9 @@ async function open() {
   const slow = setTimeout(() => loading(say("loading")), SLOW_MS);
   whileReading(({ code }, pause) => mine === visit && !view && waitingFor(code, pause));
   /** @type {View} */
-  const opened = await make(idIn(pattern)).catch((caught) => new Failed(asFailure(caught)));
+  const opened = needsSignIn(tab)
+    ? new SignInFirst()
+    : await make(idIn(pattern)).catch((caught) => new Failed(asFailure(caught)));
   clearTimeout(slow);
   if (mine !== visit) return;
   view = opened;
@@ -66,6 +70,9 @@ async function open() {
   scrollTo(0, 0);
   main.querySelector("h1")?.focus({ preventScroll: true });
 }
+
+/** @param {string | undefined} tab */
+const needsSignIn = (tab) => tab === "tickets" && signIn.isOn && !signIn.isSignedIn();
 
 /** @param {string} words */
 const loading = (words) => fill(main, el("p", { class: "loading" }, words));
@@ -120,8 +127,23 @@ class Failed {
   }
 }
 
+/** Instead of what is somebody's own: the way to sign in. */
+class SignInFirst {
+  element = el("div");
+
+  get title() {
+    return say("myTickets");
+  }
+
+  render() {
+    const way = button("sign-in", say("signIn"), () => signIn.begin(), "primary");
+    fill(this.element, empty("signInFirst", say("signInHint"), way));
+  }
+}
+
 function render() {
   renderFrame(say);
+  renderAccount(say);
   renderConnection();
   view?.render();
   document.title = [view?.title, "Cinema Tickets"].filter(Boolean).join(" · ");
@@ -166,6 +188,7 @@ function faulty({ error, reason }) {
 
 for (const kind of ["error", "unhandledrejection"]) addEventListener(kind, faulty);
 document.querySelector("#fault button")?.addEventListener("click", () => location.reload());
+wireAccount();
 wireFrame(say, { spoken: render, coloured: () => view?.render() });
 addEventListener("hashchange", open);
 for (const change of ["online", "offline"]) {
@@ -174,4 +197,4 @@ for (const change of ["online", "offline"]) {
 onElsewhere(() => view?.changedElsewhere?.());
 setInterval(remindOfHolds, 500);
 render();
-open();
+signIn.finish().then(open);

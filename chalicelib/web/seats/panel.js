@@ -3,6 +3,7 @@
 
 import { el, fill } from "../shared/dom.js";
 import { button } from "../shared/parts.js";
+import * as signIn from "../shared/sign_in.js";
 import { money } from "../shared/words.js";
 import * as clock from "./clock.js";
 import { list, price, refused, say, waits } from "./words.js";
@@ -132,7 +133,7 @@ export class Panel {
       ),
       tooMany && el("p", { class: "hint" }, say("tooMany", booking.mostSeats)),
       sum(booking.total),
-      this.emailField,
+      !signIn.isOn && this.emailField, // else emails go to the address with which the buyer signed up
       button("hold", say("hold", seats.length), () => this.holdSeats(), "primary", { disabled: tooMany }),
     ];
   }

@@ -2,6 +2,7 @@
 /** One screening: its hall, and what this buyer does there. */
 
 import { announce, el, fill } from "../shared/dom.js";
+import * as signIn from "../shared/sign_in.js";
 import * as api from "./api.js";
 import { Booking } from "./booking.js";
 import { Hall } from "./hall.js";
@@ -304,6 +305,7 @@ class Screening {
 
   /** Marks what this buyer has bought here, now or earlier. A map without it is still true, only less friendly. */
   async findBought() {
+    if (signIn.isOn && !signIn.isSignedIn()) return;
     const { purchases } = await api.purchases(store.userId()).catch(() => ({ purchases: [] }));
     const here = purchases.filter(({ sessionId }) => sessionId === this.session.sessionId);
     here.flatMap(({ seats }) => seats).forEach((seat) => this.booking.bought.add(seat));

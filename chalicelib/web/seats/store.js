@@ -6,6 +6,7 @@
  * in the middle sends the very same request again, which has no second effect.
  */
 
+import * as signIn from "../shared/sign_in.js";
 import { keep, readAll } from "../shared/storage.js";
 
 const MINUTE_MS = 60_000;
@@ -80,7 +81,8 @@ export function holds(sessionId) {
  */
 function remembered({ paying, reservationId }) {
   if (paying) return 24 * 60 * MINUTE_MS;
-  return reservationId ? 20 * MINUTE_MS : MINUTE_MS;
+  if (reservationId) return 20 * MINUTE_MS;
+  return signIn.isOn ? 5 * MINUTE_MS : MINUTE_MS; // the way to the sign-in and back takes its time
 }
 
 /** @param {Hold} hold */

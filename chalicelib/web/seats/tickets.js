@@ -4,6 +4,7 @@
 import { announce, el, fill, whileSeen } from "../shared/dom.js";
 import { asFailure } from "../shared/http.js";
 import { button } from "../shared/parts.js";
+import * as signIn from "../shared/sign_in.js";
 import { money } from "../shared/words.js";
 import * as api from "./api.js";
 import { empty, Pages } from "./parts.js";
@@ -332,8 +333,7 @@ function invoiceLink({ saleId, movieTitle, seats, invoiceUrl }, kind) {
       {
         class: kind,
         href: `#/tickets/${encodeURIComponent(saleId)}/invoice`,
-        target: "_blank",
-        rel: "noopener",
+        ...(signIn.isOn ? {} : { target: "_blank", rel: "noopener" }), // another tab would have to sign in anew
         "aria-label": say("invoiceOf", movieTitle, list(seats)),
         onclick: (event) => navigator.onLine || stay(event),
       },

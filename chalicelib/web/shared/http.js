@@ -3,6 +3,7 @@
 
 import { isolated } from "./dom.js";
 import { language } from "./language.js";
+import * as signIn from "./sign_in.js";
 
 // From this module's own address, so that a stage's path (/dev/assets/shared/http.js) stays in front.
 const ROOT = new URL("../../", import.meta.url);
@@ -60,18 +61,25 @@ export function asFailure(caught) {
 export const addressOf = (path) => new URL(path.replace(/^\/+/, ""), ROOT).href;
 
 /**
- * Sends one request. `key` is its idempotency key; `body` is sent as JSON.
+ * Sends one request, in the name of whoever is signed in. `key` is its idempotency key; `body` is sent as JSON. Where a token
+ * is refused, it is renewed and the request is sent once more.
  * @param {string} method
  * @param {string} path
  * @param {Omit<RequestInit, "body"> & { body?: object, key?: string }} request
  */
-export function sendRequest(method, path, { body, key, ...options }) {
+export async function sendRequest(method, path, { body, key, ...options }) {
+  const token = await signIn.authorization();
   /** @type {Record<string, string>} */
-  const headers = { "Accept-Language": language() };
+  const headers = { "Accept-Language": language(), ...(token && { Authorization: token }) };
   if (body) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   const sent = body && JSON.stringify(body);
-  return fetch(addressOf(path), { method, headers, body: sent, credentials: "same-origin", ...options });
+  /** @type {RequestInit} */
+  const request = { method, headers, body: sent, credentials: "same-origin", ...options };
+  const response = await fetch(addressOf(path), request);
+  if (response.status !== 401 || !(await signIn.renew(token))) return response;
+  headers.Authorization = (await signIn.authorization()) ?? "";
+  return fetch(addressOf(path), request);
 }
 
 /**

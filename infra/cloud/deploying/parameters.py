@@ -82,11 +82,11 @@ def wants_traces(said: Mapping[str, str], before: Mapping[str, str] | None) -> b
     return True
 
 
-def check_settings(environment: Mapping[str, str]) -> None:
-    """Checks the settings as the application does, before anything is deployed. Raises DeploymentError."""
+def check_settings(environment: Mapping[str, str], stage: str = "local") -> None:
+    """Checks the settings as the application does in the stage, before anything is deployed. Raises DeploymentError."""
     said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}
     try:
-        settings.load({**said, "STAGE": "local"})
+        settings.load({**said, "STAGE": stage})
     except SettingInvalid as error:
         raise DeploymentError(str(error)) from error
     _check_choices({**data_parameters(), **app_parameters()}, environment)

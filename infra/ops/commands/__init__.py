@@ -18,6 +18,7 @@ from infra.ops.commands import (
     replay,
     status,
     story,
+    token,
     warm,
     webhooks,
 )
@@ -37,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     story,
     rebuild,
     mail,
+    token,
     payments,
     reconcile,
     cancel,

@@ -16,6 +16,8 @@ USED_BY_SOME = {
     "chalicelib.domain.board": "the operator's board",
     "chalicelib.api.wire.analytics": "a screening's numbers",
     "chalicelib.domain.analytics": "a screening's numbers",
+    "jwt": "requests with a token",
+    "cryptography": "requests with a token",
     "redis": "the gate, which is asked first when there is a Redis",
     "stripe": "payments, where Stripe is the gateway",
     "requests": "Stripe",
@@ -28,13 +30,20 @@ USED_BY_SOME = {
 """By whom."""
 
 
-HEAVY = {"jinja2": {"email"}, "fpdf": set[str](), "stripe": set[str](), "redis": set[str]()}
+HEAVY = {
+    "jwt": {"identity"},
+    "cryptography": {"identity"},
+    "jinja2": {"email"},
+    "fpdf": set[str](),
+    "stripe": set[str](),
+    "redis": set[str](),
+}
 """Who loads each as soon as the door is opened; the others wait until it is used."""
 
 
-def loaded_after(statements: str) -> set[str]:
+def loaded_after(statements: str, **settings: str) -> set[str]:
     script = f"import sys, app; {statements}; print(*sys.modules)"
-    environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1", **settings}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=False)
     loaded = set(done.stdout.decode().split())
     assert "chalicelib.api.reservations" in loaded, done.stderr
@@ -61,3 +70,17 @@ def test_each_module_of_the_wiring_is_a_door() -> None:
     assert modules == set(wiring.DOORS)
     with pytest.raises(AttributeError, match="has no attribute 'cellar'"):
         _ = wiring.cellar
+
+
+def test_a_request_without_a_token_loads_nothing_that_verifies_one() -> None:
+    """Access control is on: what verifies tokens is loaded by the first request that brings one."""
+    client = "from chalice.test import Client; http = Client(app.app).__enter__().http"
+    without = "a = http.post('/api/reservations', headers={'Content-Type': 'application/json'}, body=b'{}')"
+    with_one = "b = http.get('/api/operations', headers={'Authorization': 'Bearer a.b.c'})"
+    settings = {"AUTH": "on", "AUTH_ISSUER": "http://127.0.0.1:1", "AUTH_CLIENT_ID": "page"}
+
+    none = loaded_after(f"{client}; {without}; assert a.status_code == 401", **settings)
+    one = loaded_after(f"{client}; {without}; {with_one}; assert b.status_code == 401", **settings)
+
+    assert {"jwt", "cryptography", "chalicelib.wiring.identity"} & none == set()
+    assert {"jwt", "cryptography", "chalicelib.wiring.identity"} <= one

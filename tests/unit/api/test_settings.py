@@ -38,6 +38,11 @@ ON_ONES_OWN_MACHINE = Settings(
     traces_endpoint="",
     traces_headers="",
     traces_file=".run/traces.jsonl",
+    auth=False,
+    auth_issuer="",
+    auth_client_id="",
+    auth_sign_in_url="",
+    cors_origins=(),
     operations_board=True,
 )
 """What nobody has set, but for the defaults that are long or secret."""
@@ -72,6 +77,11 @@ ENVIRONMENT = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector",
     "OTEL_EXPORTER_OTLP_HEADERS": "key=k",
     "TRACES_FILE": "traces of mine",
+    "AUTH": "on",
+    "AUTH_ISSUER": "https://issuer.example/pool/",
+    "AUTH_CLIENT_ID": "client",
+    "AUTH_SIGN_IN_URL": "https://sign-in.example",
+    "CORS_ORIGINS": "https://cinema.example, http://localhost:3000",
 }
 OF_ENVIRONMENT = Settings(
     stage="dev",
@@ -104,6 +114,11 @@ OF_ENVIRONMENT = Settings(
     traces_endpoint="https://collector",
     traces_headers="key=k",
     traces_file="traces of mine",
+    auth=True,
+    auth_issuer="https://issuer.example/pool",
+    auth_client_id="client",
+    auth_sign_in_url="https://sign-in.example",
+    cors_origins=("https://cinema.example", "http://localhost:3000"),
     operations_board=False,
 )
 
@@ -229,3 +244,50 @@ def test_the_operators_board_can_be_switched(stage: str, switch: str, there: boo
 def test_a_switch_is_on_or_off() -> None:
     with pytest.raises(SettingInvalid, match="OPERATIONS_BOARD must be on or off, not 'yes'"):
         load({"OPERATIONS_BOARD": "yes"})
+
+
+# Access control.
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod", "staging"])
+def test_access_control_is_on_and_can_not_be_switched_off_but_on_a_laptop(stage: str) -> None:
+    assert load({"STAGE": stage}).auth
+    with pytest.raises(SettingInvalid, match=f"AUTH must be on in stage '{stage}': off is for laptops only"):
+        load({"STAGE": stage, "AUTH": "off"})
+
+
+@pytest.mark.parametrize("stage", ["local", "test"])
+def test_a_laptop_asks_nobody_unless_it_is_told_to(stage: str) -> None:
+    assert not load({"STAGE": stage}).auth
+    assert load({"STAGE": stage, "AUTH": "on"}).auth
+
+
+def test_a_board_in_a_shared_stage_is_behind_access_control() -> None:
+    settings = load({"STAGE": "dev", "OPERATIONS_BOARD": "on"})
+
+    assert (settings.operations_board, settings.auth) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://issuer.example", "issuer.example", "https://", "https://a b", "file:///keys"]
+)
+def test_an_issuer_is_asked_by_https_or_on_this_machine(issuer: str) -> None:
+    with pytest.raises(SettingInvalid, match="AUTH_ISSUER must be an https address, or one of this machine"):
+        load({"AUTH_ISSUER": issuer})
+    assert load({"AUTH_ISSUER": "http://127.0.0.1:8091"}).auth_issuer == "http://127.0.0.1:8091"
+
+
+@pytest.mark.parametrize("missing", ["AUTH_ISSUER", "AUTH_CLIENT_ID"])
+def test_who_verifies_tokens_needs_to_know_whose(missing: str) -> None:
+    given = {"AUTH_ISSUER": "https://issuer.example", "AUTH_CLIENT_ID": "page", missing: ""}
+
+    with pytest.raises(SettingInvalid, match="AUTH_ISSUER or AUTH_CLIENT_ID is missing"):
+        _ = load({"STAGE": "dev", **given}).needed_auth_issuer
+
+
+@pytest.mark.parametrize(
+    "origins", ["*", "cinema.example", "https://cinema.example/", "https://a.example https://b.example"]
+)
+def test_an_origin_is_written_as_browsers_write_it(origins: str) -> None:
+    with pytest.raises(SettingInvalid, match="CORS_ORIGINS must be origins such as"):
+        load({"CORS_ORIGINS": origins})

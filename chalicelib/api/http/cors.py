@@ -1,0 +1,41 @@
+"""Pages of other origins: those in the setting CORS_ORIGINS may call the API, with a token but without cookies.
+
+A browser asks first (OPTIONS) whether a page may send what it wants to send. It shows a page only headers named here.
+"""
+
+from collections.abc import Callable
+
+from chalice.app import Request, Response
+
+from chalicelib import wiring
+
+METHODS = "GET, HEAD, POST, DELETE"
+TAKEN = "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-None-Match"
+SHOWN = (
+    "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, "
+    "WWW-Authenticate, Content-Language, X-Request-Id"
+)
+KEPT_SECONDS = 600
+
+
+def answer_other_origins(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Answers, as a middleware, a browser's question before a request, and lets its page read each answer."""
+    origins = wiring.settings().cors_origins
+    if not origins:
+        return get_response(request)
+    origin: str = request.headers.get("origin", "")
+    is_question = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+    response = _allow() if is_question and origin in origins else get_response(request)
+    response.headers["Vary"] = "Origin"
+    if origin in origins:
+        response.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": SHOWN}
+    return response
+
+
+def _allow() -> Response:
+    headers: dict[str, str | list[str]] = {
+        "Access-Control-Allow-Methods": METHODS,
+        "Access-Control-Allow-Headers": TAKEN,
+        "Access-Control-Max-Age": str(KEPT_SECONDS),
+    }
+    return Response("", status_code=204, headers=headers)

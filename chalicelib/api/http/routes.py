@@ -1,0 +1,69 @@
+"""The table of routes: whom each admits, and whether it is limited. A view without a row can't be registered.
+
+The rows are by name of the view, as those of RATE_LIMITS in chalicelib/settings.py are. What a route takes and answers
+is in chalicelib/api/openapi/routes.py, which is too large for a cold start; whom it admits is documented from here.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from chalicelib.domain.identity import Rule
+
+ANYONE, SIGNED, BUYER, OPERATOR = Rule.ANYONE, Rule.SIGNED, Rule.BUYER, Rule.OPERATOR
+
+
+class Route(NamedTuple):
+    """The row of a view. A tuple: dataclasses start slower."""
+
+    admits: Rule
+    is_limited: bool = True
+    """False where load balancers and operators ask, most often under load."""
+
+    @property
+    def tells_who_asks(self) -> bool:
+        """Tells whether the view gets the principal as `asked_by`: where things belong to buyers."""
+        return self.admits is Rule.BUYER
+
+
+ROUTES: Mapping[str, Route] = {
+    "schedule_session": Route(OPERATOR),
+    "list_sessions": Route(ANYONE),
+    "show_session": Route(ANYONE),
+    "show_seats": Route(ANYONE),
+    "show_live_address": Route(ANYONE),
+    "hold_seats": Route(BUYER),
+    "show_reservation": Route(BUYER),
+    "start_payment": Route(BUYER),
+    "confirm_reservation": Route(BUYER),
+    "cancel_reservation": Route(BUYER),
+    "show_invoice": Route(BUYER),
+    "list_purchases": Route(BUYER),
+    "list_events": Route(OPERATOR),
+    "show_analytics": Route(OPERATOR),
+    "show_board": Route(OPERATOR),
+    "look_at_letters": Route(OPERATOR),
+    "redrive_queue": Route(OPERATOR),
+    "hear_gateway": Route(SIGNED),
+    "replay_notifications": Route(SIGNED),
+    "health": Route(ANYONE, is_limited=False),
+    "ready": Route(ANYONE, is_limited=False),
+    # Pages and files: a browser asks for them without a token. What the pages show, they ask for with one.
+    "show_document": Route(ANYONE),
+    "show_docs": Route(ANYONE),
+    "show_seat_map": Route(ANYONE),
+    "show_operations_page": Route(ANYONE),
+    "show_asset": Route(ANYONE),
+    # Of methods.py, for each path.
+    "refuse_method": Route(ANYONE),
+}
+
+
+class RouteUnknown(Exception):
+    """A view has no row in ROUTES."""
+
+
+def route_of(view: str) -> Route:
+    """Gives the row of a view. Raises RouteUnknown."""
+    if view not in ROUTES:
+        raise RouteUnknown(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
+    return ROUTES[view]

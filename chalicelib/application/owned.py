@@ -1,0 +1,14 @@
+"""Reservations belong to their buyers: nobody else learns that there is one."""
+
+from chalicelib.domain.identity import Principal
+from chalicelib.domain.ports import Reservations
+from chalicelib.domain.refusals import ReservationNotFound
+from chalicelib.domain.reservations import Reservation
+
+
+def find_owned(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:
+    """Gives the reservation. Raises ReservationNotFound, also when it is somebody else's."""
+    reservation = reservations.find(reservation_id)
+    if reservation is None or not asked_by.may_act_for(reservation.user_id):
+        raise ReservationNotFound(reservation_id)
+    return reservation

@@ -1,0 +1,150 @@
+"""The public keys of the identity provider: read when a token names a key that is not known, and kept.
+
+    known key, read within the hour ──► used, without a call
+    unknown key                     ──► read all keys anew, once in PAUSE at most ──► used, if it is there now
+    keys older than FRESH           ──► read anew; the old ones serve while that fails, up to STALE
+
+So a rotation needs no deployment, invented key ids cause two calls a minute, and a key that was withdrawn ends its
+service within the hour.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from jwt import PyJWK
+from jwt.exceptions import InvalidKeyError, PyJWKError
+
+from chalicelib.domain.refusals import StoreUnavailable
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+PATH = "/.well-known/jwks.json"
+PAUSE = timedelta(seconds=30)
+FRESH = timedelta(hours=1)
+STALE = timedelta(hours=24)
+
+CONNECT_SECONDS, READ_SECONDS = 1.0, 2.0
+LARGEST_ANSWER_BYTES = 65_536
+"""The most bytes of an answer: Cognito's two keys have 1 kB."""
+MOST_KEYS = 20
+
+PARTS_OF_KEY = {("RSA", None): ("n", "e"), ("OKP", "Ed25519"): ("crv", "x")}
+"""The fields of a public key of ours, by type and curve. All others are dropped, private ones too."""
+ALGORITHM_OF = {"RSA": "RS256", "OKP": "EdDSA"}
+
+Keys = Mapping[str, PyJWK]
+ReadText = Callable[[], bytes]
+
+
+class KeysUnread(Exception):
+    """The provider's keys could not be read."""
+
+
+@dataclass
+class ProviderKeys:
+    """Keeps the keys of a provider. `read` reads their text from it, and raises KeysUnread."""
+
+    read: ReadText
+    _keys: Keys = field(default_factory=dict)
+    _read_at: datetime | None = None
+    _tried_at: datetime | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def find(self, key_id: str, now: datetime) -> PyJWK | None:
+        """Gives the key; None if the provider has none of that id.
+
+        Raises StoreUnavailable when the keys are needed and can't be read.
+        """
+        if key_id in self._keys and self._is_younger_than(FRESH, now):
+            return self._keys[key_id]
+        with self._lock:
+            if self._may_read(now) and not (key_id in self._keys and self._is_younger_than(FRESH, now)):
+                self._try_to_read(now)
+            is_silent = self._read_at != self._tried_at
+            if not self._is_younger_than(STALE, now) or (is_silent and key_id not in self._keys):
+                raise StoreUnavailable("read the identity provider's keys")
+            return self._keys.get(key_id)
+
+    def _is_younger_than(self, age: timedelta, now: datetime) -> bool:
+        return self._read_at is not None and now - self._read_at < age
+
+    def _may_read(self, now: datetime) -> bool:
+        return self._tried_at is None or abs(now - self._tried_at) >= PAUSE
+
+    def _try_to_read(self, now: datetime) -> None:
+        """Reads the keys. Leaves the old ones when that fails."""
+        self._tried_at = now
+        try:
+            self._keys = keys_in(self.read())
+        except KeysUnread:
+            return
+        self._read_at = now
+
+
+def keys_in(text: bytes) -> Keys:
+    """Reads a JSON Web Key Set. Leaves out keys that are not for signatures, or not of our algorithms.
+
+    Raises KeysUnread if it is no such set.
+    """
+    try:
+        listed = json.loads(text)["keys"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise KeysUnread("no key set") from error
+    if not isinstance(listed, list):
+        raise KeysUnread("no list of keys")
+    found = ((one.get("kid"), _key_in(one)) for one in listed[:MOST_KEYS] if isinstance(one, dict))
+    return {key_id: key for key_id, key in found if isinstance(key_id, str) and key}
+
+
+def _key_in(described: Mapping[str, Any]) -> PyJWK | None:
+    kind = described.get("kty")
+    parts = PARTS_OF_KEY.get((kind, described.get("crv"))) if isinstance(kind, str) else None
+    if parts is None or not isinstance(kind, str):
+        return None
+    algorithm = ALGORITHM_OF[kind]
+    if described.get("use", "sig") != "sig" or described.get("alg", algorithm) != algorithm:
+        return None
+    public = {"kty": kind, **{name: described.get(name) for name in parts}}
+    try:
+        return PyJWK(public, algorithm)
+    except (InvalidKeyError, PyJWKError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def read_from(issuer: str) -> ReadText:
+    """Makes the function that reads the text of an issuer's keys over HTTP: one try, no redirect, bounded."""
+
+    def read() -> bytes:
+        import urllib3
+
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        try:
+            with urllib3.PoolManager(retries=False, timeout=timeout) as http:
+                answer = http.request("GET", f"{issuer}{PATH}", redirect=False, preload_content=False)
+                return _content_of(answer, monotonic() + READ_SECONDS)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise KeysUnread(repr(error)) from error
+
+    return read
+
+
+def _content_of(answer: BaseHTTPResponse, until: float) -> bytes:
+    """Reads the whole answer. Raises KeysUnread when it is an error, too large, or has not ended by `until`."""
+    content = bytearray()
+    try:
+        while answer.status == 200 and len(content) <= LARGEST_ANSWER_BYTES and monotonic() < until:
+            chunk = answer.read1(16_384)
+            if not chunk:
+                return bytes(content)
+            content += chunk
+    finally:
+        answer.close()
+    raise KeysUnread(f"status {answer.status}, {len(content)} bytes")

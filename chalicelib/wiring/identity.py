@@ -1,0 +1,13 @@
+"""Wiring of signing in: verifying the token of a request. Opened by the first request that brings one."""
+
+from chalicelib.domain.ports import TokenVerifier
+from chalicelib.infrastructure.identity.keys import ProviderKeys, read_from
+from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
+
+from .shared.process import once, settings
+
+
+@once
+def verify_token() -> TokenVerifier:
+    issuer = settings().needed_auth_issuer
+    return AccessTokenVerifier(issuer, settings().auth_client_id, ProviderKeys(read_from(issuer)))
