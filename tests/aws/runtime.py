@@ -129,7 +129,9 @@ class Functions:
             return self.values[name]
         if isinstance(value, str):
             return value
-        return str(self.template["Parameters"][value["Ref"]]["Default"])
+        if value.keys() == {"Ref"}:
+            return str(self.template["Parameters"][value["Ref"]]["Default"])
+        return ""  # what another resource is called: this machine has none
 
 
 def read_template(path: Path) -> dict[str, Any]:
