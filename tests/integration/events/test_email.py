@@ -144,6 +144,19 @@ def depth(queue: str) -> int:
 # Who is not written to any more.
 
 
+def bounce(address: str, queue: str) -> None:
+    """Puts a bounce into the queue, as EventBridge does."""
+    told = {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [{"emailAddress": address.upper(), "action": "failed", "status": "5.1.1"}],
+        "timestamp": "2026-11-27T00:41:02.669Z",
+    }
+    with closing(queues.client()) as client:
+        url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "Bounce", "bounce": told, "mail": {}}))
+
+
 def test_whose_letter_came_back_gets_none_until_an_operator_allows_it(
     api: Api,
     session_id: str,
@@ -153,15 +166,7 @@ def test_whose_letter_came_back_gets_none_until_an_operator_allows_it(
     data_stack: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    bounce = {
-        "bounceType": "Permanent",
-        "bounceSubType": "General",
-        "bouncedRecipients": [{"emailAddress": address.upper(), "action": "failed", "status": "5.1.1"}],
-        "timestamp": "2026-11-27T00:41:02.669Z",
-    }
-    with closing(queues.client()) as client:
-        url = client.get_queue_url(QueueName=f"{data_stack}-bounces")["QueueUrl"]
-        client.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "Bounce", "bounce": bounce, "mail": {}}))
+    bounce(address, f"{data_stack}-bounces")
     pump.drain()
     api.hold(session_id, "A6", email=address)
     pump.drain()
