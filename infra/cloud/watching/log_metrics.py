@@ -1,7 +1,7 @@
 """Metrics that CloudWatch counts in the logs: how often a hold or a confirmation fails, and how long it takes.
 
 Failures are counted in API Gateway's log of requests, which also has those that no function answered. Times come from
-the API's own line for each request. Nothing of it costs a request anything (decision 100).
+the API's own line for each request. Nothing of it costs a request anything (decision 98).
 """
 
 from dataclasses import dataclass
