@@ -22,8 +22,7 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.http import answers, cors, edge, limits, methods, static
-from chalicelib.domain.events import Event
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, Outgoing
 
 PREFIX = wiring.settings().table_prefix
 

@@ -15,10 +15,10 @@ from chalicelib.application.queries import ShowReservation
 from chalicelib.application.refunds import RefundSales, SettleRefund
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservation, ExpireHold
-from chalicelib.domain.events import Event, EventType, ReservationChange, RowEvent
+from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
-from chalicelib.domain.ports import LiveHolds, Outgoing, PaymentGateway, Payments, Reservations, Rows, Sessions
+from chalicelib.domain.ports import LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.consumers import AUDIT, REFUNDS
-from chalicelib.domain.events import Event, ReservationChange
+from chalicelib.domain.events import Event, Outgoing, ReservationChange
 from chalicelib.domain.payments import Payment, PaymentChange
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, Sale, State
 from chalicelib.domain.times import from_ms, to_ms

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.domain.events import GivenUp, NotYet
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import GivenUp, NotYet, Outgoing
 
 from .http.answers import log
 

@@ -1,16 +1,19 @@
 """The operator's board: sales, queues, refusals, the health of dependencies; and redriving dead letters."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.analytics import Tally, total
 from chalicelib.domain.board import (
     WINDOW,
     DeadLetter,
+    DependencyState,
     QueueState,
     Redriven,
     RefusalCounts,
@@ -19,11 +22,14 @@ from chalicelib.domain.board import (
     shown_buckets,
 )
 from chalicelib.domain.consumers import CONSUMERS
-from chalicelib.domain.ports import Analytics, Clock, DependencyState, Page, QueueBoard, Refusals, Sessions
+from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import QueueOutOfReach, StoreUnavailable
 from chalicelib.domain.sessions import Session
 
 from .queries import CheckReadiness
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Analytics, Clock, QueueBoard, Refusals, Sessions
 
 T = TypeVar("T")
 

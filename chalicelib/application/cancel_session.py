@@ -7,14 +7,19 @@ The sales in a row when it is closed are exactly those to refund: nothing is sol
 is refused and refunded. Sold seats stay sold. Holds lapse by themselves, or are released, as ever.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.payments import Payment
-from chalicelib.domain.ports import Clock, Rows, Sessions
 from chalicelib.domain.reservations import Sold
 from chalicelib.domain.sessions import Session, row_letters
 
 from .refunds import RefundSales
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Rows, Sessions
 
 LAST_CLOSED = row_letters(0)
 """The row that is closed last, which every session has: once it is closed, all rows are."""

@@ -10,9 +10,12 @@ its claim is settled when the hold is over: see payments.py. The payment is mark
 reservations' stream: see relay.py.
 """
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.payments import (
@@ -23,7 +26,6 @@ from chalicelib.domain.payments import (
     payment_of_sale,
     refund_request_for,
 )
-from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
 from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
@@ -38,6 +40,9 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsTaken, State
 
 from .owned import find_owned
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
 
 log = logging.getLogger(__name__)
 

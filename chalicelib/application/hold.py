@@ -13,17 +13,21 @@ With an idempotency key the id is made from user and key, so that a resend finds
 still written first: a hold with a key costs no more calls than one without, and a lost race for a seat costs only one.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import IdempotencyKeyReused, SalesClosed, SessionCancelled, TooManyHolds, TooManySeats
 from chalicelib.domain.reservations import Contact, Reservation, RowsClosed, SeatsTaken
 from chalicelib.domain.sessions import Session
 
 from .live_holds import CountLiveHold
 from .resend import Resends
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)

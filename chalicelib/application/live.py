@@ -7,13 +7,18 @@ A message holds the whole row, not the change. So a late, lost or doubled messag
 of the highest version, and the message that shows a gap in the versions also heals it.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.live import RowState, newest
-from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,18 @@ A request may name anybody as the user. So holds are counted by user and network
 in somebody's name from elsewhere uses up another count than theirs.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import LiveHolds, Reservations
 from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, TooManyHolds
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached, Reservation, State
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import LiveHolds, Reservations
 
 ATTEMPTS = 10
 """How often to try to count a hold. From the second try on, a try fails only if another hold of the same user was

@@ -1,9 +1,15 @@
 """Reservations belong to their buyers: nobody else learns that there is one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.domain.identity import Principal
-from chalicelib.domain.ports import Reservations
 from chalicelib.domain.refusals import ReservationNotFound
 from chalicelib.domain.reservations import Reservation
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Reservations
 
 
 def find_owned(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:

@@ -5,11 +5,15 @@ claim ──stream──► PaymentDue, which waits in the queue until the hold 
                                                  sold, if the hold is live and this was charged for it; else refunded
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import PAYMENTS
+from chalicelib.domain.events import Outgoing
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.payments import (
     Charge,
@@ -19,17 +23,6 @@ from chalicelib.domain.payments import (
     PaymentIntent,
     PaymentStatus,
     RefundReason,
-)
-from chalicelib.domain.ports import (
-    Clock,
-    GatewayMessages,
-    Outbox,
-    Outgoing,
-    PaymentGateway,
-    Payments,
-    Reservations,
-    Rows,
-    Sessions,
 )
 from chalicelib.domain.refusals import (
     NothingToPay,
@@ -49,6 +42,18 @@ from chalicelib.domain.times import to_ms
 from .confirm import Confirm, ConfirmReservation
 from .owned import find_owned
 from .refunds import RegisterSale
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import (
+        Clock,
+        GatewayMessages,
+        Outbox,
+        PaymentGateway,
+        Payments,
+        Reservations,
+        Rows,
+        Sessions,
+    )
 
 BY_GATEWAY = "gateway"
 """The payment method of a sale whose buyer never came back to name one."""

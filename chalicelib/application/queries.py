@@ -1,18 +1,25 @@
 """Queries: sessions, seat maps, reservations, purchases, and readiness."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
-from chalicelib.domain.ports import Clock, DependencyState, Page, Probe, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import SessionCancelled, UserNotFound
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, in_force
 from chalicelib.domain.sessions import Session
 
 from .owned import find_owned
+
+if TYPE_CHECKING:
+    from chalicelib.domain.board import DependencyState
+    from chalicelib.domain.pages import Page
+    from chalicelib.domain.ports import Clock, Probe, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)

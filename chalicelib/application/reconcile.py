@@ -8,19 +8,24 @@ The sweep shares no stream and no queue with the work that it checks. It can't m
 `ops payments` and an alarm.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundRefused
-from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
 from .payments import NotDueYet, SettlePayment
 from .refunds import SettleRefund
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 
 LOOKED_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
@@ -97,7 +102,7 @@ class ReconcilePayments:
             sweep.compare(reservation_id, partial(self._compare_sale, reservation_id, sale_id))
         return sweep.result()
 
-    def _read_charges(self, since: datetime, sweep: "_Sweep") -> list[Charge]:
+    def _read_charges(self, since: datetime, sweep: _Sweep) -> list[Charge]:
         """Reads the gateway's charges. If they can't be read, adds a finding to the sweep."""
         try:
             return list(self.gateway.list_charges_since(since))

@@ -10,14 +10,19 @@ sale ──stream──► payment: sold
 A payment that the gateway does not know is asked for again by the sweep (reconcile.py), and stays outstanding.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.payments import Payment, PaymentStatus, PaymentUnknown, RefundReason, payment_of_sale
-from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations
 from chalicelib.domain.reservations import Reservation
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations
 
 log = logging.getLogger(__name__)
 

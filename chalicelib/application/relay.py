@@ -12,15 +12,19 @@
 A record that comes twice gives the same events with the same ids, and each consumer tolerates them twice.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import EXPIRY, PAYMENTS, REFUNDS, queues_that_hear
 from chalicelib.domain.events import (
     ENDS,
     Event,
     EventType,
+    Outgoing,
     ReservationChange,
     RowClosed,
     RowEvent,
@@ -35,12 +39,14 @@ from chalicelib.domain.events import (
     session_cancelled,
 )
 from chalicelib.domain.payments import PaymentChange, PaymentDue, PaymentStatus
-from chalicelib.domain.ports import Outgoing, Reservations
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
 from .refunds import RefundSales, RegisterSale
 from .release import ExpireHold
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Reservations
 
 log = logging.getLogger(__name__)
 

@@ -6,14 +6,19 @@ The order matters. Once its seats are released, a hold can't be sold or made aga
 has ended is never paid for afterwards.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
-from chalicelib.domain.ports import Clock, Reservations, Rows
 from chalicelib.domain.refusals import ReservationConfirmed, ReservationExpired, ReservationNotFound
 from chalicelib.domain.reservations import Hold, Reservation, State
 
 from .owned import find_owned
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Reservations, Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@
 The reservation stored under the id decides. Seats that are held for anything else are released.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from chalicelib.domain.ports import Clock, Reservations, Rows
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,
@@ -23,6 +25,9 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, SeatsTaken, Sold, State
 
 from .live_holds import CountLiveHold
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Reservations, Rows
 
 
 @dataclass(frozen=True)

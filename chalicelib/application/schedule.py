@@ -4,14 +4,19 @@ With an idempotency key the session's id is made from it. So a second request, o
 first one, and compares.
 """
 
+from __future__ import annotations
+
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import Clock, Ids, Sessions
 from chalicelib.domain.refusals import IdempotencyKeyReused, SessionNotFound
 from chalicelib.domain.sessions import Session
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Ids, Sessions
 
 
 @dataclass(frozen=True, slots=True)

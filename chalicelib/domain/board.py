@@ -75,3 +75,21 @@ def over_time(screenings: Sequence[ScreeningNumbers], now: datetime) -> list[tup
         (at, sum((screening.buckets.get(at, NOTHING) for screening in screenings), start=NOTHING))
         for at in shown_buckets(now)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyState:
+    """The health of one dependency. `breaker` is the state of its circuit breaker, `trips` how often the breaker
+    opened.
+
+    `breaker` is empty if there is none, or its state is unknown. Redis's breaker is that of the process that answers.
+    Those of SES and the payment gateway are as their functions reported last; the trips of all functions are added up.
+    """
+
+    name: str
+    required: bool
+    up: bool
+    latency_ms: float
+    reason: str = ""
+    breaker: str = ""
+    trips: int = 0

@@ -18,7 +18,8 @@ from .times import to_ms
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .payments import Payment
+    from .payments import Charge, Payment, PaymentDue
+    from .webhooks import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,3 +241,17 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
         seats=payment.seats,
         data={name: value for name, value in facts.items() if value is not None},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for a queue.
+
+    A hold waits in its queue until it lapses, a claimed payment until its hold is over. A charge, an event for a
+    consumer and a webhook's delivery are due at once.
+    """
+
+    queue: str
+    content: Hold | PaymentDue | Charge | Event | Delivery
+    trace: str = ""
+    """The traceparent that the message carries. Empty where TRACES is off, or its sender's own trace goes on."""

@@ -98,3 +98,12 @@ def _amount(sale: Event) -> Decimal:
     if not isinstance(cents, int):
         raise UnreadableMessage(f"a sale needs its amountCents, a whole number, not {cents!r}")
     return Money(cents).amount
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLink:
+    """A URL from which anybody may fetch the invoice's PDF until `expires_at`."""
+
+    number: str
+    url: str
+    expires_at: datetime

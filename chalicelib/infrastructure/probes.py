@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.ports import DependencyState
+from chalicelib.domain.board import DependencyState
 from chalicelib.domain.refusals import StoreUnavailable
 
 from .breakers import BreakerStatus

@@ -1,12 +1,18 @@
 """Wiring of a screening's analytics: counting events, and showing the numbers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
-from chalicelib.domain.ports import Analytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 
 from .shared.process import clock, database, once, stage_name
 from .shared.tables import sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Analytics
 
 
 @once

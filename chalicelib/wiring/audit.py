@@ -1,11 +1,17 @@
 """Wiring of the audit log: recording an event, and listing a screening's events."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.application.consumers.audit import ListEvents, RecordEvent
-from chalicelib.domain.ports import EventLog
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
 from .shared.process import database, once, stage_name
 from .shared.tables import sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import EventLog
 
 
 @once

@@ -1,7 +1,10 @@
 """Wiring of the operator's board."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowDeadLetters, ShowRecentBoard
-from chalicelib.domain.ports import QueueBoard
 from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
 from .analytics import analytics
@@ -11,6 +14,9 @@ from .shared.process import clock, once, settings
 from .shared.queues import queue_urls, sqs
 from .shared.stream_failures import stream_failures
 from .shared.tables import sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import QueueBoard
 
 
 @once

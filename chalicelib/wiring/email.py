@@ -1,7 +1,10 @@
 """Wiring of the consumer that sends emails to buyers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.application.consumers.email import SendBuyerEmail
-from chalicelib.domain.ports import EmailSender
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
@@ -11,6 +14,9 @@ from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
 from .shared.suppressed import suppressed_addresses
 from .shared.tables import reservations, sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import EmailSender
 
 
 @once

@@ -1,11 +1,17 @@
 """Wiring for every request to the API: the rate limits, and the count of refusals."""
 
-from chalicelib.domain.ports import RateLimiter, Refusals
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import NotCounted, RedisRefusals
 
 from .shared.process import clock, once, settings
 from .shared.redis import redis
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import RateLimiter, Refusals
 
 
 @once

@@ -1,10 +1,16 @@
 """Wiring of signing in: verifying the token of a request. Opened by the first request that brings one."""
 
-from chalicelib.domain.ports import TokenVerifier
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.identity.keys import ProviderKeys, read_from
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 
 from .shared.process import once, settings
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import TokenVerifier
 
 
 @once

@@ -1,10 +1,12 @@
 """Wiring of invoices: printing one for each sale, and the link to it."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.invoices import IssueInvoice, LinkInvoice
-from chalicelib.domain import ports
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -12,6 +14,9 @@ from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 
 from .shared.process import clock, database, once, settings, stage_name
 from .shared.tables import reservations, sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain import ports
 
 
 @once

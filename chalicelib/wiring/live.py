@@ -1,17 +1,21 @@
 """Wiring of live seat maps: sending changed rows to viewers, and forgetting viewers who have left."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.live import ShowChanges, StopWatchingSession
-from chalicelib.domain.ports import LiveConnections, Viewers
 from chalicelib.infrastructure.dynamodb.rows import row_state
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import created_at
 from chalicelib.infrastructure.websocket.live_connections import ApiGatewayConnections, NoConnections, client
 
 from .shared.process import clock, database, once, settings, stage_name
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import LiveConnections, Viewers
 
 __all__ = ["is_news", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
 

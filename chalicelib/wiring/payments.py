@@ -1,12 +1,13 @@
 """Wiring of payments: starting, settling and refunding them, the gateway's messages, and the scheduled sweep."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import SettleRefund
-from chalicelib.domain.ports import GatewayMessages
 from chalicelib.infrastructure.payments.simulated_gateway import HttpGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
@@ -16,6 +17,9 @@ from .shared.breakers import metrics
 from .shared.process import clock, once, settings
 from .shared.queues import outbox
 from .use_cases.settling import Settling
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import GatewayMessages
 
 
 @once

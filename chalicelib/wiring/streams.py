@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Outgoing
 from chalicelib.infrastructure.streams import records
 from chalicelib.infrastructure.streams.failures import Parking
 

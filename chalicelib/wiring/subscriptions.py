@@ -1,13 +1,19 @@
 """Wiring of viewers' WebSocket messages: a viewer subscribes to the changes of a screening."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.application.live import WatchSession
-from chalicelib.domain.ports import RateLimiter
 from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
 from .live import live_connections, viewers
 from .shared.process import database, once, settings, stage_name
 from .shared.tables import sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import RateLimiter
 
 __all__ = ["live_connections", "viewer_limiter", "watch_session"]
 

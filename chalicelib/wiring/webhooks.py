@@ -1,11 +1,12 @@
 """Wiring of webhooks: numbering notifications, delivering them, and replaying them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification, Replay
-from chalicelib.domain import ports
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks, KeptSubscribers
 from chalicelib.infrastructure.sqs import envelopes
@@ -15,6 +16,9 @@ from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
 from .shared.queues import outbox
 from .shared.tracing import traced_calls
+
+if TYPE_CHECKING:
+    from chalicelib.domain import ports
 
 
 @once

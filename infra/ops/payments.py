@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.consumers import REFUNDS
-from chalicelib.domain.events import refund_requested
+from chalicelib.domain.events import Outgoing, refund_requested
 from chalicelib.domain.money import Money
 from chalicelib.domain.payments import Payment
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments

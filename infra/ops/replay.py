@@ -13,8 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.application.relay import ROUTES
-from chalicelib.domain.events import Event
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, Outgoing
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox

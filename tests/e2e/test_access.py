@@ -5,10 +5,10 @@ from typing import Any
 
 import boto3
 import pytest
-from infra.cloud.deploying.stacks import data_stack, outputs_of
 
 from infra.cloud import deploy
 from infra.cloud.data_template import USER_POOL
+from infra.cloud.deploying.stacks import data_stack, outputs_of
 from infra.cloud.templates import load
 from infra.local.identity_provider import Provider
 from tests.access import ALL, NEED_TOKENS, OPEN, OPERATORS, OWNERS, SIGNED, UNAUTHENTICATED, Cinema

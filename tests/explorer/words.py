@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.application.hold import HoldSeats
-from chalicelib.domain.events import Event, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import Event, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.payments import Charge, Payment, PaymentChange, PaymentDue
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Held, Hold, Release, Reservation, Sale, Sold
 
 

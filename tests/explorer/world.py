@@ -14,10 +14,9 @@ from chalicelib.application.payments import NotDueYet
 from chalicelib.application.reconcile import Reconciliation
 from chalicelib.application.release import CancelReservation, NotLapsedYet
 from chalicelib.domain.consumers import AUDIT, EXPIRY, PAYMENTS, REFUNDS
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, Outgoing
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentDue, RefundRefused
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, State
 from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, a_session

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.domain.events import RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
     CountedHold,

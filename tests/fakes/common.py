@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 
 __all__ = ["MovableClock", "ReadableIds", "Ticks"]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain.analytics import NOTHING, Tally
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.pages import Page
 from chalicelib.domain.payments import (
     Charge,
     PaymentDue,
 )
-from chalicelib.domain.ports import Outgoing, Page
 from chalicelib.domain.reservations import (
     Hold,
 )

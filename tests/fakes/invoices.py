@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.domain.invoices import Bill, Invoice
-from chalicelib.domain.ports import InvoiceLink
+from chalicelib.domain.invoices import Bill, Invoice, InvoiceLink
 
 __all__ = ["FakeInvoiceFiles", "FakeInvoices"]
 

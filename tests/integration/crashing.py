@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.api.batches import handle_messages
-from chalicelib.domain.events import Event
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, Outgoing
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox

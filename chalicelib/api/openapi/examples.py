@@ -12,10 +12,11 @@ from chalicelib.application.board import Board
 from chalicelib.application.consumers.analytics import SessionAnalytics
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.domain.analytics import Tally, bucket_of
-from chalicelib.domain.board import DeadLetter, QueueState, ScreeningNumbers
+from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, ScreeningNumbers
 from chalicelib.domain.events import Event, EventType
+from chalicelib.domain.invoices import InvoiceLink
+from chalicelib.domain.pages import Page
 from chalicelib.domain.payments import PaymentIntent
-from chalicelib.domain.ports import DependencyState, InvoiceLink, Page
 from chalicelib.domain.reservations import Reservation, Sale
 from chalicelib.domain.sessions import Session
 

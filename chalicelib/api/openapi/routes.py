@@ -25,7 +25,7 @@ from chalicelib.api.wire import webhooks as webhooks_wire
 from chalicelib.application.queries import Readiness
 from chalicelib.domain import refusals
 from chalicelib.domain.board import Redriven
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import State
 
 from .examples import (

@@ -1,11 +1,16 @@
 """A screening's events on the wire: the JSON of /api/sessions/{id}/events."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import Page
 
 from .bodies import Answer, Moment, moment
+
+if TYPE_CHECKING:
+    from chalicelib.domain.pages import Page
 
 
 class EventBody(Answer):

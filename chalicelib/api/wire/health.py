@@ -1,15 +1,16 @@
 """Health and readiness on the wire: the JSON of /health and /ready."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
-
-from chalicelib.domain.ports import DependencyState
 
 from .bodies import Answer, Moment, moment
 
 if TYPE_CHECKING:
     from chalicelib.application.queries import Readiness
+    from chalicelib.domain.board import DependencyState
 
 ReadyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "unavailable"]})]
 DependencyStatus = Annotated[str, Meta(extra_json_schema={"enum": ["up", "down"]})]
@@ -35,7 +36,7 @@ class ReadinessBody(Answer):
     dependencies: list[DependencyBody]
 
 
-def readiness(found: "Readiness") -> ReadinessBody:
+def readiness(found: Readiness) -> ReadinessBody:
     ready = all(state.up for state in found.states if state.required)
     states = [dependency(state) for state in found.states]
     return ReadinessBody(

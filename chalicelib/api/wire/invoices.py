@@ -1,12 +1,16 @@
 """The link to an invoice on the wire."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from chalice.app import Request
 
-from chalicelib.domain.ports import InvoiceLink
-
 from .bodies import Answer, MalformedRequest, Moment, moment
+
+if TYPE_CHECKING:
+    from chalicelib.domain.invoices import InvoiceLink
 
 LINK = "link"
 

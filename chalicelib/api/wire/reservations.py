@@ -1,8 +1,10 @@
 """Reservations, their payments and a buyer's purchases on the wire: the JSON, its shapes and limits."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from chalice.app import Request
@@ -14,7 +16,6 @@ from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.identity import Principal
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import PaymentIntent
-from chalicelib.domain.ports import Page
 from chalicelib.domain.refusals import Forbidden
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.sessions import SEAT_PATTERN
@@ -34,6 +35,9 @@ from .bodies import (
     source_of,
 )
 from .languages import preferred_language
+
+if TYPE_CHECKING:
+    from chalicelib.domain.pages import Page
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

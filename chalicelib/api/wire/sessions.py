@@ -1,8 +1,10 @@
 """Screenings and their seats on the wire: the JSON of /api/sessions, its shapes and limits."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from chalice.app import Request
@@ -10,7 +12,6 @@ from msgspec import Meta
 
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
-from chalicelib.domain.ports import Page
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import whole_ms
 
@@ -27,6 +28,9 @@ from .bodies import (
     moment_if_any,
     money,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.domain.pages import Page
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 """The first and the last year in which a screening may start. Its end and its local time then stay in the calendar."""

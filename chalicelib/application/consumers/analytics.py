@@ -1,14 +1,19 @@
 """Analytics: counting a session's events, and showing the counts."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import accumulate, groupby
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.analytics import NOTHING, Tally, bucket_of, tally_of, total
 from chalicelib.domain.events import Event
-from chalicelib.domain.ports import Analytics, Clock, Sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Analytics, Clock, Sessions
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,15 @@
 """The audit log: every event of every session, once, in order. Nothing is ever changed or removed."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.ports import EventLog, Page, Sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain.pages import Page
+    from chalicelib.domain.ports import EventLog, Sessions
 
 
 @dataclass(frozen=True)

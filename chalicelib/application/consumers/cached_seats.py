@@ -1,9 +1,14 @@
 """Corrections of the seat cache that a request did not make, because the request died or Redis was down."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import SeatCache
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import SeatCache
 
 
 @dataclass(frozen=True)

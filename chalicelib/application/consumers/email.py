@@ -6,24 +6,29 @@ event ──► reservation: has it an address? ──► still worth saying? �
                         nothing                  nothing               nothing         a line in the log
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.email import Email
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import (
-    Clock,
-    EmailRenderer,
-    EmailSender,
-    ProcessedEvents,
-    Reservations,
-    Sessions,
-    SuppressedAddresses,
-)
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import (
+        Clock,
+        EmailRenderer,
+        EmailSender,
+        ProcessedEvents,
+        Reservations,
+        Sessions,
+        SuppressedAddresses,
+    )
 
 log = logging.getLogger(__name__)
 

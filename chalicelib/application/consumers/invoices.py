@@ -4,16 +4,22 @@ sale ──► number: counter and invoice, one write ──► PDF to the files
          ▲ from here on the number is this sale's    ▲ after a crash on either side, the next delivery goes on from here
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.application.owned import find_owned
 from chalicelib.domain.events import Event
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
-from chalicelib.domain.ports import Clock, InvoiceFiles, InvoiceLink, Invoices, Reservations, Sessions
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
 from chalicelib.domain.reservations import State
+
+if TYPE_CHECKING:
+    from chalicelib.domain.invoices import InvoiceLink
+    from chalicelib.domain.ports import Clock, InvoiceFiles, Invoices, Reservations, Sessions
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
 """Emails that came back, or that their readers complained about: who must not be written to again."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.email import ReturnedEmail
-from chalicelib.domain.ports import SuppressedAddresses
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import SuppressedAddresses
 
 log = logging.getLogger(__name__)
 

@@ -5,16 +5,21 @@ queue webhooks     ──► DeliverNotification: signed and POSTed; a delivery 
 POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
-from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.ports import Clock, Notifications, Outbox, Outgoing, Subscribers, Webhooks, WebhookSender
+from chalicelib.domain.events import Event, Outgoing, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Notifications, Outbox, Subscribers, Webhooks, WebhookSender
 
 GONE = 410
 

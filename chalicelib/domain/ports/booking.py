@@ -8,10 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from chalicelib.domain.pages import Page
     from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
-
-    from .common import Page
 
 __all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Clock", "Ids", "Page"]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a listing. `cursor` asks for the next page; None on the last."""
-
-    items: Sequence[T]
-    cursor: str | None
+__all__ = [
+    "Clock",
+    "Ids",
+]
 
 
 class Clock(Protocol):

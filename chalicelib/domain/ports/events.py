@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,28 +9,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.analytics import Tally
-    from chalicelib.domain.events import Event
-    from chalicelib.domain.payments import Charge, PaymentDue
-    from chalicelib.domain.reservations import Hold
-    from chalicelib.domain.webhooks import Delivery
-
-    from .common import Page
-
-__all__ = ["Analytics", "EventLog", "Outbox", "Outgoing", "ProcessedEvents"]
+    from chalicelib.domain.events import Event, Outgoing
+    from chalicelib.domain.pages import Page
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message for a queue.
-
-    A hold waits in its queue until it lapses, a claimed payment until its hold is over. A charge, an event for a
-    consumer and a webhook's delivery are due at once.
-    """
-
-    queue: str
-    content: Hold | PaymentDue | Charge | Event | Delivery
-    trace: str = ""
-    """The traceparent that the message carries. Empty where TRACES is off, or its sender's own trace goes on."""
+__all__ = ["Analytics", "EventLog", "Outbox", "ProcessedEvents"]
 
 
 class Outbox(Protocol):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.domain.invoices import Bill, Invoice
+    from chalicelib.domain.invoices import Bill, Invoice, InvoiceLink
 
-__all__ = ["InvoiceFiles", "InvoiceLink", "Invoices"]
+__all__ = ["InvoiceFiles", "Invoices"]
 
 
 class Invoices(Protocol):
@@ -30,15 +29,6 @@ class Invoices(Protocol):
     def find(self, reservation_id: str) -> Invoice | None:
         """Reads consistently: every earlier write is seen."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceLink:
-    """A URL from which anybody may fetch the invoice's PDF until `expires_at`."""
-
-    number: str
-    url: str
-    expires_at: datetime
 
 
 class InvoiceFiles(Protocol):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
+    from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, Redriven, RefusalCounts
     from chalicelib.domain.rate_limits import Quota, Verdict
 
-__all__ = ["DependencyState", "Probe", "QueueBoard", "RateLimiter", "Refusals"]
+__all__ = ["Probe", "QueueBoard", "RateLimiter", "Refusals"]
 
 
 class RateLimiter(Protocol):
@@ -23,24 +22,6 @@ class RateLimiter(Protocol):
         Never raises: while its store is down, it counts as well as it can.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DependencyState:
-    """The health of one dependency. `breaker` is the state of its circuit breaker, `trips` how often the breaker
-    opened.
-
-    `breaker` is empty if there is none, or its state is unknown. Redis's breaker is that of the process that answers.
-    Those of SES and the payment gateway are as their functions reported last; the trips of all functions are added up.
-    """
-
-    name: str
-    required: bool
-    up: bool
-    latency_ms: float
-    reason: str = ""
-    breaker: str = ""
-    trips: int = 0
 
 
 class Probe(Protocol):

@@ -6,6 +6,8 @@ The last report counts, whichever process wrote it: a dependency that has answer
 of a process that died with an open breaker is forgotten after a while.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +15,6 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.ports import Clock
 from chalicelib.infrastructure.breakers import BreakerChange, BreakerState, BreakerStatus
 
 from .connection import outages_as_refusals
@@ -21,6 +22,8 @@ from .values import Item, ms_value, number_value, read_ms, read_number, read_tex
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.domain.ports import Clock
 
 log = Logger(service="cinema-tickets", child=True)
 
@@ -33,7 +36,7 @@ for so long, to probe with, has ended. A new one begins with a closed breaker.""
 class BreakerBoard:
     """Keeps the status of breakers where every process can read it."""
 
-    client: "DynamoDBClient"
+    client: DynamoDBClient
     table_name: str
     clock: Clock
 

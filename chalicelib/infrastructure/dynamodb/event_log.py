@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 

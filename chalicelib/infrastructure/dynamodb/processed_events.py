@@ -4,13 +4,13 @@ put "consumer#event", unless it is there ──┐
 the event's effects                      ──┴── one transaction: both or neither
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-from chalicelib.domain.ports import Clock
 
 from .connection import Table, TransactionCancelled, outages_as_refusals, retry_on_conflict, transact
 from .tables import ProcessedEventItem
@@ -18,6 +18,8 @@ from .values import text_key, ttl_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.domain.ports import Clock
 
 REMEMBERED = timedelta(days=30)
 """How long an entry is kept: a message lives 4 days in its queue and 14 in its DLQ, so none comes again after that."""
@@ -27,7 +29,7 @@ REMEMBERED = timedelta(days=30)
 class ProcessedEvents:
     """The entries of the events that one consumer has processed."""
 
-    client: "DynamoDBClient"
+    client: DynamoDBClient
     table_name: str
     consumer: str
     clock: Clock

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import Money
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import Contact, Hold, HoldHasEnded, Reservation, Sale, State
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import Money
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso

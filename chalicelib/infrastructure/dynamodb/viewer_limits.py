@@ -9,12 +9,13 @@ A write is made only if `due` is as it was read. Otherwise another request was a
 more often than the quota has requests, so every retry comes to an end.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
@@ -24,6 +25,8 @@ from .values import Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.domain.ports import RateLimiter
 
 ATTEMPTS = 100
 PREFIX = "limit#"
@@ -36,7 +39,7 @@ class DynamoRateLimiter:
     Two quotas need two writes. In a race, a request that the second quota refuses may still count against the first.
     """
 
-    client: "DynamoDBClient"
+    client: DynamoDBClient
     table_name: str
     otherwise: RateLimiter
 

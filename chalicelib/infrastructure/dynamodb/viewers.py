@@ -1,11 +1,11 @@
 """Viewers of screenings in DynamoDB: an item for each connection, found by screening and by connection."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from chalicelib.domain.ports import Clock
 
 from .connection import outages_as_refusals, query_items
 from .tables import ViewerItem
@@ -13,6 +13,8 @@ from .values import read_text, text_key, text_value, ttl_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.domain.ports import Clock
 
 LONGEST_CONNECTION = timedelta(hours=2)
 """The longest time for which API Gateway keeps a WebSocket open. If it does not report the end, TTL deletes the
@@ -23,7 +25,7 @@ viewer."""
 class DynamoViewers:
     """Remembers which screening each connection watches."""
 
-    client: "DynamoDBClient"
+    client: DynamoDBClient
     table_name: str
     clock: Clock
 

@@ -1,10 +1,11 @@
 """Webhooks in DynamoDB. Their secrets are encrypted at rest, as everything in DynamoDB is, and are never logged."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.ports import Subscribers
 from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
 from chalicelib.infrastructure.kept import Kept
 
@@ -29,6 +30,8 @@ from .values import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.domain.ports import Subscribers
+
 WEBHOOK_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
 """The most characters of an id."""
@@ -45,7 +48,7 @@ OF_A_SUBSCRIBER = "id, event_types, disabled"
 class DynamoWebhooks:
     """Keeps the webhooks."""
 
-    client: "DynamoDBClient"
+    client: DynamoDBClient
     table_name: str
 
     def add(self, webhook: Webhook) -> None:

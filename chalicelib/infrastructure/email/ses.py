@@ -1,5 +1,7 @@
 """Emails through SES, as MIME messages of our own. SES v1, because LocalStack's free edition has no v2."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
@@ -15,11 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Message, masked
-from chalicelib.domain.ports import EmailSender
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
     from mypy_boto3_ses import SESClient
+
+    from chalicelib.domain.ports import EmailSender
 
 log = Logger(service="cinema-tickets", child=True)
 
@@ -55,7 +58,7 @@ BY_THE_DAY = (600, 900)
 of any 24 hours, so that some of it becomes free all the time."""
 
 
-def client() -> "SESClient":
+def client() -> SESClient:
     return boto3.client("ses", config=CONFIG)
 
 
@@ -66,7 +69,7 @@ class SesEmailSender:
     With a `configuration_set`, SES reports bounces and complaints where that says.
     """
 
-    client: "SESClient"
+    client: SESClient
     sender: str
     configuration_set: str = ""
 

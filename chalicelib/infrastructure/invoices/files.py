@@ -8,8 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.invoices import Invoice
-from chalicelib.domain.ports import InvoiceLink
+from chalicelib.domain.invoices import Invoice, InvoiceLink
 from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
 
 if TYPE_CHECKING:

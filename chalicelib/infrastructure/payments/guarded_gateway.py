@@ -1,14 +1,18 @@
 """The circuit breaker before a payment gateway, and the error for a gateway that is silent."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, RefundRefused
-from chalicelib.domain.ports import PaymentGateway
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import PaymentGateway
 
 T = TypeVar("T")
 

@@ -1,12 +1,18 @@
 """Sessions of which the seat cache hears before anybody else, so that it can tell every new idempotency key."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import Page, Sessions
+from chalicelib.domain.pages import Page
 from chalicelib.domain.sessions import Session
 
 from .seat_cache import SeatCache
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Sessions
 
 
 @dataclass(frozen=True)

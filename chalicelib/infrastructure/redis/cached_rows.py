@@ -10,13 +10,15 @@ free seat until the hold's own expiry at most, or for seat_format.SOLD after a s
 the rows, at the price of one timeout once in a while: see connection.py.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import Clock, Rows, Sessions
 from chalicelib.domain.reservations import Hold, Occupancy, Release, Sale, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
@@ -24,6 +26,9 @@ from chalicelib.domain.times import to_ms
 from .connection import RedisUnavailable
 from .seat_cache import KnownSeats, SeatCache
 from .seat_format import MAP_MS, SeatMap
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Rows, Sessions
 
 POLLS = 10
 POLL_SECONDS = 0.02

@@ -4,6 +4,8 @@ No library is used, only 20 lines of Lua and as many of Python: a request has tw
 round trip, or from neither.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,6 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.ports import RateLimiter
 from chalicelib.domain.rate_limits import CLOCKS_DIFFER_US, Quota, QuotaUsage, Verdict
 
 from . import answers
@@ -21,6 +22,8 @@ from .keys import Keys
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from chalicelib.domain.ports import RateLimiter
 
 MOST_REMEMBERED = 10_000
 """The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
@@ -69,7 +72,7 @@ class SharedRateLimiter:
         keys = [Keys(self.prefix).limit(digest(requester)) for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
 
-        def evaluate(redis: "Redis") -> Any:
+        def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
             return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
 

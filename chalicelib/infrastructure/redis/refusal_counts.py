@@ -8,6 +8,8 @@ dead or frozen Redis costs no more than the cached rows have paid already. The f
 so they stay few.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.analytics import bucket_of
 from chalicelib.domain.board import WINDOW, RefusalCounts
-from chalicelib.domain.ports import Clock
 
 from . import answers
 from .connection import RedisConnection, RedisUnavailable
@@ -24,6 +25,8 @@ from .keys import Keys
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from chalicelib.domain.ports import Clock
 
 KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
@@ -64,7 +67,7 @@ class NotCounted:
         return None
 
 
-def _increment(redis: "Redis", key: str, code: str) -> list[Any]:
+def _increment(redis: Redis, key: str, code: str) -> list[Any]:
     with redis.pipeline(transaction=False) as both:
         both.hincrby(key, code, 1)
         both.expire(key, KEPT_SECONDS)
@@ -75,7 +78,7 @@ def _counts_of_each(answer: Sequence[Any]) -> list[dict[str, int]]:
     return [answers.counts(each) for each in answer]
 
 
-def _read_hashes(redis: "Redis", keys: Sequence[str]) -> list[Any]:
+def _read_hashes(redis: Redis, keys: Sequence[str]) -> list[Any]:
     with redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hgetall(key)

@@ -13,8 +13,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.events import Outgoing
 from chalicelib.domain.payments import PaymentDue
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold
 
 from .envelopes import to_body

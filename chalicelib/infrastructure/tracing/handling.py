@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, SpanKind, Tracer
 from opentelemetry.trace.status import StatusCode
 
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Outgoing
 
 from .carrying import (
     Record,

@@ -4,6 +4,8 @@ The name is resolved once, all its addresses are checked, and one of these is ca
 addresses a moment later gains nothing. The certificate must still be that of the name.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import socket
@@ -14,16 +16,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock, Thread
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
 from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
-from chalicelib.domain.ports import WebhookSender
 from chalicelib.domain.signatures import HEADER, sign_body
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 from chalicelib.infrastructure.sqs.envelopes import VERSION, event_to_wire
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import WebhookSender
 
 T = TypeVar("T")
 
@@ -173,7 +177,7 @@ def _call_within(seconds: float, work: Callable[[], T]) -> T:
     return future.result(timeout=seconds)
 
 
-def _set_result(future: "Future[T]", work: Callable[[], T]) -> None:
+def _set_result(future: Future[T], work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
     except BaseException as error:  # noqa: BLE001 - the waiting thread raises it

@@ -1,9 +1,11 @@
 """The real ports of selling and settling: tables in DynamoDB, the payment gateway, the clock."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
@@ -13,9 +15,12 @@ from chalicelib.settings import Settings
 from . import process, tables
 from .process import database, once, settings, stage_name
 
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+
 
 @once
-def adapters() -> "Adapters":
+def adapters() -> Adapters:
     return Adapters()
 
 

@@ -1,6 +1,9 @@
 """The payment gateway behind a circuit breaker: Stripe, or a simulated one with an HTTP API of our own."""
 
-from chalicelib.domain.ports import PaymentGateway
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.payments.guarded_gateway import GuardedGateway
 from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
@@ -9,6 +12,9 @@ from .breaker_board import breaker_board
 from .breakers import new_breaker
 from .process import once, settings
 from .tracing import traced_calls
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import PaymentGateway
 
 
 @once

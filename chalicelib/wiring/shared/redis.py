@@ -1,6 +1,9 @@
 """Redis, if one is configured, and the seat cache in it. No booking depends on Redis: without it reads are slower."""
 
-from chalicelib.domain.ports import Rows, Sessions
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
@@ -10,6 +13,9 @@ from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from .breakers import new_breaker
 from .process import clock, once, settings
 from .tracing import traced_redis
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Rows, Sessions
 
 
 @once

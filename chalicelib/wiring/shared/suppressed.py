@@ -1,10 +1,16 @@
 """The addresses that must not be written to."""
 
-from chalicelib.domain.ports import SuppressedAddresses
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.ids import SecretIds
 
 from .process import database, once, settings, stage_name
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import SuppressedAddresses
 
 
 @once

@@ -1,10 +1,16 @@
 """The tables of screenings and reservations, which many functions read."""
 
-from chalicelib.domain.ports import Reservations, Sessions
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 
 from .process import database, once, stage_name
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Reservations, Sessions
 
 
 @once

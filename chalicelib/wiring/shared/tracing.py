@@ -11,7 +11,7 @@ from chalicelib.settings import SettingInvalid
 from .process import settings, stage_name
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Outgoing
+    from chalicelib.domain.events import Outgoing
     from chalicelib.infrastructure.redis.connection import RedisConnection
     from chalicelib.infrastructure.tracing.handling import Spans
 

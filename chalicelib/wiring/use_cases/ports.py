@@ -1,9 +1,13 @@
 """The ports of selling and settling. The real ones: shared/adapters.py. Fakes: tests/builders.py, tests/explorer."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+from typing import TYPE_CHECKING, Protocol
+
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 
 
 class Ports(Protocol):

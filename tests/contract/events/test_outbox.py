@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from mypy_boto3_sqs import SQSClient
 
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, Outgoing
 from chalicelib.domain.payments import Charge, PaymentDue
-from chalicelib.domain.ports import Outbox, Outgoing
+from chalicelib.domain.ports import Outbox
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure.sqs import queues

@@ -18,8 +18,7 @@ from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailUnavailable
-from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, EventType, Outgoing
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.times import to_ms

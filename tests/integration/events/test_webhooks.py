@@ -27,8 +27,7 @@ from mypy_boto3_sqs import SQSClient
 from chalicelib.api.batches import handle_messages, handle_messages_in_parallel
 from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
-from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, EventType, Outgoing
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker

@@ -22,8 +22,8 @@ from chalicelib.application.board import (
 )
 from chalicelib.application.queries import CheckReadiness
 from chalicelib.domain.analytics import BUCKET, NOTHING, Tally, bucket_of
-from chalicelib.domain.board import WINDOW, QueueState, Redriven, shown_buckets
-from chalicelib.domain.ports import DependencyState, Page
+from chalicelib.domain.board import WINDOW, DependencyState, QueueState, Redriven, shown_buckets
+from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, QueueOutOfReach, StoreUnavailable
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_session

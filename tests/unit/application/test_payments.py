@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.application.payments import NotDueYet, ReceiveGatewayMessage, StartPayment
 from chalicelib.domain.consumers import PAYMENTS
+from chalicelib.domain.events import Outgoing
 from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claimed_payment_for
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
     NothingToPay,
     PaymentNotReceived,

@@ -9,7 +9,7 @@ from threading import Semaphore
 import pytest
 
 from chalicelib.application.queries import CheckReadiness, SeatView, ShareReadiness, ShowSeats
-from chalicelib.domain.ports import DependencyState
+from chalicelib.domain.board import DependencyState
 from chalicelib.domain.refusals import ReservationNotFound, SessionNotFound
 from chalicelib.domain.reservations import State
 from tests.builders import HOLD_SECONDS, NOW, Cinema

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chalicelib.domain.consumers import ANALYTICS, AUDIT, NOTIFICATION, PAYMENTS, REFUNDS
-from chalicelib.domain.events import Event, EventType, ReservationChange, UnreadableMessage
+from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import (
     Charge,
     Payment,
@@ -21,7 +21,6 @@ from chalicelib.domain.payments import (
     RefundReason,
     RefundRefused,
 )
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.application.relay import ROUTES, TELLS
-from chalicelib.domain.events import Event, EventType, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale

@@ -7,7 +7,7 @@ from chalicelib.api.wire import board as board_wire
 from chalicelib.api.wire import events as schemas
 from chalicelib.api.wire.bodies import encoded
 from chalicelib.domain.board import DeadLetter
-from chalicelib.domain.ports import Page
+from chalicelib.domain.pages import Page
 from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 from chalicelib.infrastructure.webhooks.sender import delivery_body

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from infra.cloud.deploying.stacks import DeploymentError
 
 from infra.cloud import data_template
 from infra.cloud.deploying.parameters import check_settings
 from infra.cloud.deploying.sign_in import with_page
+from infra.cloud.deploying.stacks import DeploymentError
 
 DESCRIBED = {
     "UserPoolId": "pool",

@@ -15,6 +15,7 @@ from chalicelib.domain.events import (
     Event,
     EventType,
     NotYet,
+    Outgoing,
     RowClosed,
     RowEvent,
     SeatsHeld,
@@ -22,7 +23,6 @@ from chalicelib.domain.events import (
     SeatsSold,
     UnreadableMessage,
 )
-from chalicelib.domain.ports import Outgoing
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, to_body

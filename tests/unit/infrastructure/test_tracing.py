@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import INVALID_SPAN, SpanKind
 
-from chalicelib.domain.ports import Outgoing
+from chalicelib.domain.events import Outgoing
 from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import ContextWriter
