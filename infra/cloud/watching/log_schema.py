@@ -37,6 +37,8 @@ FIELDS = (
     Field("reason", FUNCTIONS, "why a message was given up"),
     Field("operation", FUNCTIONS, "the call of DynamoDB that was given up"),
     Field("cause", FUNCTIONS, "the driver's error"),
+    Field("fault", FUNCTIONS, "why a token was refused"),
+    Field("detail", FUNCTIONS, "more of that, without the token"),
     Field("refusal", FUNCTIONS, "the refusal with its facts, of a payment that bought nothing"),
     Field("dependency", FUNCTIONS, "whose circuit breaker: `ses`, `payments`"),
     Field("state", FUNCTIONS, "how that breaker stands now"),
