@@ -85,6 +85,60 @@ class InvoiceNotReady(Refusal):
 
 
 @dataclass(eq=False)
+class TicketsNotReady(Refusal):
+    """The sale or the transfer is some seconds old, and its tickets are being signed."""
+
+    reservation_id: str
+
+
+@dataclass(eq=False)
+class TicketNotFound(Refusal):
+    """No ticket has this code, or it is somebody else's."""
+
+    code: str
+
+
+class TicketInvalid(Refusal):
+    """The token is none, or no key of ours has signed it."""
+
+
+@dataclass(eq=False)
+class TicketVoid(Refusal):
+    """The ticket was good once. `reason`: refunded, transferred."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class AlreadyAdmitted(Refusal):
+    """Somebody has come in with this ticket: when, and by which gate."""
+
+    admitted_at: datetime
+    gate: str
+
+
+@dataclass(eq=False)
+class WrongRoom(Refusal):
+    """The ticket is for another room. `room` is empty where the gate does not know which."""
+
+    room: str
+
+
+@dataclass(eq=False)
+class TooEarly(Refusal):
+    """The screening's doors open later, at `opens_at`."""
+
+    opens_at: datetime
+
+
+@dataclass(eq=False)
+class AdmissionOver(Refusal):
+    """The screening is over: its tickets were admitted until `closed_at`."""
+
+    closed_at: datetime
+
+
+@dataclass(eq=False)
 class SessionCancelled(Refusal):
     """The screening will not take place."""
 
