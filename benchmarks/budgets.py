@@ -40,7 +40,8 @@ CANCEL = Budget(("GetItem", "UpdateItem", "UpdateItem"), write_units=3)
 MESSAGE_OF_GATEWAY = Budget(())
 SHOW_RESERVATION = Budget(("GetItem",))
 LIST_PURCHASES = Budget(("Query",))
-ADMISSION_BY_CODE = Budget(("GetItem", "UpdateItem"), write_units=1)
+SHOW_TICKETS = Budget(("GetItem", "GetItem", "BatchGetItem"), batched_items=2)
+ADMISSION = Budget(("GetItem", "GetItem", "UpdateItem"), write_units=1)
 TRANSFER = Budget(("GetItem", "TransactWriteItems", "GetItem"), write_units=6)
 
 

@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from benchmarks.budgets import ADMISSION_BY_CODE, TICKETS_OF_TWO_SEATS, TRANSFER
+from benchmarks.budgets import ADMISSION, SHOW_TICKETS, TICKETS_OF_TWO_SEATS, TRANSFER
 from chalicelib.domain.ports import TicketKeys, Tickets
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
@@ -279,17 +279,22 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
         tickets.transfer(sale.tickets[0], sale.tickets[0].renewed(random_code(), NOW))
+    with counting(emulated) as showing:
+        tickets.of_sale(sale.reservation_id)
     with counting(emulated) as admitting:
+        DynamoTicketKeys(emulated.client, tickets.table_name).published(NOW)
         tickets.find(sale.tickets[1].code)
         tickets.admit(sale.tickets[1], ENTRY)
 
     for calls, budget in (
         (issuing, TICKETS_OF_TWO_SEATS),
         (transferring, TRANSFER),
-        (admitting, ADMISSION_BY_CODE),
+        (admitting, ADMISSION),
     ):
         assert tuple(call.operation for call in calls) == budget.calls
         assert sum(call.write_units for call in calls) == budget.write_units
+    reservation, *others = SHOW_TICKETS.calls
+    assert (reservation, [call.operation for call in showing]) == ("GetItem", others)
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "TransactWriteItems"])
