@@ -466,7 +466,7 @@ class Settings:
             "The key that signs tickets: an alias of KMS, or file: and the path of a file, which is made where missing",
             default="alias/{table_prefix}-tickets",
             local_default="file:.run/ticket-key",
-            deployed_by=NOWHERE,
+            deployed_by=STACK,
             given_to=("on_sale_to_tickets",),
         )
     )
