@@ -151,6 +151,7 @@ CONSUMERS = (
         handler="on_sale_to_tickets",
         purpose="Signs a ticket for each seat of a sale, and voids those of a refunded one.",
         hears=(EventType.PAYMENT_CONFIRMED, EventType.REFUND_REQUESTED),
+        max_concurrency=5,
         touches={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
         logical_id="TicketsQueue",
         when_given_up=(
