@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin
 from uuid import uuid4
@@ -137,7 +137,8 @@ def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -
 
 def test_a_sale_gets_tickets_that_a_gate_admits_once(api: Api) -> None:
     """In the roles that are deployed: only the consumer of sales may sign."""
-    screening = {"movieTitle": "Oppenheimer", "startTime": datetime.now(UTC).isoformat(), "roomNumber": "A1"}
+    soon = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    screening = {"movieTitle": "Oppenheimer", "startTime": soon, "roomNumber": "A1"}
     session_id = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00}).body["sessionId"]
     reservation = _hold(api, session_id, "A1").body["reservationId"]
     _pay(api, reservation)

@@ -15,7 +15,7 @@ from infra.cloud import data_template as data
 
 from .stacks import DeploymentError
 
-SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EdgeSecret", "EmulatorHost")
+SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EdgeSecret", "EmulatorHost", "Emulated")
 """The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
 
 HIDDEN = "****"
