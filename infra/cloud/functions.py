@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
+from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, TICKETS, WEBHOOKS, Consumer
 
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
@@ -71,13 +71,14 @@ FUNCTIONS = (
             "analytics": "query",
             "invoices": "get",
             "invoice files": "get",
+            "tickets": "get get-many put update",
             "webhooks": "get",
             "notifications": "query",
             "stream failures": "list",
             "breakers": "get update",
             "mail service": "ask",
         },
-        sends_to=(WEBHOOKS, PAYMENTS),
+        sends_to=(WEBHOOKS, PAYMENTS, TICKETS),
         shows_queues=True,
         is_asked_by_buyers=True,
     ),
