@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 
 import boto3
 import pytest
@@ -27,6 +29,7 @@ ROUNDS = 3
 CONTROL_ROUNDS = 5
 SEATS = tuple(f"A{number}" for number in range(1, 11))
 HOLD_SECONDS = 2
+HOLD = timedelta(seconds=HOLD_SECONDS)
 JITTER_SECONDS = 0.05
 """Time before and after the expiry: about what a request takes when this many come together."""
 
@@ -61,7 +64,11 @@ class Outcome:
 
     @property
     def owners(self) -> int:
-        return (self.payment.status == 200) + sum(answer.status == 201 for answer in self.others)
+        """Counts those who owned the seat at the same time. On a busy machine a rival's hold may have lapsed before the
+        latecomer's began."""
+        ends = sorted(from_iso(answer.body["expiresAt"]) for answer in self.others if answer.status == 201)
+        overlapping = sum(later - earlier < HOLD for earlier, later in pairwise(ends))
+        return (self.payment.status == 200) + (1 + overlapping if ends else 0)
 
 
 def play_round(crowd: Crowd, expire_hold: Expire) -> list[Outcome]:

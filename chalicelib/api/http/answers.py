@@ -62,9 +62,15 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)
     _log_outcome(view.__name__, request, path, response, started)
-    response.headers.update(quota_headers)
+    if not _may_be_shared(response):
+        response.headers.update(quota_headers)
     response.headers["X-Request-Id"] = _request_id(request)
     return response
+
+
+def _may_be_shared(response: Response) -> bool:
+    """Tells whether a cache in between may give the answer to others, whom the quota of one would mislead."""
+    return str(response.headers.get("Cache-Control", "")).startswith("public")
 
 
 def ok(answer: Any, status: int = 200) -> Response:

@@ -253,6 +253,13 @@ def test_every_route_and_every_method_is_limited_but_health_and_readiness(by_add
         assert not any(map(rate_limit_headers, answers))
 
 
+def test_an_answer_that_a_cache_may_give_to_others_tells_no_quota(by_address: str) -> None:
+    visitor = Api(by_address, address=next(_addresses))
+
+    assert not rate_limit_headers(visitor.get("/api/sessions"))
+    assert rate_limit_headers(visitor.get("/api/sessions/unknown"))
+
+
 def test_on_ones_own_machine_nobody_is_limited_unless_configured(api_servers: ApiServers) -> None:
     """With what ships: RATE_LIMITS is empty, the stage is a local one."""
     (url,) = api_servers(1, RATE_LIMITS="")

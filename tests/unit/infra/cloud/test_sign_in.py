@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud import data_template
+from infra.cloud import app_template, data_template
 from infra.cloud.deploying.parameters import check_settings
 from infra.cloud.deploying.sign_in import with_page
 from infra.cloud.deploying.stacks import DeploymentError
@@ -67,3 +67,16 @@ def test_the_user_pool_is_where_people_are_and_on_aws_only() -> None:
     assert (client["GenerateSecret"], client["AllowedOAuthFlows"]) == (False, ["code"])
     assert "ALLOW_REFRESH_TOKEN_AUTH" not in client["ExplicitAuthFlows"], "rotation excludes it"
     assert parts["UserPool"]["Properties"]["DeletionProtection"] == {"Fn::If": ["IsProduction", "ACTIVE", "INACTIVE"]}
+
+
+def test_the_api_knows_the_user_pool_without_being_told_unless_it_is_told_of_another_provider() -> None:
+    variables = app_template.overlay()["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
+
+    for name, export in app_template.OF_THE_USER_POOL.items():
+        parameter = app_template.parameter_of(name)
+        known = {"Fn::ImportValue": {"Fn::Sub": f"cinema-${{Stage}}-{export}"}}
+        assert variables[name] == {"Fn::If": ["UserPoolSignsIn", known, {"Ref": parameter}]}
+    exported = {
+        one["Export"]["Name"]["Fn::Sub"] for one in data_template.template()["Outputs"].values() if "Export" in one
+    }
+    assert exported >= {f"cinema-${{Stage}}-{export}" for export in app_template.OF_THE_USER_POOL.values()}
