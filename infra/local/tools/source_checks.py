@@ -107,7 +107,8 @@ def check_secrets() -> int:
 
 
 def check_packages() -> int:
-    """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError when nobody could be asked."""
+    """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError when nobody
+    could be asked."""
     arguments = [part for lock in LOCKS for part in ("-r", lock)]
     done = _run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
     asked = unasked(done.stdout)
