@@ -30,6 +30,7 @@ from infra.cloud import data_template
 from infra.cloud.dependencies import AWS_SERVICES, LICENCES, PackagingError
 from infra.cloud.deploying.artifacts import NOBODY_FROM_OUTSIDE
 from infra.cloud.deploying.parameters import app_settings
+from infra.cloud.deploying.secrets import SECRETS
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.functions import FUNCTIONS, Function
 from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
@@ -268,40 +269,70 @@ def test_subnets_of_redis_without_its_security_groups_are_refused_before_anythin
             app_settings({name: both[name]})
 
 
-SECRETS = {
-    "IdSecret": (
-        "ID_SECRET",
-        {
-            "APIHandler",
-            "OnEmailReturned",
-            "OnEventToCache",
-            "OnEventToEmail",
-            "OnPaymentDue",
-            "OnReconciliationDue",
-            "OnRefundRequested",
-        },
-    ),
-    "EdgeSecret": ("EDGE_SECRET", {"APIHandler"}),
-    "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
-    "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
-    "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
+USERS = {
+    "ID_SECRET": {
+        "APIHandler",
+        "OnEmailReturned",
+        "OnEventToCache",
+        "OnEventToEmail",
+        "OnPaymentDue",
+        "OnReconciliationDue",
+        "OnRefundRequested",
+    },
+    "EDGE_SECRET": {"APIHandler"},
+    "REDIS_URL": {"APIHandler", "OnEventToCache"},
+    "PAYMENTS_WEBHOOK_SECRETS": {"APIHandler"},
+    "STRIPE_SECRET_KEY": {"APIHandler", "OnReconciliationDue", "OnRefundRequested"},
+    "OTEL_EXPORTER_OTLP_HEADERS": {function.logical_id for function in FUNCTIONS},
 }
-"""By parameter: what functions know it by, and which of them derive, hash or sign with it, or call whom it opens."""
+"""The functions that derive, hash or sign with each secret, or call whom it opens."""
 
 
-def test_a_secret_is_a_parameter_that_nobody_can_read_back(made: Package) -> None:
-    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
-    assert {name for name, parameter in parameters.items() if parameter.get("NoEcho")} == SECRETS.keys()
+@pytest.mark.parametrize("variable", USERS)
+def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, variable: str) -> None:
+    """By name: its value is in SSM. Each may read those that it is given, and no others."""
+    name = SECRETS[variable].parameter_in("${Stage}")
+    for function, properties in _functions(resources).items():
+        variables, may_read = properties["Environment"]["Variables"], _secrets_of(resources, function)
+        if function in USERS[variable]:
+            assert variables[variable] == {"Fn::Sub": f"ssm:{name}"}, function
+            assert name in may_read, function
+        else:
+            assert variable not in variables, function
+            assert name not in may_read, function
+        assert variables["STAGE"] == "prod", function
 
 
-@pytest.mark.parametrize("parameter", SECRETS)
-def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, parameter: str) -> None:
-    variable, users = SECRETS[parameter]
-    known = {name: function["Environment"]["Variables"] for name, function in _functions(resources).items()}
-    assert {name for name, variables in known.items() if variable in variables} == users
-    assert all(known[name][variable] == {"Ref": parameter} for name in users)
-    assert all({"Ref": parameter} not in known[name].values() for name in known.keys() - users)
-    assert all(variables["STAGE"] == "prod" for variables in known.values())
+def _secrets_of(resources: Template, function: str) -> set[str]:
+    allowed = {(action, arn.rpartition(":parameter")[2]) for action, arn in _allowed(resources, function)}
+    return {name for action, name in allowed if action == "ssm:GetParameters"}
+
+
+def test_no_secret_of_who_packages_is_in_the_template_or_the_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    canaries = {name: f"canary-{number}-of-who-deploys" for number, name in enumerate(SECRETS)}
+    for name, canary in canaries.items():
+        monkeypatch.setenv(name, canary)
+
+    made = package("prod", tmp_path)
+
+    template = made.template.read_text()
+    with zipfile.ZipFile(made.archive) as archive:
+        shipped = b"".join(archive.read(name) for name in archive.namelist())
+    assert SECRETS.keys() == USERS.keys()
+    assert [name for name, canary in canaries.items() if canary in template or canary.encode() in shipped] == []
+
+
+def test_what_cloudfront_shows_is_the_only_parameter_that_is_a_secret(made: Package) -> None:
+    """Its template takes no reference to an encrypted parameter there: "Using dynamic references", CloudFormation."""
+    template = yaml.safe_load(made.template.read_text())
+    hidden = {name for name, parameter in template["Parameters"].items() if parameter.get("NoEcho")}
+
+    assert hidden == {"EdgeSecret"}
+    assert "EdgeSecret" not in json.dumps(template["Outputs"])
+    used = [name for name, one in template["Resources"].items() if "EdgeSecret" in json.dumps(one)]
+    assert {template["Resources"][name]["Type"] for name in used} == {"AWS::CloudFront::Distribution"}
 
 
 def test_every_log_group_belongs_to_a_function_and_ends(resources: Template) -> None:
