@@ -45,7 +45,9 @@ coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract 
 	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration
 	@$(coverage) combine --quiet && $(coverage) html --quiet && $(coverage) report
 
-check: lint test ## lint and test: what must pass before a change lands
+check: lint test ## lint and test, and the API's tests with access control on: what must pass before a change lands
+	@echo "And with access control on:"
+	@AUTH=on $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/api tests/integration/booking --ignore=tests/api/test_access.py
 
 lint: $(installed) ## form, spelling, types and import contracts; the pages' JavaScript where there is npm
 	@.venv/bin/ruff format --check --quiet . || { echo "Some files are not formatted: run make format."; exit 1; }

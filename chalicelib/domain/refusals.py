@@ -1,47 +1,62 @@
 """Refusals: requests that are understood and refused, with their facts. Their status and words: api/http/errors.py."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, ClassVar, dataclass_transform
 
 from .payments import RefundReason
 from .rate_limits import QuotaUsage
 
 
+@dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """The request was understood and is refused. It has changed nothing."""
+    """The request was understood and is refused. It has changed nothing.
 
-    refund_reason: RefundReason | None = None
+    A subclass declares its facts as a dataclass declares its fields. No code is made for each: 33 dataclasses were 2 %
+    of the instructions of a cold start.
+    """
+
+    refund_reason: ClassVar[RefundReason | None] = None
     """Why the payment is refunded that came with the refused request; None if nothing is refunded."""
 
+    _facts: ClassVar[tuple[str, ...]] = ()
 
-@dataclass(eq=False)
+    def __init_subclass__(cls) -> None:
+        cls._facts += tuple(name for name in cls.__annotations__ if name not in cls._facts)
+
+    def __init__(self, *values: Any, **by_name: Any) -> None:
+        super().__init__(*values)
+        given = dict(zip(self._facts, values, strict=False)) | by_name
+        missing = [name for name in self._facts if name not in given and not hasattr(type(self), name)]
+        if missing or len(given) != len(values) + len(by_name) or not given.keys() <= set(self._facts):
+            raise TypeError(f"{type(self).__name__} has the facts {self._facts}, not {values} and {by_name}")
+        self.__dict__.update(given)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._facts)})"
+
+
 class SessionNotFound(Refusal):
     session_id: str
 
 
-@dataclass(eq=False)
 class ReservationNotFound(Refusal):
     reservation_id: str
 
 
-@dataclass(eq=False)
 class SeatsNotFound(Refusal):
     seats: tuple[str, ...]
 
 
-@dataclass(eq=False)
 class TooManySeats(Refusal):
     asked: int
     limit: int
 
 
-@dataclass(eq=False)
 class SeatsUnavailable(Refusal):
     seats: tuple[str, ...]
 
 
-@dataclass(eq=False)
 class TooManyHolds(Refusal):
     """The user has as many live holds in this screening as allowed; the first of them lapses at `free_at`."""
 
@@ -49,70 +64,59 @@ class TooManyHolds(Refusal):
     free_at: datetime
 
 
-@dataclass(eq=False)
 class IdempotencyKeyReused(Refusal):
     """The idempotency key was used before, with another request."""
 
 
-@dataclass(eq=False)
 class ReservationExpired(Refusal):
     reservation_id: str
     expired_at: datetime
 
 
-@dataclass(eq=False)
 class ReservationCancelled(Refusal):
     reservation_id: str
 
 
-@dataclass(eq=False)
 class ReservationConfirmed(Refusal):
     """The reservation is sold, so it can't be cancelled."""
 
     reservation_id: str
 
 
-@dataclass(eq=False)
 class ReservationNotPaid(Refusal):
     reservation_id: str
 
 
-@dataclass(eq=False)
 class InvoiceNotReady(Refusal):
     """The sale is some seconds old, and its invoice is being made."""
 
     reservation_id: str
 
 
-@dataclass(eq=False)
 class SessionCancelled(Refusal):
     """The screening will not take place."""
 
     session_id: str
 
 
-@dataclass(eq=False)
 class TransactionMissing(Refusal):
     """The reservation costs something, and the confirmation names no payment."""
 
     reservation_id: str
 
 
-@dataclass(eq=False)
 class NothingToPay(Refusal):
     """The reservation is free of charge: it is confirmed without a payment."""
 
     reservation_id: str
 
 
-@dataclass(eq=False)
 class PaymentsUnavailable(Refusal):
     """The payment gateway did not answer, or none is set up."""
 
     reservation_id: str
 
 
-@dataclass(eq=False)
 class PaymentNotReceived(Refusal):
     """The payment gateway has not said (yet) that the transaction was paid. Asking again is safe."""
 
@@ -120,7 +124,6 @@ class PaymentNotReceived(Refusal):
     transaction_id: str
 
 
-@dataclass(eq=False)
 class PaymentAlreadyUsed(Refusal):
     """The transaction is claimed for another reservation, or has bought one."""
 
@@ -128,7 +131,6 @@ class PaymentAlreadyUsed(Refusal):
     transaction_id: str
 
 
-@dataclass(eq=False)
 class PaymentReturned(Refusal):
     """The transaction's money went back, or is on its way: it buys nothing any more."""
 
@@ -136,7 +138,6 @@ class PaymentReturned(Refusal):
     transaction_id: str
 
 
-@dataclass(eq=False)
 class SalesClosed(Refusal):
     """The screening has begun, or is about to. Its seats were sold until `closed_at`."""
 
@@ -147,26 +148,22 @@ class SalesClosed(Refusal):
 # Payments that bought nothing. `refund_reason` has no annotation here, so a dataclass takes it for no field.
 
 
-@dataclass(eq=False)
 class LatePayment(ReservationExpired):
     refund_reason = RefundReason.LATE
     transaction_id: str
 
 
-@dataclass(eq=False)
 class PaymentForCancelled(ReservationCancelled):
     refund_reason = RefundReason.RESERVATION_CANCELLED
     transaction_id: str
 
 
-@dataclass(eq=False)
 class PaymentForCancelledSession(SessionCancelled):
     refund_reason = RefundReason.SCREENING_CANCELLED
     reservation_id: str
     transaction_id: str
 
 
-@dataclass(eq=False)
 class AlreadyPaid(Refusal):
     """Another transaction has paid for this reservation."""
 
@@ -176,14 +173,12 @@ class AlreadyPaid(Refusal):
     transaction_id: str
 
 
-@dataclass(eq=False)
 class RateLimited(Refusal):
     """The client asked too often. `usage` is of the quota that admits again last."""
 
     usage: QuotaUsage
 
 
-@dataclass(eq=False)
 class CursorInvalid(Refusal):
     """The page cursor was not made by this API."""
 
@@ -198,7 +193,6 @@ class TokenFault(StrEnum):
     NOT_YET_VALID = "not valid yet"
 
 
-@dataclass(eq=False)
 class Unauthenticated(Refusal):
     """The request has no token that proves who asks. `detail` is for our log only."""
 
@@ -206,32 +200,27 @@ class Unauthenticated(Refusal):
     detail: str = ""
 
 
-@dataclass(eq=False)
 class Forbidden(Refusal):
     """It is known who asks, and that they may not do this."""
 
 
-@dataclass(eq=False)
 class UserNotFound(Refusal):
     """There is no such user, or it is somebody else, who is nobody's business."""
 
     user_id: str
 
 
-@dataclass(eq=False)
 class SignatureInvalid(Refusal):
     """The signature was not made with this webhook's secrets, or is too old, or there is no such webhook. The answer
     does not say which."""
 
 
-@dataclass(eq=False)
 class WebhookDisabled(Refusal):
     """The webhook's deliveries are dropped until an operator enables it. Only the holder of its secret learns that."""
 
     webhook_id: str
 
 
-@dataclass(eq=False)
 class QueueNotFound(Refusal):
     """No queue of that name has dead letters to show or to redrive."""
 
@@ -242,7 +231,6 @@ class QueueOutOfReach(Refusal):
     """The deployment may not read or move the queue's dead letters."""
 
 
-@dataclass(eq=False)
 class StoreUnavailable(Refusal):
     """The database did not answer, or asked us to slow down. Whether the request took effect is unknown: ask again."""
 

@@ -53,6 +53,7 @@ UNUSED = (
     "charset_normalizer/*.so",  # likewise
     *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
     "share",
+    *("cffi", "pycparser"),  # cryptography needs what they make, not the makers: _cffi_backend stays
     *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),
     "stripe/params",  # for type checkers
 )
