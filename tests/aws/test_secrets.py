@@ -12,7 +12,6 @@ from .endpoint import Behaviour, Call, Endpoint, Forward, Reply
 from .errors import UUID
 from .runtime import Functions
 
-
 FORGED = {"Content_Type": "application/json", "Payment_Signature": "t=1,v1=forged"}
 
 

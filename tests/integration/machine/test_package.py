@@ -502,7 +502,8 @@ def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(function
             continue
         for resource in _arns(statement):
             assert re.search(
-                r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/", resource
+                r":(table/)?cinema-\$\{Stage}-|:parameter/cinema/\$\{Stage}/|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/",
+                resource,
             )
 
 
@@ -856,6 +857,16 @@ def test_the_bucket_of_invoices_is_nobody_elses_and_keeps_versions_in_production
     assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).invoices_bucket
 
 
+def test_every_bucket_is_encrypted_and_refuses_what_comes_in_the_open(data: Template) -> None:
+    in_the_open = {"Bool": {"aws:SecureTransport": "false"}}
+    policies = {one["Bucket"]["Ref"]: one["PolicyDocument"] for one in _of_type(data, "AWS::S3::BucketPolicy").values()}
+    for name, bucket in _of_type(data, "AWS::S3::Bucket").items():
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
+        (statement,) = policies[name]["Statement"]
+        assert (statement["Effect"], statement["Action"], statement["Condition"]) == ("Deny", "s3:*", in_the_open), name
+        assert statement["Resource"] == [{"Fn::GetAtt": f"{name}.Arn"}, {"Fn::Sub": f"${{{name}.Arn}}/*"}], name
+
+
 def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Template) -> None:
     bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
     assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
@@ -863,10 +874,6 @@ def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Templat
     assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
-    policy = data["Resources"]["StreamFailuresBucketPolicy"]["Properties"]["PolicyDocument"]
-    assert [(one["Effect"], one["Condition"]) for one in policy["Statement"]] == [
-        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    ]
     assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).stream_failures_bucket
 
 
