@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .shared.process import build_anew, clock, settings
+from .shared.process import build_anew, clock, settings, settings_with_secrets
 from .shared.tracing import trace_app, traced, traced_relay
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         webhooks,
     )
 
-__all__ = ["build_anew", "clock", "settings", "trace_app", "traced", "traced_relay"]
+__all__ = ["build_anew", "clock", "settings", "settings_with_secrets", "trace_app", "traced", "traced_relay"]
 
 DOORS = {
     "gate": "every request to the API",

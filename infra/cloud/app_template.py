@@ -9,9 +9,9 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, Setting
+from chalicelib.settings import DEPLOYMENT, IN_SSM, PARAMETER, SETTINGS, STACK, Setting
 
-from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function
+from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function, settings_of
 from .templates import Template, imported, load, merge, sub
 from .watching.resources import watching_of_app
 
@@ -42,7 +42,7 @@ def parameter_of(variable: str) -> str:
 
 
 def _parameters() -> Template:
-    rows = [setting for setting in SETTINGS.values() if setting.deployed_by == PARAMETER]
+    rows = [setting for setting in SETTINGS.values() if setting.deployed_by == PARAMETER and not setting.secret]
     return {parameter_of(setting.name): _parameter(setting) for setting in rows}
 
 
@@ -57,8 +57,6 @@ def _parameter(setting: Setting) -> Template:
         parameter["AllowedValues"] = [*([""] if default == "" else []), *setting.choices]
     if setting.pattern:
         parameter["AllowedPattern"] = setting.pattern
-    if setting.secret:
-        parameter["NoEcho"] = True
     return parameter
 
 
@@ -84,7 +82,7 @@ def near_redis(function: Function) -> bool:
 
 
 def _environment(function: Function) -> Template:
-    rows = [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
+    rows = settings_of(function)
     said = {one.name: _given(one) for one in rows if one.deployed_by in (PARAMETER, DEPLOYMENT)}
     known = _known_to_the_stack()
     return said | {one.name: known[one.name] for one in rows if one.deployed_by == STACK}
@@ -99,7 +97,10 @@ OF_THE_USER_POOL = {
 
 
 def _given(setting: Setting) -> Template:
-    """Gives the value of a setting that whoever deploys may give, or that the user pool knows."""
+    """Gives the value of a setting that whoever deploys may give, or that the user pool knows; of a secret its name in
+    SSM."""
+    if setting.secret:
+        return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given

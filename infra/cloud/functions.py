@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, TICKETS, WEBHOOKS, Consumer
+from chalicelib.settings import EVERY_FUNCTION, SETTINGS, Setting
 
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
@@ -45,6 +46,11 @@ class Function:
     def role_stem(self) -> str:
         """Gives the beginning of its role's name in the template."""
         return "".join(part.capitalize() for part in self.name.split("_"))
+
+
+def settings_of(function: Function) -> list[Setting]:
+    """Lists the settings that a function is given."""
+    return [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
 
 
 def _relay(name: str, table: str, **touches: str) -> Function:

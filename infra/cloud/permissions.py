@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 
-from .functions import Function
+from .functions import Function, settings_of
 from .templates import Template, sub
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
@@ -46,6 +46,7 @@ def policy(function: Function) -> Template:
             *_source_statements(function),
             *_queue_statements(function),
             *_table_statements(function),
+            *_secret_statements(function),
         ],
     }
 
@@ -91,6 +92,17 @@ def _table_statements(function: Function) -> Iterator[Template]:
         if actions:
             yield _allow("dynamodb", actions, _table(what.replace("/", "/index/")))
         yield from special
+
+
+def _secret_statements(function: Function) -> Iterator[Template]:
+    """Lets a function read its own secrets.
+
+    Decrypting needs no right of its own: SSM encrypts by the key aws/ssm, which everybody of the account may use
+    through SSM ("AWS KMS encryption for AWS Systems Manager Parameter Store SecureString parameters").
+    """
+    names = [one.parameter_in("${Stage}") for one in settings_of(function) if one.secret]
+    if names:
+        yield _allow("ssm", ["GetParameters"], *(f"ssm:{HERE}:parameter{name}" for name in sorted(names)))
 
 
 def _queue(name: str) -> str:

@@ -13,7 +13,7 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.settings import Settings
 
 from . import process, tables
-from .process import database, once, settings, stage_name
+from .process import database, once, settings, settings_with_secrets, stage_name
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -49,7 +49,7 @@ class Adapters:
 
     @cached_property
     def ids(self) -> Ids:
-        return SecretIds(settings().needed_id_secret.encode())
+        return SecretIds(settings_with_secrets().needed_id_secret.encode())
 
     @cached_property
     def sessions(self) -> Sessions:
