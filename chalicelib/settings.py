@@ -468,6 +468,26 @@ class Settings:
             deployed_by=NOWHERE,
         )
     )
+    ticket_key: str = field(
+        metadata=_setting(
+            "TICKET_KEY",
+            "The key that signs tickets: an alias of KMS, or file: and the path of a file, which is made where missing",
+            default="alias/{table_prefix}-tickets",
+            local_default="file:.run/ticket-key",
+            deployed_by=STACK,
+            given_to=("on_sale_to_tickets",),
+        )
+    )
+    admission_minutes: int = field(
+        metadata=_setting(
+            "ADMISSION_MINUTES",
+            "From how many minutes before the start of a screening its tickets are admitted",
+            default="60",
+            read=_read_number,
+            bounds=(1, A_DAY),
+            given_to=API,
+        )
+    )
     auth: bool = field(
         metadata=_setting(
             "AUTH",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         seat_cache,
         streams,
         subscriptions,
+        ticket_signing,
+        tickets,
         webhooks,
     )
 
@@ -54,6 +56,8 @@ DOORS = {
     "email": "on_event_to_email",
     "bounces": "on_email_returned; the operator's `mail --allow`",
     "invoices": "on_sale_to_invoice; the API: the link to an invoice",
+    "ticket_signing": "on_sale_to_tickets",
+    "tickets": "the API: a sale's tickets, their transfer, gates",
     "webhooks": "on_event_to_notification, on_delivery_to_webhook; the API: replays",
     "seat_cache": "on_event_to_cache",
     "live": "on_row_changed_show, on_viewer_gone",

@@ -16,6 +16,9 @@ from .templates import Template, imported, load, merge, sub
 from .watching.resources import watching_of_app
 
 BY_HAND = tuple(Path(__file__).parent / name for name in ("app.yaml", "domain.yaml"))
+KEY_OF_EMULATORS = "file:/tmp/cinema-ticket-key"
+"""The key of tickets where KMS has none: a file where functions may write. Each container that has its own has a key of
+its own, and all are published."""
 IF_BOUNDARY = {"Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 
 
@@ -114,6 +117,7 @@ def _known_to_the_stack() -> Template:
         "LIVE_URL": {"Fn::If": ["LiveDomainIsOurs", sub("wss://${LiveDomain}"), at_aws]},
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
         "MAIL_EVENTS": {"Fn::If": ["IsEmulator", "", {"Ref": "MailEvents"}]},
+        "TICKET_KEY": {"Fn::If": ["IsEmulator", KEY_OF_EMULATORS, sub("alias/cinema-${Stage}-tickets")]},
         "INVOICES_BUCKET": imported("invoices-bucket"),
         "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
+from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, TICKETS, WEBHOOKS, Consumer
 from chalicelib.settings import EVERY_FUNCTION, SETTINGS, Setting
 
 TIMEOUT_SECONDS = 30
@@ -77,13 +77,14 @@ FUNCTIONS = (
             "analytics": "query",
             "invoices": "get",
             "invoice files": "get",
+            "tickets": "get get-many put update",
             "webhooks": "get",
             "notifications": "query",
             "stream failures": "list",
             "breakers": "get update",
             "mail service": "ask",
         },
-        sends_to=(WEBHOOKS, PAYMENTS),
+        sends_to=(WEBHOOKS, PAYMENTS, TICKETS),
         shows_queues=True,
         is_asked_by_buyers=True,
     ),

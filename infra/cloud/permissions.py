@@ -27,6 +27,9 @@ LISTED_WITHOUT_SECRETS = {
 SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 """The condition that emails come from MailFrom. Any identity may verify it: the address or its domain."""
 
+BY_ITS_ALIAS = {"StringEquals": {"kms:RequestAlias": sub("alias/cinema-${Stage}-tickets")}}
+"""The condition that a key is named by the alias of those that sign tickets: so another key can take its place."""
+
 SENDING = ("GetQueueUrl", "SendMessage", "SendMessageBatch")
 PARKING = ("GetQueueUrl", "SendMessage")
 LOOKING = ("GetQueueAttributes", "GetQueueUrl")
@@ -121,6 +124,7 @@ _SPECIAL = {
     ("stream failures", "list"): _allow("s3", ["ListBucket"], _bucket("failures")),
     ("mail service", "ask"): _allow("ses", ["GetSendQuota"], "*"),
     ("mail service", "send"): _allow("ses", ["SendRawEmail"], "*", condition=SENT_AS_OURSELVES),
+    ("ticket key", "sign"): _allow("kms", ["GetPublicKey", "Sign"], f"kms:{HERE}:key/*", condition=BY_ITS_ALIAS),
     ("webhooks", "list-without-secrets"): _allow(
         "dynamodb", ["Scan"], _table("webhooks"), condition=LISTED_WITHOUT_SECRETS
     ),

@@ -21,7 +21,7 @@ from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.domain.consumers import PAYMENTS, WEBHOOKS
+from chalicelib.domain.consumers import PAYMENTS, TICKETS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
@@ -500,6 +500,12 @@ def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(function
             # Whose identity it is, the address or its domain, is the account's affair: the sender is what counts.
             assert statement["Condition"]["StringEqualsIfExists"] == {"ses:FromAddress": {"Ref": "MailFrom"}}
             continue
+        if statement["Action"] == ["kms:GetPublicKey", "kms:Sign"]:
+            # Keys have random ids, and another may take the place of one: the stage's alias names it.
+            assert statement["Condition"] == {
+                "StringEquals": {"kms:RequestAlias": {"Fn::Sub": "alias/cinema-${Stage}-tickets"}}
+            }
+            continue
         for resource in _arns(statement):
             assert re.search(
                 r":(table/)?cinema-\$\{Stage}-|:parameter/cinema/\$\{Stage}/|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/",
@@ -543,9 +549,9 @@ def test_a_relay_may_send_to_the_queues_of_its_own_events_and_no_others(resource
         assert _on_queues(resources, name) == dict.fromkeys(SENDS_TO[table], SENDING), name
 
 
-def test_the_api_looks_at_the_boards_queues_and_sends_to_two_of_them(resources: Template) -> None:
+def test_the_api_looks_at_the_boards_queues_and_sends_to_three_of_them(resources: Template) -> None:
     counted = {each: LOOKING for queue in QUEUES for each in (queue, f"{queue}-dlq")}
-    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS), LOOKING | SENDING)
+    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS, TICKETS), LOOKING | SENDING)
     assert _on_queues(resources, "APIHandler") == counted | sent_to
 
 
@@ -907,3 +913,14 @@ def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> 
 def test_a_stage_that_is_not_configured_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="local, dev, prod"):
         package("production", tmp_path)
+
+
+def test_no_function_but_the_tickets_signer_may_use_their_key() -> None:
+    with_key = {
+        function.name
+        for function in FUNCTIONS
+        for statement in policy(function)["Statement"]
+        if any(action.startswith("kms:") for action in statement["Action"])
+    }
+
+    assert with_key == {"on_sale_to_tickets"}

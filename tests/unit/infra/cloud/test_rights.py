@@ -105,6 +105,17 @@ NEEDS: dict[str, tuple[str, str]] = {
             " PutRolePermissionsBoundary TagRole UntagRole PassRole"
         ),
     ),
+    "AWS::KMS::Alias": (
+        "arn:aws:kms:us-east-1:123456789012:alias/cinema-dev-tickets",
+        "kms:CreateAlias UpdateAlias DeleteAlias ListAliases",
+    ),
+    "AWS::KMS::Key": (
+        "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        (
+            "kms:CreateKey DescribeKey GetKeyPolicy PutKeyPolicy GetKeyRotationStatus UpdateKeyDescription"
+            " ScheduleKeyDeletion ListResourceTags TagResource UntagResource"
+        ),
+    ),
     "AWS::Lambda::Function": (
         "arn:aws:lambda:us-east-1:123456789012:function:cinema-dev-token-trigger",
         (
