@@ -1,6 +1,8 @@
 """Repairs after a deployment: sets properties that the endpoint left out, and takes steps that CloudFormation can't."""
 
+import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
@@ -48,3 +50,22 @@ def ensure_sender(address: str) -> None:
     known = {name for page in client.get_paginator("list_identities").paginate() for name in page["Identities"]}
     if not known & {address, address.rpartition("@")[2]}:
         client.verify_email_identity(EmailAddress=address)
+
+
+SEVERAL_NAMES, READS_SECRETS = "several-names", "ssm:GetParameters"
+
+
+def ensure_secrets_are_readable(roles: Iterable[str]) -> None:
+    """Lets each role that may read secrets read any of them, on an emulator that enforces IAM.
+
+    It takes a question for several parameters as one for `*`. AWS checks each name ("Actions, resources, and condition
+    keys for AWS Systems Manager"). Which names a role has, its policy in the template says.
+    """
+    client = boto3.client("iam")
+    anything = {"Effect": "Allow", "Action": READS_SECRETS, "Resource": "*"}
+    for role in roles:
+        names = client.list_role_policies(RoleName=role)["PolicyNames"]
+        stated = [client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        if SEVERAL_NAMES not in names and READS_SECRETS in json.dumps(stated):
+            document = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
+            client.put_role_policy(RoleName=role, PolicyName=SEVERAL_NAMES, PolicyDocument=document)

@@ -113,7 +113,8 @@ def check_packages() -> int:
     done = _run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
     asked = unasked(done.stdout)
     if asked is None or asked:
-        raise CannotRunError(f"Nobody could be asked about {asked or 'the packages'}: this needs the network and PyPI.")
+        many = f"{len(asked)} of the packages" if asked else "the packages"
+        raise CannotRunError(f"Nobody could be asked about {many}: this needs the network, and PyPI's own index.")
     print(done.stdout)
     return int(done.returncode != 0)
 
