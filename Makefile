@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
-  waterfall trace benchmark benchmark-gate cost check-templates api-docs lock deploy teardown deploy-local stop clean
+  waterfall trace benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -81,6 +81,12 @@ cost: $(installed) ## what it costs on AWS, from what the tests count (WRITE=1: 
 
 check-templates: $(installed) ## what cfn-lint, checkov and parliament say of what AWS gets (installs them once: 430 MB)
 	@exec $(venv_python) -m infra.local.tools.template_checks
+
+check-secrets: $(installed) ## what looks like a secret in our files, by detect-secrets (installs it once)
+	@exec $(venv_python) -m infra.local.tools.source_checks secrets
+
+check-packages: $(installed) ## known faults of the packages that ship, by pip-audit; says so where it can ask nobody
+	@exec $(venv_python) -m infra.local.tools.source_checks packages
 
 lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes (and that of traces)
 	@exec $(venv_python) -m infra.local.tools.lock

@@ -19,6 +19,7 @@ from chalicelib.api import (
     reservations,
     seat_map,
     sessions,
+    tickets,
     webhooks,
 )
 from chalicelib.api.http import answers, cors, edge, limits, methods, static
@@ -39,6 +40,7 @@ app.register_blueprint(sessions.routes)
 app.register_blueprint(reservations.routes)
 app.register_blueprint(payments.routes)
 app.register_blueprint(invoices.routes)
+app.register_blueprint(tickets.routes)
 app.register_blueprint(audit.routes)
 app.register_blueprint(analytics.routes)
 app.register_blueprint(live.routes)
@@ -132,6 +134,11 @@ def on_email_returned(event: Any) -> batches.BatchAnswer:
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.invoices.issue_invoice())
+
+
+@app.on_sqs_message(queue=f"{PREFIX}-tickets", batch_size=10)
+def on_sale_to_tickets(event: Any) -> batches.BatchAnswer:
+    return _handle_events(event, wiring.ticket_signing.issue_tickets())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=10)

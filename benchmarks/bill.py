@@ -68,6 +68,8 @@ def together(parts: Iterable[Part]) -> float:
 # A sale: one hold in one row with a key and an email, a started payment, the gateway's message, a confirmation
 
 ONE_WRITE = Budget(("UpdateItem",), write_units=1)
+SEATS = 2
+"""Of a sale."""
 EVENTS = 2
 """ReservationCreated and PaymentConfirmed."""
 
@@ -82,13 +84,16 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
     ("events are numbered for webhooks", budgets.EVENT_NUMBERED, EVENTS),
     ("emails", budgets.EMAIL, EVENTS),
     ("the invoice", budgets.INVOICE, 1),
+    ("two tickets are signed", budgets.TICKETS_OF_TWO_SEATS, 1),
+    ("they are shown", budgets.SHOW_TICKETS, 1),
+    ("and admitted", budgets.ADMISSION, SEATS),
     ("seat maps", budgets.seat_map(ESTIMATES.rows), ESTIMATES.seat_maps),
     ("the reservation and the purchases are shown", budgets.SHOW_RESERVATION, ESTIMATES.other_requests),
 )
 
-REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 4
-MESSAGES = 1 + 5 * EVENTS + 2
-"""The expiry, five consumers of each event (four of both, and the cache or the invoices), two of payments."""
+REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 5 + SEATS
+MESSAGES = 1 + 5 * EVENTS + 1 + 2
+"""The expiry, five consumers of each event (four of both, and the cache or the invoices), tickets, two of payments."""
 RECORDS = 8
 """Changes of rows, of the reservation and of the payment that their streams hand to functions."""
 CALLS_OF_A_MESSAGE = 3
@@ -115,6 +120,7 @@ def of_sales(sales: int) -> list[Part]:
         Part("messages", MESSAGES * CALLS_OF_A_MESSAGE * sales, prices.SQS_REQUEST),
         Part("emails", EVENTS * sales, prices.EMAIL),
         Part("invoices' files", sales, prices.S3_PUT),
+        Part("signatures of tickets", SEATS * sales, prices.SIGNATURE),
         Part("logs", ESTIMATES.log_bytes / 1e9 * sales, prices.LOG_GB),
     ]
 
@@ -167,6 +173,7 @@ def at_rest(*, essential: bool = False) -> list[Part]:
         Part("alarms", alarms(essential=essential), prices.ALARM),
         *watching,
         Part("the sweep's metric", 1, prices.METRIC),
+        Part("the key of tickets", 1, prices.SIGNING_KEY_MONTH),
         Part(
             f"empty queues are asked, by {POLLERS} pollers each",
             polls,

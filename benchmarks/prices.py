@@ -31,6 +31,8 @@ GB_SECOND = Price("Lambda GB-seconds", 16.6667, MILLION, "AWS Lambda pricing")
 SQS_REQUEST = Price("SQS requests", 0.40, MILLION, "Amazon SQS pricing")
 EMAIL = Price("emails of SES", 0.10, 1000, "Amazon SES pricing")
 S3_PUT = Price("files put into S3", 0.005, 1000, "Amazon S3 pricing")
+SIGNING_KEY_MONTH = Price("keys of KMS a month", 1.00, 1, "AWS Key Management Service pricing")
+SIGNATURE = Price("signatures by an asymmetric key of KMS", 0.15, 10_000, "AWS Key Management Service pricing")
 ALARM = Price("alarm metrics a month", 0.10, 1, "Amazon CloudWatch pricing")
 METRIC = Price("metrics of one's own a month", 0.30, 1, "Amazon CloudWatch pricing")
 DASHBOARD = Price("dashboards a month", 3.00, 1, "Amazon CloudWatch pricing")
@@ -40,5 +42,6 @@ ENDPOINT_MONTH = Price("interface endpoints a month, one zone", 7.30, 1, "AWS Pr
 
 PRICES = (
     *(WRITE_UNIT, READ_UNIT, REST_REQUEST, SOCKET_MESSAGE, SOCKET_MINUTE, INVOCATION, GB_SECOND, SQS_REQUEST),
+    *(SIGNING_KEY_MONTH, SIGNATURE),
     *(EMAIL, S3_PUT, ALARM, METRIC, DASHBOARD, LOG_GB, REDIS_MONTH, ENDPOINT_MONTH),
 )

@@ -76,6 +76,9 @@ PARAMETER, DEPLOYMENT, STACK, STAGE, NOWHERE = "parameter", "deployment", "stack
 """The sources of a setting's value in a deployed function, in this order: the person who deploys;
 infra/cloud/deploy.py; the template; .chalice/config.json; none, so that the default is used."""
 
+IN_SSM = "ssm:"
+"""How a variable begins that holds the name of a parameter in SSM instead of a secret: ssm:/cinema/prod/id-secret."""
+
 EVERY_FUNCTION = ("*",)
 DERIVE_IDS = (
     "api_handler",
@@ -121,6 +124,10 @@ class Setting(NamedTuple):
     deployed_by: str = PARAMETER
     given_to: tuple[str, ...] = EVERY_FUNCTION
     """The deployed functions that get the setting, by their names in infra/cloud/functions.py."""
+
+    def parameter_in(self, stage: str) -> str:
+        """Names the parameter in SSM that has the secret in a stage."""
+        return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
     def default_in(self, stage: str) -> str:
         """Gives the setting's default in the stage, with {name} not yet replaced."""
@@ -303,10 +310,11 @@ class Settings:
         )
     )
     """Read it by `needed_id_secret`, which refuses an empty one. Whoever knows it can guess other people's ids."""
-    edge_secret: str = field(
+    edge_secrets: tuple[str, ...] = field(
         metadata=_setting(
             "EDGE_SECRET",
             "What CloudFront shows the API, so that the API believes it a viewer's address; empty means no CloudFront",
+            read=_read_list,
             secret=True,
             deployed_by=DEPLOYMENT,
             given_to=API,
@@ -460,6 +468,26 @@ class Settings:
             deployed_by=NOWHERE,
         )
     )
+    ticket_key: str = field(
+        metadata=_setting(
+            "TICKET_KEY",
+            "The key that signs tickets: an alias of KMS, or file: and the path of a file, which is made where missing",
+            default="alias/{table_prefix}-tickets",
+            local_default="file:.run/ticket-key",
+            deployed_by=STACK,
+            given_to=("on_sale_to_tickets",),
+        )
+    )
+    admission_minutes: int = field(
+        metadata=_setting(
+            "ADMISSION_MINUTES",
+            "From how many minutes before the start of a screening its tickets are admitted",
+            default="60",
+            read=_read_number,
+            bounds=(1, A_DAY),
+            given_to=API,
+        )
+    )
     auth: bool = field(
         metadata=_setting(
             "AUTH",
@@ -539,8 +567,18 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 """The rows of all settings, by the name of their field in Settings."""
 
 
-def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads all settings from the environment. Raises SettingInvalid."""
+def secrets_in_ssm(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Gives the names of the parameters in SSM that hold secrets of this process, by variable. None on a laptop."""
+    found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
+    return {name: text.removeprefix(IN_SSM) for name, text in found.items() if text.startswith(IN_SSM)}
+
+
+def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
+    """Reads all settings from the environment. Raises SettingInvalid.
+
+    A secret that is in SSM is taken from `secrets`, by its variable. It counts as not set where that has none.
+    """
+    environment = {**environment, **dict.fromkeys(secrets_in_ssm(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default

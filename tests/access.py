@@ -60,7 +60,7 @@ class Cinema:
         return held.body["reservationId"], buyer
 
 
-NAMES = {"queue": "email", "webhook_id": "wh-1", "part": "seats", "file": "words.js"}
+NAMES = {"code": "K7QX-2MNP", "queue": "email", "webhook_id": "wh-1", "part": "seats", "file": "words.js"}
 """Parameters of paths that are the same in all tests."""
 
 
@@ -97,6 +97,7 @@ OPERATORS = (
     Request("GET", "/api/operations/queues/{queue}/letters"),
     Request("POST", "/api/operations/queues/{queue}/redrive", {}),
 )
+GATES = (Request("POST", "/api/tickets/admit", {"gateId": "north", "roomNumber": "A1", "code": "K7QX-2MNP"}, 404),)
 OWNERS = (
     Request("GET", "/api/reservations/{reservation_id}"),
     Request("POST", "/api/reservations/{reservation_id}/payment", {}, 201),
@@ -107,6 +108,8 @@ OWNERS = (
     ),
     Request("DELETE", "/api/reservations/{reservation_id}"),
     Request("GET", "/api/reservations/{reservation_id}/invoice", admitted=409),
+    Request("GET", "/api/reservations/{reservation_id}/tickets", admitted=409),
+    Request("POST", "/api/tickets/{code}/transfer", {}, 404),
     Request("GET", "/api/users/{user_id}/purchases"),
     Request(
         "POST",
@@ -124,6 +127,7 @@ OPEN = (
     Request("GET", "/api/sessions/{session_id}"),
     Request("GET", "/api/sessions/{session_id}/seats"),
     Request("GET", "/api/live"),
+    Request("GET", "/.well-known/jwks.json"),
     Request("GET", "/health"),
     Request("GET", "/ready"),
     Request("GET", "/openapi.json"),
@@ -132,7 +136,7 @@ OPEN = (
     Request("GET", "/operations"),
     Request("GET", "/assets/{part}/{file}"),
 )
-NEED_TOKENS = (*OPERATORS, *OWNERS)
+NEED_TOKENS = (*OPERATORS, *GATES, *OWNERS)
 ALL = (*NEED_TOKENS, *SIGNED, *OPEN)
 
 Sender = Callable[[Cinema, str, str, Any], Answer]

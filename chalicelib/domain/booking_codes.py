@@ -1,5 +1,6 @@
-"""The booking code: a sale's name for people, on the ticket, in the email and on the invoice."""
+"""Codes for people, to be read out and typed: a sale's booking code, and the codes of tickets."""
 
+import re
 from hashlib import sha256
 
 ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
@@ -7,6 +8,8 @@ ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
 
 LENGTH = 8
 GROUP = 4
+CODES = len(ALPHABET) ** LENGTH
+"""How many codes there are: 3.8 * 10 ** 11, which five bytes can hold."""
 
 
 def booking_code(sale_id: str) -> str:
@@ -15,9 +18,29 @@ def booking_code(sale_id: str) -> str:
     There are 28 ** 8 codes: two sales of a full hall with 2,000 seats share a code once in 190,000 halls. A code is no
     key: it names a sale to staff who have the session's list, and opens nothing by itself.
     """
-    rest = int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16])
+    return to_code(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
+
+
+def to_code(number: int) -> str:
+    """Writes the number as a code. There are CODES codes: greater numbers have the code of their remainder."""
     letters = []
     for _ in range(LENGTH):
-        rest, place = divmod(rest, len(ALPHABET))
+        number, place = divmod(number, len(ALPHABET))
         letters.append(ALPHABET[place])
     return f"{''.join(letters[:GROUP])}-{''.join(letters[GROUP:])}"
+
+
+def number_of(code: str) -> int:
+    """Gives the number below CODES that `to_code` makes this code of. Raises ValueError for other texts."""
+    number = 0
+    for letter in reversed(code.replace("-", "")):
+        number = number * len(ALPHABET) + ALPHABET.index(letter)
+    return number
+
+
+def read_code(typed: str) -> str | None:
+    """Gives the code that somebody typed: small letters, blanks and hyphens make no difference. None if it is none."""
+    letters = re.sub(r"[\s-]", "", typed).upper()
+    if not typed.isascii() or len(letters) != LENGTH or not set(letters) <= set(ALPHABET):
+        return None
+    return f"{letters[:GROUP]}-{letters[GROUP:]}"

@@ -19,6 +19,7 @@ ANALYTICS = "analytics"
 EMAIL = "email"
 BOUNCES = "bounces"
 INVOICES = "invoices"
+TICKETS = "tickets"
 NOTIFICATION = "notification"
 WEBHOOKS = "webhooks"
 CACHE = "cache"
@@ -144,6 +145,21 @@ CONSUMERS = (
         logical_id="InvoicesQueue",
         when_given_up="Some sale has no invoice until its message is redriven.",
         when_late="Sales have been waiting for their invoices for more than five minutes.",
+    ),
+    Consumer(
+        queue=TICKETS,
+        handler="on_sale_to_tickets",
+        purpose="Signs a ticket for each seat of a sale, and voids those of a refunded one.",
+        hears=(EventType.PAYMENT_CONFIRMED, EventType.REFUND_REQUESTED),
+        max_concurrency=5,
+        touches={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
+        logical_id="TicketsQueue",
+        when_given_up=(
+            "Some sale has no tickets, or a refunded one still has, until its message is redriven. Its buyer can't "
+            "come in."
+        ),
+        when_late="Sales have been waiting for their tickets for more than five minutes.",
+        look_at="[tickets](#tickets)",
     ),
     Consumer(
         queue=NOTIFICATION,

@@ -54,6 +54,8 @@ class Rule(Enum):
     BUYER = frozenset({Role.BUYER, Role.OPERATOR})
     """Whoever buys, and operators. The view is told who asks: only the owner and operators reach a reservation."""
     OPERATOR = frozenset({Role.OPERATOR})
+    GATE = frozenset({Role.GATE, Role.OPERATOR})
+    """A device at an entrance, and operators, who help where one fails."""
 
     @property
     def needs_token(self) -> bool:

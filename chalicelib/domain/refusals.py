@@ -93,6 +93,53 @@ class InvoiceNotReady(Refusal):
     reservation_id: str
 
 
+class TicketsNotReady(Refusal):
+    """The sale or the transfer is some seconds old, and its tickets are being signed."""
+
+    reservation_id: str
+
+
+class TicketNotFound(Refusal):
+    """No ticket has this code, or it is somebody else's."""
+
+    code: str
+
+
+class TicketInvalid(Refusal):
+    """The token is none, or no key of ours has signed it."""
+
+
+class TicketVoid(Refusal):
+    """The ticket was good once. `reason`: refunded, transferred."""
+
+    reason: str
+
+
+class AlreadyAdmitted(Refusal):
+    """Somebody has come in with this ticket: when, and by which gate."""
+
+    admitted_at: datetime
+    gate: str
+
+
+class WrongRoom(Refusal):
+    """The ticket is for another room. `room` is empty where the gate does not know which."""
+
+    room: str
+
+
+class TooEarly(Refusal):
+    """The screening's doors open later, at `opens_at`."""
+
+    opens_at: datetime
+
+
+class AdmissionOver(Refusal):
+    """The screening is over: its tickets were admitted until `closed_at`."""
+
+    closed_at: datetime
+
+
 class SessionCancelled(Refusal):
     """The screening will not take place."""
 

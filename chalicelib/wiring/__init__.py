@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .shared.process import build_anew, clock, settings
+from .shared.process import build_anew, clock, settings, settings_with_secrets
 from .shared.tracing import trace_app, traced, traced_relay
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
         seat_cache,
         streams,
         subscriptions,
+        ticket_signing,
+        tickets,
         webhooks,
     )
 
-__all__ = ["build_anew", "clock", "settings", "trace_app", "traced", "traced_relay"]
+__all__ = ["build_anew", "clock", "settings", "settings_with_secrets", "trace_app", "traced", "traced_relay"]
 
 DOORS = {
     "gate": "every request to the API",
@@ -54,6 +56,8 @@ DOORS = {
     "email": "on_event_to_email",
     "bounces": "on_email_returned; the operator's `mail --allow`",
     "invoices": "on_sale_to_invoice; the API: the link to an invoice",
+    "ticket_signing": "on_sale_to_tickets",
+    "tickets": "the API: a sale's tickets, their transfer, gates",
     "webhooks": "on_event_to_notification, on_delivery_to_webhook; the API: replays",
     "seat_cache": "on_event_to_cache",
     "live": "on_row_changed_show, on_viewer_gone",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import NotCounted, RedisRefusals
+from chalicelib.settings import SettingInvalid
 
 from .shared.process import clock, once, settings
 from .shared.redis import redis
@@ -20,7 +22,15 @@ def rate_limiter() -> RateLimiter:
     return SharedRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
-@once
 def refusals() -> Refusals:
+    """Gives the counter. While nobody says where Redis is, refusals are not counted, for each is being answered."""
+    try:
+        return _refusals()
+    except (StoreUnavailable, SettingInvalid):
+        return NotCounted()
+
+
+@once
+def _refusals() -> Refusals:
     connection = redis()
     return RedisRefusals(connection, settings().table_prefix, clock) if connection else NotCounted()

@@ -14,7 +14,7 @@ from chalicelib.infrastructure.sqs import envelopes
 
 from .shared.adapters import adapters
 from .shared.breakers import metrics
-from .shared.process import clock, once, settings
+from .shared.process import clock, once, settings, settings_with_secrets
 from .shared.queues import outbox
 from .use_cases.settling import Settling
 
@@ -55,4 +55,6 @@ def count_findings(findings: int) -> None:
 
 
 def _messages() -> GatewayMessages:
-    return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(settings().payments_secrets)
+    return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(
+        settings_with_secrets().payments_secrets
+    )

@@ -9,13 +9,16 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, Setting
+from chalicelib.settings import DEPLOYMENT, IN_SSM, PARAMETER, SETTINGS, STACK, Setting
 
-from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function
+from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function, settings_of
 from .templates import Template, imported, load, merge, sub
 from .watching.resources import watching_of_app
 
 BY_HAND = tuple(Path(__file__).parent / name for name in ("app.yaml", "domain.yaml"))
+KEY_OF_EMULATORS = "file:/tmp/cinema-ticket-key"
+"""The key of tickets where KMS has none: a file where functions may write. Each container that has its own has a key of
+its own, and all are published."""
 IF_BOUNDARY = {"Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 
 
@@ -39,7 +42,7 @@ def parameter_of(variable: str) -> str:
 
 
 def _parameters() -> Template:
-    rows = [setting for setting in SETTINGS.values() if setting.deployed_by == PARAMETER]
+    rows = [setting for setting in SETTINGS.values() if setting.deployed_by == PARAMETER and not setting.secret]
     return {parameter_of(setting.name): _parameter(setting) for setting in rows}
 
 
@@ -54,8 +57,6 @@ def _parameter(setting: Setting) -> Template:
         parameter["AllowedValues"] = [*([""] if default == "" else []), *setting.choices]
     if setting.pattern:
         parameter["AllowedPattern"] = setting.pattern
-    if setting.secret:
-        parameter["NoEcho"] = True
     return parameter
 
 
@@ -81,7 +82,7 @@ def near_redis(function: Function) -> bool:
 
 
 def _environment(function: Function) -> Template:
-    rows = [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
+    rows = settings_of(function)
     said = {one.name: _given(one) for one in rows if one.deployed_by in (PARAMETER, DEPLOYMENT)}
     known = _known_to_the_stack()
     return said | {one.name: known[one.name] for one in rows if one.deployed_by == STACK}
@@ -96,7 +97,10 @@ OF_THE_USER_POOL = {
 
 
 def _given(setting: Setting) -> Template:
-    """Gives the value of a setting that whoever deploys may give, or that the user pool knows."""
+    """Gives the value of a setting that whoever deploys may give, or that the user pool knows; of a secret its name in
+    SSM."""
+    if setting.secret:
+        return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given
@@ -113,6 +117,7 @@ def _known_to_the_stack() -> Template:
         "LIVE_URL": {"Fn::If": ["LiveDomainIsOurs", sub("wss://${LiveDomain}"), at_aws]},
         "CONNECTIONS_URL": _url_of_websockets("http", "https"),
         "MAIL_EVENTS": {"Fn::If": ["IsEmulator", "", {"Ref": "MailEvents"}]},
+        "TICKET_KEY": {"Fn::If": ["IsEmulator", KEY_OF_EMULATORS, sub("alias/cinema-${Stage}-tickets")]},
         "INVOICES_BUCKET": imported("invoices-bucket"),
         "STREAM_FAILURES_BUCKET": imported("stream-failures-bucket"),
     }

@@ -59,6 +59,12 @@ UNUSED = (
 )
 
 
+LICENCES = "THIRD-PARTY-LICENSES"
+"""The folder of the archive with the licences of what ships: a folder for each distribution, named with its version."""
+
+LICENCE = re.compile(r"(licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)", re.IGNORECASE)
+"""A file of licence terms, by its path in a distribution's metadata."""
+
 KEPT = re.compile(r"opentelemetry_\w+-[^/]+\.dist-info")
 """The metadata that stays: OpenTelemetry finds its own parts by it."""
 
@@ -69,7 +75,8 @@ class PackagingError(Exception):
 
 def ensure_dependencies(lock: Path) -> Path:
     """Gives the directory of the stripped, compiled packages of `lock`. Makes it if the lock is new."""
-    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LAMBDA_PYTHON, LAMBDA_PLATFORM])
+    built_for = [LAMBDA_PYTHON, LAMBDA_PLATFORM]
+    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LICENCES, *built_for])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
@@ -86,9 +93,27 @@ def _install(lock: Path, site_packages: Path) -> None:
     by_hash = ["--require-hashes", "--no-deps", "-r", str(lock)]
     run_python("-m", "pip", "install", "-q", "--no-compile", "--target", str(site_packages), *for_lambda, *by_hash)
     before = size_of_tree(site_packages)
+    for metadata in sorted(site_packages.glob("*.dist-info")):
+        keep_licence(metadata, site_packages)
     _strip(site_packages)
     compile_modules(site_packages)
     (site_packages.parent / "before.json").write_text(json.dumps(vars(before)))
+
+
+def keep_licence(metadata: Path, tree: Path) -> None:
+    """Copies a distribution's licence from its metadata (a folder `*.dist-info`) to LICENCES below `tree`.
+
+    One without a file of its terms gets its metadata, which names them.
+    """
+    terms = [file for file in metadata.rglob("*") if file.is_file() and LICENCE.fullmatch(_below(metadata, file))]
+    for file in terms or [metadata / "METADATA"]:
+        kept = tree / LICENCES / metadata.name.removesuffix(".dist-info") / _below(metadata, file)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, kept)
+
+
+def _below(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).as_posix()
 
 
 def _strip(site_packages: Path) -> None:

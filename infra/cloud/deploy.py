@@ -14,18 +14,14 @@ printed before anything is done. In prod somebody has to agree to it, or the opt
 from __future__ import annotations
 
 import argparse
-import hashlib
-import hmac
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -48,14 +44,12 @@ from .deploying.parameters import (
     wants_traces,
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
+from .deploying.secrets import Secrets, first_of
 from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
 from .templates import dump
-
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
 
 PROTECTION = "PROTECTION"
 
@@ -105,8 +99,10 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
-    secret = id_secret(stage)
-    ours = {"Stage": stage, "IdSecret": secret, "EdgeSecret": edge_secret(secret), "EmulatorHost": _emulator_host()}
+    secrets = Secrets.of(stage)
+    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
+    secrets.take(os.environ, review)
+    ours = {"Stage": stage, "EdgeSecret": shown, "EmulatorHost": _emulator_host()}
     at_s3 = StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS)
     deploy_stack(app_stack(stage), {**ours, **said}, at_s3, review)
 
@@ -123,21 +119,6 @@ def _protection(stage: str, environment: Mapping[str, str]) -> dict[str, str]:
     """Gives the parameter of protection: prod is protected after each deployment for which "off" is not said."""
     said = environment.get(PROTECTION) or ("on" if stage == PRODUCTION else "")
     return {"Protection": said} if said else {}
-
-
-def id_secret(stage: str, client: SSMClient | None = None) -> str:
-    """Gives the key that reservation ids are derived with. Makes it once for each stage, as an SSM SecureString."""
-    client = client or boto3.client("ssm")
-    name = f"/cinema/{stage}/id-secret"
-    # Usually it exists already. Asking first would race with another deployment.
-    with suppress(client.exceptions.ParameterAlreadyExists):
-        client.put_parameter(Name=name, Value=secrets.token_hex(32), Type="SecureString", Overwrite=False)
-    return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-
-
-def edge_secret(id_secret: str) -> str:
-    """Derives what CloudFront shows the API: the same for each deployment of a stage."""
-    return hmac.new(id_secret.encode(), b"edge", hashlib.sha256).hexdigest()
 
 
 def _template_with_code(made: Package, bucket: str, archive: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, WEBHOOKS, Consumer
+from chalicelib.domain.consumers import CONSUMERS, PAYMENTS, TICKETS, WEBHOOKS, Consumer
+from chalicelib.settings import EVERY_FUNCTION, SETTINGS, Setting
 
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
@@ -47,6 +48,11 @@ class Function:
         return "".join(part.capitalize() for part in self.name.split("_"))
 
 
+def settings_of(function: Function) -> list[Setting]:
+    """Lists the settings that a function is given."""
+    return [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
+
+
 def _relay(name: str, table: str, **touches: str) -> Function:
     return Function(name=name, stream=table, relays=True, sends_to=tuple(sorted(SENDS_TO[table])), touches=touches)
 
@@ -71,13 +77,14 @@ FUNCTIONS = (
             "analytics": "query",
             "invoices": "get",
             "invoice files": "get",
+            "tickets": "get get-many put update",
             "webhooks": "get",
             "notifications": "query",
             "stream failures": "list",
             "breakers": "get update",
             "mail service": "ask",
         },
-        sends_to=(WEBHOOKS, PAYMENTS),
+        sends_to=(WEBHOOKS, PAYMENTS, TICKETS),
         shows_queues=True,
         is_asked_by_buyers=True,
     ),

@@ -97,10 +97,7 @@ def _queues(names: tuple[str, ...]) -> str:
 
 
 def _settings_document() -> str:
-    rows = (
-        (f"`{one.name}`", _values(one), f"{one.purpose}.", SAID_BY.get(one.deployed_by, ""), _users(one))
-        for one in SETTINGS.values()
-    )
+    rows = ((f"`{one.name}`", _values(one), f"{one.purpose}.", _said_by(one), _users(one)) for one in SETTINGS.values())
     of_functions = table(("variable", "default", "what it is for", "deployed by", "given to"), rows)
     further = {**data_parameters(), **app_parameters()}
     more = (
@@ -134,6 +131,10 @@ In a default, `{{stage}}`, `{{table_prefix}}` and `{{region}}` stand for those o
 def _only_of_deployments() -> dict[str, str]:
     known = {one.name for one in SETTINGS.values()}
     return {name: variable for name, variable in {**DATA_SETTINGS, **APP_SETTINGS}.items() if variable not in known}
+
+
+def _said_by(setting: Setting) -> str:
+    return f"{SAID_BY.get(setting.deployed_by, '')}{', into SSM' if setting.secret else ''}"
 
 
 def _values(setting: Setting) -> str:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import yaml
@@ -35,6 +36,7 @@ from .dependencies import (
     PackagingError,
     compile_modules,
     ensure_dependencies,
+    keep_licence,
     run_python,
 )
 from .finishing import finish
@@ -127,7 +129,15 @@ def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
     )
     with zipfile.ZipFile(out / "deployment.zip") as archive:
         archive.extractall(own_code)
+    _add_licences(own_code)
     return own_code
+
+
+def _add_licences(own_code: Path) -> None:
+    """Adds our licence, and that of Chalice, two modules of which its packager adds to our code."""
+    shutil.copy(ROOT / "LICENSE", own_code)
+    (metadata,) = Path(str(distribution("chalice").locate_file(""))).glob("chalice-*.dist-info")
+    keep_licence(metadata, own_code)
 
 
 def _configure(configuration: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 
-from .functions import Function
+from .functions import Function, settings_of
 from .templates import Template, sub
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
@@ -27,6 +27,9 @@ LISTED_WITHOUT_SECRETS = {
 SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 """The condition that emails come from MailFrom. Any identity may verify it: the address or its domain."""
 
+BY_ITS_ALIAS = {"StringEquals": {"kms:RequestAlias": sub("alias/cinema-${Stage}-tickets")}}
+"""The condition that a key is named by the alias of those that sign tickets: so another key can take its place."""
+
 SENDING = ("GetQueueUrl", "SendMessage", "SendMessageBatch")
 PARKING = ("GetQueueUrl", "SendMessage")
 LOOKING = ("GetQueueAttributes", "GetQueueUrl")
@@ -43,6 +46,7 @@ def policy(function: Function) -> Template:
             *_source_statements(function),
             *_queue_statements(function),
             *_table_statements(function),
+            *_secret_statements(function),
         ],
     }
 
@@ -90,6 +94,17 @@ def _table_statements(function: Function) -> Iterator[Template]:
         yield from special
 
 
+def _secret_statements(function: Function) -> Iterator[Template]:
+    """Lets a function read its own secrets.
+
+    Decrypting needs no right of its own: SSM encrypts by the key aws/ssm, which everybody of the account may use
+    through SSM ("AWS KMS encryption for AWS Systems Manager Parameter Store SecureString parameters").
+    """
+    names = [one.parameter_in("${Stage}") for one in settings_of(function) if one.secret]
+    if names:
+        yield _allow("ssm", ["GetParameters"], *(f"ssm:{HERE}:parameter{name}" for name in sorted(names)))
+
+
 def _queue(name: str) -> str:
     return f"sqs:{HERE}:cinema-${{Stage}}-{name}"
 
@@ -109,6 +124,7 @@ _SPECIAL = {
     ("stream failures", "list"): _allow("s3", ["ListBucket"], _bucket("failures")),
     ("mail service", "ask"): _allow("ses", ["GetSendQuota"], "*"),
     ("mail service", "send"): _allow("ses", ["SendRawEmail"], "*", condition=SENT_AS_OURSELVES),
+    ("ticket key", "sign"): _allow("kms", ["GetPublicKey", "Sign"], f"kms:{HERE}:key/*", condition=BY_ITS_ALIAS),
     ("webhooks", "list-without-secrets"): _allow(
         "dynamodb", ["Scan"], _table("webhooks"), condition=LISTED_WITHOUT_SECRETS
     ),

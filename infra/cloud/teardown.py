@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.processes import say
 
 from .deploying import artifacts
+from .deploying.secrets import Secrets
 from .deploying.stacks import DeploymentError, app_stack, data_stack, delete_stack, find_stack, physical_names
 
 if TYPE_CHECKING:
@@ -41,42 +42,30 @@ class Remains:
 
     stage: str
     stacks: tuple[str, ...]
-    has_secret: bool
+    secrets: tuple[str, ...]
+    """The names of its parameters in SSM."""
     packages: tuple[str, ...]
     """The keys of its packages in the bucket of artifacts."""
 
     @classmethod
     def of(cls, stage: str) -> Remains:
+        known = Secrets.of(stage)
         return cls(
             stage,
             tuple(name for name in (app_stack(stage), data_stack(stage)) if _exists(name)),
-            _has_secret(stage),
+            tuple(map(known.name, known.read())),
             tuple(_packages(stage)),
         )
 
     @property
     def lines(self) -> list[str]:
         counted = [f"{len(self.packages)} packages"] if self.packages else []
-        return [*self.stacks, *([secret_name(self.stage)] if self.has_secret else []), *counted]
-
-
-def secret_name(stage: str) -> str:
-    """Names the SSM parameter with the stage's secret."""
-    return f"/cinema/{stage}/id-secret"
+        return [*self.stacks, *self.secrets, *counted]
 
 
 def _exists(stack: str) -> bool:
     found = find_stack(stack)
     return found is not None and found["StackStatus"] != "DELETE_COMPLETE"
-
-
-def _has_secret(stage: str) -> bool:
-    client = boto3.client("ssm")
-    try:
-        client.get_parameter(Name=secret_name(stage))
-    except client.exceptions.ParameterNotFound:
-        return False
-    return True
 
 
 def _packages(stage: str) -> Iterator[str]:
@@ -122,10 +111,8 @@ def remove(stage: str) -> None:
             say(f"{bucket}: {empty_bucket(bucket)} files and versions are removed")
         delete_stack(data_stack(stage))
         say(f"{data_stack(stage)}: tables, queues and buckets are removed")
-    client = boto3.client("ssm")
-    if _has_secret(stage):
-        client.delete_parameter(Name=secret_name(stage))
-        say(f"{secret_name(stage)} is removed")
+    for name in Secrets.of(stage).delete_all():
+        say(f"{name} is removed")
     packages = tuple(_packages(stage))
     if packages:
         _delete(boto3.client("s3"), artifacts.bucket_name(), [{"Key": key} for key in packages])

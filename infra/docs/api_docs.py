@@ -27,7 +27,7 @@ BASE_URL = "http://127.0.0.1:8000"
 BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservation", "list_purchases")
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 """The field of an operation's answer that later requests use."""
-SUPPLIED = {"userId": "user-123", "queue": "email", "webhookId": "yours"}
+SUPPLIED = {"userId": "user-123", "queue": "email", "code": "K7QX-2MNP", "webhookId": "yours"}
 """Values of variables that no answer gives. `webhookId` is a placeholder: only the holder of its secret can sign."""
 AS_THEY_STAND = {
     "start_payment": (409,),  # refused: it is paid for by then

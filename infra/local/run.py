@@ -28,6 +28,7 @@ from infra import processes
 from infra.cloud import deploy, event_mappings
 from infra.cloud.dependencies import PackagingError
 from infra.cloud.deploying import canary
+from infra.cloud.deploying.secrets import Secrets
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.local import console, emulator, identity, mailbox, ports, redis_server, seed
 from infra.local.machine import Machine, find_or_start_machine, run_machine
@@ -157,7 +158,7 @@ def _deploy_stacks(machine: Machine) -> str:
     """Deploys both stacks and gives the URL of the API. Raises DeploymentError."""
     with print_step("Deploying tables and queues"):
         deploy.deploy_data(STAGE)
-    os.environ.setdefault("ID_SECRET", deploy.id_secret(STAGE))
+    os.environ.setdefault("ID_SECRET", Secrets.of(STAGE).ensure_made()["ID_SECRET"])
     with print_step("Packaging and deploying the functions (the first time it downloads their packages)"):
         here = {
             "REDIS_URL": machine.redis_url,

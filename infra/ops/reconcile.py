@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.application.reconcile import Finding, Reconciliation
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
-from infra.cloud.deploy import id_secret
+from infra.cloud.deploying.secrets import Secrets
 from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
@@ -30,7 +30,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
     """Compares the payments of the last hours with the gateway's list. With `mend`, repairs ours. Raises OpsError."""
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
-        os.environ["ID_SECRET"] = id_secret(connection.stage, connection.client("ssm"))
+        os.environ["ID_SECRET"] = Secrets(connection.stage, connection.client("ssm")).ensure_made()["ID_SECRET"]
     sweep = load_wiring(connection).payments.reconcile()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)

@@ -17,6 +17,7 @@ from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.wiring.shared.adapters import Adapters
 from chalicelib.wiring.shared.process import database, settings, stage_name
@@ -97,6 +98,13 @@ class PaymentsWithoutClaimCondition(DynamoPayments):
         return f"{_or_anyway(condition, 'attribute_exists(fate)')} OR attribute_not_exists(fate)"
 
 
+class TicketsWithoutAdmissionCondition(DynamoTickets):
+    """Admits tickets even if they are admitted already."""
+
+    def admission_condition(self) -> str:
+        return _or_anyway(super().admission_condition())
+
+
 def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
     """Makes a condition that is true for every item that exists.
 
@@ -122,6 +130,7 @@ WITHOUT: Mapping[str, Parts] = {
     "closed-condition": _replace_rows(RowsWithoutClosedCondition),
     "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
     "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), stage_name("payments"))},
+    "admission-condition": {"tickets": lambda: TicketsWithoutAdmissionCondition(database(), stage_name("tickets"))},
     "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), stage_name("live-holds"))},
     "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }

@@ -7,7 +7,7 @@ from chalice.app import Chalice
 
 from chalicelib.api.http.methods import is_added
 from infra.local.identity_provider import Person, Provider, SigningKey, run_provider
-from tests.access import ALL, NEED_TOKENS, OPEN, OPERATORS, OWNERS, SIGNED, UNAUTHENTICATED, Cinema, Request
+from tests.access import ALL, GATES, NEED_TOKENS, OPEN, OPERATORS, OWNERS, SIGNED, UNAUTHENTICATED, Cinema, Request
 from tests.conftest import ApiServers
 from tests.documented import Document
 from tests.http_api import Answer
@@ -128,6 +128,26 @@ def test_operators_operate(cinema: Cinema, held: tuple[str, Person], request_: R
     answer = cinema.as_user(OPERATOR, *filled(request_, cinema, held))
 
     assert answer.status == request_.admitted
+
+
+@pytest.mark.parametrize("person", [GATE, OPERATOR], ids=["gate", "operator"])
+@pytest.mark.parametrize("request_", GATES, ids=by_route)
+def test_gates_admit_and_operators_help(
+    cinema: Cinema, held: tuple[str, Person], document: Document, request_: Request, person: Person
+) -> None:
+    method, path, body = filled(request_, cinema, held)
+
+    answer = cinema.as_user(person, method, path, body)
+
+    assert answer.status == request_.admitted
+    assert not document.faults(method, path, answer)
+
+
+@pytest.mark.parametrize("request_", GATES, ids=by_route)
+def test_a_buyer_admits_nobody(cinema: Cinema, held: tuple[str, Person], request_: Request) -> None:
+    answer = cinema.as_user(held[1], *filled(request_, cinema, held))
+
+    assert refused_as(answer) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("request_", OWNERS, ids=by_route)

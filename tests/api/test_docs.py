@@ -165,6 +165,9 @@ def test_every_operation_has_a_request_in_docs_that_is_answered(sent: Sent, api:
     assert dict(refused) == {
         "DELETE /api/reservations/{{reservationId}}": 409,  # its seats are sold by now
         "GET /api/reservations/{{reservationId}}/invoice": 404,  # it takes a consumer to make one
+        "GET /api/reservations/{{reservationId}}/tickets": 404,  # as for the invoice
+        "POST /api/tickets/admit": 404,  # no ticket has the code in the examples
+        "POST /api/tickets/{{code}}/transfer": 404,
         "POST /api/webhooks/{{webhookId}}/replay": 401,  # it is not signed
         "POST /api/payments/webhook": 401,  # nor is this
         "POST /api/reservations/{{reservationId}}/payment": 409,  # it is paid for

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from chalicelib.settings import load
+from infra.cloud.deploying.secrets import SECRETS
 from infra.cloud.package import Package
 from infra.local.identity_provider import Provider, run_provider
 from infra.local.payment_gateway import Gateway
@@ -20,6 +21,11 @@ from .endpoint import Endpoint, run_endpoint
 from .runtime import Functions, read_template
 
 PAYMENTS_SECRET = "whsec_of_prod"  # noqa: S105 - names what it is
+STORED_SECRETS = {
+    "ID_SECRET": "of production",
+    "EDGE_SECRET": "of production's edge",
+    "PAYMENTS_WEBHOOK_SECRETS": PAYMENTS_SECRET,
+}
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +59,13 @@ def functions(
     provider: Provider,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Functions]:
-    """Production's functions. Only the names of tables, queues and buckets are those of the tests' stage."""
+    """Production's functions. Only the names of tables, queues and buckets are those of the tests' stage.
+
+    Their secrets are in SSM, where their environments say.
+    """
+    for variable, value in STORED_SECRETS.items():
+        name = SECRETS[variable].parameter_in("prod")
+        boto3.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
     made = Functions(
         code=unpacked,
         template=read_template(prod_package.template),
@@ -71,12 +83,9 @@ def _deployed_values(endpoint: Endpoint) -> dict[str, str]:
     return {
         "CONNECTIONS_URL": f"{endpoint.url}/connections",
         "LIVE_URL": f"wss://{events.SOCKETS_ID}.execute-api.us-east-1.amazonaws.com/prod",
-        "ID_SECRET": "of production",
-        "EDGE_SECRET": "of production's edge",
         "INVOICES_BUCKET": here.invoices_bucket,
         "STREAM_FAILURES_BUCKET": here.stream_failures_bucket,
         "PAYMENTS_URL": os.environ["PAYMENTS_URL"],
-        "PAYMENTS_WEBHOOK_SECRETS": PAYMENTS_SECRET,
         "RATE_LIMITS": "*=off per address, *=off per user",
     }
 

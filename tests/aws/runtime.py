@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from chalicelib.settings import IN_SSM
 from infra.cloud.functions import FUNCTIONS
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -131,6 +132,8 @@ class Functions:
             return value
         if value.keys() == {"Ref"}:
             return str(self.template["Parameters"][value["Ref"]]["Default"])
+        if str(value.get("Fn::Sub", "")).startswith(IN_SSM):
+            return str(value["Fn::Sub"]).replace("${Stage}", "prod")
         return ""  # what another resource is called: this machine has none
 
 

@@ -22,7 +22,7 @@ ReadFinalState = Callable[[Collection[str]], FinalState]
 
 
 class Crowds(Protocol):
-    def __call__(self, without: str = "", **settings: str) -> Crowd:
+    def __call__(self, without: str = "", clients: int = CLIENTS, **settings: str) -> Crowd:
         """Gives a crowd before instances with these settings, without the named guard (infra/races/unguarded.py)."""
 
 
@@ -31,14 +31,14 @@ def crowds(api_servers: "ApiServers", run_dir: Path) -> Iterator[Crowds]:
     """Runs the instances. Those without a guard end with the module; those with all are shared with other tests."""
     with ExitStack() as stack:
 
-        def open_doors(without: str = "", **settings: str) -> Crowd:
+        def open_doors(without: str = "", clients: int = CLIENTS, **settings: str) -> Crowd:
             if without:
                 environment = {**os.environ, **settings, "REDIS_URL": ""}  # no gate may do what the guard should
                 started = instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without)
                 urls = stack.enter_context(started)
             else:
                 urls = api_servers(INSTANCES, **settings)
-            return stack.enter_context(Crowd(urls, CLIENTS))
+            return stack.enter_context(Crowd(urls, clients))
 
         yield open_doors
 

@@ -14,6 +14,7 @@ import urllib3
 from infra import processes
 from infra.cloud import deploy
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
+from infra.cloud.deploying.secrets import SECRETS
 from infra.local import emulator, emulator_packages, payment_gateway
 from infra.local.identity_provider import Person, Provider, run_provider
 
@@ -87,7 +88,7 @@ def deployed(
 ) -> Iterator[deploy.AppDeployment]:
     """Deploys both stacks. Tokens come from a provider of ours: the emulator's issuer has Amazon's address."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values()):
+        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values(), *SECRETS):
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ENDPOINT_URL", emulator_with_iam)
         environment.setenv("HOLD_SECONDS", str(HOLD_SECONDS))

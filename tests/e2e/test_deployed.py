@@ -135,6 +135,26 @@ def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -
     assert (pdf.status, pdf.data[:5]) == (200, b"%PDF-")
 
 
+def test_a_sale_gets_tickets_that_a_gate_admits_once(api: Api) -> None:
+    """In the roles that are deployed: only the consumer of sales may sign."""
+    screening = {"movieTitle": "Oppenheimer", "startTime": datetime.now(UTC).isoformat(), "roomNumber": "A1"}
+    session_id = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00}).body["sessionId"]
+    reservation = _hold(api, session_id, "A1").body["reservationId"]
+    _pay(api, reservation)
+    path = f"/api/reservations/{reservation}/tickets"
+    _wait_until_equal(lambda: api("GET", path).status, 200)
+    (old,) = api("GET", path).body["tickets"]
+    assert api("POST", f"/api/tickets/{old['code']}/transfer").status == 202
+    _wait_until_equal(lambda: api("GET", path).status, 200)
+    (ticket,) = api("GET", path).body["tickets"]
+    scan = {"gateId": "north", "roomNumber": "A1"}
+
+    answers = [api("POST", "/api/tickets/admit", {**scan, "token": one["token"]}) for one in (ticket, ticket, old)]
+
+    assert [answer.status for answer in answers] == [200, 409, 410]
+    assert len(api("GET", "/.well-known/jwks.json").body["keys"]) >= 1
+
+
 def test_seats_that_are_held_are_refused_and_none_of_the_request_is_held(api: Api) -> None:
     session_id = _schedule(api)
     assert _hold(api, session_id, "A1").status == 201

@@ -8,3 +8,4 @@ from .invoices import *
 from .notifying import *
 from .operations import *
 from .payments import *
+from .tickets import *

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.identity import Rule
 
-ANYONE, SIGNED, BUYER, OPERATOR = Rule.ANYONE, Rule.SIGNED, Rule.BUYER, Rule.OPERATOR
+ANYONE, SIGNED, BUYER, OPERATOR, GATE = Rule.ANYONE, Rule.SIGNED, Rule.BUYER, Rule.OPERATOR, Rule.GATE
 
 
 class Route(NamedTuple):
@@ -37,6 +37,10 @@ ROUTES: Mapping[str, Route] = {
     "confirm_reservation": Route(BUYER),
     "cancel_reservation": Route(BUYER),
     "show_invoice": Route(BUYER),
+    "show_tickets": Route(BUYER),
+    "transfer_ticket": Route(BUYER),
+    "admit_ticket": Route(GATE),
+    "show_ticket_keys": Route(ANYONE),
     "list_purchases": Route(BUYER),
     "list_events": Route(OPERATOR),
     "show_analytics": Route(OPERATOR),

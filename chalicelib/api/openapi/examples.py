@@ -11,6 +11,7 @@ from chalicelib.api.http.errors import EXPIRES_AT, RESERVATION_ID, SALE_ID, SESS
 from chalicelib.application.board import Board
 from chalicelib.application.consumers.analytics import SessionAnalytics
 from chalicelib.application.queries import SeatMap, SeatView
+from chalicelib.application.tickets import Admitted, ShownTickets
 from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, ScreeningNumbers
 from chalicelib.domain.events import Event, EventType
@@ -19,6 +20,8 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.reservations import Reservation, Sale
 from chalicelib.domain.sessions import Session
+from chalicelib.domain.tickets.ticket import Admission, Ticket
+from chalicelib.domain.tickets.tokens import Facts, PublicKey, to_token
 
 NOW = datetime(2034, 2, 10, 14, 30, tzinfo=UTC)
 USER = "user-123"
@@ -61,6 +64,13 @@ INVOICE = InvoiceLink(
     "?X-Amz-Signature=…",
     SALE.paid_at + timedelta(minutes=6),
 )
+TICKET_KEY = PublicKey(bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
+"""The public key of test 1 in RFC 8032, section 7.1."""
+_UNSIGNED = Ticket("K7QX-2MNP", RESERVATION_ID, SESSION.id, "A1", SALE.paid_at)
+_FACTS = Facts(TICKET_KEY.id, SESSION.id, _UNSIGNED.code, _UNSIGNED.seat, 1, STARTS_AT, SALE.paid_at)
+TICKET = _UNSIGNED.signed(to_token(_FACTS.to_bytes(), bytes(64)))
+TICKETS = ShownTickets(SESSION, (TICKET,))
+ADMITTED = Admitted(TICKET, SESSION, Admission(STARTS_AT - timedelta(minutes=12), "north", "scan-1"))
 HAPPENED = Event(
     id="01b307acba4f54f5",
     type=EventType.PAYMENT_CONFIRMED,

@@ -12,7 +12,7 @@ from chalicelib.api.http.errors import WEBHOOK_ID
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.sessions import Start
 
-from .examples import PENDING, SESSION, USER
+from .examples import PENDING, SESSION, TICKET, USER
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ PATH = {
         USER,
     ),
     "webhook_id": Parameter("webhook_id", "The subscription's id, which an operator gave you.", str, WEBHOOK_ID),
+    "code": Parameter("code", "The ticket's code, with or without its hyphen.", str, TICKET.code),
     "queue": Parameter("queue", "The queue's name, as on the board.", str, "email"),
 }
 LIMIT = Parameter("limit", "How many a page has at most.", Annotated[int, Meta(ge=1, le=bodies.LARGEST_PAGE)], 20)
@@ -57,6 +58,12 @@ GATEWAY_SIGNATURE = Parameter(
     "its header `Stripe-Signature`.",
 )
 LANGUAGE = Parameter("Accept-Language", "`pt-BR` for messages in Portuguese; English otherwise.", str, "en")
+SCAN_KEY = Parameter(
+    "Idempotency-Key",
+    "Any text of the gate's that names this scan. Sent again by the same gate with it, after an answer that was lost, "
+    "it is the same admission; without one, every request is another.",
+    Annotated[str, Meta(min_length=1, max_length=bodies.LONGEST_KEY_CHARACTERS, pattern=bodies.NOT_BLANK)],
+)
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "Any text of yours that names this request: among all of the buyer's for a hold, among all of the cinema's for a "

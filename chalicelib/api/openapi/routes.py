@@ -21,6 +21,7 @@ from chalicelib.api.wire import live as live_wire
 from chalicelib.api.wire import payments as payments_wire
 from chalicelib.api.wire import reservations as reservations_wire
 from chalicelib.api.wire import sessions as sessions_wire
+from chalicelib.api.wire import tickets as tickets_wire
 from chalicelib.api.wire import webhooks as webhooks_wire
 from chalicelib.application.queries import Readiness
 from chalicelib.domain import refusals
@@ -29,6 +30,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import State
 
 from .examples import (
+    ADMITTED,
     BOARD,
     DEPENDENCIES,
     HAPPENED,
@@ -43,9 +45,12 @@ from .examples import (
     SEATS,
     SESSION,
     SOLD,
+    TICKET,
+    TICKET_KEY,
+    TICKETS,
     USER,
 )
-from .parameters import AS_LINK, CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SIGNATURE, Parameter
+from .parameters import AS_LINK, CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SCAN_KEY, SIGNATURE, Parameter
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,14 @@ class DocumentBody(bodies.Answer):
 
 
 SCREENINGS, RESERVATIONS, NUMBERS_AND_FACTS, SERVICE = "Screenings", "Reservations", "Numbers and facts", "Service"
+TICKETS_AND_GATES = "Tickets"
 WEBHOOKS = "Webhooks"
 OPERATING = "Operations"
 
 TOPICS = {
     SCREENINGS: "What is on, and which seats are free.",
     RESERVATIONS: "Hold seats for 30 seconds, pay for them or give them back; and what was bought.",
+    TICKETS_AND_GATES: "One for each seat of a sale, signed; and who lets their holders in. See docs/tickets.md.",
     NUMBERS_AND_FACTS: "What has happened to a screening.",
     WEBHOOKS: "For who is told of events by HTTP: see docs/webhooks.md.",
     OPERATING: "For operators: how sales go, what waits and what was refused. Only there where it is switched on.",
@@ -243,6 +250,59 @@ OPERATIONS: Mapping[str, Operation] = {
         status=303,
         other_answers={200: invoices_wire.invoice(INVOICE)},
         errors=(refusals.ReservationNotFound, refusals.InvoiceNotReady, refusals.ReservationNotPaid),
+    ),
+    "GET /api/reservations/{reservation_id}/tickets": Operation(
+        TICKETS_AND_GATES,
+        "The tickets of a sale, one for each seat",
+        description="They are there some seconds after the sale, and after a transfer. `qr` is an SVG image of the "
+        "`token`; `code` is for who has to read it out.",
+        answer=tickets_wire.tickets(PENDING.id, TICKETS, lambda _: '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'),
+        errors=(
+            refusals.ReservationNotFound,
+            refusals.ReservationNotPaid,
+            refusals.TicketsNotReady,
+            refusals.TicketVoid,
+            refusals.SessionCancelled,
+        ),
+    ),
+    "POST /api/tickets/{code}/transfer": Operation(
+        TICKETS_AND_GATES,
+        "Put a new ticket in the place of one",
+        description="The old one is void from this moment on. The new one is among the reservation's tickets once it "
+        "is signed. Sent again, the request gives the same new ticket.",
+        answer=tickets_wire.renewed(TICKET),
+        status=202,
+        errors=(
+            refusals.TicketNotFound,
+            refusals.TicketVoid,
+            refusals.AlreadyAdmitted,
+            refusals.SessionCancelled,
+        ),
+    ),
+    "POST /api/tickets/admit": Operation(
+        TICKETS_AND_GATES,
+        "Let the holder of a ticket in, once",
+        description="From however many gates at once, one request is answered 200.",
+        headers=(SCAN_KEY,),
+        request=tickets_wire.AdmissionRequest(gate_id="north", room_number=SESSION.room, code=TICKET.code),
+        answer=tickets_wire.admitted(ADMITTED),
+        errors=(
+            refusals.TicketInvalid,
+            refusals.TicketNotFound,
+            refusals.TicketVoid,
+            refusals.AlreadyAdmitted,
+            refusals.WrongRoom,
+            refusals.TooEarly,
+            refusals.AdmissionOver,
+            refusals.SessionCancelled,
+        ),
+    ),
+    "GET /.well-known/jwks.json": Operation(
+        TICKETS_AND_GATES,
+        "The public keys that tickets are signed with",
+        description="A JSON Web Key Set. A key stays in it until the last screening is over that it has signed a "
+        "ticket for.",
+        answer=tickets_wire.keys({TICKET_KEY.id: TICKET_KEY}),
     ),
     "GET /api/users/{user_id}/purchases": Operation(
         RESERVATIONS,

@@ -6,6 +6,7 @@ payments     payments, the payment gateway and its messages
 events       the outbox, the audit log, processed events, counts
 notifying    emails, webhooks, live seat maps
 invoices     invoices and their files
+tickets      tickets, the key that signs them, its public half
 identity     tokens
 operations   rate limits, probes, counts of refusals, queues
 """
@@ -18,3 +19,4 @@ from .invoices import *
 from .notifying import *
 from .operations import *
 from .payments import *
+from .tickets import *

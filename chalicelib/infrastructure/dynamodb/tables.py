@@ -295,6 +295,31 @@ class InvoiceItem(Model):
     language = UnicodeAttribute(null=True)
 
 
+class TicketItem(Model):
+    """A ticket, by its code; the tickets of a sale, by its reservation; or the public keys. See tickets.py.
+
+    Nothing in it tells a person.
+    """
+
+    class Meta(SessionItem.Meta):
+        table_name = "tickets"
+
+    id = UnicodeAttribute(hash_key=True)
+    codes: MapAttribute[str, Any] = MapAttribute(null=True)
+    reservation_id = UnicodeAttribute(null=True)
+    session_id = UnicodeAttribute(null=True)
+    seat = UnicodeAttribute(null=True)
+    version = NumberAttribute(null=True)
+    issued_at = NumberAttribute(null=True)
+    token = UnicodeAttribute(null=True)
+    admitted_at = NumberAttribute(null=True)
+    gate = UnicodeAttribute(null=True)
+    admission_key = UnicodeAttribute(null=True)
+    voided_as = UnicodeAttribute(null=True)
+    voided_at = NumberAttribute(null=True)
+    renewed_as = UnicodeAttribute(null=True)
+
+
 class WebhookItem(Model):
     """A webhook: see webhooks.py. `secrets` are maps {key, created_at_ms, expires_at_ms}, newest first.
 
@@ -354,6 +379,7 @@ TABLES = (
     Table(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
     Table(BreakerItem, "breakers", "Breakers"),
     Table(InvoiceItem, "invoices", "Invoices"),
+    Table(TicketItem, "tickets", "Tickets"),
     Table(WebhookItem, "webhooks", "Webhooks"),
     Table(NotificationItem, "notifications", "Notifications"),
 )

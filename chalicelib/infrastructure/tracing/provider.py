@@ -5,6 +5,7 @@ from pathlib import Path
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.util.re import parse_env_headers
 
 from chalicelib.settings import SettingInvalid, Settings
 
@@ -30,7 +31,9 @@ def new_exporter(settings: Settings) -> SpanExporter:
     if settings.traces_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter(f"{settings.traces_endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
+        endpoint = f"{settings.traces_endpoint.rstrip('/')}/v1/traces"
+        headers = parse_env_headers(settings.traces_headers, liberal=True)  # in its own variable may be a name in SSM
+        return OTLPSpanExporter(endpoint, headers=headers, timeout=EXPORT_SECONDS)
     if settings.traces_file:
         return FileExporter(Path(settings.traces_file))
     raise SettingInvalid(

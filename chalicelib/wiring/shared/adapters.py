@@ -13,10 +13,20 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.settings import Settings
 
 from . import process, tables
-from .process import database, once, settings, stage_name
+from .process import database, once, settings, settings_with_secrets, stage_name
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+    from chalicelib.domain.ports import (
+        Clock,
+        Ids,
+        LiveHolds,
+        PaymentGateway,
+        Payments,
+        Reservations,
+        Rows,
+        Sessions,
+        Tickets,
+    )
 
 
 @once
@@ -39,7 +49,7 @@ class Adapters:
 
     @cached_property
     def ids(self) -> Ids:
-        return SecretIds(settings().needed_id_secret.encode())
+        return SecretIds(settings_with_secrets().needed_id_secret.encode())
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -72,6 +82,12 @@ class Adapters:
     @cached_property
     def payments(self) -> Payments:
         return DynamoPayments(database(), stage_name("payments"))
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets  # holding and selling need none
+
+        return DynamoTickets(database(), stage_name("tickets"))
 
     @cached_property
     def gateway(self) -> PaymentGateway:

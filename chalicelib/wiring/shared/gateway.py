@@ -10,7 +10,7 @@ from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 
 from .breaker_board import breaker_board
 from .breakers import new_breaker
-from .process import once, settings
+from .process import once, settings, settings_with_secrets
 from .tracing import traced_calls
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def payment_gateway() -> PaymentGateway:
 
 
 def stripe_gateway() -> StripeGateway:
-    return StripeGateway(settings().stripe_key, settings().stripe_public_key, api_base=settings().payments_url)
+    known = settings_with_secrets()
+    return StripeGateway(known.stripe_key, known.stripe_public_key, api_base=known.payments_url)
 
 
 def http_gateway() -> HttpGateway:

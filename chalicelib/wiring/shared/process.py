@@ -5,15 +5,16 @@ The database is imported at the top, because every function uses it, and Lambda'
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
 from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib import settings as configuration
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
+from chalicelib.infrastructure.renewed import Renewed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -35,6 +36,32 @@ def settings() -> configuration.Settings:
     return _settings
 
 
+def settings_with_secrets() -> configuration.Settings:
+    """Gives the settings with their secrets. Of those in SSM all are fetched by the first call, with one question.
+
+    Raises SettingInvalid, or StoreUnavailable when SSM does not answer.
+    """
+    global _settings
+    if configuration.secrets_in_ssm() and (secrets := _secrets.first()) is not None:
+        _settings = configuration.load(secrets=secrets)
+    return settings()
+
+
+def _fetch_secrets() -> Mapping[str, str]:
+    from chalicelib.infrastructure.parameters import fetch_secrets  # only who uses a secret that is in SSM
+
+    return fetch_secrets(configuration.secrets_in_ssm())
+
+
+_secrets: Renewed[Mapping[str, str]] = Renewed(_fetch_secrets)
+
+
+def _use_changed_secrets() -> None:
+    """Has everything built anew that may know a secret that has been replaced."""
+    if (secrets := _secrets.changed()) is not None:
+        build_anew(configuration.load(secrets=secrets))
+
+
 def once(build: Callable[[], T]) -> Callable[[], T]:
     """Decorates a factory: the first call builds an object, later calls give the same one, until `build_anew`.
 
@@ -42,7 +69,13 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
     """
     built = cache(build)
     _forget_each.append(built.cache_clear)
-    return built
+
+    @wraps(build)
+    def build_once() -> T:
+        _use_changed_secrets()
+        return built()
+
+    return build_once
 
 
 def build_anew(with_settings: configuration.Settings) -> None:

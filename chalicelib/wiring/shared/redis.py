@@ -11,7 +11,7 @@ from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 
 from .breakers import new_breaker
-from .process import clock, once, settings
+from .process import clock, once, settings, settings_with_secrets
 from .tracing import traced_redis
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @once
 def redis() -> RedisConnection | None:
-    url = settings().redis_url
+    url = settings_with_secrets().redis_url
     return traced_redis(RedisConnection(url, new_breaker("redis"))) if url else None
 
 
@@ -33,7 +33,7 @@ def seat_cache() -> SeatCache | None:
     connection = redis()
     if connection is None:
         return None
-    return SeatCache(connection, settings().table_prefix, secret_from(settings().needed_id_secret))
+    return SeatCache(connection, settings().table_prefix, secret_from(settings_with_secrets().needed_id_secret))
 
 
 def announced(sessions: Sessions) -> Sessions:

@@ -13,9 +13,10 @@ from chalicelib.settings import ADDRESS, SettingInvalid
 from infra.cloud import app_template as app
 from infra.cloud import data_template as data
 
+from .secrets import GIVEN
 from .stacks import DeploymentError
 
-SAID_BY_DEPLOYING = ("Stage", "IdSecret", "EdgeSecret", "EmulatorHost")
+SAID_BY_DEPLOYING = ("Stage", "EdgeSecret", "EmulatorHost")
 """The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
 
 HIDDEN = "****"
@@ -84,7 +85,8 @@ def wants_traces(said: Mapping[str, str], before: Mapping[str, str] | None) -> b
 
 def check_settings(environment: Mapping[str, str], stage: str = "local") -> None:
     """Checks the settings as the application does in the stage, before anything is deployed. Raises DeploymentError."""
-    said = {name: environment[name] for name in APP_SETTINGS.values() if environment.get(name)}
+    names = (*APP_SETTINGS.values(), *GIVEN)
+    said = {name: environment[name] for name in names if environment.get(name)}
     try:
         settings.load({**said, "STAGE": stage})
     except SettingInvalid as error:

@@ -16,6 +16,7 @@ from infra.ops.commands import (
     rebuild,
     reconcile,
     replay,
+    rotate,
     status,
     story,
     token,
@@ -46,5 +47,6 @@ COMMANDS: tuple[Command, ...] = (
     webhooks,
     dlq,
     warm,
+    rotate,
 )
 """The commands in the order of `python -m infra.ops --help`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
 from chalicelib.api.http.errors import ROWS
@@ -20,19 +21,20 @@ from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.domain.consumers import PAYMENTS, WEBHOOKS
+from chalicelib.domain.consumers import PAYMENTS, TICKETS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
 from infra.cloud import data_template
-from infra.cloud.dependencies import AWS_SERVICES, PackagingError
+from infra.cloud.dependencies import AWS_SERVICES, LICENCES, PackagingError
 from infra.cloud.deploying.artifacts import NOBODY_FROM_OUTSIDE
 from infra.cloud.deploying.parameters import app_settings
+from infra.cloud.deploying.secrets import SECRETS
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.functions import FUNCTIONS, Function
 from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
-from infra.cloud.package import Package, package
+from infra.cloud.package import LOCK, Package, package
 from infra.cloud.permissions import policy
 from infra.local.pump import RETRIED_FOR
 from infra.processes import ROOT
@@ -107,7 +109,7 @@ def test_what_viewers_are_shown_begins_with_now_and_is_never_shown_late(resource
 def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_where_someone_sees_it(
     resources: Template, data: Template
 ) -> None:
-    exports = {output["Export"]["Name"]["Fn::Sub"] for output in data["Outputs"].values()}
+    exports = {one["Export"]["Name"]["Fn::Sub"] for one in data["Outputs"].values() if "Export" in one}
     for name, table in STREAM_HANDLERS.items():
         mapping = _mapping(_functions(resources)[name])
         stream = mapping["Stream"]["Fn::ImportValue"]["Fn::Sub"]
@@ -134,7 +136,7 @@ def test_an_outage_costs_a_stream_time_only(resources: Template) -> None:
 
 
 def test_what_a_stream_gives_up_does_not_go_where_it_could_not_be_sent(resources: Template, data: Template) -> None:
-    (output,) = (one for one in data["Outputs"].values() if "bucket-arn" in one["Export"]["Name"]["Fn::Sub"])
+    (output,) = (one for one in data["Outputs"].values() if "bucket-arn" in str(one.get("Export")))
     assert output["Value"] == {"Fn::GetAtt": "StreamFailuresBucket.Arn"}
     for name in STREAM_HANDLERS:
         destination = _mapping(_functions(resources)[name])["DestinationConfig"]["OnFailure"]
@@ -267,40 +269,70 @@ def test_subnets_of_redis_without_its_security_groups_are_refused_before_anythin
             app_settings({name: both[name]})
 
 
-SECRETS = {
-    "IdSecret": (
-        "ID_SECRET",
-        {
-            "APIHandler",
-            "OnEmailReturned",
-            "OnEventToCache",
-            "OnEventToEmail",
-            "OnPaymentDue",
-            "OnReconciliationDue",
-            "OnRefundRequested",
-        },
-    ),
-    "EdgeSecret": ("EDGE_SECRET", {"APIHandler"}),
-    "RedisUrl": ("REDIS_URL", {"APIHandler", "OnEventToCache"}),
-    "PaymentsWebhookSecrets": ("PAYMENTS_WEBHOOK_SECRETS", {"APIHandler"}),
-    "StripeSecretKey": ("STRIPE_SECRET_KEY", {"APIHandler", "OnReconciliationDue", "OnRefundRequested"}),
+USERS = {
+    "ID_SECRET": {
+        "APIHandler",
+        "OnEmailReturned",
+        "OnEventToCache",
+        "OnEventToEmail",
+        "OnPaymentDue",
+        "OnReconciliationDue",
+        "OnRefundRequested",
+    },
+    "EDGE_SECRET": {"APIHandler"},
+    "REDIS_URL": {"APIHandler", "OnEventToCache"},
+    "PAYMENTS_WEBHOOK_SECRETS": {"APIHandler"},
+    "STRIPE_SECRET_KEY": {"APIHandler", "OnReconciliationDue", "OnRefundRequested"},
+    "OTEL_EXPORTER_OTLP_HEADERS": {function.logical_id for function in FUNCTIONS},
 }
-"""By parameter: what functions know it by, and which of them derive, hash or sign with it, or call whom it opens."""
+"""The functions that derive, hash or sign with each secret, or call whom it opens."""
 
 
-def test_a_secret_is_a_parameter_that_nobody_can_read_back(made: Package) -> None:
-    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
-    assert {name for name, parameter in parameters.items() if parameter.get("NoEcho")} == SECRETS.keys()
+@pytest.mark.parametrize("variable", USERS)
+def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, variable: str) -> None:
+    """By name: its value is in SSM. Each may read those that it is given, and no others."""
+    name = SECRETS[variable].parameter_in("${Stage}")
+    for function, properties in _functions(resources).items():
+        variables, may_read = properties["Environment"]["Variables"], _secrets_of(resources, function)
+        if function in USERS[variable]:
+            assert variables[variable] == {"Fn::Sub": f"ssm:{name}"}, function
+            assert name in may_read, function
+        else:
+            assert variable not in variables, function
+            assert name not in may_read, function
+        assert variables["STAGE"] == "prod", function
 
 
-@pytest.mark.parametrize("parameter", SECRETS)
-def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, parameter: str) -> None:
-    variable, users = SECRETS[parameter]
-    known = {name: function["Environment"]["Variables"] for name, function in _functions(resources).items()}
-    assert {name for name, variables in known.items() if variable in variables} == users
-    assert all(known[name][variable] == {"Ref": parameter} for name in users)
-    assert all({"Ref": parameter} not in known[name].values() for name in known.keys() - users)
-    assert all(variables["STAGE"] == "prod" for variables in known.values())
+def _secrets_of(resources: Template, function: str) -> set[str]:
+    allowed = {(action, arn.rpartition(":parameter")[2]) for action, arn in _allowed(resources, function)}
+    return {name for action, name in allowed if action == "ssm:GetParameters"}
+
+
+def test_no_secret_of_who_packages_is_in_the_template_or_the_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    canaries = {name: f"canary-{number}-of-who-deploys" for number, name in enumerate(SECRETS)}
+    for name, canary in canaries.items():
+        monkeypatch.setenv(name, canary)
+
+    made = package("prod", tmp_path)
+
+    template = made.template.read_text()
+    with zipfile.ZipFile(made.archive) as archive:
+        shipped = b"".join(archive.read(name) for name in archive.namelist())
+    assert SECRETS.keys() == USERS.keys()
+    assert [name for name, canary in canaries.items() if canary in template or canary.encode() in shipped] == []
+
+
+def test_what_cloudfront_shows_is_the_only_parameter_that_is_a_secret(made: Package) -> None:
+    """Its template takes no reference to an encrypted parameter there: "Using dynamic references", CloudFormation."""
+    template = yaml.safe_load(made.template.read_text())
+    hidden = {name for name, parameter in template["Parameters"].items() if parameter.get("NoEcho")}
+
+    assert hidden == {"EdgeSecret"}
+    assert "EdgeSecret" not in json.dumps(template["Outputs"])
+    used = [name for name, one in template["Resources"].items() if "EdgeSecret" in json.dumps(one)]
+    assert {template["Resources"][name]["Type"] for name in used} == {"AWS::CloudFront::Distribution"}
 
 
 def test_every_log_group_belongs_to_a_function_and_ends(resources: Template) -> None:
@@ -468,9 +500,16 @@ def test_a_policy_names_each_action_and_only_resources_of_its_own_stage(function
             # Whose identity it is, the address or its domain, is the account's affair: the sender is what counts.
             assert statement["Condition"]["StringEqualsIfExists"] == {"ses:FromAddress": {"Ref": "MailFrom"}}
             continue
+        if statement["Action"] == ["kms:GetPublicKey", "kms:Sign"]:
+            # Keys have random ids, and another may take the place of one: the stage's alias names it.
+            assert statement["Condition"] == {
+                "StringEquals": {"kms:RequestAlias": {"Fn::Sub": "alias/cinema-${Stage}-tickets"}}
+            }
+            continue
         for resource in _arns(statement):
             assert re.search(
-                r":(table/)?cinema-\$\{Stage}-|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/", resource
+                r":(table/)?cinema-\$\{Stage}-|:parameter/cinema/\$\{Stage}/|\$\{AWS::StackName}-|:\$\{WebsocketAPI}/\$\{Stage}/",
+                resource,
             )
 
 
@@ -510,9 +549,9 @@ def test_a_relay_may_send_to_the_queues_of_its_own_events_and_no_others(resource
         assert _on_queues(resources, name) == dict.fromkeys(SENDS_TO[table], SENDING), name
 
 
-def test_the_api_looks_at_the_boards_queues_and_sends_to_two_of_them(resources: Template) -> None:
+def test_the_api_looks_at_the_boards_queues_and_sends_to_three_of_them(resources: Template) -> None:
     counted = {each: LOOKING for queue in QUEUES for each in (queue, f"{queue}-dlq")}
-    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS), LOOKING | SENDING)
+    sent_to = dict.fromkeys((WEBHOOKS, PAYMENTS, TICKETS), LOOKING | SENDING)
     assert _on_queues(resources, "APIHandler") == counted | sent_to
 
 
@@ -673,6 +712,16 @@ def test_nothing_is_shipped_that_no_function_needs(made: Package, contents: dict
     assert made.after.zipped < 21_900_000, "2 MB of it are Stripe's package and requests, 5 MB are cryptography's"
 
 
+def test_what_ships_carries_its_licences(contents: dict[str, bytes]) -> None:
+    locked = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / LOCK).read_text(), re.MULTILINE)
+    with_terms = {name.split("/")[1] for name, text in contents.items() if name.startswith(f"{LICENCES}/") and text}
+    known = {canonicalize_name(one.rpartition("-")[0]) for one in with_terms}
+
+    assert len(locked) > 20
+    assert {canonicalize_name(name) for name, _ in locked} | {"chalice"} == known
+    assert b"MIT License" in contents["LICENSE"]
+
+
 def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: Path) -> None:
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(tmp_path)
@@ -814,6 +863,16 @@ def test_the_bucket_of_invoices_is_nobody_elses_and_keeps_versions_in_production
     assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).invoices_bucket
 
 
+def test_every_bucket_is_encrypted_and_refuses_what_comes_in_the_open(data: Template) -> None:
+    in_the_open = {"Bool": {"aws:SecureTransport": "false"}}
+    policies = {one["Bucket"]["Ref"]: one["PolicyDocument"] for one in _of_type(data, "AWS::S3::BucketPolicy").values()}
+    for name, bucket in _of_type(data, "AWS::S3::Bucket").items():
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
+        (statement,) = policies[name]["Statement"]
+        assert (statement["Effect"], statement["Action"], statement["Condition"]) == ("Deny", "s3:*", in_the_open), name
+        assert statement["Resource"] == [{"Fn::GetAtt": f"{name}.Arn"}, {"Fn::Sub": f"${{{name}.Arn}}/*"}], name
+
+
 def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Template) -> None:
     bucket = _of_type(data, "AWS::S3::Bucket")["StreamFailuresBucket"]
     assert bucket["PublicAccessBlockConfiguration"] == NOBODY_FROM_OUTSIDE
@@ -821,10 +880,6 @@ def test_the_bucket_of_stream_failures_is_nobody_elses_and_forgets(data: Templat
     assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
-    policy = data["Resources"]["StreamFailuresBucketPolicy"]["Properties"]["PolicyDocument"]
-    assert [(one["Effect"], one["Condition"]) for one in policy["Statement"]] == [
-        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    ]
     assert _named_on_an_emulator(bucket) == load({"STAGE": "test"}).stream_failures_bucket
 
 
@@ -858,3 +913,14 @@ def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> 
 def test_a_stage_that_is_not_configured_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="local, dev, prod"):
         package("production", tmp_path)
+
+
+def test_no_function_but_the_tickets_signer_may_use_their_key() -> None:
+    with_key = {
+        function.name
+        for function in FUNCTIONS
+        for statement in policy(function)["Statement"]
+        if any(action.startswith("kms:") for action in statement["Action"])
+    }
+
+    assert with_key == {"on_sale_to_tickets"}

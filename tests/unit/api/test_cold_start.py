@@ -17,7 +17,8 @@ USED_BY_SOME = {
     "chalicelib.api.wire.analytics": "a screening's numbers",
     "chalicelib.domain.analytics": "a screening's numbers",
     "jwt": "requests with a token",
-    "cryptography": "requests with a token",
+    "cryptography": "requests with a token, the signing of tickets, and gates",
+    "segno": "buyers who look at their tickets",
     "redis": "the gate, which is asked first when there is a Redis",
     "stripe": "payments, where Stripe is the gateway",
     "requests": "Stripe",
@@ -32,11 +33,12 @@ USED_BY_SOME = {
 
 HEAVY = {
     "jwt": {"identity"},
-    "cryptography": {"identity"},
+    "cryptography": {"identity", "ticket_signing"},
     "jinja2": {"email"},
     "fpdf": set[str](),
     "stripe": set[str](),
     "redis": set[str](),
+    "segno": set[str](),
 }
 """Who loads each as soon as the door is opened; the others wait until it is used."""
 

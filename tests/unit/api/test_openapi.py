@@ -212,6 +212,7 @@ def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> N
         "confirm_reservation",
         "cancel_reservation",
         "show_invoice",
+        "show_tickets",
     }
     assert links["confirm_reservation"]["parameters"] == {"reservation_id": "$response.body#/reservationId"}
 

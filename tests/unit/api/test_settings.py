@@ -1,11 +1,13 @@
 """Configuration from the environment."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from chalicelib.domain.rate_limits import NO_LIMITS, Quota, Requester
-from chalicelib.settings import SettingInvalid, Settings, load
+from chalicelib.settings import SETTINGS, SettingInvalid, Settings, load, secrets_in_ssm
+from infra.processes import ROOT
 
 ON_ONES_OWN_MACHINE = Settings(
     stage="local",
@@ -17,7 +19,7 @@ ON_ONES_OWN_MACHINE = Settings(
     sales_end_minutes=0,
     rate_limits=NO_LIMITS,
     id_secret="",
-    edge_secret="",
+    edge_secrets=(),
     redis_url="",
     payments_provider="simulated",
     payments_url="",
@@ -38,6 +40,8 @@ ON_ONES_OWN_MACHINE = Settings(
     traces_endpoint="",
     traces_headers="",
     traces_file=".run/traces.jsonl",
+    ticket_key="file:.run/ticket-key",
+    admission_minutes=60,
     auth=False,
     auth_issuer="",
     auth_client_id="",
@@ -77,6 +81,8 @@ ENVIRONMENT = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector",
     "OTEL_EXPORTER_OTLP_HEADERS": "key=k",
     "TRACES_FILE": "traces of mine",
+    "TICKET_KEY": "alias/my-tickets",
+    "ADMISSION_MINUTES": "90",
     "AUTH": "on",
     "AUTH_ISSUER": "https://issuer.example/pool/",
     "AUTH_CLIENT_ID": "client",
@@ -93,7 +99,7 @@ OF_ENVIRONMENT = Settings(
     sales_end_minutes=-15,
     rate_limits=NO_LIMITS.with_changes("off"),
     id_secret="s",
-    edge_secret="e",
+    edge_secrets=("e",),
     redis_url="redis://cache",
     payments_provider="stripe",
     payments_url="https://gateway",
@@ -114,6 +120,8 @@ OF_ENVIRONMENT = Settings(
     traces_endpoint="https://collector",
     traces_headers="key=k",
     traces_file="traces of mine",
+    ticket_key="alias/my-tickets",
+    admission_minutes=90,
     auth=True,
     auth_issuer="https://issuer.example/pool",
     auth_client_id="client",
@@ -291,3 +299,30 @@ def test_who_verifies_tokens_needs_to_know_whose(missing: str) -> None:
 def test_an_origin_is_written_as_browsers_write_it(origins: str) -> None:
     with pytest.raises(SettingInvalid, match="CORS_ORIGINS must be origins such as"):
         load({"CORS_ORIGINS": origins})
+
+
+IN_SSM = {"STAGE": "prod", "ID_SECRET": "ssm:/cinema/prod/id-secret", "REDIS_URL": "ssm:/cinema/prod/redis-url"}
+
+
+def test_a_secret_that_is_in_ssm_is_named_by_its_variable_and_no_value() -> None:
+    assert secrets_in_ssm(IN_SSM) == {"ID_SECRET": "/cinema/prod/id-secret", "REDIS_URL": "/cinema/prod/redis-url"}
+    assert secrets_in_ssm({"ID_SECRET": "s", "SELLER": "ssm:/cinema/prod/seller"}) == {}
+    assert (load(IN_SSM).id_secret, load(IN_SSM).redis_url) == ("", "")
+
+
+def test_a_secret_that_was_fetched_is_read_like_one_of_the_environment() -> None:
+    environment = {**IN_SSM, "PAYMENTS_WEBHOOK_SECRETS": "ssm:/cinema/prod/payments-webhook-secrets"}
+
+    known = load(environment, {"ID_SECRET": "s", "PAYMENTS_WEBHOOK_SECRETS": "new, old"})
+
+    assert (known.id_secret, known.payments_secrets, known.redis_url) == ("s", ("new", "old"), "")
+
+
+def test_secrets_are_read_where_they_have_been_fetched_only() -> None:
+    """A field of `settings()` may still be empty. Which fields these are, the table says."""
+    fields = "|".join([*(name for name, one in SETTINGS.items() if one.secret), "needed_id_secret"])
+    read = re.compile(rf"settings\(\)\.({fields})\b")
+    sources = {path: path.read_text() for path in (ROOT / "chalicelib").rglob("*.py")}
+
+    assert [str(path) for path, text in sources.items() if read.search(text)] == []
+    assert any("settings_with_secrets()." in text for text in sources.values())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.domain.consumers import ANALYTICS, AUDIT, NOTIFICATION, PAYMENTS, REFUNDS
+from chalicelib.domain.consumers import ANALYTICS, AUDIT, NOTIFICATION, PAYMENTS, REFUNDS, TICKETS
 from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import (
     Charge,
@@ -369,7 +369,7 @@ def test_a_request_is_told_to_who_settles_it(till: Till) -> None:
 
     messages = till.requested("tx-2")
 
-    assert {message.queue for message in messages} == {AUDIT, ANALYTICS, NOTIFICATION, REFUNDS}
+    assert {message.queue for message in messages} == {AUDIT, ANALYTICS, NOTIFICATION, REFUNDS, TICKETS}
     event = told(messages)
     assert (event.type, event.occurred_at, event.seats) == (EventType.REFUND_REQUESTED, AT_ONCE, ("A1",))
     assert event.data == {"transactionId": "tx-2", "reason": "twice", "amountCents": 2500}

@@ -17,10 +17,13 @@ from infra.cloud.templates import _Loader
 from infra.processes import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
-DEPLOYER, ADDRESSES, BOUNDARY = "deployer-policy.json", "deployer-policy-addresses.json", "functions-boundary.json"
+DEPLOYER, PEOPLE = "deployer-policy.json", "deployer-policy-people.json"
+ADDRESSES, BOUNDARY = "deployer-policy-addresses.json", "functions-boundary.json"
 LONGEST_MANAGED_POLICY = 6144
 """In characters without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 
+USER_POOL = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a1B2c3D4e"
+CONFIGURATION_SET = "arn:aws:ses:us-east-1:123456789012:configuration-set/cinema-dev"
 
 NEEDS: dict[str, tuple[str, str]] = {
     "AWS::ApiGateway::Account": ("arn:aws:apigateway:us-east-1::/account", "apigateway:PATCH GET"),
@@ -44,6 +47,10 @@ NEEDS: dict[str, tuple[str, str]] = {
     ),
     "AWS::ApiGatewayV2::Route": ("arn:aws:apigateway:us-east-1::/apis/a/routes", "apigateway:POST PATCH DELETE GET"),
     "AWS::ApiGatewayV2::Stage": ("arn:aws:apigateway:us-east-1::/apis/a/stages", "apigateway:POST PATCH DELETE GET"),
+    "AWS::Budgets::Budget": (
+        "arn:aws:budgets::123456789012:budget/cinema-dev-us-east-1",
+        "budgets:ModifyBudget ViewBudget TagResource UntagResource ListTagsForResource",
+    ),
     "AWS::CloudFront::CachePolicy": (
         "arn:aws:cloudfront::123456789012:cache-policy/x",
         "cloudfront:CreateCachePolicy UpdateCachePolicy DeleteCachePolicy GetCachePolicy",
@@ -63,6 +70,22 @@ NEEDS: dict[str, tuple[str, str]] = {
         "arn:aws:cloudwatch::123456789012:dashboard/cinema-dev",
         "cloudwatch:PutDashboard GetDashboard DeleteDashboards",
     ),
+    "AWS::Cognito::UserPool": (
+        USER_POOL,
+        (
+            "cognito-idp:CreateUserPool UpdateUserPool DeleteUserPool DescribeUserPool GetUserPoolMfaConfig"
+            " SetUserPoolMfaConfig TagResource UntagResource ListTagsForResource"
+        ),
+    ),
+    "AWS::Cognito::UserPoolClient": (
+        USER_POOL,
+        "cognito-idp:CreateUserPoolClient UpdateUserPoolClient DeleteUserPoolClient DescribeUserPoolClient",
+    ),
+    "AWS::Cognito::UserPoolDomain": (
+        USER_POOL,
+        "cognito-idp:CreateUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain DescribeUserPoolDomain",
+    ),
+    "AWS::Cognito::UserPoolGroup": (USER_POOL, "cognito-idp:CreateGroup GetGroup UpdateGroup DeleteGroup"),
     "AWS::DynamoDB::Table": (
         "arn:aws:dynamodb:us-east-1:123456789012:table/cinema-dev-rows",
         (
@@ -70,12 +93,34 @@ NEEDS: dict[str, tuple[str, str]] = {
             " UpdateTimeToLive UpdateContinuousBackups TagResource UntagResource ListTagsOfResource"
         ),
     ),
+    "AWS::Events::Rule": (
+        "arn:aws:events:us-east-1:123456789012:rule/cinema-dev-returned-emails",
+        "events:PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule",
+    ),
     "AWS::IAM::Role": (
         "arn:aws:iam::123456789012:role/cinema-dev-app-ApiHandlerRole-X",
         (
             "iam:CreateRole DeleteRole GetRole UpdateRole UpdateAssumeRolePolicy PutRolePolicy GetRolePolicy"
             " DeleteRolePolicy ListRolePolicies ListAttachedRolePolicies AttachRolePolicy DetachRolePolicy"
             " PutRolePermissionsBoundary TagRole UntagRole PassRole"
+        ),
+    ),
+    "AWS::KMS::Alias": (
+        "arn:aws:kms:us-east-1:123456789012:alias/cinema-dev-tickets",
+        "kms:CreateAlias UpdateAlias DeleteAlias ListAliases",
+    ),
+    "AWS::KMS::Key": (
+        "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        (
+            "kms:CreateKey DescribeKey GetKeyPolicy PutKeyPolicy GetKeyRotationStatus UpdateKeyDescription"
+            " ScheduleKeyDeletion ListResourceTags TagResource UntagResource"
+        ),
+    ),
+    "AWS::Lambda::Function": (
+        "arn:aws:lambda:us-east-1:123456789012:function:cinema-dev-token-trigger",
+        (
+            "lambda:CreateFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction GetFunction"
+            " GetFunctionConfiguration GetFunctionCodeSigningConfig TagResource UntagResource ListTags"
         ),
     ),
     "AWS::Lambda::Permission": (
@@ -89,6 +134,11 @@ NEEDS: dict[str, tuple[str, str]] = {
             " UntagResource ListTagsForResource"
         ),
     ),
+    "AWS::Logs::MetricFilter": (
+        "arn:aws:logs:us-east-1:123456789012:log-group:/cinema/dev/requests",
+        "logs:PutMetricFilter DescribeMetricFilters DeleteMetricFilter",
+    ),
+    "AWS::Logs::QueryDefinition": ("*", "logs:PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
     "AWS::Route53::RecordSet": (
         "arn:aws:route53:::hostedzone/Z1",
         "route53:ChangeResourceRecordSets ListResourceRecordSets GetHostedZone",
@@ -105,6 +155,21 @@ NEEDS: dict[str, tuple[str, str]] = {
         "arn:aws:s3:::cinema-dev-failures-123456789012-us-east-1",
         "s3:PutBucketPolicy GetBucketPolicy DeleteBucketPolicy",
     ),
+    "AWS::SES::ConfigurationSet": (
+        CONFIGURATION_SET,
+        (
+            "ses:CreateConfigurationSet GetConfigurationSet DeleteConfigurationSet PutConfigurationSetDeliveryOptions"
+            " PutConfigurationSetReputationOptions PutConfigurationSetSendingOptions"
+            " PutConfigurationSetSuppressionOptions PutConfigurationSetTrackingOptions TagResource UntagResource"
+        ),
+    ),
+    "AWS::SES::ConfigurationSetEventDestination": (
+        CONFIGURATION_SET,
+        (
+            "ses:CreateConfigurationSetEventDestination GetConfigurationSetEventDestinations DescribeConfigurationSet"
+            " UpdateConfigurationSetEventDestination DeleteConfigurationSetEventDestination"
+        ),
+    ),
     "AWS::SNS::Subscription": (
         "arn:aws:sns:us-east-1:123456789012:cinema-dev-alarms",
         "sns:Subscribe Unsubscribe GetSubscriptionAttributes ListSubscriptionsByTopic",
@@ -116,6 +181,10 @@ NEEDS: dict[str, tuple[str, str]] = {
     "AWS::SQS::Queue": (
         "arn:aws:sqs:us-east-1:123456789012:cinema-dev-expiry",
         "sqs:CreateQueue DeleteQueue GetQueueAttributes SetQueueAttributes GetQueueUrl ListQueueTags TagQueue",
+    ),
+    "AWS::SQS::QueuePolicy": (
+        "arn:aws:sqs:us-east-1:123456789012:cinema-dev-bounces",
+        "sqs:SetQueueAttributes GetQueueAttributes",
     ),
     # What SAM makes of its own types
     "AWS::Serverless::Api": ("arn:aws:apigateway:us-east-1::/restapis/a", "apigateway:POST PUT PATCH DELETE GET"),
@@ -139,9 +208,10 @@ COMMANDS: dict[str, str] = {
     "arn:aws:s3:::cinema-dev-invoices-123456789012-us-east-1/invoices/x": "s3:DeleteObjectVersion",
     "arn:aws:s3:::cinema-dev-invoices-123456789012-us-east-1": "s3:ListBucketVersions",
     "arn:aws:ssm:us-east-1:123456789012:parameter/cinema/dev/id-secret": "ssm:PutParameter GetParameter"
-    " DeleteParameter",
+    " GetParameters DeleteParameter",
     "arn:aws:dynamodb:us-east-1:123456789012:table/cinema-dev-rows": "dynamodb:PutItem UpdateItem GetItem",
     "*": "sts:GetCallerIdentity",
+    USER_POOL: "cognito-idp:DescribeUserPoolClient UpdateUserPoolClient",
     "arn:aws:events:us-east-1:123456789012:rule/cinema-dev-app-OnReconciliationDue-X": "events:PutRule DeleteRule"
     " PutTargets RemoveTargets DescribeRule",
 }
@@ -171,9 +241,13 @@ def _actions(words: str) -> Iterator[str]:
     yield from (first, *(f"{service}:{other}" for other in others))
 
 
-def _types() -> set[str]:
+def _resources() -> dict[str, Any]:
     app = yaml.load(APP_SNAPSHOT.read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    return {one["Type"] for template in (app, data_template.template()) for one in template["Resources"].values()}
+    return {**app["Resources"], **data_template.template()["Resources"]}
+
+
+def _types() -> set[str]:
+    return {one["Type"] for one in _resources().values()}
 
 
 def test_every_type_of_resource_has_its_rights_listed() -> None:
@@ -183,14 +257,14 @@ def test_every_type_of_resource_has_its_rights_listed() -> None:
 @pytest.mark.parametrize("kind", NEEDS)
 def test_who_deploys_may_make_and_remove_each_type(kind: str) -> None:
     resource, words = NEEDS[kind]
-    statements = _statements(DEPLOYER, ADDRESSES)
+    statements = _statements(DEPLOYER, PEOPLE, ADDRESSES)
 
     assert [one for one in _actions(words) if not _allows(statements, one, resource)] == []
 
 
 @pytest.mark.parametrize("resource", COMMANDS)
 def test_who_deploys_may_do_what_the_commands_do(resource: str) -> None:
-    statements = _statements(DEPLOYER)
+    statements = _statements(DEPLOYER, PEOPLE)
 
     assert [one for one in _actions(COMMANDS[resource]) if not _allows(statements, one, resource)] == []
 
@@ -204,11 +278,14 @@ def test_who_deploys_may_do_what_the_commands_do(resource: str) -> None:
         ("iam:PassRole", "arn:aws:iam::123456789012:role/admin"),
         ("iam:CreateUser", "arn:aws:iam::123456789012:user/cinema-x"),
         ("iam:CreatePolicyVersion", "arn:aws:iam::123456789012:policy/cinema-functions"),
+        ("ses:DeleteConfigurationSet", "arn:aws:ses:us-east-1:123456789012:configuration-set/newsletter"),
+        ("budgets:ModifyBudget", "arn:aws:budgets::123456789012:budget/payroll"),
+        ("cognito-idp:AdminAddUserToGroup", USER_POOL),
         ("iam:DeleteRolePermissionsBoundary", "arn:aws:iam::123456789012:role/cinema-dev-x"),
     ],
 )
 def test_who_deploys_may_touch_nothing_else(action: str, resource: str) -> None:
-    assert not _allows(_statements(DEPLOYER, ADDRESSES), action, resource)
+    assert not _allows(_statements(DEPLOYER, PEOPLE, ADDRESSES), action, resource)
 
 
 def test_who_deploys_gives_rights_only_within_the_boundary() -> None:
@@ -222,6 +299,13 @@ def test_who_deploys_gives_rights_only_within_the_boundary() -> None:
             assert "lambda.amazonaws.com" in statement["Condition"]["StringEquals"]["iam:PassedToService"]
 
 
+def test_every_role_is_made_within_the_boundary() -> None:
+    roles = {name: one["Properties"] for name, one in _resources().items() if one["Type"] == "AWS::IAM::Role"}
+
+    assert len(roles) > len(FUNCTIONS)
+    assert [name for name, role in roles.items() if "PermissionsBoundary" not in role] == []
+
+
 def test_the_boundary_has_room_for_what_each_function_does() -> None:
     wanted = {action for one in FUNCTIONS for statement in policy(one)["Statement"] for action in statement["Action"]}
     allowed = {action for statement in _statements(BOUNDARY) for action in _as_list(statement["Action"])}
@@ -230,7 +314,7 @@ def test_the_boundary_has_room_for_what_each_function_does() -> None:
     assert not any(action.startswith(("iam:", "sts:", "lambda:")) or "*" in action for action in allowed)
 
 
-@pytest.mark.parametrize("name", [DEPLOYER, ADDRESSES, BOUNDARY])
+@pytest.mark.parametrize("name", [DEPLOYER, PEOPLE, ADDRESSES, BOUNDARY])
 def test_a_policy_fits_and_is_no_blank_cheque(name: str) -> None:
     text = (EXAMPLES / name).read_text()
 

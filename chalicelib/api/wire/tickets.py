@@ -1,0 +1,158 @@
+"""Tickets, their admission and their keys on the wire."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta
+
+from chalicelib.domain.booking_codes import read_code
+
+from .bodies import NOT_BLANK, Answer, MalformedRequest, Moment, body_of, idempotency_key, moment, moment_if_any
+
+if TYPE_CHECKING:
+    from chalicelib.application.tickets import Admitted, AdmitTicket, ShownTickets
+    from chalicelib.domain.tickets.ticket import Ticket
+    from chalicelib.domain.tickets.tokens import PublicKey
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
+
+
+class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
+    """A `token` that was scanned, or a `code` that was typed; and where it was: the names are the cinema's own."""
+
+    gate_id: Name
+    room_number: Name
+    token: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
+    code: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
+
+
+class TicketBody(Answer):
+    """`token` is what the QR code says; `qr` is that code as an SVG image."""
+
+    code: str
+    seat: str
+    token: str
+    qr: str
+    admitted_at: Moment | None = None
+
+
+class TicketsBody(Answer):
+    reservation_id: str
+    session_id: str
+    movie_title: str
+    room_number: str
+    start_time: Moment
+    tickets: Sequence[TicketBody]
+
+
+class RenewedBody(Answer):
+    """The ticket in the place of the one that is void now. Its token is among the reservation's tickets soon."""
+
+    code: str
+    seat: str
+    reservation_id: str
+
+
+class AdmittedBody(Answer):
+    """What a gate shows: the seat and the film, and no person."""
+
+    code: str
+    seat: str
+    movie_title: str
+    room_number: str
+    start_time: Moment
+    admitted_at: Moment
+    gate_id: str
+
+
+class KeyBody(Answer):
+    """A public key: RFC 8037."""
+
+    kty: str
+    crv: str
+    alg: str
+    use: str
+    kid: str
+    x: str
+
+
+class KeysBody(Answer):
+    keys: Sequence[KeyBody]
+
+
+def code_in_path(typed: str) -> str:
+    """Gives the code that a path names, however it is written; a text that is none as it is: it is found nowhere."""
+    return read_code(typed) or typed
+
+
+def admit_ticket(request: Request) -> AdmitTicket:
+    """Reads a gate's request. Raises MalformedRequest, also unless it has either a token or a code."""
+    from chalicelib.application.tickets import AdmitTicket  # gates' alone: not at every cold start
+
+    body = body_of(request, AdmissionRequest)
+    if (body.token is None) == (body.code is None):
+        raise MalformedRequest("Expected a token or a code", "$")
+    return AdmitTicket(
+        gate=body.gate_id,
+        room=body.room_number,
+        token=body.token or "",
+        code=code_in_path(body.code or ""),
+        key=idempotency_key(request) or "",
+    )
+
+
+def tickets(reservation_id: str, shown: ShownTickets, draw_qr: Callable[[str], str]) -> TicketsBody:
+    session = shown.session
+    return TicketsBody(
+        reservation_id=reservation_id,
+        session_id=session.id,
+        movie_title=session.movie_title,
+        room_number=session.room,
+        start_time=moment(session.starts_at),
+        tickets=[_ticket(one, draw_qr) for one in shown.tickets],
+    )
+
+
+def _ticket(ticket: Ticket, draw_qr: Callable[[str], str]) -> TicketBody:
+    return TicketBody(
+        code=ticket.code,
+        seat=ticket.seat,
+        token=ticket.token,
+        qr=draw_qr(ticket.token),
+        admitted_at=moment_if_any(ticket.admission.admitted_at if ticket.admission else None),
+    )
+
+
+def renewed(ticket: Ticket) -> RenewedBody:
+    return RenewedBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
+
+
+def admitted(admitted: Admitted) -> AdmittedBody:
+    session = admitted.session
+    return AdmittedBody(
+        code=admitted.ticket.code,
+        seat=admitted.ticket.seat,
+        movie_title=session.movie_title,
+        room_number=session.room,
+        start_time=moment(session.starts_at),
+        admitted_at=moment(admitted.admission.admitted_at),
+        gate_id=admitted.admission.gate,
+    )
+
+
+def keys(published: Mapping[str, PublicKey]) -> KeysBody:
+    return KeysBody(
+        keys=[
+            KeyBody(kty="OKP", crv="Ed25519", alg="EdDSA", use="sig", kid=key_id, x=_base64url(key.x))
+            for key_id, key in sorted(published.items())
+        ]
+    )
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")

@@ -1,0 +1,218 @@
+"""What buyers and gates do with tickets: show them, transfer them, admit them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.consumers import TICKETS
+from chalicelib.domain.events import Outgoing, reservation_ended
+from chalicelib.domain.identity import UNCHECKED, Principal
+from chalicelib.domain.refusals import (
+    AlreadyAdmitted,
+    ReservationNotFound,
+    ReservationNotPaid,
+    SessionCancelled,
+    StoreUnavailable,
+    TicketInvalid,
+    TicketNotFound,
+    TicketsNotReady,
+    TicketVoid,
+    WrongRoom,
+)
+from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.tickets.checking import IsSigned, check_signature
+from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, check_time
+
+from .owned import find_owned
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.domain.ports import Clock, Outbox, Reservations, Sessions, TicketKeys, Tickets
+    from chalicelib.domain.sessions import Session
+
+ISSUED_WITHIN = timedelta(minutes=1)
+"""How long a sale may have no tickets before they are asked for again: sales from before there were tickets, too."""
+
+
+@dataclass(frozen=True)
+class AskForTokens:
+    """Has a sale's tickets signed that are not, by its event once more. Harmless twice: see IssueTickets."""
+
+    outbox: Outbox
+    clock: Clock
+
+    def __call__(self, sold: Reservation) -> None:
+        """Sends the sale's event to the function that signs. Raises StoreUnavailable."""
+        sale = reservation_ended(sold, State.CONFIRMED, self.clock())
+        if self.outbox.send([Outgoing(TICKETS, sale)], self.clock()):
+            raise StoreUnavailable("SendMessageBatch")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTickets:
+    session: Session
+    tickets: tuple[Ticket, ...]
+
+
+@dataclass(frozen=True)
+class ShowTickets:
+    tickets: Tickets
+    reservations: Reservations
+    sessions: Sessions
+    ask_for_tokens: AskForTokens
+    clock: Clock
+
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
+        """Shows a sale's tickets, each signed.
+
+        Raises ReservationNotFound, ReservationNotPaid, TicketsNotReady, TicketVoid, SessionCancelled, StoreUnavailable.
+        """
+        reservation = find_owned(self.reservations, reservation_id, asked_by)
+        if reservation.sale is None:
+            raise ReservationNotPaid(reservation_id)
+        session = _session_taking_place(self.sessions, reservation.session_id)
+        return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
+
+    def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
+        sold = self.tickets.of_sale(reservation.id)
+        if sold and sold.void:
+            raise TicketVoid(sold.void)
+        if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):
+            return sold.tickets
+        if sold or self.clock() > paid_at + ISSUED_WITHIN:
+            self.ask_for_tokens(reservation)
+        raise TicketsNotReady(reservation.id)
+
+
+@dataclass(frozen=True)
+class TransferTicket:
+    """Puts a new ticket in the place of one, which is void from then on: for who gives a seat to somebody else.
+
+    Sent again it gives the same new ticket, and has it signed, if that was lost.
+    """
+
+    tickets: Tickets
+    reservations: Reservations
+    sessions: Sessions
+    ask_for_tokens: AskForTokens
+    clock: Clock
+    new_code: Callable[[], str]
+
+    def __call__(self, code: str, asked_by: Principal = UNCHECKED) -> Ticket:
+        """Gives the new ticket, which is signed some seconds later.
+
+        Raises TicketNotFound, also when it is somebody else's, TicketVoid, AlreadyAdmitted, SessionCancelled,
+        StoreUnavailable.
+        """
+        ticket = self._find(code)
+        reservation = self._owned(ticket, asked_by)
+        _session_taking_place(self.sessions, ticket.session_id)
+        if not (ticket.renewed_as or ticket.void or ticket.admission):
+            ticket = self.tickets.transfer(ticket, ticket.renewed(self.new_code(), self.clock()))
+        if not ticket.renewed_as:
+            raise _refusal(ticket)
+        renewed = self._find(ticket.renewed_as)
+        if renewed.void:
+            raise TicketVoid(renewed.void)
+        if not renewed.token:
+            self.ask_for_tokens(reservation)
+        return renewed
+
+    def _find(self, code: str) -> Ticket:
+        ticket = self.tickets.find(code)
+        if ticket is None:
+            raise TicketNotFound(code)
+        return ticket
+
+    def _owned(self, ticket: Ticket, asked_by: Principal) -> Reservation:
+        try:
+            return find_owned(self.reservations, ticket.reservation_id, asked_by)
+        except ReservationNotFound as error:
+            raise TicketNotFound(ticket.code) from error
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitTicket:
+    """A gate's request to let somebody in, by a token that was scanned, or else a code that was typed.
+
+    `key` names the request: sent again with it, it is the same admission. Without one, every request is another.
+    """
+
+    gate: str
+    room: str
+    token: str = ""
+    code: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    ticket: Ticket
+    session: Session
+    admission: Admission
+
+
+@dataclass(frozen=True)
+class Admit:
+    """Admits a ticket once: by one conditional write, from however many gates at once."""
+
+    tickets: Tickets
+    keys: TicketKeys
+    is_signed: IsSigned
+    sessions: Sessions
+    opens_before: timedelta
+    clock: Clock
+    new_key: Callable[[], str]
+
+    def __call__(self, command: AdmitTicket) -> Admitted:
+        """Admits the ticket. The same request again gives the same admission.
+
+        Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
+        AlreadyAdmitted, StoreUnavailable.
+        """
+        ticket, now = self._find(command), self.clock()
+        session = _session_taking_place(self.sessions, ticket.session_id)
+        if ticket.void:
+            raise TicketVoid(ticket.void)
+        if session.room != command.room:
+            raise WrongRoom(session.room)
+        check_time(session.starts_at, self.opens_before, now)
+        asked = Admission(now, command.gate, command.key or self.new_key())
+        stored = self.tickets.admit(ticket, asked)
+        if stored.void or stored.admission is None or not stored.admission.is_of(asked):
+            raise _refusal(stored)
+        return Admitted(stored, session, stored.admission)
+
+    def _find(self, command: AdmitTicket) -> Ticket:
+        """Finds the ticket of a token that we have signed, or of a code."""
+        code, version = command.code, None
+        if command.token:
+            facts = check_signature(command.token, self.keys.published(self.clock()), self.is_signed)
+            code, version = facts.code, facts.version
+        ticket = self.tickets.find(code)
+        if ticket is None:
+            raise TicketNotFound(code)
+        if version not in (None, ticket.version):
+            raise TicketInvalid
+        return ticket
+
+
+def _session_taking_place(sessions: Sessions, session_id: str) -> Session:
+    session = sessions.get(session_id)
+    if session.cancelled_at:
+        raise SessionCancelled(session.id)
+    return session
+
+
+def _refusal(ticket: Ticket) -> Exception:
+    """Gives the reason why a ticket can be neither transferred nor admitted.
+
+    A ticket that seems in force is of a sale whose tickets are being voided.
+    """
+    if ticket.admission and not ticket.void:
+        return AlreadyAdmitted(ticket.admission.admitted_at, ticket.admission.gate)
+    return TicketVoid(ticket.void or VoidReason.REFUNDED)

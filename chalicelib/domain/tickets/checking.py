@@ -1,0 +1,82 @@
+"""Checking a token: its signature, and what a gate that can't ask anybody knows about its ticket.
+
+A gate loads a list before the doors open. Without a connection it admits by the signature and the list. It can't know
+what happened after the list was made: a ticket transferred or refunded since then, or admitted at another gate.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.domain.refusals import TicketInvalid, TicketVoid, WrongRoom
+
+from .ticket import VoidReason, check_time
+from .tokens import Facts, PublicKey, TokenUnreadable, read_token
+
+IsSigned = Callable[[PublicKey, bytes, bytes], bool]
+"""Tells whether a key has made this signature (the last argument) of these bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The last ticket that a gate's list has for a seat."""
+
+    code: str
+    version: int
+    void: VoidReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateList:
+    """What a gate knows: when its room's screenings begin, by session, and the last ticket of each seat sold."""
+
+    starts: Mapping[str, datetime]
+    listed: Mapping[tuple[str, str], Listed]
+    """By session and seat. A seat that is missing was sold after the list was made."""
+
+
+def check_signature(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> Facts:
+    """Gives what the token says. Raises TicketInvalid unless one of these keys (by id) has signed it."""
+    try:
+        token = read_token(text)
+    except TokenUnreadable as error:
+        raise TicketInvalid from error
+    key = keys.get(token.facts.key_id)
+    if key is None or not is_signed(key, token.signed, token.signature):
+        raise TicketInvalid
+    return token.facts
+
+
+def check_offline(
+    text: str,
+    keys: Mapping[str, PublicKey],
+    is_signed: IsSigned,
+    known: GateList,
+    opens_before: timedelta,
+    now: datetime,
+) -> Facts:
+    """Gives what the token of a ticket says that a gate may admit, by what it knows.
+
+    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Whether the gate has admitted it already is
+    the gate's to know.
+    """
+    facts = check_signature(text, keys, is_signed)
+    if facts.session_id not in known.starts:
+        raise WrongRoom("")
+    check_time(known.starts[facts.session_id], opens_before, now)
+    if void := _void_by(known.listed.get((facts.session_id, facts.seat)), facts):
+        raise TicketVoid(void)
+    return facts
+
+
+def _void_by(listed: Listed | None, facts: Facts) -> VoidReason | None:
+    """Tells why the list rules the ticket out; None if it does not.
+
+    A token with a higher version than the list's is of a transfer since then. After a refund, any other ticket of the
+    seat is of a sale since then, or of a version before: only a higher version is surely no old one.
+    """
+    if listed is None:
+        return None
+    if facts.code == listed.code:
+        return listed.void
+    return None if facts.version > listed.version else VoidReason.TRANSFERRED

@@ -1,0 +1,85 @@
+"""Tickets and their lives.
+
+issued ──► signed ──► admitted, once
+   │          └─────► void: refunded, or transferred: then another ticket has its seat, with the next version
+   └────────────────► void
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain.refusals import AdmissionOver, TooEarly
+
+ADMITTED_FOR = timedelta(hours=6)
+"""How long after the beginning of its screening a ticket is still admitted: no film is longer."""
+
+LAST_VERSION = 2**16 - 1
+"""The highest version that a token has room for."""
+
+
+class VoidReason(StrEnum):
+    REFUNDED = "refunded"
+    TRANSFERRED = "transferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """That a ticket was admitted: when, by which gate, and by which of its requests (`key`)."""
+
+    admitted_at: datetime
+    gate: str
+    key: str
+
+    def is_of(self, other: "Admission") -> bool:
+        """Tells whether both are of one request that was sent again."""
+        return (self.gate, self.key) == (other.gate, other.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to one seat of one screening. Nothing in it tells whose it is.
+
+    `code` names it, and is as good as the ticket: nobody can guess it. `token` is empty until it is signed.
+    `renewed_as` is the code of the ticket that a transfer has put in its place.
+    """
+
+    code: str
+    reservation_id: str
+    session_id: str
+    seat: str
+    issued_at: datetime
+    version: int = 1
+    token: str = ""
+    admission: Admission | None = None
+    void: VoidReason | None = None
+    renewed_as: str = ""
+
+    def signed(self, token: str) -> "Ticket":
+        """Gives the ticket with its token."""
+        return replace(self, token=token)
+
+    def renewed(self, code: str, now: datetime) -> "Ticket":
+        """Gives the ticket that a transfer puts in the place of this one."""
+        return Ticket(code, self.reservation_id, self.session_id, self.seat, now, self.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleTickets:
+    """The tickets of a sale that are in force, by seat. `void` says why none of them is, if that is so."""
+
+    reservation_id: str
+    tickets: tuple[Ticket, ...]
+    void: VoidReason | None = None
+
+    @property
+    def unsigned(self) -> tuple[Ticket, ...]:
+        return tuple(ticket for ticket in self.tickets if not ticket.token)
+
+
+def check_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
+    """Checks that tickets of a screening are admitted now. Raises TooEarly, AdmissionOver."""
+    if now < starts_at - opens_before:
+        raise TooEarly(starts_at - opens_before)
+    if now >= starts_at + ADMITTED_FOR:
+        raise AdmissionOver(starts_at + ADMITTED_FOR)

@@ -1,0 +1,280 @@
+"""Tickets in DynamoDB, and the public keys that they are checked with.
+
+    id            the rest
+    res-7Jx…      codes: {A1: K7QX-2MNP, …}; once void: voided_as, voided_at   the tickets of that reservation's sale
+    K7QX-2MNP     reservation_id, session_id, seat, version, issued_at; token, once signed;
+                  admitted_at, gate, admission_key, once admitted; voided_as, renewed_as, once void
+    keys          <key's id>: {x, until}, for each key
+
+added        sale: put, unless it is there ──┐
+             tickets: put, unless there    ──┴── one transaction
+transferred  sale: the seat's code, from the old to the new, unless void  ──┐
+             old ticket: void, unless it is admitted or void              ──┤
+             new ticket: put                                              ──┴── one transaction
+void         sale: void, also where there is none yet ──► each ticket: void
+admitted     ticket: admitted, unless it is admitted or void: one write, which decides
+
+From the moment when the sale is void, no ticket is added or transferred, so the ones that are voided next are all.
+"""
+
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.booking_codes import read_code
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.tokens import PublicKey
+from chalicelib.infrastructure.ids import buyer_of_reservation
+
+from .connection import (
+    BatchRead,
+    ConditionFailed,
+    Table,
+    TransactionCancelled,
+    retry_on_conflict,
+    transact,
+)
+from .values import (
+    Item,
+    find_ms,
+    find_text,
+    map_value,
+    ms_value,
+    number_value,
+    read_map,
+    read_ms,
+    read_number,
+    read_text,
+    text_key,
+    text_value,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS = "keys"
+IS_NEW = "attribute_not_exists(id)"
+IN_FORCE = "attribute_exists(id) AND attribute_not_exists(voided_as)"
+NOT_ADMITTED = "attribute_not_exists(admitted_at)"
+
+
+@dataclass(frozen=True)
+class DynamoTickets:
+    """Keeps the tickets."""
+
+    client: "DynamoDBClient"
+    table_name: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def add(self, sold: SaleTickets) -> None:
+        codes = {ticket.seat: text_value(ticket.code) for ticket in sold.tickets}
+        sale = {**text_key(id=sold.reservation_id), "codes": map_value(codes)}
+        failed = self._transact([self._put(sale), *(self._put(_item(ticket)) for ticket in sold.tickets)])
+        if any(failed) and not failed[0]:
+            raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
+
+    def of_sale(self, reservation_id: str) -> SaleTickets | None:
+        if not buyer_of_reservation(reservation_id):
+            return None
+        item = self._table.get(text_key(id=reservation_id))
+        return self._sale_from_item(item) if item else None
+
+    def find(self, code: str) -> Ticket | None:
+        if read_code(code) != code:
+            return None  # no ticket's code: it might name a sale, or the keys
+        item = self._table.get(text_key(id=code))
+        return _ticket_from_item(item) if item else None
+
+    def store_token(self, ticket: Ticket) -> None:
+        try:
+            self._table.update(
+                text_key(id=ticket.code),
+                UpdateExpression="SET #token = :token",
+                ConditionExpression="attribute_exists(id) AND attribute_not_exists(#token)",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues={":token": text_value(ticket.token)},
+            )
+        except ConditionFailed:
+            return  # signed by another delivery
+
+    def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+        self._transact(
+            [
+                self._seat_update(ticket, renewed),
+                self._replaced_update(ticket, renewed),
+                self._put(_item(renewed)),
+            ]
+        )
+        return self.find(ticket.code) or ticket
+
+    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+        item = self._table.update(
+            text_key(id=reservation_id),
+            UpdateExpression="SET voided_as = if_not_exists(voided_as, :why), voided_at = :now",
+            ExpressionAttributeValues={":why": text_value(reason), ":now": ms_value(now)},
+            ReturnValues="ALL_NEW",
+        )
+        for code in _codes(item):
+            self._void_ticket(code, reason)
+
+    def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+        try:
+            item = self._table.update(text_key(id=ticket.code), **self._admission(admission))
+        except ConditionFailed as failed:
+            return _ticket_from_item(failed.item) if failed.item else ticket
+        return _ticket_from_item(item)
+
+    def admission_condition(self) -> str:
+        return f"{IN_FORCE} AND {NOT_ADMITTED}"
+
+    def _admission(self, admission: Admission) -> Any:
+        """Gives the write that decides who comes in."""
+        return {
+            "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
+            "ConditionExpression": self.admission_condition(),
+            "ExpressionAttributeValues": {
+                ":now": ms_value(admission.admitted_at),
+                ":gate": text_value(admission.gate),
+                ":key": text_value(admission.key),
+            },
+            "ReturnValues": "ALL_NEW",
+        }
+
+    def _void_ticket(self, code: str, reason: VoidReason) -> None:
+        try:
+            self._table.update(
+                text_key(id=code),
+                UpdateExpression="SET voided_as = :why",
+                ConditionExpression=IN_FORCE,
+                ExpressionAttributeValues={":why": text_value(reason)},
+            )
+        except ConditionFailed:
+            return  # void already
+
+    def _seat_update(self, ticket: Ticket, renewed: Ticket) -> Any:
+        return {
+            "Update": {
+                "TableName": self.table_name,
+                "Key": text_key(id=ticket.reservation_id),
+                "UpdateExpression": "SET codes.#seat = :new",
+                "ConditionExpression": f"codes.#seat = :old AND {IN_FORCE}",
+                "ExpressionAttributeNames": {"#seat": ticket.seat},
+                "ExpressionAttributeValues": {":old": text_value(ticket.code), ":new": text_value(renewed.code)},
+            }
+        }
+
+    def _replaced_update(self, ticket: Ticket, renewed: Ticket) -> Any:
+        return {
+            "Update": {
+                "TableName": self.table_name,
+                "Key": text_key(id=ticket.code),
+                "UpdateExpression": "SET voided_as = :why, renewed_as = :new",
+                "ConditionExpression": f"{IN_FORCE} AND {NOT_ADMITTED}",
+                "ExpressionAttributeValues": {
+                    ":why": text_value(VoidReason.TRANSFERRED),
+                    ":new": text_value(renewed.code),
+                },
+            }
+        }
+
+    def _put(self, item: Item) -> Any:
+        return {"Put": {"TableName": self.table_name, "Item": item, "ConditionExpression": IS_NEW}}
+
+    def _transact(self, writes: list[Any]) -> list[bool]:
+        """Makes all writes, or none. Tells for each whether its condition failed. Raises StoreUnavailable."""
+
+        def write() -> list[bool]:
+            try:
+                transact(self.client, writes)
+            except TransactionCancelled as cancelled:
+                if cancelled.met_conflict or not any(cancelled.conditions_failed):
+                    raise cancelled.as_error() from cancelled
+                return cancelled.conditions_failed
+            return [False] * len(writes)
+
+        return retry_on_conflict(write, self.sleep)
+
+    def _sale_from_item(self, item: Item) -> SaleTickets:
+        codes = _codes(item)
+        read = BatchRead(self.client, self.table_name, self.sleep)
+        found = {read_text(each, "id"): each for each in read([text_key(id=code) for code in codes])}
+        tickets = tuple(_ticket_from_item(found[code]) for code in codes)
+        return SaleTickets(read_text(item, "id"), tickets, _void_reason(item))
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.client, self.table_name)
+
+
+@dataclass(frozen=True)
+class DynamoTicketKeys:
+    """Keeps the public keys, all in one item. `known` are those that this process has published, until when."""
+
+    client: "DynamoDBClient"
+    table_name: str
+    known: dict[str, datetime] = field(default_factory=dict)
+
+    def publish(self, key: PublicKey, until: datetime) -> None:
+        if key.id in self.known and until <= self.known[key.id]:
+            return
+        described = map_value({"x": text_value(b64encode(key.x).decode()), "until": ms_value(until)})
+        with suppress(ConditionFailed):  # it is published for longer already
+            Table(self.client, self.table_name).update(
+                text_key(id=KEYS),
+                UpdateExpression="SET #key = :key",
+                ConditionExpression="attribute_not_exists(#key) OR #key.#until < :until",
+                ExpressionAttributeNames={"#key": key.id, "#until": "until"},
+                ExpressionAttributeValues={":key": described, ":until": ms_value(until)},
+            )
+        self.known[key.id] = until
+
+    def published(self, now: datetime) -> Mapping[str, PublicKey]:
+        item = Table(self.client, self.table_name).get(text_key(id=KEYS)) or {}
+        described = [read_map(item, name) for name in item if name != "id"]
+        keys = [PublicKey(b64decode(read_text(one, "x"))) for one in described if read_ms(one, "until") > now]
+        return {key.id: key for key in keys}
+
+
+def _item(ticket: Ticket) -> Item:
+    """Writes a ticket that is neither admitted nor void."""
+    facts = text_key(
+        id=ticket.code, reservation_id=ticket.reservation_id, session_id=ticket.session_id, seat=ticket.seat
+    )
+    numbers = {"version": number_value(ticket.version), "issued_at": ms_value(ticket.issued_at)}
+    return {**facts, **numbers, **({"token": text_value(ticket.token)} if ticket.token else {})}
+
+
+def _ticket_from_item(item: Item) -> Ticket:
+    return Ticket(
+        code=read_text(item, "id"),
+        reservation_id=read_text(item, "reservation_id"),
+        session_id=read_text(item, "session_id"),
+        seat=read_text(item, "seat"),
+        issued_at=read_ms(item, "issued_at"),
+        version=read_number(item, "version"),
+        token=find_text(item, "token") or "",
+        admission=_admission_from_item(item),
+        void=_void_reason(item),
+        renewed_as=find_text(item, "renewed_as") or "",
+    )
+
+
+def _admission_from_item(item: Item) -> Admission | None:
+    admitted_at = find_ms(item, "admitted_at")
+    return Admission(admitted_at, read_text(item, "gate"), read_text(item, "admission_key")) if admitted_at else None
+
+
+def _void_reason(item: Item) -> VoidReason | None:
+    void = find_text(item, "voided_as")
+    return VoidReason(void) if void else None
+
+
+def _codes(sale: Item) -> list[str]:
+    """Gives the codes of a sale's tickets, in the order of the seats' names."""
+    codes = read_map(sale, "codes") if "codes" in sale else {}
+    return [read_text(codes, seat) for seat in sorted(codes)]

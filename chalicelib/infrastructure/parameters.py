@@ -1,0 +1,32 @@
+"""Secrets in SSM, as encrypted parameters. A function asks for all of its own with one question."""
+
+from collections.abc import Mapping
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import SettingInvalid
+
+from .dynamodb.connection import outages_as_refusals
+
+CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
+"""The client's options, with timeouts in seconds: somebody waits for the answer."""
+
+
+def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
+    """Fetches secrets by the names of their parameters, and gives them by the keys of `names`.
+
+    One that SSM does not have is left out. GetParameters takes ten names at most. Raises StoreUnavailable, or
+    SettingInvalid when we may not read them.
+    """
+    try:
+        with outages_as_refusals("GetParameters"):
+            answer = boto3.client("ssm", config=CONFIG).get_parameters(
+                Names=sorted(set(names.values())), WithDecryption=True
+            )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise SettingInvalid(f"{', '.join(names)} can not be read from SSM: {code}.") from error
+    values = {one["Name"]: one["Value"] for one in answer["Parameters"]}
+    return {key: values[name] for key, name in names.items() if name in values}

@@ -1,0 +1,59 @@
+"""A value that is read at its first use, and again once it is old, because somebody may have changed it meanwhile.
+
+first use ──► read ──► known for 300 s ──► read ──► another? whoever knew the former one is told
+                                            │
+                                            └─► not answered: the known one holds for 30 s more
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.settings import SettingInvalid
+
+T = TypeVar("T")
+
+KEPT_SECONDS = 300.0
+"""The age at which a value is read again: so long a process may know one that has been replaced."""
+AGAIN_SECONDS = 30.0
+"""The time after a failure to read it again until the next attempt."""
+
+
+@dataclass
+class Renewed(Generic[T]):
+    """The value and its age. Threads that use it first at the same moment may each read it."""
+
+    read: Callable[[], T]
+    seconds: Callable[[], float] = time.monotonic
+    _value: T | None = None
+    _old_at: float = float("inf")
+
+    def first(self) -> T | None:
+        """Reads the value and gives it; None if it is known already. What `read` raises passes."""
+        if self._value is not None:
+            return None
+        self._value = self.read()
+        self._old_at = self.seconds() + KEPT_SECONDS
+        return self._value
+
+    def changed(self) -> T | None:
+        """Reads the value again once it is old. Gives it if it differs from the known one, else None.
+
+        A failure is logged, and the known value holds.
+        """
+        if self.seconds() < self._old_at:
+            return None
+        self._old_at = self.seconds() + AGAIN_SECONDS  # other threads go on with the known one meanwhile
+        try:
+            value = self.read()
+        except (StoreUnavailable, SettingInvalid):
+            logging.getLogger(__name__).warning("value not renewed", exc_info=True)
+            return None
+        self._old_at = self.seconds() + KEPT_SECONDS
+        if value == self._value:
+            return None
+        self._value = value
+        return value

@@ -1,0 +1,101 @@
+"""Ed25519: checking signatures, and the keys that make them, in KMS or in a file of a laptop."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.tickets.tokens import PublicKey
+from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
+
+IN_FILE = "file:"
+"""How the setting TICKET_KEY names a file. All else names a key in KMS."""
+ALGORITHM = "ED25519_SHA_512"
+
+
+class Kms(Protocol):
+    """The part of boto3's client that is used here. Its stubs are not installed for two calls."""
+
+    def get_public_key(self, **request: Any) -> Any: ...
+
+    def sign(self, **request: Any) -> Any: ...
+
+
+def is_signed(key: PublicKey, message: bytes, signature: bytes) -> bool:
+    """Tells whether the key has made this signature of the message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key.x).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass
+class KmsSigner:
+    """A key in KMS, by its alias. It does not leave KMS: 32 bytes of its public half are read once."""
+
+    client: Kms
+    alias: str
+    _read: tuple[str, PublicKey] | None = field(default=None)
+    """The key behind the alias, by KMS's id, as it was read."""
+
+    def public_key(self) -> PublicKey:
+        if self._read is None:
+            with outages_as_refusals("GetPublicKey"):
+                answer = self.client.get_public_key(KeyId=self.alias)
+            self._read = answer["KeyId"], _public_key(load_der_public_key(answer["PublicKey"]))
+        return self._read[1]
+
+    def sign(self, message: bytes) -> bytes:
+        """Signs. Raises StoreUnavailable, also when the alias has moved to another key: from then on it is that one."""
+        self.public_key()
+        with outages_as_refusals("Sign"):
+            answer = self.client.sign(KeyId=self.alias, Message=message, MessageType="RAW", SigningAlgorithm=ALGORITHM)
+        if self._read is None or answer["KeyId"] != self._read[0]:
+            self._read = None
+            raise StoreUnavailable("Sign")
+        return bytes(answer["Signature"])
+
+
+@dataclass(frozen=True)
+class FileSigner:
+    """A key in a file of a laptop, which is made when it is first asked for, and which nobody else may read."""
+
+    path: Path
+
+    def public_key(self) -> PublicKey:
+        return _public_key(self._key().public_key())
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key().sign(message)
+
+    def _key(self) -> Ed25519PrivateKey:
+        if not self.path.exists():
+            self._make()
+        return Ed25519PrivateKey.from_private_bytes(self.path.read_bytes())
+
+    def _make(self) -> None:
+        """Makes the file, whole or not at all, unless another process has been faster."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.path.parent)  # of mode 0600
+        with os.fdopen(handle, "wb") as file:
+            file.write(Ed25519PrivateKey.generate().private_bytes_raw())
+        with suppress(FileExistsError):
+            os.link(name, self.path)
+        os.unlink(name)
+
+
+def _public_key(key: object) -> PublicKey:
+    """Reads the public half. Raises TypeError for a key of another kind."""
+    if not isinstance(key, Ed25519PublicKey):
+        raise TypeError(f"tickets are signed by Ed25519, not by {type(key).__name__}")
+    return PublicKey(key.public_bytes_raw())

@@ -1,0 +1,38 @@
+"""Wiring of the signing of tickets: the only door to the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
+from chalicelib.infrastructure.tickets.names import random_code
+from chalicelib.infrastructure.tickets.signatures import IN_FILE, FileSigner, KmsSigner
+
+from .shared.process import database, once, settings, stage_name
+from .shared.tables import sessions
+
+if TYPE_CHECKING:
+    from chalicelib.domain import ports
+
+CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+"""The options of KMS's client, with timeouts in seconds: as for DynamoDB."""
+
+
+@once
+def signer() -> ports.TicketSigner:
+    key = settings().ticket_key
+    if key.startswith(IN_FILE):
+        return FileSigner(Path(key.removeprefix(IN_FILE)))
+    return KmsSigner(boto3.client("kms", config=CONFIG), key)
+
+
+@once
+def issue_tickets() -> IssueTickets:
+    table = stage_name("tickets")
+    stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
+    return IssueTickets(stored, sessions(), keys, signer(), random_code)

@@ -1,0 +1,53 @@
+"""Wiring of tickets for the API: showing, transferring and admitting them. It has no key to sign with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.application.tickets import Admit, AskForTokens, ShowTickets, TransferTicket
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
+from chalicelib.infrastructure.tickets.names import random_code, random_key
+
+from .shared.adapters import adapters
+from .shared.process import clock, database, once, settings, stage_name
+from .shared.queues import outbox
+from .shared.tables import reservations, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.domain import ports
+
+
+@once
+def ticket_keys() -> ports.TicketKeys:
+    return DynamoTicketKeys(database(), stage_name("tickets"))
+
+
+@once
+def show_tickets() -> ShowTickets:
+    return ShowTickets(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
+
+
+@once
+def transfer_ticket() -> TransferTicket:
+    return TransferTicket(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock, random_code)
+
+
+@once
+def admit() -> Admit:
+    from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
+
+    opens_before = timedelta(minutes=settings().admission_minutes)
+    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), opens_before, clock, random_key)
+
+
+def draw_qr() -> Callable[[str], str]:
+    from chalicelib.infrastructure.tickets.qr import to_svg  # who transfers or admits draws nothing
+
+    return to_svg
+
+
+def _ask_for_tokens() -> AskForTokens:
+    return AskForTokens(outbox(), clock)

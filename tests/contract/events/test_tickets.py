@@ -1,0 +1,310 @@
+"""The stored tickets, wherever they are kept; and on an emulator their races and costs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Barrier
+
+import pytest
+
+from benchmarks.budgets import ADMISSION, SHOW_TICKETS, TICKETS_OF_TWO_SEATS, TRANSFER
+from chalicelib.domain.ports import TicketKeys, Tickets
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.tokens import PublicKey
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
+from chalicelib.infrastructure.tickets.names import random_code
+from infra.races.unguarded import TicketsWithoutAdmissionCondition
+from tests.builders import NOW, a_reservation
+from tests.contract.conftest import Backend, Dynamo
+from tests.fakes import FakeTicketKeys, FakeTickets, sent_twice
+from tests.injected import counting, hooked, unreachable
+
+ENTRY = Admission(NOW, "north", "scan-1")
+LATER = Admission(NOW + timedelta(seconds=1), "south", "scan-1")
+GATES = 64
+
+
+def dynamo_tickets(dynamo: Dynamo) -> DynamoTickets:
+    return DynamoTickets(dynamo.client, f"{dynamo.prefix}-tickets")
+
+
+@pytest.fixture
+def tickets(backend: Backend) -> Tickets:
+    return dynamo_tickets(backend) if isinstance(backend, Dynamo) else FakeTickets()
+
+
+@pytest.fixture
+def keys(backend: Backend) -> TicketKeys:
+    if isinstance(backend, Dynamo):
+        return DynamoTicketKeys(backend.client, f"{backend.prefix}-tickets")
+    return FakeTicketKeys()
+
+
+def sold(*seats: str, text: str = "TOKEN") -> SaleTickets:
+    reservation = a_reservation(*(seats or ("A1", "A2")))
+    each = (
+        Ticket(random_code(), reservation.id, reservation.session_id, seat, NOW, token=text)
+        for seat in reservation.seats
+    )
+    return SaleTickets(reservation.id, tuple(each))
+
+
+def stored(tickets: Tickets, *seats: str) -> tuple[Ticket, ...]:
+    sale = sold(*seats)
+    tickets.add(sale)
+    return sale.tickets
+
+
+# Wherever they are kept
+
+
+def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
+    sale = sold("A1", "B10")
+    tickets.add(sale)
+
+    assert tickets.of_sale(sale.reservation_id) == sale
+    assert [tickets.find(ticket.code) for ticket in sale.tickets] == list(sale.tickets)
+
+
+def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
+    first = sold("A1")
+    tickets.add(first)
+    tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_code()),)))
+
+    assert tickets.of_sale(first.reservation_id) == first
+
+
+def test_a_code_is_given_once(tickets: Tickets) -> None:
+    first, second = sold("A1"), sold("A2", "A3")
+    tickets.add(first)
+    clashing = replace(second, tickets=(second.tickets[0], replace(second.tickets[1], code=first.tickets[0].code)))
+
+    with pytest.raises(StoreUnavailable):
+        tickets.add(clashing)
+
+    assert tickets.of_sale(second.reservation_id) is None
+    assert tickets.find(first.tickets[0].code) == first.tickets[0]
+
+
+@pytest.mark.parametrize("code", ["", "keys", "ZZZZ-ZZZZ", "zzzz-zzzz", "x" * 3000])
+def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: TicketKeys, code: str) -> None:
+    keys.publish(PublicKey(bytes(32)), NOW)
+
+    assert tickets.find(code) is None
+    assert tickets.of_sale(code) is None
+
+
+def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
+    sale = sold("A1")
+    tickets.add(sale)
+
+    assert tickets.find(sale.reservation_id) is None
+    assert tickets.of_sale(a_reservation().id) is None
+
+
+def test_a_token_is_stored_once(tickets: Tickets) -> None:
+    sale = sold("A1", text="")
+    tickets.add(sale)
+
+    tickets.store_token(sale.tickets[0].signed("FIRST"))
+    tickets.store_token(sale.tickets[0].signed("SECOND"))
+
+    found = tickets.of_sale(sale.reservation_id)
+    assert found
+    assert [ticket.token for ticket in found.tickets] == ["FIRST"]
+
+
+def test_a_ticket_is_admitted_once(tickets: Tickets) -> None:
+    (ticket,) = stored(tickets, "A1")
+
+    assert tickets.admit(ticket, ENTRY) == replace(ticket, admission=ENTRY)
+    assert tickets.admit(ticket, LATER) == replace(ticket, admission=ENTRY)
+    assert tickets.find(ticket.code) == replace(ticket, admission=ENTRY)
+
+
+def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
+    (ticket,) = stored(tickets, "A1")
+
+    assert sent_twice(tickets, "admit").admit(ticket, ENTRY).admission == ENTRY
+
+
+def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
+    first, other = stored(tickets, "A1", "A2")
+    renewed = first.renewed(random_code(), NOW)
+
+    old = tickets.transfer(first, renewed)
+
+    assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
+    assert tickets.find(first.code) == old
+    assert tickets.of_sale(first.reservation_id) == SaleTickets(first.reservation_id, (renewed, other))
+    assert tickets.admit(first, ENTRY).admission is None
+    assert tickets.admit(renewed, ENTRY).admission == ENTRY
+
+
+def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
+    (first,) = stored(tickets, "A1")
+    renewed, again = first.renewed(random_code(), NOW), first.renewed(random_code(), NOW)
+
+    sent_twice(tickets, "transfer").transfer(first, renewed)
+
+    assert tickets.transfer(first, again).renewed_as == renewed.code
+    assert tickets.find(again.code) is None
+
+
+def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
+    (ticket,) = stored(tickets, "A1")
+    admitted = tickets.admit(ticket, ENTRY)
+
+    assert tickets.transfer(ticket, ticket.renewed(random_code(), NOW)) == admitted
+
+
+def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
+    first, second = stored(tickets, "A1", "A2")
+    renewed = first.renewed(random_code(), NOW)
+    tickets.transfer(first, renewed)
+
+    for _ in range(2):
+        tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
+
+    found = tickets.of_sale(first.reservation_id)
+    assert found
+    assert found.void is VoidReason.REFUNDED
+    assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
+    assert tickets.admit(renewed, ENTRY).admission is None
+    assert tickets.transfer(second, second.renewed(random_code(), NOW)).renewed_as == ""
+    assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
+
+
+def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
+    sale = sold("A1")
+    tickets.void(sale.reservation_id, VoidReason.REFUNDED, NOW)
+
+    tickets.add(sale)
+
+    assert tickets.of_sale(sale.reservation_id) == SaleTickets(sale.reservation_id, (), VoidReason.REFUNDED)
+    assert tickets.find(sale.tickets[0].code) is None
+
+
+def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, keys: TicketKeys) -> None:
+    first, second = (PublicKey(code.encode().ljust(32)) for code in (random_code(), random_code()))
+
+    def published(now: datetime) -> set[str]:
+        return {first.id, second.id} & set(keys.published(now))
+
+    keys.publish(first, NOW + timedelta(days=2))
+    keys.publish(first, NOW + timedelta(days=1))
+    keys.publish(second, NOW + timedelta(days=1))
+
+    assert keys.published(NOW)[first.id] == first
+    assert published(NOW) == {first.id, second.id}
+    assert published(NOW + timedelta(days=1)) == {first.id}
+    assert published(NOW + timedelta(days=2)) == set()
+
+
+def test_two_processes_publish_a_key_until_the_later_moment(emulated: Dynamo) -> None:
+    table = f"{emulated.prefix}-tickets"
+    key = PublicKey(random_code().encode().ljust(32))
+
+    DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=2))
+    DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=1))
+
+    assert key.id in DynamoTicketKeys(emulated.client, table).published(NOW + timedelta(days=1))
+
+
+# Races, on an emulator that takes writes as DynamoDB does
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(GATES) as threads:
+        yield threads
+
+
+def entries(tickets: DynamoTickets, ticket: Ticket, pool: ThreadPoolExecutor) -> int:
+    """Lets all gates admit the ticket at the same moment. Counts those that let somebody in."""
+    start = Barrier(GATES)
+
+    def admit(gate: int) -> bool:
+        asked = Admission(NOW, f"gate-{gate}", "scan")
+        start.wait()
+        return tickets.admit(ticket, asked).admission == asked
+
+    return sum(pool.map(admit, range(GATES)))
+
+
+def test_of_many_gates_at_once_one_admits(emulated: Dynamo, pool: ThreadPoolExecutor) -> None:
+    tickets = dynamo_tickets(emulated)
+    (ticket,) = stored(tickets, "A1")
+
+    assert entries(tickets, ticket, pool) == 1
+
+
+def test_without_the_condition_several_gates_do_admit(emulated: Dynamo, pool: ThreadPoolExecutor) -> None:
+    careless = TicketsWithoutAdmissionCondition(emulated.client, f"{emulated.prefix}-tickets")
+    (ticket,) = stored(careless, "A1")
+
+    assert entries(careless, ticket, pool) > 1
+
+
+def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool: ThreadPoolExecutor) -> None:
+    tickets = dynamo_tickets(emulated)
+    for _ in range(10):
+        (ticket,) = stored(tickets, "A1")
+        renewed, start = ticket.renewed(random_code(), NOW), Barrier(2)
+
+        def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
+            start.wait()
+            return tickets.admit(ticket, ENTRY).admission is not None
+
+        def transfer(ticket: Ticket = ticket, renewed: Ticket = renewed, start: Barrier = start) -> bool:
+            start.wait()
+            return tickets.transfer(ticket, renewed).renewed_as == renewed.code
+
+        admitted, transferred = (made.result() for made in (pool.submit(admit), pool.submit(transfer)))
+
+        assert admitted != transferred
+        assert (tickets.find(renewed.code) is not None) == transferred
+
+
+# Costs and faults
+
+
+def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
+    tickets, sale = dynamo_tickets(emulated), sold("A1", "A2", text="T" * 167)
+    with counting(emulated) as issuing:
+        assert tickets.of_sale(sale.reservation_id) is None
+        tickets.add(sale)
+    with counting(emulated) as transferring:
+        tickets.find(sale.tickets[0].code)
+        tickets.transfer(sale.tickets[0], sale.tickets[0].renewed(random_code(), NOW))
+    with counting(emulated) as showing:
+        tickets.of_sale(sale.reservation_id)
+    with counting(emulated) as admitting:
+        DynamoTicketKeys(emulated.client, tickets.table_name).published(NOW)
+        tickets.find(sale.tickets[1].code)
+        tickets.admit(sale.tickets[1], ENTRY)
+
+    for calls, budget in (
+        (issuing, TICKETS_OF_TWO_SEATS),
+        (transferring, TRANSFER),
+        (admitting, ADMISSION),
+    ):
+        assert tuple(call.operation for call in calls) == budget.calls
+        assert sum(call.write_units for call in calls) == budget.write_units
+    reservation, *others = SHOW_TICKETS.calls
+    assert (reservation, [call.operation for call in showing]) == ("GetItem", others)
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "TransactWriteItems"])
+def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None:
+    tickets, sale = dynamo_tickets(moto), sold("A1")
+    ask: Mapping[str, Callable[[], object]] = {
+        "GetItem": lambda: tickets.find(sale.tickets[0].code),
+        "UpdateItem": lambda: tickets.admit(sale.tickets[0], ENTRY),
+        "TransactWriteItems": lambda: tickets.add(sale),
+    }
+
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
+        ask[operation]()

@@ -1,0 +1,91 @@
+"""The ports of tickets in memory, and a key that signs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.tokens import PublicKey
+
+__all__ = ["FakeSigner", "FakeTicketKeys", "FakeTickets"]
+
+
+@dataclass
+class FakeTickets:
+    """`codes` has the codes in force of each sale, by seat."""
+
+    known: dict[str, Ticket] = field(default_factory=dict)
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    voided: dict[str, VoidReason] = field(default_factory=dict)
+
+    def add(self, sold: SaleTickets) -> None:
+        if sold.reservation_id in self.codes or sold.reservation_id in self.voided:
+            return
+        if any(ticket.code in self.known for ticket in sold.tickets):
+            raise StoreUnavailable("TransactWriteItems")
+        self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
+        self.known |= {ticket.code: ticket for ticket in sold.tickets}
+
+    def of_sale(self, reservation_id: str) -> SaleTickets | None:
+        if reservation_id not in self.codes and reservation_id not in self.voided:
+            return None
+        codes = sorted(self.codes.get(reservation_id, {}).items())
+        tickets = tuple(self.known[code] for _, code in codes)
+        return SaleTickets(reservation_id, tickets, self.voided.get(reservation_id))
+
+    def find(self, code: str) -> Ticket | None:
+        return self.known.get(code)
+
+    def store_token(self, ticket: Ticket) -> None:
+        stored = self.known[ticket.code]
+        self.known[ticket.code] = stored if stored.token else stored.signed(ticket.token)
+
+    def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+        stored, codes = self.known[ticket.code], self.codes[ticket.reservation_id]
+        ended = stored.void or stored.admission or ticket.reservation_id in self.voided
+        if ended or codes[ticket.seat] != ticket.code or renewed.code in self.known:
+            return stored
+        codes[ticket.seat], self.known[renewed.code] = renewed.code, renewed
+        self.known[ticket.code] = replace(stored, void=VoidReason.TRANSFERRED, renewed_as=renewed.code)
+        return self.known[ticket.code]
+
+    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+        self.voided.setdefault(reservation_id, reason)
+        for code in self.codes.get(reservation_id, {}).values():
+            self.known[code] = replace(self.known[code], void=self.known[code].void or reason)
+
+    def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+        stored = self.known[ticket.code]
+        if not (stored.void or stored.admission):
+            self.known[ticket.code] = replace(stored, admission=admission)
+        return self.known[ticket.code]
+
+
+@dataclass
+class FakeTicketKeys:
+    known: dict[str, tuple[PublicKey, datetime]] = field(default_factory=dict)
+
+    def publish(self, key: PublicKey, until: datetime) -> None:
+        _, before = self.known.get(key.id, (key, until))
+        self.known[key.id] = key, max(until, before)
+
+    def published(self, now: datetime) -> Mapping[str, PublicKey]:
+        return {key_id: key for key_id, (key, until) in self.known.items() if until > now}
+
+
+@dataclass
+class FakeSigner:
+    """A real key, made anew. `signatures` counts what it has signed."""
+
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    signatures: int = 0
+
+    def public_key(self) -> PublicKey:
+        return PublicKey(self.key.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        self.signatures += 1
+        return self.key.sign(message)

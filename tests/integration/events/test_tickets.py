@@ -1,0 +1,156 @@
+"""From a sale to the seat: through the real stream, queue, handler and table, over HTTP."""
+
+import base64
+import json
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.tickets.checking import GateList, check_offline
+from chalicelib.domain.tickets.tokens import PublicKey
+from chalicelib.infrastructure.clock import utc_now
+from chalicelib.infrastructure.tickets.signatures import is_signed
+from infra.local.pump import Pump
+from infra.ops.__main__ import main
+from tests.conftest import STAGE
+from tests.http_api import Answer, Api
+from tests.integration.conftest import drain_until
+
+SOON = timedelta(minutes=30)
+
+
+@pytest.fixture
+def api(server: str) -> Api:
+    return Api(server)
+
+
+@pytest.fixture
+def session_id(api: Api) -> str:
+    return api.schedule(startTime=(utc_now() + SOON).isoformat())
+
+
+def sold(api: Api, session_id: str, *seats: str) -> str:
+    reservation_id = str(api.hold(session_id, *seats, user=f"user-{uuid.uuid4()}").body["reservationId"])
+    assert api.confirm(reservation_id).status == 200
+    return reservation_id
+
+
+def tickets_of(api: Api, reservation_id: str) -> Answer:
+    return api.get(f"/api/reservations/{reservation_id}/tickets")
+
+
+def bought(api: Api, pump: Pump, session_id: str, *seats: str) -> tuple[str, Answer]:
+    reservation_id = sold(api, session_id, *seats)
+    drain_until(pump, lambda: tickets_of(api, reservation_id).status == 200)
+    return reservation_id, tickets_of(api, reservation_id)
+
+
+def admit(api: Api, **fields: str) -> Answer:
+    headers = {"Idempotency-Key": key} if (key := fields.pop("key", "")) else {}
+    return api.post("/api/tickets/admit", {"gateId": "north", "roomNumber": "A1", **fields}, **headers)
+
+
+def published_keys(api: Api) -> dict[str, PublicKey]:
+    keys = api.get("/.well-known/jwks.json").body["keys"]
+    return {key["kid"]: PublicKey(base64.urlsafe_b64decode(key["x"] + "=")) for key in keys}
+
+
+def test_a_sale_becomes_tickets_that_a_gate_admits_once(api: Api, pump: Pump, session_id: str) -> None:
+    reservation_id = sold(api, session_id, "A1", "A2")
+    waiting = tickets_of(api, reservation_id)
+    assert (waiting.status, waiting.body["error"], waiting.headers["retry-after"]) == (404, "TICKETS_NOT_READY", "2")
+    drain_until(pump, lambda: tickets_of(api, reservation_id).status == 200)
+
+    shown = tickets_of(api, reservation_id)
+
+    assert shown.headers["cache-control"] == "no-store"
+    assert [ticket["seat"] for ticket in shown.body["tickets"]] == ["A1", "A2"]
+    assert (shown.body["movieTitle"], shown.body["roomNumber"]) == ("Oppenheimer", "A1")
+    first, second = shown.body["tickets"]
+    assert first["qr"].startswith("<svg ")
+
+    scanned = admit(api, token=first["token"])
+    typed = admit(api, code=second["code"].replace("-", "").lower())
+    again = admit(api, token=first["token"], gateId="south")
+
+    assert (scanned.status, scanned.body["seat"], scanned.body["gateId"]) == (200, "A1", "north")
+    assert (typed.status, typed.body["seat"]) == (200, "A2")
+    assert again.status == 409
+    assert again.body["error"] == "ALREADY_ADMITTED"
+    assert (again.body["gateId"], again.body["admittedAt"]) == ("north", scanned.body["admittedAt"])
+    assert "user" not in scanned.text
+
+
+def test_a_ticket_is_good_without_asking_the_api(api: Api, pump: Pump, session_id: str) -> None:
+    _, shown = bought(api, pump, session_id, "A1")
+    (ticket,) = shown.body["tickets"]
+    known = GateList({session_id: utc_now() + SOON}, {})
+
+    facts = check_offline(ticket["token"], published_keys(api), is_signed, known, timedelta(hours=1), utc_now())
+
+    assert (facts.session_id, facts.seat, facts.code) == (session_id, "A1", ticket["code"])
+
+
+def test_a_repeated_request_of_a_gate_is_one_admission(api: Api, pump: Pump, session_id: str) -> None:
+    _, shown = bought(api, pump, session_id, "A1")
+    token = shown.body["tickets"][0]["token"]
+
+    answers = [admit(api, token=token, key="scan-1") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body == answers[1].body
+    assert admit(api, token=token, key="scan-2").status == 409
+    assert admit(api, token=token, key="scan-1", gateId="south").status == 409
+
+
+def test_a_transferred_ticket_is_void_and_its_seat_has_a_new_one(api: Api, pump: Pump, session_id: str) -> None:
+    reservation_id, shown = bought(api, pump, session_id, "A1")
+    (old,) = shown.body["tickets"]
+
+    answers = [api.post(f"/api/tickets/{old['code']}/transfer", {}) for _ in range(2)]
+    drain_until(pump, lambda: tickets_of(api, reservation_id).status == 200)
+
+    (new,) = tickets_of(api, reservation_id).body["tickets"]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert {answer.body["code"] for answer in answers} == {new["code"]}
+    refused = admit(api, token=old["token"])
+    assert (refused.status, refused.body["error"], refused.body["reason"]) == (410, "TICKET_VOID", "transferred")
+    assert admit(api, token=new["token"]).status == 200
+    assert api.post(f"/api/tickets/{new['code']}/transfer", {}).body["error"] == "ALREADY_ADMITTED"
+
+
+def test_a_gate_is_told_why_it_admits_nobody(api: Api, pump: Pump, session_id: str) -> None:
+    _, shown = bought(api, pump, session_id, "A1")
+    code = shown.body["tickets"][0]["code"]
+    _, tomorrows = bought(api, pump, api.schedule(startTime=(utc_now() + timedelta(days=1)).isoformat()), "A1")
+
+    answers = {
+        "WRONG_ROOM": admit(api, code=code, roomNumber="B2"),
+        "TOO_EARLY": admit(api, code=tomorrows.body["tickets"][0]["code"]),
+        "TICKET_NOT_FOUND": admit(api, code="ZZZZ-ZZZZ"),
+        "TICKET_INVALID": admit(api, token="A" * 167),
+        "VALIDATION_ERROR": admit(api),
+    }
+
+    assert {answer.body["error"]: answer.status for answer in answers.values()} == {
+        "WRONG_ROOM": 409,
+        "TOO_EARLY": 409,
+        "TICKET_NOT_FOUND": 404,
+        "TICKET_INVALID": 400,
+        "VALIDATION_ERROR": 400,
+    }
+    assert list(answers) == [answer.body["error"] for answer in answers.values()]
+    assert answers["WRONG_ROOM"].body["roomNumber"] == "A1"
+    assert admit(api, token="x", code=code).status == 400
+
+
+def test_a_cancelled_screenings_tickets_are_void(api: Api, pump: Pump, session_id: str) -> None:
+    reservation_id, shown = bought(api, pump, session_id, "A1")
+    (ticket,) = shown.body["tickets"]
+    assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
+
+    drain_until(pump, lambda: admit(api, code=ticket["code"]).status == 410)
+
+    assert tickets_of(api, reservation_id).status == 410
+    assert json.loads(admit(api, token=ticket["token"]).text)["error"] in ("TICKET_VOID", "SESSION_CANCELLED")
