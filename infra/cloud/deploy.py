@@ -96,17 +96,31 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     """
     said = app_settings(os.environ)
     traces = wants_traces(said, deployed_parameters(app_stack(stage)))
-    made = package(stage, BUILD / stage, traces=traces)
-    bucket = artifacts.ensure_bucket()
-    template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
-    url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
+    template = _upload(stage, package(stage, BUILD / stage, traces=traces))
     secrets = Secrets.of(stage)
     shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
     secrets.take(os.environ, review)
     ours = {"Stage": stage, "EdgeSecret": shown, "EmulatorHost": _emulator_host()}
-    at_s3 = StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS)
-    deploy_stack(app_stack(stage), {**ours, **said}, at_s3, review)
+    deploy_stack(app_stack(stage), {**ours, **said}, template.at_s3, review)
+    return _finish(stage, template.contents)
 
+
+@dataclass(frozen=True)
+class UploadedTemplate:
+    contents: dict[str, Any]
+    at_s3: StackTemplate
+
+
+def _upload(stage: str, made: Package) -> UploadedTemplate:
+    """Uploads the functions' code, and the template that names it."""
+    bucket = artifacts.ensure_bucket()
+    template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
+    url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
+    return UploadedTemplate(template, StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS))
+
+
+def _finish(stage: str, template: Mapping[str, Any]) -> AppDeployment:
+    """Does what the template can't, and gives the addresses of what is deployed."""
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
     if _emulator_host():
