@@ -45,7 +45,7 @@ from .deploying.parameters import (
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
 from .deploying.secrets import Secrets, first_of
-from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of, physical_names
+from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
@@ -108,8 +108,7 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
 
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
-    if _emulator_host():
-        repairs.ensure_secrets_are_readable(physical_names(app_stack(stage), "AWS::IAM::Role"))
+    repairs.ensure_secrets_are_readable(app_stack(stage))
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
     own_url = _url_of_api(outputs)
     address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
