@@ -31,13 +31,17 @@ def signed_in(body: bytes | str | None) -> dict[str, str]:
     """Makes the header of an operator who is the user, and has the address, that the request's body names."""
     if not PROVIDERS:
         return {}
+    return {"Authorization": f"Bearer {PROVIDERS[0].access_token(Person('operator'), **claims_named_in(body))}"}
+
+
+def claims_named_in(body: bytes | str | None) -> dict[str, str]:
+    """Gives the claims of the user, and of the address, that a request's body names; none where it is no JSON."""
     try:
         fields = json.loads(body or "{}")
     except (ValueError, RecursionError):
         fields = {}
     named = {"userId": "sub", "email": "email"} if isinstance(fields, dict) else {}
-    said = {claim: fields[name] for name, claim in named.items() if isinstance(fields.get(name), str)}
-    return {"Authorization": f"Bearer {PROVIDERS[0].access_token(Person('operator'), **said)}"}
+    return {claim: fields[name] for name, claim in named.items() if isinstance(fields.get(name), str)}
 
 
 @dataclass

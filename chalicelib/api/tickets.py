@@ -1,4 +1,7 @@
-"""Tickets: a sale's, their transfer and their admission, and the public keys that they are signed with."""
+"""Tickets: a sale's, their transfer and their admission, and the public keys that they are signed with.
+
+What is on the wire is imported on a request: a function that sells seats does not need it at its cold start.
+"""
 
 from chalice.app import Blueprint, Request, Response
 
@@ -6,7 +9,6 @@ from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
 from .http.answers import answered, ok
-from .wire import tickets as schemas
 
 routes = Blueprint(__name__)
 
@@ -14,6 +16,8 @@ routes = Blueprint(__name__)
 @routes.route("/api/reservations/{reservation_id}/tickets", methods=["GET"])
 @answered(routes)
 def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    from .wire import tickets as schemas
+
     shown = wiring.tickets.show_tickets()(reservation_id, asked_by)
     return ok(schemas.tickets(reservation_id, shown, wiring.tickets.draw_qr()))
 
@@ -21,6 +25,8 @@ def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> 
 @routes.route("/api/tickets/{code}/transfer", methods=["POST"])
 @answered(routes)
 def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Response:
+    from .wire import tickets as schemas
+
     renewed = wiring.tickets.transfer_ticket()(schemas.code_in_path(code), asked_by)
     return ok(schemas.renewed(renewed), status=202)
 
@@ -28,12 +34,15 @@ def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Respons
 @routes.route("/api/tickets/admit", methods=["POST"])
 @answered(routes)
 def admit_ticket(request: Request) -> Response:
+    from .wire import tickets as schemas
+
     command = schemas.admit_ticket(request)
-    admitted = wiring.tickets.admit()(command)
-    return ok(schemas.admitted(admitted))
+    return ok(schemas.admitted(wiring.tickets.admit()(command)))
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])
 @answered(routes)
 def show_ticket_keys(request: Request) -> Response:
+    from .wire import tickets as schemas
+
     return ok(schemas.keys(wiring.tickets.ticket_keys().published(wiring.clock())))

@@ -72,7 +72,8 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
 
     Tables are protected only after a successful creation: a failed one could not be rolled back.
     """
-    said = {"Stage": stage, **data_settings(os.environ), **_protection(stage, os.environ)}
+    emulated = "yes" if _emulator_host() else "no"
+    said = {"Stage": stage, "Emulated": emulated, **data_settings(os.environ), **_protection(stage, os.environ)}
     template = StackTemplate({"TemplateBody": dump(data.template())}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
     is_new = make_ready(name, say, sleep)

@@ -4,11 +4,12 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.http_api import Answer, Api
+from infra.local.identity_provider import Person, Provider
+from tests.http_api import Answer, Api, claims_named_in
 
 from . import events
 from .runtime import Instance
@@ -18,10 +19,19 @@ PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True)
 class PackagedApi(Api):
-    """The API of the package. Its routes are those of its template; the most exact one is taken, as by API Gateway."""
+    """The API of the package. Its routes are those of its template; the most exact one is taken, as by API Gateway.
+
+    A request that names a user is this buyer's; any other is that of `subject`, or an operator's where that is empty.
+    """
 
     function: Instance = field(kw_only=True)
     template: Mapping[str, Any] = field(kw_only=True)
+    provider: Provider | None = field(default=None, kw_only=True)
+    """Who issues the tokens of requests. Without one they have none."""
+    subject: str = field(default="", kw_only=True)
+
+    def as_buyer(self, subject: str) -> "PackagedApi":
+        return replace(self, subject=subject)
 
     def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """Sends one request: its event goes to the function, whose answer is read as API Gateway reads it."""
@@ -32,8 +42,8 @@ class PackagedApi(Api):
         return self.hand_over(event)
 
     def hand_over(self, event: events.Event) -> Answer:
-        """Invokes the function with an event. Gives the answer that a client gets."""
-        answered = self.function(event)
+        """Invokes the function with an event, signed in. Gives the answer that a client gets."""
+        answered = self.function(self._signed_in(event))
         headers = {name.lower(): str(value) for name, value in (answered.get("headers") or {}).items()}
         headers |= {
             name.lower(): ", ".join(values) for name, values in (answered.get("multiValueHeaders") or {}).items()
@@ -44,6 +54,19 @@ class PackagedApi(Api):
             headers,
             base64.b64decode(raw).decode() if answered.get("isBase64Encoded") else raw,
         )
+
+    def _signed_in(self, event: events.Event) -> events.Event:
+        if self.provider is None:
+            return event
+        body = event["body"]
+        named = claims_named_in(base64.b64decode(body) if event["isBase64Encoded"] else body)
+        buyer = {"sub": self.subject} if self.subject else {}
+        role = "buyer" if self.subject or "sub" in named else "operator"
+        header = f"Bearer {self.provider.access_token(Person(role), **buyer | named)}"
+        return event | {
+            "headers": {**event["headers"], "Authorization": header},
+            "multiValueHeaders": {**event["multiValueHeaders"], "Authorization": [header]},
+        }
 
     def find_route(self, address: str) -> tuple[str, dict[str, str]]:
         """Finds the resource for an address, and its path parameters as they were sent."""

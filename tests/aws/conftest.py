@@ -11,6 +11,7 @@ import pytest
 from chalicelib.settings import load
 from infra.cloud.deploying.secrets import SECRETS
 from infra.cloud.package import Package
+from infra.local.identity_provider import Provider, run_provider
 from infra.local.payment_gateway import Gateway
 from tests.conftest import SETTINGS
 
@@ -43,12 +44,19 @@ def endpoint(emulator: str) -> Iterator[Endpoint]:
 
 
 @pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    with run_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
 def functions(
     prod_package: Package,
     unpacked: Path,
     endpoint: Endpoint,
     data_stack: str,
     simulated_gateway: Gateway,
+    provider: Provider,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Functions]:
     """Production's functions. Only the names of tables, queues and buckets are those of the tests' stage.
@@ -61,7 +69,7 @@ def functions(
     made = Functions(
         code=unpacked,
         template=read_template(prod_package.template),
-        values=_deployed_values(endpoint),
+        values={**_deployed_values(endpoint), **_values_of(provider)},
         everywhere={"AWS_ENDPOINT_URL": endpoint.url, "TABLE_PREFIX": data_stack},
         logs=tmp_path_factory.mktemp("logs"),
     )
@@ -78,13 +86,22 @@ def _deployed_values(endpoint: Endpoint) -> dict[str, str]:
         "INVOICES_BUCKET": here.invoices_bucket,
         "STREAM_FAILURES_BUCKET": here.stream_failures_bucket,
         "PAYMENTS_URL": os.environ["PAYMENTS_URL"],
-        "RATE_LIMITS": "*=off per address",
+        "RATE_LIMITS": "*=off per address, *=off per user",
+    }
+
+
+def _values_of(provider: Provider) -> dict[str, str]:
+    """Gives what the data stack exports of the user pool, and the template gives the API."""
+    return {
+        "AUTH_ISSUER": provider.issuer,
+        "AUTH_CLIENT_ID": provider.client_id,
+        "AUTH_SIGN_IN_URL": provider.issuer,
     }
 
 
 @pytest.fixture(scope="session")
-def packaged_api(functions: Functions) -> PackagedApi:
-    return PackagedApi("", function=functions["api_handler"], template=functions.template)
+def packaged_api(functions: Functions, provider: Provider) -> PackagedApi:
+    return PackagedApi("", function=functions["api_handler"], template=functions.template, provider=provider)
 
 
 @pytest.fixture(scope="session")

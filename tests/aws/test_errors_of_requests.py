@@ -129,7 +129,8 @@ class Buyer:
 def buyer(packaged_api: PackagedApi) -> Buyer:
     session_id = packaged_api.schedule(ticketPrice=0)
     packaged_api.get(f"/api/sessions/{session_id}")
-    return Buyer(packaged_api, session_id, f"user-{uuid.uuid4()}", uuid.uuid4().hex)
+    user = f"user-{uuid.uuid4()}"
+    return Buyer(packaged_api.as_buyer(user), session_id, user, uuid.uuid4().hex)
 
 
 @pytest.mark.parametrize("case", cases())

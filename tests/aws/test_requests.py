@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -67,8 +68,9 @@ def buy(api: Api, user: str) -> str:
 def test_purchases_are_those_of_the_user_who_is_meant(
     packaged_api: PackagedApi, server: str, user: str, sender: Callable[[str], Event]
 ) -> None:
+    """An operator may ask for any user, also for one of before access control, whose id is free text."""
     user = f"{uuid.uuid4()}{user}"
-    sale, address = buy(packaged_api, user), PURCHASES.format(user_id=quote(user, safe=""))
+    sale, address = buy(Api(server), user), PURCHASES.format(user_id=quote(user, safe=""))
 
     by_event, by_http = read_purchases(packaged_api, sender(address)), Api(server).get(address).body
 
@@ -125,6 +127,23 @@ def test_a_body_that_is_not_there_or_no_json_is_refused_in_the_contract_s_form(
     answer = packaged_api.hand_over(sent)
 
     assert (answer.status, answer.body["error"]) in ((400, "MALFORMED_JSON"), (400, "VALIDATION_ERROR")), answer
+
+
+# Who asks
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/sessions"), ("POST", "/api/reservations"), ("GET", "/api/users/ana/purchases")],
+)
+def test_without_a_token_nobody_schedules_holds_or_sees_purchases(
+    packaged_api: PackagedApi, method: str, path: str
+) -> None:
+    answer = replace(packaged_api, provider=None).send(method, path, json.dumps(SCREENING), Content_Type=JSON[1])
+
+    assert (answer.status, answer.body["error"]) == (401, "UNAUTHENTICATED"), answer
+    assert answer.body.keys() == {"error", "message"}
+    assert answer.headers["www-authenticate"] == "Bearer"
 
 
 # Headers and query

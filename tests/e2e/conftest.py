@@ -3,11 +3,14 @@
 It is one of its own: whatever runs already at AWS_ENDPOINT_URL may neither run functions nor check their roles.
 """
 
+import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
 import urllib3
 
@@ -19,8 +22,8 @@ from infra.local import emulator, emulator_packages, payment_gateway
 from infra.local.identity_provider import Person, Provider, run_provider
 
 STAGE = "dev"
-HOLD_SECONDS = 15
-OPERATOR = Person("operator")
+HOLD_SECONDS = 20
+OPERATOR, BUYER = Person("operator"), Person("buyer")
 PAYMENTS_SECRET = "whsec_of_this_stage"  # noqa: S105 - names what it is
 
 
@@ -101,8 +104,24 @@ def deployed(
             environment.setenv(name, value)
         deploy.deploy_data(STAGE)
         deployment = deploy.deploy_app(STAGE)
+        _start_functions(deployment.url)
         simulated_gateway[1].messenger.url = f"{deployment.url}/api/payments/webhook"
         yield deployment
+
+
+def _start_functions(url: str) -> None:
+    """Starts every handler of events, and the API twice: the gateway tells of a payment while the API starts it.
+
+    On a laptop each takes seconds, and the first sale would start them all at once, for as long as a hold.
+    """
+    client = boto3.client("lambda")
+    pages = client.get_paginator("list_event_source_mappings").paginate()
+    for handler in {one["FunctionArn"] for page in pages for one in page["EventSourceMappings"]}:
+        answer = client.invoke(FunctionName=handler, Payload=json.dumps({"Records": []}))
+        assert "FunctionError" not in answer, (handler, answer["Payload"].read())
+    with ThreadPoolExecutor(2) as clients:
+        answers = clients.map(lambda _: urllib3.request("GET", f"{url}/health", timeout=60), range(2))
+        assert [answer.status for answer in answers] == [200, 200]
 
 
 @pytest.fixture(scope="package")

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin
 from uuid import uuid4
 
 import boto3
+import jwt
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
@@ -21,16 +22,17 @@ from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from infra.cloud import deploy, event_mappings
-from infra.cloud.deploying import canary
+from infra.cloud.deploying import buyers, canary
 from infra.cloud.deploying.changes import Plan
-from infra.cloud.deploying.stacks import app_stack, data_stack
+from infra.cloud.deploying.stacks import app_stack, data_stack, outputs_of
 from infra.cloud.watching.app_alarms import APP_ALARMS
 from infra.cloud.watching.data_alarms import DATA_ALARMS
 from infra.local import mailbox
+from infra.local.identity_provider import Provider
 from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main
 
-from .conftest import HOLD_SECONDS
+from .conftest import BUYER, HOLD_SECONDS
 
 STAGE = "dev"
 HANDLERS_SECONDS = 45
@@ -137,7 +139,8 @@ def test_a_sale_gets_an_invoice_that_anybody_with_its_link_can_fetch(api: Api) -
 
 def test_a_sale_gets_tickets_that_a_gate_admits_once(api: Api) -> None:
     """In the roles that are deployed: only the consumer of sales may sign."""
-    screening = {"movieTitle": "Oppenheimer", "startTime": datetime.now(UTC).isoformat(), "roomNumber": "A1"}
+    soon = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    screening = {"movieTitle": "Oppenheimer", "startTime": soon, "roomNumber": "A1"}
     session_id = api("POST", "/api/sessions", {**screening, "totalSeats": 16, "ticketPrice": 25.00}).body["sessionId"]
     reservation = _hold(api, session_id, "A1").body["reservationId"]
     _pay(api, reservation)
@@ -192,10 +195,11 @@ def test_the_same_key_schedules_one_screening(api: Api) -> None:
 
 
 def test_a_user_and_an_address_are_limited_by_their_requests(api: Api) -> None:
-    by_user, by_address = _hold(api, _schedule(api), "A1"), api("GET", "/api/sessions")
+    session_id = _schedule(api)
+    by_user, by_address = _hold(api, session_id, "A1"), api("GET", f"/api/sessions/{session_id}/seats")
     assert by_user.headers["RateLimit-Policy"] == "10;w=10"
     assert int(by_user.headers["RateLimit-Remaining"]) == 9
-    assert by_address.headers["RateLimit-Policy"] == "100;w=10"
+    assert by_address.headers["RateLimit-Policy"] == "300;w=10"
 
 
 def test_a_resent_request_gets_the_same_reservation(api: Api) -> None:
@@ -456,21 +460,61 @@ def test_a_deployment_that_forgets_a_setting_changes_nothing(
 
 
 def test_a_deployment_buys_a_seat_for_a_try_and_cancels_its_screening(
-    deployed: deploy.AppDeployment, api: Api, capsys: pytest.CaptureFixture[str]
+    deployed: deploy.AppDeployment,
+    api: Api,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CANARY_TOKEN", provider.access_token(BUYER))
+    canary.buy_and_undo(STAGE, deployed.url)
+
+    said = capsys.readouterr().out
+    (session_id,) = re.findall(r"cancelled: ([0-9a-f-]{36})", said)
+    stored = _stored_item("sessions", id=session_id)()
+    assert "held, bought, and seen as sold" in said
+    assert (stored["price_cents"], "cancelled_at" in stored) == ({"N": "0"}, True)
+    assert _hold(api, session_id, "A2").status == 410
+
+
+def test_a_deployment_without_a_buyers_token_buys_nothing_and_says_how_it_would(
+    deployed: deploy.AppDeployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     canary.buy_and_undo(STAGE, deployed.url)
 
     said = capsys.readouterr().out
-    (session_id,) = re.findall(r"stays as ([0-9a-f-]{36})", said)
-    stored = _stored_item("sessions", id=session_id)()
-    assert (stored["price_cents"], "cancelled_at" in stored) == ({"N": "0"}, True)
-    assert _hold(api, session_id, "A2").status == 410
+    (session_id,) = re.findall(r"cancelled: ([0-9a-f-]{36})", said)
+    assert "a hold without a token is refused. The purchase was left out" in said
+    assert "CANARY_TOKEN=…" in said
+    assert "A1" not in _stored_item("rows", id=f"{session_id}#A")()["seats"]["M"]
+
+
+def test_a_purchase_with_a_token_that_is_none_fails_at_the_hold(
+    deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_TOKEN", "none")
+
+    with pytest.raises(canary.CanaryError, match="failed at the hold: POST /api/reservations was answered 401"):
+        canary.buy_and_undo(STAGE, deployed.url)
+
+
+def test_a_user_of_the_pool_is_lent_for_a_purchase_and_deleted(deployed: deploy.AppDeployment) -> None:
+    cognito, outputs = boto3.client("cognito-idp"), outputs_of(data_stack(STAGE))
+    pool, client = outputs["UserPoolId"], outputs["PageClientId"]
+
+    with buyers.lent_by_pool(cognito, pool, client) as token:
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert len(cognito.list_users(UserPoolId=pool)["Users"]) == 1
+
+    assert (claims["token_use"], claims["client_id"], claims.get("cognito:groups", [])) == ("access", client, [])
+    assert "email" not in claims, "letters go to nobody"
+    assert cognito.list_users(UserPoolId=pool)["Users"] == []
 
 
 def test_a_purchase_that_fails_says_where_and_is_undone_all_the_same(deployed: deploy.AppDeployment) -> None:
     before = _canaries()
 
-    with pytest.raises(canary.CanaryError, match=r"(?s)failed at the seat map: GET /api/sessions/.* 404.*CANARY=off"):
+    with pytest.raises(canary.CanaryError, match=r"(?s)failed at the health: GET /health .* 404.*CANARY=off"):
         canary.buy_and_undo(STAGE, f"{deployed.url}/nowhere", patience=0.0)
 
     (made,) = _canaries().keys() - before.keys()

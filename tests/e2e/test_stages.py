@@ -15,17 +15,24 @@ from infra.cloud.deploying.stacks import DeploymentError, app_stack, data_stack,
 from infra.cloud.deploying.update import StackTemplate, deploy_stack
 from infra.cloud.templates import dump
 from infra.local import emulator
+from infra.local.identity_provider import Provider
+
+from .conftest import BUYER
 
 STAGE = "prod"
 
 
 @pytest.fixture(autouse=True)
-def at_the_emulator(emulator_with_iam: str) -> Iterator[pytest.MonkeyPatch]:
+def at_the_emulator(emulator_with_iam: str, provider: Provider) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as environment:
-        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values(), "CANARY"):
+        for name in (*APP_SETTINGS.values(), *DATA_SETTINGS.values(), "CANARY", "CANARY_TOKEN"):
             environment.delenv(name, raising=False)
         for name, value in {**emulator.CREDENTIALS, "AWS_ENDPOINT_URL": emulator_with_iam}.items():
             environment.setenv(name, value)
+        environment.setenv("AUTH_ISSUER", provider.issuer)
+        environment.setenv("AUTH_CLIENT_ID", provider.client_id)
+        environment.setenv("AUTH_SIGN_IN_URL", provider.issuer)
+        environment.setenv("CANARY_TOKEN", provider.access_token(BUYER))
         yield environment
 
 

@@ -121,9 +121,9 @@ def error_text(error: Exception, view: str) -> str:
 
 def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
     """Counts a view's error, and writes the answer to it. Logs unexpected errors, outages and payments to refund."""
-    row, error = _with_row(error, path=path, request_id=_request_id(request))
+    row, error = _with_row(error, path=_loggable(path), request_id=_request_id(request))
     if isinstance(error, refusals.Refusal) and error.refund_reason:
-        log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=path)
+        log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
     wiring.gate.refusals().add(row.code)
@@ -154,8 +154,13 @@ def _log_outcome(view: str, request: Request, path: Mapping[str, str], response:
         status=response.status_code,
         ms=round((perf_counter() - started) * 1000, 1),
         request_id=_request_id(request),
-        path=path,
+        path=_loggable(path),
     )
+
+
+def _loggable(path: Mapping[str, str]) -> Mapping[str, str]:
+    """Gives the parameters of a path that may be logged: a ticket's code lets its holder in."""
+    return {name: value for name, value in path.items() if name != "code"}
 
 
 def _request_id(request: Request) -> str:

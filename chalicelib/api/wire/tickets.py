@@ -10,12 +10,13 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
+from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain.booking_codes import read_code
 
 from .bodies import NOT_BLANK, Answer, MalformedRequest, Moment, body_of, idempotency_key, moment, moment_if_any
 
 if TYPE_CHECKING:
-    from chalicelib.application.tickets import Admitted, AdmitTicket, ShownTickets
+    from chalicelib.application.tickets import Admitted, ShownTickets
     from chalicelib.domain.tickets.ticket import Ticket
     from chalicelib.domain.tickets.tokens import PublicKey
 
@@ -92,8 +93,6 @@ def code_in_path(typed: str) -> str:
 
 def admit_ticket(request: Request) -> AdmitTicket:
     """Reads a gate's request. Raises MalformedRequest, also unless it has either a token or a code."""
-    from chalicelib.application.tickets import AdmitTicket  # gates' alone: not at every cold start
-
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
         raise MalformedRequest("Expected a token or a code", "$")

@@ -1,14 +1,17 @@
 """The canary purchase at the end of a deployment: one seat of a screening made for it, bought through the deployed API.
 
-    screening for nothing ─► seat map ─► hold ─► confirm ─► seat map ─► cancel the screening
+    screening for nothing ─► health ─► programme ─► seat map ─► hold without a token is refused ─► cancel the screening
+                                                                  └─► hold ─► confirm ─► seat map ─┘
 
 The screening is free of charge, so nobody's money moves: no payment gateway is asked, no invoice made. It is scheduled
 and cancelled with the deployer's own rights, as operators do. The rest takes the way of every purchase: API Gateway,
-the API's function and its role, the tables.
+the API's function and its role, the tables. Where access control is on, it needs a buyer's token (buyers.py): without
+one nothing is bought.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import boto3
@@ -34,12 +38,14 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from infra.processes import say
 
-from .stacks import DeploymentError, app_stack, deployed_parameters
+from .buyers import CANARY_TOKEN, Buyers, SignInFailed
+from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CANARY = "CANARY"
+HOLDS = "/api/reservations"
 TITLE, ROOM, SEAT, SEATS = "Test of a deployment", "Canary", "A1", 4
 STARTS_IN = timedelta(minutes=5)
 """After that it is over, and in no programme any more."""
@@ -48,6 +54,12 @@ ANSWERS_WITHIN_SECONDS = 60.0
 SOLD_WITHIN_SECONDS = 15.0
 """How long the seat map may show what was before."""
 REQUEST_SECONDS = 30.0
+
+BOUGHT = f"Canary: seat {SEAT} of a screening free of charge was held, bought, and seen as sold."
+NOT_BOUGHT = (
+    "Canary: health, programme and seat map are as they should be, and a hold without a token is refused. The purchase"
+    f" was left out, since no user pool of AWS signs in here: {CANARY_TOKEN}=… (a buyer's access token) has it made."
+)
 
 
 class CanaryError(DeploymentError):
@@ -67,22 +79,27 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
 
     `patience` is the time in seconds that the API may take to begin to answer.
     """
-    screenings = Screenings.of(boto3.client("dynamodb"), stage)
+    screenings, buyers = Screenings.of(boto3.client("dynamodb"), stage), _buyers(stage)
     try:
         session = screenings.add(stage)
         try:
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
-                Purchase(Api(http, url), session, patience).make()
+                was_bought = Purchase(Api(http, url), session, patience).make(buyers)
         finally:
             screenings.cancellation(session.id)
     except StepFailed as failure:
         raise CanaryError(_advise(stage, str(failure))) from failure
+    except SignInFailed as failure:
+        raise CanaryError(_advise(stage, f"the sign-in of {failure}")) from failure
     except StoreUnavailable as refusal:
         raise CanaryError(_advise(stage, f"{refusal.operation}, which DynamoDB did not answer.")) from refusal
-    say(
-        f"Canary: seat {SEAT} of a screening free of charge was held, bought, and seen as sold; then the screening was"
-        f" cancelled. It stays as {session.id}, and leaves the programme at {to_iso(session.starts_at)}."
-    )
+    say(BOUGHT if was_bought else NOT_BOUGHT)
+    say(f"Its screening is cancelled: {session.id}. It leaves the programme at {to_iso(session.starts_at)}.")
+
+
+def _buyers(stage: str) -> Buyers:
+    parameters, outputs = deployed_parameters(app_stack(stage)) or {}, outputs_of(data_stack(stage))
+    return Buyers(stage, os.environ, parameters, outputs, lambda: boto3.client("cognito-idp"))
 
 
 def _advise(stage: str, failure: str) -> str:
@@ -141,10 +158,13 @@ class Api:
     http: urllib3.PoolManager
     url: str
 
-    def ask(self, step: str, method: str, path: str, wanted: HTTPStatus, body: object = None) -> Any:
+    def ask(
+        self, step: str, method: str, path: str, wanted: HTTPStatus, body: object = None, *, token: str | None = None
+    ) -> Any:
         """Sends a request and gives the body of its answer. Raises StepFailed for another status than `wanted`."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            answer = self.http.request(method, f"{self.url}{path}", json=body)
+            answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers)
         except HTTPError as error:
             raise StepFailed(f"{step}: {method} {path} was not answered: {error}") from error
         text = answer.data.decode(errors="replace")
@@ -164,30 +184,51 @@ class Purchase:
     session: Session
     patience: float = ANSWERS_WITHIN_SECONDS
 
-    def make(self) -> None:
-        """Makes the purchase. Raises StepFailed."""
-        path = f"/api/sessions/{self.session.id}/seats"
-        step = "the seat map"
-        self._wait_until(lambda: self._state(step, path) == "available", self.patience)
-        held = self.api.ask("the hold", "POST", "/api/reservations", HTTPStatus.CREATED, self._hold())
-        reservation = f"/api/reservations/{held['reservationId']}"
-        self.api.ask("the confirmation", "POST", f"{reservation}/confirm", HTTPStatus.OK, {})
+    def make(self, buyers: Buyers) -> bool:
+        """Makes the purchase. Tells whether there was a token for it. Raises StepFailed and SignInFailed."""
+        self._look()
+        if not buyers.must_sign_in:
+            self._buy({"userId": f"canary-{uuid4()}"}, None)
+            return True
+        self.api.ask("a hold without a token", "POST", HOLDS, HTTPStatus.UNAUTHORIZED, self._hold({}))
+        with buyers.token() as token:
+            if token is not None:
+                self._buy({}, token)
+        return token is not None
+
+    def _look(self) -> None:
+        """Does what anybody may."""
+        self._wait_until("the health", lambda: bool(self._get("the health", "/health")), self.patience)
+        self._wait_until("the programme", self._is_in_programme, self.patience)
+        self._wait_until("the seat map", lambda: self._state("the seat map") == "available", self.patience)
+
+    def _buy(self, buyer: Mapping[str, str], token: str | None) -> None:
+        held = self.api.ask("the hold", "POST", HOLDS, HTTPStatus.CREATED, self._hold(buyer), token=token)
+        confirmation = f"{HOLDS}/{held['reservationId']}/confirm"
+        self.api.ask("the confirmation", "POST", confirmation, HTTPStatus.OK, {}, token=token)
         step = "the seat map after the sale"
-        self._wait_until(lambda: self._state(step, path) == "sold", SOLD_WITHIN_SECONDS)
+        self._wait_until(step, lambda: self._state(step) == "sold", SOLD_WITHIN_SECONDS)
 
-    def _hold(self) -> dict[str, object]:
-        return {"sessionId": self.session.id, "userId": f"canary-{uuid4()}", "seatNumbers": [SEAT]}
+    def _hold(self, buyer: Mapping[str, str]) -> dict[str, object]:
+        return {"sessionId": self.session.id, "seatNumbers": [SEAT], **buyer}
 
-    def _state(self, step: str, path: str) -> str:
-        seats = self.api.ask(step, "GET", path, HTTPStatus.OK)["seats"]
+    def _get(self, step: str, path: str) -> Any:
+        return self.api.ask(step, "GET", path, HTTPStatus.OK)
+
+    def _is_in_programme(self) -> bool:
+        path = f"/api/sessions?limit=100&from={quote(to_iso(self.session.starts_at))}"
+        return self.session.id in [one["sessionId"] for one in self._get("the programme", path)["sessions"]]
+
+    def _state(self, step: str) -> str:
+        seats = self._get(step, f"/api/sessions/{self.session.id}/seats")["seats"]
         (state,) = (seat["status"] for seat in seats if seat["number"] == SEAT)
         return str(state)
 
-    def _wait_until(self, holds: Callable[[], bool], seconds: float) -> None:
+    def _wait_until(self, step: str, holds: Callable[[], bool], seconds: float) -> None:
         """Tries until it holds. Raises the last StepFailed after that time."""
         deadline = time.monotonic() + seconds
         while True:
-            failure = StepFailed(f"the seat map: seat {SEAT} did not become what it should be in {seconds:.0f} s")
+            failure = StepFailed(f"{step}: it did not become what it should be in {seconds:.0f} s")
             try:
                 if holds():
                     return

@@ -16,7 +16,7 @@ from infra.cloud import data_template as data
 from .secrets import GIVEN
 from .stacks import DeploymentError
 
-SAID_BY_DEPLOYING = ("Stage", "EdgeSecret", "EmulatorHost")
+SAID_BY_DEPLOYING = ("Stage", "EdgeSecret", "EmulatorHost", "Emulated")
 """The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
 
 HIDDEN = "****"

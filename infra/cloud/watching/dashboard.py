@@ -13,7 +13,18 @@ from .alarms import WITH_CAUSES, Alarm
 from .app_alarms import API, APP_ALARMS, BUYERS_WAIT_FOR, MONEY
 from .data_alarms import DATA_ALARMS
 from .log_metrics import ALLOWED_TO_FAIL, SERVICES, STORE_UNAVAILABLE
-from .metrics import Metric, of_all_functions, of_api, of_emails, of_function, of_log, of_queue, of_table, ours
+from .metrics import (
+    Metric,
+    of_all_functions,
+    of_api,
+    of_emails,
+    of_function,
+    of_log,
+    of_queue,
+    of_table,
+    of_token_trigger,
+    ours,
+)
 
 WIDTH, HEIGHT = 8, 6
 """Of a graph: three stand side by side in the 24 columns of a dashboard."""
@@ -64,10 +75,9 @@ def _of_bookings() -> Iterable[Graph]:
 
 
 def _of_functions() -> Iterable[Graph]:
-    yield Graph("Functions: errors", [Line(of_function("Errors", one), "Sum", one.name) for one in FUNCTIONS])
-    yield Graph(
-        "Functions: slowest (ms)", [Line(of_function("Duration", one), "Maximum", one.name) for one in FUNCTIONS]
-    )
+    for title, name, statistic in (("errors", "Errors", "Sum"), ("slowest (ms)", "Duration", "Maximum")):
+        lines = [Line(of_function(name, one), statistic, one.name) for one in FUNCTIONS]
+        yield Graph(f"Functions: {title}", [*lines, Line(of_token_trigger(name), statistic, "token-trigger")])
     yield Graph(
         "Functions at the same time",
         [

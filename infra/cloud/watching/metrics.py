@@ -40,6 +40,11 @@ def of_function(name: str, function: Function) -> Metric:
     return Metric("AWS/Lambda", name, {"FunctionName": f"${{{function.logical_id}}}"})
 
 
+def of_token_trigger(name: str) -> Metric:
+    """Gives a metric of the function that Cognito calls for each token (infra/cloud/user_pool.yaml)."""
+    return Metric("AWS/Lambda", name, {"FunctionName": "cinema-${Stage}-token-trigger"})
+
+
 def of_all_functions(name: str) -> Metric:
     """Gives a metric of all functions of the account and region together."""
     return Metric("AWS/Lambda", name)

@@ -1,4 +1,4 @@
-"""What the tables say of a reservation: item, seats, live hold, payments, events, consumers' entries, invoice."""
+"""What the tables say of a reservation: item, seats, hold, payments, events, consumers' entries, invoice, tickets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from chalicelib.domain.times import from_iso, from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED
 from chalicelib.infrastructure.dynamodb.tables import row_id
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from infra.ops.find import Item
 from infra.ops.story.known import Known, Line, Told
 
@@ -144,6 +145,19 @@ def tell_invoice(known: Known) -> Iterator[Told]:
         filed = "filed" if invoice.filed else "not filed yet: it has a number and no file"
         what = f"{invoice.number} over {Money.of(invoice.bill.amount).format()}: {filed}"
         yield Line(invoice.bill.paid_at, "invoice", what)
+
+
+def tell_tickets(known: Known) -> Iterator[Told]:
+    """Tells the tickets in force, or those that a refund has ended. Their codes let people in, so none is told."""
+    tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
+    sold = tickets.of_sale(known.reservation_id)
+    for ticket in sold.tickets if sold else ():
+        signed = "signed" if ticket.token else "not signed yet"
+        void = f", void since: {ticket.void}" if ticket.void else ""
+        yield Line(ticket.issued_at, "ticket", f"{ticket.seat}: version {ticket.version}, {signed}{void}")
+        if ticket.admission:
+            admitted = f"{ticket.seat}: admitted by gate {ticket.admission.gate}"
+            yield Line(ticket.admission.admitted_at, "ticket", admitted)
 
 
 def _money(cents: int | None) -> str:

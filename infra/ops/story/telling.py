@@ -44,6 +44,7 @@ def sources(*, peek: bool, run_dir: Path) -> dict[str, Source]:
         "events": tables.tell_events,
         "notifications": tables.tell_notifications,
         "invoices": tables.tell_invoice,
+        "tickets": tables.tell_tickets,
         "ledger": tables.tell_consumers,
         "stream failures": messages.tell_stream_failures,
         "dead letters": messages.tell_dead_letters,

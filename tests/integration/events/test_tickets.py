@@ -4,6 +4,7 @@ import base64
 import json
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +155,16 @@ def test_a_cancelled_screenings_tickets_are_void(api: Api, pump: Pump, session_i
 
     assert tickets_of(api, reservation_id).status == 410
     assert json.loads(admit(api, token=ticket["token"]).text)["error"] in ("TICKET_VOID", "SESSION_CANCELLED")
+
+
+def test_no_log_has_what_lets_people_in(api: Api, pump: Pump, session_id: str, run_dir: Path) -> None:
+    _, shown = bought(api, pump, session_id, "A1")
+    (ticket,) = shown.body["tickets"]
+    new = api.post(f"/api/tickets/{ticket['code']}/transfer", {}).body["code"]
+    assert admit(api, code=new, roomNumber="B2").status == 409
+    assert admit(api, token=ticket["token"]).status == 410
+
+    logged = "".join(path.read_text() for path in run_dir.glob("api-*.log"))
+
+    assert '"transfer_ticket"' in logged
+    assert not [secret for secret in (ticket["code"], ticket["token"], new) if secret in logged]

@@ -22,6 +22,7 @@ IN_ORDER = (
     ("event log", "ReservationCreated: A1 A2 (amountCents 5000"),
     ("reservation", "sold as sale-"),
     ("invoice", ""),
+    ("ticket", "A1: version 1, signed, void since: refunded"),
     ("payment", "{transaction}: to be refunded, because screening cancelled"),
     ("payment", "{transaction}: refunded by the gateway as "),
     ("event log", "RefundCompleted: A1 A2"),

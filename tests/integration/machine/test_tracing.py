@@ -165,18 +165,20 @@ def a_collector_that_hangs() -> Iterator[str]:
     """Takes every connection, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken: list[socket.socket] = []
+        stopped = threading.Event()
 
         def take() -> None:
-            while True:
-                try:
-                    taken.append(listener.accept()[0])
-                except OSError:
-                    return
+            while not stopped.is_set():
+                taken.append(listener.accept()[0])
 
-        threading.Thread(target=take, daemon=True).start()
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
+            stopped.set()
+            socket.create_connection(listener.getsockname()).close()  # the thread waits for one
+            thread.join()
             for each in taken:
                 each.close()
 

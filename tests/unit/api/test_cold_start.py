@@ -16,6 +16,8 @@ USED_BY_SOME = {
     "chalicelib.domain.board": "the operator's board",
     "chalicelib.api.wire.analytics": "a screening's numbers",
     "chalicelib.domain.analytics": "a screening's numbers",
+    "chalicelib.api.wire.tickets": "tickets and gates",
+    "chalicelib.domain.tickets.ticket": "tickets and gates",
     "jwt": "requests with a token",
     "cryptography": "requests with a token, the signing of tickets, and gates",
     "segno": "buyers who look at their tickets",

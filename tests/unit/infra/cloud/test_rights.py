@@ -204,6 +204,8 @@ COMMANDS: dict[str, str] = {
     "arn:aws:cloudformation:us-east-1:123456789012:stack/cinema-dev-app/1": "cloudformation:CreateChangeSet"
     " DescribeChangeSet ExecuteChangeSet DeleteChangeSet DeleteStack DescribeStacks DescribeStackEvents"
     " DescribeStackResource ListStackResources UpdateTerminationProtection ContinueUpdateRollback",
+    "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Canary123": "cognito-idp:AdminCreateUser"
+    " AdminSetUserPassword AdminInitiateAuth AdminDeleteUser",
     "arn:aws:s3:::cinema-artifacts-123456789012-us-east-1/dev/x": "s3:GetObject PutObject DeleteObject",
     "arn:aws:s3:::cinema-dev-invoices-123456789012-us-east-1/invoices/x": "s3:DeleteObjectVersion",
     "arn:aws:s3:::cinema-dev-invoices-123456789012-us-east-1": "s3:ListBucketVersions",
