@@ -100,10 +100,7 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     bucket = artifacts.ensure_bucket()
     template = _template_with_code(made, bucket, artifacts.upload(bucket, stage, made.archive))
     url = artifacts.url_of(bucket, artifacts.upload(bucket, stage, _write_template(template, made.template)))
-    secrets = Secrets.of(stage)
-    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
-    secrets.take(os.environ, review)
-    ours = {"Stage": stage, "EdgeSecret": shown, "EmulatorHost": _emulator_host()}
+    ours = {"Stage": stage, "EdgeSecret": _store_secrets(stage, review), "EmulatorHost": _emulator_host()}
     at_s3 = StackTemplate({"TemplateURL": url}, template["Parameters"], APP_SETTINGS)
     deploy_stack(app_stack(stage), {**ours, **said}, at_s3, review)
 
@@ -115,6 +112,14 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
     sign_in.allow_page(stage, {own_url, address})
     return AppDeployment(url=own_url, api_id=api_id, live_url=outputs["LiveUrl"], address=address)
+
+
+def _store_secrets(stage: str, review: Review) -> str:
+    """Stores the given secrets, and makes those that nobody gives. Gives the one that CloudFront shows the API."""
+    secrets = Secrets.of(stage)
+    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
+    secrets.take(os.environ, review)
+    return shown
 
 
 def _protection(stage: str, environment: Mapping[str, str]) -> dict[str, str]:
