@@ -45,7 +45,7 @@ from .deploying.parameters import (
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
 from .deploying.secrets import Secrets, first_of
-from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of, physical_names
+from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
@@ -97,10 +97,7 @@ def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
     said = app_settings(os.environ)
     traces = wants_traces(said, deployed_parameters(app_stack(stage)))
     template = _upload(stage, package(stage, BUILD / stage, traces=traces))
-    secrets = Secrets.of(stage)
-    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
-    secrets.take(os.environ, review)
-    ours = {"Stage": stage, "EdgeSecret": shown, "EmulatorHost": _emulator_host()}
+    ours = {"Stage": stage, "EdgeSecret": _store_secrets(stage, review), "EmulatorHost": _emulator_host()}
     deploy_stack(app_stack(stage), {**ours, **said}, template.at_s3, review)
     return _finish(stage, template.contents)
 
@@ -123,13 +120,20 @@ def _finish(stage: str, template: Mapping[str, Any]) -> AppDeployment:
     """Does what the template can't, and gives the addresses of what is deployed."""
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
-    if _emulator_host():
-        repairs.ensure_secrets_are_readable(physical_names(app_stack(stage), "AWS::IAM::Role"))
+    repairs.ensure_secrets_are_readable(app_stack(stage))
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
     own_url = _url_of_api(outputs)
     address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
     sign_in.allow_page(stage, {own_url, address})
     return AppDeployment(url=own_url, api_id=api_id, live_url=outputs["LiveUrl"], address=address)
+
+
+def _store_secrets(stage: str, review: Review) -> str:
+    """Stores the given secrets, and makes those that nobody gives. Gives the one that CloudFront shows the API."""
+    secrets = Secrets.of(stage)
+    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
+    secrets.take(os.environ, review)
+    return shown
 
 
 def _protection(stage: str, environment: Mapping[str, str]) -> dict[str, str]:
