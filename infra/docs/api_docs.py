@@ -33,6 +33,9 @@ AS_THEY_STAND = {
     "start_payment": (409,),  # refused: it is paid for by then
     "cancel_reservation": (409,),  # refused for the same reason
     "show_invoice": (404, 303, 200),  # not made yet; made; the file itself, where the tool follows the redirect
+    "show_tickets": (404, 200),  # not signed yet; signed
+    "transfer_ticket": (404,),  # nobody has a ticket with the code of the example
+    "admit_ticket": (404,),
     "hear_gateway": (401,),  # refused: only the gateway can sign
     "replay_notifications": (401,),
 }

@@ -105,7 +105,7 @@ def test_a_creation_of_production_that_failed_is_mended_by_deploying_again() -> 
     template["Resources"]["NeverCome"] = {"Type": "AWS::CloudFormation::WaitCondition", **last}
     failing = StackTemplate({"TemplateBody": dump(template)}, data_parameters(), DATA_SETTINGS)
     with pytest.raises(DeploymentError, match="NeverCome: "):
-        deploy_stack(data_stack(STAGE), {"Stage": STAGE}, failing)
+        deploy_stack(data_stack(STAGE), {"Stage": STAGE, "Emulated": "yes"}, failing)
     assert read_status(data_stack(STAGE)) == "ROLLBACK_COMPLETE"
     waits: list[float] = []
 

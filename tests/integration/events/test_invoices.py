@@ -110,7 +110,7 @@ def test_refusals_are_told_in_portuguese_too(api: Api) -> None:
     held = api.hold(api.schedule(), "A1").body["reservationId"]
     answer = api.get(f"/api/reservations/{held}/invoice", Accept_Language="pt-BR")
 
-    assert answer.body["message"] == "A reserva não foi paga, por isso não tem fatura."
+    assert answer.body["message"] == "A reserva não foi paga, por isso não tem fatura nem ingressos."
 
 
 def test_a_link_costs_one_read_and_purchases_cost_no_more_for_it(
