@@ -35,7 +35,7 @@ test-fast: $(installed) ## the tests that need no other process: unit tests, in 
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
 	@$(venv_python) -m infra.local.emulator check-localstack
-	@$(venv_python) -m pytest -q tests/contract tests/integration tests/concurrency
+	@$(venv_python) -m pytest -q -k "not (contract and (moto or fake))" tests/contract tests/integration tests/concurrency
 
 test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.11 to 3.14 that this machine has (TESTS=--all, TESTS=tests/unit)
 	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)

@@ -74,7 +74,8 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
     """
     emulated = "yes" if _emulator_host() else "no"
     said = {"Stage": stage, "Emulated": emulated, **data_settings(os.environ), **_protection(stage, os.environ)}
-    template = StackTemplate({"TemplateBody": dump(data.template())}, data_parameters(), DATA_SETTINGS)
+    body = repairs.without_user_pool(data.template()) if stage in LOCAL_STAGES else data.template()
+    template = StackTemplate({"TemplateBody": dump(body)}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
     is_new = make_ready(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said
