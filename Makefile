@@ -11,6 +11,8 @@ STAGE ?= dev
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
+LOCALSTACK_TESTS ?= tests/contract tests/integration tests/concurrency
+
 venv_python := .venv/bin/python
 coverage := $(venv_python) -m coverage
 installed := .venv/installed
@@ -35,7 +37,7 @@ test-fast: $(installed) ## the tests that need no other process: unit tests, in 
 
 test-localstack: $(installed) ## contract, integration and concurrency on the LocalStack at AWS_ENDPOINT_URL
 	@$(venv_python) -m infra.local.emulator check-localstack
-	@$(venv_python) -m pytest -q -k "not (contract and (moto or fake))" tests/contract tests/integration tests/concurrency
+	@$(venv_python) -m pytest -q -k "not (contract and (moto or fake))" $(LOCALSTACK_TESTS)
 
 test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.11 to 3.14 that this machine has (TESTS=--all, TESTS=tests/unit)
 	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
