@@ -289,11 +289,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         tickets.find(sale.tickets[1].code)
         tickets.admit(sale.tickets[1], ENTRY)
 
-    for calls, budget in (
-        (issuing, TICKETS_OF_TWO_SEATS),
-        (transferring, TRANSFER),
-        (admitting, ADMISSION),
-    ):
+    for calls, budget in ((issuing, TICKETS_OF_TWO_SEATS), (transferring, TRANSFER), (admitting, ADMISSION)):
         assert tuple(call.operation for call in calls) == budget.calls
         units = sum(call.write_units for call in calls)
         if units == DYNAMODB_LOCALS_UNITS != budget.write_units:
