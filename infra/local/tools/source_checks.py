@@ -8,42 +8,26 @@ network about requirements.lock, and says so where there is none. Both are insta
 import json
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
 
-HOME = ROOT / ".venv-checks"
-REQUIREMENTS = ROOT / "requirements-checks.txt"
-INSTALLED = HOME / "installed.txt"
-"""A copy of the requirements that are installed. An unfinished installation has none."""
-MAY_STAY = Path(__file__).with_suffix(".toml")
+from .checkers import Checkers
+
+CHECKERS = Checkers(
+    home=ROOT / ".venv-checks",
+    requirements=ROOT / "requirements-checks.txt",
+    may_stay=Path(__file__).with_suffix(".toml"),
+    about="files and packages into .venv-checks (once, 65 MB)",
+)
 NOT_READ = ("requirements.lock", "requirements-traces.lock", "tests/tools/package-lock.json")
 """Files whose hashes look like secrets, and are made by tools."""
 LOCKS = ("requirements.lock", "requirements-traces.lock")
 
 Found = Mapping[str, Mapping[str, int]]
 """How often each kind of secret is found in each file."""
-
-
-def install() -> None:
-    """Installs the checkers, unless these are installed. Raises CannotRunError with the remedy."""
-    if INSTALLED.exists() and INSTALLED.read_bytes() == REQUIREMENTS.read_bytes():
-        return
-    say("Installing the checkers of files and packages into .venv-checks (once, 65 MB) …")
-    pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(HOME)], [str(HOME / "bin" / "python"), *pip]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotRunError(f"The checkers could not be installed. Check the network. {done.stderr[-500:]}")
-    INSTALLED.write_bytes(REQUIREMENTS.read_bytes())
-
-
-def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(HOME / "bin" / program), *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
 
 # Secrets
@@ -55,7 +39,7 @@ def find_secrets() -> Found:
     if listed.returncode:
         raise CannotRunError(f"The files to read are those that git knows: {listed.stderr.strip()}")
     files = [name for name in listed.stdout.splitlines() if name not in NOT_READ]
-    done = _run("detect-secrets", "scan", *files)
+    done = CHECKERS.run("detect-secrets", "scan", *files)
     if done.returncode:
         raise CannotRunError(f"detect-secrets failed: {done.stderr[-500:]}")
     return counted(json.loads(done.stdout)["results"])
@@ -71,22 +55,16 @@ def counted(results: Mapping[str, list[dict[str, str]]]) -> Found:
     return found
 
 
-def what_may_stay() -> dict[str, dict[str, str]]:
-    """Reads the reasons, by file and kind; each begins with the number of findings."""
-    found: dict[str, dict[str, str]] = tomllib.loads(MAY_STAY.read_text())
-    return found
-
-
 def faults(found: Found, stays: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Describes what is found and may not stay, and what may stay and is not found."""
     new = [
-        f"{file}: {count} × {kind}, and {_allowed(stays, file, kind)} may stay: see {MAY_STAY.name}"
+        f"{file}: {count} × {kind}, and {_allowed(stays, file, kind)} may stay: see {CHECKERS.may_stay.name}"
         for file, kinds in found.items()
         for kind, count in kinds.items()
         if count != _allowed(stays, file, kind)
     ]
     gone = [(file, kind) for file, kinds in stays.items() for kind in kinds if kind not in found.get(file, {})]
-    return new + [f"{file}: {kind} is no longer found: delete it from {MAY_STAY.name}" for file, kind in gone]
+    return new + [CHECKERS.no_longer_found(f"{file}: {kind}") for file, kind in gone]
 
 
 def _allowed(stays: Mapping[str, Mapping[str, str]], file: str, kind: str) -> int:
@@ -96,7 +74,7 @@ def _allowed(stays: Mapping[str, Mapping[str, str]], file: str, kind: str) -> in
 def check_secrets() -> int:
     """Gives 0 when everything found may stay, else 1."""
     found = find_secrets()
-    wrong = faults(found, what_may_stay())
+    wrong = faults(found, CHECKERS.what_may_stay())
     for line in wrong:
         print(line)
     say(f"detect-secrets: {sum(sum(kinds.values()) for kinds in found.values())} findings in {len(found)} files.")
@@ -110,7 +88,7 @@ def check_packages() -> int:
     """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError when nobody
     could be asked."""
     arguments = [part for lock in LOCKS for part in ("-r", lock)]
-    done = _run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
+    done = CHECKERS.run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
     asked = unasked(done.stdout)
     if asked is None or asked:
         many = f"{len(asked)} of the packages" if asked else "the packages"
@@ -135,7 +113,7 @@ def main() -> int:
     """Runs the check that is named."""
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
         raise CannotRunError(f"usage: python -m infra.local.tools.source_checks {'|'.join(CHECKS)}")
-    install()
+    CHECKERS.install()
     return CHECKS[sys.argv[1]]()
 
 

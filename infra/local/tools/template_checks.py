@@ -7,9 +7,6 @@ What they find and may stay is in infra/cloud/template_checks.toml, with reasons
 """
 
 import json
-import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,11 +19,14 @@ from infra.cloud.templates import dump, load
 from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
 
-HOME = ROOT / ".venv-templates"
-REQUIREMENTS = ROOT / "requirements-templates.txt"
-INSTALLED = HOME / "installed.txt"
-"""A copy of the requirements that are installed. An unfinished installation has none."""
-MAY_STAY = ROOT / "infra" / "cloud" / "template_checks.toml"
+from .checkers import Checkers
+
+PROGRAMS = Checkers(
+    home=ROOT / ".venv-templates",
+    requirements=ROOT / "requirements-templates.txt",
+    may_stay=ROOT / "infra" / "cloud" / "template_checks.toml",
+    about="templates into .venv-templates (once, some minutes; 430 MB)",
+)
 OUT = ROOT / "build" / "templates"
 NEWEST_RUNTIME = "python3.13"
 
@@ -42,19 +42,6 @@ ON_AWS = {
     "${WebsocketAPI}": "a1b2c3d4e5",
 }
 """Values for the placeholders of policies, which parliament does not know."""
-
-
-def install() -> None:
-    """Installs the checkers, unless these are installed. Raises CannotRunError with the remedy."""
-    if INSTALLED.exists() and INSTALLED.read_bytes() == REQUIREMENTS.read_bytes():
-        return
-    say("Installing the checkers of templates into .venv-templates (once, some minutes; 430 MB) …")
-    pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(HOME)], [str(HOME / "bin" / "python"), *pip]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotRunError(f"The checkers could not be installed. Check the network. {done.stderr[-500:]}")
-    INSTALLED.write_bytes(REQUIREMENTS.read_bytes())
 
 
 def write_templates() -> list[Path]:
@@ -96,8 +83,7 @@ def _on_aws(value: Any) -> Any:
 
 
 def _run(program: str, *arguments: str) -> str:
-    command = [str(HOME / "bin" / program), *arguments]
-    return subprocess.run(command, cwd=OUT, capture_output=True, text=True, check=False, timeout=600).stdout
+    return PROGRAMS.run(program, *arguments, cwd=OUT).stdout
 
 
 def find_with_cfn_lint() -> Findings:
@@ -132,28 +118,20 @@ CHECKERS = {
 }
 
 
-def what_may_stay() -> dict[str, dict[str, str]]:
-    """Reads the reason why each finding may stay, by checker and rule."""
-    found: dict[str, dict[str, str]] = tomllib.loads(MAY_STAY.read_text())
-    return found
-
-
 def faults(checker: str, found: Findings, stays: Mapping[str, str]) -> list[str]:
     """Describes what is found and may not stay, and what may stay and is not found."""
     new = [f"{checker} {rule}: {place}" for rule, places in found.items() if rule not in stays for place in places]
-    return new + [
-        f"{checker} {rule} is no longer found: delete it from {MAY_STAY.name}" for rule in stays.keys() - found
-    ]
+    return new + [PROGRAMS.no_longer_found(f"{checker} {rule}") for rule in stays.keys() - found]
 
 
 def main() -> int:
     """Checks both templates and all policies. Gives 0 when everything found may stay, else 1."""
-    install()
+    PROGRAMS.install()
     write_templates()
     write_policies()
     with ThreadPoolExecutor(len(CHECKERS)) as pool:
         found = dict(zip(CHECKERS, pool.map(lambda find: find(), CHECKERS.values()), strict=True))
-    stays = what_may_stay()
+    stays = PROGRAMS.what_may_stay()
     wrong = [fault for checker, findings in found.items() for fault in faults(checker, findings, stays[checker])]
     for line in wrong:
         print(line)

@@ -1,6 +1,6 @@
 """What the checkers of templates find is mended, or stays with a reason that somebody needs. `make check-templates`."""
 
-from infra.local.tools.template_checks import CHECKERS, faults, what_may_stay, write_policies
+from infra.local.tools.template_checks import CHECKERS, PROGRAMS, faults, write_policies
 
 
 def test_what_is_found_and_has_no_reason_to_stay_is_a_fault() -> None:
@@ -19,7 +19,7 @@ def test_a_reason_that_nothing_needs_any_more_is_a_fault() -> None:
 
 
 def test_every_exception_has_its_reason() -> None:
-    stays = what_may_stay()
+    stays = PROGRAMS.what_may_stay()
 
     assert stays.keys() == CHECKERS.keys()
     assert all(len(reason.split()) > 5 for reasons in stays.values() for reason in reasons.values())

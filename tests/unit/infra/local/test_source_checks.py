@@ -2,7 +2,7 @@
 
 import json
 
-from infra.local.tools.source_checks import counted, faults, unasked, what_may_stay
+from infra.local.tools.source_checks import CHECKERS, counted, faults, unasked
 from infra.processes import ROOT
 
 
@@ -28,7 +28,7 @@ def test_a_reason_that_nothing_needs_any_more_is_a_fault() -> None:
 
 
 def test_every_exception_has_its_count_and_reason() -> None:
-    for file, kinds in what_may_stay().items():
+    for file, kinds in CHECKERS.what_may_stay().items():
         assert (ROOT / file).is_file()
         for reason in kinds.values():
             count, _, why = reason.partition(": ")
