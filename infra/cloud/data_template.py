@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chalicelib.settings import LOCAL_STAGES
+
 from .queues import queue_resources
 from .tables import table_resources
 from .templates import Template, load, merge
@@ -12,6 +14,8 @@ from .watching.resources import watching_of_data
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
 USER_POOL = Path(__file__).parent / "user_pool.yaml"
+HAS_USER_POOL = "HasUserPool"
+"""The condition of all that is in user_pool.yaml."""
 
 
 @cache
@@ -19,6 +23,21 @@ def template() -> Template:
     """Makes the whole template, with CloudFormation's functions in their long form."""
     made = merge(merge(table_resources(), queue_resources()), watching_of_data())
     return merge(merge(load(BY_HAND), load(USER_POOL)), {"Resources": made})
+
+
+def template_of(stage: str) -> Template:
+    """Makes the template that a stage gets. On a laptop nothing of the user pool is in it.
+
+    Its condition would leave it out there. But LocalStack refuses a template that has it.
+    """
+    if stage not in LOCAL_STAGES:
+        return template()
+    return {
+        section: {name: one for name, one in parts.items() if one.get("Condition") != HAS_USER_POOL}
+        if section in ("Resources", "Outputs")
+        else parts
+        for section, parts in template().items()
+    }
 
 
 def resources(kind: str, stage: str) -> list[dict[str, Any]]:

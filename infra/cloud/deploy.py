@@ -45,7 +45,7 @@ from .deploying.parameters import (
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
 from .deploying.secrets import Secrets, first_of
-from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
+from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of, where
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
@@ -74,8 +74,7 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
     """
     emulated = "yes" if _emulator_host() else "no"
     said = {"Stage": stage, "Emulated": emulated, **data_settings(os.environ), **_protection(stage, os.environ)}
-    body = repairs.without_user_pool(data.template()) if stage in LOCAL_STAGES else data.template()
-    template = StackTemplate({"TemplateBody": dump(body)}, data_parameters(), DATA_SETTINGS)
+    template = StackTemplate({"TemplateBody": dump(data.template_of(stage))}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
     is_new = make_ready(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said
@@ -179,14 +178,10 @@ def _url_of_api(outputs: dict[str, str]) -> str:
     return f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{stage_name}"
 
 
-def _where() -> str:
-    return os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
-
-
 def _deploy(stage: str, review: Review) -> AppDeployment:
     check_stage(stage)
     check_settings(os.environ, stage)
-    say(f"Deploying {stage} to {_where()}")
+    say(f"Deploying {stage} to {where()}")
     deploy_data(stage, review)
     say(f"{data_stack(stage)}: tables and queues are ready")
     deployment = deploy_app(stage, review)
@@ -212,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (DeploymentError, PackagingError) as failure:
         sys.exit(str(failure))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"{_where()} does not do what is asked: {error}")
+        sys.exit(f"{where()} does not do what is asked: {error}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Harmless twice: it removes what is left. Nothing is touched of a protected stage
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,16 @@ from infra.processes import say
 
 from .deploying import artifacts
 from .deploying.secrets import Secrets
-from .deploying.stacks import DeploymentError, app_stack, data_stack, delete_stack, find_stack, physical_names
+from .deploying.stacks import (
+    DeploymentError,
+    app_stack,
+    data_stack,
+    delete_stack,
+    find_stack,
+    physical_names,
+    read_status,
+    where,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,7 +60,7 @@ class Remains:
         known = Secrets.of(stage)
         return cls(
             stage,
-            tuple(name for name in (app_stack(stage), data_stack(stage)) if _exists(name)),
+            tuple(name for name in (app_stack(stage), data_stack(stage)) if read_status(name)),
             tuple(map(known.name, known.read())),
             tuple(_packages(stage)),
         )
@@ -61,11 +69,6 @@ class Remains:
     def lines(self) -> list[str]:
         counted = [f"{len(self.packages)} packages"] if self.packages else []
         return [*self.stacks, *self.secrets, *counted]
-
-
-def _exists(stack: str) -> bool:
-    found = find_stack(stack)
-    return found is not None and found["StackStatus"] != "DELETE_COMPLETE"
 
 
 def _packages(stage: str) -> Iterator[str]:
@@ -106,7 +109,7 @@ def remove(stage: str) -> None:
     """Removes the stage in an order in which each part can go. Raises DeploymentError."""
     if delete_stack(app_stack(stage)):
         say(f"{app_stack(stage)}: functions, API, roles and logs are removed")
-    if _exists(data_stack(stage)):
+    if read_status(data_stack(stage)):
         for bucket in physical_names(data_stack(stage), BUCKET):
             say(f"{bucket}: {empty_bucket(bucket)} files and versions are removed")
         delete_stack(data_stack(stage))
@@ -186,14 +189,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("stage", metavar="STAGE")
     parser.add_argument("--yes", action="store_true", help="remove it without asking")
     options = parser.parse_args(arguments)
-    where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
-    say(f"Removing {options.stage} from {where}")
+    say(f"Removing {options.stage} from {where()}")
     try:
         tear_down(options.stage, sure=options.yes, at_terminal=sys.stdin.isatty())
     except DeploymentError as failure:
         sys.exit(str(failure))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"{where} does not do what is asked: {error}")
+        sys.exit(f"{where()} does not do what is asked: {error}")
 
 
 if __name__ == "__main__":

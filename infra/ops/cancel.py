@@ -55,11 +55,15 @@ class Cancellation:
     @classmethod
     def of(cls, connection: Connection) -> "Cancellation":
         """Makes the use case from the stage's tables."""
-        client: DynamoDBClient = connection.client("dynamodb")
-        sessions = DynamoSessions(client, f"{connection.prefix}sessions")
-        rows = DynamoRows(client, f"{connection.prefix}rows")
-        reservations = DynamoReservations(client, f"{connection.prefix}reservations")
-        refund_sales = RefundSales(reservations, DynamoPayments(client, f"{connection.prefix}payments"), utc_now)
+        return cls.in_tables(connection.client("dynamodb"), connection.prefix)
+
+    @classmethod
+    def in_tables(cls, client: "DynamoDBClient", prefix: str) -> "Cancellation":
+        """Makes the use case from the tables whose names begin with the prefix."""
+        sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
+        rows = DynamoRows(client, f"{prefix}rows")
+        reservations = DynamoReservations(client, f"{prefix}reservations")
+        refund_sales = RefundSales(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
         return cls(sessions, rows, CancelSession(sessions, rows, refund_sales, utc_now))
 
     def count_sales(self, session_id: str) -> int:

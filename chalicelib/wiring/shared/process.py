@@ -79,7 +79,9 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
 
 
 def build_anew(with_settings: configuration.Settings) -> None:
-    """Forgets all objects of `once`, and replaces the settings from which new ones are built: for tests.
+    """Forgets all objects of `once`, and replaces the settings from which new ones are built.
+
+    For secrets that have been replaced, and for tests.
 
     The clients of AWS are kept, because they use no settings.
     """

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -26,23 +26,15 @@ import boto3
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import RefundSales
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
-from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from infra.ops.cancel import Cancellation
 from infra.processes import say
 
 from .buyers import CANARY_TOKEN, Buyers, SignInFailed
 from .stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 CANARY = "CANARY"
 HOLDS = "/api/reservations"
@@ -79,14 +71,14 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
 
     `patience` is the time in seconds that the API may take to begin to answer.
     """
-    screenings, buyers = Screenings.of(boto3.client("dynamodb"), stage), _buyers(stage)
+    screenings, buyers = Cancellation.in_tables(boto3.client("dynamodb"), f"cinema-{stage}-"), _buyers(stage)
     try:
-        session = screenings.add(stage)
+        session = screenings.sessions.add(_screening(stage))
         try:
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
                 was_bought = Purchase(Api(http, url), session, patience).make(buyers)
         finally:
-            screenings.cancellation(session.id)
+            screenings.cancel(session.id)
     except StepFailed as failure:
         raise CanaryError(_advise(stage, str(failure))) from failure
     except SignInFailed as failure:
@@ -110,35 +102,18 @@ def _advise(stage: str, failure: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Screenings:
-    """Schedules and cancels the canary's screening in a stage's tables."""
-
-    sessions: DynamoSessions
-    cancellation: CancelSession
-
-    @classmethod
-    def of(cls, client: DynamoDBClient, stage: str) -> Screenings:
-        prefix = f"cinema-{stage}-"
-        sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
-        reservations = DynamoReservations(client, f"{prefix}reservations")
-        refunds = RefundSales(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
-        return cls(sessions, CancelSession(sessions, DynamoRows(client, f"{prefix}rows"), refunds, utc_now))
-
-    def add(self, stage: str) -> Session:
-        now = utc_now()
-        return self.sessions.add(
-            Session(
-                id=str(uuid4()),
-                movie_title=TITLE,
-                starts_at=_start(now, deployed_parameters(app_stack(stage)) or {}),
-                room=ROOM,
-                total_seats=SEATS,
-                seats_per_row=SEATS,
-                ticket_price=Decimal(0),
-                created_at=now,
-            )
-        )
+def _screening(stage: str) -> Session:
+    now = utc_now()
+    return Session(
+        id=str(uuid4()),
+        movie_title=TITLE,
+        starts_at=_start(now, deployed_parameters(app_stack(stage)) or {}),
+        room=ROOM,
+        total_seats=SEATS,
+        seats_per_row=SEATS,
+        ticket_price=Decimal(0),
+        created_at=now,
+    )
 
 
 def _start(now: datetime, parameters: Mapping[str, str]) -> datetime:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -13,19 +12,6 @@ from infra.cloud import data_template as data
 from .stacks import physical_names
 
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
-
-
-USER_POOL_CONDITION = "HasUserPool"
-
-
-def without_user_pool(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves out what the condition leaves out on a laptop: LocalStack refuses a template that has it."""
-    return {
-        section: {name: one for name, one in parts.items() if one.get("Condition") != USER_POOL_CONDITION}
-        if section in ("Resources", "Outputs")
-        else parts
-        for section, parts in template.items()
-    }
 
 
 def ensure_expiry_of_items(stage: str) -> None:

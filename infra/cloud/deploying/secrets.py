@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from chalicelib.settings import DEPLOYMENT, LOCAL_STAGES, PARAMETER, SETTINGS, Setting
+from chalicelib.settings import LOCAL_STAGES, PARAMETER, SETTINGS, Setting
 
 from .changes import Plan
 from .review import Review, no_review
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 SECRETS = {one.name: one for one in SETTINGS.values() if one.secret}
 GIVEN = {name: one for name, one in SECRETS.items() if one.deployed_by == PARAMETER}
 """Those that whoever deploys gives. The deployment makes the others."""
-MADE = {name: one for name, one in SECRETS.items() if one.deployed_by == DEPLOYMENT}
 LEAST_CHARACTERS = 32
 """Of a secret that is made here: 128 bits in hexadecimal digits."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,11 @@ Say = Callable[[str], None]
 
 class DeploymentError(Exception):
     """A deployment failed. The message says why, or where to look."""
+
+
+def where() -> str:
+    """Names the endpoint of this process, for people."""
+    return os.environ.get("AWS_ENDPOINT_URL") or f"AWS in {boto3.Session().region_name or 'no region'}"
 
 
 def data_stack(stage: str) -> str:

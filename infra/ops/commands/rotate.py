@@ -22,7 +22,7 @@ WITH_OVERLAP = (MADE_HERE, "PAYMENTS_WEBHOOK_SECRETS")
 """The secrets of which two are taken while one replaces the other."""
 STAYS = {
     "ID_SECRET": "The ids of sales and the suppressed addresses are derived from it, so another one would refund sales"
-    " that are being settled and write to who asked not to be written to (docs/decisions/0120).",
+    " that are being settled and write to who asked not to be written to (docs/decisions/0119).",
 }
 """The secrets that are not rotated, each with the reason."""
 

@@ -6,7 +6,6 @@ import pytest
 
 from infra.cloud import app_template, data_template
 from infra.cloud.deploying.parameters import check_settings
-from infra.cloud.deploying.repairs import without_user_pool
 from infra.cloud.deploying.sign_in import with_page
 from infra.cloud.deploying.stacks import DeploymentError
 
@@ -84,7 +83,7 @@ def test_the_api_knows_the_user_pool_without_being_told_unless_it_is_told_of_ano
 
 
 def test_on_a_laptop_nothing_of_the_user_pool_is_deployed_and_nothing_else_is_left_out() -> None:
-    whole, without = data_template.template(), without_user_pool(data_template.template())
+    whole, without = data_template.template(), data_template.template_of("test")
 
     assert {name for name, one in whole["Resources"].items() if one["Type"].startswith("AWS::Cognito")}
     for section in ("Resources", "Outputs"):
