@@ -179,11 +179,12 @@ def redis_cluster_url(run_dir: Path) -> Iterator[str]:
 def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
     """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
 
-    It connects to nothing.
+    It connects to nothing. Whatever settings a test without it has read before are replaced.
     """
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**SETTINGS, "REDIS_URL": redis_url}.items():
             environment.setenv(name, value)
+        wiring.build_anew(configuration.load())
         from app import app
 
         return app
