@@ -61,7 +61,12 @@ class Invoice:
 
 
 def bill_for(
-    sale: Event, session: Session, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
+    sale: Event,
+    session: Session,
+    user_id: str,
+    seller: tuple[str, ...],
+    time_zone: str = "UTC",
+    language: str = ENGLISH,
 ) -> Bill:
     """Makes the bill of a sale. Raises UnreadableMessage when the event is no sale, or lacks a fact that the bill
     needs."""
@@ -70,7 +75,7 @@ def bill_for(
     return Bill(
         reservation_id=sale.reservation_id,
         sale_id=_text(sale, "saleId"),
-        user_id=sale.user_id,
+        user_id=user_id,
         movie_title=session.movie_title,
         room=session.room,
         starts_at=session.starts_at,

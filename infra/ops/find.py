@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.domain.money import Money
+from chalicelib.domain.reservations import buyer_of_reservation
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
-from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user
+from chalicelib.infrastructure.ids import buyer_of_user
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 
