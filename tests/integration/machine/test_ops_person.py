@@ -5,10 +5,12 @@ import json
 import logging
 import re
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -42,10 +44,12 @@ from infra.ops.stream_failures import StreamFailures
 from infra.processes import ROOT
 from tests.conftest import STAGE, build_anew
 from tests.http_api import Api
-from tests.integration.conftest import Said, drain_until
+from tests.integration.conftest import Said, connection_over, drain_until
 from tests.receiver import Receiver, receiver
+from tests.wire import Wire, write_units
 
 SCHEMA = ROOT / "docs" / "examples" / "person-export.schema.json"
+POLICY = ROOT / "docs" / "examples" / "operator-policy-person.json"
 ALL_LIVE_HOLDS_LAPSE = timedelta(minutes=20)
 
 Ops = Callable[..., Said]
@@ -492,6 +496,87 @@ def _signed_up(accounts: PersonsAccounts, email: str) -> str:
         UserPoolId=accounts.user_pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS"
     )
     return next(str(one["Value"]) for one in made["User"]["Attributes"] if one["Name"] == "sub")
+
+
+# What it costs, and the rights that it takes
+
+
+@pytest.mark.usefixtures("redis_keeps_all_keys")
+def test_erasing_a_purchase_costs_a_write_for_each_item_that_names_somebody(
+    life: Life, canary: Canary, wire: Wire
+) -> None:
+    life.buy("A1")
+    life.pump.drain()
+    people = People.of(connection_over(wire))
+
+    with wire.counting() as calls:
+        assert people.erase(canary.person).is_complete
+
+    of_tables = Counter(call.operation for call in calls if call.service.startswith("DynamoDB"))
+    assert of_tables == {
+        "Query": 4,  # the reservations: for what is open, the addresses, the erasure, the second look
+        "Scan": 1 + 2 * 5 + 1,  # payments for what is open; each table twice; the invoices for their files
+        "UpdateItem": 1 + 1 + 2 + 1,  # reservation, payment, its creation in both logs, the record's end
+        "DeleteItem": 1,
+        "PutItem": 1,
+        "GetItem": 2,
+    }
+    assert write_units(calls) <= 12, "the reservation's is also in the index of purchases"
+
+
+SENT = {"ListObjectVersions": "ListBucketVersions"}
+"""The actions of S3 that are not called as the operation is."""
+
+
+def _action_and_resource(service: str, operation: str, asked: dict[str, Any]) -> tuple[str, str]:
+    """Gives the action and the resource that IAM asks about for a call."""
+    match service:
+        case "s3":
+            of_version = "Version" if "VersionId" in asked else ""
+            key = f"/{asked['Key']}" if "Key" in asked else ""
+            return f"s3:{SENT.get(operation, operation)}{of_version}", f"arn:aws:s3:::{asked['Bucket']}{key}"
+        case "dynamodb":
+            return f"dynamodb:{operation}", f"arn:aws:dynamodb:us-east-1:1:table/{asked['TableName']}"
+        case "sqs":
+            name = asked.get("QueueUrl", "/*").rpartition("/")[2]
+            return f"sqs:{operation}", "*" if name == "*" else f"arn:aws:sqs:us-east-1:1:{name}"
+        case "cloudformation":
+            return f"cloudformation:{operation}", f"arn:aws:cloudformation:us-east-1:1:stack/{asked['StackName']}/1"
+    return f"{service}:{operation}", "*"
+
+
+def test_the_policy_in_the_documents_allows_all_that_it_does_and_no_more_actions(life: Life, canary: Canary) -> None:
+    life.lose_a_record(life.buy("A1"))
+    life.leave_old_traces()
+    life.pump.drain()
+    connection, done = Connection.to(STAGE), set[tuple[str, str]]()
+
+    def note(params: dict[str, Any], event_name: str, **_: Any) -> None:
+        _, service, operation = event_name.split(".")
+        done.add(_action_and_resource(service, operation, params))
+
+    connection.session.events.register("before-parameter-build", note)
+    people = People.of(connection, lambda: utc_now() + ALL_LIVE_HOLDS_LAPSE)
+    people.export(canary.person)
+    people.erase(canary.person)
+
+    statements = json.loads(POLICY.read_text())["Statement"]
+    allowed = [
+        (action, resource) for one in statements for action in _all(one["Action"]) for resource in _all(one["Resource"])
+    ]
+    needs_no_right = {("sts:GetCallerIdentity", "*")}
+    refused = [
+        (action, resource)
+        for action, resource in done - needs_no_right
+        if not any(action == each and fnmatchcase(resource, pattern) for each, pattern in allowed)
+    ]
+    assert refused == []
+    of_versions_and_accounts = {"s3:DeleteObjectVersion", "cognito-idp:ListUsers", "cognito-idp:AdminDeleteUser"}
+    assert {action for action, _ in allowed} - {action for action, _ in done} == of_versions_and_accounts
+
+
+def _all(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("user", ["", ERASED])
