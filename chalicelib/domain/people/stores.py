@@ -73,7 +73,7 @@ MONEY_RECORD = "seat, amount and transaction stay without a name: a later refund
 
 _TABLES = (
     Store(Kind.TABLE, "sessions", "screenings"),
-    Store(Kind.TABLE, "rows", "reservations' ids, by seat"),
+    Store(Kind.TABLE, "rows", "reservations' ids, by seat; of a hold the hash of its request, until the seat is taken again"),
     Store(
         Kind.TABLE,
         "reservations",
@@ -93,7 +93,7 @@ _TABLES = (
     Store(
         Kind.TABLE,
         "events",
-        "what happened to a reservation, its buyer as a hash; events of before decision 130 have the user's id",
+        "what happened to a reservation, its buyer as a hash; those of an older version have the user's id",
         TAKES_NAMES_OUT,
         ALWAYS,
         "also the hash of the request, which is made from the address",
@@ -119,19 +119,18 @@ _TABLES = (
         "the numbered events, as in `events`",
         TAKES_NAMES_OUT,
         ALWAYS,
-        "subscribers were sent no name since decision 130; what they got before is theirs to erase",
+        "subscribers are sent no name; what an older version sent them is theirs to erase",
     ),
 )
 
-_OLD_NAMES = "in dead letters of before decision 130 the user's id"
-_DAYS = "4 days; as dead letters 14 days"
+_OLD_NAMES = "such messages; in those of an older version the user's id"
 
 
 def _queue(name: str, holds: str) -> tuple[Store, Store]:
     """Gives the rows of a queue whose messages name nobody, and of its dead letters."""
     return (
         Store(Kind.QUEUE, name, holds),
-        Store(Kind.QUEUE, f"{name}-dlq", f"{holds}; {_OLD_NAMES}", TAKES_NAMES_OUT, "14 days"),
+        Store(Kind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),
     )
 
 
@@ -139,7 +138,7 @@ _QUEUES = (
     *_queue(EXPIRY, "holds"),
     *_queue(AUDIT, "events"),
     *_queue(ANALYTICS, "events"),
-    *_queue(EMAIL, "events: the address is read when it is written to"),
+    *_queue(EMAIL, "events"),
     Store(
         Kind.QUEUE,
         BOUNCES,
@@ -197,14 +196,22 @@ _OTHERS = (
         "after a restore, erase again whom you erased in the 35 days before",
     ),
     Store(Kind.OTHER, "logs", "ids of reservations, sales and payments, never a user's; an address' domain"),
-    Store(Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "a day at most"),
+    Store(Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "25 hours at most"),
     Store(
         Kind.OTHER,
         "emails that were sent",
         "the address, what was bought",
         KEEPS,
         "as their readers please",
-        "they are in the reader's mailbox; SES keeps none of them",
+        "they are in the reader's mailbox",
+    ),
+    Store(
+        Kind.OTHER,
+        "SES's own list of suppressed addresses",
+        "an address that an email did not reach, or whose reader complained",
+        KEEPS,
+        "until it is deleted",
+        "so that SES writes there no more; `aws sesv2 delete-suppressed-destination` deletes it",
     ),
     Store(
         Kind.OTHER,
