@@ -43,7 +43,7 @@ class Console:
     def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
         """Prints one line, with the code of an error. Leaves out what names the user, in the path and in the query."""
         code = _error_code(body) if status >= 400 else ""
-        shown = _printable(USERS_ID.sub(r"\1…", path.partition("?")[0]))
+        shown = _printable(USERS_ID.sub(r"\1{userId}", path.partition("?")[0]))
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
         parts = [self._painted(str(status), COLOUR_OF_HUNDREDS.get(status // 100, PLAIN)), f"{method:<6}", place]
         self.print_line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))

@@ -73,7 +73,11 @@ MONEY_RECORD = "seat, amount and transaction stay without a name: a later refund
 
 _TABLES = (
     Store(Kind.TABLE, "sessions", "screenings"),
-    Store(Kind.TABLE, "rows", "reservations' ids, by seat; of a hold the hash of its request, until the seat is taken again"),
+    Store(
+        Kind.TABLE,
+        "rows",
+        "reservations' ids, by seat; of a hold the hash of its request, until the seat is taken again",
+    ),
     Store(
         Kind.TABLE,
         "reservations",
@@ -196,7 +200,9 @@ _OTHERS = (
         "after a restore, erase again whom you erased in the 35 days before",
     ),
     Store(Kind.OTHER, "logs", "ids of reservations, sales and payments, never a user's; an address' domain"),
-    Store(Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "25 hours at most"),
+    Store(
+        Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "25 hours at most"
+    ),
     Store(
         Kind.OTHER,
         "emails that were sent",
