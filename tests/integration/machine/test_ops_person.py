@@ -470,6 +470,19 @@ def _die() -> None:
     raise KeyboardInterrupt
 
 
+def test_after_an_erasure_the_tables_are_still_what_the_log_says(
+    life: Life, canary: Canary, ops: Ops, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = life.api.schedule()
+    life.buy("A1", session_id=session_id)
+    life.pump.drain()
+    assert ops("erase", canary.user, "--yes").status == 0
+
+    status = main(["rebuild", session_id, "--stage", STAGE])
+
+    assert (status, capsys.readouterr().err) == (0, "")
+
+
 def test_a_refund_after_the_erasure_finds_its_money(life: Life, canary: Canary, stage: Stage, ops: Ops) -> None:
     session_id = life.api.schedule()
     bought = life.buy("A1", session_id=session_id)
