@@ -12,8 +12,10 @@ from chalicelib.domain.people.person import Person
 from chalicelib.domain.people.stores import Kind, Store, stores_of
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.sqs import dead_letters
+from infra.ops.connection import OpsError
 from infra.ops.find import Item as PlainItem
 from infra.ops.queues import Queue
+from infra.ops.text import counted
 
 from .tables import ids_of
 
@@ -28,21 +30,31 @@ PARTS = ("DataType", "StringValue", "BinaryValue")
 
 @dataclass(frozen=True)
 class PersonsDeadLetters:
-    """The visible messages of one dead-letter queue. One in somebody's hands shows itself half a minute later."""
+    """The messages of one dead-letter queue. Those in somebody's hands can't be seen."""
 
     sqs: "SQSClient"
     queue: Queue
     store: Store
 
     def find(self, person: Person) -> Iterator[PlainItem]:
-        for letter in dead_letters.peek(self.sqs, self.queue.url, self._count()):
+        for letter in dead_letters.peek(self.sqs, self.queue.url, self._counts()[0]):
             found = {"body": _parse(letter.body), "reason": letter.reason, "attributes": dict(letter.attributes)}
             if _is_about(person, letter.body, found):
                 yield {"id": letter.id, "sentAt": to_iso(letter.sent_at), **found}
 
     def erase(self, person: Person) -> int:
-        """Sends each message anew without the names, then deletes it. A crash between the two leaves both."""
-        left, others, erased = self._count(), [], 0
+        """Sends each message anew without the names, then deletes it. A crash between the two leaves both.
+
+        Raises OpsError while some are in somebody's hands.
+        """
+        left, hidden = self._counts()
+        if hidden:
+            raise OpsError(
+                f"{counted(hidden, 'message')} of {self.queue.name} can't be seen, for somebody is looking at them: run"
+                " the command again in a minute, it goes on where it stopped."
+            )
+        others: list[MessageTypeDef] = []
+        erased = 0
         try:
             while left > 0 and (batch := dead_letters.receive(self.sqs, self.queue.url, left)):
                 left -= len(batch)
@@ -68,11 +80,15 @@ class PersonsDeadLetters:
         self.sqs.delete_message(QueueUrl=self.queue.url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
-    def _count(self) -> int:
-        """Counts the messages: SQS's number is up to a minute old, but dead letters hardly ever move."""
-        name: Any = "ApproximateNumberOfMessages"
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+    def _counts(self) -> tuple[int, int]:
+        """Counts the visible and the hidden messages, by SQS's numbers, which may be a minute old.
+
+        A letter that has come since is found by the run an hour later, which a token that is out asks for as well.
+        """
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=names)["Attributes"]
+        visible, hidden = (int(counts[name]) for name in names)
+        return visible, hidden
 
 
 @dataclass(frozen=True)

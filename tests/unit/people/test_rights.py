@@ -16,6 +16,9 @@ from infra.processes import ROOT
 POLICY = ROOT / "docs" / "examples" / "operator-policy-person.json"
 ALSO_OF_FUNCTIONS = {
     ("dynamodb:Query", "reservations"): "what a user has bought is listed",
+    ("dynamodb:GetItem", "reservations"): "a reservation is shown",
+    ("dynamodb:GetItem", "payments"): "a payment is looked at",
+    ("dynamodb:GetItem", "notifications"): "an event is delivered",
     ("dynamodb:UpdateItem", "reservations"): "holds are confirmed and end",
     ("dynamodb:UpdateItem", "payments"): "payments are claimed, sold and returned",
     ("dynamodb:PutItem", "events"): "the audit log is written",
