@@ -23,6 +23,20 @@ To add one:
 A figure that no run recorded is shown as not measured. A must that is missed is shown, and ends `make bench` with 1.
 """
 
-from benchmarks.frame.table import Benchmark
+from benchmarks.frame.table import Benchmark, Figure, at_most
 
-BENCHMARKS: tuple[Benchmark, ...] = ()
+BENCHMARKS: tuple[Benchmark, ...] = (
+    Benchmark(
+        "client",
+        "the CPU of calls of DynamoDB against canned answers",
+        "benchmarks.client.measure",
+        (
+            Figure(
+                "hold", "our whole hold: its three calls and all between", "three stock `update_item`", at_most(0.55)
+            ),
+            Figure("call", "`update_item` of our client", "stock boto3 `update_item`", at_most(0.55)),
+            Figure("pynamodb", "an update by a model of pynamodb, as it comes", "stock boto3 `update_item`"),
+        ),
+        seconds=60,
+    ),
+)
