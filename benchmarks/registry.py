@@ -39,4 +39,25 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
         seconds=60,
     ),
+    Benchmark(
+        "scale",
+        "on-sales of 100,000 attempts a second, simulated: docs/scale.md",
+        "benchmarks.scale.measure",
+        (
+            Figure(
+                "gate",
+                "write units of a hold, a thousand screenings, with the gate",
+                "without a gate",
+                at_most(0.5),
+            ),
+            Figure(
+                "row",
+                "write units of a hold, a thousand screenings, an item for each row",
+                "an item for each seat",
+                at_most(1.0),
+            ),
+            Figure("dollars", "a million holds, a thousand screenings, with the gate", "a count", unit="USD"),
+        ),
+        seconds=600,
+    ),
 )
