@@ -26,13 +26,13 @@ class _Reading(Generic[T]):
     def read(self, read: Callable[[], T]) -> T:
         """Reads the answer and wakes those who wait, with the error of `read` if there is one."""
         try:
-            self._answer = read()
-            return self._answer
+            answer = self._answer = read()
         except BaseException as error:
             self._error = error
             raise
         finally:
             self._done.set()
+        return answer
 
     def wait(self) -> T:
         """Waits for the answer. Raises what reading it raised."""
