@@ -79,10 +79,11 @@ def handle_messages_together(
         failures = dict.fromkeys(range(len(contents)), error)
     positions = list(contents)
     errors |= {positions[index]: error for index, error in failures.items()}
+    settle = [_raiser_of(errors.get(position)) for position in range(len(records))]
     return _failures(
         record["messageId"]
-        for position, record in enumerate(records)
-        if not _handle_one(record, _raiser_of(errors.get(position)), redelivery)
+        for record, settle_one in zip(records, settle, strict=True)
+        if not _handle_one(record, settle_one, redelivery)
     )
 
 
@@ -117,11 +118,15 @@ def _read_each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
-    """Gives a handler for a message that has been handled, which raises the error if there was one."""
+    """Gives a handler for a message that has been handled, which raises the error if there was one.
+
+    Messages may share an error: each is raised with its first traceback, which would grow with every message.
+    """
+    came_from = error.__traceback__ if error else None
 
     def settle(record: Record) -> None:
         if error:
-            raise error
+            raise error.with_traceback(came_from)
 
     return settle
 

@@ -47,5 +47,6 @@ def show_session(request: Request, session_id: str) -> Response:
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
+    cache_control = SHARED_FOR_A_SECOND if schemas.may_be_shared(request) else ASK_FIRST
     seats = wiring.requests.selling().show_seats(session_id)
-    return answer_unless_unchanged(request, as_text(schemas.seat_map(seats)), ASK_FIRST)
+    return answer_unless_unchanged(request, as_text(schemas.seat_map(seats)), cache_control)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.invoices import InvoiceLink
     from chalicelib.domain.ports import Clock, InvoiceFiles, Invoices, Reservations, Sessions
 
+K = TypeVar("K")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -51,8 +52,10 @@ class IssueInvoices:
         bills, unbilled = _each(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
         numbered, unnumbered = number_by_series(charged, lambda bill: bill.series, self.invoices.assign_numbers)
-        _, unfiled = _each(numbered, self._print_and_file)
-        return unbilled | unnumbered | unfiled
+        invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
+        _, unfiled = _each(invoices, self._print_and_file)
+        of_sales = {position: unfiled.get(invoice.bill.reservation_id) for position, invoice in numbered.items()}
+        return unbilled | unnumbered | {position: error for position, error in of_sales.items() if error}
 
     def _print_and_file(self, invoice: Invoice) -> None:
         if not invoice.filed:
@@ -69,14 +72,14 @@ class IssueInvoices:
         return bill_for(sale, self.sessions.get(sale.session_id), self.seller, self.time_zone, language)
 
 
-def _each(items: Mapping[int, T], act: Callable[[T], R]) -> tuple[dict[int, R], dict[int, Exception]]:
-    """Calls `act` with each item. Gives the results and the failures, by position."""
-    results, failures = dict[int, R](), dict[int, Exception]()
-    for position, item in items.items():
+def _each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
+    """Calls `act` with each item. Gives the results and the failures, by the items' keys."""
+    results, failures = dict[K, R](), dict[K, Exception]()
+    for key, item in items.items():
         try:
-            results[position] = act(item)
+            results[key] = act(item)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other sales go on
-            failures[position] = error
+            failures[key] = error
     return results, failures
 
 

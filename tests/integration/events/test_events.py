@@ -171,9 +171,7 @@ def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales:
     assert sum(tally.revenue_cents for tally in counted) == SALES * 2500
 
 
-def test_many_sales_are_numbered_for_webhooks_once_each(
-    database: Any, data_stack: str, sales: list[Event]
-) -> None:
+def test_many_sales_are_numbered_for_webhooks_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(4)
     notifications = DynamoNotifications(database, f"{data_stack}-notifications")
     announce = AnnounceEvents(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
