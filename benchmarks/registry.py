@@ -23,7 +23,7 @@ To add one:
 A figure that no run recorded is shown as not measured. A must that is missed is shown, and ends `make bench` with 1.
 """
 
-from benchmarks.frame.table import Benchmark, Figure, at_most
+from benchmarks.frame.table import Benchmark, Figure, at_least, at_most
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark(
@@ -38,5 +38,62 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             Figure("pynamodb", "an update by a model of pynamodb, as it comes", "stock boto3 `update_item`"),
         ),
         seconds=60,
+    ),
+    Benchmark(
+        "serving",
+        "what everybody asks for, served by one instance on one connection",
+        "benchmarks.serving",
+        (
+            Figure("programme", "`GET /api/sessions`, sixty screenings: requests a second", "`/health`", at_least(0.5)),
+            Figure("unchanged", "the same, answered 304 to who has it", "`/health`", at_least(0.5)),
+            Figure(
+                "long programme",
+                "items that are read for a page of ten thousand screenings",
+                "for the same page of sixty",
+                at_most(1.02),
+            ),
+            Figure("seat of a large hall", "time for each of 2,000 seats of a map", "each of 200 seats", at_most(1.0)),
+        ),
+        seconds=90,
+    ),
+    Benchmark(
+        "numbers",
+        "numbers without a gap or a repeat, for batches of the queues' sizes",
+        "benchmarks.numbers",
+        (
+            Figure(
+                "transactions of a webhook number",
+                "turns at the counter: 500 numbers a second where one takes 25 ms",
+                "1 one by one",
+                at_most(0.08),
+                "",
+            ),
+            Figure(
+                "transactions of an invoice", "the same, for 200 invoices a second", "1 one by one", at_most(0.2), ""
+            ),
+            Figure("webhook numbers", "numbers a second in batches, one worker", "one by one"),
+            Figure("webhook numbers, rush", "five workers at one counter", "one by one", at_least(5)),
+            Figure("invoices", "numbers a second in batches, one worker", "one by one"),
+            Figure("invoices, rush", "five workers at one counter", "one by one", at_least(2.5)),
+            Figure("units of a webhook number", "write units in a batch of 40", "6 one by one", at_most(4.2), ""),
+            Figure("units of an invoice", "write units in a batch of 10", "4 one by one", at_most(2.2), ""),
+        ),
+        seconds=90,
+    ),
+    Benchmark(
+        "relay",
+        "the records that the relays take from the reservations' stream",
+        "benchmarks.relay",
+        (
+            Figure("calls of a record", "calls of SQS for the messages of a new reservation", "", at_most(0.5), ""),
+            Figure("at the same time", "new reservations a second", "one batch after the other", at_least(3)),
+            Figure(
+                "share of a shard",
+                "records a second of a shard's relays, half of them sales",
+                "1,000 that it has at most",
+                at_least(1),
+            ),
+        ),
+        seconds=45,
     ),
 )
