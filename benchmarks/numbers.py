@@ -3,7 +3,7 @@
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -73,7 +73,7 @@ def units_of(client: Any, act: Callable[[], object]) -> Sequence[float]:
     def note_units(parsed: dict[str, Any], **_: object) -> None:
         units.extend(each["CapacityUnits"] for each in parsed.get("ConsumedCapacity", ()))
 
-    hooks = {
+    hooks: Mapping[str, Callable[..., None]] = {
         "provide-client-params.dynamodb.TransactWriteItems": ask_for_units,
         "after-call.dynamodb.TransactWriteItems": note_units,
     }

@@ -96,4 +96,21 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
         seconds=45,
     ),
+    Benchmark(
+        "viewers",
+        "one change of a screening's seats for ten to ten thousand viewers",
+        "benchmarks.viewers",
+        (
+            Figure("posts of one change", "messages by WebSocket, ten thousand viewers", "10,000", at_most(1_000), ""),
+            Figure(
+                "requests of those who poll",
+                "requests a second that reach the API from ten thousand pages behind one cache",
+                "6,667 that they send",
+                at_most(1),
+                "",
+            ),
+            Figure("age of a shared map", "the greatest age of a map that a page was given", "", at_most(1), " s"),
+        ),
+        seconds=60,
+    ),
 )

@@ -69,7 +69,9 @@ def relay_batch(
     send: Callable[[Sequence[Outgoing], datetime], set[int]],
 ) -> None:
     records = [{"dynamodb": {"SequenceNumber": str(number)}, "change": each} for number, each in enumerate(changes)]
-    answer = relay_records(records, lambda record: relay(record["change"]), partial(send, now=NOW), NoParking())
+    answer = relay_records(
+        records, lambda record: relay(record["change"]), lambda messages: send(messages, NOW), NoParking()
+    )
     assert not answer["batchItemFailures"], answer  # noqa: S101 - a measurement of failures would be none
 
 

@@ -7,9 +7,11 @@ must not grow with what it does not show.
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
 from http.client import HTTPConnection
 from itertools import islice
 from time import perf_counter
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.cost import LASTING
@@ -50,7 +52,7 @@ def measure(run: Run) -> None:
 
 def measure_programme(run: Run, visitor: "Visitor") -> None:
     run.say(f"the programme, {SCREENINGS} screenings on a page")
-    tag = visitor.get(PAGE)
+    tag = str(visitor.get(PAGE)["ETag"])
     paths = {
         "health": visitor.often("/health"),
         "programme": visitor.often(PAGE),
@@ -104,7 +106,7 @@ def put_screenings(how_many: int) -> None:
             client.batch_write_item(RequestItems={f"{PREFIX}-sessions": batch})
 
 
-def made_screenings(how_many: int) -> Iterator[Mapping[str, object]]:
+def made_screenings(how_many: int) -> Iterator[Any]:
     for number in range(how_many):
         item = SessionItem(
             f"bench-{how_many}-{number:05}",
@@ -132,14 +134,14 @@ class Visitor:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def get(self, path: str, status: int = 200, headers: Mapping[str, str] | None = None) -> str:
-        """Asks once and gives the ETag, if there is one. Raises CannotRunError for another status."""
+    def get(self, path: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Message:
+        """Asks once and gives the answer's headers. Raises CannotRunError for another status."""
         self.connection.request("GET", path, headers=dict(headers or {}))
         response = self.connection.getresponse()
         response.read()
         if response.status != status:
             raise CannotRunError(f"GET {path} should be answered {status}, not {response.status}")
-        return response.headers.get("ETag", "")
+        return response.headers
 
     def often(
         self, path: str, status: int = 200, headers: Mapping[str, str] | None = None, requests: int = REQUESTS
