@@ -1,8 +1,8 @@
 """Seat maps to many: what one change costs for ten, a thousand and ten thousand viewers of one screening.
 
-A viewer subscribes. Who is told that the screening is full polls, as chalicelib/web/seats/live.js does, and is answered
-by a cache that all share. Posts and requests are counted; time is only simulated. The map and its headers are those that
-an instance of the API answers.
+A viewer subscribes. Who is told that the screening is full polls, as chalicelib/web/seats/live.js does, and is
+answered by a cache that all share. Posts and requests are counted; time is only simulated. The map and its headers are
+those that an instance of the API answers.
 """
 
 import os
