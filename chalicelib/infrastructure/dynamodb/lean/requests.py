@@ -1,0 +1,49 @@
+"""A request to DynamoDB: all of them are POST / with JSON."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest
+
+PORTS = {"http": 80, "https": 443}
+
+
+class RequestHeaders(dict[str, str]):
+    """Headers by their names as they are sent. botocore's handlers set, find and replace them."""
+
+    def replace_header(self, name: str, value: str) -> None:
+        self[name] = value
+
+
+class LeanRequest(AWSPreparedRequest):
+    """A request from its making to its sending, which for botocore is first an AWSRequest and then a prepared one."""
+
+    body: Any
+    headers: Any
+    context: Any
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        headers: Any = RequestHeaders(params["headers"])
+        super().__init__("POST", params["url"], headers, params["body"], stream_output=False)
+        self.context = params["context"]
+        self.params: dict[str, str] = {}
+        self.data = self.body
+
+
+def is_plain(params: dict[str, Any], url: str) -> bool:
+    """Tells whether a request of botocore's is one to this URL that a LeanRequest can be."""
+    return (
+        params["url"] == url
+        and params["method"] == "POST"
+        and isinstance(params["body"], bytes)
+        and params["context"].get("read_timeout") is None
+        and params["context"].get("payload_signing_enabled", True) is True
+    )
+
+
+def host_of(url: str) -> str:
+    """Gives the value of the header Host: without the port where that is the scheme's own."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in (None, PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
