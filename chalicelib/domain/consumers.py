@@ -136,8 +136,8 @@ CONSUMERS = (
         handler="on_sale_to_invoice",
         purpose="Gives each sale its invoice.",
         hears=(EventType.PAYMENT_CONFIRMED,),
-        # Batches of a year are numbered one after the other, in some 25 ms; printing ten invoices takes some seconds.
-        max_concurrency=50,
+        # Printing takes most of the time, some 0.2 s each. All queues together get a tenth of the account's functions.
+        max_concurrency=10,
         touches={
             "sessions": "get",
             "reservations": "get",
