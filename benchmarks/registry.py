@@ -23,7 +23,7 @@ To add one:
 A figure that no run recorded is shown as not measured. A must that is missed is shown, and ends `make bench` with 1.
 """
 
-from benchmarks.frame.table import Benchmark, Figure, at_most
+from benchmarks.frame.table import Benchmark, Figure, at_least, at_most
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark(
@@ -39,6 +39,20 @@ BENCHMARKS: tuple[Benchmark, ...] = (
                 ("pynamodb", "an update by a model of pynamodb, as it comes", "stock boto3 `update_item`", None),
             )
             for unit in ("instructions", "CPU")
+        ),
+        seconds=240,
+    ),
+    Benchmark(
+        "engine",
+        "completed purchases through one API process, beside bare calls on the same emulator",
+        "benchmarks.engine.measure",
+        (
+            Figure(
+                "flows", "hold and confirm by HTTP", "the same DynamoDB calls, ready-made", at_least(0.65, aim=0.75)
+            ),
+            Figure("flows with Redis", "the same with Redis before the tables", "the same DynamoDB calls, ready-made"),
+            Figure("flows beside boto3", "hold and confirm by HTTP", "the same DynamoDB calls by stock boto3"),
+            Figure("boto3", "the same DynamoDB calls by stock boto3", "the same DynamoDB calls, ready-made"),
         ),
         seconds=240,
     ),
