@@ -23,6 +23,7 @@ from chalicelib.infrastructure.dynamodb.tables import SessionItem, bind
 from chalicelib.infrastructure.kept import Kept
 from infra.cloud import deploy
 from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
 from infra.processes import CannotRunError
 from infra.races import crowd, instances
 
@@ -31,14 +32,17 @@ ROUNDS, REQUESTS = 24, 40
 SCREENINGS, MANY_SCREENINGS = 60, 10_000
 SMALL_HALL, LARGE_HALL = 200, 2000
 ITEMS_OF_A_BATCH = 25
+NEVER_REACHED = "*=90000/10s per address"
+"""Rate limits that refuse nothing, and are counted as those of a deployment are: /health has none."""
 
 PAGE = f"/api/sessions?limit={SCREENINGS}"
 
 
 def measure(run: Run) -> None:
-    with machine.run_emulator(run_dir=run.scratch) as emulator:
+    with machine.run_emulator(run_dir=run.scratch) as emulator, run_redis(run_dir=run.scratch) as redis_url:
         settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
-        os.environ |= {**machine.CREDENTIALS, **settings, "REDIS_URL": "", "LOG_LEVEL": "ERROR"}
+        limited = {"REDIS_URL": redis_url, "RATE_LIMITS": NEVER_REACHED, "LOG_LEVEL": "ERROR"}
+        os.environ |= {**machine.CREDENTIALS, **settings, **limited}
         deploy.deploy_data("bench")
         with instances.run_instances(1, os.environ, run_dir=run.scratch) as urls, crowd.Crowd(urls, 1) as client:
             small = client.create_session(SMALL_HALL, seats_per_row=20)
