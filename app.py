@@ -105,6 +105,11 @@ def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.Batc
     return _handle_messages(event, wiring.consumers.handle_events_with(consume))
 
 
+def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], batches.Failures]) -> batches.BatchAnswer:
+    consumers = wiring.consumers
+    return batches.handle_messages_together(_records(event), consumers.event_in, consume, consumers.redelivery())
+
+
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
     return _handle_messages(event, wiring.expiry.expire_hold)
@@ -133,7 +138,7 @@ def on_email_returned(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
 def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.invoices.issue_invoice())
+    return _handle_events_together(event, wiring.invoices.issue_invoices())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-tickets", batch_size=10)
@@ -141,9 +146,9 @@ def on_sale_to_tickets(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.ticket_signing.issue_tickets())
 
 
-@app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=10)
+@app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=40, maximum_batching_window_in_seconds=1)
 def on_event_to_notification(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.webhooks.announce_event())
+    return _handle_events_together(event, wiring.webhooks.announce_events())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)

@@ -56,5 +56,9 @@ EMAIL = Budget(("GetItem", "GetItem", "GetItem", "SendRawEmail", "PutItem"), wri
 INVOICE = Budget(("BatchGetItem", "TransactWriteItems", "UpdateItem"), write_units=5, batched_items=2)
 TICKETS_OF_TWO_SEATS = Budget(("GetItem", "TransactWriteItems"), write_units=6)
 EVENT_NUMBERED = Budget(("GetItem", "TransactWriteItems"), write_units=6)
+TEN_EVENTS_NUMBERED = Budget(("GetItem", "TransactWriteItems"), write_units=42)
+"""A batch of one screening: 2 units for its counter, and 4 for each number."""
+TEN_INVOICES_NUMBERED = Budget(("BatchGetItem", "TransactWriteItems"), write_units=22, batched_items=11)
+"""A batch of one year: 2 units for its counter, and 2 for each number."""
 EVENT_COUNTED = Budget(("TransactWriteItems",), write_units=4)
 EVENT_RECORDED = Budget(("PutItem",), write_units=1)

@@ -23,19 +23,110 @@ To add one:
 A figure that no run recorded is shown as not measured. A must that is missed is shown, and ends `make bench` with 1.
 """
 
-from benchmarks.frame.table import Benchmark, Figure, at_most
+from benchmarks.frame.table import Benchmark, Figure, at_least, at_most
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark(
         "client",
         "the CPU of calls of DynamoDB against canned answers",
         "benchmarks.client.measure",
+        tuple(
+            Figure(f"{name}, {unit}", what, baseline, must)
+            for name, what, baseline, must in (
+                ("hold", "our whole hold: its three calls and all between", "three stock `update_item`", at_most(0.55)),
+                ("call", "`update_item` of our client", "stock boto3 `update_item`", at_most(0.55)),
+                ("options", "the same with our options, by botocore's own way", "stock boto3 `update_item`", None),
+                ("pynamodb", "an update by a model of pynamodb, as it comes", "stock boto3 `update_item`", None),
+            )
+            for unit in ("instructions", "CPU")
+        ),
+        seconds=240,
+    ),
+    Benchmark(
+        "engine",
+        "completed purchases through one API process, beside bare calls on the same emulator",
+        "benchmarks.engine.measure",
         (
             Figure(
-                "hold", "our whole hold: its three calls and all between", "three stock `update_item`", at_most(0.55)
+                "flows", "hold and confirm by HTTP", "the same DynamoDB calls, ready-made", at_least(0.65, aim=0.75)
             ),
-            Figure("call", "`update_item` of our client", "stock boto3 `update_item`", at_most(0.55)),
-            Figure("pynamodb", "an update by a model of pynamodb, as it comes", "stock boto3 `update_item`"),
+            Figure("flows with Redis", "the same with Redis before the tables", "the same DynamoDB calls, ready-made"),
+            Figure("flows beside boto3", "hold and confirm by HTTP", "the same DynamoDB calls by stock boto3"),
+            Figure("boto3", "the same DynamoDB calls by stock boto3", "the same DynamoDB calls, ready-made"),
+        ),
+        seconds=240,
+    ),
+    Benchmark(
+        "serving",
+        "what everybody asks for, served by one instance on one connection",
+        "benchmarks.serving",
+        (
+            Figure("programme", "`GET /api/sessions`, sixty screenings: requests a second", "`/health`", at_least(0.5)),
+            Figure("unchanged", "the same, answered 304 to who has it", "`/health`", at_least(0.5)),
+            Figure(
+                "long programme",
+                "items that are read for a page of ten thousand screenings",
+                "for the same page of sixty",
+                at_most(1.02),
+            ),
+            Figure("seat of a large hall", "time for each of 2,000 seats of a map", "each of 200 seats", at_most(1.0)),
+        ),
+        seconds=90,
+    ),
+    Benchmark(
+        "numbers",
+        "numbers without a gap or a repeat, for batches of the queues' sizes",
+        "benchmarks.numbers",
+        (
+            Figure(
+                "transactions of a webhook number",
+                "turns at the counter: 500 numbers a second where one takes 25 ms",
+                "1 one by one",
+                at_most(0.08),
+                "",
+            ),
+            Figure(
+                "transactions of an invoice", "the same, for 200 invoices a second", "1 one by one", at_most(0.2), ""
+            ),
+            Figure("webhook numbers", "numbers a second in batches, one worker", "one by one"),
+            Figure("webhook numbers, rush", "five workers at one counter", "one by one", at_least(5)),
+            Figure("invoices", "numbers a second in batches, one worker", "one by one"),
+            Figure("invoices, rush", "five workers at one counter", "one by one", at_least(2.5)),
+            Figure("units of a webhook number", "write units in a batch of 40", "6 one by one", at_most(4.2), ""),
+            Figure("units of an invoice", "write units in a batch of 10", "4 one by one", at_most(2.2), ""),
+        ),
+        seconds=90,
+    ),
+    Benchmark(
+        "relay",
+        "the records that the relays take from the reservations' stream",
+        "benchmarks.relay",
+        (
+            Figure("calls of a record", "calls of SQS for the messages of a new reservation", "", at_most(0.5), ""),
+            Figure("at the same time", "new reservations a second", "one batch after the other", at_least(3)),
+            Figure(
+                "share of a shard",
+                "records a second of a shard's relays, half of them sales",
+                "1,000 that it has at most",
+                at_least(1),
+            ),
+        ),
+        seconds=45,
+    ),
+    Benchmark(
+        "viewers",
+        "one change of a screening's seats for ten to ten thousand viewers",
+        "benchmarks.viewers",
+        (
+            Figure("posts of one change", "messages by WebSocket, ten thousand viewers", "10,000", at_most(1_000), ""),
+            Figure(
+                "requests of those who poll",
+                "requests a second that reach the API from ten thousand pages behind one cache",
+                "6,667 that they send",
+                at_most(1),
+                "",
+            ),
+            Figure("age of a shared map", "the greatest age of a map that a page was given", "", at_most(1), " s"),
         ),
         seconds=60,
     ),

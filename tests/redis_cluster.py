@@ -147,7 +147,7 @@ def own_nodes(run_dir: Path, count: int = 3) -> Iterator[OwnCluster]:
     """Runs nodes that do not know each other and have no slots."""
     if not is_real():
         pytest.skip(NO_SERVER)
-    certificate = _make_certificate(run_dir)
+    certificate = make_certificate(run_dir)
     nodes = [Machine(run_dir, processes.free_port()) for _ in range(count)]
     pairs = [f"{node.tls_port}:{node.port}" for node in nodes]
     command = [sys.executable, "-m", "tests.tls_proxy", str(certificate), *pairs]
@@ -183,7 +183,7 @@ def _port_with_bus() -> int:
     raise processes.CannotRunError("No two ports for a node of Redis are free: end some of the programs that listen.")
 
 
-def _make_certificate(folder: Path) -> Path:
+def make_certificate(folder: Path) -> Path:
     """Makes a certificate for this machine, signed by itself, with its key, in one file."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())

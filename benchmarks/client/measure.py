@@ -5,9 +5,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-import boto3
-
 from benchmarks.client import paths
+from benchmarks.client.instructions import count_instructions
 from benchmarks.frame.pairs import interleave, ratio
 from benchmarks.frame.plots import Bars
 from benchmarks.frame.run import Run
@@ -18,22 +17,42 @@ ROUNDS = 40
 CALLS = 60
 """The calls of each path in a round: some hundredths of a second."""
 
-STOCK, PYNAMODB, OURS, HOLD = "stock boto3", "stock pynamodb", "our client", "our hold"
-CALLS_OF_HOLD = 3
+FIGURES = {"hold": paths.HOLD, "call": paths.OURS, "options": paths.BY_BOTOCORE, "pynamodb": paths.PYNAMODB}
 
 
 def measure(run: Run) -> None:
     with run_canned(run) as url:
         os.environ |= {**CREDENTIALS, "AWS_ENDPOINT_URL": url, "STAGE": "test", "TABLE_PREFIX": "bench"}
-        samples = interleave(
-            {name: repeat(call) for name, call in make_paths().items()}, rounds=ROUNDS, seconds_left=run.seconds_left
+        count(run)
+        compare(run)
+
+
+def count(run: Run) -> None:
+    """Counts instructions."""
+    run.say("counting instructions by callgrind")
+    counted = count_instructions(run.scratch, run.seconds_left())
+    if counted is None:
+        run.leave_out("instructions: there is no valgrind, or not enough time")
+        return
+    run.keep("instructions", counted)
+    stock = counted[paths.STOCK]
+    for figure, name in FIGURES.items():
+        share = counted[name] / paths.CALLS[name] / stock
+        run.record(
+            f"{figure}, instructions",
+            share,
+            note=f"{counted[name] / paths.CALLS[name] / 1e6:.2f} of {stock / 1e6:.2f} million a call",
         )
-    per_call = dict.fromkeys(samples, 1) | {HOLD: CALLS_OF_HOLD}
-    stock = samples[STOCK]
-    shares = {name: ratio([each / per_call[name] for each in taken], stock) for name, taken in samples.items()}
-    run.record("call", shares[OURS], samples=samples)
-    run.record("hold", shares[HOLD], note=f"{CALLS_OF_HOLD} calls")
-    run.record("pynamodb", shares[PYNAMODB])
+
+
+def compare(run: Run) -> None:
+    """Measures CPU seconds, in turn."""
+    walked = {name: repeat(call) for name, call in paths.make_paths().items()}
+    samples = interleave(walked, rounds=ROUNDS, seconds_left=run.seconds_left)
+    stock = samples[paths.STOCK]
+    shares = {name: ratio([each / paths.CALLS[name] for each in taken], stock) for name, taken in samples.items()}
+    for figure, name in FIGURES.items():
+        run.record(f"{figure}, CPU", shares[name], samples=samples if name == paths.HOLD else None)
     run.plot("cpu", Bars("CPU of one call, × stock boto3", {name: share.value for name, share in shares.items()}))
 
 
@@ -53,13 +72,3 @@ def repeat(call: Callable[[], object]) -> Callable[[], None]:
             call()
 
     return repeated
-
-
-def make_paths() -> dict[str, Callable[[], object]]:
-    """Makes the paths to measure, which all write what a hold of one seat writes."""
-    return {
-        STOCK: paths.update_with(boto3.client("dynamodb")),
-        PYNAMODB: paths.pynamodb_update(),
-        OURS: paths.update_with(paths.our_client()),
-        HOLD: paths.hold(),
-    }

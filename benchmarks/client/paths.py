@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
@@ -23,6 +24,29 @@ from chalicelib.settings import LOCAL_SECRET, load
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+STOCK, PYNAMODB, BY_BOTOCORE, OURS, HOLD = NAMES = (
+    "stock boto3",
+    "stock pynamodb",
+    "our options alone",
+    "our client",
+    "our hold",
+)
+CALLS = dict.fromkeys(NAMES, 1) | {HOLD: 3}
+"""How many calls of DynamoDB each path makes."""
+
+
+def make_paths() -> dict[str, Callable[[], object]]:
+    """Makes the paths to measure, which all write what a hold of one seat writes."""
+    made = (
+        update_with(boto3.client("dynamodb")),
+        pynamodb_update(),
+        update_with(connection.client(lean=False)),
+        update_with(connection.client()),
+        hold(),
+    )
+    return dict(zip(NAMES, made, strict=True))
+
 
 WRITE: dict[str, Any] = {
     "TableName": "bench-rows",
@@ -45,10 +69,6 @@ WRITE: dict[str, Any] = {
 
 def update_with(client: "DynamoDBClient") -> Callable[[], object]:
     return lambda: client.update_item(**WRITE)
-
-
-def our_client() -> "DynamoDBClient":
-    return connection.client()
 
 
 class Row(Model):
@@ -85,7 +105,7 @@ class OneSession:
 def hold() -> Callable[[], object]:
     """Makes the use case that holds a seat: three calls, as the tests of the budgets assert."""
     tables.bind("bench")
-    now, client = utc_now(), our_client()
+    now, client = utc_now(), connection.client()
     session = Session("550e8400", "Oppenheimer", now + timedelta(days=1), "A1", 100, 10, Decimal("25.00"), now)
     sessions: Any = OneSession(session)
     reservations = DynamoReservations(client, "bench-reservations")

@@ -2,30 +2,58 @@
 
 asked at 0.0 ──► read ──► given to all who ask until 1.0, by the clock ──► read again
                    ▲
-forget() ──────────┘ what is being read at that moment is given to who asked, and not kept
+forget() ──────────┘ what is being read at that moment is given to who asked before, and not kept
 """
 
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+class _Reading(Generic[T]):
+    """An answer that one thread is reading, and for which others wait."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self._done = Event()
+        self._answer: T | None = None
+        self._error: BaseException | None = None
+
+    def read(self, read: Callable[[], T]) -> T:
+        """Reads the answer and wakes those who wait, with the error of `read` if there is one."""
+        try:
+            answer = self._answer = read()
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._done.set()
+        return answer
+
+    def wait(self) -> T:
+        """Waits for the answer. Raises what reading it raised."""
+        self._done.wait()
+        if self._error:
+            raise self._error
+        return self._answer  # type: ignore[return-value] # it is a T once it is done
 
 
 @dataclass
 class Kept(Generic[T]):
     """Answers by question, each as old as `keep_seconds` at most, and `most` of them. Safe in threads.
 
-    No lock is held while an answer is read: threads that ask at the same moment may each read it.
+    One thread at a time reads the answer to a question. Threads that ask meanwhile get its answer, or its failure.
     """
 
     keep_seconds: float
     most: int = 1
     seconds: Callable[[], float] = time.monotonic
     _answers: dict[Hashable, tuple[float, T]] = field(default_factory=dict)
-    _times_forgotten: int = 0
+    _readings: dict[Hashable, _Reading[T]] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
 
     def get(self, question: Hashable, read: Callable[[], T]) -> T:
@@ -34,18 +62,28 @@ class Kept(Generic[T]):
             until, answer = self._answers.get(question, (0.0, None))
             if answer is not None and self.seconds() < until:
                 return answer
-            began, forgotten = self.seconds(), self._times_forgotten
-        answer = read()
-        with self._lock:
-            if forgotten == self._times_forgotten:
-                self._keep(question, began + self.keep_seconds, answer)
-        return answer
+            others = self._readings.get(question)
+            mine = self._readings[question] = others or _Reading(self.seconds())
+        return mine.wait() if others else self._read(question, mine, read)
 
     def forget(self) -> None:
         """Forgets all answers, those that are being read too: what they tell of has just been changed here."""
         with self._lock:
-            self._times_forgotten += 1
             self._answers.clear()
+            self._readings.clear()
+
+    def _read(self, question: Hashable, reading: _Reading[T], read: Callable[[], T]) -> T:
+        """Reads the answer, and keeps it unless all answers were forgotten meanwhile."""
+        try:
+            answer = reading.read(read)
+            with self._lock:
+                if self._readings.get(question) is reading:
+                    self._keep(question, reading.began + self.keep_seconds, answer)
+            return answer
+        finally:
+            with self._lock:
+                if self._readings.get(question) is reading:
+                    del self._readings[question]
 
     def _keep(self, question: Hashable, until: float, answer: T) -> None:
         """Keeps an answer from the moment on at which it was asked for, in the place of the oldest if there are too

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.events import Event
-from chalicelib.infrastructure.sqs import envelopes
+from chalicelib.infrastructure.sqs.envelopes import event_in
 
 from .shared.queues import redelivery
 
-__all__ = ["handle_events_with", "redelivery"]
+__all__ = ["event_in", "handle_events_with", "redelivery"]
 
 Record = Mapping[str, Any]
 
 
 def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
     """Makes a handler of queue records from a consumer of events."""
-    return lambda record: consume(envelopes.event_in(record))
+    return lambda record: consume(event_in(record))

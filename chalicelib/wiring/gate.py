@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 @once
 def rate_limiter() -> RateLimiter:
-    connection, alone = redis(), ProcessRateLimiter()
+    connection, alone = redis(), own_rate_limiter()
     return SharedRateLimiter(connection, alone, settings().table_prefix) if connection else alone
+
+
+@once
+def own_rate_limiter() -> RateLimiter:
+    return ProcessRateLimiter()
 
 
 def refusals() -> Refusals:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.invoices import IssueInvoice, LinkInvoice
+from chalicelib.application.consumers.invoices import IssueInvoices, LinkInvoice
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -30,8 +30,8 @@ def invoice_files() -> ports.InvoiceFiles:
 
 
 @once
-def issue_invoice() -> IssueInvoice:
-    return IssueInvoice(
+def issue_invoices() -> IssueInvoices:
+    return IssueInvoices(
         reservations=reservations(),
         sessions=sessions(),
         invoices=invoices(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification, Replay
+from chalicelib.application.consumers.webhooks import AnnounceEvents, DeliverNotification, Replay
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks, KeptSubscribers
 from chalicelib.infrastructure.sqs import envelopes
@@ -39,8 +39,8 @@ def webhook_sender() -> ports.WebhookSender:
 
 
 @once
-def announce_event() -> AnnounceEvent:
-    return AnnounceEvent(notifications(), KeptSubscribers(webhooks()), outbox(), clock)
+def announce_events() -> AnnounceEvents:
+    return AnnounceEvents(notifications(), KeptSubscribers(webhooks()), outbox(), clock)
 
 
 @once

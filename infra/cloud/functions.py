@@ -11,7 +11,7 @@ from chalicelib.settings import EVERY_FUNCTION, SETTINGS, Setting
 TIMEOUT_SECONDS = 30
 STREAMS_RETRY_FOR = timedelta(hours=12)
 """The age up to which a stream's record is retried: an outage of hours only delays it. A stream keeps it for 24."""
-RELAYS_PER_SHARD = 5
+RELAYS_PER_SHARD = 10
 """How many batches of one shard are relayed at the same time. Lambda shares them out by partition key, so the records
 of one item stay in order. A shard has 1,000 records/s at most, and one relay takes some 240: see decision 101."""
 SHOWN_FOR = timedelta(minutes=1)

@@ -56,6 +56,29 @@ def test_a_hold_that_lapses_changes_the_tag_though_nobody_wrote_anything(quick: 
     assert seats(quick, session_id)[1] == free
 
 
+def test_who_takes_a_map_that_is_a_second_old_may_be_answered_by_a_cache_in_between(api: Api, session_id: str) -> None:
+    fresh = api.get(f"/api/sessions/{session_id}/seats")
+    shared = api.get(f"/api/sessions/{session_id}/seats?maxAge=1")
+
+    assert shared.headers["cache-control"] == "public, max-age=0, s-maxage=1"
+    assert (shared.text, shared.headers["etag"]) == (fresh.text, fresh.headers["etag"])
+    assert "ratelimit-limit" not in shared.headers, "the quota of one would mislead the others"
+
+
+@pytest.mark.parametrize(("age", "status"), [("0", 200), ("2", 400), ("", 400), ("-1", 400), ("1.0", 400)])
+def test_another_age_is_not_shared(api: Api, session_id: str, age: str, status: int) -> None:
+    answer = api.get(f"/api/sessions/{session_id}/seats?maxAge={age}")
+
+    assert answer.status == status
+    assert "public" not in answer.headers["cache-control"]
+
+
+def test_a_refusal_is_shared_with_nobody(api: Api) -> None:
+    answer = api.get("/api/sessions/550e8400-e29b-41d4-a716-446655440000/seats?maxAge=1")
+
+    assert (answer.status, answer.headers["cache-control"]) == (404, "no-store")
+
+
 def test_an_unknown_screening_has_no_map_whatever_one_has(api: Api) -> None:
     path = "/api/sessions/550e8400-e29b-41d4-a716-446655440000/seats"
 

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import SHORT_HOLD_SECONDS, Visitors
+from tests.browser.visitor import Visitor
 from tests.http_api import Api
 
 
@@ -108,6 +110,27 @@ def test_a_chosen_seat_that_somebody_takes_is_given_up_and_said(visitor: Visitor
     buyer.sees("A2", "held")
     buyer.sees("A1", "chosen")
     buyer.hears("A2 has just been taken by someone else.")
+
+
+def test_who_polls_shares_the_map_with_others_but_for_what_they_just_did(visitor: Visitors, api: Api) -> None:
+    session_id = api.schedule()
+    shared, fresh = f"/{session_id}/seats?maxAge=1", f"/{session_id}/seats"
+    buyer = visitor().opens_screening(session_id)
+    poll_until(buyer, lambda: buyer.asked_for(shared) >= 2)
+    assert buyer.asked_for(fresh) == 0
+
+    buyer.holds("A1")
+    poll_until(buyer, lambda: buyer.asked_for(fresh) >= 1)
+
+    before = buyer.asked_for(shared)
+    poll_until(buyer, lambda: buyer.asked_for(shared) > before)
+
+
+def poll_until(buyer: Visitor, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < deadline, [request.url for request in buyer.requests]
+        buyer.page.wait_for_timeout(50)
 
 
 def test_the_time_left_is_never_more_than_the_server_grants(visitor: Visitors, api: Api) -> None:

@@ -94,6 +94,21 @@ def test_a_hold_survives_the_way_to_the_sign_in_and_back(guest: Guests, cinema: 
     assert (mine["userId"], mine["purchases"][0]["seats"]) == (owner, [seat])
 
 
+def test_what_is_public_is_asked_for_without_a_name_so_that_a_cache_may_answer(guest: Guests, cinema: Cinema) -> None:
+    (seat,) = free_seats(cinema, 1)
+    buyer = guest().opens_screening(cinema.session_id)
+    buyer.chooses(seat).presses("hold")
+    buyer.signs_in("dora").sees_held(seat)
+    buyer.opens("#/tickets")
+    buyer.page.wait_for_load_state("networkidle")
+
+    asked = [request for request in buyer.requests if "/api/" in request.url and request.method == "GET"]
+    named = {request.url for request in asked if "authorization" in request.headers}
+    assert {url for url in named if "/api/sessions" in url} == set()
+    assert any("/seats" in request.url for request in asked)
+    assert any("/purchases" in url for url in named)
+
+
 def test_tickets_are_the_same_on_every_device_on_which_one_signs_in(guest: Guests, cinema: Cinema) -> None:
     (seat,) = free_seats(cinema, 1)
     phone, laptop, stranger = guest(), guest(), guest()

@@ -281,7 +281,7 @@ def test_more_of_a_list_that_can_not_be_had_says_so_where_it_was_asked_for(visit
 def cancelled(page: Page, **purchase: Any) -> None:
     page.route(re.compile(r"/api/sessions/[\w-]+$"), changing(status="cancelled"))
     page.route(re.compile(r"/api/sessions\?"), changing_each("sessions", status="cancelled"))
-    page.route("**/seats", always(410, {"error": "SESSION_CANCELLED"}))
+    page.route("**/seats?*", always(410, {"error": "SESSION_CANCELLED"}))
     page.route("**/purchases?*", changing_each("purchases", **purchase))
 
 

@@ -1,7 +1,7 @@
 """The clock, ids that one can read, and pages, in memory."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -10,9 +10,19 @@ from typing import TypeVar
 from chalicelib.domain.pages import Page
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 
-__all__ = ["MovableClock", "ReadableIds", "Ticks"]
+__all__ = ["MovableClock", "ReadableIds", "Ticks", "alone"]
 
 T = TypeVar("T")
+
+
+def alone(handle: Callable[[Sequence[T]], Mapping[int, Exception]]) -> Callable[[T], None]:
+    """Makes a consumer of one event from a consumer of many: a batch of one, whose failure is raised."""
+
+    def handle_one(content: T) -> None:
+        for failure in handle([content]).values():
+            raise failure
+
+    return handle_one
 
 
 @dataclass

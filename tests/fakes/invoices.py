@@ -1,5 +1,6 @@
 """The ports of invoices in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,6 +16,9 @@ class FakeInvoices:
     def assign_number(self, bill: Bill) -> Invoice:
         place = 1 + sum(invoice.bill.series == bill.series for invoice in self.known.values())
         return self.known.setdefault(bill.reservation_id, Invoice(bill, place))
+
+    def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+        return list(map(self.assign_number, bills))
 
     def mark_filed(self, invoice: Invoice) -> None:
         self.known[invoice.bill.reservation_id] = invoice.as_filed()

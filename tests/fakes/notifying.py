@@ -105,6 +105,9 @@ class FakeNotifications:
             before += known
         return known[0]
 
+    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
+        return list(map(self.assign_number, events))
+
     def find(self, session_id: str, sequence: int) -> Notification | None:
         return next((one for one in self.told[session_id] if one.sequence == sequence), None)
 

@@ -3,10 +3,10 @@
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.api.batches import handle_messages
+from chalicelib.api.batches import handle_messages, handle_messages_together
 from chalicelib.domain.events import Event, Outgoing
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
@@ -71,3 +71,23 @@ class Consumer:
         ).get("Messages"):
             found += more
         return found
+
+
+class BatchConsumer(Consumer):
+    """One that handles its messages together, and crashes before or after the effect of the whole batch."""
+
+    def __init__(self, consume: Callable[[Sequence[Event]], Mapping[int, Exception]], chance: random.Random) -> None:
+        super().__init__(lambda event: None, chance)
+        self.consume_together = consume
+
+    def handle(self, event: Any, _: Any) -> Any:
+        return handle_messages_together(event["Records"], event_in, self.crash_a_batch_sometimes, self.redelivery)
+
+    def crash_a_batch_sometimes(self, events: Sequence[Event]) -> Mapping[int, Exception]:
+        status = self.chance.random()
+        if status < CRASH_SHARE / 2:
+            raise RuntimeError("crashed before its effect")
+        failures = self.consume_together(events)
+        if status > 1 - CRASH_SHARE / 2:
+            raise RuntimeError("crashed after its effect")
+        return failures

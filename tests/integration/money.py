@@ -28,6 +28,7 @@ from infra.ops import dlq
 from infra.ops.connection import Connection
 from infra.ops.queues import queues_of
 from tests.conftest import STAGE
+from tests.fakes import alone
 from tests.http_api import Answer, Api
 
 PATIENCE_SECONDS = 0.3
@@ -52,10 +53,10 @@ class Till:
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
         self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
-        plain = replace(wiring.invoices.issue_invoice(), print_pdf=lambda invoice: invoice.number.encode())
+        plain = replace(wiring.invoices.issue_invoices(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),
-            "on_sale_to_invoice": self._source("invoices", plain),
+            "on_sale_to_invoice": self._source("invoices", alone(plain)),
         }
         self.pump = copy(self.every_event_handler)
         self.pump.sources = [ours.get(getattr(one, "name", ""), one) for one in self.pump.sources]

@@ -36,7 +36,9 @@ def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
     quotas = dict(_quotas(route, request, user))
     if not quotas:
         return {}
-    verdict = wiring.gate.rate_limiter().take(quotas, wiring.clock())
+    gate = wiring.gate
+    limiter = gate.own_rate_limiter() if route_of(route).is_counted_alone else gate.rate_limiter()
+    verdict = limiter.take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return quota_headers(verdict.tightest)

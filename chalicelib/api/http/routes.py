@@ -18,6 +18,8 @@ class Route(NamedTuple):
     admits: Rule
     is_limited: bool = True
     """False where load balancers and operators ask, most often under load."""
+    is_counted_alone: bool = False
+    """True where an instance counts requests by itself: its answers, from memory, cost less than asking Redis."""
 
     @property
     def tells_who_asks(self) -> bool:
@@ -27,8 +29,8 @@ class Route(NamedTuple):
 
 ROUTES: Mapping[str, Route] = {
     "schedule_session": Route(OPERATOR),
-    "list_sessions": Route(ANYONE),
-    "show_session": Route(ANYONE),
+    "list_sessions": Route(ANYONE, is_counted_alone=True),
+    "show_session": Route(ANYONE, is_counted_alone=True),
     "show_seats": Route(ANYONE),
     "show_live_address": Route(ANYONE),
     "hold_seats": Route(BUYER),

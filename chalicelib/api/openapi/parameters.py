@@ -46,6 +46,11 @@ CURSOR = Parameter(
 )
 PAGE = (LIMIT, CURSOR)
 FROM = Parameter("from", "Screenings that start at this moment or later.", Start, SESSION.starts_at)
+MAX_AGE = Parameter(
+    "maxAge",
+    "`1`: the map may be a second old, and a CDN in front gives all who ask so the same one. For who polls.",
+    Literal["0", "1"],
+)
 AS_LINK = Parameter("as", "`link`: the answer is 200, and sends nobody anywhere.", Literal["link"])
 SIGNATURE = Parameter(
     "Cinema-Signature",

@@ -50,7 +50,18 @@ from .examples import (
     TICKETS,
     USER,
 )
-from .parameters import AS_LINK, CURSOR, FROM, GATEWAY_SIGNATURE, IDEMPOTENCY_KEY, PAGE, SCAN_KEY, SIGNATURE, Parameter
+from .parameters import (
+    AS_LINK,
+    CURSOR,
+    FROM,
+    GATEWAY_SIGNATURE,
+    IDEMPOTENCY_KEY,
+    MAX_AGE,
+    PAGE,
+    SCAN_KEY,
+    SIGNATURE,
+    Parameter,
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,7 @@ OPERATIONS: Mapping[str, Operation] = {
         SCREENINGS,
         "Its seats, as they are now",
         description="A hold that has lapsed is shown as available from its very second. Who polls sends the `ETag`.",
+        query=(MAX_AGE,),
         answer=sessions_wire.seat_map(SEATS),
         has_etag=True,
         errors=(refusals.SessionNotFound, refusals.SessionCancelled),

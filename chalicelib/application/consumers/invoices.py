@@ -1,14 +1,14 @@
-"""Numbers, prints and files the invoice of each sale, in this order. Makes links to the PDFs.
+"""Numbers, prints and files the invoices of sales, in this order. Makes links to the PDFs.
 
-sale ──► number: counter and invoice, one write ──► PDF to the files ──► invoice: filed ──► links can be made
+sales ─► numbers: counter and invoices, one write ─► PDF to the files ──► invoice: filed ──► links can be made
          ▲ from here on the number is this sale's    ▲ after a crash on either side, the next delivery goes on from here
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.application.owned import find_owned
 from chalicelib.domain.events import Event
@@ -17,17 +17,23 @@ from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
 from chalicelib.domain.reservations import State
 
+from .numbering import Failures, number_by_series
+
 if TYPE_CHECKING:
     from chalicelib.domain.invoices import InvoiceLink
     from chalicelib.domain.ports import Clock, InvoiceFiles, Invoices, Reservations, Sessions
 
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
-class IssueInvoice:
-    """Issues the invoice of a sale. Harmless twice, and at the same time.
+class IssueInvoices:
+    """Issues the invoices of a batch of sales. Harmless twice, and at the same time.
 
-    The number is written once, together with the counter, and a second delivery finds it. The same invoice is printed
-    as the same bytes, and filed in the same place.
+    A number is written once, together with the counter, and a second delivery finds it. The same invoice is printed as
+    the same bytes, and filed in the same place.
     """
 
     reservations: Reservations
@@ -38,25 +44,47 @@ class IssueInvoice:
     seller: tuple[str, ...]
     time_zone: str
 
-    def __call__(self, sale: Event) -> None:
-        """Issues the invoice; does nothing if the sale was free of charge.
+    def __call__(self, sales: Sequence[Event]) -> Failures:
+        """Issues the invoices; none for a sale free of charge. Gives the sales that failed, each with its reason.
 
-        Raises UnreadableMessage, SessionNotFound, StoreUnavailable.
+        Reasons are UnreadableMessage, SessionNotFound, StoreUnavailable.
         """
-        if sale.data.get("amountCents") == 0:
-            return
-        invoice = self.invoices.assign_number(self._draft_bill(sale))
+        bills, unbilled = _each(dict(enumerate(sales)), self._draft_bill)
+        charged = {position: bill for position, bill in bills.items() if bill}
+        numbered, unnumbered = number_by_series(charged, lambda bill: bill.series, self.invoices.assign_numbers)
+        invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
+        _, unfiled = _each(invoices, self._print_and_file)
+        of_sales = {position: unfiled.get(invoice.bill.reservation_id) for position, invoice in numbered.items()}
+        return unbilled | unnumbered | {position: error for position, error in of_sales.items() if error}
+
+    def _print_and_file(self, invoice: Invoice) -> None:
         if not invoice.filed:
             self.files.put(invoice, self.print_pdf(invoice))
             self.invoices.mark_filed(invoice)
 
-    def _draft_bill(self, sale: Event) -> Bill:
-        """Makes the bill for the user of the reservation, in the language of the buyer's emails, or else in English."""
+    def _draft_bill(self, sale: Event) -> Bill | None:
+        """Makes the bill for the user of the reservation, in the language of the buyer's emails, or else in English.
+
+        None if nothing was paid.
+        """
+        if sale.data.get("amountCents") == 0:
+            return None
         reservation = self.reservations.find(sale.reservation_id)
         contact = reservation.contact if reservation else None
         language = contact.language if contact else ENGLISH
         user_id = reservation.user_id if reservation else sale.buyer
         return bill_for(sale, self.sessions.get(sale.session_id), user_id, self.seller, self.time_zone, language)
+
+
+def _each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
+    """Calls `act` with each item. Gives the results and the failures, by the items' keys."""
+    results, failures = dict[K, R](), dict[K, Exception]()
+    for key, item in items.items():
+        try:
+            results[key] = act(item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other sales go on
+            failures[key] = error
+    return results, failures
 
 
 @dataclass(frozen=True)

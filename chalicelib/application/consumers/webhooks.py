@@ -1,15 +1,14 @@
 """Webhooks: an event gets its number in its session and goes to every subscriber, each delivery by itself.
 
-queue notification ──► AnnounceEvent: numbered once, for good ──► queue webhooks: one message a subscriber
+queue notification ──► AnnounceEvents: numbered once, for good ──► queue webhooks: one message a subscriber
 queue webhooks     ──► DeliverNotification: signed and POSTed; a delivery that is not accepted comes again later
 POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
@@ -17,6 +16,8 @@ from chalicelib.domain.events import Event, Outgoing, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
+
+from .numbering import Failures, number_by_series
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Notifications, Outbox, Subscribers, Webhooks, WebhookSender
@@ -28,8 +29,8 @@ MOST_REPLAYED = 100
 
 
 @dataclass(frozen=True)
-class AnnounceEvent:
-    """Numbers the event and queues a delivery for each webhook that wants it.
+class AnnounceEvents:
+    """Numbers a batch of events and queues a delivery of each for every webhook that wants it.
 
     Harmless twice: an event keeps its first number. Its deliveries are queued again, in case an earlier try died before
     that. A receiver knows a repeated delivery by its id.
@@ -40,14 +41,27 @@ class AnnounceEvent:
     outbox: Outbox
     clock: Clock
 
-    def __call__(self, event: Event) -> None:
-        """Numbers the event and queues its deliveries. Raises StoreUnavailable: then deliver the event again."""
-        notification = self.notifications.assign_number(event)
-        _queue_deliveries(
-            self.outbox,
-            self.clock,
-            chain(*(_deliveries_for(one, [notification]) for one in self.webhooks.subscribers())),
+    def __call__(self, events: Sequence[Event]) -> Failures:
+        """Numbers the events and queues their deliveries. Gives the events to be delivered again, each with its reason.
+
+        Raises StoreUnavailable if the webhooks can't be read.
+        """
+        numbered, failures = number_by_series(
+            dict(enumerate(events)), lambda event: event.session_id, self.notifications.assign_numbers
         )
+        return failures | self._queue_deliveries(numbered)
+
+    def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
+        """Queues the deliveries of notifications. Gives the positions of those of which one could not be queued."""
+        subscribers = self.webhooks.subscribers()
+        to_send = [
+            (position, Outgoing(WEBHOOKS, delivery))
+            for position, notification in numbered.items()
+            for subscriber in subscribers
+            for delivery in _deliveries_for(subscriber, [notification])
+        ]
+        unsent = self.outbox.send([message for _, message in to_send], self.clock()) if to_send else ()
+        return {to_send[index][0]: StoreUnavailable("SendMessageBatch") for index in unsent}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from chalicelib.domain.invoices import Bill, Invoice, InvoiceLink
@@ -19,6 +20,13 @@ class Invoices(Protocol):
         """Gives the sale's invoice. Makes it with the next number of its series, unless the sale has one.
 
         The numbers of a series are 1, 2, 3, … without gaps or repeats. After StoreUnavailable, ask again.
+        """
+        ...
+
+    def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+        """Gives the invoices of sales of one series, like `assign_number`, in fewer writes. A sale may occur twice.
+
+        After StoreUnavailable, some of them may have their numbers.
         """
         ...
 

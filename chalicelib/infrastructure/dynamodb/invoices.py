@@ -4,16 +4,18 @@
     2026#counter      41                               the last place that was given in the series
     res-7Jx…          41      seats, amount, …         the invoice of that reservation's sale
 
-counter: from the place that was read to the next ──┐
-invoice: put, unless the sale has one             ──┴── one transaction: a number is given exactly when it is used
+counter: from the place that was read by as many    ──┐
+invoices of a batch: put, unless a sale has one     ──┴── one transaction: a number is given exactly when it is used
 
-If two invoices try to take the same place, one of them fails, reads the counter again and takes the next place. So the
-invoices of a series are numbered one after the other. Sales that wait for a number wait in the queue.
+If two batches try to take the same places, one of them fails, reads the counter again and takes the places that follow.
+So the batches of a series are numbered one after the other (2 write units, and 2 for each invoice). Sales that wait for
+a number wait in the queue.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+MOST_NUMBERED = 99
+"""The most invoices of one transaction: it takes 100 writes, one of which is the counter's. One BatchGetItem reads as
+many items."""
+
+
 @dataclass(frozen=True)
 class DynamoInvoices:
     """Numbers invoices and keeps them."""
@@ -45,7 +52,16 @@ class DynamoInvoices:
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, bill: Bill) -> Invoice:
-        return retry_on_conflict(lambda: self._assign_number(bill), self.sleep)
+        (invoice,) = self.assign_numbers([bill])
+        return invoice
+
+    def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+        unique = list({bill.reservation_id: bill for bill in bills}.values())
+        numbered: dict[str, Invoice] = {}
+        for start in range(0, len(unique), MOST_NUMBERED):
+            batch = unique[start : start + MOST_NUMBERED]
+            numbered |= retry_on_conflict(partial(self._assign_numbers, batch), self.sleep)
+        return [numbered[bill.reservation_id] for bill in bills]
 
     def mark_filed(self, invoice: Invoice) -> None:
         self._table.update(
@@ -61,37 +77,42 @@ class DynamoInvoices:
         item = self._table.get(text_key(id=reservation_id))
         return _invoice_from_item(item) if item else None
 
-    def _assign_number(self, bill: Bill) -> Invoice:
-        """Gives the sale's invoice; without one, puts it at the next place. Raises WriteConflict if that is taken."""
-        counter_id = _counter_id(bill.series)
-        keys = [text_key(id=counter_id), text_key(id=bill.reservation_id)]
-        found = {read_text(item, "id"): item for item in BatchRead(self.client, self.table_name, self.sleep)(keys)}
-        if bill.reservation_id in found:
-            return _invoice_from_item(found[bill.reservation_id])
-        last_place = read_number(found[counter_id], "place") if counter_id in found else 0
-        invoice = Invoice(bill, last_place + 1)
-        self._put_and_advance_counter(invoice)
-        return invoice
+    def _assign_numbers(self, bills: Sequence[Bill]) -> Mapping[str, Invoice]:
+        """Gives the sales' invoices by reservation; puts those that are missing at the next places.
 
-    def _put_and_advance_counter(self, invoice: Invoice) -> None:
+        Raises WriteConflict if these are taken.
+        """
+        counter_id = _counter_id(bills[0].series)
+        keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]
+        found = {read_text(item, "id"): item for item in BatchRead(self.client, self.table_name, self.sleep)(keys)}
+        counter = found.pop(counter_id, None)
+        last_place = read_number(counter, "place") if counter else 0
+        missing = [bill for bill in bills if bill.reservation_id not in found]
+        new = [Invoice(bill, place) for place, bill in enumerate(missing, last_place + 1)]
+        if new:
+            self._put_and_advance_counter(last_place, new)
+        known = {id_: _invoice_from_item(item) for id_, item in found.items()}
+        return known | {invoice.bill.reservation_id: invoice for invoice in new}
+
+    def _put_and_advance_counter(self, last_place: int, new: Sequence[Invoice]) -> None:
         try:
-            transact(self.client, [self._counter_update(invoice), self._invoice_put(invoice)])
+            transact(self.client, [self._counter_update(last_place, new[-1]), *map(self._invoice_put, new)])
         except TransactionCancelled as cancelled:
-            if any(cancelled.conditions_failed):  # the counter has moved on, or the sale has its invoice: read again
+            if any(cancelled.conditions_failed):  # the counter has moved on, or a sale has its invoice: read again
                 raise WriteConflict("TransactWriteItems") from cancelled
             raise cancelled.as_error() from cancelled
 
-    def _counter_update(self, invoice: Invoice) -> Any:
-        """Gives the write that moves the counter to this invoice's place, if it is at the place before."""
-        at_the_place_before = "place = :before" if invoice.place > 1 else "attribute_not_exists(id)"
-        before = {":before": number_value(invoice.place - 1)} if invoice.place > 1 else {}
+    def _counter_update(self, last_place: int, last: Invoice) -> Any:
+        """Gives the write that moves the counter to the place of the last new invoice, if it is where it was read."""
+        as_it_was_read = "place = :before" if last_place else "attribute_not_exists(id)"
+        before = {":before": number_value(last_place)} if last_place else {}
         return {
             "Update": {
                 "TableName": self.table_name,
-                "Key": text_key(id=_counter_id(invoice.bill.series)),
+                "Key": text_key(id=_counter_id(last.bill.series)),
                 "UpdateExpression": "SET place = :place",
-                "ConditionExpression": at_the_place_before,
-                "ExpressionAttributeValues": {":place": number_value(invoice.place), **before},
+                "ConditionExpression": as_it_was_read,
+                "ExpressionAttributeValues": {":place": number_value(last.place), **before},
             }
         }
 

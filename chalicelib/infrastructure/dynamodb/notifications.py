@@ -5,28 +5,37 @@
                  event#PaymentConfirmed:res-…  3
                  number#000000000003           3       latest {ReservationCreated: 2}, event {…}
 
-The three are written in one transaction (6 write units), on condition that the counter is as it was read and the event
-has no number yet: so numbers have neither gaps nor repeats, even if a worker dies.
+A batch's events of one screening are numbered in one transaction (2 write units, and 4 for each event), on condition
+that the counter is as it was read and no event has a number yet: so numbers have neither gaps nor repeats, even if a
+worker dies. Events that turn out to have a number are left out of the next try.
 
-A screening has one counter, and transactions on one item refuse each other: its events are numbered one after the
-other, some 50 a second where a read and a transaction take 20 ms, however many workers there are. A worker that came
-too late reads the counter again and tries again after a pause with full jitter. An event without a number after
-NUMBER_ATTEMPTS comes again by the queue. Screenings do not wait for each other. When 2,000 seats are sold in two
-seconds, their 4,000 events are delivered within a minute and a half; domain/consumers.py keeps the number of workers
-small, since more would only cause more conflicts.
+A screening has one counter, and transactions on one item refuse each other: its batches are numbered one after the
+other, however many workers there are. A worker that came too late reads the counter again and tries again after a pause
+with full jitter. Events without a number after NUMBER_ATTEMPTS come again by the queue. Screenings do not wait for each
+other. domain/consumers.py has the size of a batch, and keeps the number of workers small, since more would only cause
+more conflicts.
 """
 
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 
-from .connection import Table, TransactionCancelled, WriteConflict, outages_as_refusals, retry_on_conflict, transact
+from .connection import (
+    BatchRead,
+    Table,
+    TransactionCancelled,
+    WriteConflict,
+    outages_as_refusals,
+    retry_on_conflict,
+    transact,
+)
 from .values import (
     Item,
     number_value,
@@ -46,6 +55,9 @@ NUMBER_ATTEMPTS = 16
 are usual here, and rare between holds."""
 
 COUNTER = "counter"
+MOST_NUMBERED = 49
+"""The most events of one transaction: it takes 100 writes, two for each event and one for the counter."""
+
 LARGEST_NUMBER = 10**12 - 1
 """The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""
 
@@ -59,7 +71,16 @@ class DynamoNotifications:
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, event: Event) -> Notification:
-        return retry_on_conflict(lambda: self._assign_number(event), self.sleep, NUMBER_ATTEMPTS)
+        (notification,) = self.assign_numbers([event])
+        return notification
+
+    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
+        unique = list({event.id: event for event in events}.values())
+        numbered: dict[str, Notification] = {}
+        for start in range(0, len(unique), MOST_NUMBERED):
+            batch = unique[start : start + MOST_NUMBERED]
+            retry_on_conflict(partial(self._assign_numbers, batch, numbered), self.sleep, NUMBER_ATTEMPTS)
+        return [numbered[event.id] for event in events]
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
         item = self._get(session_id, _position_of_number(sequence))
@@ -83,44 +104,50 @@ class DynamoNotifications:
             )
         return [_notification_from_item(item) for item in answer["Items"]]
 
-    def _assign_number(self, event: Event) -> Notification:
-        """Writes the event with the next number. Gives the earlier notification if the event has a number already.
+    def _assign_numbers(self, batch: Sequence[Event], numbered: dict[str, Notification]) -> None:
+        """Adds to `numbered` the notifications of the batch, by the events' ids: earlier ones, or else new ones.
 
         Raises WriteConflict when another worker has changed the counter, or is about to.
         """
-        counter = self._get(event.session_id, COUNTER)
-        notification = Notification(
-            event=event,
-            sequence=read_number(counter, "number") + 1 if counter else 1,
-            latest_before=read_numbers(counter, "latest") if counter else {},
-        )
-        writes = [self._event_put(notification), self._counter_put(notification), self._notification_put(notification)]
-        try:
-            transact(self.client, writes)
-        except TransactionCancelled as cancelled:
-            return self._find_earlier(event, cancelled)
-        return notification
+        while missing := [event for event in batch if event.id not in numbered]:
+            counter = self._get(missing[0].session_id, COUNTER)
+            notifications = _numbered_after(counter, missing)
+            try:
+                transact(self.client, self._puts(counter, notifications))
+            except TransactionCancelled as cancelled:
+                found = self._find_earlier(missing, cancelled)
+            else:
+                found = notifications
+            numbered |= {one.event.id: one for one in found}
 
-    def _find_earlier(self, event: Event, cancelled: TransactionCancelled) -> Notification:
-        """Reads the event's earlier notification, if the transaction was cancelled because there is one.
+    def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
+        """Reads the earlier notifications of events, if the transaction was cancelled because there are some.
 
         Raises WriteConflict or StoreUnavailable if it was cancelled for another reason.
         """
         if cancelled.met_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
-        has_number, *others = cancelled.conditions_failed
-        if has_number:
-            return self._read_numbered(event)
-        if any(others):
+        failed = cancelled.conditions_failed
+        if have_number := [event for event, has_number in zip(events, failed, strict=False) if has_number]:
+            return self._read_numbered(have_number)
+        if any(failed):
             raise WriteConflict("TransactWriteItems") from cancelled
         raise cancelled.as_error() from cancelled
 
-    def _read_numbered(self, event: Event) -> Notification:
-        """Reads the notification of an event that has a number."""
-        entry = self._get(event.session_id, _position_of_event(event))
-        found = self.find(event.session_id, read_number(entry, "number")) if entry else None
-        assert found, "an event's number is written with its notification"  # noqa: S101 - tells the type checker
-        return found
+    def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
+        """Reads the notifications of events that have numbers."""
+        session_id = events[0].session_id
+        entries = self._read([_key(session_id, _position_of_event(event)) for event in events])
+        positions = [_position_of_number(read_number(entry, "number")) for entry in entries]
+        return [_notification_from_item(item) for item in self._read([_key(session_id, at) for at in positions])]
+
+    def _puts(self, counter: Item | None, notifications: Sequence[Notification]) -> list[Item]:
+        """Gives the writes of numbering: first those of the events' own numbers, in the order of the events."""
+        return [
+            *map(self._event_put, notifications),
+            self._counter_put(counter, notifications[-1]),
+            *map(self._notification_put, notifications),
+        ]
 
     def _event_put(self, notification: Notification) -> Item:
         position = _position_of_event(notification.event)
@@ -142,26 +169,44 @@ class DynamoNotifications:
         }
         return {"Put": put}
 
-    def _counter_put(self, notification: Notification) -> Item:
-        """Gives the write that puts the counter with the next number, if it still has the number that was read."""
-        sequence, latest = notification.sequence, notification.latest_before
+    def _counter_put(self, before: Item | None, last: Notification) -> Item:
+        """Gives the write that moves the counter to the last of the new numbers, if it is still as it was read."""
         counter = {
-            **_key(notification.event.session_id, COUNTER),
-            "number": number_value(sequence),
-            "latest": numbers_value({**latest, notification.event.type: sequence}),
+            **_key(last.event.session_id, COUNTER),
+            "number": number_value(last.sequence),
+            "latest": numbers_value(_latest_after(last)),
         }
         put: dict[str, Any] = {"TableName": self.table_name, "Item": counter}
-        if sequence == 1:
+        if before is None:
             return {"Put": {**put, "ConditionExpression": "attribute_not_exists(session_id)"}}
         as_read = {
             "ConditionExpression": "#number = :before",
             "ExpressionAttributeNames": {"#number": "number"},
-            "ExpressionAttributeValues": {":before": number_value(sequence - 1)},
+            "ExpressionAttributeValues": {":before": number_value(read_number(before, "number"))},
         }
         return {"Put": {**put, **as_read}}
 
     def _get(self, session_id: str, position: str) -> Item | None:
         return Table(self.client, self.table_name).get(_key(session_id, position))
+
+    def _read(self, keys: Sequence[Item]) -> Sequence[Item]:
+        return list(BatchRead(self.client, self.table_name, self.sleep)(keys))
+
+
+def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[Notification]:
+    """Gives events the numbers that follow a counter's."""
+    before = read_number(counter, "number") if counter else 0
+    latest = read_numbers(counter, "latest") if counter else {}
+    notifications = []
+    for sequence, event in enumerate(events, before + 1):
+        notifications.append(Notification(event, sequence, latest))
+        latest = _latest_after(notifications[-1])
+    return notifications
+
+
+def _latest_after(notification: Notification) -> dict[str, int]:
+    """Gives the last number of each type of event, up to and with this notification."""
+    return {**notification.latest_before, notification.event.type: notification.sequence}
 
 
 def _key(session_id: str, position: str) -> Item:

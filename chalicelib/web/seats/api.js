@@ -61,14 +61,14 @@ const has =
  * @returns {Promise<Schemas["ProgrammeBody"]>}
  */
 export const programme = (from, cursor) =>
-  read("api/sessions", { from, cursor, limit: 60 }, has("sessions", Array.isArray)).then(namedEach("sessions"));
+  read("api/sessions", { from, cursor, limit: 60 }, has("sessions", Array.isArray), true).then(namedEach("sessions"));
 
 /**
  * @param {string} id
  * @returns {Promise<Session>}
  */
 export const session = (id) =>
-  read(`api/sessions/${encodeURIComponent(id)}`, {}, has("totalSeats", Number.isInteger)).then(isolateNames);
+  read(`api/sessions/${encodeURIComponent(id)}`, {}, has("totalSeats", Number.isInteger), true).then(isolateNames);
 
 /**
  * @param {string} id
@@ -102,13 +102,19 @@ export const invoice = (url) =>
   );
 
 /**
- * Asks for the seat map in one try, no more: who follows a screening asks again anyway.
+ * Asks for the seat map in one try, no more: who follows a screening asks again anyway. A shared one is some second old,
+ * and a cache in between answers all who ask for it.
  * @param {string} sessionId
  * @param {AbortSignal} signal
+ * @param {boolean} isShared
  * @returns {Promise<SeatMap>}
  */
-export const seats = (sessionId, signal) =>
-  ask("GET", `api/sessions/${encodeURIComponent(sessionId)}/seats`, { signal, isWhole: has("seats", Array.isArray) });
+export const seats = (sessionId, signal, isShared) =>
+  ask("GET", `api/sessions/${encodeURIComponent(sessionId)}/seats${isShared ? "?maxAge=1" : ""}`, {
+    signal,
+    isPublic: true,
+    isWhole: has("seats", Array.isArray),
+  });
 
 /** @type {Promise<string | null> | null | undefined} */
 let live;
@@ -178,12 +184,13 @@ export const whileReading = (listener) => (reading = listener);
  * @param {string} path
  * @param {Record<string, string | number | undefined>} query
  * @param {(answer: any) => boolean} isWhole
+ * @param {boolean} [isPublic]
  */
-function read(path, query, isWhole) {
+function read(path, query, isWhole, isPublic) {
   const wanted = new URLSearchParams(
     Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
-  return insist(() => ask("GET", [path, wanted].filter(String).join("?"), { isWhole }), {
+  return insist(() => ask("GET", [path, wanted].filter(String).join("?"), { isWhole, isPublic }), {
     paused: (...pause) => reading(...pause),
   });
 }
@@ -206,6 +213,7 @@ const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].ma
  * @property {string} [key] the idempotency key
  * @property {AbortSignal} [signal]
  * @property {RequestRedirect} [redirect]
+ * @property {boolean} [isPublic] the answer is the same for everybody
  * @property {(answer: any) => boolean} [isWhole] an answer without the fields that the page lives on is none
  */
 
@@ -232,13 +240,14 @@ async function ask(method, path, request = {}) {
  * @param {string} path
  * @param {Request} request
  */
-async function answerTo(method, path, { body, key, signal, redirect, isWhole = () => true }) {
+async function answerTo(method, path, { body, key, signal, redirect, isPublic, isWhole = () => true }) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const sentAt = Date.now();
   const response = await sendRequest(method, path, {
     body,
     key,
     redirect,
+    isPublic,
     cache: "no-cache", // asks with If-None-Match where there was an ETag
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   });

@@ -3,7 +3,10 @@
  * A screening's seats as they change: sent by a WebSocket where there is one, else read again and again.
  *
  *   socket ──subscribed──► ask for the map once ──► rows as they change, each as it stands; the map again now and then
- *   no socket, or it is gone ──► the map every second or two; never without a connection
+ *   no socket, or it is full or gone ──► the map every second or two; never without a connection
+ *
+ * Who has no socket asks for a map that a cache in between shares out, of which thousands may be among us; but for the map
+ * after something of one's own, and for some seconds after that: it must not be undone by an older one.
  */
 
 import { asFailure } from "../shared/http.js";
@@ -13,6 +16,7 @@ import * as clock from "./clock.js";
 const ALONE_MS = 1500;
 const CONNECTED_MS = 20_000; // heals what a message that got lost would have said
 const HIDDEN_MS = 20_000;
+const OWN_NEWS_MS = 3000; // a shared map is two seconds old at most: one in each of two caches
 const CLOSED_MS = 60_000; // refused for good, as for a cancelled screening
 const LONGEST_PAUSE_MS = 10_000;
 const CLOCKS_DIFFER_MS = 1000; // as far as we know: see clock.js
@@ -35,6 +39,7 @@ export function follow(sessionId, { arrived, failed }) {
   let again = false;
   let failures = 0;
   let leastPause = 0;
+  let mayBeShared = 0;
 
   async function ask() {
     clearTimeout(timer);
@@ -45,7 +50,8 @@ export function follow(sessionId, { arrived, failed }) {
     asking = true;
     const began = seen.messages;
     try {
-      seen.read(await api.seats(sessionId, leaving.signal), began);
+      const isShared = !socket.isOpen && Date.now() >= mayBeShared;
+      seen.read(await api.seats(sessionId, leaving.signal, isShared), began);
       [failures, leastPause] = [0, 0];
       show();
     } catch (caught) {
@@ -83,7 +89,10 @@ export function follow(sessionId, { arrived, failed }) {
   }
 
   const socket = new Socket(sessionId, leaving.signal, {
-    changed: ask,
+    changed() {
+      mayBeShared = Date.now() + OWN_NEWS_MS;
+      ask();
+    },
     received: (rows) => seen.tell(rows) && show(),
   });
   const here = () => !document.hidden && ask();
@@ -92,7 +101,10 @@ export function follow(sessionId, { arrived, failed }) {
   ask();
 
   return {
-    refresh: ask,
+    refresh() {
+      mayBeShared = Date.now() + OWN_NEWS_MS;
+      return ask();
+    },
     stop() {
       leaving.abort();
       clearTimeout(timer);

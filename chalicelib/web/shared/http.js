@@ -62,13 +62,14 @@ export const addressOf = (path) => new URL(path.replace(/^\/+/, ""), ROOT).href;
 
 /**
  * Sends one request, in the name of whoever is signed in. `key` is its idempotency key; `body` is sent as JSON. Where a token
- * is refused, it is renewed and the request is sent once more.
+ * is refused, it is renewed and the request is sent once more. `isPublic`: the answer is the same for everybody, so nobody is
+ * named, and a cache in between may give it to all.
  * @param {string} method
  * @param {string} path
- * @param {Omit<RequestInit, "body"> & { body?: object, key?: string }} request
+ * @param {Omit<RequestInit, "body"> & { body?: object, key?: string, isPublic?: boolean }} request
  */
-export async function sendRequest(method, path, { body, key, ...options }) {
-  const token = await signIn.authorization();
+export async function sendRequest(method, path, { body, key, isPublic = false, ...options }) {
+  const token = isPublic ? undefined : await signIn.authorization();
   /** @type {Record<string, string>} */
   const headers = { "Accept-Language": language(), ...(token && { Authorization: token }) };
   if (body) headers["Content-Type"] = "application/json";
@@ -77,7 +78,7 @@ export async function sendRequest(method, path, { body, key, ...options }) {
   /** @type {RequestInit} */
   const request = { method, headers, body: sent, credentials: "same-origin", ...options };
   const response = await fetch(addressOf(path), request);
-  if (response.status !== 401 || !(await signIn.renew(token))) return response;
+  if (isPublic || response.status !== 401 || !(await signIn.renew(token))) return response;
   headers.Authorization = (await signIn.authorization()) ?? "";
   return fetch(addressOf(path), request);
 }

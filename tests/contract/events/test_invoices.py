@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.budgets import INVOICE
+from benchmarks.budgets import INVOICE, TEN_INVOICES_NUMBERED
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import Invoices
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.invoices import MOST_NUMBERED, DynamoInvoices
 from tests.builders import PAID_AT, a_bill
 from tests.contract.conftest import Backend, Dynamo
-from tests.fakes import FakeInvoices, sent_twice
+from tests.contract.events.test_webhooks import DYNAMODB_LOCALS_UNITS
+from tests.fakes import Crash, FakeInvoices, crash, interposed, sent_twice
 from tests.injected import CONFLICT, NOTHING_WRONG, Pauses, answering, cancelled, counting, error, hooked, unreachable
 
 REFUSED = {"Code": "ConditionalCheckFailed"}
@@ -126,6 +127,55 @@ def test_a_write_that_is_sent_twice_gives_one_number(invoices: Invoices, year: d
     assert [twice.assign_number(a_bill(paid_at=year)).place for _ in range(3)] == [1, 2, 3]
 
 
+# Many at once.
+
+
+def test_many_sales_are_numbered_in_their_order_and_one_that_occurs_twice_once(
+    invoices: Invoices, year: datetime
+) -> None:
+    bills = [a_bill(paid_at=year) for _ in range(4)]
+
+    given = invoices.assign_numbers([*bills, bills[1], bills[0]])
+
+    assert [invoice.place for invoice in given] == [1, 2, 3, 4, 2, 1]
+    assert places(invoices, bills) == [1, 2, 3, 4]
+    assert invoices.assign_number(a_bill(paid_at=year)).place == 5
+
+
+def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year: datetime) -> None:
+    bills = [a_bill(paid_at=year) for _ in range(5)]
+    for bill in (bills[3], bills[1]):
+        invoices.mark_filed(invoices.assign_number(bill))
+
+    given = invoices.assign_numbers(bills)
+
+    assert [invoice.place for invoice in given] == [3, 2, 4, 1, 5]
+    assert [invoice.filed for invoice in given] == [False, True, False, True, False]
+
+
+def test_more_than_a_transaction_takes_are_numbered_by_several(invoices: Invoices, year: datetime) -> None:
+    bills = [a_bill(paid_at=year) for _ in range(MOST_NUMBERED + 3)]
+
+    invoices.assign_numbers(bills)
+
+    assert places(invoices, bills) == list(range(1, MOST_NUMBERED + 4))
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_around_the_write_of_many_makes_neither_gap_nor_repeat(
+    invoices: Invoices, year: datetime, moment: str
+) -> None:
+    bills = [a_bill(paid_at=year) for _ in range(6)]
+    crashing: Any = {moment: crash}
+    with pytest.raises(Crash):
+        interposed(invoices, "assign_numbers", **crashing).assign_numbers(bills[:3])
+
+    invoices.assign_numbers(bills[2:])
+    invoices.assign_numbers(bills)
+
+    assert sorted(places(invoices, bills)) == list(range(1, 7))
+
+
 # Races, and costs, on an emulator that takes and reckons writes as DynamoDB does.
 
 SALES, DUPLICATES, WORKERS = 60, 30, 8
@@ -160,6 +210,34 @@ def test_sales_from_many_workers_at_once_have_the_numbers_from_one_to_the_last(
     assert len({(invoice.bill.reservation_id, invoice.place) for invoice in given}) == SALES
 
 
+def test_batches_with_the_same_sales_in_them_from_many_workers_have_the_numbers_from_one_to_the_last(
+    emulated: Dynamo, year: datetime
+) -> None:
+    bills = [a_bill(paid_at=year) for _ in range(SALES)]
+    deliveries = [*bills, *bills[:DUPLICATES]]
+    random.shuffle(deliveries)
+    batches = [deliveries[start : start + 10] for start in range(0, len(deliveries), 10)]
+    store = DynamoInvoices(emulated.client, f"{emulated.prefix}-invoices")
+
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        given = [invoice for some in pool.map(many_insistently(store), batches) for invoice in some]
+
+    assert sorted(places(store, bills)) == list(range(1, SALES + 1))
+    assert len({(invoice.bill.reservation_id, invoice.place) for invoice in given}) == SALES
+
+
+def many_insistently(invoices: Invoices) -> Callable[[Sequence[Bill]], Sequence[Invoice]]:
+    def number(bills: Sequence[Bill]) -> Sequence[Invoice]:
+        for _ in range(50):
+            try:
+                return invoices.assign_numbers(bills)
+            except StoreUnavailable:
+                continue
+        raise AssertionError("no numbers after 50 deliveries")
+
+    return number
+
+
 def test_one_sale_delivered_to_many_workers_at_once_has_one_number(emulated: Dynamo, year: datetime) -> None:
     bill, gate = a_bill(paid_at=year), Barrier(WORKERS)
     number = insistent(dynamo_invoices(emulated))
@@ -177,8 +255,8 @@ def test_one_sale_delivered_to_many_workers_at_once_has_one_number(emulated: Dyn
 class WithoutGuard(DynamoInvoices):
     """The control: it moves the counter without a condition."""
 
-    def _counter_update(self, invoice: Invoice) -> Any:
-        step = super()._counter_update(invoice)
+    def _counter_update(self, last_place: int, last: Invoice) -> Any:
+        step = super()._counter_update(last_place, last)
         del step["Update"]["ConditionExpression"]
         step["Update"]["ExpressionAttributeValues"].pop(":before", None)
         return step
@@ -211,6 +289,17 @@ def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_f
     assert [call.operation for call in calls] == [*INVOICE.calls, "BatchGetItem"]
     assert [call.write_units for call in calls] == [0, 4, 1, 0]
     assert INVOICE.write_units == 5
+
+
+def test_ten_invoices_cost_two_calls_and_twentytwo_write_units(emulated: Dynamo, year: datetime) -> None:
+    with counting(emulated) as calls:
+        dynamo_invoices(emulated).assign_numbers([a_bill(paid_at=year) for _ in range(10)])
+
+    assert [call.operation for call in calls] == list(TEN_INVOICES_NUMBERED.calls)
+    units = [call.write_units for call in calls]
+    if units == [0, 4]:
+        pytest.skip(DYNAMODB_LOCALS_UNITS)
+    assert units == [0, TEN_INVOICES_NUMBERED.write_units]
 
 
 # Faults, injected into the client.

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.budgets import EVENT_NUMBERED
+from benchmarks.budgets import EVENT_NUMBERED, TEN_EVENTS_NUMBERED
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Notifications, Webhooks
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.webhooks import Notification, Subscriber
-from chalicelib.infrastructure.dynamodb.notifications import LARGEST_NUMBER, NUMBER_ATTEMPTS, DynamoNotifications
+from chalicelib.infrastructure.dynamodb.notifications import (
+    LARGEST_NUMBER,
+    MOST_NUMBERED,
+    NUMBER_ATTEMPTS,
+    DynamoNotifications,
+)
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from tests.builders import NOW, a_webhook
 from tests.contract.conftest import Backend, Dynamo
@@ -218,6 +223,75 @@ def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, s
     assert numbers(notifications, session_id) == [1]
 
 
+# Numbers for many at once
+
+
+def test_many_events_are_numbered_in_their_order_and_one_that_occurs_twice_once(
+    notifications: Notifications, session_id: str
+) -> None:
+    reservation = Facts(session_id)
+    events = [reservation.created(), reservation.paid(), Facts(session_id).created(), reservation.released()]
+
+    numbered = notifications.assign_numbers([*events, events[1], events[0]])
+
+    assert [one.sequence for one in numbered] == [1, 2, 3, 4, 2, 1]
+    assert [dict(one.latest_before) for one in numbered[:4]] == [
+        {},
+        {"ReservationCreated": 1},
+        {"ReservationCreated": 1, "PaymentConfirmed": 2},
+        {"ReservationCreated": 3, "PaymentConfirmed": 2},
+    ]
+    assert notifications.list_after(session_id, 0, 9) == numbered[:4]
+
+
+def test_among_many_those_that_have_a_number_keep_it(notifications: Notifications, session_id: str) -> None:
+    events = events_of(session_id, 5)
+    earlier = [notifications.assign_number(events[3]), notifications.assign_number(events[1])]
+
+    numbered = notifications.assign_numbers(events)
+
+    assert [one.sequence for one in numbered] == [3, 2, 4, 1, 5]
+    assert [numbered[3], numbered[1]] == earlier
+    assert [dict(one.latest_before) for one in (numbered[0], numbered[4])] == [
+        {"ReservationCreated": 2},
+        {"ReservationCreated": 4},
+    ]
+
+
+def test_many_after_others_go_on_from_their_number(notifications: Notifications, session_id: str) -> None:
+    notifications.assign_numbers(events_of(session_id, 3))
+
+    assert [one.sequence for one in notifications.assign_numbers(events_of(session_id, 3))] == [4, 5, 6]
+
+
+def test_more_than_a_transaction_takes_are_numbered_by_several(notifications: Notifications, session_id: str) -> None:
+    numbered = notifications.assign_numbers(events_of(session_id, MOST_NUMBERED + 3))
+
+    assert [one.sequence for one in numbered] == list(range(1, MOST_NUMBERED + 4))
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_around_the_write_of_many_makes_neither_gap_nor_repeat(
+    notifications: Notifications, session_id: str, moment: str
+) -> None:
+    events = events_of(session_id, 6)
+    crashing: Any = {moment: crash}
+    with pytest.raises(Crash):
+        interposed(notifications, "assign_numbers", **crashing).assign_numbers(events[:3])
+
+    notifications.assign_numbers(events[2:])
+    notifications.assign_numbers(events)
+
+    assert {one.event.id for one in notifications.list_after(session_id, 0, 9)} == {event.id for event in events}
+    assert numbers(notifications, session_id) == list(range(1, 7))
+
+
+def test_a_write_of_many_that_is_sent_twice_numbers_once(notifications: Notifications, session_id: str) -> None:
+    sent_twice(notifications, "assign_numbers").assign_numbers(events_of(session_id, 3))
+
+    assert numbers(notifications, session_id) == [1, 2, 3]
+
+
 # Races and costs, on an emulator that takes and reckons writes as DynamoDB does.
 
 
@@ -253,6 +327,37 @@ def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]
     return number
 
 
+def test_batches_with_the_same_events_in_them_from_many_workers_get_exactly_the_numbers_one_to_n(
+    emulated: Dynamo, session_id: str
+) -> None:
+    events = events_of(session_id, 120)
+    deliveries = events + random.sample(events, k=40)
+    random.shuffle(deliveries)
+    batches = [deliveries[start : start + 10] for start in range(0, len(deliveries), 10)]
+    notifications = DynamoNotifications(emulated.client, f"{emulated.prefix}-notifications")
+
+    with ThreadPoolExecutor(max_workers=5) as workers:
+        numbered = [one for some in workers.map(_many_stubbornly(notifications), batches) for one in some]
+
+    assert numbers(notifications, session_id) == list(range(1, 121))
+    assert {one.event.id: one.sequence for one in notifications.list_after(session_id, 0, 999)} == {
+        one.event.id: one.sequence for one in numbered
+    }
+    assert len(numbered) == len(deliveries)
+
+
+def _many_stubbornly(notifications: Notifications) -> Callable[[Sequence[Event]], Sequence[Notification]]:
+    def number(events: Sequence[Event]) -> Sequence[Notification]:
+        for _ in range(4):
+            try:
+                return notifications.assign_numbers(events)
+            except StoreUnavailable:
+                continue
+        return notifications.assign_numbers(events)
+
+    return number
+
+
 def test_the_same_event_from_eight_workers_has_one_number(emulated: Dynamo, session_id: str) -> None:
     event = Facts(session_id).paid()
 
@@ -274,6 +379,30 @@ def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_
     if units == [0, 4]:
         pytest.skip(DYNAMODB_LOCALS_UNITS)
     assert units == [0, EVENT_NUMBERED.write_units]
+
+
+def test_ten_numbers_cost_one_read_and_fortytwo_write_units(emulated: Dynamo, session_id: str) -> None:
+    with counting(emulated) as calls:
+        dynamo_notifications(emulated).assign_numbers(events_of(session_id, 10))
+
+    assert [call.operation for call in calls] == list(TEN_EVENTS_NUMBERED.calls)
+    units = [call.write_units for call in calls]
+    if units == [0, 4]:
+        pytest.skip(DYNAMODB_LOCALS_UNITS)
+    assert units == [0, TEN_EVENTS_NUMBERED.write_units]
+
+
+def test_events_that_have_numbers_are_read_and_left_out_of_the_next_transaction(
+    emulated: Dynamo, session_id: str
+) -> None:
+    notifications, events = dynamo_notifications(emulated), events_of(session_id, 4)
+    notifications.assign_numbers(events[:2])
+
+    with counting(emulated) as calls:
+        notifications.assign_numbers(events)
+
+    tried = ["GetItem", "TransactWriteItems"]
+    assert [call.operation for call in calls] == [*tried, "BatchGetItem", "BatchGetItem", *tried]
 
 
 # Faults, injected into the client.

@@ -24,7 +24,9 @@ from tests.wire import Wire
 
 T = TypeVar("T")
 
-LIMITS = "*=off per address, hold_seats=3/60s per address, list_purchases=2/60s per address"
+LIMITS = (
+    "*=off per address, hold_seats=3/60s per address, list_purchases=2/60s per address, show_session=2/60s per address"
+)
 BY_ADDRESS = "*=5/60s per address, hold_seats=3/60s per address"
 BY_USER = "*=off per address, hold_seats=1/60s per user, list_purchases=1/60s per user"
 TRIES = 5
@@ -217,6 +219,13 @@ def test_one_address_keeps_no_more_seats_from_the_others_than_the_settings_say()
 
     assert max(blocked) <= 120
     assert max(blocked[600:]) <= 64, "60, and the rest of a hold"
+
+
+def test_what_is_answered_from_memory_is_counted_by_each_instance_alone(limited: list[Api]) -> None:
+    """A question to Redis would cost more than the answer."""
+    statuses = [[instance.get("/api/sessions/unknown").status for _ in range(3)] for instance in limited]
+
+    assert statuses == [[404, 404, 429]] * 3
 
 
 def test_routes_without_a_limit_say_nothing_of_limits(limited: list[Api]) -> None:

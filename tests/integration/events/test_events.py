@@ -14,8 +14,8 @@ import pytest
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.email import SendBuyerEmail
-from chalicelib.application.consumers.invoices import IssueInvoice
-from chalicelib.application.consumers.webhooks import AnnounceEvent
+from chalicelib.application.consumers.invoices import IssueInvoices
+from chalicelib.application.consumers.webhooks import AnnounceEvents
 from chalicelib.application.refunds import SettleRefund
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
@@ -47,7 +47,7 @@ from tests.fakes import (
 )
 from tests.http_api import Api
 from tests.integration.conftest import drain_until
-from tests.integration.crashing import Consumer
+from tests.integration.crashing import BatchConsumer, Consumer
 
 
 def listed(api: Api, session_id: str) -> list[Any]:
@@ -174,9 +174,9 @@ def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales:
 def test_many_sales_are_numbered_for_webhooks_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(4)
     notifications = DynamoNotifications(database, f"{data_stack}-notifications")
-    announce = AnnounceEvent(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
+    announce = AnnounceEvents(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
 
-    worked_through(Consumer(announce, chance), sales, chance)
+    worked_through(BatchConsumer(announce, chance), sales, chance)
 
     session_id = sales[0].session_id
     told = [notifications.find(session_id, sequence) for sequence in range(1, SALES + 2)]
@@ -190,9 +190,9 @@ def test_many_sales_get_an_invoice_once_each(database: Any, data_stack: str, sal
     own = [replace(sale, reservation_id=a_reservation(session=session).id) for sale in sales]
     invoices, files = DynamoInvoices(database, f"{data_stack}-invoices"), FakeInvoiceFiles()
     known = FakeReservations(), FakeSessions({session.id: session}), invoices
-    issue = IssueInvoice(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
+    issue = IssueInvoices(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
 
-    worked_through(Consumer(issue, chance), own, chance)
+    worked_through(BatchConsumer(issue, chance), own, chance)
 
     issued = [invoice for sale in own if (invoice := invoices.find(sale.reservation_id))]
     places = sorted(invoice.place for invoice in issued)

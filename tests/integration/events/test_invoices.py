@@ -15,7 +15,7 @@ import urllib3
 from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
-from chalicelib.application.consumers.invoices import IssueInvoice
+from chalicelib.application.consumers.invoices import IssueInvoices
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
@@ -29,10 +29,10 @@ from chalicelib.infrastructure.sqs.queues import QueueUrls
 from chalicelib.settings import load
 from infra.local.pump import Pump
 from tests.builders import NOW, SELLER, a_paid_event, a_reservation, a_session
-from tests.fakes import Crash, FakeReservations, FakeSessions, crash, interposed
+from tests.fakes import Crash, FakeReservations, FakeSessions, alone, crash, interposed
 from tests.http_api import Answer, Api
 from tests.integration.conftest import drain_until
-from tests.integration.crashing import Consumer
+from tests.integration.crashing import BatchConsumer
 from tests.wire import Wire, operations
 
 
@@ -193,15 +193,15 @@ def print_every_twentieth(invoice: Invoice) -> bytes:
 
 def crashing_at_any_step(
     store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
-) -> IssueInvoice:
+) -> IssueInvoices:
     """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
         if chance.random() < 0.05:
             raise Crash
 
-    crashing = interposed(store, "assign_number", after=sometimes)
-    return IssueInvoice(
+    crashing = interposed(store, "assign_numbers", after=sometimes)
+    return IssueInvoices(
         FakeReservations(),
         sessions,
         interposed(crashing, "mark_filed", before=sometimes),
@@ -217,7 +217,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
 ) -> None:
     chance, sales = random.Random(4), sales_of_a_year(store)
     sessions = FakeSessions({sale.session_id: a_session() for sale in sales})
-    consumer = Consumer(crashing_at_any_step(store, files, sessions, chance), chance)
+    consumer = BatchConsumer(crashing_at_any_step(store, files, sessions, chance), chance)
     consumer.send([*sales, *chance.sample(sales, DUPLICATES)])
     consumer.work()
 
@@ -231,7 +231,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     ]
 
 
-@pytest.mark.parametrize("broken", ["assign_number", "mark_filed"])
+@pytest.mark.parametrize("broken", ["assign_numbers", "mark_filed"])
 def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     api: Api, store: DynamoInvoices, files: S3InvoiceFiles, broken: str
 ) -> None:
@@ -240,10 +240,10 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     sale = a_paid_event(a_reservation(session=session))
     sessions = FakeSessions({session.id: session})
 
-    def issue_with(invoices: DynamoInvoices) -> IssueInvoice:
-        return IssueInvoice(FakeReservations(), sessions, invoices, printed, files, SELLER, "UTC")
+    def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
+        return alone(IssueInvoices(FakeReservations(), sessions, invoices, printed, files, SELLER, "UTC"))
 
-    before: dict[str, Callable[[], object]] = {"after": crash} if broken == "assign_number" else {"before": crash}
+    before: dict[str, Callable[[], object]] = {"after": crash} if broken == "assign_numbers" else {"before": crash}
     with pytest.raises(Crash):
         issue_with(interposed(store, broken, **before))(sale)
     half_made = store.find(sale.reservation_id)

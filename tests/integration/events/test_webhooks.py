@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mypy_boto3_sqs import SQSClient
 
-from chalicelib.api.batches import handle_messages, handle_messages_in_parallel
-from chalicelib.application.consumers.webhooks import AnnounceEvent, DeliverNotification
+from chalicelib.api.batches import handle_messages_in_parallel, handle_messages_together
+from chalicelib.application.consumers.webhooks import AnnounceEvents, DeliverNotification
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType, Outgoing
 from chalicelib.domain.signatures import is_signed, sign_body
@@ -44,7 +44,7 @@ from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops.__main__ import main
 from infra.processes import free_port
 from tests.facts import Facts
-from tests.fakes import Ticks
+from tests.fakes import Ticks, alone
 from tests.http_api import Answer, Api
 from tests.integration.conftest import drain_until
 from tests.receiver import Receiver, receiver
@@ -83,10 +83,10 @@ class Office:
         return Redelivery(self.sqs, self.urls, pause=lambda receives: 0)
 
     def announcing(self) -> QueueSource:
-        announce = AnnounceEvent(self.notifications, self.webhooks, self.outbox, utc_now)
+        announce = AnnounceEvents(self.notifications, self.webhooks, self.outbox, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
-            return handle_messages(event["Records"], lambda record: announce(event_in(record)), self.redelivery)
+            return handle_messages_together(event["Records"], event_in, announce, self.redelivery)
 
         return self._source("notification", handle)
 
@@ -658,23 +658,24 @@ def wired(wire: Wire) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def announce(office: Office, wired: tuple[Any, Any], wire: Wire) -> AnnounceEvent:
+def announce(office: Office, wired: tuple[Any, Any], wire: Wire) -> Callable[[Event], None]:
     database, sqs = wired
     url = office.urls[f"cinema-{office.stage}-webhooks"]
     on_the_wire = QueueUrls(sqs, {f"cinema-{office.stage}-webhooks": wire.url + urlsplit(url).path})
-    return AnnounceEvent(
+    announce_together = AnnounceEvents(
         DynamoNotifications(database, office.notifications.table_name),
         DynamoWebhooks(database, office.webhooks.table_name),
         SqsOutbox(sqs, f"cinema-{office.stage}", on_the_wire),
         utc_now,
     )
+    return alone(announce_together)
 
 
 ANNOUNCING = ["GetItem", "TransactWriteItems", "Scan", "SendMessageBatch"]
 
 
 def test_announcing_an_event_costs_four_calls(
-    office: Office, announce: AnnounceEvent, theirs: Receiver, wire: Wire, facts: Facts
+    office: Office, announce: Callable[[Event], None], theirs: Receiver, wire: Wire, facts: Facts
 ) -> None:
     office.subscribe(theirs.url)
     with wire.counting() as calls:
@@ -686,7 +687,13 @@ def test_announcing_an_event_costs_four_calls(
 @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST_ONCE, Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
 @pytest.mark.parametrize("call", range(1, len(ANNOUNCING) + 1))
 def test_announcing_survives_any_fault(
-    office: Office, announce: AnnounceEvent, theirs: Receiver, wire: Wire, facts: Facts, fault: Fault, call: int
+    office: Office,
+    announce: Callable[[Event], None],
+    theirs: Receiver,
+    wire: Wire,
+    facts: Facts,
+    fault: Fault,
+    call: int,
 ) -> None:
     webhook = office.subscribe(theirs.url)
     with wire.broken(fault, call), suppress(Exception):

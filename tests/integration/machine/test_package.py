@@ -123,7 +123,7 @@ def test_stream_handlers_start_at_the_oldest_record_and_give_up_on_bad_ones_wher
 def test_a_shard_is_relayed_as_fast_as_it_can_be_written(resources: Template) -> None:
     """Lambda keeps the order within a partition key; who shows changes to viewers shares their posts' quota: one."""
     for name in STREAM_HANDLERS:
-        assert _mapping(_functions(resources)[name])["ParallelizationFactor"] == 5, name
+        assert _mapping(_functions(resources)[name])["ParallelizationFactor"] == 10, name
     assert "ParallelizationFactor" not in _mapping(_functions(resources)["OnRowChangedShow"])
 
 
@@ -748,7 +748,7 @@ try: seat_cache()
 except SettingInvalid as error: print(error)
 attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
 attrgetter("expire_hold")(wiring.expiry.selling())
-wiring.webhooks.announce_event()
+wiring.webhooks.announce_events()
 """
 
 

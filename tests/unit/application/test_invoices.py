@@ -1,18 +1,19 @@
 """Each sale gets one invoice, whatever happens on the way to it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.application.consumers.invoices import IssueInvoice, LinkInvoice
+from chalicelib.application.consumers.invoices import IssueInvoices, LinkInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.invoices import Invoice
 from chalicelib.domain.ports import InvoiceFiles, Invoices
 from chalicelib.domain.refusals import InvoiceNotReady, ReservationNotFound, ReservationNotPaid, SessionNotFound
 from chalicelib.domain.reservations import Contact, Reservation
 from tests.builders import NOW, SELLER, Cinema, a_bill, a_paid_event, an_event
-from tests.fakes import Crash, FakeInvoiceFiles, FakeInvoices, FakeReservations, crash, interposed
+from tests.fakes import Crash, FakeInvoiceFiles, FakeInvoices, FakeReservations, alone, crash, interposed
 
 PAID = NOW + timedelta(milliseconds=1)
 """Nothing happens to a reservation in the very millisecond in which it was made."""
@@ -23,7 +24,7 @@ class Office:
     """Where a cinema's invoices are made."""
 
     cinema: Cinema = field(default_factory=Cinema)
-    invoices: Invoices = field(default_factory=FakeInvoices)
+    invoices: FakeInvoices = field(default_factory=FakeInvoices)
     files: FakeInvoiceFiles = field(default_factory=FakeInvoiceFiles)
 
     def sold(self, *seats: str, user: str = "ana") -> Reservation:
@@ -31,10 +32,18 @@ class Office:
         return self.cinema.confirm(held.id, f"tx-of-{held.id}")
 
     def issue(self, sale: Event, invoices: Invoices | None = None, files: InvoiceFiles | None = None) -> None:
+        def issue(sales: Sequence[Event]) -> Mapping[int, Exception]:
+            return self.issue_together(sales, invoices, files)
+
+        alone(issue)(sale)
+
+    def issue_together(
+        self, sales: Sequence[Event], invoices: Invoices | None = None, files: InvoiceFiles | None = None
+    ) -> Mapping[int, Exception]:
         def printed(invoice: Invoice) -> bytes:
             return invoice.number.encode()
 
-        IssueInvoice(
+        issue = IssueInvoices(
             self.cinema.reservations,
             self.cinema.sessions,
             invoices or self.invoices,
@@ -42,7 +51,8 @@ class Office:
             files or self.files,
             SELLER,
             "America/Sao_Paulo",
-        )(sale)
+        )
+        return issue(sales)
 
     @property
     def link(self) -> LinkInvoice:
@@ -96,7 +106,7 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
 
 @pytest.mark.parametrize(
     ("method", "moment"),
-    [(method, moment) for method in ("assign_number", "put", "mark_filed") for moment in ("before", "after")],
+    [(method, moment) for method in ("assign_numbers", "put", "mark_filed") for moment in ("before", "after")],
 )
 def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number(
     office: Office, method: str, moment: str
@@ -114,6 +124,39 @@ def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number
 
     assert office.link(reservation.id).number == "2044-000001"
     assert {number for number, _ in office.files.puts} == {"2044-000001", "2044-000002"}
+
+
+def test_of_many_sales_each_fails_for_its_own_reason_and_all_others_have_their_invoice(office: Office) -> None:
+    good, free, broken, unknown, late = (a_paid_event(office.sold(seat)) for seat in ("A1", "A2", "A3", "A4", "B1"))
+    sales = [
+        good,
+        replace(free, data={**free.data, "amountCents": 0}),
+        replace(broken, data={**broken.data, "saleId": ""}),
+        replace(unknown, session_id="unknown"),
+        replace(late, occurred_at=PAID.replace(year=PAID.year + 1)),
+        good,
+    ]
+
+    failures = office.issue_together(sales)
+
+    assert {position: type(error) for position, error in failures.items()} == {2: UnreadableMessage, 3: SessionNotFound}
+    numbers = [invoice.number for invoice in office.invoices.known.values()]
+    assert numbers == ["2044-000001", "2045-000001"]
+    assert [number for number, _ in office.files.puts] == numbers, "each is printed once"
+
+
+def test_an_invoice_that_can_not_be_filed_holds_up_no_other(office: Office) -> None:
+    sales = [a_paid_event(office.sold(seat)) for seat in ("A1", "A2", "A3")]
+    pending = iter((None, Crash(), None))
+
+    def break_the_second() -> None:
+        if error := next(pending):
+            raise error
+
+    failures = office.issue_together(sales, files=interposed(office.files, "put", before=break_the_second))
+
+    assert {position: type(error) for position, error in failures.items()} == {1: Crash}
+    assert [invoice.filed for invoice in office.invoices.known.values()] == [True, False, True]
 
 
 def test_numbers_begin_again_with_each_year_of_the_sale_in_utc() -> None:

@@ -1,6 +1,7 @@
 """Who is told what, with which number; what becomes of a delivery; and who may ask for which again."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Barrier
@@ -9,16 +10,16 @@ import pytest
 
 from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.webhooks import (
-    AnnounceEvent,
+    AnnounceEvents,
     DeliverNotification,
     Replay,
     Replayed,
     ReplayNotifications,
 )
-from chalicelib.domain.events import EventType, UnreadableMessage
+from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
-from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Secret
+from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, KeptSubscribers
 from chalicelib.infrastructure.kept import Kept
 from tests.builders import NOW, a_webhook
@@ -31,6 +32,7 @@ from tests.fakes import (
     FakeWebhookSender,
     MovableClock,
     Ticks,
+    alone,
     crash,
     interposed,
 )
@@ -50,8 +52,12 @@ class Office:
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
-    def announce(self) -> AnnounceEvent:
-        return AnnounceEvent(self.notifications, self.webhooks, self.outbox, self.clock)
+    def announce_together(self) -> AnnounceEvents:
+        return AnnounceEvents(self.notifications, self.webhooks, self.outbox, self.clock)
+
+    @property
+    def announce(self) -> Callable[[Event], None]:
+        return alone(self.announce_together)
 
     @property
     def deliver(self) -> DeliverNotification:
@@ -109,7 +115,9 @@ def test_a_second_delivery_of_an_event_has_the_same_number(office: Office, facts
 def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(office: Office, facts: Facts) -> None:
     office.webhooks.add(a_webhook(webhook_id="all"))
     with pytest.raises(Crash):
-        replace(office.announce, outbox=interposed(office.outbox, "send", before=crash))(facts.created())
+        alone(replace(office.announce_together, outbox=interposed(office.outbox, "send", before=crash)))(
+            facts.created()
+        )
 
     office.announce(facts.created())
 
@@ -122,6 +130,73 @@ def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office
 
     with pytest.raises(StoreUnavailable):
         office.announce(facts.created())
+
+
+def test_events_of_a_batch_are_numbered_each_in_its_screening_and_one_that_occurs_twice_once(
+    office: Office, facts: Facts
+) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    events = [facts.created(), Facts("session-2").created(), facts.paid(), facts.created()]
+
+    assert office.announce_together(events) == {}
+
+    deliveries = [message.content for message, _ in office.outbox.sent if isinstance(message.content, Delivery)]
+    assert Counter((one.session_id, one.sequence) for one in deliveries) == {
+        ("session-1", 1): 2,
+        ("session-1", 2): 1,
+        ("session-2", 1): 1,
+    }
+
+
+@dataclass
+class PickyNotifications(FakeNotifications):
+    """Takes no event of an id, as a table does not take what is too large; or none of a screening, which is busy."""
+
+    poison: str = ""
+    busy: str = ""
+
+    def assign_number(self, event: Event) -> Notification:
+        if event.id == self.poison:
+            raise ValueError("too large")
+        return super().assign_number(event)
+
+    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
+        if any(event.session_id == self.busy for event in events):
+            raise StoreUnavailable("TransactWriteItems")
+        return super().assign_numbers(events)
+
+
+def test_an_event_that_the_store_can_not_take_fails_alone(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.notifications = PickyNotifications(poison="too large")
+    events = [facts.created(), replace(Facts("session-1").created(), id="too large"), facts.paid()]
+
+    failures = office.announce_together(events)
+
+    assert {position: type(failure) for position, failure in failures.items()} == {1: ValueError}
+    assert office.queued() == [("all", 1), ("all", 2)]
+
+
+def test_a_screening_that_is_too_busy_delays_no_other(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.notifications = PickyNotifications(busy="session-2")
+    events = [facts.created(), Facts("session-2").created(), facts.paid(), Facts("session-2").paid()]
+
+    failures = office.announce_together(events)
+
+    assert {position: type(failure) for position, failure in failures.items()} == dict.fromkeys(
+        (1, 3), StoreUnavailable
+    )
+    assert office.queued() == [("all", 1), ("all", 2)]
+
+
+def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(office: Office, facts: Facts) -> None:
+    office.webhooks.add(a_webhook(PAID, webhook_id="sales"))
+    office.outbox.deaf.add("webhooks")
+
+    failures = office.announce_together([facts.created(), facts.paid(), facts.released()])
+
+    assert {position: type(failure) for position, failure in failures.items()} == {1: StoreUnavailable}
 
 
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
@@ -360,7 +435,7 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
 ) -> None:
     ticks = Ticks()
     subscribers = KeptSubscribers(office.webhooks, Kept(SUBSCRIBERS_SECONDS, seconds=ticks))
-    announce = AnnounceEvent(office.notifications, subscribers, office.outbox, office.clock)
+    announce = alone(AnnounceEvents(office.notifications, subscribers, office.outbox, office.clock))
     office.webhooks.add(a_webhook(webhook_id="wh-old"))
     announce(Facts(facts.session_id).created())
     office.webhooks.add(a_webhook(webhook_id="wh-new"))

@@ -1,8 +1,12 @@
 """What a process keeps in memory for some seconds: how old it may be, how much of it, and who makes it forget."""
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
-from threading import Barrier, Thread
+from threading import Event, Thread
+from time import monotonic, sleep
+from types import FrameType
 
 import pytest
 
@@ -85,12 +89,72 @@ def test_a_failure_is_not_kept(kept: Kept[int]) -> None:
     assert kept.get("a", lambda: 1) == 1
 
 
-def test_threads_that_ask_at_once_do_not_wait_for_each_other(kept: Kept[int]) -> None:
-    meeting = Barrier(2)
-    threads = [Thread(target=kept.get, args=("a", lambda: meeting.wait(5) or 1)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+class SlowRead:
+    """An answer that is being read until somebody lets it end, with a failure if there is one."""
 
-    assert not meeting.broken
+    def __init__(self, answer: int, failure: Exception | None = None) -> None:
+        self.answer, self.failure = answer, failure
+        self.began, self.may_end = Event(), Event()
+
+    def __call__(self) -> int:
+        self.began.set()
+        assert self.may_end.wait(10)
+        if self.failure:
+            raise self.failure
+        return self.answer
+
+
+def ask_while_read(kept: Kept[int], read: SlowRead, threads: ThreadPoolExecutor, others: int) -> list[Future[int]]:
+    """Has one thread read, and others ask the same while it does; then lets it end."""
+    asked = [threads.submit(kept.get, "a", read)]
+    assert read.began.wait(10)
+    asked += [threads.submit(kept.get, "a", lambda: 1 // 0) for _ in range(others)]
+    deadline = monotonic() + 10
+    while len(waiting(threads)) < others and monotonic() < deadline:
+        sleep(0.001)
+    return asked
+
+
+def waiting(threads: ThreadPoolExecutor) -> list[Thread]:
+    """Gives the pool's threads that wait for another one's answer."""
+    frames = sys._current_frames()
+    inside = {thread: frames.get(thread.ident or 0) for thread in threads._threads}
+    return [thread for thread, frame in inside.items() if "_Reading.wait" in calls_of(frame)]
+
+
+def calls_of(frame: FrameType | None) -> set[str]:
+    names = set()
+    while frame:
+        names.add(frame.f_code.co_qualname)
+        frame = frame.f_back
+    return names
+
+
+def test_threads_that_ask_at_once_share_one_read(kept: Kept[int]) -> None:
+    read = SlowRead(1)
+    with ThreadPoolExecutor(8) as threads:
+        asked = ask_while_read(kept, read, threads, others=7)
+        read.may_end.set()
+        assert [one.result(10) for one in asked] == [1] * 8
+
+
+def test_threads_that_waited_for_a_failure_are_told_of_it_and_the_next_reads(kept: Kept[int]) -> None:
+    read = SlowRead(1, failure=LookupError())
+    with ThreadPoolExecutor(4) as threads:
+        asked = ask_while_read(kept, read, threads, others=3)
+        read.may_end.set()
+        assert {type(one.exception(10)) for one in asked} == {LookupError}
+
+    assert kept.get("a", lambda: 2) == 2
+
+
+def test_who_asks_after_a_change_does_not_wait_for_what_was_read_before_it(kept: Kept[int]) -> None:
+    read = SlowRead(1)
+    with ThreadPoolExecutor(1) as threads:
+        asked = ask_while_read(kept, read, threads, others=0)
+        kept.forget()
+        assert kept.get("a", lambda: 2) == 2
+        read.may_end.set()
+        assert asked[0].result(10) == 1
+
+    assert kept.get("a", lambda: 3) == 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api.batches import NothingRelayed, handle_messages, relay_records
+from chalicelib.api.batches import NothingRelayed, handle_messages, handle_messages_together, relay_records
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -208,6 +208,71 @@ def test_a_message_that_was_deferred_too_often_is_parked_with_its_reason() -> No
 @pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9"), NotYet("too fast", 1, 2)])
 def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad: Exception) -> None:
     assert handle_messages(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
+
+
+# Messages that are handled together
+
+
+def read_number(record: Any) -> int:
+    refuse_bad(record)
+    return int(record["messageId"])
+
+
+class Together:
+    """Handles numbers with one call, which fails for `bad` ones, or for all."""
+
+    def __init__(self, *bad: int, broken: Exception | None = None) -> None:
+        self.bad, self.broken = bad, broken
+        self.calls: list[Sequence[int]] = []
+
+    def __call__(self, numbers: Sequence[int]) -> dict[int, Exception]:
+        self.calls.append(numbers)
+        if self.broken:
+            raise self.broken
+        return {position: ValueError(number) for position, number in enumerate(numbers) if number in self.bad}
+
+
+def test_messages_are_handled_with_one_call_without_those_that_can_not_be_read() -> None:
+    redeliveries, together = Redeliveries(), Together()
+    messages = three_messages(UnreadableMessage("version 9"))
+
+    assert handle_messages_together(messages, read_number, together, redeliveries) == failures()
+    assert together.calls == [[1, 3]]
+    assert redeliveries.parked == {"2": "version 9"}
+
+
+def test_a_failure_is_that_of_its_message_though_another_before_it_could_not_be_read() -> None:
+    redeliveries, together = Redeliveries(), Together(3)
+    messages = three_messages(UnreadableMessage("version 9"))
+
+    assert handle_messages_together(messages, read_number, together, redeliveries) == failures("3")
+    assert (redeliveries.put_off, redeliveries.parked) == (["3"], {"2": "version 9"})
+
+
+@pytest.mark.parametrize(
+    ("broken", "answer", "settled"),
+    [
+        (ValueError("no"), failures("1", "2", "3"), "put_off"),
+        (NotYet("too fast", 1, 2), failures(), "deferred"),
+    ],
+)
+def test_a_call_that_fails_has_failed_for_all(broken: Exception, answer: Any, settled: str) -> None:
+    redeliveries = Redeliveries()
+
+    together = Together(broken=broken)
+    assert handle_messages_together(three_good_messages(), read_number, together, redeliveries) == answer
+    assert getattr(redeliveries, settled) == ["1", "2", "3"]
+
+
+def test_an_empty_batch_calls_nothing() -> None:
+    together = Together()
+
+    assert handle_messages_together([], read_number, together, Redeliveries()) == failures()
+    assert together.calls == []
+
+
+def three_good_messages() -> list[dict[str, Any]]:
+    return [{"messageId": str(number), "bad": None} for number in (1, 2, 3)]
 
 
 def changes(count: int, bad: Exception | None = None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.endpoint import Endpoint
@@ -9,19 +10,19 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
 from .requests import LeanRequest, is_plain
-from .signing import keep_keys
+from .signing import LeanSigner
 from .transport import Body, Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PLAIN_ANSWERS = frozenset(
+PLAIN = frozenset(
     (
         *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
     )
 )
-"""The operations whose answers have, beside bytes, no value that JSON has not."""
+"""The operations whose requests and answers have, beside bytes, no value that JSON has not."""
 
 
 def shorten(client: DynamoDBClient) -> None:
@@ -34,7 +35,10 @@ def shorten(client: DynamoDBClient) -> None:
     if session._proxy_config.proxy_url_for(endpoint.host):
         return
     inner._endpoint = LeanEndpoint(endpoint)
-    keep_keys(inner._request_signer)
+    inner._serializer = LeanSerializer(inner._serializer)
+    signed = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
+    client.meta.events.unregister(signed, inner._request_signer.handler)
+    client.meta.events.register(signed, LeanSigner(inner._request_signer))
 
 
 class LeanEndpoint(Endpoint):
@@ -57,6 +61,27 @@ class LeanEndpoint(Endpoint):
         return request
 
 
+class LeanSerializer:
+    """Writes a call's arguments as JSON as they are, except where botocore's types differ from JSON's."""
+
+    def __init__(self, stock: Any) -> None:
+        self._stock = stock
+
+    def serialize_to_request(self, parameters: Any, operation_model: Any) -> Any:
+        if operation_model.name not in PLAIN:
+            return self._stock.serialize_to_request(parameters, operation_model)
+        try:
+            body = json.dumps(parameters)
+        except TypeError:  # bytes
+            return self._stock.serialize_to_request(parameters, operation_model)
+        metadata = operation_model.metadata
+        headers = {
+            "X-Amz-Target": f"{metadata['targetPrefix']}.{operation_model.name}",
+            "Content-Type": f"application/x-amz-json-{metadata['jsonVersion']}",
+        }
+        return {"url_path": "/", "query_string": "", "method": "POST", "headers": headers, "body": body.encode()}
+
+
 class LeanParsers(ResponseParserFactory):
     """Makes the parsers of answers."""
 
@@ -73,7 +98,7 @@ class LeanParser:
     def parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
         body, headers = response["body"], response["headers"]
         result = body.result if isinstance(body, Body) else None
-        if result is None or response["context"]["operation_name"] not in PLAIN_ANSWERS:
+        if result is None or response["context"]["operation_name"] not in PLAIN:
             parsed: dict[str, Any] = self._stock.parse(response, shape)
             return parsed
         metadata: dict[str, Any] = {"HTTPStatusCode": response["status_code"], "HTTPHeaders": dict(headers)}

@@ -71,14 +71,14 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
     first, *lines = head.decode("latin-1").split("\r\n")
     if not (found := _STATUS.fullmatch(first)):
         raise BadAnswer(f"it begins with {first[:80]!r}")
-    headers = Headers()
+    headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
         if not _NAME.fullmatch(name):
             raise BadAnswer(f"a header is {line[:80]!r}")
         name, value = name.lower(), value.strip(" \t")
-        dict.__setitem__(headers, name, f"{headers[name]}, {value}" if name in headers else value)
-    return found[1], int(found[2]), headers
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return found[1], int(found[2]), Headers(headers)
 
 
 def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:

@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.awsrequest import AWSPreparedRequest
+
 PORTS = {"http": 80, "https": 443}
 
 
@@ -13,24 +15,19 @@ class RequestHeaders(dict[str, str]):
         self[name] = value
 
 
-class LeanRequest:
-    """A request, as botocore's handlers, its signer and its hooks know one (`AWSRequest`, `AWSPreparedRequest`)."""
+class LeanRequest(AWSPreparedRequest):
+    """A request from its making to its sending, which for botocore is first an AWSRequest and then a prepared one."""
 
-    __slots__ = ("auth_path", "body", "context", "headers", "method", "params", "stream_output", "url")
+    body: Any
+    headers: Any
+    context: Any
 
     def __init__(self, params: dict[str, Any]) -> None:
-        self.method, self.url, self.body, self.context = "POST", params["url"], params["body"], params["context"]
-        self.headers = RequestHeaders(params["headers"])
+        headers: Any = RequestHeaders(params["headers"])
+        super().__init__("POST", params["url"], headers, params["body"], stream_output=False)
+        self.context = params["context"]
         self.params: dict[str, str] = {}
-        self.auth_path, self.stream_output = None, False
-
-    @property
-    def data(self) -> bytes:
-        body: bytes = self.body
-        return body
-
-    def reset_stream(self) -> None:
-        """Does nothing: the body is sent anew as it is."""
+        self.data = self.body
 
 
 def is_plain(params: dict[str, Any], url: str) -> bool:

@@ -20,41 +20,51 @@ auth: Any = botocore.auth  # its clock is not in the stubs
 UNSIGNED = frozenset(auth.SIGNED_HEADERS_BLACKLIST)
 """Headers that anybody on the way may change."""
 
-KeyOf = tuple[str, str, str, str]
+VERSION = "v4"
+
+KeyOf = tuple[str, str]
+"""What a signing key follows from, for one region and service: the secret and the day."""
 
 
-class KeepingAuth:
-    """Signs one request in place of a SigV4Auth of botocore. `keys`, shared by all, holds the newest signing key."""
+class LeanSigner:
+    """Signs the requests of a client, as a handler of its events in place of botocore's RequestSigner."""
 
-    def __init__(self, stock: Any, keys: dict[KeyOf, bytes]) -> None:
-        self._stock, self._credentials, self._keys = stock, stock.credentials, keys
-        self._region, self._service = stock._region_name, stock._service_name
+    def __init__(self, stock: Any) -> None:
+        self._stock, self._region, self._service = stock, stock.region_name, stock.signing_name
+        self._keys: dict[KeyOf, bytes] = {}
 
-    def add_auth(self, request: Any) -> None:
-        """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError."""
-        if not isinstance(request, LeanRequest):
-            self._stock.add_auth(request)
-            return
-        if self._credentials is None:
+    def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
+        """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError.
+
+        Leaves to botocore what is signed otherwise, or for another service or region.
+        """
+        is_usual = isinstance(request, LeanRequest) and request.context["auth_type"] == VERSION
+        if not is_usual or request.context.get("signing"):
+            self._stock.handler(operation_name, request)
+        elif self._stock._credentials is None:
             raise NoCredentialsError
+        else:
+            self._sign(request, self._stock._credentials.get_frozen_credentials())
+
+    def _sign(self, request: LeanRequest, credentials: Any) -> None:
         headers, timestamp = request.headers, auth.get_current_datetime().strftime(auth.SIGV4_TIMESTAMP)
         request.context["timestamp"] = headers["X-Amz-Date"] = timestamp
-        if self._credentials.token:
-            headers["X-Amz-Security-Token"] = self._credentials.token
+        if credentials.token:
+            headers["X-Amz-Security-Token"] = credentials.token
         names, canonical = _canonical(request)
         scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key(timestamp[:8]), to_sign.encode(), "sha256").hex()
+        key = self._signing_key(credentials.secret_key, timestamp[:8])
         headers["Authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self._credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature}"
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature={hmac.digest(key, to_sign.encode(), 'sha256').hex()}"
         )
 
-    def _signing_key(self, day: str) -> bytes:
+    def _signing_key(self, secret: str, day: str) -> bytes:
         """Gives the signing key of the day: the kept one, or a new one that replaces it."""
-        follows_from = (self._credentials.secret_key, day, self._region, self._service)
+        follows_from = (secret, day)
         if (key := self._keys.get(follows_from)) is None:
-            key = f"AWS4{self._credentials.secret_key}".encode()
+            key = f"AWS4{secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
             self._keys.clear()  # threads that do it at once keep one more for a while
@@ -71,16 +81,3 @@ def _canonical(request: LeanRequest) -> tuple[str, str]:
     names = sorted(signed)
     headers, listed = "\n".join([f"{name}:{signed[name]}" for name in names]), ";".join(names)
     return listed, f"POST\n/\n\n{headers}\n\n{listed}\n{sha256(request.body).hexdigest()}"
-
-
-def keep_keys(signer: Any) -> None:
-    """Has a client's `RequestSigner` sign by KeepingAuth; what isn't Signature Version 4 it signs as before."""
-    stock, keys = signer.get_auth_instance, dict[KeyOf, bytes]()
-
-    def get_auth_instance(**request: Any) -> Any:
-        instance = stock(**request)
-        if type(instance) is auth.SigV4Auth:
-            return KeepingAuth(instance, keys)
-        return instance
-
-    signer.get_auth_instance = get_auth_instance

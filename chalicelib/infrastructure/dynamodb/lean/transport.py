@@ -19,6 +19,7 @@ from botocore.exceptions import (
     SSLError,
 )
 from urllib3 import exceptions as pool_errors
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from .http import Answer, BadAnswer, read_answer
 from .requests import LeanRequest, host_of
@@ -59,12 +60,12 @@ def read_result(body: bytes) -> dict[str, Any] | None:
     botocore's parser takes a body that is no JSON for an empty answer: a read would find nothing, a write would count
     as done. Here it counts as an answer that was lost.
     """
-    if _BINARY.search(body):
-        return None
     try:
-        result: dict[str, Any] = _decode(body)
+        result = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(f"its body is no JSON: {error}") from error
+    if _BINARY.search(body):
+        return None
     return {name: value for name, value in result.items() if value is not None}
 
 
@@ -86,7 +87,9 @@ class Transport:
             raise as_botocores(error, request) from error
 
     def close(self) -> None:
+        """Closes the connections that nobody uses now. Another call opens new ones."""
         self._session.close()
+        self._pool.close()
 
     def _open_pool(self) -> None:
         """Has botocore's session make the pool of connections, with its time-outs and its rules for TLS."""
@@ -137,7 +140,7 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], Any], ...] = (
     ((pool_errors.NewConnectionError, gaierror), EndpointConnectionError),
     ((pool_errors.ConnectTimeoutError,), ConnectTimeoutError),
     ((TimeoutError, pool_errors.ReadTimeoutError), ReadTimeoutError),
-    ((ssl.SSLError, ssl.CertificateError, pool_errors.SSLError), SSLError),
+    ((ssl.SSLError, CertificateError, pool_errors.SSLError), SSLError),
     ((OSError, HTTPException, BadAnswer, pool_errors.ProtocolError), ConnectionClosedError),
 )
 """The errors by kind; the first that fits counts, as in botocore. TimeoutError, of sockets, is an OSError, too."""

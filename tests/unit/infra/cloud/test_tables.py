@@ -21,8 +21,15 @@ LONGEST_TEMPLATE_BODY = 51_200
 def test_app_py_has_a_handler_for_each_consumer_with_its_queue_and_batch_size(app: Chalice) -> None:
     declared = [source for source in app.event_sources if isinstance(source, SQSEventConfig)]
 
-    assert {(one.name, one.queue, one.batch_size) for one in declared} == {
-        (one.handler, f"cinema-test-{one.queue}", one.batch_size) for one in CONSUMERS
+    assert {(one.name, one.queue, one.batch_size, one.maximum_batching_window_in_seconds) for one in declared} == {
+        (one.handler, f"cinema-test-{one.queue}", one.batch_size, one.batch_window_seconds) for one in CONSUMERS
+    }
+
+
+def test_a_batch_that_one_receive_can_not_fill_is_waited_for(app: Chalice) -> None:
+    """AWS takes no mapping of more than ten messages without a window."""
+    assert {one.queue for one in CONSUMERS if one.batch_size > 10} == {
+        one.queue for one in CONSUMERS if one.batch_window_seconds
     }
 
 

@@ -1,0 +1,128 @@
+"""Clients that buy at once for a while: through the API, or by the bare calls of DynamoDB that the API would make."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore import xform_name
+
+from chalicelib.infrastructure.dynamodb.lean.http import Answer, read_answer
+
+from .recorded import Recorded
+
+CLIENTS = 8
+AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=test/20261127/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "
+
+Buy = Callable[[int], None]
+"""Completes the purchase of this number, or raises."""
+
+
+class NotBoughtError(Exception):
+    """A purchase was answered otherwise than it must be."""
+
+
+class Wire:
+    """A keep-alive connection that sends what is ready, and reads the answer: the least that a client can do."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = f"{parts.hostname}:{parts.port}"
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, path: str, body: str, headers: str, status: int) -> Answer:
+        data = body.encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}Content-Length: {len(data)}\r\n\r\n"
+        self.socket.sendall(head.encode() + data)
+        answer = read_answer(self.socket)
+        if answer.status != status:
+            raise NotBoughtError(f"{path} was answered {answer.status}: {answer.body[:300]!r}")
+        return answer
+
+
+@contextlib.contextmanager
+def bare_buyer(url: str, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Buy]:
+    """Gives a buyer who sends the calls themselves, ready-made, without a library and without a true signature."""
+    wire = Wire(url)
+
+    def buy(number: int) -> None:
+        for operation, body in purchases[number]:
+            headers = (
+                f"X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n"
+                f"Authorization: {AUTHORIZATION}Signature={'0' * 64}\r\nX-Amz-Date: 20261127T050000Z\r\n"
+            )
+            wire.ask("/", body, headers, 200)
+
+    with wire.socket:
+        yield buy
+
+
+@contextlib.contextmanager
+def boto3_buyer(url: str, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Buy]:
+    """Gives a buyer who makes the calls by boto3 as it comes."""
+    client: Any = boto3.Session().client("dynamodb", endpoint_url=url)
+
+    def buy(number: int) -> None:
+        for operation, body in purchases[number]:
+            getattr(client, xform_name(operation))(**json.loads(body))
+
+    with contextlib.closing(client):
+        yield buy
+
+
+@contextlib.contextmanager
+def api_buyer(url: str, seats: Sequence[tuple[str, str]]) -> Iterator[Buy]:
+    """Gives a buyer who holds a seat and pays for it, by the API. `seats` are screening and seat of each purchase."""
+    wire, headers = Wire(url), "Content-Type: application/json\r\n"
+
+    def buy(number: int) -> None:
+        session, seat = seats[number]
+        body = f'{{"sessionId":"{session}","userId":"buyer-{number}-{seat}","seatNumbers":["{seat}"]}}'
+        held = json.loads(wire.ask("/api/reservations", body, headers, 201).body)["reservationId"]
+        paid = f'{{"paymentMethod":"credit_card","transactionId":"tx-{held}"}}'
+        wire.ask(f"/api/reservations/{held}/confirm", paid, headers, 200)
+
+    with wire.socket:
+        yield buy
+
+
+def buy_for(
+    seconds: float, new_buyer: Callable[[], contextlib.AbstractContextManager[Buy]], numbers: Iterator[int]
+) -> tuple[int, float]:
+    """Has CLIENTS buyers buy, one purchase after the other, for so long. Gives how many they completed, and how long.
+
+    Raises what a purchase raised.
+    """
+    bought, failed = [0] * CLIENTS, list[Exception]()
+    ready, lock = threading.Barrier(CLIENTS + 1), threading.Lock()
+    deadline = [0.0]
+
+    def run(place: int) -> None:
+        try:
+            with new_buyer() as buy:
+                ready.wait(30)
+                while time.monotonic() < deadline[0] and not failed:
+                    with lock:
+                        number = next(numbers)
+                    buy(number)
+                    bought[place] += 1
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(place,), daemon=True) for place in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    deadline[0] = time.monotonic() + seconds
+    ready.wait(30)
+    started = time.monotonic()
+    for thread in threads:
+        thread.join(seconds + 60)
+    if failed:
+        raise failed[0]
+    return sum(bought), time.monotonic() - started

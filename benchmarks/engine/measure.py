@@ -1,0 +1,121 @@
+"""Measures completed purchases a second through one API process, beside bare clients on the same engine, in turn."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from benchmarks.engine import buyers
+from benchmarks.frame.pairs import median_with_bounds
+from benchmarks.frame.plots import Bars
+from benchmarks.frame.run import Run
+from infra.cloud import deploy
+from infra.local import emulator as machine
+from infra.local.redis_server import run_redis
+from infra.races import crowd, instances
+
+ROUNDS = 12
+SECONDS = 3.0
+ROWS, SEATS_PER_ROW = 200, 10
+SCREENINGS = 4
+"""Screenings of 2,000 seats for each path: enough for all rounds on a quick machine."""
+
+STAGE = "bench"
+API, WITH_REDIS, BARE, BOTO3 = "our API", "our API with Redis", "bare calls", "stock boto3"
+SETTINGS = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "900", "RATE_LIMITS": "off"}
+
+
+def measure(run: Run) -> None:
+    with contextlib.ExitStack() as stack:
+        emulator = stack.enter_context(machine.run_emulator(run_dir=run.scratch))
+        redis_url = stack.enter_context(run_redis(run_dir=run.scratch))
+        os.environ |= {**machine.CREDENTIALS, **SETTINGS, "AWS_ENDPOINT_URL": emulator.endpoint, "REDIS_URL": ""}
+        run.say("deploying the tables")
+        deploy.deploy_data(STAGE)
+        (plain,) = stack.enter_context(instances.run_instances(1, os.environ, run_dir=run.scratch))
+        redis = {**os.environ, "REDIS_URL": redis_url}
+        (cached,) = stack.enter_context(instances.run_instances(1, redis, run_dir=run.scratch))
+        paths = make_paths(run, emulator.endpoint, plain, cached)
+        rates = buy_in_turn(run, paths)
+    record(run, rates)
+
+
+Path = Callable[[], contextlib.AbstractContextManager[buyers.Buy]]
+
+
+def make_paths(run: Run, endpoint: str, plain: str, cached: str) -> dict[str, Path]:
+    """Schedules the screenings of each path, records a purchase, and writes out the bare calls of all others."""
+    from benchmarks.engine import recorded  # it reads the settings of this process
+
+    run.say(f"scheduling {4 * SCREENINGS} screenings")
+    rows = list(dict.fromkeys(row for row, _ in seats()))
+    with crowd.Crowd([plain], 1) as client:
+        sessions = [client.create_session(ROWS * SEATS_PER_ROW) for _ in range(4 * SCREENINGS + 1)]
+    calls, its_own = recorded.record_purchase(sessions.pop(), "A1")
+    run.keep("calls of a purchase", [call.operation for call in calls])
+
+    def bare(own: list[str], first: int) -> list[Any]:
+        return [
+            recorded.rewrite(calls, its_own, number, session, row, seat)
+            for number, (session, (row, seat)) in enumerate(
+                ((session, each) for session in own for each in seats()), first
+            )
+        ]
+
+    def through_api(own: list[str]) -> list[tuple[str, str]]:
+        return [(session, seat) for session in own for _, seat in seats()]
+
+    parts = [sessions[number::4] for number in range(4)]
+    run.say(
+        f"writing out the {len(calls)} calls of {2 * SCREENINGS * ROWS * SEATS_PER_ROW} purchases; {len(rows)} rows"
+    )
+    by_api, by_cached, by_wire, by_boto3 = (
+        through_api(parts[0]),
+        through_api(parts[1]),
+        bare(parts[2], 1),
+        bare(parts[3], 1_000_001),
+    )
+    return {
+        API: lambda: buyers.api_buyer(plain, by_api),
+        WITH_REDIS: lambda: buyers.api_buyer(cached, by_cached),
+        BARE: lambda: buyers.bare_buyer(endpoint, by_wire),
+        BOTO3: lambda: buyers.boto3_buyer(endpoint, by_boto3),
+    }
+
+
+def seats() -> list[tuple[str, str]]:
+    """Gives all rows with seats of a screening, so that neighbours in time are in different rows."""
+    from chalicelib.domain.sessions import row_letters
+
+    letters = [row_letters(index) for index in range(ROWS)]
+    return [(row, f"{row}{place}") for place in range(1, SEATS_PER_ROW + 1) for row in letters]
+
+
+def buy_in_turn(run: Run, paths: dict[str, Path]) -> dict[str, list[float]]:
+    """Gives the purchases a second of each path in each round; the first round warms up and does not count."""
+    rates: dict[str, list[float]] = {name: [] for name in paths}
+    numbers = {name: count() for name in paths}
+    for turn in range(ROUNDS + 1):
+        started = time.monotonic()
+        for name, path in paths.items():
+            completed, seconds = buyers.buy_for(SECONDS if turn else 1.0, path, numbers[name])
+            if turn:
+                rates[name].append(completed / seconds)
+        if turn > 3 and run.seconds_left() < time.monotonic() - started:
+            run.leave_out(f"{ROUNDS - turn} of {ROUNDS} rounds: no time")
+            break
+    return rates
+
+
+def record(run: Run, rates: dict[str, list[float]]) -> None:
+    def share(one: str, of: str) -> Any:
+        return median_with_bounds([a / b for a, b in zip(rates[one], rates[of], strict=True)])
+
+    run.record("flows", share(API, BARE), samples=rates)
+    run.record("flows with Redis", share(WITH_REDIS, BARE))
+    run.record("flows beside boto3", share(API, BOTO3))
+    run.record("boto3", share(BOTO3, BARE))
+    medians = {name: median_with_bounds(each).value for name, each in rates.items()}
+    run.plot("flows", Bars("Purchases a second, one process, one emulator", medians))

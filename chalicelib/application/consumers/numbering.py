@@ -1,0 +1,54 @@
+"""Numbering many at once: what a consumer's batch has in common with its number's store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from chalicelib.domain.refusals import StoreUnavailable
+
+T = TypeVar("T")
+N = TypeVar("N")
+
+Failures = Mapping[int, Exception]
+"""Why some of a batch could not be handled, by their positions in it. All others were."""
+
+
+def number_by_series(
+    items: Mapping[int, T],
+    series_of: Callable[[T], Hashable],
+    assign_numbers: Callable[[Sequence[T]], Sequence[N]],
+) -> tuple[dict[int, N], dict[int, Exception]]:
+    """Has items numbered, each series with one call. Gives what was numbered and the failures, by position."""
+    by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)
+    for position, item in items.items():
+        by_series[series_of(item)][position] = item
+    numbered, failures = dict[int, N](), dict[int, Exception]()
+    for some in by_series.values():
+        done, failed = _number(some, assign_numbers)
+        numbered |= done
+        failures |= failed
+    return numbered, failures
+
+
+def _number(
+    items: Mapping[int, T], assign_numbers: Callable[[Sequence[T]], Sequence[N]]
+) -> tuple[dict[int, N], dict[int, Exception]]:
+    """Has items numbered with one call, or each by itself where that fails and it is no outage.
+
+    So an item that the store can't take fails alone.
+    """
+    try:
+        return dict(zip(items, assign_numbers(list(items.values())), strict=True)), {}
+    except StoreUnavailable as outage:
+        return {}, dict.fromkeys(items, outage)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one of them
+        if len(items) == 1:
+            return {}, dict.fromkeys(items, error)
+    numbered, failures = dict[int, N](), dict[int, Exception]()
+    for position, item in items.items():
+        done, failed = _number({position: item}, assign_numbers)
+        numbered |= done
+        failures |= failed
+    return numbered, failures
