@@ -6,9 +6,9 @@
  *   no socket, or it is gone ──► the map every second or two; never without a connection
  */
 
+import * as clock from "../shared/clock.js";
 import { asFailure } from "../shared/http.js";
 import * as api from "./api.js";
-import * as clock from "./clock.js";
 
 const ALONE_MS = 1500;
 const CONNECTED_MS = 20_000; // heals what a message that got lost would have said
