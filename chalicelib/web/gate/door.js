@@ -37,7 +37,7 @@ export class AtTheDoor {
   conflicts = [];
   filming = false;
   cameraFault = "";
-  busy = false;
+  turn = Promise.resolve();
 
   /** @param {Door} door */
   constructor(door) {
@@ -129,9 +129,13 @@ export class AtTheDoor {
    * Decides on one scan after the other: who comes next waits for the verdict on who came before.
    * @param {string} text
    */
-  async decide(text) {
-    if (this.busy) return;
-    this.busy = true;
+  decide(text) {
+    this.turn = this.turn.then(() => this.decideNow(text));
+    return this.turn;
+  }
+
+  /** @param {string} text */
+  async decideNow(text) {
     this.verdict.setAttribute("aria-busy", "true");
     try {
       this.latest = await admit(text, this.door.gate);
@@ -139,7 +143,6 @@ export class AtTheDoor {
       reportError(caught);
       this.latest = { kind: "failed" };
     } finally {
-      this.busy = false;
       this.verdict.removeAttribute("aria-busy");
     }
     this.render();

@@ -65,7 +65,7 @@ function listLine() {
 
 function whoAsks() {
   if (failure?.status === 403) return el("p", { class: "notice" }, say("gatesOnly"));
-  if (!signIn.isOn || signIn.isSignedIn()) return undefined;
+  if (mayAsk()) return undefined;
   const way = button("sign-in", say("signIn"), () => signIn.begin(), "primary");
   return el("div", { class: "notice" }, el("p", {}, say("signInHint")), way);
 }
@@ -98,16 +98,25 @@ function start() {
 
 /** Renews the lists when they are old, and tells the cinema of admissions; one at a time, and only where there is a network. */
 async function work() {
-  if (isWorking || !navigator.onLine) return renderStatus();
+  if (!mayAsk()) scan.answered(false);
+  if (isWorking || !navigator.onLine || !mayAsk()) return renderStatus();
   isWorking = true;
   const due = Date.now() - listedAt > LISTS_MS || failure !== undefined;
   const failed = (due ? await lists.refresh(settings.gate()?.rooms ?? []) : undefined) ?? (await tell());
   if (due && !failed) listedAt = Date.now();
   isWorking = false;
   failure = failed;
-  scan.answered(failed === undefined || (failed.status ?? 500) < 500);
+  scan.answered(!failed || !isSilence(failed));
   return countUntold();
 }
+
+const mayAsk = () => !signIn.isOn || signIn.isSignedIn();
+
+/**
+ * Tells whether the cinema decides on no scans of ours at this moment.
+ * @param {import("../shared/http.js").Failure} failed
+ */
+const isSilence = ({ status = 500 }) => status >= 500 || status === 401 || status === 403;
 
 /** Counts what the cinema has not been told, and gathers what it would not have let in. */
 async function countUntold() {

@@ -62,7 +62,7 @@ export const WORDS = {
     ],
 
     seat: (seat) => `Seat ${seat}`,
-    decidedHere: "Decided by this gate, without the cinema",
+    decidedHere: "Decided without the cinema",
     verdicts: {
       admitted: "Come in",
       alreadyIn: "Already in",
@@ -149,7 +149,7 @@ export const WORDS = {
     ],
 
     seat: (seat) => `Assento ${seat}`,
-    decidedHere: "Decidido por esta entrada, sem o cinema",
+    decidedHere: "Decidido sem o cinema",
     verdicts: {
       admitted: "Pode entrar",
       alreadyIn: "Já entrou",
@@ -194,5 +194,13 @@ export const number = (value) => new Intl.NumberFormat(locale()).format(value);
 /** Times are the cinema's: see `zone.js`. */
 export const time = (moment) => written(moment, { timeStyle: "short" });
 export const clock = (moment) => written(moment, { timeStyle: "medium" });
-export const dayAndTime = (moment) =>
-  written(moment, { weekday: "short", day: "numeric", month: "short", hour: hour(), minute: "2-digit" });
+/**
+ * Writes the time, and the day where it is another than that of now.
+ * @param {string} moment
+ */
+export function dayAndTime(moment, now = Date.now()) {
+  /** @type {import("../shared/zone.js").Form} */
+  const day = { dateStyle: "short" };
+  if (written(moment, day) === written(now, day)) return time(moment);
+  return written(moment, { weekday: "short", day: "numeric", month: "short", hour: hour(), minute: "2-digit" });
+}
