@@ -103,7 +103,7 @@ class Gatekeeper(Visitor):
         return self
 
     def has_told_all(self) -> "Gatekeeper":
-        expect(self.page.locator(".untold")).to_have_count(0)
+        expect(self.status).to_have_attribute("data-untold", "0")
         return self
 
     @property

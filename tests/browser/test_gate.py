@@ -154,6 +154,9 @@ def test_a_lost_answer_is_asked_for_again_by_the_same_key(keeper: Gatekeepers, s
     def lose(route: Any) -> None:
         route.fetch()  # and nothing is answered
 
+    gate.page.evaluate(
+        "AbortSignal.timeout = () => new AbortController().signal"
+    )  # it waits however slow this machine is
     gate.page.route("**/api/tickets/admit", lose)
     gate.page.locator("#typed").fill(ticket["code"])
     with gate.page.expect_request("**/api/tickets/admit"):
@@ -490,3 +493,23 @@ def test_every_file_of_the_gate_is_asked_for(keeper: Gatekeepers, screening: Scr
     needed = {f"{part}/{name}" for part, names in files.items() for name in names if name.endswith((".js", ".css"))}
     named = {url.partition("?")[0].partition("/assets/")[2] for url in kept}
     assert needed - named == {"gate/worker.js"}, "which the browser keeps itself"
+
+
+def test_a_list_that_is_refused_keeps_the_others_and_is_asked_for_again(
+    keeper: Gatekeepers, screening: Screening, api: Api, pump: Pump
+) -> None:
+    beside = Screening.soon(api, pump)
+    for each in (screening, beside):
+        each.sell("A1")
+    gate = keeper()
+    limited = always(429, {"error": "RATE_LIMITED"}, Retry_After="1")
+    gate.page.route(f"**/{beside.id}/tickets?*", limited)
+
+    gate.stands_at("north", screening.room, beside.room)
+    expect(gate.status).to_contain_text("1 screening, 1 ticket")
+    expect(gate.status).to_contain_text("In touch")
+    gate.page.unroute_all(behavior="wait")
+
+    expect(gate.status).to_contain_text("2 screenings, 2 tickets")
+    asked = [len(gate.sent("GET", f"/{each.id}/tickets")) for each in (screening, beside)]
+    assert asked == [1, 2], "what is fresh is not asked for again"

@@ -4,6 +4,8 @@
  * of `qr`, which comes with us (../qr).
  */
 
+import { loadDecoder } from "./libraries.js";
+
 const EVERY_MS = 150;
 const AGAIN_MS = 4_000; // a ticket that stays before the camera is one scan
 
@@ -60,6 +62,6 @@ async function makeDetector() {
   const own = /** @type {any} */ (globalThis).BarcodeDetector;
   const formats = await own?.getSupportedFormats().catch(() => []);
   if (formats?.includes("qr_code")) return new own({ formats: ["qr_code"] });
-  const { BarcodeDetector } = await import("../qr/decode.js");
+  const { BarcodeDetector } = await loadDecoder();
   return new BarcodeDetector({ formats: ["qr_code"] });
 }

@@ -123,6 +123,7 @@ async function countUntold() {
   const waiting = await admissions.inState("waiting");
   const conflicts = await admissions.inState("conflict");
   untold = waiting.length;
+  status.dataset.untold = String(untold);
   view?.heard(conflicts);
   renderStatus();
 }

@@ -1,12 +1,11 @@
 // @ts-check
 /** The page without a network: its files put where `worker.js` finds them, and the worker set to work. */
 
+import { FILES } from "./libraries.js";
+
 const CACHE = "cinema-gate";
 const PAGE = new URL("../../gate", import.meta.url).href;
 const WORKER = new URL("worker.js", import.meta.url).href;
-const AT_NEED = ["../qr/decode.js", "../qr/index.js", "../ed25519/index.js"].map(
-  (file) => new URL(file, import.meta.url).href,
-); // loaded where the browser can't by itself: without a network it would be too late
 
 /**
  * Keeps the page for when there is no network. False where this browser can't: an open page still goes on.
@@ -28,10 +27,10 @@ export async function keepPage() {
 async function keepFiles() {
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const files = loaded.filter((name) => name.startsWith(new URL("../", import.meta.url).href));
-  const wanted = new Set([PAGE, ...files, ...AT_NEED]);
+  const wanted = new Set([PAGE, ...files, ...FILES]);
   const cache = await caches.open(CACHE);
   const kept = new Set((await cache.keys()).map(({ url }) => url));
   await cache.addAll([...wanted].filter((url) => !kept.has(url)));
-  await Promise.allSettled(AT_NEED.map((url) => cache.add(url))); // `worker.js` renews only what is asked for
+  await Promise.allSettled(FILES.map((url) => cache.add(url))); // `worker.js` renews only what is asked for
   for (const url of kept) if (!wanted.has(url)) await cache.delete(url);
 }

@@ -4,6 +4,8 @@
  * us (../ed25519).
  */
 
+import { loadSignatures } from "./libraries.js";
+
 /** @type {Promise<boolean> | undefined} */
 let known;
 
@@ -27,7 +29,7 @@ export async function isSigned(key, signed, signature) {
  * @param {Uint8Array} signature
  */
 export async function byLibrary(key, signed, signature) {
-  const { verifyAsync } = await import("../ed25519/index.js");
+  const { verifyAsync } = await loadSignatures();
   return verifyAsync(signature, signed, key, { zip215: false });
 }
 

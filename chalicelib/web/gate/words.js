@@ -56,7 +56,7 @@ export const WORDS = {
     promiseTitle: "What a gate without a connection can't promise",
     promises: [
       "It knows what was true when its list was made. A ticket that was refunded or transferred since then is still admitted.",
-      "Another gate may have let in the same ticket. Both hear of it as soon as they have told the cinema, and no sooner.",
+      "Another gate may have let in the same ticket. The one that tells the cinema last is shown it then, and no sooner.",
       "A code that was typed is admitted only if it is on the list. What was sold since then must be scanned.",
       "Admissions are kept on this device until they were told: do not clear its browser before.",
     ],
@@ -143,7 +143,7 @@ export const WORDS = {
     promiseTitle: "O que uma entrada sem conexão não pode prometer",
     promises: [
       "Ela sabe o que valia quando a lista foi feita. Um ingresso reembolsado ou transferido depois disso ainda entra.",
-      "Outra entrada pode ter aceitado o mesmo ingresso. As duas ficam sabendo quando avisam o cinema, e não antes.",
+      "Outra entrada pode ter aceitado o mesmo ingresso. A que avisar o cinema por último fica sabendo então, e não antes.",
       "Um código digitado só entra se estiver na lista. O que foi vendido depois precisa ser lido pela câmera.",
       "As entradas ficam guardadas neste aparelho até serem avisadas: não limpe o navegador antes disso.",
     ],
@@ -170,7 +170,7 @@ export const WORDS = {
       alreadyIn: ({ when, where }) => `Alguém entrou com ele: ${when}, entrada ${where}.`,
       wrongRoom: ({ room }) => (room ? `Este ingresso é da sala ${room}.` : "É de uma sessão que não é aqui."),
       tooEarly: ({ when }) => `As portas abrem: ${when}.`,
-      tooLate: ({ when }) => `Valeu até ${when}.`,
+      tooLate: ({ when }) => `Era aceito até ${when}.`,
       refunded: "O dinheiro voltou, e o ingresso não vale mais.",
       transferred: "Foi transferido: entra quem tem o ingresso novo.",
       cancelled: "A sessão não acontece.",
