@@ -1,5 +1,6 @@
 """Somebody at a gate, and the tickets that come to it."""
 
+import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,6 +106,10 @@ class Gatekeeper(Visitor):
     def has_told_all(self) -> "Gatekeeper":
         expect(self.status).to_have_attribute("data-untold", "0")
         return self
+
+    def asked_to_admit(self) -> list[dict[str, Any]]:
+        """Gives the bodies of the page's requests to let somebody in."""
+        return [json.loads(each.post_data or "{}") for each in self.sent("POST", "/api/tickets/admit")]
 
     @property
     def status(self) -> Locator:

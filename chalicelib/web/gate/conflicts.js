@@ -35,7 +35,7 @@ function conflict({ code, seat = "", movieTitle = "", at = "", gate, refusal }, 
   return el(
     "li",
     { "data-conflict": code },
-    el("p", { class: "what" }, `${say("seat", seat)} · ${isolated(movieTitle)}`),
+    el("p", { class: "what" }, [say("seat", seat), isolated(movieTitle), code].join(" · ")),
     el("p", {}, say("letInHere", dayAndTime(at), isolated(gate))),
     el("p", {}, refusal && `${say("verdicts")[refusal.kind]}: ${why(refusal)}`),
     button(`seen-${code}`, say("seen"), seen),

@@ -35,7 +35,7 @@ export class Setup {
 
   nameField() {
     const changed = (event) => (this.name = event.target.value);
-    const field = { id: "gate-name", "data-key": "gate-name", required: true, maxlength: 100, autocomplete: "off" };
+    const field = { id: "gate-name", "data-key": "gate-name", required: true, maxlength: 40, autocomplete: "off" };
     return el(
       "p",
       {},
