@@ -161,9 +161,9 @@ def test_a_lost_answer_is_asked_for_again_by_the_same_key(keeper: Gatekeepers, s
     gate.page.locator("#typed").fill(ticket["code"])
     with gate.page.expect_request("**/api/tickets/admit"):
         gate.presses("admit")
-    gate.page.unroute_all(behavior="ignoreErrors")
     gate.opens("gate")
     gate.has_its_lists()
+    gate.page.unroute_all(behavior="ignoreErrors")
 
     gate.types(ticket["code"])
 
@@ -519,3 +519,23 @@ def test_a_list_that_is_refused_keeps_the_others_and_is_asked_for_again(
     expect(gate.status).to_contain_text("2 screenings, 2 tickets")
     asked = [len(gate.sent("GET", f"/{each.id}/tickets")) for each in (screening, beside)]
     assert asked == [1, 2], "what is fresh is not asked for again"
+
+
+def test_it_works_below_the_path_of_a_stage(keeper: Gatekeepers, screening: Screening) -> None:
+    """As behind API Gateway, which takes the stage away before it asks us."""
+    _, (ticket,) = screening.sell("A1")
+    gate = keeper()
+    root, stage = gate.base_url, f"{gate.base_url}/_aws/execute-api/abc/local"
+
+    def without_stage(route: Route) -> None:
+        assert route.request.url.startswith(f"{stage}/"), "a link leaves the stage"
+        route.fulfill(response=route.fetch(url=root + route.request.url.removeprefix(stage)))
+
+    gate.page.add_init_script("delete Navigator.prototype.serviceWorker")  # whose requests no route here can change
+    gate.page.route("**/*", without_stage)
+    gate.base_url = stage
+    gate.stands_at("north", screening.room)
+    gate.types(ticket["token"])
+
+    gate.sees_verdict("admitted", "Seat A1")
+    gate.page.unroute_all(behavior="wait")
