@@ -97,7 +97,10 @@ OPERATORS = (
     Request("GET", "/api/operations/queues/{queue}/letters"),
     Request("POST", "/api/operations/queues/{queue}/redrive", {}),
 )
-GATES = (Request("POST", "/api/tickets/admit", {"gateId": "north", "roomNumber": "A1", "code": "K7QX-2MNP"}, 404),)
+GATES = (
+    Request("POST", "/api/tickets/admit", {"gateId": "north", "roomNumber": "A1", "code": "K7QX-2MNP"}, 404),
+    Request("GET", "/api/sessions/{session_id}/tickets"),
+)
 OWNERS = (
     Request("GET", "/api/reservations/{reservation_id}"),
     Request("POST", "/api/reservations/{reservation_id}/payment", {}, 201),
@@ -134,6 +137,7 @@ OPEN = (
     Request("GET", "/docs"),
     Request("GET", "/"),
     Request("GET", "/operations"),
+    Request("GET", "/gate"),
     Request("GET", "/assets/{part}/{file}"),
 )
 NEED_TOKENS = (*OPERATORS, *GATES, *OWNERS)

@@ -37,9 +37,7 @@ def _only_with_board_on(view: View) -> View:
 @answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    sign_in = static.sign_in_settings()
-    connect = " ".join(filter(None, ("'self'", static.origin_of(sign_in["sign_in_url"]))))
-    return static.page(request, "board", {"time_zone": wiring.settings().time_zone, **sign_in}, connect_src=connect)
+    return static.page_for_signed_in(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])

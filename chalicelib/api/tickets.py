@@ -1,4 +1,4 @@
-"""Tickets: a sale's, their transfer and their admission, and the public keys that they are signed with.
+"""Tickets: a sale's, their transfer and their admission; the page for gates, and the keys that tickets are signed with.
 
 What is on the wire is imported on a request: a function that sells seats does not need it at its cold start.
 """
@@ -8,7 +8,9 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
+from .http import static
 from .http.answers import answered, ok
+from .wire import bodies
 
 routes = Blueprint(__name__)
 
@@ -38,6 +40,21 @@ def admit_ticket(request: Request) -> Response:
 
     command = schemas.admit_ticket(request)
     return ok(schemas.admitted(wiring.tickets.admit()(command)))
+
+
+@routes.route("/api/sessions/{session_id}/tickets", methods=["GET"])
+@answered(routes)
+def list_tickets(request: Request, session_id: str) -> Response:
+    from .wire import tickets as schemas
+
+    page = wiring.tickets.list_tickets()(session_id, *bodies.page_wanted(request))
+    return ok(schemas.gate_list(page))
+
+
+@routes.route("/gate", methods=["GET"])
+@answered(routes)
+def show_gate_page(request: Request) -> Response:
+    return static.page_for_signed_in(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])

@@ -24,15 +24,17 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.tickets.checking import IsSigned, check_signature
-from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, check_time
+from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_time
 
 from .owned import find_owned
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from chalicelib.domain.pages import Page
     from chalicelib.domain.ports import Clock, Outbox, Reservations, Sessions, TicketKeys, Tickets
     from chalicelib.domain.sessions import Session
+    from chalicelib.domain.tickets.ticket import ListedTicket
 
 ISSUED_WITHIN = timedelta(minutes=1)
 """How long a sale may have no tickets before they are asked for again: sales from before there were tickets, too."""
@@ -140,6 +142,7 @@ class AdmitTicket:
     """A gate's request to let somebody in, by a token that was scanned, or else a code that was typed.
 
     `key` names the request: sent again with it, it is the same admission. Without one, every request is another.
+    `admitted_at` is when a gate without a connection let the holder in, which it tells later; None for now.
     """
 
     gate: str
@@ -147,6 +150,11 @@ class AdmitTicket:
     token: str = ""
     code: str = ""
     key: str = ""
+    admitted_at: datetime | None = None
+
+    def moment(self, now: datetime) -> datetime:
+        """Gives the moment of the admission. A gate whose clock is ahead admits no later than now."""
+        return min(self.admitted_at or now, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +182,25 @@ class Admit:
         Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
         AlreadyAdmitted, StoreUnavailable.
         """
-        ticket, now = self._find(command), self.clock()
+        at = command.moment(self.clock())
+        ticket = self._find(command, at)
         session = _session_taking_place(self.sessions, ticket.session_id)
         if ticket.void:
             raise TicketVoid(ticket.void)
         if session.room != command.room:
             raise WrongRoom(session.room)
-        check_time(session.starts_at, self.opens_before, now)
-        asked = Admission(now, command.gate, command.key or self.new_key())
+        check_time(session.starts_at, self.opens_before, at)
+        asked = Admission(at, command.gate, command.key or self.new_key())
         stored = self.tickets.admit(ticket, asked)
         if stored.void or stored.admission is None or not stored.admission.is_of(asked):
             raise _refusal(stored)
         return Admitted(stored, session, stored.admission)
 
-    def _find(self, command: AdmitTicket) -> Ticket:
-        """Finds the ticket of a token that we have signed, or of a code."""
+    def _find(self, command: AdmitTicket, at: datetime) -> Ticket:
+        """Finds the ticket of a token signed with a key that was published at that moment, or of a code."""
         code, version = command.code, None
         if command.token:
-            facts = check_signature(command.token, self.keys.published(self.clock()), self.is_signed)
+            facts = check_signature(command.token, self.keys.published(at), self.is_signed)
             code, version = facts.code, facts.version
         ticket = self.tickets.find(code)
         if ticket is None:
@@ -199,6 +208,34 @@ class Admit:
         if version not in (None, ticket.version):
             raise TicketInvalid
         return ticket
+
+
+@dataclass(frozen=True, slots=True)
+class GateListPage:
+    """A page of what a gate needs to do without a connection. `as_of` is when it was read."""
+
+    session: Session
+    opens_at: datetime
+    closes_at: datetime
+    as_of: datetime
+    tickets: Page[ListedTicket]
+
+
+@dataclass(frozen=True)
+class ListTickets:
+    """Lists a screening's tickets for its gates: to know those in force, and who is in already."""
+
+    tickets: Tickets
+    sessions: Sessions
+    opens_before: timedelta
+    clock: Clock
+
+    def __call__(self, session_id: str, limit: int, cursor: str | None) -> GateListPage:
+        """Gives a page of the list. Raises SessionNotFound, SessionCancelled, CursorInvalid, StoreUnavailable."""
+        session = _session_taking_place(self.sessions, session_id)
+        opens_at, closes_at = admission_times(session.starts_at, self.opens_before)
+        now = self.clock()
+        return GateListPage(session, opens_at, closes_at, now, self.tickets.of_session(session_id, limit, cursor))
 
 
 def _session_taking_place(sessions: Sessions, session_id: str) -> Session:

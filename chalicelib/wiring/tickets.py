@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.application.tickets import Admit, AskForTokens, ShowTickets, TransferTicket
+from chalicelib.application.tickets import Admit, AskForTokens, ListTickets, ShowTickets, TransferTicket
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
 from chalicelib.infrastructure.tickets.names import random_code, random_key
 
@@ -39,14 +39,22 @@ def transfer_ticket() -> TransferTicket:
 def admit() -> Admit:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
-    opens_before = timedelta(minutes=settings().admission_minutes)
-    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), opens_before, clock, random_key)
+    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_key)
+
+
+@once
+def list_tickets() -> ListTickets:
+    return ListTickets(adapters().tickets, sessions(), _opens_before(), clock)
 
 
 def draw_qr() -> Callable[[str], str]:
     from chalicelib.infrastructure.tickets.qr import to_svg  # who transfers or admits draws nothing
 
     return to_svg
+
+
+def _opens_before() -> timedelta:
+    return timedelta(minutes=settings().admission_minutes)
 
 
 def _ask_for_tokens() -> AskForTokens:

@@ -78,6 +78,7 @@ FUNCTIONS = (
             "invoices": "get",
             "invoice files": "get",
             "tickets": "get get-many put update",
+            "tickets/by_session": "query",
             "webhooks": "get",
             "notifications": "query",
             "stream failures": "list",

@@ -220,6 +220,7 @@ def _make_greeting(system: Running, session_id: str) -> str:
   The page     {system.api_url}/
   API          {system.api_url}/api/sessions   (reloads when app.py or chalicelib changes)
   Operations   {system.api_url}/operations
+  Gate         {system.api_url}/gate
   Health       {system.api_url}/health   {system.api_url}/ready
   On Lambda    {on_lambda}
   Events       {system.events}

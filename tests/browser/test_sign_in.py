@@ -1,7 +1,9 @@
 """Signing in on the page, with the local identity provider: the hold on the way, every device, renewal, the board."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,6 +12,7 @@ from infra.local.identity_provider import Person, Provider, run_provider
 from tests.access import Cinema
 from tests.browser.visitor import Visitor
 from tests.conftest import ApiServers
+from tests.http_api import SCREENING
 from tests.tokens import OPERATOR, Forger
 
 SOON_SECONDS = 30
@@ -180,6 +183,27 @@ def test_the_board_is_for_operators(guest: Guests, cinema: Cinema) -> None:
     expect(operator.page.locator(".tile-row")).to_be_visible()
     expect(buyer.page.locator(".empty")).to_contain_text("not as an operator")
     assert cinema.as_user(OPERATOR, "GET", "/api/operations").status == 200
+
+
+def test_the_gates_page_is_for_gates(guest: Guests, cinema: Cinema) -> None:
+    gate, buyer = guest(), guest()
+    room = cinema.ask("GET", f"/api/sessions/{cinema.session_id}").body["roomNumber"]
+    chosen = {"gate": {"name": "north", "rooms": [room]}}
+    tonight = {**SCREENING, "startTime": (datetime.now(UTC) + timedelta(minutes=30)).isoformat()}
+    assert cinema.as_user(OPERATOR, "POST", "/api/sessions", tonight).status == 201
+    for visitor, role in ((gate, "gate"), (buyer, "buyer")):
+        visitor.page.add_init_script(f"localStorage['cinema-tickets'] = '{json.dumps(chosen)}'")
+        visitor.opens("gate")
+        expect(visitor.page.locator("#status")).to_contain_text("Sign in as a gate")
+        assert visitor.asked_for("/tickets?limit=100") == 0, "it asks for nothing that it would not be given"
+        visitor.presses("sign-in")
+        visitor.signs_in("gustavo", role)
+
+    expect(gate.page.locator("#status")).to_contain_text("List of")
+    gate.page.locator("#typed").fill("ZZZZ-ZZZZ")
+    gate.presses("admit")
+    expect(gate.page.locator(".verdict")).to_have_attribute("data-verdict", "unknown")
+    expect(buyer.page.locator("#status")).to_contain_text("not as a gate")
 
 
 def test_an_answer_that_was_not_asked_for_signs_nobody_in(guest: Guests, cinema: Cinema) -> None:

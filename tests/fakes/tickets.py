@@ -6,8 +6,9 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.pages import Page
+from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
+from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["FakeSigner", "FakeTicketKeys", "FakeTickets"]
@@ -36,6 +37,15 @@ class FakeTickets:
         tickets = tuple(self.known[code] for _, code in codes)
         return SaleTickets(reservation_id, tickets, self.voided.get(reservation_id))
 
+    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+        if cursor and not cursor.isdecimal():
+            raise CursorInvalid
+        start = int(cursor or 0)
+        tickets = [ticket for ticket in self.known.values() if ticket.session_id == session_id]
+        page = sorted(tickets, key=lambda ticket: (ticket.seat, ticket.code))[start : start + limit]
+        following = start + limit < len(tickets)
+        return Page([_listed(ticket) for ticket in page], str(start + limit) if following else None)
+
     def find(self, code: str) -> Ticket | None:
         return self.known.get(code)
 
@@ -62,6 +72,12 @@ class FakeTickets:
         if not (stored.void or stored.admission):
             self.known[ticket.code] = replace(stored, admission=admission)
         return self.known[ticket.code]
+
+
+def _listed(ticket: Ticket) -> ListedTicket:
+    admission = ticket.admission
+    when, gate = (admission.admitted_at, admission.gate) if admission else (None, "")
+    return ListedTicket(ticket.code, ticket.seat, ticket.version, ticket.void, when, gate)
 
 
 @dataclass

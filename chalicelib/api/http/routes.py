@@ -42,6 +42,7 @@ ROUTES: Mapping[str, Route] = {
     "show_tickets": Route(BUYER),
     "transfer_ticket": Route(BUYER),
     "admit_ticket": Route(GATE),
+    "list_tickets": Route(GATE),
     "show_ticket_keys": Route(ANYONE),
     "list_purchases": Route(BUYER),
     "list_events": Route(OPERATOR),
@@ -58,6 +59,7 @@ ROUTES: Mapping[str, Route] = {
     "show_docs": Route(ANYONE),
     "show_seat_map": Route(ANYONE),
     "show_operations_page": Route(ANYONE),
+    "show_gate_page": Route(ANYONE),
     "show_asset": Route(ANYONE),
     # Of methods.py, for each path.
     "refuse_method": Route(ANYONE),

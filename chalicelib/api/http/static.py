@@ -45,6 +45,10 @@ SHARED_FOR_A_SECOND = "public, max-age=0, s-maxage=1"
 """Cache-Control of what is the same for everybody, and right within a second: a CDN in front answers all others in that
 second, and a browser asks each time."""
 
+WORKERS: Mapping[tuple[str, str], str] = {("gate", "worker.js"): "../../gate"}
+"""The service workers, each with the page that it may keep for later, relative to itself. Without the header it could
+keep only what is beside it."""
+
 CONTENT_SECURITY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -82,7 +86,11 @@ class Text:
 def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}
-    return answer_unless_unchanged(request, asset, FRESH_FOREVER if query.get("v") == asset.version else ASK_FIRST)
+    is_fresh = query.get("v") == asset.version
+    response = answer_unless_unchanged(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
+    if page_kept := WORKERS.get((part, file)):
+        response.headers["Service-Worker-Allowed"] = page_kept
+    return response
 
 
 def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
@@ -98,6 +106,13 @@ def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **s
     response = answer_unless_unchanged(request, _page(part, **settings), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
+
+
+def page_for_signed_in(request: Request, part: str) -> Response:
+    """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens."""
+    sign_in = sign_in_settings()
+    connect = " ".join(filter(None, ("'self'", origin_of(sign_in["sign_in_url"]))))
+    return page(request, part, {"time_zone": wiring.settings().time_zone, **sign_in}, connect_src=connect)
 
 
 def sign_in_settings() -> dict[str, str]:

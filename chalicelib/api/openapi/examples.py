@@ -11,7 +11,7 @@ from chalicelib.api.http.errors import EXPIRES_AT, RESERVATION_ID, SALE_ID, SESS
 from chalicelib.application.board import Board
 from chalicelib.application.consumers.analytics import SessionAnalytics
 from chalicelib.application.queries import SeatMap, SeatView
-from chalicelib.application.tickets import Admitted, ShownTickets
+from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
 from chalicelib.domain.analytics import Tally, bucket_of
 from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, ScreeningNumbers
 from chalicelib.domain.events import Event, EventType
@@ -20,7 +20,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.reservations import Reservation, Sale
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.tickets.ticket import Admission, Ticket
+from chalicelib.domain.tickets.ticket import Admission, ListedTicket, Ticket, VoidReason, admission_times
 from chalicelib.domain.tickets.tokens import Facts, PublicKey, to_token
 
 NOW = datetime(2034, 2, 10, 14, 30, tzinfo=UTC)
@@ -71,6 +71,19 @@ _FACTS = Facts(TICKET_KEY.id, SESSION.id, _UNSIGNED.code, _UNSIGNED.seat, 1, STA
 TICKET = _UNSIGNED.signed(to_token(_FACTS.to_bytes(), bytes(64)))
 TICKETS = ShownTickets(SESSION, (TICKET,))
 ADMITTED = Admitted(TICKET, SESSION, Admission(STARTS_AT - timedelta(minutes=12), "north", "scan-1"))
+GATE_LIST = GateListPage(
+    SESSION,
+    *admission_times(STARTS_AT, timedelta(minutes=60)),
+    STARTS_AT - timedelta(minutes=10),
+    Page(
+        [
+            ListedTicket(TICKET.code, "A1", 1, None, ADMITTED.admission.admitted_at, "north"),
+            ListedTicket("BX4T-9WKD", "A2", 1, VoidReason.TRANSFERRED),
+            ListedTicket("M3RH-6ZPV", "A2", 2),
+        ],
+        None,
+    ),
+)
 HAPPENED = Event(
     id="01b307acba4f54f5",
     type=EventType.PAYMENT_CONFIRMED,

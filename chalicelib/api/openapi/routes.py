@@ -33,6 +33,7 @@ from .examples import (
     ADMITTED,
     BOARD,
     DEPENDENCIES,
+    GATE_LIST,
     HAPPENED,
     IMPOSSIBLE,
     INTENT,
@@ -116,7 +117,7 @@ TOPICS = {
     SERVICE: "Whether the system is well, and this document.",
 }
 
-FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /operations", "GET /assets/{part}/{file}"})
+FOR_BROWSERS = frozenset({"GET /", "GET /docs", "GET /operations", "GET /gate", "GET /assets/{part}/{file}"})
 """Routes of pages and their files, which are not part of the API's contract."""
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -294,7 +295,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/tickets/admit": Operation(
         TICKETS_AND_GATES,
         "Let the holder of a ticket in, once",
-        description="From however many gates at once, one request is answered 200.",
+        description="From however many gates at once, one request is answered 200. A gate that let somebody in without "
+        "a connection tells it later, with `admittedAt`: it counts as it would have at that moment.",
         headers=(SCAN_KEY,),
         request=tickets_wire.AdmissionRequest(gate_id="north", room_number=SESSION.room, code=TICKET.code),
         answer=tickets_wire.admitted(ADMITTED),
@@ -308,6 +310,15 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.AdmissionOver,
             refusals.SessionCancelled,
         ),
+    ),
+    "GET /api/sessions/{session_id}/tickets": Operation(
+        TICKETS_AND_GATES,
+        "A screening's tickets, for its gates",
+        description="With it and the public keys a gate can do without a connection. It has no tokens and no persons, "
+        "and may be some moments late. A `code` is as good as its ticket: show it to nobody.",
+        query=PAGE,
+        answer=tickets_wire.gate_list(GATE_LIST),
+        errors=(refusals.SessionNotFound, refusals.SessionCancelled, refusals.CursorInvalid),
     ),
     "GET /.well-known/jwks.json": Operation(
         TICKETS_AND_GATES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,24 +13,30 @@ from msgspec import Meta
 
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain.booking_codes import read_code
+from chalicelib.domain.tickets.ticket import VoidReason
+from chalicelib.domain.times import whole_ms
 
 from .bodies import NOT_BLANK, Answer, MalformedRequest, Moment, body_of, idempotency_key, moment, moment_if_any
 
 if TYPE_CHECKING:
-    from chalicelib.application.tickets import Admitted, ShownTickets
-    from chalicelib.domain.tickets.ticket import Ticket
+    from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
+    from chalicelib.domain.tickets.ticket import ListedTicket, Ticket
     from chalicelib.domain.tickets.tokens import PublicKey
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """A `token` that was scanned, or a `code` that was typed; and where it was: the names are the cinema's own."""
+    """A `token` that was scanned, or a `code` that was typed; and where it was: the names are the cinema's own.
+
+    `admittedAt` is when a gate without a connection let the holder in, which it tells now.
+    """
 
     gate_id: Name
     room_number: Name
     token: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
     code: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
+    admitted_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class TicketBody(Answer):
@@ -71,6 +78,31 @@ class AdmittedBody(Answer):
     gate_id: str
 
 
+class ListedTicketBody(Answer):
+    """A ticket, so far as a gate must know it. Without `void` it is in force."""
+
+    code: str
+    seat: str
+    version: int
+    void: VoidReason | None = None
+    admitted_at: Moment | None = None
+    gate_id: str | None = None
+
+
+class GateListBody(Answer):
+    """A page of a screening's tickets, by seat. They are admitted from `opensAt` until `closesAt`."""
+
+    session_id: str
+    movie_title: str
+    room_number: str
+    start_time: Moment
+    opens_at: Moment
+    closes_at: Moment
+    as_of: Moment
+    tickets: Sequence[ListedTicketBody]
+    next_cursor: str | None = None
+
+
 class KeyBody(Answer):
     """A public key: RFC 8037."""
 
@@ -102,6 +134,7 @@ def admit_ticket(request: Request) -> AdmitTicket:
         token=body.token or "",
         code=code_in_path(body.code or ""),
         key=idempotency_key(request) or "",
+        admitted_at=whole_ms(body.admitted_at) if body.admitted_at else None,
     )
 
 
@@ -141,6 +174,32 @@ def admitted(admitted: Admitted) -> AdmittedBody:
         start_time=moment(session.starts_at),
         admitted_at=moment(admitted.admission.admitted_at),
         gate_id=admitted.admission.gate,
+    )
+
+
+def gate_list(page: GateListPage) -> GateListBody:
+    session = page.session
+    return GateListBody(
+        session_id=session.id,
+        movie_title=session.movie_title,
+        room_number=session.room,
+        start_time=moment(session.starts_at),
+        opens_at=moment(page.opens_at),
+        closes_at=moment(page.closes_at),
+        as_of=moment(page.as_of),
+        tickets=[_listed(ticket) for ticket in page.tickets.items],
+        next_cursor=page.tickets.cursor,
+    )
+
+
+def _listed(ticket: ListedTicket) -> ListedTicketBody:
+    return ListedTicketBody(
+        code=ticket.code,
+        seat=ticket.seat,
+        version=ticket.version,
+        void=ticket.void,
+        admitted_at=moment_if_any(ticket.admitted_at),
+        gate_id=ticket.gate or None,
     )
 
 

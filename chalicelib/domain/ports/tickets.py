@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+    from chalicelib.domain.pages import Page
+    from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
     from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["TicketKeys", "TicketSigner", "Tickets"]
 
 
 class Tickets(Protocol):
-    """The stored tickets. Each method raises StoreUnavailable; reads are consistent."""
+    """The stored tickets. Each method raises StoreUnavailable; reads are consistent, except those of `of_session`."""
 
     def add(self, sold: SaleTickets) -> None:
         """Stores the tickets of a sale, unless it has tickets, or was voided.
@@ -26,6 +27,13 @@ class Tickets(Protocol):
 
     def of_sale(self, reservation_id: str) -> SaleTickets | None:
         """Reads a sale's tickets that are in force; None if it was never given any, nor voided."""
+        ...
+
+    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+        """Lists a screening's tickets by seat, also those that are void. It may miss the last moments' changes.
+
+        Raises CursorInvalid.
+        """
         ...
 
     def find(self, code: str) -> Ticket | None: ...

@@ -65,6 +65,18 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedTicket:
+    """What a gate's list tells of a ticket: whether it is in force, and where its holder came in."""
+
+    code: str
+    seat: str
+    version: int
+    void: VoidReason | None = None
+    admitted_at: datetime | None = None
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SaleTickets:
     """The tickets of a sale that are in force, by seat. `void` says why none of them is, if that is so."""
 
@@ -79,7 +91,13 @@ class SaleTickets:
 
 def check_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
     """Checks that tickets of a screening are admitted now. Raises TooEarly, AdmissionOver."""
-    if now < starts_at - opens_before:
-        raise TooEarly(starts_at - opens_before)
-    if now >= starts_at + ADMITTED_FOR:
-        raise AdmissionOver(starts_at + ADMITTED_FOR)
+    opens_at, closes_at = admission_times(starts_at, opens_before)
+    if now < opens_at:
+        raise TooEarly(opens_at)
+    if now >= closes_at:
+        raise AdmissionOver(closes_at)
+
+
+def admission_times(starts_at: datetime, opens_before: timedelta) -> tuple[datetime, datetime]:
+    """Gives from when on and until when tickets of a screening are admitted."""
+    return starts_at - opens_before, starts_at + ADMITTED_FOR

@@ -6,7 +6,13 @@ A new table: its model, and its row in TABLES. DynamoDB deletes an item after th
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
+from pynamodb.indexes import (
+    AllProjection,
+    GlobalSecondaryIndex,
+    IncludeProjection,
+    KeysOnlyProjection,
+    LocalSecondaryIndex,
+)
 from pynamodb.models import Model
 
 PROGRAMME = "all"
@@ -295,6 +301,20 @@ class InvoiceItem(Model):
     language = UnicodeAttribute(null=True)
 
 
+class BySession(GlobalSecondaryIndex["TicketItem"]):
+    """The tickets of a screening, by seat: what gates load before the doors open. Only tickets have a `session_id`.
+
+    It has no tokens: signing a ticket changes nothing in it, and a list of it can't be made into QR codes.
+    """
+
+    class Meta:
+        index_name = "by_session"
+        projection = IncludeProjection(["version", "voided_as", "admitted_at", "gate"])
+
+    session_id = UnicodeAttribute(hash_key=True)
+    seat = UnicodeAttribute(range_key=True)
+
+
 class TicketItem(Model):
     """A ticket, by its code; the tickets of a sale, by its reservation; or the public keys. See tickets.py.
 
@@ -318,6 +338,8 @@ class TicketItem(Model):
     voided_as = UnicodeAttribute(null=True)
     voided_at = NumberAttribute(null=True)
     renewed_as = UnicodeAttribute(null=True)
+
+    by_session = BySession()
 
 
 class WebhookItem(Model):

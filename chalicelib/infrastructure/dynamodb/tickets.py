@@ -14,6 +14,8 @@ transferred  sale: the seat's code, from the old to the new, unless void  ──
 void         sale: void, also where there is none yet ──► each ticket: void
 admitted     ticket: admitted, unless it is admitted or void: one write, which decides
 
+listed       the index by_session: a screening's tickets by seat, without tokens; some milliseconds late
+
 From the moment when the sale is void, no ticket is added or transferred, so the ones that are voided next are all.
 """
 
@@ -26,9 +28,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.booking_codes import read_code
+from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import buyer_of_reservation
-from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 from .connection import (
@@ -36,9 +39,11 @@ from .connection import (
     ConditionFailed,
     Table,
     TransactionCancelled,
+    outages_as_refusals,
     retry_on_conflict,
     transact,
 )
+from .cursors import from_cursor, to_cursor
 from .values import (
     Item,
     find_ms,
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEYS = "keys"
+BY_SESSION = "by_session"
 IS_NEW = "attribute_not_exists(id)"
 IN_FORCE = "attribute_exists(id) AND attribute_not_exists(voided_as)"
 NOT_ADMITTED = "attribute_not_exists(admitted_at)"
@@ -83,6 +89,22 @@ class DynamoTickets:
             return None
         item = self._table.get(text_key(id=reservation_id))
         return self._sale_from_item(item) if item else None
+
+    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+        after = dict(zip(("seat", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
+        start: Any = {"ExclusiveStartKey": text_key(session_id=session_id, **after)} if after else {}
+        with outages_as_refusals("Query"):
+            answer = self.client.query(
+                TableName=self.table_name,
+                IndexName=BY_SESSION,
+                KeyConditionExpression="session_id = :session",
+                ExpressionAttributeValues={":session": text_value(session_id)},
+                Limit=limit,
+                **start,
+            )
+        last = answer.get("LastEvaluatedKey")
+        next_cursor = to_cursor((read_text(last, "seat"), read_text(last, "id"))) if last else None
+        return Page([_listed_from_item(item) for item in answer["Items"]], next_cursor)
 
     def find(self, code: str) -> Ticket | None:
         if read_code(code) != code:
@@ -261,6 +283,17 @@ def _ticket_from_item(item: Item) -> Ticket:
         admission=_admission_from_item(item),
         void=_void_reason(item),
         renewed_as=find_text(item, "renewed_as") or "",
+    )
+
+
+def _listed_from_item(item: Item) -> ListedTicket:
+    return ListedTicket(
+        code=read_text(item, "id"),
+        seat=read_text(item, "seat"),
+        version=read_number(item, "version"),
+        void=_void_reason(item),
+        admitted_at=find_ms(item, "admitted_at"),
+        gate=find_text(item, "gate") or "",
     )
 
 

@@ -1,9 +1,9 @@
 // @ts-check
 /** The HTTP contract: one function for each request, refusals as exceptions, and resending that never acts twice. */
 
+import * as clock from "../shared/clock.js";
 import { addressOf, Failure, isolateNames, sendRequest } from "../shared/http.js";
 import * as signIn from "../shared/sign_in.js";
-import * as clock from "./clock.js";
 
 const TIMEOUT_MS = 8000;
 const MOST_TRIES = 6;

@@ -13,9 +13,9 @@
  * server has said what became of it, whatever the store says meanwhile.
  */
 
+import * as clock from "../shared/clock.js";
 import { asFailure, Failure } from "../shared/http.js";
 import * as api from "./api.js";
-import * as clock from "./clock.js";
 import * as store from "./store.js";
 
 const ASK_AGAIN_MS = 400;

@@ -9,9 +9,9 @@
  * after something of one's own, and for some seconds after that: it must not be undone by an older one.
  */
 
+import * as clock from "../shared/clock.js";
 import { asFailure } from "../shared/http.js";
 import * as api from "./api.js";
-import * as clock from "./clock.js";
 
 const ALONE_MS = 1500;
 const CONNECTED_MS = 20_000; // heals what a message that got lost would have said

@@ -2,6 +2,7 @@
 /** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
 
 import { renderAccount, wireAccount } from "../shared/account.js";
+import * as clock from "../shared/clock.js";
 import { announce, byId, el, fill } from "../shared/dom.js";
 import { renderFrame, wireFrame } from "../shared/frame.js";
 import { asFailure } from "../shared/http.js";
@@ -9,7 +10,6 @@ import { button } from "../shared/parts.js";
 import * as signIn from "../shared/sign_in.js";
 import { onElsewhere } from "../shared/storage.js";
 import { whileReading } from "./api.js";
-import * as clock from "./clock.js";
 import { invoice } from "./invoice.js";
 import { empty } from "./parts.js";
 import { programme } from "./programme.js";

@@ -1,11 +1,11 @@
 // @ts-check
 /** Beside the map: what is chosen, held or being paid for, and what the buyer can do about it. */
 
+import * as clock from "../shared/clock.js";
 import { el, fill } from "../shared/dom.js";
 import { button } from "../shared/parts.js";
 import * as signIn from "../shared/sign_in.js";
 import { money } from "../shared/words.js";
-import * as clock from "./clock.js";
 import { list, price, refused, say, waits } from "./words.js";
 
 const TICK_MS = 200;

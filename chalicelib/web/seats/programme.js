@@ -1,10 +1,10 @@
 // @ts-check
 /** What is on, by day. It stays true while it is looked at: what begins leaves it, what is cancelled says so. */
 
+import * as clock from "../shared/clock.js";
 import { el, fill, whileSeen } from "../shared/dom.js";
 import { foreignZone } from "../shared/zone.js";
 import * as api from "./api.js";
-import * as clock from "./clock.js";
 import { empty, Pages } from "./parts.js";
 import { day, dayOf, time } from "./times.js";
 import { price, say } from "./words.js";

@@ -4,8 +4,8 @@
  * poster. Where the reader's own clocks differ, the zone is named.
  */
 
+import * as clock from "../shared/clock.js";
 import { hour, isElsewhere, part, written } from "../shared/zone.js";
-import * as clock from "./clock.js";
 import { say } from "./words.js";
 
 const YEAR_MONTH_DAY = /** @type {const} */ (["year", "month", "day"]);

@@ -26,6 +26,10 @@ KEPT = (
 """The parameters of UpdateUserPoolClient, all of which it sets: what is left out gets its default."""
 
 
+PAGES = ("", "operations", "gate")
+"""The paths of the pages on which people sign in: each is its own redirect address."""
+
+
 def allow_page(stage: str, urls: Collection[str], client: Any = None) -> None:
     """Adds the page, at each of its addresses, to where a sign-in may lead back. Does nothing without a user pool."""
     outputs = outputs_of(data_stack(stage))
@@ -38,8 +42,8 @@ def allow_page(stage: str, urls: Collection[str], client: Any = None) -> None:
 
 
 def with_page(described: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any] | None:
-    """Gives the parameters of an update that adds the page and the board; None if the client has them already."""
-    pages = [f"{url.rstrip('/')}/{path}" for url in sorted(urls) for path in ("", "operations")]
+    """Gives the parameters of an update that adds the pages; None if the client has them already."""
+    pages = [f"{url.rstrip('/')}/{path}" for url in sorted(urls) for path in PAGES]
     lists = {name: list(described.get(name, [])) for name in ("CallbackURLs", "LogoutURLs")}
     if all(set(pages) <= set(known) for known in lists.values()):
         return None

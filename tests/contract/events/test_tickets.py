@@ -1,5 +1,6 @@
 """The stored tickets, wherever they are kept; and on an emulator their races and costs."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,10 +9,17 @@ from threading import Barrier
 
 import pytest
 
-from benchmarks.budgets import ADMISSION, SHOW_TICKETS, TICKETS_OF_TWO_SEATS, TRANSFER
+from benchmarks.budgets import (
+    ADMISSION,
+    LISTED_TICKET_BYTES,
+    PAGE_OF_TICKETS,
+    SHOW_TICKETS,
+    TICKETS_OF_TWO_SEATS,
+    TRANSFER,
+)
 from chalicelib.domain.ports import TicketKeys, Tickets
-from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
+from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_code
@@ -187,6 +195,48 @@ def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
     assert tickets.find(sale.tickets[0].code) is None
 
 
+def of_one_session(tickets: Tickets, *seats: str) -> tuple[str, tuple[Ticket, ...]]:
+    """Stores the tickets of a sale in a screening of its own."""
+    sale, session_id = sold(*seats), str(uuid.uuid4())
+    sale = replace(sale, tickets=tuple(replace(ticket, session_id=session_id) for ticket in sale.tickets))
+    tickets.add(sale)
+    return session_id, sale.tickets
+
+
+def listed(ticket: Ticket) -> ListedTicket:
+    when, gate = (ticket.admission.admitted_at, ticket.admission.gate) if ticket.admission else (None, "")
+    return ListedTicket(ticket.code, ticket.seat, ticket.version, ticket.void, when, gate)
+
+
+def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(tickets: Tickets) -> None:
+    session_id, (first, second) = of_one_session(tickets, "A1", "A2")
+    stored(tickets, "A1")  # of another screening
+    renewed = second.renewed(random_code(), NOW)
+    transferred = tickets.transfer(second, renewed)
+    admitted = tickets.admit(first, ENTRY)
+
+    page = tickets.of_session(session_id, 10, None)
+
+    expected = sorted([admitted, transferred, renewed], key=lambda ticket: (ticket.seat, ticket.code))
+    assert sorted(page.items, key=lambda ticket: (ticket.seat, ticket.code)) == [listed(one) for one in expected]
+    assert page.cursor is None
+    assert tickets.of_session(str(uuid.uuid4()), 10, None).items == []
+
+
+def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
+    session_id, sale = of_one_session(tickets, "A1", "A2", "A3", "A4", "A5")
+    codes: list[str] = []
+    cursor, pages = None, 0
+    while cursor or not pages:
+        page = tickets.of_session(session_id, 2, cursor)
+        codes, cursor, pages = [*codes, *(ticket.code for ticket in page.items)], page.cursor, pages + 1
+        assert pages < 5
+
+    assert codes == [ticket.code for ticket in sale]
+    with pytest.raises(CursorInvalid):
+        tickets.of_session(session_id, 2, "nonsense!")
+
+
 def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, keys: TicketKeys) -> None:
     first, second = (PublicKey(code.encode().ljust(32)) for code in (random_code(), random_code()))
 
@@ -299,11 +349,31 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     assert (reservation, [call.operation for call in showing]) == ("GetItem", others)
 
 
-@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "TransactWriteItems"])
+def test_a_listed_ticket_is_small_and_has_no_token(emulated: Dynamo) -> None:
+    tickets = dynamo_tickets(emulated)
+    session_id, (ticket,) = of_one_session(tickets, "AB100")
+    tickets.admit(ticket, replace(ENTRY, gate="g" * 40))
+
+    with counting(emulated) as listing:
+        tickets.of_session(session_id, 100, None)
+    (item,) = emulated.client.query(
+        TableName=tickets.table_name,
+        IndexName="by_session",
+        KeyConditionExpression="session_id = :session",
+        ExpressionAttributeValues={":session": {"S": session_id}},
+    )["Items"]
+
+    assert tuple(call.operation for call in listing) == PAGE_OF_TICKETS.calls
+    assert item.keys() == {"id", "session_id", "seat", "version", "admitted_at", "gate"}
+    assert sum(len(name) + len(str(*value.values())) for name, value in item.items()) <= LISTED_TICKET_BYTES
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "Query", "UpdateItem", "TransactWriteItems"])
 def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None:
     tickets, sale = dynamo_tickets(moto), sold("A1")
     ask: Mapping[str, Callable[[], object]] = {
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
+        "Query": lambda: tickets.of_session(sale.tickets[0].session_id, 10, None),
         "UpdateItem": lambda: tickets.admit(sale.tickets[0], ENTRY),
         "TransactWriteItems": lambda: tickets.add(sale),
     }

@@ -146,6 +146,43 @@ def test_a_gate_is_told_why_it_admits_nobody(api: Api, pump: Pump, session_id: s
     assert admit(api, token="x", code=code).status == 400
 
 
+def test_an_admission_is_told_later_and_sent_again_without_harm(api: Api, pump: Pump, session_id: str) -> None:
+    _, shown = bought(api, pump, session_id, "A1")
+    token = shown.body["tickets"][0]["token"]
+    came_in = (utc_now() - timedelta(minutes=2)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    told = [admit(api, token=token, key="scan-1", admittedAt=came_in) for _ in range(2)]
+    conflict = admit(api, token=token, key="scan-1", gateId="south", admittedAt=came_in)
+
+    assert [(answer.status, answer.body["admittedAt"]) for answer in told] == [(200, came_in)] * 2
+    assert (conflict.status, conflict.body["error"], conflict.body["gateId"]) == (409, "ALREADY_ADMITTED", "north")
+    assert conflict.body["admittedAt"] == came_in
+    assert admit(api, token=token, admittedAt="2026-02-15T19:00:00").status == 400, "without its zone"
+    before_the_doors = (utc_now() - timedelta(hours=2)).isoformat()
+    assert admit(api, token=token, admittedAt=before_the_doors).body["error"] == "TOO_EARLY"
+
+
+def test_a_gates_list_has_each_ticket_and_no_more(api: Api, pump: Pump, session_id: str) -> None:
+    reservation_id, shown = bought(api, pump, session_id, "A1", "A2")
+    first, second = shown.body["tickets"]
+    admitted = admit(api, token=first["token"]).body
+    new = api.post(f"/api/tickets/{second['code']}/transfer", {}).body["code"]
+
+    pages = [api.get(f"/api/sessions/{session_id}/tickets?limit=2").body]
+    pages.append(api.get(f"/api/sessions/{session_id}/tickets?limit=2&cursor={pages[0]['nextCursor']}").body)
+
+    listed = [ticket for page in pages for ticket in page["tickets"]]
+    assert sorted(listed, key=lambda ticket: (ticket["seat"], ticket["version"])) == [
+        {"code": first["code"], "seat": "A1", "version": 1, "admittedAt": admitted["admittedAt"], "gateId": "north"},
+        {"code": second["code"], "seat": "A2", "version": 1, "void": "transferred"},
+        {"code": new, "seat": "A2", "version": 2},
+    ]
+    assert (pages[0]["roomNumber"], pages[0]["movieTitle"]) == ("A1", "Oppenheimer")
+    assert pages[0]["opensAt"] < pages[0]["asOf"] < pages[0]["closesAt"]
+    assert reservation_id not in str(pages)
+    assert first["token"] not in str(pages)
+
+
 def test_a_cancelled_screenings_tickets_are_void(api: Api, pump: Pump, session_id: str) -> None:
     reservation_id, shown = bought(api, pump, session_id, "A1")
     (ticket,) = shown.body["tickets"]

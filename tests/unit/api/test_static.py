@@ -1,5 +1,6 @@
 """Files and pages for browsers: what may be asked for, and for how long it is kept."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +46,34 @@ def test_every_file_of_a_part_is_of_a_kind_that_is_served() -> None:
     unserved = {path for path in static.WEB.rglob("*") if path.is_file() and path.suffix not in static.TYPES}
 
     assert unserved == pages
+
+
+LIBRARIES = {
+    "qr/decode.js": "00e209820dcb11d624e9a03d6383e580766792b57d1651318f0a29e4e1ff0fe8",
+    "qr/index.js": "a0de370051f94bd74f218f74401fdf197585e3f9ef0143164f87ea941a3fdd6f",
+    "qr/LICENSE-MIT.txt": "07a9f887e9215644439b808628b09f8eece932d79130ff563f958f3a1783e684",
+    "ed25519/index.js": "a4f631d1876b5d9e43a86cd71194ca27b5e1451edf4ba4db9a418f40a475569a",
+    "ed25519/LICENSE.txt": "394c2e6e5552e5dba202bee6390b9d6aa2754d657f5b9869e83b3d265a315501",
+}
+"""The SHA-256 of each file of the libraries qr 0.7.0 and @noble/ed25519 3.2.0, as npm has them: see decision 122."""
+
+
+def test_the_libraries_of_the_pages_are_as_their_makers_published_them() -> None:
+    found = {
+        f"{part}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for part in ("qr", "ed25519")
+        for path in (static.WEB / part).iterdir()
+    }
+
+    assert found == LIBRARIES
+
+
+def test_a_service_worker_may_keep_its_page_and_no_other(client: Client) -> None:
+    answer = client.http.get("/assets/gate/worker.js")
+
+    allowed = answer.headers["Service-Worker-Allowed"]
+    assert urljoin("https://cinema.example/prod/assets/gate/worker.js", allowed) == "https://cinema.example/prod/gate"
+    assert "Service-Worker-Allowed" not in client.http.get("/assets/gate/main.js").headers
 
 
 def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:

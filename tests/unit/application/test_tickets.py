@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from chalicelib.application.consumers.tickets import IssueTickets
-from chalicelib.application.tickets import Admit, Admitted, AdmitTicket, AskForTokens, ShowTickets, TransferTicket
+from chalicelib.application.tickets import (
+    Admit,
+    Admitted,
+    AdmitTicket,
+    AskForTokens,
+    ListTickets,
+    ShowTickets,
+    TransferTicket,
+)
 from chalicelib.domain.booking_codes import to_code
 from chalicelib.domain.consumers import TICKETS
 from chalicelib.domain.events import Event, EventType
@@ -29,7 +37,7 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation
-from chalicelib.domain.tickets.ticket import ADMITTED_FOR, Ticket
+from chalicelib.domain.tickets.ticket import ADMITTED_FOR, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import read_token
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.builders import NOW, Cinema, a_paid_event, a_session
@@ -86,6 +94,10 @@ class House:
     def transfer(self) -> TransferTicket:
         cinema = self.cinema
         return TransferTicket(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock, self.new_code)
+
+    @property
+    def list(self) -> ListTickets:
+        return ListTickets(self.tickets, self.cinema.sessions, OPENS_BEFORE, self.cinema.clock)
 
     def sign(self) -> None:
         for message, _ in self.outbox.sent:
@@ -461,3 +473,70 @@ def test_a_sales_event_sent_again_is_the_event_of_the_sale(house: House) -> None
 
     ((message, _),) = house.outbox.sent
     assert message.content == a_paid_event(reservation)
+
+
+# Without a connection
+
+
+def test_an_admission_that_is_told_later_counts_from_when_it_happened(house: House) -> None:
+    """The screening is long over by then, and the key that signed is published no more."""
+    ticket = house.only_ticket(house.bought("A1"))
+    came_in = NOW + timedelta(minutes=20)
+    house.cinema.clock.now = STARTS + ADMITTED_FOR + timedelta(days=2)
+
+    told = house.admit(token=ticket.token, key="scan-1", admitted_at=came_in)
+
+    assert told.admission.admitted_at == came_in
+    house.cinema.clock.forward(seconds=9)
+    assert house.admit(token=ticket.token, key="scan-1", admitted_at=came_in) == told
+
+
+def test_of_two_gates_without_a_connection_the_second_to_tell_hears_of_the_first(house: House) -> None:
+    ticket = house.only_ticket(house.bought("A1"))
+    later, earlier = NOW + timedelta(minutes=9), NOW + timedelta(minutes=5)
+    house.cinema.clock.forward(seconds=3600)
+    house.admit(token=ticket.token, gate="south", key="scan-1", admitted_at=later)
+
+    with pytest.raises(AlreadyAdmitted) as refusal:
+        house.admit(token=ticket.token, gate="north", key="scan-2", admitted_at=earlier)
+
+    assert (refusal.value.admitted_at, refusal.value.gate) == (later, "south")
+
+
+def test_a_gate_whose_clock_is_ahead_admits_now(house: House) -> None:
+    ticket = house.only_ticket(house.bought("A1"))
+
+    told = house.admit(token=ticket.token, admitted_at=NOW + timedelta(days=1))
+
+    assert told.admission.admitted_at == house.cinema.clock()
+
+
+def test_what_was_told_later_must_have_been_allowed_then(house: House) -> None:
+    ticket = house.only_ticket(house.bought("A1"))
+    house.cinema.clock.now = STARTS
+
+    with pytest.raises(TooEarly):
+        house.admit(token=ticket.token, admitted_at=STARTS - OPENS_BEFORE - timedelta(seconds=1))
+
+
+def test_a_gates_list_has_every_ticket_and_what_became_of_it(house: House) -> None:
+    first, second = house.show(house.bought("A1", "A2").id).tickets
+    renewed = house.transfer(second.code)
+    admission = house.admit(code=first.code).admission
+
+    page = house.list(house.cinema.session.id, 10, None)
+
+    assert (page.opens_at, page.closes_at) == (STARTS - OPENS_BEFORE, STARTS + ADMITTED_FOR)
+    assert (page.session, page.as_of) == (house.cinema.session, house.cinema.clock())
+    assert set(page.tickets.items) == {
+        ListedTicket(first.code, "A1", 1, None, admission.admitted_at, "north"),
+        ListedTicket(second.code, "A2", 1, VoidReason.TRANSFERRED),
+        ListedTicket(renewed.code, "A2", 2),
+    }
+
+
+def test_a_cancelled_screening_has_no_list(house: House) -> None:
+    house.cinema.cancel_session()
+
+    with pytest.raises(SessionCancelled):
+        house.list(house.cinema.session.id, 10, None)

@@ -25,12 +25,12 @@ DESCRIBED = {
 URL = "https://abc.execute-api.sa-east-1.amazonaws.com/prod"
 
 
-def test_the_page_and_the_board_are_added_and_all_else_stays() -> None:
+def test_the_pages_are_added_and_all_else_stays() -> None:
     changed = with_page(DESCRIBED, {URL})
 
     assert changed is not None
     for name in ("CallbackURLs", "LogoutURLs"):
-        assert changed[name] == ["http://localhost:8000/", f"{URL}/", f"{URL}/operations"]
+        assert changed[name] == ["http://localhost:8000/", f"{URL}/", f"{URL}/operations", f"{URL}/gate"]
     kept = DESCRIBED.keys() - {"CallbackURLs", "LogoutURLs", "DefaultRedirectURI", "CreationDate", "LastModifiedDate"}
     assert {name: changed[name] for name in kept} == {name: DESCRIBED[name] for name in kept}
     assert changed.keys() == kept | {"CallbackURLs", "LogoutURLs"}

@@ -1,0 +1,84 @@
+// @ts-check
+/** This gate's memory that survives the page and the device's sleep: IndexedDB, in a few calls. */
+
+const NAME = "cinema-gate";
+const STORES = { admissions: "code", screenings: "sessionId", keys: "kid" };
+
+/** @typedef {keyof typeof STORES} Store */
+
+/** @type {Promise<IDBDatabase> | undefined} */
+let opening;
+
+function open() {
+  return new Promise((done, failed) => {
+    const asked = indexedDB.open(NAME, 1);
+    asked.onupgradeneeded = () => {
+      for (const [store, keyPath] of Object.entries(STORES)) asked.result.createObjectStore(store, { keyPath });
+    };
+    asked.onsuccess = () => done(asked.result);
+    asked.onerror = () => failed(asked.error);
+  });
+}
+
+/**
+ * Runs `work` in one transaction. What it gives is given once all is written, to the disk.
+ * @template Result
+ * @param {Store} store
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore, give: (result: Result) => void) => void} work
+ * @returns {Promise<Result>}
+ */
+async function transact(store, mode, work) {
+  const database = await (opening ??= open());
+  return new Promise((done, failed) => {
+    const transaction = database.transaction(store, mode, { durability: "strict" });
+    /** @type {any} */
+    let result;
+    transaction.oncomplete = () => done(result);
+    transaction.onabort = () => failed(transaction.error);
+    work(transaction.objectStore(store), (given) => (result = given));
+  });
+}
+
+/**
+ * Reads all of a store.
+ * @param {Store} store
+ * @returns {Promise<any[]>}
+ */
+export const readAll = (store) =>
+  transact(store, "readonly", (items, give) => {
+    const asked = items.getAll();
+    asked.onsuccess = () => give(asked.result);
+  });
+
+/**
+ * Puts these items in the place of all that the store has.
+ * @param {Store} store
+ * @param {object[]} items
+ * @returns {Promise<void>}
+ */
+export const replaceAll = (store, items) =>
+  transact(store, "readwrite", (stored) => {
+    stored.clear();
+    for (const item of items) stored.put(item);
+  });
+
+/**
+ * Changes one item: nobody else, in no other tab, changes it in between.
+ * @template Item
+ * @param {Store} store
+ * @param {string} key
+ * @param {(before: Item | undefined) => Item | null | undefined} change gives the item as it is from now on; null to delete
+ * it; undefined to leave it as it is
+ * @returns {Promise<Item | undefined>} the item before
+ */
+export const change = (store, key, change) =>
+  transact(store, "readwrite", (items, give) => {
+    const asked = items.get(key);
+    asked.onsuccess = () => {
+      give(asked.result);
+      const after = change(asked.result);
+      if (after) items.put(after);
+      if (after === null) items.delete(key);
+    };
+  });

@@ -1,0 +1,24 @@
+// @ts-check
+/** The cinema's refusals as verdicts. */
+
+/** @typedef {import("./check.js").Verdict} Verdict */
+
+/** @type {Record<string, (facts: Record<string, any>) => Verdict>} */
+const VERDICTS = {
+  ALREADY_ADMITTED: ({ admittedAt, gateId }) => ({ kind: "alreadyIn", at: admittedAt, gate: gateId }),
+  WRONG_ROOM: ({ roomNumber }) => ({ kind: "wrongRoom", roomNumber }),
+  TOO_EARLY: ({ opensAt }) => ({ kind: "tooEarly", at: opensAt }),
+  ADMISSION_OVER: ({ closedAt }) => ({ kind: "tooLate", at: closedAt }),
+  TICKET_VOID: ({ reason }) => ({ kind: reason === "refunded" ? "refunded" : "transferred" }),
+  SESSION_CANCELLED: () => ({ kind: "cancelled" }),
+  TICKET_INVALID: () => ({ kind: "forged" }),
+  TICKET_NOT_FOUND: () => ({ kind: "unknown" }),
+  SESSION_NOT_FOUND: () => ({ kind: "unknown" }),
+};
+
+/**
+ * Gives the cinema's verdict. Gives nothing where it has none: it did not answer, is overloaded, or does not know who asks.
+ * @param {import("../shared/http.js").Failure} failure
+ * @returns {Verdict | undefined}
+ */
+export const refusalOf = ({ code, facts }) => VERDICTS[code]?.(facts);

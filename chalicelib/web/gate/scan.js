@@ -1,0 +1,154 @@
+// @ts-check
+/**
+ * From a scan to the verdict: this gate's own memory first, then the cinema, and without its answer the lists.
+ *
+ *   read ─► in already? ─► of a key that we know, and forged? ─► ask the cinema ─► no answer ─► decide here
+ *
+ * A gate's own memory comes first because the cinema has not been told yet of whom it has let in without a connection.
+ */
+
+import * as clock from "../shared/clock.js";
+import { Failure } from "../shared/http.js";
+import * as admissions from "./admissions.js";
+import * as api from "./api.js";
+import { checkCode, checkToken, isOurs } from "./check.js";
+import { known } from "./lists.js";
+import { refusalOf } from "./refusals.js";
+import { readCode, readToken } from "./tokens.js";
+
+/** @typedef {import("./check.js").Verdict} Verdict */
+/** @typedef {import("./admissions.js").Entry} Entry */
+
+/**
+ * @typedef {object} Gate
+ * @property {string} name
+ * @property {string[]} rooms
+ */
+
+const QUIET_MS = 15_000; // after a request without an answer, the next scans don't wait for one
+
+let unansweredAt = -Infinity;
+
+/**
+ * Says whether the cinema has answered another request: if so, the next scan is asked for again.
+ * @param {boolean} itDid
+ */
+export const answered = (itDid) => (unansweredAt = itDid ? -Infinity : Date.now());
+
+/** Tells whether the last request got no answer, a moment ago. */
+export const isAlone = () => !navigator.onLine || Date.now() - unansweredAt < QUIET_MS;
+
+/**
+ * Decides on what was scanned or typed, and lets its holder in where it says so.
+ * @param {string} text
+ * @param {Gate} gate
+ * @returns {Promise<Verdict>}
+ */
+export async function admit(text, gate) {
+  const token = readToken(text.trim().toUpperCase());
+  const code = token?.code ?? readCode(text);
+  if (!code) return { kind: "unreadable" };
+  if (token && known.keys.has(token.keyId) && !(await isOurs(token, known))) return { kind: "forged" };
+  const entry = await admissions.begin(started(code, token?.text, gate));
+  if (admissions.isIn(entry)) return alreadyIn(entry);
+  const answer = isAlone() ? undefined : await fromCinema({ ...entry, token: token?.text }, gate);
+  return answer ?? here(entry, token);
+}
+
+/**
+ * @param {string} code
+ * @param {string | undefined} token
+ * @param {Gate} gate
+ * @returns {Entry}
+ */
+const started = (code, token, gate) => ({
+  code,
+  token,
+  gate: gate.name,
+  key: crypto.randomUUID(),
+  state: "asking",
+  askedAt: new Date(clock.now()).toISOString(),
+});
+
+/**
+ * Has the cinema decide. Gives nothing where it does not answer, or does not know us.
+ * @param {Entry} entry
+ * @param {Gate} gate
+ * @returns {Promise<Verdict | undefined>}
+ */
+async function fromCinema(entry, gate) {
+  try {
+    const { gateId, admittedAt, ...facts } = await askFor(entry, gate);
+    await admissions.admit({ ...entry, ...facts, state: "told", at: admittedAt });
+    return { kind: "admitted", at: admittedAt, gate: gateId, ...facts };
+  } catch (caught) {
+    if (!(caught instanceof Failure)) throw caught;
+    const refusal = refusalOf(caught);
+    if (refusal) await admissions.forget(entry.code);
+    else answered(false);
+    return refusal && { ...seatOf(entry.code), ...refusal };
+  }
+}
+
+/**
+ * Asks for the room in which the ticket is, if it is one of this gate's. Of a ticket that is on no list the cinema says so.
+ * @param {Entry} entry
+ * @param {Gate} gate
+ */
+async function askFor({ token, code, key, gate }, { rooms }) {
+  /** @param {string} roomNumber */
+  const ask = (roomNumber) => api.admit({ gateId: gate, roomNumber, ...(token ? { token } : { code }) }, key);
+  try {
+    return await ask(roomOf(token, code) ?? rooms[0]);
+  } catch (caught) {
+    const room = caught instanceof Failure && caught.code === "WRONG_ROOM" && caught.facts.roomNumber;
+    if (!room || !rooms.includes(room)) throw caught;
+    return ask(room);
+  }
+}
+
+/**
+ * @param {string | undefined} token
+ * @param {string} code
+ */
+function roomOf(token, code) {
+  const sessionId = token && readToken(token)?.sessionId;
+  const screenings = [...known.screenings.values()];
+  return screenings.find((each) => each.sessionId === sessionId || each.tickets.some((one) => one.code === code))
+    ?.roomNumber;
+}
+
+/**
+ * Gives what the lists know of a ticket that was refused: the cinema's refusal names the reason only.
+ * @param {string} code
+ * @returns {Partial<Verdict>}
+ */
+function seatOf(code) {
+  const { kind: _, ...facts } = checkCode(code, known, clock.now());
+  return { code, seat: facts.seat, movieTitle: facts.movieTitle, startTime: facts.startTime };
+}
+
+/**
+ * Decides without the cinema, and writes down whom it lets in.
+ * @param {Entry} entry
+ * @param {import("./tokens.js").Token | undefined} token
+ * @returns {Promise<Verdict>}
+ */
+async function here(entry, token) {
+  const now = clock.now();
+  const verdict = token ? await checkToken(token, known, now) : checkCode(entry.code, known, now);
+  if (verdict.kind !== "admitted") return { ...verdict, offline: true };
+  const { kind: _, ...facts } = verdict;
+  const at = new Date(now).toISOString();
+  const before = await admissions.admit({ ...entry, ...facts, token: token?.text, state: "waiting", at });
+  return before ? alreadyIn(before) : { ...verdict, at, offline: true };
+}
+
+/**
+ * @param {Entry} entry
+ * @returns {Verdict}
+ */
+const alreadyIn = ({ code, seat, movieTitle, roomNumber, startTime, at, gate }) => ({
+  kind: "alreadyIn",
+  ...{ code, seat, movieTitle, roomNumber, startTime, at, gate },
+});

@@ -1,0 +1,39 @@
+// @ts-check
+/** Telling the cinema whom this gate has let in without it, and keeping what it says of them. */
+
+import { Failure } from "../shared/http.js";
+import * as admissions from "./admissions.js";
+import * as api from "./api.js";
+import { refusalOf } from "./refusals.js";
+
+let going = false;
+
+/**
+ * Tells of all that it has not been told, oldest first, until one is not answered. Twice is harmless: the key is the same.
+ * @returns {Promise<Failure | undefined>} why it went no further
+ */
+export async function tell() {
+  if (going) return undefined;
+  going = true;
+  try {
+    for (const entry of await admissions.inState("waiting")) await tellOf(entry);
+    return undefined;
+  } catch (caught) {
+    if (caught instanceof Failure) return caught;
+    throw caught;
+  } finally {
+    going = false;
+  }
+}
+
+/** @param {admissions.Entry} entry */
+async function tellOf({ code, key, gate, roomNumber = "", token, at }) {
+  try {
+    await api.admit({ gateId: gate, roomNumber, admittedAt: at, ...(token ? { token } : { code }) }, key);
+    await admissions.settle(code, "told");
+  } catch (caught) {
+    const refusal = caught instanceof Failure && refusalOf(caught);
+    if (!refusal) throw caught;
+    await admissions.settle(code, "conflict", refusal);
+  }
+}
