@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.application.tickets import Admit, AskForTokens, ShowTickets, TransferTicket
+from chalicelib.application.tickets import Admit, AskForTokens, ShowCalendarEntry, ShowTickets, TransferTicket
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
 from chalicelib.infrastructure.tickets.names import random_code, random_key
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.domain import ports
+    from chalicelib.domain.files import File
+    from chalicelib.domain.tickets.calendar_entry import CalendarEntry
 
 
 @once
@@ -41,6 +43,19 @@ def admit() -> Admit:
 
     opens_before = timedelta(minutes=settings().admission_minutes)
     return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), opens_before, clock, random_key)
+
+
+@once
+def show_calendar_entry() -> ShowCalendarEntry:
+    return ShowCalendarEntry(reservations(), sessions())
+
+
+def write_calendar() -> Callable[[CalendarEntry, str], File]:
+    """Gives what writes an entry in a language."""
+    from chalicelib.infrastructure.tickets import icalendar  # one route needs it
+
+    seller = settings().seller
+    return lambda entry, language: icalendar.to_file(entry, seller, language)
 
 
 def draw_qr() -> Callable[[str], str]:

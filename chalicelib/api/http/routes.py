@@ -38,6 +38,7 @@ ROUTES: Mapping[str, Route] = {
     "cancel_reservation": Route(BUYER),
     "show_invoice": Route(BUYER),
     "show_tickets": Route(BUYER),
+    "show_calendar_entry": Route(BUYER),
     "transfer_ticket": Route(BUYER),
     "admit_ticket": Route(GATE),
     "show_ticket_keys": Route(ANYONE),
