@@ -296,6 +296,7 @@ class Ticket {
 
   async show() {
     this.door.showModal();
+    this.door.scrollTop = 0; // the focus is on the button below all tickets
     this.light = await navigator.wakeLock?.request("screen").catch(() => undefined); // not every browser may
   }
 
