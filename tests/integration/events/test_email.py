@@ -28,6 +28,7 @@ from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
@@ -211,6 +212,7 @@ class Consumer:
             ses.SesEmailSender(self.mail, DEFAULT_SENDER),
             ProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
             DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address),
+            DynamoTickets(self.database, f"{self.prefix}-tickets"),
             utc_now,
         )
 
@@ -339,6 +341,7 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
         ses.SesEmailSender(at_work.mail, "stranger@nowhere.example"),
         at_work.write.processed_events,
         at_work.write.suppressed,
+        at_work.write.tickets,
         utc_now,
     )
     at_work.send(created)
