@@ -60,7 +60,7 @@ def test_the_picture_for_emails_has_the_same_dots_on_white() -> None:
 
 
 def read_png(png: bytes) -> tuple[int, list[list[int]]]:
-    """Reads a PNG of one bit a pixel: its width, and the dark pixels of each row as 1. Rows are whole, or differences."""
+    """Reads a PNG of one bit a pixel, without filters or with *up*: its width, and the dark pixels of each row as 1."""
     chunks, place = {}, 8
     while place < len(png):
         (length,), kind = struct.unpack_from(">I", png, place), png[place + 4 : place + 8]
