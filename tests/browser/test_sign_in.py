@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from infra.local.identity_provider import Person, Provider, run_provider
+from infra.local.pump import Pump
 from tests.access import Cinema
 from tests.browser.visitor import Visitor
 from tests.conftest import ApiServers
@@ -109,6 +112,45 @@ def test_tickets_are_the_same_on_every_device_on_which_one_signs_in(guest: Guest
     stranger.signs_in("eve")
     expect(stranger.page.locator(".empty h1")).to_be_visible()
     expect(stranger.page.locator(".card-ticket")).to_have_count(0)
+
+
+def test_the_second_device_has_the_same_tickets_and_what_it_gives_away_is_void_on_the_first(
+    guest: Guests, cinema: Cinema, pump: Pump, tmp_path: Path
+) -> None:
+    (seat,) = free_seats(cinema, 1)
+    phone, laptop, stranger = guest(), guest(), guest()
+    phone.opens_screening(cinema.session_id).chooses(seat).presses("hold")
+    phone.signs_in("gil").sees_held(seat)
+    phone.presses("pay")
+    expect(phone.page.locator(".ticket")).to_contain_text(seat)
+    pump.drain()
+    expect(phone.page.locator(".seat-ticket .qr")).to_be_visible()
+    code = phone.page.locator(".ticket-code").inner_text()
+
+    laptop.opens("#/tickets").presses("sign-in")
+    laptop.signs_in("gil")
+    laptop.page.locator(".card-ticket").click()
+    expect(laptop.page.locator(".ticket-code")).to_have_text(code)
+    with laptop.page.expect_download() as saved:
+        laptop.presses("calendar")
+    saved.value.save_as(tmp_path / "saved.ics")
+    assert "STATUS:CONFIRMED" in (tmp_path / "saved.ics").read_text()
+    laptop.presses(f"give-{seat}").presses(f"give-{seat}")
+    expect(laptop.page.locator(".seat-ticket")).to_contain_text("This ticket is void")
+    pump.drain()
+    expect(laptop.page.locator(".seat-ticket .qr")).to_be_visible()
+    new = laptop.page.locator(".ticket-code").inner_text()
+    phone.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as who takes it out of the pocket
+
+    expect(phone.page.locator(".ticket-code")).to_have_text(new)
+    assert new != code
+    phone.hears("Your tickets have changed")
+    stranger.opens(f"#{urlsplit(phone.page.url).fragment}").presses("sign-in")
+    stranger.signs_in("eve")
+    expect(stranger.page.locator(".empty h1")).to_have_text("This ticket is not among yours")
+    assert not stranger.sent("GET", "/api/reservations/")
+    sold = next(each for each in phone.requests if each.url.endswith("/tickets") and "/reservations/" in each.url)
+    assert cinema.as_user(Person("buyer", "eve"), "GET", urlsplit(sold.url).path).status == 404
 
 
 def test_a_reload_forgets_the_tokens_and_the_hold_goes_on_after_signing_in_again(guest: Guests, cinema: Cinema) -> None:

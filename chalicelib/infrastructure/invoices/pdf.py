@@ -6,12 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from fpdf import FontFace
-from fpdf.enums import TableBordersLayout
-
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.domain.money import Money
+from chalicelib.infrastructure.pdf import FontFace, TableBordersLayout
 from chalicelib.infrastructure.pdf.sheet import (
     ACCENT,
     FAINT,

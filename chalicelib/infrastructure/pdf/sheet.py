@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from fpdf import FPDF
-from fpdf.bidi import BidiParagraph
-from fpdf.enums import MethodReturnValue, XPos, YPos
-
+from . import FPDF, BidiParagraph, MethodReturnValue, XPos, YPos
 from .arabic import joined
 
 FONTS = Path(__file__).parent / "fonts"
