@@ -19,6 +19,7 @@ from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, printed
 from chalicelib.infrastructure.pdf.arabic import joined
 from chalicelib.infrastructure.pdf.sheet import FONT
 from tests.builders import a_bill
+from tests.effort import effort
 
 
 def an_invoice(**changes: Any) -> Invoice:
@@ -183,7 +184,7 @@ class Recorded(_Sheet):
         return lines
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=effort(8, 25), deadline=None)
 @given(
     title=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200),
     user=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128),
