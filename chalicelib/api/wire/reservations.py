@@ -169,7 +169,7 @@ def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
     """
     if not asked_by.is_known:
         return body.email
-    if body.email and body.email.casefold() != asked_by.email.casefold():
+    if body.email is not None and body.email.casefold() != asked_by.email.casefold():
         raise Forbidden
     return asked_by.email if _EMAIL.fullmatch(asked_by.email) else None
 
