@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .events import Event, GivenUp, NotYet
-from .files import File
 from .reservations import Contact, Reservation
 from .sessions import Session
 from .tickets.ticket import Ticket
@@ -23,6 +22,15 @@ class Email:
     reservation: Reservation
     session: Session
     tickets: tuple[Ticket, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a buyer gets. Its content is left out where it is logged: a ticket's lets its holder in."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

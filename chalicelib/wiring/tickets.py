@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.domain import ports
-    from chalicelib.domain.files import File
+    from chalicelib.domain.email import File
     from chalicelib.domain.tickets.calendar_entry import CalendarEntry
 
 

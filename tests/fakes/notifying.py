@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.email import Email, EmailRefused, Enclosures, Message
+from chalicelib.domain.email import Email, EmailRefused, Enclosures, File, Message
 from chalicelib.domain.events import Event
-from chalicelib.domain.files import File
 from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
 __all__ = [

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import wraps
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, Request, Response
@@ -12,12 +12,14 @@ from chalicelib import wiring
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.languages import ENGLISH, language_of
 from chalicelib.domain import refusals
-from chalicelib.domain.files import File
 
 from . import access, limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
 from .messages import error_body
 from .routes import Route, route_of
+
+if TYPE_CHECKING:
+    from chalicelib.domain.email import File
 
 log = Logger(service="cinema-tickets", location=None)
 
@@ -88,7 +90,7 @@ def see_other(url: str, answer: Any) -> Response:
     return response
 
 
-def text_file(file: File) -> Response:
+def text_file(file: "File") -> Response:
     """Answers with a file of text to be saved under its name, which has ASCII letters only."""
     disposition = f'attachment; filename="{file.name}"'
     typed = {"Content-Type": file.content_type, "Content-Disposition": disposition}

@@ -18,8 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Enclosures, Message, masked
-from chalicelib.domain.files import File
+from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Enclosures, File, Message, masked
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:

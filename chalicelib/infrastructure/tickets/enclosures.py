@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.email import Email, Enclosures
-from chalicelib.domain.files import File
+from chalicelib.domain.email import Email, Enclosures, File
 from chalicelib.domain.tickets.calendar_entry import entry_of
 
 from . import icalendar
-from .qr import to_png
 
 PDF_NAMES = {"en": "tickets.pdf", "pt-BR": "ingressos.pdf"}
 
@@ -41,8 +39,7 @@ class SaleEnclosures:
 
 
 def _pictures(email: Email) -> Iterator[File]:
-    return (File(picture_name(ticket.seat), "image/png", to_png(ticket.token)) for ticket in email.tickets)
+    for ticket in email.tickets:
+        from .qr import to_png  # with segno
 
-
-def picture_name(seat: str) -> str:
-    return f"ticket-{seat}.png"
+        yield File(f"ticket-{ticket.seat}.png", "image/png", to_png(ticket.token))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from unicodedata import category
 
-from chalicelib.domain.files import File
+from chalicelib.domain.email import File
 from chalicelib.domain.tickets.calendar_entry import CalendarEntry
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
