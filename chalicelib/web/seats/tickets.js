@@ -161,7 +161,7 @@ class Ticket {
     this.seatTickets = new SeatTickets(
       purchase?.ticketsUrl ?? "",
       () => this.facts(),
-      () => this.render(),
+      () => this.renderTickets(),
     );
   }
 
@@ -204,6 +204,11 @@ class Ticket {
       ...(this.purchase ? this.drawn(this.purchase) : [empty("noSuchTicket", say("notFoundHint"), allTickets())]),
       this.door,
     );
+    this.renderTickets();
+  }
+
+  /** Draws anew what the tickets are in, and nothing else: somebody may be pressing a button. */
+  renderTickets() {
     if (!this.purchase) return;
     this.seatTickets.render();
     fill(this.door, ...this.shown(this.purchase));
