@@ -387,6 +387,15 @@ class Settings:
             given_to=ASK_THE_GATEWAY,
         )
     )
+    lean_client: bool = field(
+        metadata=_setting(
+            "LEAN_CLIENT",
+            "Whether calls of DynamoDB go a shorter way; off: all by botocore's own, which takes three times the CPU",
+            default="on",
+            read=_read_switch,
+            choices=("on", "off"),
+        )
+    )
     log_level: str = field(
         metadata=_setting("LOG_LEVEL", "What is logged, as Python names it: DEBUG, INFO, WARNING", default="INFO")
     )

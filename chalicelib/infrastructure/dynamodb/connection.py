@@ -14,6 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain.refusals import StoreUnavailable
 
+from .lean.endpoint import shorten
 from .values import Item
 
 if TYPE_CHECKING:
@@ -48,9 +49,12 @@ OUTAGES = {
 """Error codes of a service that is not able to answer now."""
 
 
-def client() -> "DynamoDBClient":
-    """Makes the client. Connects on first use."""
-    return boto3.client("dynamodb", config=CONFIG)
+def client(*, lean: bool = True) -> "DynamoDBClient":
+    """Makes the client. Connects on first use. `lean`: by the shorter way of lean/, or all by botocore's own."""
+    made = boto3.client("dynamodb", config=CONFIG)
+    if lean:
+        shorten(made)
+    return made
 
 
 @contextmanager

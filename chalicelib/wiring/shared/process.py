@@ -99,4 +99,4 @@ def stage_name(part: str) -> str:
 @cache
 def database() -> DynamoDBClient:
     tables.bind(settings().table_prefix)
-    return connection.client()
+    return connection.client(lean=settings().lean_client)

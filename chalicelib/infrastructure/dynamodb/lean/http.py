@@ -1,0 +1,143 @@
+"""Reads an answer of HTTP/1.1 from a socket."""
+
+import re
+from typing import NamedTuple, Protocol
+
+READ_BYTES = 65_536
+LONGEST_HEAD_BYTES = 65_536
+"""The longest status line and headers together. http.client takes as much for one line."""
+
+_STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?", re.ASCII | re.DOTALL)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+
+
+class BadAnswer(Exception):
+    """What arrived is no whole answer of HTTP."""
+
+
+class Source(Protocol):
+    """A socket, plain or with TLS."""
+
+    def recv(self, bufsize: int, /) -> bytes: ...
+
+
+class Headers(dict[str, str]):
+    """Headers by their names in lower case; they are found in any case."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override] # names are text
+        return super().get(name.lower(), default)
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Headers
+    body: bytes
+    keeps_open: bool
+    """Whether the connection may be used for another request."""
+
+
+def read_answer(source: Source) -> Answer:
+    """Reads one answer, without those that only announce it (1xx). Raises BadAnswer, OSError."""
+    received = b""
+    while True:
+        head, received = _read_head(source, received)
+        minor, status, headers = _parse_head(head)
+        if status >= 200:
+            break
+    body, rest, ends = _read_body(source, received, headers)
+    closes = ends or rest or (headers.get("connection") or "").lower() == "close" or minor == "0"
+    return Answer(status, headers, body, not closes)
+
+
+def _read_head(source: Source, received: bytes) -> tuple[bytes, bytes]:
+    """Reads up to the empty line after the headers. Gives what is before it and what has arrived after it."""
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        if len(received) > LONGEST_HEAD_BYTES:
+            raise BadAnswer("its headers are too long")
+        received += _read(source)
+    return received[:end], received[end + 4 :]
+
+
+def _parse_head(head: bytes) -> tuple[str, int, Headers]:
+    """Gives the minor version, the status and the headers. Several of one name are joined with commas."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    if not (found := _STATUS.fullmatch(first)):
+        raise BadAnswer(f"it begins with {first[:80]!r}")
+    headers = Headers()
+    for line in lines:
+        name, _, value = line.partition(":")
+        if not _NAME.fullmatch(name):
+            raise BadAnswer(f"a header is {line[:80]!r}")
+        name, value = name.lower(), value.strip(" \t")
+        dict.__setitem__(headers, name, f"{headers[name]}, {value}" if name in headers else value)
+    return found[1], int(found[2]), headers
+
+
+def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
+    """Gives the body, what has arrived after it, and whether the body ended with the connection."""
+    if "transfer-encoding" in headers:
+        return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
+    if (length := headers.get("content-length")) is None:
+        return _read_to_end(source, received), b"", True
+    if not _LENGTH.fullmatch(length):
+        raise BadAnswer(f"its length is {length[:80]!r}")
+    return (*_read_length(source, received, int(length)), False)
+
+
+def _read_length(source: Source, received: bytes, length: int) -> tuple[bytes, bytes]:
+    if len(received) < length:
+        parts, missing = [received], length - len(received)
+        while missing > 0:
+            parts.append(_read(source))
+            missing -= len(parts[-1])
+        received = b"".join(parts)
+    return received[:length], received[length:]
+
+
+def _read_chunks(source: Source, received: bytes, encoding: str) -> tuple[bytes, bytes]:
+    if encoding.lower() != "chunked":
+        raise BadAnswer(f"its transfer encoding is {encoding[:80]!r}")
+    chunks: list[bytes] = []
+    while True:
+        line, received = _read_line(source, received)
+        if not (found := _CHUNK.fullmatch(line)):
+            raise BadAnswer(f"a chunk begins with {line[:80]!r}")
+        if not (length := int(found[1], 16)):
+            break
+        chunk, received = _read_length(source, received, length + 2)
+        if not chunk.endswith(b"\r\n"):
+            raise BadAnswer("a chunk has another length than it says")
+        chunks.append(chunk[:-2])
+    while line:  # trailers, up to an empty line
+        line, received = _read_line(source, received)
+    return b"".join(chunks), received
+
+
+def _read_line(source: Source, received: bytes) -> tuple[bytes, bytes]:
+    while (end := received.find(b"\r\n")) < 0:
+        if len(received) > LONGEST_HEAD_BYTES:
+            raise BadAnswer("a line of it is too long")
+        received += _read(source)
+    return received[:end], received[end + 2 :]
+
+
+def _read_to_end(source: Source, received: bytes) -> bytes:
+    parts = [received]
+    while part := source.recv(READ_BYTES):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _read(source: Source) -> bytes:
+    """Reads what has arrived. Raises BadAnswer at the connection's end."""
+    if not (part := source.recv(READ_BYTES)):
+        raise BadAnswer("the connection was closed before its end")
+    return part

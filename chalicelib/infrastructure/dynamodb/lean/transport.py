@@ -1,0 +1,143 @@
+"""Sends requests on the connections of botocore's own pool, and raises botocore's own errors."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from contextlib import suppress
+from http.client import HTTPException
+from socket import gaierror
+from typing import Any
+
+import msgspec
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3 import exceptions as pool_errors
+
+from .http import Answer, BadAnswer, read_answer
+from .requests import LeanRequest, host_of
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+FEWEST_ERRORS = 300
+"""The status from which an answer is an error."""
+
+_BINARY = re.compile(rb'"BS?"\s*:')
+"""A value of DynamoDB's that is not as in its JSON: bytes, in base64. A text may look like one, which does no harm."""
+
+
+class Body(bytes):
+    """The body of an answer, with its JSON where that is what botocore's parser would give."""
+
+    result: dict[str, Any] | None = None
+
+
+class Response:
+    """An answer, as botocore's parsers and its retries read one (`AWSResponse`)."""
+
+    __slots__ = ("content", "headers", "status_code", "url")
+
+    def __init__(self, url: str, answer: Answer) -> None:
+        self.url, self.status_code, self.headers, self.content = url, answer.status, answer.headers, Body(answer.body)
+        if answer.status < FEWEST_ERRORS:
+            self.content.result = read_result(answer.body)
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+
+def read_result(body: bytes) -> dict[str, Any] | None:
+    """Reads the JSON of an answer; None where values of it need botocore's parser. Raises BadAnswer.
+
+    botocore's parser takes a body that is no JSON for an empty answer: a read would find nothing, a write would count
+    as done. Here it counts as an answer that was lost.
+    """
+    if _BINARY.search(body):
+        return None
+    try:
+        result: dict[str, Any] = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswer(f"its body is no JSON: {error}") from error
+    return {name: value for name, value in result.items() if value is not None}
+
+
+class Transport:
+    """Takes the place of an endpoint's `http_session`: sends what is a LeanRequest, and leaves the rest to it."""
+
+    def __init__(self, session: Any, url: str) -> None:
+        self._session, self._url = session, url
+        self._head = f"POST / HTTP/1.1\r\nHost: {host_of(url)}\r\nAccept-Encoding: identity\r\n"
+        self._open_pool()
+
+    def send(self, request: Any) -> Any:
+        """Sends a request and gives the answer. Raises HTTPClientError, or one of its kinds."""
+        if not isinstance(request, LeanRequest):
+            return self._session.send(request)
+        try:
+            return Response(request.url, self._exchange(request))
+        except Exception as error:
+            raise as_botocores(error, request) from error
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _open_pool(self) -> None:
+        """Has botocore's session make the pool of connections, with its time-outs and its rules for TLS."""
+        self._pool = self._session._manager.connection_from_url(self._url)
+        self._session._setup_ssl_cert(self._pool, self._url, self._session._verify)
+
+    def _exchange(self, request: LeanRequest) -> Answer:
+        """Sends the request and reads its answer, on a connection of the pool. Raises what urllib3 and sockets raise.
+
+        A pool gives no connection that the server has closed, and opens a closed one again.
+        """
+        if self._pool.pool is None:  # its client was closed
+            self._open_pool()
+        connection, answer = self._pool._get_conn(), None
+        try:
+            if connection.sock is None:
+                self._connect(connection)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
+                connection.sock.sendall(self._head_of(request) + request.body)
+            answer = read_answer(connection.sock)
+        finally:
+            if answer is None or not answer.keeps_open:
+                connection.close()
+            self._pool._put_conn(connection)
+        return answer
+
+    def _connect(self, connection: Any) -> None:
+        """Opens the connection, and checks the server's certificate."""
+        timeout = self._pool.timeout
+        connection.timeout = timeout.connect_timeout
+        connection.connect()
+        connection.sock.settimeout(timeout.read_timeout)
+
+    def _head_of(self, request: LeanRequest) -> bytes:
+        lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
+        return f"{self._head}{lines}\r\n".encode("latin-1")
+
+
+def as_botocores(error: Exception, request: LeanRequest) -> Exception:
+    """Gives the error that botocore's own session raises for one of urllib3 or of a socket."""
+    kind = next((ours for theirs, ours in _ERRORS if isinstance(error, theirs)), None)
+    if kind is ConnectionClosedError:
+        return ConnectionClosedError(error=error, request=request, endpoint_url=request.url)
+    return kind(error=error, endpoint_url=request.url) if kind else HTTPClientError(error=error)
+
+
+_ERRORS: tuple[tuple[tuple[type[Exception], ...], Any], ...] = (
+    ((pool_errors.NewConnectionError, gaierror), EndpointConnectionError),
+    ((pool_errors.ConnectTimeoutError,), ConnectTimeoutError),
+    ((TimeoutError, pool_errors.ReadTimeoutError), ReadTimeoutError),
+    ((ssl.SSLError, ssl.CertificateError, pool_errors.SSLError), SSLError),
+    ((OSError, HTTPException, BadAnswer, pool_errors.ProtocolError), ConnectionClosedError),
+)
+"""The errors by kind; the first that fits counts, as in botocore. TimeoutError, of sockets, is an OSError, too."""

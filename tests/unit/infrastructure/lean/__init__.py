@@ -1,0 +1,1 @@
+"""The shorter way through botocore, beside botocore's own."""
