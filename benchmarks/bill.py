@@ -72,6 +72,8 @@ SEATS = 2
 """Of a sale."""
 EVENTS = 2
 """ReservationCreated and PaymentConfirmed."""
+EMAILS_PUT_OFF = 1
+"""The email about the sale hears of it before its tickets are signed."""
 
 PATHS: Sequence[tuple[str, Budget, int]] = (
     ("the hold", budgets.HOLD, 1),
@@ -82,7 +84,9 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
     ("events are recorded", budgets.EVENT_RECORDED, EVENTS),
     ("events are counted", budgets.EVENT_COUNTED, EVENTS),
     ("events are numbered for webhooks", budgets.EVENT_NUMBERED, EVENTS),
-    ("emails", budgets.EMAIL, EVENTS),
+    ("the email about the hold", budgets.EMAIL, 1),
+    ("the email about the sale is put off until its tickets are signed", budgets.EMAIL_PUT_OFF, EMAILS_PUT_OFF),
+    ("and sent", budgets.EMAIL_OF_SALE, 1),
     ("the invoice", budgets.INVOICE, 1),
     ("two tickets are signed", budgets.TICKETS_OF_TWO_SEATS, 1),
     ("they are shown", budgets.SHOW_TICKETS, 1),
@@ -92,8 +96,9 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
 )
 
 REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 5 + SEATS
-MESSAGES = 1 + 5 * EVENTS + 1 + 2
-"""The expiry, five consumers of each event (four of both, and the cache or the invoices), tickets, two of payments."""
+MESSAGES = 1 + 5 * EVENTS + 1 + 2 + EMAILS_PUT_OFF
+"""The expiry, five consumers of each event (four of both, and the cache or the invoices), tickets, two of payments, and
+the email that is put off."""
 RECORDS = 8
 """Changes of rows, of the reservation and of the payment that their streams hand to functions."""
 CALLS_OF_A_MESSAGE = 3

@@ -41,6 +41,7 @@ MESSAGE_OF_GATEWAY = Budget(())
 SHOW_RESERVATION = Budget(("GetItem",))
 LIST_PURCHASES = Budget(("Query",))
 SHOW_TICKETS = Budget(("GetItem", "GetItem", "BatchGetItem"), batched_items=2)
+SHOW_CALENDAR_ENTRY = Budget(("GetItem",))
 ADMISSION = Budget(("GetItem", "GetItem", "UpdateItem"), write_units=2)
 TRANSFER = Budget(("GetItem", "TransactWriteItems", "GetItem"), write_units=8)
 PAGE_OF_TICKETS = Budget(("Query",))
@@ -56,6 +57,8 @@ def seat_map(rows: int) -> Budget:
 # What happens after them, by stream and queue
 
 EMAIL = Budget(("GetItem", "GetItem", "GetItem", "SendRawEmail", "PutItem"), write_units=1)
+EMAIL_OF_SALE = Budget((*["GetItem"] * 4, "BatchGetItem", "SendRawEmail", "PutItem"), write_units=1, batched_items=2)
+EMAIL_PUT_OFF = Budget(("GetItem",) * 4)
 INVOICE = Budget(("BatchGetItem", "TransactWriteItems", "UpdateItem"), write_units=5, batched_items=2)
 TICKETS_OF_TWO_SEATS = Budget(("GetItem", "TransactWriteItems"), write_units=8)
 EVENT_NUMBERED = Budget(("GetItem", "TransactWriteItems"), write_units=6)

@@ -112,6 +112,7 @@ OWNERS = (
     Request("DELETE", "/api/reservations/{reservation_id}"),
     Request("GET", "/api/reservations/{reservation_id}/invoice", admitted=409),
     Request("GET", "/api/reservations/{reservation_id}/tickets", admitted=409),
+    Request("GET", "/api/reservations/{reservation_id}/calendar", admitted=409),
     Request("POST", "/api/tickets/{code}/transfer", {}, 404),
     Request("GET", "/api/users/{user_id}/purchases"),
     Request(

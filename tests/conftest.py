@@ -69,32 +69,30 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("Workers need an emulator each, and one is given: leave out -n.")
 
 
+_ANY_TEXT = "it is about ids and addresses as anybody may write them: who is signed in has those of the token"
+_SENT_AS_THEY_ARE = "its tool sends the requests of the documents as they are, and they have no token"
+_ADDRESSES_ALONE = "it counts quotas of addresses alone: who is signed in has one of their own as well"
+
 WITHOUT_SIGN_IN = {
-    # Ids and addresses as anybody may write them: who is signed in has those of the token.
-    "test_a_bad_hold_is_refused_and_holds_nothing",
-    "test_a_bad_address_is_named_in_the_readers_language",
-    "test_a_user_id_may_be_any_text",
-    "test_no_field_takes_it",
-    "test_what_is_seen_is_taken_as_it_is",
-    # Tools that bring no token.
-    "test_answers_to_made_up_requests_are_as_documented_and_never_5xx",
-    "test_a_client_for_python_is_made_without_a_warning_and_buys_seats",
-    "test_newman_runs_the_collection_and_every_answer_is_as_expected",
-    # Quotas of addresses alone: a signed-in user has one as well.
-    "test_what_is_no_hold_counts_as_one_request",
-    "test_a_quota_of_users_counts_for_nobody_as_long_as_nobody_can_sign_in",
-    "test_holds_in_somebody_elses_name_do_not_count_for_whose_name_it_is",
-    "test_a_hold_weighs_as_much_as_it_has_seats",
-    "test_on_ones_own_machine_nobody_is_limited_unless_configured",
+    "test_a_bad_address_is_named_in_the_readers_language": _ANY_TEXT,
+    "test_a_user_id_may_be_any_text": _ANY_TEXT,
+    "test_what_is_seen_is_taken_as_it_is": _ANY_TEXT,
+    "test_a_client_for_python_is_made_without_a_warning_and_buys_seats": _SENT_AS_THEY_ARE,
+    "test_newman_runs_the_collection_and_every_answer_is_as_expected": _SENT_AS_THEY_ARE,
+    "test_what_is_no_hold_counts_as_one_request": _ADDRESSES_ALONE,
+    "test_a_quota_of_users_counts_for_nobody_as_long_as_nobody_can_sign_in": _ADDRESSES_ALONE,
+    "test_holds_in_somebody_elses_name_do_not_count_for_whose_name_it_is": _ADDRESSES_ALONE,
+    "test_a_hold_weighs_as_much_as_it_has_seats": _ADDRESSES_ALONE,
+    "test_on_ones_own_machine_nobody_is_limited_unless_configured": _ADDRESSES_ALONE,
 }
-"""Tests of what is so only where nobody signs in: left out with AUTH=on."""
+"""Tests of what is so only where nobody signs in, and why. They are left out with AUTH=on."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("AUTH") == "on":
         for item in items:
-            if item.name.partition("[")[0] in WITHOUT_SIGN_IN:
-                item.add_marker(pytest.mark.skip(reason="it is about requests of people who don't sign in"))
+            if reason := WITHOUT_SIGN_IN.get(item.name.partition("[")[0]):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 class OneWorkerPerFile(LoadFileScheduling):  # type: ignore[misc] # xdist's schedulers have no types

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from tests.http_api import Answer, Api
 
 Json = dict[str, Any]
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Document:
             return [f"{answer.status} is not documented"]
         if "content" not in response:
             return ["it has a body"] if answer.text else []
-        if not _is_json(answer):
-            return [f"{answer.headers['content-type']} is not documented"]
+        (media_type,) = response["content"]
+        if _media_type(answer) != media_type:
+            return [f"{_media_type(answer)} is not documented"]
+        if media_type != JSON:
+            return []
         return [
             fault.message
             for fault in self._check(f"{method} {route}", answer.status, response).iter_errors(answer.body)
@@ -67,7 +71,11 @@ def closed(schema: Any) -> Any:
 
 
 def _is_json(answer: Answer) -> bool:
-    return answer.headers.get("content-type") == "application/json"
+    return _media_type(answer) == JSON
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0]
 
 
 @dataclass(frozen=True)

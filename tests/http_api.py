@@ -1,6 +1,7 @@
 """An HTTP client that speaks the contract's requests, and the screening that tests book."""
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ READY_POLL_SECONDS = 0.05
 
 PROVIDERS: list[Provider] = []
 """The identity provider, where tests run with AUTH=on: then each request has a token. Empty without access control."""
+
+SUBJECT = re.compile(r"[!-~]{1,128}")
+ADDRESS = re.compile(r"(?=[^@]{1,64}@)[a-z0-9+-]+(\.[a-z0-9+-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
+"""What a provider gives, and what it has verified: ASCII that can be seen; an address that emails can reach."""
 
 SCREENING = {
     "movieTitle": "Oppenheimer",
@@ -35,13 +40,18 @@ def signed_in(body: bytes | str | None) -> dict[str, str]:
 
 
 def claims_named_in(body: bytes | str | None) -> dict[str, str]:
-    """Gives the claims of the user, and of the address, that a request's body names; none where it is no JSON."""
+    """Gives the claims of the user, and of the address, that a request's body names; none where it is no JSON.
+
+    What no provider would give anybody is left out: the token has another id or address then.
+    """
     try:
         fields = json.loads(body or "{}")
     except (ValueError, RecursionError):
         fields = {}
     named = {"userId": "sub", "email": "email"} if isinstance(fields, dict) else {}
-    return {claim: fields[name] for name, claim in named.items() if isinstance(fields.get(name), str)}
+    texts = {claim: fields[name] for name, claim in named.items() if isinstance(fields.get(name), str)}
+    forms = {"sub": SUBJECT, "email": ADDRESS}
+    return {claim: text for claim, text in texts.items() if forms[claim].fullmatch(text)}
 
 
 @dataclass

@@ -9,7 +9,7 @@ from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
 from .http import static
-from .http.answers import answered, ok
+from .http.answers import answered, ok, text_file
 from .wire import bodies
 
 routes = Blueprint(__name__)
@@ -22,6 +22,15 @@ def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> 
 
     shown = wiring.tickets.show_tickets()(reservation_id, asked_by)
     return ok(schemas.tickets(reservation_id, shown, wiring.tickets.draw_qr()))
+
+
+@routes.route("/api/reservations/{reservation_id}/calendar", methods=["GET"])
+@answered(routes)
+def show_calendar_entry(request: Request, reservation_id: str, asked_by: Principal) -> Response:
+    from .wire.languages import language_of
+
+    entry = wiring.tickets.show_calendar_entry()(reservation_id, asked_by)
+    return text_file(wiring.tickets.write_calendar()(entry, language_of(request)))
 
 
 @routes.route("/api/tickets/{code}/transfer", methods=["POST"])

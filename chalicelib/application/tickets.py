@@ -23,6 +23,7 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.tickets.calendar_entry import CalendarEntry, entry_of
 from chalicelib.domain.tickets.checking import IsSigned, check_signature
 from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_time
 
@@ -88,6 +89,17 @@ class ShowTickets:
         if sold or self.clock() > paid_at + ISSUED_WITHIN:
             self.ask_for_tokens(reservation)
         raise TicketsNotReady(reservation.id)
+
+
+@dataclass(frozen=True)
+class ShowCalendarEntry:
+    reservations: Reservations
+    sessions: Sessions
+
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> CalendarEntry:
+        """Gives a sale's entry, also once it is cancelled. Raises ReservationNotFound, ReservationNotPaid."""
+        reservation = find_owned(self.reservations, reservation_id, asked_by)
+        return entry_of(reservation, self.sessions.get(reservation.session_id))
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,11 @@ CONSUMERS = (
             "sessions": "get",
             "ledger": "get put",
             "suppressed-addresses": "get",
+            "tickets": "get get-many",
             "breakers": "update",
             "mail service": "send",
         },
-        sends_to=(EMAIL,),  # emails beyond the account's rate: they are sent anew, and wait
+        sends_to=(EMAIL,),  # emails beyond the account's rate, or whose tickets are unsigned: sent anew, they wait
         logical_id="EmailQueue",
         when_given_up=(
             "Some buyer was not told what an email should have said; it is sent when its message is redriven."

@@ -7,19 +7,38 @@ from datetime import datetime
 from .events import Event, GivenUp, NotYet
 from .reservations import Contact, Reservation
 from .sessions import Session
+from .tickets.ticket import Ticket
 
 _LOCAL_PART = re.compile(r"[^\s@<>\"(),:;]+(?=@[^\s@])")
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """The facts of an email, before it is put into words. `kind` names its templates."""
+    """The facts of an email, before it is put into words. `kind` names its templates; `tickets` are signed."""
 
     kind: str
     contact: Contact
     event: Event
     reservation: Reservation
     session: Session
+    tickets: tuple[Ticket, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a buyer gets. Its content is left out where it is logged: a ticket's lets its holder in."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosures:
+    """The files of an email. Its HTML shows each picture by its name: `<img src="cid:name">`."""
+
+    pictures: tuple[File, ...] = ()
+    attachments: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,7 @@ class Message:
     text: str = field(repr=False)
     html: str = field(repr=False)
     reference: str
+    enclosures: Enclosures = Enclosures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,10 @@ class ReturnedEmail:
 
 class EmailThrottled(NotYet):
     """A message that waits because we send more than the account may at this moment. The mail service is well."""
+
+
+class TicketsUnsigned(NotYet):
+    """A message that waits for the tickets that are to go with it: they are being signed."""
 
 
 class EmailRefused(GivenUp):

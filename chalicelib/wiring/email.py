@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
+from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
 
 from .shared.breaker_board import breaker_board
 from .shared.breakers import new_breaker
@@ -30,9 +32,10 @@ def send_buyer_email() -> SendBuyerEmail:
     return SendBuyerEmail(
         reservations=reservations(),
         sessions=sessions(),
-        renderer=TemplateEmailRenderer(settings().time_zone),
+        renderer=TemplateEmailRenderer(settings().time_zone, SaleEnclosures(settings().seller, settings().time_zone)),
         sender=email_sender(),
         processed_events=ProcessedEvents(database(), stage_name("ledger"), "email", clock),
         suppressed=suppressed_addresses(),
+        tickets=DynamoTickets(database(), stage_name("tickets")),
         clock=clock,
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.application.tickets import Admit, AskForTokens, ListTickets, ShowTickets, TransferTicket
+from chalicelib.application.tickets import (
+    Admit,
+    AskForTokens,
+    ListTickets,
+    ShowCalendarEntry,
+    ShowTickets,
+    TransferTicket,
+)
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
 from chalicelib.infrastructure.tickets.names import random_code, random_key
 
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chalicelib.domain import ports
+    from chalicelib.domain.email import File
+    from chalicelib.domain.tickets.calendar_entry import CalendarEntry
 
 
 @once
@@ -45,6 +54,19 @@ def admit() -> Admit:
 @once
 def list_tickets() -> ListTickets:
     return ListTickets(adapters().tickets, sessions(), _opens_before(), clock)
+
+
+@once
+def show_calendar_entry() -> ShowCalendarEntry:
+    return ShowCalendarEntry(reservations(), sessions())
+
+
+def write_calendar() -> Callable[[CalendarEntry, str], File]:
+    """Gives what writes an entry in a language."""
+    from chalicelib.infrastructure.tickets import icalendar  # one route needs it
+
+    seller = settings().seller
+    return lambda entry, language: icalendar.to_file(entry, seller, language)
 
 
 def draw_qr() -> Callable[[str], str]:

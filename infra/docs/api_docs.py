@@ -60,6 +60,7 @@ class Request:
     expected: tuple[int, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    gets_json: bool = True
 
     @property
     def remembered(self) -> str | None:
@@ -107,7 +108,9 @@ def _request(view: str, method: str, path: str, operation: Json) -> Request:
         body = json.dumps(_with_variables(content["example"]), indent=2, ensure_ascii=False)
     placed = re.sub(r"{(\w+)}", lambda found: f"{{{{{_camel(found[1])}}}}}", path)
     expected = AS_THEY_STAND.get(view) or (int(min(operation["responses"])),)
-    return Request(view, operation["summary"], operation["tags"][0], method, placed, expected, headers, body)
+    success = operation["responses"][min(operation["responses"])]
+    gets_json = "application/json" in success["content"] and max(expected) < MULTIPLE_CHOICES
+    return Request(view, operation["summary"], operation["tags"][0], method, placed, expected, headers, body, gets_json)
 
 
 def _with_variables(example: Json) -> Json:
@@ -209,7 +212,7 @@ def _postman_test_lines(request: Request) -> Iterator[str]:
     statuses, words = list(request.expected), " or ".join(map(str, request.expected))
     yield f'pm.test("answers {words}", () => pm.expect(pm.response.code).to.be.oneOf({statuses}));'
     yield 'pm.test("tells its id", () => pm.response.to.have.header("X-Request-Id"));'
-    if max(request.expected) < MULTIPLE_CHOICES:
+    if request.gets_json:
         yield 'pm.test("is JSON", () => pm.response.to.be.json);'
     if request.remembered:
         yield f'pm.collectionVariables.set("{request.remembered}", pm.response.json().{request.remembered});'

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from infra.local.identity_provider import Person, Provider, run_provider
+from infra.local.pump import Pump
 from tests.access import Cinema
 from tests.browser.visitor import Visitor
 from tests.conftest import ApiServers
@@ -127,6 +130,61 @@ def test_tickets_are_the_same_on_every_device_on_which_one_signs_in(guest: Guest
     stranger.signs_in("eve")
     expect(stranger.page.locator(".empty h1")).to_be_visible()
     expect(stranger.page.locator(".card-ticket")).to_have_count(0)
+
+
+def bought(buyer: Guest, cinema: Cinema, name: str, pump: Pump) -> str:
+    """Buys a free seat as somebody who signs in for it, and waits for its ticket. Gives the seat."""
+    (seat,) = free_seats(cinema, 1)
+    buyer.opens_screening(cinema.session_id).chooses(seat).presses("hold")
+    buyer.signs_in(name).sees_held(seat)
+    buyer.presses("pay")
+    expect(buyer.page.locator(".ticket")).to_contain_text(seat)
+    pump.drain()
+    expect(buyer.page.locator(".seat-ticket .qr")).to_be_visible()
+    return seat
+
+
+def on_another_device(guest: Guests, name: str) -> Guest:
+    other = guest().opens("#/tickets").presses("sign-in").signs_in(name)
+    other.page.locator(".card-ticket").first.click()
+    return other
+
+
+def test_what_the_second_device_gives_away_is_void_on_the_first(guest: Guests, cinema: Cinema, pump: Pump) -> None:
+    phone = guest()
+    seat = bought(phone, cinema, "gil", pump)
+    code = phone.page.locator(".ticket-code").inner_text()
+    laptop = on_another_device(guest, "gil")
+    expect(laptop.page.locator(".ticket-code")).to_have_text(code)
+
+    laptop.presses(f"give-{seat}").presses(f"give-{seat}")
+    expect(laptop.page.locator(".seat-ticket")).to_contain_text("This ticket is void")
+    pump.drain()
+    expect(laptop.page.locator(".seat-ticket .qr")).to_be_visible()
+    new = laptop.page.locator(".ticket-code").inner_text()
+    phone.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as who takes it out of the pocket
+
+    expect(phone.page.locator(".ticket-code")).to_have_text(new)
+    assert new != code
+    phone.hears("Your tickets have changed")
+
+
+def test_tickets_and_calendars_are_the_buyers_only(guest: Guests, cinema: Cinema, pump: Pump, tmp_path: Path) -> None:
+    phone, stranger = guest(), guest()
+    bought(phone, cinema, "hal", pump)
+    with phone.page.expect_download() as saved:
+        phone.presses("calendar")
+    saved.value.save_as(tmp_path / "saved.ics")
+    assert "STATUS:CONFIRMED" in (tmp_path / "saved.ics").read_text()
+
+    stranger.opens(f"#{urlsplit(phone.page.url).fragment}").presses("sign-in").signs_in("eve")
+
+    expect(stranger.page.locator(".empty h1")).to_have_text("This ticket is not among yours")
+    assert not stranger.sent("GET", "/api/reservations/")
+    asked = {urlsplit(each.url).path for each in phone.sent("GET", "/api/reservations/")}
+    assert {path.rpartition("/")[2] for path in asked} == {"tickets", "calendar"}
+    for path in asked:
+        assert cinema.as_user(Person("buyer", "eve"), "GET", path).status == 404
 
 
 def test_a_reload_forgets_the_tokens_and_the_hold_goes_on_after_signing_in_again(guest: Guests, cinema: Cinema) -> None:

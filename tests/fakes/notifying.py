@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.email import Email, EmailRefused, Message
+from chalicelib.domain.email import Email, EmailRefused, Enclosures, File, Message
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
@@ -23,11 +23,17 @@ __all__ = [
 
 
 class FakeEmailRenderer:
-    """Renders the kind of the email and the id of its reservation, no words."""
+    """Renders the kind of the email, the id of its reservation and the codes of its tickets, no words.
+
+    Each ticket is a picture under the name of its seat.
+    """
 
     def render(self, email: Email) -> Message:
         contact, event = email.contact, email.event
-        return Message(contact.email, contact.language, email.kind, email.reservation.id, "", event.id)
+        codes = " ".join(ticket.code for ticket in email.tickets)
+        pictures = tuple(File(ticket.seat, "image/png", ticket.token.encode()) for ticket in email.tickets)
+        enclosed = Enclosures(pictures)
+        return Message(contact.email, contact.language, email.kind, email.reservation.id, codes, event.id, enclosed)
 
 
 @dataclass

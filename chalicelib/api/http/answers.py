@@ -3,20 +3,23 @@
 from collections.abc import Callable, Mapping
 from functools import wraps
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.api.wire import bodies
-from chalicelib.api.wire.languages import ENGLISH, preferred_language
+from chalicelib.api.wire.languages import ENGLISH, language_of
 from chalicelib.domain import refusals
 
 from . import access, limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
 from .messages import error_body
 from .routes import Route, route_of
+
+if TYPE_CHECKING:
+    from chalicelib.domain.email import File
 
 log = Logger(service="cinema-tickets", location=None)
 
@@ -90,6 +93,13 @@ def see_other(url: str, answer: Any) -> Response:
     return response
 
 
+def text_file(file: "File") -> Response:
+    """Answers with a file of text to be saved under its name, which has ASCII letters only."""
+    disposition = f'attachment; filename="{file.name}"'
+    typed = {"Content-Type": file.content_type, "Content-Disposition": disposition}
+    return Response(file.content.decode(), headers={**HEADERS, **typed})
+
+
 def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Rewrites, as a middleware, an error that Chalice answered itself in the contract's form."""
     response = get_response(request)
@@ -108,7 +118,7 @@ def with_safety_headers(request: Request, get_response: Callable[[Request], Resp
 def error_response(error: Exception, request: Request) -> Response:
     """Writes the answer to an error, in the language that the client prefers. Logs an unexpected error."""
     row, error = _with_row(error)
-    language = preferred_language(request.headers.get("accept-language", ""))
+    language = language_of(request)
     return Response(
         bodies.encoded(error_body(row, error, language)),
         status_code=row.status,

@@ -40,6 +40,7 @@ ROUTES: Mapping[str, Route] = {
     "cancel_reservation": Route(BUYER),
     "show_invoice": Route(BUYER),
     "show_tickets": Route(BUYER),
+    "show_calendar_entry": Route(BUYER),
     "transfer_ticket": Route(BUYER),
     "admit_ticket": Route(GATE),
     "list_tickets": Route(GATE),

@@ -21,6 +21,7 @@ from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
 from .schemas import Json, of_request, types_of
 
 JSON = HEADERS["Content-Type"]
+CALENDAR = "text/calendar"
 
 ABOUT = """\
 Sells cinema seats under extreme contention. Hold seats for 30 seconds, pay, or let them go: for one seat and any
@@ -222,7 +223,7 @@ def _codes(operation: Operation, admits: Rule) -> Iterator[str]:
 
 
 def _response(
-    description: str, body: msgspec.Struct, refs: Mapping[type, Json], own_headers: Iterable[str] = ()
+    description: str, body: msgspec.Struct | str, refs: Mapping[type, Json], own_headers: Iterable[str] = ()
 ) -> Json:
     headers = _headers("X-Request-Id", *own_headers)
     return {"description": description, "headers": headers, "content": _content(body, refs)}
@@ -265,8 +266,9 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(body: msgspec.Struct, refs: Mapping[type, Json]) -> Json:
-    return {JSON: {"schema": refs[type(body)], "example": _raw(body)}}
+def _content(body: msgspec.Struct | str, refs: Mapping[type, Json]) -> Json:
+    """Gives the content of a request or an answer by its media type. The only texts are calendars."""
+    return {CALENDAR if isinstance(body, str) else JSON: {"schema": refs[type(body)], "example": _raw(body)}}
 
 
 def _raw(body: object) -> msgspec.Raw:

@@ -70,6 +70,23 @@ _UNSIGNED = Ticket("K7QX-2MNP", RESERVATION_ID, SESSION.id, "A1", SALE.paid_at)
 _FACTS = Facts(TICKET_KEY.id, SESSION.id, _UNSIGNED.code, _UNSIGNED.seat, 1, STARTS_AT, SALE.paid_at)
 TICKET = _UNSIGNED.signed(to_token(_FACTS.to_bytes(), bytes(64)))
 TICKETS = ShownTickets(SESSION, (TICKET,))
+CALENDAR = "\r\n".join(
+    (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Cinema Tickets//Tickets//EN",
+        "BEGIN:VEVENT",
+        f"UID:{SALE_ID}@cinema-tickets",
+        "SEQUENCE:0",
+        "DTSTAMP:20340210T143012Z",
+        f"DTSTART:{STARTS_AT:%Y%m%dT%H%M%SZ}",
+        f"SUMMARY:{SESSION.movie_title}",
+        "STATUS:CONFIRMED",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    )
+)
 ADMITTED = Admitted(TICKET, SESSION, Admission(STARTS_AT - timedelta(minutes=12), "north", "scan-1"))
 GATE_LIST = GateListPage(
     SESSION,

@@ -32,6 +32,7 @@ from chalicelib.domain.reservations import State
 from .examples import (
     ADMITTED,
     BOARD,
+    CALENDAR,
     DEPENDENCIES,
     GATE_LIST,
     HAPPENED,
@@ -78,7 +79,7 @@ class Operation:
 
     topic: str
     summary: str
-    answer: msgspec.Struct
+    answer: msgspec.Struct | str
     status: int = 200
     description: str = ""
     request: msgspec.Struct | None = None
@@ -277,6 +278,14 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.TicketVoid,
             refusals.SessionCancelled,
         ),
+    ),
+    "GET /api/reservations/{reservation_id}/calendar": Operation(
+        TICKETS_AND_GATES,
+        "A sale as a file for calendars",
+        description="iCalendar (RFC 5545), in the language of `Accept-Language`. Once the screening is cancelled, the "
+        "file says so, with a higher `SEQUENCE`.",
+        answer=CALENDAR,
+        errors=(refusals.ReservationNotFound, refusals.ReservationNotPaid),
     ),
     "POST /api/tickets/{code}/transfer": Operation(
         TICKETS_AND_GATES,

@@ -2,7 +2,14 @@
 
 import re
 
+from chalice.app import Request
+
 ENGLISH, PORTUGUESE = "en", "pt-BR"
+
+
+def language_of(request: Request) -> str:
+    """Gives the language that the request's client prefers, of those that the API speaks."""
+    return preferred_language(request.headers.get("accept-language", ""))
 
 
 def preferred_language(accept_language: str) -> str:

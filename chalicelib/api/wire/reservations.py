@@ -34,7 +34,7 @@ from .bodies import (
     money,
     source_of,
 )
-from .languages import preferred_language
+from .languages import language_of
 
 if TYPE_CHECKING:
     from chalicelib.domain.pages import Page
@@ -110,7 +110,7 @@ class PaymentBody(Answer):
 
 
 class PurchaseBody(Answer):
-    """`invoice_url` is a path of this API, of an invoice that may still be being made."""
+    """`invoice_url`, `tickets_url` and `calendar_url` are paths of this API. The first two may still be being made."""
 
     sale_id: str
     session_id: str
@@ -124,6 +124,8 @@ class PurchaseBody(Answer):
     """`refunded` once the payment was refunded, because the screening was cancelled; else None."""
     refunded_at: Moment | None = None
     booking_code: str | None = None
+    tickets_url: str | None = None
+    calendar_url: str | None = None
 
 
 class PurchasesBody(Answer):
@@ -167,7 +169,7 @@ def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
     """
     if not asked_by.is_known:
         return body.email
-    if body.email and body.email.casefold() != asked_by.email.casefold():
+    if body.email is not None and body.email.casefold() != asked_by.email.casefold():
         raise Forbidden
     return asked_by.email if _EMAIL.fullmatch(asked_by.email) else None
 
@@ -233,7 +235,7 @@ def purchases(user_id: str, page: Page[Reservation]) -> PurchasesBody:
 
 
 def _purchase(reservation: Reservation) -> PurchaseBody:
-    bought = sale(reservation)
+    bought, path = sale(reservation), f"/api/reservations/{reservation.id}"
     return PurchaseBody(
         sale_id=bought.sale_id,
         session_id=reservation.session_id,
@@ -241,10 +243,12 @@ def _purchase(reservation: Reservation) -> PurchaseBody:
         seats=reservation.seats,
         total_amount=money(reservation.amount),
         purchased_at=bought.paid_at,
-        invoice_url=None if reservation.is_free else f"/api/reservations/{reservation.id}/invoice",
+        invoice_url=None if reservation.is_free else f"{path}/invoice",
         status="refunded" if reservation.refunded_at else None,
         refunded_at=moment_if_any(reservation.refunded_at),
         booking_code=bought.booking_code,
+        tickets_url=f"{path}/tickets",
+        calendar_url=f"{path}/calendar",
     )
 
 
@@ -253,4 +257,4 @@ def _contact(request: Request, email: str | None) -> Contact | None:
         return None
     if not _EMAIL.fullmatch(email):
         raise MalformedRequest("Expected an e-mail address such as ana@example.com", "$.email")
-    return Contact(email, preferred_language(request.headers.get("accept-language", "")))
+    return Contact(email, language_of(request))

@@ -40,10 +40,11 @@ class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TicketBody(Answer):
-    """`token` is what the QR code says; `qr` is that code as an SVG image."""
+    """`token` is what the QR code says; `qr` is that code as an SVG image. `version` counts the tickets of the seat."""
 
     code: str
     seat: str
+    version: int
     token: str
     qr: str
     admitted_at: Moment | None = None
@@ -154,6 +155,7 @@ def _ticket(ticket: Ticket, draw_qr: Callable[[str], str]) -> TicketBody:
     return TicketBody(
         code=ticket.code,
         seat=ticket.seat,
+        version=ticket.version,
         token=ticket.token,
         qr=draw_qr(ticket.token),
         admitted_at=moment_if_any(ticket.admission.admitted_at if ticket.admission else None),

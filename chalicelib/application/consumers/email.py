@@ -4,17 +4,20 @@ event ──► reservation: has it an address? ──► still worth saying? �
                           │ no                     │ no                  │ yes           │ yes: it bounced, or its
                           ▼                        ▼                     ▼               ▼      reader complained
                         nothing                  nothing               nothing         a line in the log
+
+A sale's email has its tickets in it. Its event comes here and to the function that signs them at the same time, so that
+the email is put off until they are signed; after WAITS_FOR_TICKETS it goes without them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.email import Email
+from chalicelib.domain.email import Email, TicketsUnsigned
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
@@ -28,9 +31,15 @@ if TYPE_CHECKING:
         Reservations,
         Sessions,
         SuppressedAddresses,
+        Tickets,
     )
 
 log = logging.getLogger(__name__)
+
+WAITS_FOR_TICKETS = timedelta(minutes=5)
+"""How long after its sale an email waits for tickets at most. It says then where they will be."""
+ASKED_AGAIN_SECONDS = (2, 30)
+"""How soon, and how late, an email comes again that waits for its tickets. They take a second or two."""
 
 
 def _this_hold_is_live(event: Event, reservation: Reservation, now: datetime) -> bool:
@@ -50,15 +59,17 @@ def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, and a test whether its news is still true when it is sent."""
+    """The name of an email's templates, a test whether its news is still true when it is sent, and whether the tickets
+    are in it."""
 
     name: str
     is_worth_saying: Callable[[Event, Reservation, datetime], bool]
+    has_tickets: bool = False
 
 
 EMAILS: Mapping[EventType, EmailKind] = {
     EventType.RESERVATION_CREATED: EmailKind("held", _this_hold_is_live),
-    EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid),
+    EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid, has_tickets=True),
     EventType.REFUND_COMPLETED: EmailKind("refunded", _always),
 }
 """The emails that buyers get, by event. A new one needs an entry here and, for each language, two templates of its
@@ -80,12 +91,13 @@ class SendBuyerEmail:
     sender: EmailSender
     processed_events: ProcessedEvents
     suppressed: SuppressedAddresses
+    tickets: Tickets
     clock: Clock
 
     def __call__(self, event: Event) -> None:
         """Sends the email and marks the event as processed.
 
-        Raises EmailRefused, EmailThrottled, EmailUnavailable, StoreUnavailable.
+        Raises EmailRefused, EmailThrottled, EmailUnavailable, TicketsUnsigned, StoreUnavailable.
         """
         email = self._email_about(event)
         if email is None or self.processed_events.contains(event.id):
@@ -93,8 +105,11 @@ class SendBuyerEmail:
         if self.suppressed.contains(email.contact.email):
             log.info("not written to: its address is suppressed: %s", event.id)
             return
-        self.sender.send(self.renderer.render(email))
-        self.processed_events.add(event.id)
+        if EMAILS[event.type].has_tickets:
+            email = self._with_tickets(email)
+        if email:
+            self.sender.send(self.renderer.render(email))
+            self.processed_events.add(event.id)
 
     def _email_about(self, event: Event) -> Email | None:
         kind = EMAILS.get(event.type)
@@ -105,3 +120,18 @@ class SendBuyerEmail:
             return None
         session = self.sessions.get(reservation.session_id)
         return Email(kind.name, reservation.contact, event, reservation, session)
+
+    def _with_tickets(self, email: Email) -> Email | None:
+        """Adds the tickets, if they are signed in time. None where they are void: the seats are the buyer's no more.
+
+        Raises TicketsUnsigned.
+        """
+        sold = self.tickets.of_sale(email.reservation.id)
+        if sold and sold.void:
+            return None
+        if sold and not sold.unsigned:
+            return replace(email, tickets=sold.tickets)
+        if self.clock() < email.event.occurred_at + WAITS_FOR_TICKETS:
+            raise TicketsUnsigned(f"tickets are being signed: {email.event.id}", *ASKED_AGAIN_SECONDS)
+        log.warning("sent without its tickets, which are not signed yet: %s", email.event.id)
+        return email

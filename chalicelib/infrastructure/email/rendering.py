@@ -4,7 +4,7 @@ templates/layout.html, parts.html   the look of every HTML email
 templates/en/held.txt, held.html    one email in one language; the first line of the text is the subject
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import Email, Message
+from chalicelib.domain.email import Email, Enclosures, Message
 from chalicelib.domain.money import Money
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -71,19 +71,25 @@ LOCALES = {
 }
 
 
+def without_files(email: Email) -> Enclosures:
+    return Enclosures()
+
+
 @dataclass(frozen=True)
 class TemplateEmailRenderer:
-    """Renders an email as text and HTML.
+    """Renders an email as text and HTML, with the files that `enclose` makes for it.
 
     `time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC.
     """
 
     time_zone: str
+    enclose: Callable[[Email], Enclosures] = without_files
 
     def render(self, email: Email) -> Message:
         language = email.contact.language if email.contact.language in LOCALES else ENGLISH
         environment = self._environments[language]
-        facts = _template_variables(email)
+        enclosures = self.enclose(email)
+        facts = _template_variables(email, enclosures)
         first_line, _, text = environment.get_template(f"{email.kind}.txt").render(facts).partition("\n")
         subject = _one_line(first_line)
         html = environment.get_template(f"{email.kind}.html").render(facts, language=language, subject=subject)
@@ -94,6 +100,7 @@ class TemplateEmailRenderer:
             text=f"{text.strip()}\n",
             html=html,
             reference=email.event.id,
+            enclosures=enclosures,
         )
 
     @cached_property
@@ -142,7 +149,7 @@ def _zone_name(local: datetime, locale: Locale) -> str:
     return f"{locale.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
 
 
-def _template_variables(email: Email) -> dict[str, Any]:
+def _template_variables(email: Email, enclosures: Enclosures) -> dict[str, Any]:
     """Gives the templates' variables. Names and titles were typed by people: each is put on one line."""
     reservation, sale = email.reservation, email.reservation.sale
     return {
@@ -154,6 +161,8 @@ def _template_variables(email: Email) -> dict[str, Any]:
         "expires_at": reservation.expires_at,
         "reservation_id": reservation.id,
         "event": email.event,
+        "tickets": email.tickets,
+        "pictures": [picture.name for picture in enclosures.pictures],
         "returned": Money(int(email.event.data.get("amountCents", 0))).amount,
         **({"sale_id": sale.id, "booking_code": booking_code(sale.id), "paid_at": sale.paid_at} if sale else {}),
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from email.encoders import encode_base64
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import formataddr
@@ -16,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Message, masked
+from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Enclosures, File, Message, masked
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
@@ -112,17 +114,51 @@ class GuardedEmailSender:
 def mime(message: Message, sender: str) -> MIMEMultipart:
     """Builds the MIME message. Its `as_bytes` raises for a typed text that would add a header.
 
-    Uses the older half of Python's email package: EmailMessage of Python 3.11 loses spaces between encoded words.
+        mixed ─┬─ related ─┬─ alternative: text, HTML
+               │           └─ the pictures that the HTML shows
+               └─ attachments
+
+    Without files it is the alternative alone. Uses the older half of Python's email package: EmailMessage of Python
+    3.11 loses spaces between encoded words.
     """
-    made = MIMEMultipart("alternative")
+    made = _with_files(_words(message), message.enclosures)
     made["From"] = formataddr((SENDER_NAME, sender))
     made["To"] = message.to
     made["Subject"] = _encoded_subject(message.subject)
     made["Content-Language"] = message.language
     made["Auto-Submitted"] = "auto-generated"  # so that no out-of-office answers it (RFC 3834)
+    return made
+
+
+def _words(message: Message) -> MIMEMultipart:
+    made = MIMEMultipart("alternative")
     made.attach(MIMEText(message.text, "plain", "utf-8"))
     made.attach(MIMEText(message.html, "html", "utf-8"))
     return made
+
+
+def _with_files(words: MIMEMultipart, enclosures: Enclosures) -> MIMEMultipart:
+    made = words
+    for kind, files in (("related", enclosures.pictures), ("mixed", enclosures.attachments)):
+        if files:
+            outer = MIMEMultipart(kind)
+            for part in (made, *(_file(file, is_shown=kind == "related") for file in files)):
+                outer.attach(part)
+            made = outer
+    return made
+
+
+def _file(file: File, *, is_shown: bool) -> MIMENonMultipart:
+    kind, _, rest = file.content_type.partition("/")
+    part = MIMENonMultipart(kind, rest.partition(";")[0])
+    if kind == "text":
+        part.set_param("charset", "utf-8")
+    part.set_payload(file.content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "inline" if is_shown else "attachment", filename=file.name)
+    if is_shown:
+        part["Content-ID"] = f"<{file.name}>"
+    return part
 
 
 def _encoded_subject(subject: str) -> str:

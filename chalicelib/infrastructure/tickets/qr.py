@@ -1,11 +1,16 @@
-"""QR codes of tickets, as SVG."""
+"""QR codes of tickets: as SVG for pages, as PNG for emails, as rectangles for PDFs."""
 
 import io
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import segno
 
 ERROR_CORRECTION = "m"
 """15 % of the code may be unreadable: a scratch, a thumb, a reflection."""
+QUIET_DOTS = 4
+"""The white margin that a reader needs on each side (ISO/IEC 18004)."""
+PIXELS_A_DOT = 6
 
 
 def to_qr(token: str) -> segno.QRCode:
@@ -16,5 +21,28 @@ def to_qr(token: str) -> segno.QRCode:
 def to_svg(token: str) -> str:
     """Writes the QR code as SVG without a size of its own, to be put into a page."""
     out = io.BytesIO()
-    to_qr(token).save(out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=4)
+    to_qr(token).save(out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=QUIET_DOTS)
     return out.getvalue().decode()
+
+
+def to_png(token: str) -> bytes:
+    """Draws the QR code as PNG: mail programs show no SVG."""
+    out = io.BytesIO()
+    to_qr(token).save(out, kind="png", scale=PIXELS_A_DOT, border=QUIET_DOTS)
+    return out.getvalue()
+
+
+def to_rectangles(token: str) -> tuple[int, list[tuple[int, int, int]]]:
+    """Gives the QR code's width in dots, with its margin, and its dark parts: column, row and width of each."""
+    rows = list(to_qr(token).matrix_iter(border=QUIET_DOTS))
+    return len(rows), [(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]
+
+
+def _dark_runs(dots: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Gives where each run of dark dots begins in the row, and how long it is."""
+    place = 0
+    for is_dark, run in groupby(dots):
+        width = len(list(run))
+        if is_dark:
+            yield place, width
+        place += width

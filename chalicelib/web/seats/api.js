@@ -102,6 +102,28 @@ export const invoice = (url) =>
   );
 
 /**
+ * Asks for the signed tickets of a sale.
+ * @param {string} url
+ * @returns {Promise<Schemas["TicketsBody"]>}
+ */
+export const tickets = (url) => insist(() => ask("GET", url, { isWhole: has("tickets", Array.isArray) }));
+
+/**
+ * Puts a new ticket in the place of the one with that code, which is void from then on. Sent again, it gives the same new one.
+ * @param {string} code
+ * @returns {Promise<Schemas["RenewedBody"]>}
+ */
+export const transfer = (code) =>
+  send("POST", `api/tickets/${encodeURIComponent(code)}/transfer`, { isWhole: has("code") });
+
+/**
+ * Asks for a sale's file for calendars.
+ * @param {string} url
+ * @returns {Promise<string>}
+ */
+export const calendar = (url) => insist(() => ask("GET", url, { isText: true }));
+
+/**
  * Asks for the seat map in one try, no more: who follows a screening asks again anyway. A shared one is some second old,
  * and a cache in between answers all who ask for it.
  * @param {string} sessionId
@@ -215,6 +237,7 @@ const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].ma
  * @property {RequestRedirect} [redirect]
  * @property {boolean} [isPublic] the answer is the same for everybody
  * @property {(answer: any) => boolean} [isWhole] an answer without the fields that the page lives on is none
+ * @property {boolean} [isText] the answer is no JSON
  */
 
 /**
@@ -240,7 +263,11 @@ async function ask(method, path, request = {}) {
  * @param {string} path
  * @param {Request} request
  */
-async function answerTo(method, path, { body, key, signal, redirect, isPublic, isWhole = () => true }) {
+async function answerTo(
+  method,
+  path,
+  { body, key, signal, redirect, isPublic, isText, isWhole = () => true },
+) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const sentAt = Date.now();
   const response = await sendRequest(method, path, {
@@ -253,7 +280,7 @@ async function answerTo(method, path, { body, key, signal, redirect, isPublic, i
   });
   if (!response.headers.has("Age")) clock.learn(sentAt, Date.now(), Date.parse(response.headers.get("Date") ?? ""));
   if (response.type === "opaqueredirect") return undefined;
-  if (response.ok) return whole(await response.json(), isWhole);
+  if (response.ok) return isText ? response.text() : whole(await response.json(), isWhole);
   const answer = await response.json().catch(() => ({})); // a gateway may have its own form
   throw new Refusal(response.status, answer, 1000 * (Number(response.headers.get("Retry-After")) || 0));
 }

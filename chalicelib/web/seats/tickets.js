@@ -1,5 +1,5 @@
 // @ts-check
-/** What this browser has bought: all of it, and one ticket to show at the door. Both stay true while they are looked at. */
+/** What the buyer has bought: all of it, and one sale with its tickets. Both stay true while they are looked at. */
 
 import { announce, el, fill, whileSeen } from "../shared/dom.js";
 import { asFailure } from "../shared/http.js";
@@ -8,11 +8,13 @@ import * as signIn from "../shared/sign_in.js";
 import { money } from "../shared/words.js";
 import * as api from "./api.js";
 import { empty, Pages } from "./parts.js";
+import { picture, SeatTickets } from "./seat_tickets.js";
 import * as store from "./store.js";
 import { dayAndTime } from "./times.js";
-import { list, price, say } from "./words.js";
+import { list, price, refused, say } from "./words.js";
 
 const LOOK_AGAIN_MS = 15_000;
+const REVOKE_MS = 60_000; // by then a browser has read the file
 /** @type {Record<string, "moneyComingShort" | "moneyBackShort">} */
 const MONEY_WORDS = { returning: "moneyComingShort", returned: "moneyBackShort" };
 const MOST_SCREENINGS = 12; // of the latest purchases: each is one more request
@@ -127,7 +129,7 @@ class Tickets {
   bought() {
     return [
       el("h1", { tabindex: "-1" }, say("myTickets")),
-      el("p", { class: "lead" }, say("ticketsLead")),
+      el("p", { class: "lead" }, say(signIn.isOn ? "ticketsLeadSignedIn" : "ticketsLead")),
       el(
         "ul",
         { class: "cards" },
@@ -156,6 +158,11 @@ class Ticket {
     this.element = el("div", { class: "one-ticket" });
     this.door = el("dialog", { class: "door", "aria-labelledby": "door-title" });
     this.door.addEventListener("close", () => this.dim());
+    this.seatTickets = new SeatTickets(
+      purchase?.ticketsUrl ?? "",
+      () => this.facts(),
+      () => this.renderTickets(),
+    );
   }
 
   get title() {
@@ -167,11 +174,14 @@ class Ticket {
   }
 
   entered() {
-    if (this.purchase) whileSeen(LOOK_AGAIN_MS, () => this.lookAgain(), this.leaving.signal);
+    if (!this.purchase) return;
+    whileSeen(LOOK_AGAIN_MS, () => this.lookAgain(), this.leaving.signal);
+    if (this.validity === "valid") this.seatTickets.ask();
   }
 
   leave() {
     this.leaving.abort();
+    this.seatTickets.stop();
     this.dim();
   }
 
@@ -181,7 +191,8 @@ class Ticket {
     const before = this.validity;
     this.purchase = purchase;
     this.session = session ?? this.session;
-    if (this.validity === before) return;
+    if (this.validity === before) return this.validity === "valid" ? this.seatTickets.lookAgain() : undefined;
+    this.seatTickets.stop();
     this.door.close();
     this.render();
     announce(say("screeningCancelled"), { urgent: true });
@@ -193,7 +204,14 @@ class Ticket {
       ...(this.purchase ? this.drawn(this.purchase) : [empty("noSuchTicket", say("notFoundHint"), allTickets())]),
       this.door,
     );
-    if (this.purchase) fill(this.door, ...this.shown(this.purchase));
+    this.renderTickets();
+  }
+
+  /** Draws anew what the tickets are in, and nothing else: somebody may be pressing a button. */
+  renderTickets() {
+    if (!this.purchase) return;
+    this.seatTickets.render();
+    fill(this.door, ...this.shown(this.purchase));
   }
 
   /** @param {api.Purchase} purchase */
@@ -208,6 +226,7 @@ class Ticket {
         { class: "actions" },
         valid && button("show", say("show"), () => this.show(), "primary"),
         valid && button("print", say("print"), () => print(), "print"),
+        purchase.calendarUrl && button("calendar", say("calendar"), () => this.saveCalendar(purchase)),
         invoiceLink(purchase, "button"),
         allTickets(),
       ),
@@ -232,6 +251,7 @@ class Ticket {
         totalAmount === 0 ? fact("price", say("freeOfCharge")) : fact("paid", money(totalAmount)),
         bookingCode && fact("code", bookingCode, "code"),
       ),
+      valid && this.seatTickets.element,
       el(
         "p",
         { class: "ticket-foot" },
@@ -257,14 +277,31 @@ class Ticket {
     return [
       el("h2", { id: "door-title" }, movieTitle),
       this.session && el("p", {}, `${dayAndTime(this.session.startTime)} · ${say("room", this.session.roomNumber)}`),
-      el("p", { class: "door-seats" }, list(seats)),
-      bookingCode && el("p", { class: "door-code" }, bookingCode),
+      ...(this.seatTickets.tickets.length
+        ? this.seatTickets.tickets.map(doorTicket)
+        : [el("p", { class: "door-seats" }, list(seats)), bookingCode && el("p", { class: "door-code" }, bookingCode)]),
       button("close-door", say("close"), () => this.door.close(), "primary", { autofocus: true }),
     ];
   }
 
+  /** Says what each ticket is for. */
+  facts() {
+    const when = this.session && `${dayAndTime(this.session.startTime)} · ${say("room", this.session.roomNumber)}`;
+    return [this.purchase?.movieTitle, when].filter(Boolean).join(" · ");
+  }
+
+  /** @param {api.Purchase} purchase */
+  async saveCalendar({ calendarUrl = "", bookingCode }) {
+    try {
+      save(`${bookingCode}.ics`, "text/calendar", await api.calendar(calendarUrl));
+    } catch (caught) {
+      announce(refused(asFailure(caught)), { urgent: true });
+    }
+  }
+
   async show() {
     this.door.showModal();
+    this.door.scrollTop = 0; // the focus is on the button below all tickets
     this.light = await navigator.wakeLock?.request("screen").catch(() => undefined); // not every browser may
   }
 
@@ -301,6 +338,28 @@ function stub(purchase, session) {
     ),
     invoiceLink(purchase, "to-invoice"),
   );
+}
+
+/** @param {import("./seat_tickets.js").SeatTicket} ticket */
+const doorTicket = (ticket) =>
+  el(
+    "div",
+    { class: "door-ticket" },
+    picture(ticket),
+    el("p", { class: "door-seats" }, ticket.seat),
+    el("p", { class: "door-code" }, ticket.code),
+  );
+
+/**
+ * Saves a text as a file. A link can't: it would bring no token where people sign in.
+ * @param {string} name
+ * @param {string} type
+ * @param {string} text
+ */
+function save(name, type, text) {
+  const href = URL.createObjectURL(new Blob([text], { type }));
+  el("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), REVOKE_MS);
 }
 
 /** Leaves all as it is when nobody answers; a fault of this page stays loud.

@@ -254,6 +254,15 @@ def test_reading_a_reservation_and_the_purchases_costs_one_read_each(
     assert_within(budgets.LIST_PURCHASES, listed)
 
 
+def test_a_calendars_file_costs_one_read(wired_api: Api, wire: Wire, known_session: str) -> None:
+    reservation = wired_api.hold(known_session, "A1", user=uuid.uuid4().hex).body["reservationId"]
+    wired_api.confirm(reservation)
+    with wire.counting() as calls:
+        assert wired_api.get(f"/api/reservations/{reservation}/calendar").status == 200
+
+    assert_within(budgets.SHOW_CALENDAR_ENTRY, calls)
+
+
 def test_every_read_that_something_is_decided_by_is_consistent(wired_api: Api, wire: Wire, known_session: str) -> None:
     """Screenings and the programme alone may be a little old: they don't change, but for being cancelled."""
     user, key = uuid.uuid4().hex, uuid.uuid4().hex

@@ -13,8 +13,8 @@ from chalice.app import Chalice
 from chalicelib.infrastructure.dynamodb.tables import ReservationItem, SessionItem
 from chalicelib.wiring.shared.process import database
 from infra.local.lambda_proxy import Asked, Event, Resource, event
-from tests.conftest import build_anew
-from tests.http_api import SCREENING, Api
+from tests.conftest import other_settings
+from tests.http_api import SCREENING, Api, signed_in
 from tests.injected import CONFLICT, Answer, HttpStatus, cancelled, error, hooked
 
 READS = ("GetItem", "BatchGetItem", "Query")
@@ -58,14 +58,15 @@ def overloaded(operations: tuple[str, ...], answer: Answer) -> Iterator[None]:
 
 
 @pytest.fixture
-def session_id(server: str) -> str:
-    build_anew()  # nothing is in this process's memory
-    return Api(server).schedule()
+def session_id(server: str, signing_in: dict[str, str]) -> Iterator[str]:
+    """With nothing in this process's memory, and with the identity provider of the tests' requests, if there is one."""
+    with other_settings(**signing_in):
+        yield Api(server).schedule()
 
 
 def asked(method: str, path: str, route: str, body: object = None, **parameters: str) -> Event:
     text = json.dumps(body) if body else ""
-    headers = [("Content-Type", "application/json"), ("Accept", "*/*")]
+    headers = [("Content-Type", "application/json"), ("Accept", "*/*"), *signed_in(text).items()]
     return event(Asked(method, path, headers, text.encode()), Resource(route, parameters))
 
 

@@ -13,14 +13,15 @@ from typing import Any
 import boto3
 import pytest
 
-from benchmarks.budgets import EMAIL
+from benchmarks.budgets import EMAIL, EMAIL_OF_SALE, EMAIL_PUT_OFF
 from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import EmailUnavailable
-from chalicelib.domain.events import Event, EventType, Outgoing
+from chalicelib.domain.email import EmailUnavailable, TicketsUnsigned
+from chalicelib.domain.events import Event, EventType, Outgoing, reservation_ended
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Contact, Reservation
+from chalicelib.domain.reservations import Contact, Reservation, State
+from chalicelib.domain.tickets.ticket import SaleTickets, Ticket
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
@@ -28,11 +29,14 @@ from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
+from chalicelib.infrastructure.tickets.names import random_code
 from chalicelib.settings import DEFAULT_SENDER
 from infra.cloud import deploy
 from infra.local import mailbox
@@ -94,6 +98,12 @@ def test_a_hold_and_its_payment_arrive_as_letters(
     for said in ("Ação & Reação", "A1, A2", "R$\xa050.00", reservation, sale):
         assert said in paid.text
     assert "Ação &amp; Reação" in paid.html
+    tickets = api.get(f"/api/reservations/{reservation}/tickets").body["tickets"]
+    for ticket in tickets:
+        assert f"{ticket['seat']}: {ticket['code']}" in paid.text
+        assert f'src="cid:ticket-{ticket["seat"]}.png"' in paid.html
+    assert len(tickets) == 2
+    assert [each["code"] for each in tickets if each["code"] in held.text + held.html] == []
 
 
 def test_a_letter_is_in_the_language_of_the_request(
@@ -207,10 +217,11 @@ class Consumer:
         return SendBuyerEmail(
             DynamoReservations(self.database, f"{self.prefix}-reservations"),
             DynamoSessions(self.database, f"{self.prefix}-sessions"),
-            TemplateEmailRenderer("UTC"),
+            TemplateEmailRenderer("UTC", SaleEnclosures(("Cinema Tickets",), "UTC")),
             ses.SesEmailSender(self.mail, DEFAULT_SENDER),
             ProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
             DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address),
+            DynamoTickets(self.database, f"{self.prefix}-tickets"),
             utc_now,
         )
 
@@ -338,6 +349,7 @@ def test_a_letter_that_ses_refuses_is_parked_at_its_first_try_with_the_reason_an
         ses.SesEmailSender(at_work.mail, "stranger@nowhere.example"),
         at_work.write.processed_events,
         at_work.write.suppressed,
+        at_work.write.tickets,
         utc_now,
     )
     at_work.send(created)
@@ -371,6 +383,59 @@ def test_a_letter_costs_three_reads_one_sending_and_one_write(consumer: Consumer
     assert [call.operation for call in warm] == WARM
     assert [call.operation for call in told_before] == ["GetItem", "GetItem"]
     assert write_units(warm) == EMAIL.write_units
+
+
+def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> tuple[Event, SaleTickets]:
+    """A sale that only this test tells of, and its tickets, which nobody has stored yet."""
+    session_id, user = api.schedule(), a_user()
+    reservation_id = str(api.hold(session_id, "A1", "A2", user=user, email=address).body["reservationId"])
+    assert api.confirm(reservation_id).status == 200
+    reservation = DynamoReservations(database, f"{prefix}-reservations").find(reservation_id)
+    assert reservation
+    event = replace(reservation_ended(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
+    tickets = (
+        Ticket(random_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN") for seat in reservation.seats
+    )
+    return event, SaleTickets(reservation_id, tuple(tickets))
+
+
+def test_the_letter_of_a_sale_costs_two_reads_more_and_four_each_time_that_it_is_put_off(
+    consumer: Consumers, api: Api, address: str, inbox: Inbox, wire: Wire
+) -> None:
+    at_work = consumer(wire.url)
+    sale, sold = a_sale_with_tickets(api, at_work.database, at_work.prefix, address)
+    at_work.write.sessions.get(sale.session_id)  # a function knows the screening since the letter of the hold
+    with wire.counting() as too_soon, pytest.raises(TicketsUnsigned):
+        at_work.write(sale)
+    at_work.write.tickets.add(sold)
+    with wire.counting() as sent:
+        at_work.write(sale)
+
+    assert tuple(call.operation for call in too_soon) == EMAIL_PUT_OFF.calls
+    assert tuple(call.operation for call in sent) == EMAIL_OF_SALE.calls
+    assert write_units(sent) == EMAIL_OF_SALE.write_units
+    (letter,) = inbox(address)
+    assert all(ticket.code in letter.text for ticket in sold.tickets)
+
+
+def test_a_letter_that_waits_for_its_tickets_comes_by_its_queue_and_leaves_no_ticket_there(
+    consumer: Consumers, api: Api, address: str, inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_work = consumer()
+    sale, sold = a_sale_with_tickets(api, at_work.database, at_work.prefix, address)
+    at_work.send(sale)
+    at_work.queue.feed()
+    assert inbox(address) == []
+
+    at_work.write.tickets.add(sold)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not inbox(address):
+        assert time.monotonic() < deadline, "the letter has not come"
+        at_work.queue.feed()
+
+    assert len(inbox(address)) == 1
+    assert at_work.parked() == []
+    assert not [ticket.code for ticket in sold.tickets if ticket.code in caplog.text]
 
 
 def test_an_event_of_a_buyer_without_an_address_costs_one_read(

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
-from chalicelib.application.consumers.email import SendBuyerEmail
+from chalicelib.application.consumers.email import WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.invoices import IssueInvoices
 from chalicelib.application.consumers.webhooks import AnnounceEvents
 from chalicelib.application.refunds import SettleRefund
@@ -42,6 +42,7 @@ from tests.fakes import (
     FakeReservations,
     FakeSessions,
     FakeSuppressedAddresses,
+    FakeTickets,
     FakeWebhooks,
     MovableClock,
 )
@@ -214,7 +215,8 @@ def test_many_buyers_get_their_letter_once_each(database: Any, data_stack: str, 
         mail,
         ledger,
         FakeSuppressedAddresses(),
-        MovableClock(NOW),
+        FakeTickets(),
+        MovableClock(NOW + WAITS_FOR_TICKETS * 2),
     )
 
     worked_through(Consumer(write, chance), sales, chance)

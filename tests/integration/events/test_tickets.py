@@ -3,9 +3,11 @@
 import base64
 import json
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import icalendar
 import pytest
 
 from chalicelib.domain.tickets.checking import GateList, check_offline
@@ -14,7 +16,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from infra.local.pump import Pump
 from infra.ops.__main__ import main
-from tests.conftest import STAGE
+from tests.conftest import STAGE, ApiServers
 from tests.http_api import Answer, Api
 from tests.integration.conftest import drain_until
 
@@ -192,6 +194,75 @@ def test_a_cancelled_screenings_tickets_are_void(api: Api, pump: Pump, session_i
 
     assert tickets_of(api, reservation_id).status == 410
     assert json.loads(admit(api, token=ticket["token"]).text)["error"] in ("TICKET_VOID", "SESSION_CANCELLED")
+
+
+def calendar_of(api: Api, reservation_id: str, **headers: str) -> Answer:
+    return api.get(f"/api/reservations/{reservation_id}/calendar", **headers)
+
+
+def event_in(answer: Answer) -> Any:
+    (event,) = icalendar.Calendar.from_ical(answer.text).walk("VEVENT")
+    return event
+
+
+def test_a_sale_has_a_file_for_calendars_at_once(api: Api, session_id: str) -> None:
+    reservation_id = sold(api, session_id, "A1", "A2")
+
+    answer, portuguese = calendar_of(api, reservation_id), calendar_of(api, reservation_id, Accept_Language="pt-BR")
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/calendar; charset=utf-8")
+    assert answer.headers["cache-control"] == "no-store"
+    event = event_in(answer)
+    assert (event["SUMMARY"], event["STATUS"], event["SEQUENCE"]) == ("Oppenheimer", "CONFIRMED", 0)
+    starts_at = datetime.fromisoformat(api.get(f"/api/sessions/{session_id}").body["startTime"])
+    assert event["DTSTART"].dt == starts_at.replace(microsecond=0)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{event["DESCRIPTION"][-9:]}.ics"'
+    assert "LOCATION:Sala A1" in portuguese.text
+
+
+def test_a_file_for_calendars_is_of_a_sale_only(api: Api, session_id: str) -> None:
+    held = api.hold(session_id, "A1", user=f"user-{uuid.uuid4()}").body["reservationId"]
+
+    answers = [calendar_of(api, held), calendar_of(api, f"res-{'A' * 33}")]
+
+    assert [(answer.status, answer.body["error"]) for answer in answers] == [
+        (409, "RESERVATION_NOT_PAID"),
+        (404, "RESERVATION_NOT_FOUND"),
+    ]
+
+
+def test_no_calendar_has_what_lets_people_in(api: Api, pump: Pump, session_id: str) -> None:
+    reservation_id, shown = bought(api, pump, session_id, "A1")
+    (ticket,) = shown.body["tickets"]
+    text = calendar_of(api, reservation_id).text.replace("\r\n ", "")
+
+    assert not [secret for secret in (ticket["code"], ticket["token"], reservation_id) if secret in text]
+
+
+def test_a_purchase_leads_to_its_tickets_and_to_its_calendars_file(api: Api, pump: Pump, session_id: str) -> None:
+    user = f"user-{uuid.uuid4()}"
+    reservation_id = str(api.hold(session_id, "A1", user=user).body["reservationId"])
+    api.confirm(reservation_id)
+    drain_until(pump, lambda: tickets_of(api, reservation_id).status == 200)
+
+    (purchase,) = api.get(f"/api/users/{user}/purchases").body["purchases"]
+
+    assert api.get(purchase["ticketsUrl"]).body == tickets_of(api, reservation_id).body
+    assert api.get(purchase["calendarUrl"]).text == calendar_of(api, reservation_id).text
+
+
+def test_a_cancelled_screening_is_cancelled_in_the_calendar(
+    api: Api, api_servers: ApiServers, pump: Pump, session_id: str
+) -> None:
+    """Asked of an instance that does not remember the screening as it was: others may, for a minute."""
+    reservation_id, _ = bought(api, pump, session_id, "A1")
+    before = event_in(calendar_of(api, reservation_id))
+    assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
+
+    after = event_in(calendar_of(Api(api_servers(2)[1]), reservation_id))
+
+    assert (before["STATUS"], before["SEQUENCE"]) == ("CONFIRMED", 0)
+    assert (after["STATUS"], after["SEQUENCE"], after["UID"]) == ("CANCELLED", 1, before["UID"])
 
 
 def test_no_log_has_what_lets_people_in(api: Api, pump: Pump, session_id: str, run_dir: Path) -> None:

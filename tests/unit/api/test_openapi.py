@@ -208,6 +208,7 @@ def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> N
 
     assert links.keys() == {
         "show_reservation",
+        "show_calendar_entry",
         "start_payment",
         "confirm_reservation",
         "cancel_reservation",

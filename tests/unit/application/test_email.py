@@ -2,22 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import pytest
 
-from chalicelib.application.consumers.email import EMAILS, SendBuyerEmail
+from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressAddresses
-from chalicelib.domain.email import EmailRefused, Message, ReturnedEmail, masked
+from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.domain.booking_codes import to_code
+from chalicelib.domain.email import Email, EmailRefused, Message, ReturnedEmail, TicketsUnsigned, masked
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
+from chalicelib.domain.tickets.ticket import VoidReason
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import (
     Crash,
     FakeEmailRenderer,
     FakeEmailSender,
     FakeProcessedEvents,
+    FakeSigner,
     FakeSuppressedAddresses,
+    FakeTicketKeys,
+    FakeTickets,
     crash,
     interposed,
 )
@@ -33,6 +40,7 @@ class Office:
     sender: FakeEmailSender = field(default_factory=FakeEmailSender)
     processed_events: FakeProcessedEvents = field(default_factory=FakeProcessedEvents)
     suppressed: FakeSuppressedAddresses = field(default_factory=FakeSuppressedAddresses)
+    tickets: FakeTickets = field(default_factory=FakeTickets)
 
     def __call__(self, event: Event) -> None:
         cinema = self.cinema
@@ -44,6 +52,7 @@ class Office:
             self.sender,
             self.processed_events,
             self.suppressed,
+            self.tickets,
             cinema.clock,
         )
         write(event)
@@ -63,8 +72,19 @@ class Office:
         reservation = self.cinema.hold(*(seats or ("A1",)), contact=contact, key=key)
         return reservation, self.event_of(None, reservation)
 
-    def paid(self, reservation: Reservation) -> Event:
-        return self.event_of(reservation, self.cinema.confirm(reservation.id))
+    def paid(self, reservation: Reservation, *, signed: bool = True) -> Event:
+        """Sells the seats. Their tickets are signed, unless not yet."""
+        sale = self.event_of(reservation, self.cinema.confirm(reservation.id))
+        if signed:
+            self.sign(sale)
+        return sale
+
+    def sign(self, sale: Event) -> None:
+        numbers = count(1)
+        issue = IssueTickets(
+            self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: to_code(next(numbers))
+        )
+        issue(sale)
 
 
 @pytest.fixture
@@ -155,6 +175,81 @@ def test_other_events_are_no_news_to_a_buyer(office: Office, kind: EventType) ->
     office(replace(created, type=kind))
 
     assert office.sender.sent == []
+
+
+# The tickets.
+
+
+def seats_in(office: Office) -> list[tuple[str, ...]]:
+    return [tuple(file.name for file in message.enclosures.pictures) for message in office.sender.sent]
+
+
+def test_an_email_about_a_sale_has_its_tickets(office: Office) -> None:
+    reservation, created = office.held("A1", "A2")
+    office(created)
+    office(office.paid(reservation))
+
+    assert seats_in(office) == [(), ("A1", "A2")]
+
+
+def test_an_email_waits_until_its_tickets_are_signed(office: Office) -> None:
+    reservation, _ = office.held()
+    sale = office.paid(reservation, signed=False)
+    with pytest.raises(TicketsUnsigned) as waiting:
+        office(sale)
+    assert office.subjects == []
+    assert 0 < waiting.value.least_seconds < waiting.value.most_seconds
+    office.sign(sale)
+    office(sale)
+    office(sale)
+
+    assert seats_in(office) == [("A1",)]
+
+
+def test_an_email_goes_without_its_tickets_when_nobody_signs_them(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    reservation, _ = office.held()
+    sale = office.paid(reservation, signed=False)
+    office.cinema.clock.forward(seconds=WAITS_FOR_TICKETS.total_seconds() + 1)
+    office(sale)
+
+    assert (office.subjects, seats_in(office)) == (["paid"], [()])
+    assert f"without its tickets, which are not signed yet: {sale.id}" in caplog.text
+
+
+def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(office: Office) -> None:
+    reservation, _ = office.held()
+    sale = office.paid(reservation)
+    (old,) = office.tickets.known.values()
+    office.tickets.transfer(old, old.renewed("K7QX-2MNP", office.cinema.clock()))
+    with pytest.raises(TicketsUnsigned):
+        office(sale)
+    office.sign(sale)
+    office(sale)
+
+    assert [message.html for message in office.sender.sent] == ["K7QX-2MNP"]
+
+
+def test_who_is_about_to_get_the_money_back_is_not_told_that_the_seats_are_theirs(office: Office) -> None:
+    reservation, _ = office.held()
+    sale = office.paid(reservation)
+    office.tickets.void(reservation.id, VoidReason.REFUNDED, office.cinema.clock())
+    office(sale)
+
+    assert office.sender.sent == []
+
+
+def test_no_text_of_the_values_that_hold_a_ticket_shows_it(office: Office) -> None:
+    reservation, _ = office.held()
+    sale = office.paid(reservation)
+    office(sale)
+    (ticket,), (message,) = office.tickets.known.values(), office.sender.sent
+    email = Email("paid", ANA, sale, reservation, office.cinema.session, (ticket,))
+
+    shown = f"{email!r}{message!r}{message.enclosures!r}"
+    assert ticket.code not in shown
+    assert ticket.token not in shown
 
 
 # Who is not written to any more.

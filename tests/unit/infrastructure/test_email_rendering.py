@@ -116,6 +116,7 @@ def test_the_letter_of_a_payment_in_english() -> None:
         f"Code     {CODE}\n"
         "Paid     R$\xa01,250.50\n"
         "Paid on  Monday, 15 February 2044, 18:00\xa0UTC\n\n"
+        "Your tickets are still being signed. You find them on our page, under «My tickets».\n\n"
         "Sale sale-1\n"
         "Reservation res-1\n\n"
         "Cinema Tickets\n"

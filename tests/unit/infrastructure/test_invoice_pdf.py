@@ -15,8 +15,9 @@ from pypdf import PdfReader
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
-from chalicelib.infrastructure.invoices.arabic import joined
-from chalicelib.infrastructure.invoices.pdf import FONT, WORDS, _Sheet, printed
+from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, printed
+from chalicelib.infrastructure.pdf.arabic import joined
+from chalicelib.infrastructure.pdf.sheet import FONT
 from tests.builders import a_bill
 from tests.effort import effort
 

@@ -1,0 +1,77 @@
+"""Calendar entries as files: iCalendar, RFC 5545.
+
+A file has no METHOD, because it is no invitation and has no organizer (RFC 5546, 3.2.1). A calendar that has the entry
+already knows it by its UID, and takes the file with the higher SEQUENCE for the newer one.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from unicodedata import category
+
+from chalicelib.domain.email import File
+from chalicelib.domain.tickets.calendar_entry import CalendarEntry
+
+CONTENT_TYPE = "text/calendar; charset=utf-8"
+LINE_OCTETS = 75
+"""The most octets of a line without its end (RFC 5545, 3.1)."""
+
+WORDS = {
+    "en": {"room": "Room", "seats": "Seats", "code": "Booking code"},
+    "pt-BR": {"room": "Sala", "seats": "Assentos", "code": "Código da compra"},
+}
+
+_ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+
+
+def to_file(entry: CalendarEntry, cinema: Sequence[str], language: str) -> File:
+    text = to_icalendar(entry, cinema, language)
+    return File(f"{entry.booking_code}.ics", CONTENT_TYPE, text.encode())
+
+
+def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> str:
+    """Writes the entry as a file: the same text for the same entry. `cinema` is its name, then its address."""
+    words = WORDS.get(language, WORDS["en"])
+    place = (f"{words['room']} {entry.room}", *cinema)
+    lines = (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Cinema Tickets//Tickets//EN",
+        "BEGIN:VEVENT",
+        f"UID:{entry.id}@cinema-tickets",
+        f"SEQUENCE:{entry.version}",
+        f"DTSTAMP:{_utc(entry.changed_at)}",
+        f"DTSTART:{_utc(entry.starts_at)}",
+        *([f"DURATION:PT{int(entry.lasts.total_seconds()) // 60}M"] if entry.lasts else []),
+        f"SUMMARY:{_text(entry.movie_title)}",
+        f"LOCATION:{_text(', '.join(place))}",
+        f"DESCRIPTION:{_text(_description(entry, words))}",
+        f"STATUS:{'CANCELLED' if entry.is_cancelled else 'CONFIRMED'}",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    )
+    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
+
+
+def _description(entry: CalendarEntry, words: dict[str, str]) -> str:
+    return f"{words['seats']}: {', '.join(entry.seats)}\n{words['code']}: {entry.booking_code}"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _text(text: str) -> str:
+    """Writes a value of type TEXT (3.3.11). Control characters are left out: a line's end would begin another line."""
+    return "".join(each for each in text if each == "\n" or category(each) != "Cc").translate(_ESCAPED)
+
+
+def _folded(line: str) -> Iterator[str]:
+    """Folds a line into parts of LINE_OCTETS. Each part but the first begins with a blank; no character is cut."""
+    part, room = "", LINE_OCTETS
+    for character in line:
+        size = len(character.encode())
+        if size > room:
+            yield part
+            part, room = " ", LINE_OCTETS - 1
+        part, room = part + character, room - size
+    yield part

@@ -1,0 +1,120 @@
+"""Tickets as PDF: A4, three to a page, each with all that a door and its holder need, to be cut apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.sessions import Session
+from chalicelib.domain.tickets.ticket import Ticket
+from chalicelib.infrastructure.pdf.sheet import ACCENT, FAINT, GAP, INK, LINE, MARGIN, Sheet, line_height
+
+from .qr import to_rectangles
+
+QR_MM = 58
+"""The width of a QR code with its margin: dots of a millimetre and more, which any camera reads from paper."""
+TICKET_MM = 76
+TITLE_LINES = 2
+"""The most lines of a film's title; the rest is on the invoice."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of tickets in one language, and how it writes dates."""
+
+    tickets: str
+    room: str
+    starts: str
+    seat: str
+    once: str
+    page: str
+    day: str
+
+    def moment(self, moment: datetime) -> str:
+        day = self.day.format(year=moment.year, month=moment.month, day=moment.day)
+        return f"{day}, {moment:%H:%M} UTC{moment.isoformat()[-6:] if moment.utcoffset() else ''}"
+
+
+ENGLISH = "en"
+WORDS = {
+    ENGLISH: Words(
+        tickets="Tickets",
+        room="Room",
+        starts="Starts",
+        seat="Seat",
+        once="Lets one person in, once: whoever comes with it first.",
+        page="Page {page} of {pages}",
+        day="{year:04}-{month:02}-{day:02}",
+    ),
+    "pt-BR": Words(
+        tickets="Ingressos",
+        room="Sala",
+        starts="Início",
+        seat="Assento",
+        once="Dá entrada a uma pessoa, uma vez: a quem chegar primeiro com ele.",
+        page="Página {page} de {pages}",
+        day="{day:02}/{month:02}/{year:04}",
+    ),
+}
+
+
+def print_tickets(
+    tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
+) -> bytes:
+    """Prints signed tickets of one screening: the same bytes for the same tickets. Times are the cinema's own."""
+    sheet = _TicketSheet(tickets, session, cinema, time_zone, language)
+    for ticket in tickets:
+        sheet.add_ticket(ticket)
+    return bytes(sheet.output())
+
+
+class _TicketSheet(Sheet):
+    def __init__(
+        self, tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
+    ) -> None:
+        known = language if language in WORDS else ENGLISH
+        self.words, self.session, self.cinema = WORDS[known], session, cinema
+        self.starts_at = session.starts_at.astimezone(ZoneInfo(time_zone))
+        issued_at = max(ticket.issued_at for ticket in tickets)
+        super().__init__(f"{self.words.tickets} · {session.movie_title}", cinema[0], known, issued_at)
+        self.add_page()
+
+    def add_ticket(self, ticket: Ticket) -> None:
+        if self.will_page_break(TICKET_MM):
+            self.add_page()
+        top = self.get_y()
+        self._draw_qr(ticket.token, self.w - MARGIN - QR_MM, top)
+        self._write_facts(ticket, self.epw - QR_MM - GAP)
+        self.set_y(top + TICKET_MM - GAP)
+        self._draw_cut()
+
+    def _write_facts(self, ticket: Ticket, width: float) -> None:
+        words, session = self.words, self.session
+        self._write(self.cinema[0], 9, ACCENT, width=width)
+        self._write_title(session.movie_title, width)
+        self._write(f"{words.room} {session.room}  ·  {words.starts} {words.moment(self.starts_at)}", 10, width=width)
+        self.ln(2)
+        self._write(f"{words.seat} {ticket.seat}", 15, width=width, style="B")
+        self._write(ticket.code, 17, width=width, style="B")
+        self.ln(1)
+        self._write(words.once, 8, FAINT, width=width)
+
+    def _write_title(self, title: str, width: float) -> None:
+        self._set_pen(15, INK, "B")
+        for line in self._lines(title, width)[:TITLE_LINES]:
+            self.cell(width, line_height(15), line, new_x="LMARGIN", new_y="NEXT")
+
+    def _draw_qr(self, token: str, left: float, top: float) -> None:
+        dots, dark = to_rectangles(token)
+        size = QR_MM / dots
+        self.set_fill_color(0, 0, 0)
+        for column, row, width in dark:
+            self.rect(left + column * size, top + row * size, width * size, size, style="F")
+
+    def _draw_cut(self) -> None:
+        """Draws where to cut."""
+        self.set_draw_color(*LINE)
+        self.set_dash_pattern(dash=2, gap=2)
+        self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())
+        self.set_dash_pattern()
+        self.ln(GAP)
