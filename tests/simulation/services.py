@@ -1,0 +1,47 @@
+"""What all instances share: the simulated services, the clock that is right, and who may go next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.fakes import FakeInvoiceFiles, MovableClock
+
+from .cloud.doors import Client
+from .cloud.gateway import Gateway
+from .cloud.redis import Connection
+from .cloud.sqs import Sqs
+from .scheduler import Scheduler
+
+PREFIX = "simulated"
+
+
+@dataclass
+class Failures:
+    """The bucket of records that a stream gives up. Nothing may ever be put there: what fails is only an outage."""
+
+    clock: Callable[[], datetime]
+    put_aside: list[str] = field(default_factory=list)
+
+    def put(self, records: Sequence[Any], condition: str, reason: str) -> None:
+        self.put_aside.append(reason)
+
+
+@dataclass
+class Services:
+    clock: MovableClock
+    scheduler: Scheduler
+    client: Client
+    sqs: Sqs
+    redis: Connection | None
+    gateway: Gateway
+    limit_reached: Callable[[], None]
+    files: FakeInvoiceFiles = field(default_factory=FakeInvoiceFiles)
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return self.scheduler.sleep
+
+    @property
+    def failures(self) -> Any:
+        return Failures(self.clock)
