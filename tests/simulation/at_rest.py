@@ -80,7 +80,7 @@ class AtRest:
         went_back = payment.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
         is_closed = self.promises.stored.is_closed(session_id)
         is_for_cancelled = payment.reason is RefundReason.SCREENING_CANCELLED and is_closed
-        if not (payment.status is PaymentStatus.SOLD or (went_back and is_for_cancelled)):
+        if not (went_back and is_for_cancelled if is_closed else payment.status is PaymentStatus.SOLD):
             broken(f"{seat} is sold as {entry}, and its payment stands for {payment}")
 
     def _has_ended(self, reservation: Reservation) -> None:

@@ -55,6 +55,7 @@ class Deliveries:
     shards: dict[str, list[Shard]] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
     """How many records of each table have been put on their shards."""
+    seen: int = 0
     begun: int = 0
 
     def __post_init__(self) -> None:
@@ -89,6 +90,10 @@ class Deliveries:
         return [one for some in self.shards.values() for one in some if one.next < len(one.records) and not one.busy]
 
     def _read_streams(self) -> None:
+        """Puts new records on their shards: those of one item on the same, in their order."""
+        if self.services.client.database.records == self.seen:
+            return
+        self.seen = self.services.client.database.records
         for name, shards in self.shards.items():
             table = self.services.client.database.tables[f"{PREFIX}-{name}"]
             for record in table.records[self.read[name] :]:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from chalicelib.api.batches import Record
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.consumers.analytics import CountEvent
@@ -41,11 +43,12 @@ from chalicelib.settings import Settings
 from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
 from chalicelib.wiring.use_cases.settling import Settling
-from tests.fakes import FakeInvoiceFiles, FakeSigner
+from tests.fakes import FakeSigner
 
 from .services import PREFIX, Services
 
-TAKES_SECONDS = timedelta(hours=2)
+OPENS_BEFORE = timedelta(days=500)
+"""Before a screening's start its tickets are admitted here: that is when all runs take place."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Adapters:
     invoices: type[DynamoInvoices] = DynamoInvoices
     cache: type[SeatCache] = SeatCache
     outbox: type[SqsOutbox] = SqsOutbox
+    notifications: type[DynamoNotifications] = DynamoNotifications
+    gateway: Callable[[Any], Any] = lambda gateway: gateway
     confirm: Callable[[Confirm], Confirm] = lambda confirm: confirm
     relay: Callable[[str, Callable[[Any], list[Outgoing]]], Callable[[Any], list[Outgoing]]] = lambda table, relay: relay
     consume: Callable[[str, Callable[[Any], Any]], Callable[[Any], Any]] = lambda queue, consume: consume
@@ -145,7 +150,7 @@ class Instance:
 
     @property
     def gateway(self) -> Any:
-        return self.services.gateway
+        return self.adapters.gateway(self.services.gateway)
 
     @cached_property
     def tickets(self) -> DynamoTickets:
@@ -179,7 +184,7 @@ class Instance:
     @cached_property
     def admit(self) -> Admit:
         keys = DynamoTicketKeys(self.services.client, f"{PREFIX}-tickets")
-        return Admit(self.tickets, keys, _is_signed, self.sessions, timedelta(days=365), self.clock, self.codes)
+        return Admit(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
 
     # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
 
@@ -233,7 +238,7 @@ class Instance:
 
     @cached_property
     def notifications(self) -> DynamoNotifications:
-        return DynamoNotifications(self.services.client, f"{PREFIX}-notifications", self.services.sleep)
+        return self.adapters.notifications(self.services.client, f"{PREFIX}-notifications", self.services.sleep)
 
     @cached_property
     def invoices(self) -> DynamoInvoices:
@@ -262,7 +267,7 @@ class NoSubscribers:
         return ()
 
 
-SIGNER = FakeSigner()
+SIGNER = FakeSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
 def _is_signed(*_: Any) -> bool:

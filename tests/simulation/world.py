@@ -1,17 +1,16 @@
 """A small cinema under one schedule that a seed decides: the real use cases and adapters, on simulated services."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any
 
 from chalicelib.application.reconcile import Reconciliation
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain import consumers
 from chalicelib.domain.booking_codes import CODES, to_code
+from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.reservations import State
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.sqs.envelopes import hold_in
@@ -44,6 +43,9 @@ ALWAYS = (consumers.EXPIRY, consumers.PAYMENTS, consumers.REFUNDS, consumers.AUD
 SOMETIMES = (consumers.ANALYTICS, consumers.INVOICES, consumers.TICKETS, consumers.NOTIFICATION)
 LEFT_OUT = (consumers.EMAIL, consumers.WEBHOOKS, consumers.BOUNCES)
 """Queues that lead out of the system: what they send changes nothing here."""
+SWEEPS = (1, 11, 11, 11, 21)
+"""Minutes before each sweep. A refund that the gateway did not know is asked for again after ever longer pauses."""
+OPEN = (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED, PaymentStatus.REFUND_REQUESTED)
 DELETED_BY_TTL = ("reservations", "live-holds")
 
 
@@ -172,7 +174,8 @@ class World:
     def _turn(self) -> None:
         chance, scheduler = self.chance, self.scheduler
         self.clock.now += PAUSES_MS[int(chance.random() * 6)] * MS
-        self.buyers.tell_of_charges()
+        if self.buyers.untold:
+            self.buyers.tell_of_charges()
         drawn = chance.random()
         if drawn < 0.66 and scheduler.running and scheduler.take_a_step():
             return
@@ -244,11 +247,20 @@ class World:
         self.clock.now = max(self.clock.now, latest + timedelta(seconds=65))
         self._drain()
         self.promises.claims_have_ended(self.stored.payments)
-        for minutes in (1, 11, 11, 11, 21):
+        for minutes in SWEEPS:
             self.clock.now += timedelta(minutes=minutes)
             self._sweep()
+            if self._all_is_settled():
+                break
         if any(one.state is State.PENDING for one in self.stored.reservations().values()):
             self._forget_the_lost()
+
+    def _all_is_settled(self) -> bool:
+        """Tells whether another sweep has nothing to do: each charge is known, and each of ours has its end."""
+        payments = {payment.transaction_id: payment for payment in self.stored.payments()}
+        charged = self.gateway.charged.keys()
+        is_open = any(payment.status in OPEN for name, payment in payments.items() if name in charged)
+        return not is_open and charged <= payments.keys()
 
     def _forget_the_lost(self) -> None:
         """Lets TTL end the holds whose expiry message was lost, and only those."""
@@ -286,6 +298,3 @@ class World:
         waits = [one.stopped_until for one in self.scheduler.running if one.stopped_until]
         return waits + self.deliveries.waits_until() + [moment for _, moment in self.buyers.untold]
 
-
-def _unused() -> Any:
-    return json
