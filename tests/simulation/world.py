@@ -111,7 +111,7 @@ class World:
         if has_redis:
             self.consumers.append(consumers.CACHE)
         deaf = frozenset(f"{PREFIX}-{queue}" for queue in queues if queue not in self.consumers)
-        sqs = Sqs(self.scheduler, self._chance("sqs"), deaf, self._may_be_lost)
+        sqs = Sqs(self.scheduler, self._chance("sqs"), deaf, f"{PREFIX}-{consumers.EXPIRY}", self._expiry_is_lost)
         redis = Connection(self.scheduler, self._chance("redis"), Store(self.clock)) if has_redis else None
         client = Client(self.scheduler, database, self.planted.change)
         gateway = Gateway(self.scheduler, self.gateway)
@@ -147,12 +147,8 @@ class World:
     def _limit_reached(self) -> None:
         self.promises.twins_refused = True
 
-    def _may_be_lost(self, queue: str, body: str) -> bool:
-        return queue == f"{PREFIX}-{consumers.EXPIRY}" and self._loses(body)
-
-    def _loses(self, body: str) -> bool:
+    def _expiry_is_lost(self, body: str) -> None:
         self.promises.loses_expiry(hold_in({"body": body}))
-        return True
 
     # The schedule.
 

@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
+from chalicelib.application.release import ExpireHold
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import LimitReached, Release, SeatsTaken
+from chalicelib.domain.reservations import LimitReached, Release, Reservation, SeatsTaken, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import (
     CONFLICT_ATTEMPTS,
@@ -302,6 +303,46 @@ def test_there_an_earlier_reservation_is_found_too(moto: Dynamo) -> None:
     earlier = moto.reservations.add(a_reservation())
 
     assert moto.reservations.add(replace(earlier, seats=("A3",))) == earlier
+
+
+# What a refused write says is what it met, at that moment.
+
+
+@dataclass
+class WakingUp:
+    """A request that stood still, and stores its reservation right after another's refused UpdateItem: the `nth`."""
+
+    moto: Dynamo
+    reservation: Reservation
+    nth: int
+    calls: int = 0
+
+    def __call__(self, **_: Any) -> None:
+        self.calls += 1
+        if self.calls == self.nth:
+            self.moto.reservations.add(self.reservation)
+
+
+def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:
+    reservation = a_reservation()
+
+    with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=1)):
+        ended = moto.reservations.end(reservation.hold, State.EXPIRED, NOW)
+
+    assert ended is None
+
+
+def test_a_hold_whose_request_wakes_up_while_it_expires_ends(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
+    """Found by the simulator: it stayed pending for a day, without its event."""
+    reservation = a_reservation(session=session)
+    expire = ExpireHold(rows, moto.reservations, MovableClock(reservation.expires_at))
+
+    with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=2)):
+        expire(reservation.hold)
+
+    stored = moto.reservations.find(reservation.id)
+    assert stored
+    assert stored.state is State.EXPIRED
 
 
 # Writes whose answer was lost: the client library sends them again.

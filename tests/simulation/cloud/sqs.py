@@ -44,13 +44,15 @@ class Message:
 
 @dataclass
 class Sqs:
-    """The service, and its client. `lose` is asked of each body whether its message gets lost."""
+    """The service, and its client."""
 
     scheduler: Scheduler
     chance: Random
     deaf: frozenset[str] = frozenset()
     """Queues whose consumers are left out of this run: what is sent there is forgotten."""
-    lose: Callable[[str, str], bool] = lambda queue, body: False
+    loses: str = ""
+    """The queue whose messages may get lost, and `lost` is told their bodies."""
+    lost: Callable[[str], None] = lambda body: None
     messages: dict[int, Message] = field(default_factory=dict)
     dead: list[Message] = field(default_factory=list)
     down_until: datetime | None = None
@@ -104,8 +106,8 @@ class Sqs:
         due = self.now + timedelta(seconds=entry.get("DelaySeconds", 0))
         if faults.strikes(Kind.MESSAGE_LATE, 0.05):
             due += self.chance.randint(*LATE_SECONDS) * 1000 * MS
-        if self.lose(queue, body) and faults.strikes(Kind.MESSAGE_LOST, 0.03):
-            return
+        if queue == self.loses and faults.strikes(Kind.MESSAGE_LOST, 0.03):
+            return self.lost(body)
         for _ in range(2 if faults.strikes(Kind.MESSAGE_TWICE, 0.05) else 1):
             self.sent += 1
             message = Message(self.sent, queue, body, due, entry.get("MessageAttributes", {}))
