@@ -1,4 +1,5 @@
-"""Backends for contract tests: the fakes, moto in process, and a running emulator pass the same tests."""
+"""Backends for contract tests: the fakes, the simulator's DynamoDB, moto in process, and a running emulator pass
+the same tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
@@ -25,6 +26,10 @@ from chalicelib.infrastructure.streams.records import row_event
 from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
+from tests.simulation.cloud.doors import Client
+from tests.simulation.cloud.doors import models_bound_to as simulated_models
+from tests.simulation.cloud.dynamodb import Database
+from tests.simulation.scheduler import idle_scheduler
 
 from . import template
 
@@ -63,7 +68,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "cached", "cached in a cluster", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "cached", "cached in a cluster", "simulated", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -127,6 +132,8 @@ def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager
         return cached_backend(request.getfixturevalue("redis_url" if name == "cached" else "redis_cluster_url"))
     if name == "fake":
         return fake_backend()
+    if name == "simulated":
+        return simulated_backend()
     return nullcontext(request.getfixturevalue("moto" if name == "moto" else "emulated"))
 
 
@@ -135,6 +142,27 @@ def fake_backend() -> Iterator[Backend]:
     rows = FakeRows()
     parts = FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), FakePayments()
     yield Backend(*parts, lambda session, row: rows.events[session, row][-1])
+
+
+@contextmanager
+def simulated_backend() -> Iterator[Backend]:
+    """Makes the adapters on the simulator's DynamoDB, which must answer as every other one does."""
+    client: Any = Client(idle_scheduler(), Database("simulated", utc_now))
+    rows = DynamoRows(client, "simulated-rows")
+
+    def last_event(session_id: str, row: str) -> RowEvent | None:
+        image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
+        return row_event({"dynamodb": {"NewImage": image}})
+
+    with simulated_models(client):
+        yield Backend(
+            DynamoSessions(client, "simulated-sessions"),
+            rows,
+            DynamoReservations(client, "simulated-reservations"),
+            DynamoLiveHolds(client, "simulated-live-holds"),
+            DynamoPayments(client, "simulated-payments"),
+            last_event,
+        )
 
 
 @contextmanager

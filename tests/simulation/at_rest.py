@@ -33,15 +33,8 @@ class AtRest:
         promises = self.promises
         if promises.said_to_be_cancelled and not promises.twins_refused:
             broken(f"answered as cancelled, which nobody has done: {promises.said_to_be_cancelled}")
-        for screening in self.screenings:
-            for seat, entry in promises.stored.seats(screening.id).items():
-                self._seat_is_free_or_bought(screening.id, seat, entry)
-        for reservation in self.reservations.values():
-            self._has_ended(reservation)
-        for payment in self.payments.values():
-            self._is_settled(payment)
-        for transaction_id, charge in self.charged.items():
-            self._is_used_or_returned(transaction_id, charge.amount_cents, charge.refunded_cents)
+        self._every_hold_has_ended()
+        self._all_money_is_settled()
         self._stay_sold()
         self._log_is_in_order()
         for queue in self.consumers:
@@ -65,6 +58,13 @@ class AtRest:
         return [reservation for reservation in self.reservations.values() if reservation.sale]
 
     # Seats and reservations.
+
+    def _every_hold_has_ended(self) -> None:
+        for screening in self.screenings:
+            for seat, entry in self.promises.stored.seats(screening.id).items():
+                self._seat_is_free_or_bought(screening.id, seat, entry)
+        for reservation in self.reservations.values():
+            self._has_ended(reservation)
 
     def _seat_is_free_or_bought(self, session_id: str, seat: str, entry: Occupancy) -> None:
         if isinstance(entry, Held):
@@ -98,6 +98,12 @@ class AtRest:
                 broken(f"{reservation_id} was answered as sold by {sale_id}, and is {stored}")
 
     # Money.
+
+    def _all_money_is_settled(self) -> None:
+        for payment in self.payments.values():
+            self._is_settled(payment)
+        for transaction_id, charge in self.charged.items():
+            self._is_used_or_returned(transaction_id, charge.amount_cents, charge.refunded_cents)
 
     def _is_settled(self, payment: Payment) -> None:
         if payment.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):

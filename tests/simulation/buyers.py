@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
+from chalicelib.application.release import CancelReservation
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.application.tickets import Admitted, AdmitTicket
 from chalicelib.domain.consumers import PAYMENTS
@@ -18,7 +19,6 @@ from chalicelib.domain.payments import Charge
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.sessions import Session
-from chalicelib.application.release import CancelReservation
 
 from .cloud.gateway import WatchedGateway
 from .faults import Faults, Kind

@@ -1,7 +1,7 @@
 """One process image: its own clock and memory, and every use case on the real adapters, which share the services."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -66,7 +66,9 @@ class Adapters:
     notifications: type[DynamoNotifications] = DynamoNotifications
     gateway: Callable[[Any], Any] = lambda gateway: gateway
     confirm: Callable[[Confirm], Confirm] = lambda confirm: confirm
-    relay: Callable[[str, Callable[[Any], list[Outgoing]]], Callable[[Any], list[Outgoing]]] = lambda table, relay: relay
+    relay: Callable[[str, Callable[[Any], list[Outgoing]]], Callable[[Any], list[Outgoing]]] = lambda table, relay: (
+        relay
+    )
     consume: Callable[[str, Callable[[Any], Any]], Callable[[Any], Any]] = lambda queue, consume: consume
 
 
@@ -114,11 +116,11 @@ class Instance:
     @cached_property
     def sessions(self) -> Sessions:
         table = f"{PREFIX}-sessions"
-        return DynamoSessions(self.services.client, table, seconds=self.seconds, sleep=self.services.sleep)
+        return DynamoSessions(self.services.dynamodb, table, seconds=self.seconds, sleep=self.services.sleep)
 
     @cached_property
     def rows(self) -> Rows:
-        return self.adapters.rows(self.services.client, f"{PREFIX}-rows", self.services.sleep)
+        return self.adapters.rows(self.services.dynamodb, f"{PREFIX}-rows", self.services.sleep)
 
     @cached_property
     def cached_rows(self) -> Rows:
@@ -132,21 +134,21 @@ class Instance:
 
     @cached_property
     def cache(self) -> SeatCache | None:
-        redis = self.services.redis
+        redis = self.services.cache_connection
         return self.adapters.cache(redis, PREFIX, b"for tests") if redis else None
 
     @cached_property
     def live_holds(self) -> LiveHolds:
-        counted = self.adapters.live_holds(self.services.client, f"{PREFIX}-live-holds")
+        counted = self.adapters.live_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
         return WatchedLiveHolds(counted, self.services.limit_reached)
 
     @cached_property
     def reservations(self) -> Reservations:
-        return self.adapters.reservations(self.services.client, f"{PREFIX}-reservations")
+        return self.adapters.reservations(self.services.dynamodb, f"{PREFIX}-reservations")
 
     @cached_property
     def payments(self) -> DynamoPayments:
-        return self.adapters.payments(self.services.client, f"{PREFIX}-payments")
+        return self.adapters.payments(self.services.dynamodb, f"{PREFIX}-payments")
 
     @property
     def gateway(self) -> Any:
@@ -154,12 +156,12 @@ class Instance:
 
     @cached_property
     def tickets(self) -> DynamoTickets:
-        return self.adapters.tickets(self.services.client, f"{PREFIX}-tickets", self.services.sleep)
+        return self.adapters.tickets(self.services.dynamodb, f"{PREFIX}-tickets", self.services.sleep)
 
     @cached_property
     def outbox(self) -> SqsOutbox:
         kind = type("Outbox", (InTurn, self.adapters.outbox), {})
-        sqs = self.services.sqs
+        sqs = self.services.queues
         outbox: SqsOutbox = kind(sqs, PREFIX, QueueUrls(sqs))
         return outbox
 
@@ -183,7 +185,7 @@ class Instance:
 
     @cached_property
     def admit(self) -> Admit:
-        keys = DynamoTicketKeys(self.services.client, f"{PREFIX}-tickets")
+        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
         return Admit(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
 
     # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
@@ -208,7 +210,7 @@ class Instance:
 
     @cached_property
     def redelivery(self) -> Redelivery:
-        return Redelivery(self.services.sqs, QueueUrls(self.services.sqs))
+        return Redelivery(self.services.queues, QueueUrls(self.services.queues))
 
     @cached_property
     def consumers(self) -> Mapping[str, Callable[[Record], None]]:
@@ -221,28 +223,30 @@ class Instance:
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.INVOICES: _of_events(self._issue_invoice),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.NOTIFICATION: _of_events(AnnounceEvent(self.notifications, NoSubscribers(), self.outbox, self.clock)),
+            consumers.NOTIFICATION: _of_events(
+                AnnounceEvent(self.notifications, NoSubscribers(), self.outbox, self.clock)
+            ),
             consumers.CACHE: _of_events(CorrectSeatCache(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
 
     @cached_property
     def event_log(self) -> DynamoEventLog:
-        return DynamoEventLog(self.services.client, f"{PREFIX}-events")
+        return DynamoEventLog(self.services.dynamodb, f"{PREFIX}-events")
 
     @cached_property
     def analytics(self) -> DynamoAnalytics:
-        client = self.services.client
+        client = self.services.dynamodb
         counted = ProcessedEvents(client, f"{PREFIX}-ledger", "analytics", self.clock, self.services.sleep)
         return DynamoAnalytics(client, f"{PREFIX}-analytics", counted)
 
     @cached_property
     def notifications(self) -> DynamoNotifications:
-        return self.adapters.notifications(self.services.client, f"{PREFIX}-notifications", self.services.sleep)
+        return self.adapters.notifications(self.services.dynamodb, f"{PREFIX}-notifications", self.services.sleep)
 
     @cached_property
     def invoices(self) -> DynamoInvoices:
-        return self.adapters.invoices(self.services.client, f"{PREFIX}-invoices", self.services.sleep)
+        return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
     def _issue_invoice(self) -> IssueInvoice:
@@ -258,7 +262,7 @@ class Instance:
 
     @cached_property
     def _issue_tickets(self) -> IssueTickets:
-        keys = DynamoTicketKeys(self.services.client, f"{PREFIX}-tickets")
+        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
         return IssueTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
 
 

@@ -6,7 +6,7 @@ scheduler:                 └──► picks who goes next, and what goes wrong
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ NO_OWN: Mapping[Kind, Callable[[], Any]] = {}
 
 @dataclass
 class Scheduler:
-    """`faults.calm`: nothing goes wrong any more, and whoever is picked goes on to its end."""
+    """`in_turn`: whoever is picked goes on to its end."""
 
     chance: Random
     clock: MovableClock
@@ -73,6 +73,7 @@ class Scheduler:
     running: list[Process] = field(default_factory=list)
     to_come: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
     """The writes that will take effect later, perhaps once more."""
+    in_turn: bool = False
     steps: int = 0
     current: Process | None = None
 
@@ -112,14 +113,14 @@ class Scheduler:
 
     def sleep(self, seconds: float) -> None:
         """A process sleeps; others go on."""
-        if self.current is None or self.faults.calm:
+        if self.current is None or self.in_turn:
             self.clock.now += timedelta(seconds=seconds)
             return
         self.current.stopped_until = self.clock.now + timedelta(seconds=seconds)
         self.hub.switch()
 
     def let_others_go(self) -> None:
-        if self.current is not None and not self.faults.calm:
+        if self.current is not None and not self.in_turn:
             self.hub.switch()
 
     def _resume(self, process: Process) -> None:
@@ -148,14 +149,15 @@ class Scheduler:
         """Makes a call of a service. `own` are what its own kinds of fault make of the call."""
         self.steps += 1
         process = self.current
-        if self.faults.calm or process is None:
+        if self.in_turn or process is None:
             return self._told(call, act)
         self.hub.switch()
         kinds = door.on_reads if is_read else door.on_writes
         kind = self.faults.at_a_call((*kinds, *own) if own else kinds)
         if kind is None:
             return self._told(call, act)
-        return self._fail(process, door, call, own.get(kind, act), kind)
+        act = own.get(kind, act)
+        return self._fail(process, door, call, act, kind)
 
     def _fail(self, process: Process, door: Door, call: str, act: Callable[[], T], kind: Kind) -> T:
         self.faults.count(kind)
@@ -216,3 +218,8 @@ class Scheduler:
     @property
     def _who(self) -> str:
         return self.current.name if self.current else ""
+
+
+def idle_scheduler() -> Scheduler:
+    """Makes one without processes: each call takes effect at once."""
+    return Scheduler(Random(0), MovableClock(datetime.now(UTC)), Faults(Random(0), 0.0, calm=True), 0.0)

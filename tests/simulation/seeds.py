@@ -20,6 +20,11 @@ class Result:
     asked: tuple[int, ...]
     """The numbers of the commands that were given."""
 
+    @property
+    def command(self) -> str:
+        """Gives the command that replays it, each of its steps."""
+        return f"python -m tests.simulation {self.plan.arguments}"
+
 
 def run(plan: Plan, trace: list[str] | None = None) -> Result:
     """Runs it. Its steps are added to `trace`, if that is given."""

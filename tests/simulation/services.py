@@ -39,6 +39,21 @@ class Services:
     files: FakeInvoiceFiles = field(default_factory=FakeInvoiceFiles)
 
     @property
+    def dynamodb(self) -> Any:
+        """Gives the client, which the adapters take for boto3's."""
+        return self.client
+
+    @property
+    def queues(self) -> Any:
+        """Gives the client of SQS, which the adapters take for boto3's."""
+        return self.sqs
+
+    @property
+    def cache_connection(self) -> Any:
+        """Gives the connection that the cache takes for its own; None for a run without Redis."""
+        return self.redis
+
+    @property
     def sleep(self) -> Callable[[float], None]:
         return self.scheduler.sleep
 

@@ -38,6 +38,10 @@ STICKINESS = (0.0, 0.4, 0.8)
 SKEWS_MS = (0, 0, 0, -5000, -4990, -2500, -900, 900, 2500, 4990, 5000)
 PAUSES_MS = (0, 0, 1, 2, 5, 12)
 TURNS_FOR_EACH_COMMAND = 14
+MOST_AT_ONCE = 6
+"""Processes."""
+MOST_ROUNDS = 10_000
+"""After which it is clear that all does not come to rest."""
 
 ALWAYS = (consumers.EXPIRY, consumers.PAYMENTS, consumers.REFUNDS, consumers.AUDIT)
 SOMETIMES = (consumers.ANALYTICS, consumers.INVOICES, consumers.TICKETS, consumers.NOTIFICATION)
@@ -58,6 +62,20 @@ class Plan:
     turns: int | None = None
     faults: frozenset[int] | None = None
     commands: frozenset[int] | None = None
+
+    @property
+    def arguments(self) -> str:
+        """Gives the plan as the arguments of `python -m tests.simulation`."""
+        said = [f"--seed {self.seed}"]
+        said += [f"--plant {self.plant}"] if self.plant else []
+        said += [f"--turns {self.turns}"] if self.turns is not None else []
+        said += [f"--faults {_listed(self.faults)}"] if self.faults is not None else []
+        said += [f"--commands {_listed(self.commands)}"] if self.commands is not None else []
+        return " ".join(said)
+
+
+def _listed(numbers: frozenset[int]) -> str:
+    return ",".join(map(str, sorted(numbers))) or "none"
 
 
 class SeededIds(SecretIds):
@@ -175,7 +193,7 @@ class World:
         drawn = chance.random()
         if drawn < 0.66 and scheduler.running and scheduler.take_a_step():
             return
-        if drawn < 0.78 and self.commands_left and len(scheduler.running) < 6:
+        if drawn < 0.78 and self.commands_left and len(scheduler.running) < MOST_AT_ONCE:
             self.commands_left -= 1
             self._command()
         elif drawn < 0.94:
@@ -211,10 +229,10 @@ class World:
 
     def _a_day_passes(self) -> None:
         """All that was begun ends; the sweep has run; TTL deletes what is a day old, or will do so later."""
-        self.faults.calm = True
+        self.faults.calm = self.scheduler.in_turn = True
         self._drain()
         self._sweep()
-        self.faults.calm = False
+        self.faults.calm = self.scheduler.in_turn = False
         self.clock.now += timedelta(days=1, minutes=1)
         self._delete_expired()
 
@@ -234,6 +252,7 @@ class World:
         self.faults.calm = True
         self.scheduler.note("", "ALL IS WELL from here on")
         self._drain()
+        self.scheduler.in_turn = True
         while self.buyers.to_schedule:
             self.buyers.schedule()
             self._drain()
@@ -275,22 +294,30 @@ class World:
 
     def _drain(self) -> None:
         scheduler, deliveries = self.scheduler, self.deliveries
-        for _ in range(3000):
+        for _ in range(MOST_ROUNDS):
             self.clock.now += MS
             self.buyers.tell_of_charges()
-            while scheduler.take_a_step():
-                pass
+            if self._goes_on():
+                continue
             if scheduler.to_come and self.chance.random() < 0.3:
                 scheduler.finish_a_write()
             elif deliveries.deliver_something() or scheduler.finish_a_write():
                 continue
             elif waits := self._waits():
                 self.clock.now = max(self.clock.now, min(waits))
-            elif not self.services.sqs.redrive():
+            elif not self.scheduler.take_a_step() and not self.services.sqs.redrive():
                 return
         broken(f"it does not come to rest: {[process.name for process in scheduler.running]}")
+
+    def _goes_on(self) -> bool:
+        """Lets processes go on: to their ends, or one of them by a step. False when it is time for another."""
+        if self.scheduler.in_turn:
+            while self.scheduler.take_a_step():
+                pass
+            return False
+        has_room = len(self.scheduler.running) < MOST_AT_ONCE
+        return not (has_room and self.chance.random() < 0.4) and self.scheduler.take_a_step()
 
     def _waits(self) -> list[datetime]:
         waits = [one.stopped_until for one in self.scheduler.running if one.stopped_until]
         return waits + self.deliveries.waits_until() + [moment for _, moment in self.buyers.untold]
-

@@ -12,10 +12,10 @@ from pynamodb.connection import TableConnection
 
 from chalicelib.infrastructure.dynamodb import tables
 from chalicelib.infrastructure.dynamodb.tables import TABLES
+from tests.simulation.faults import Kind
+from tests.simulation.scheduler import Door, Scheduler
 
-from ..faults import Kind
-from ..scheduler import Door, Scheduler
-from .dynamodb import INDEX_LAG, OPERATIONS, READS, Database, Exceptions, error
+from .dynamodb import INDEX_LAG, READS, Database, Exceptions, error
 
 EVERYWHERE = (Kind.REFUSED, Kind.DIES_BEFORE, Kind.STOPS)
 ON_WRITES = (

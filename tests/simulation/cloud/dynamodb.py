@@ -51,7 +51,8 @@ class Exceptions:
 
 
 def error(code: str, operation: str, kind: type[ClientError] = ClientError, **more: Any) -> ClientError:
-    return kind({"Error": {"Code": code, "Message": "simulated"}, **more}, operation)  # type: ignore[arg-type] # as the service answers
+    answer: Any = {"Error": {"Code": code, "Message": "simulated"}, **more}
+    return kind(answer, operation)
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,7 @@ def _written(table: Table, before: Item | None, request: Mapping[str, Any]) -> I
 
 def _schemas() -> dict[str, tuple[str, str | None, Mapping[str, Index], bool]]:
     """Reads keys, indexes and streams from the models that the deployed tables are made from."""
-    schemas = {}
+    schemas: dict[str, Any] = {}
     for table in TABLES:
         model: Any = table.model
         indexes = {name: _index(index) for name, index in model._indexes.items()}

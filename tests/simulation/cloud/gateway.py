@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
 from chalicelib.domain.reservations import Reservation
 from tests.fakes import FakeGateway
+from tests.simulation.faults import Kind
+from tests.simulation.scheduler import Door, Scheduler
 
-from ..faults import Kind
-from ..scheduler import Door, Scheduler
 from .doors import ON_WRITES
 
 T = TypeVar("T")

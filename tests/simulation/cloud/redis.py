@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from chalicelib.infrastructure.redis.answers import Nonsense
 from chalicelib.infrastructure.redis.connection import RedisUnavailable
+from tests.simulation.faults import Kind
+from tests.simulation.scheduler import Door, Scheduler
 
-from ..faults import Kind
-from ..scheduler import Door, Scheduler
 from .doors import EVERYWHERE
 
 T = TypeVar("T")

@@ -7,8 +7,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from ..faults import Kind
-from ..scheduler import MS, Door, Scheduler
+from tests.simulation.faults import Kind
+from tests.simulation.scheduler import MS, Door, Scheduler
+
 from .doors import EVERYWHERE, no_answer, no_connection
 
 VISIBLE_AFTER = timedelta(seconds=180)
@@ -64,7 +65,10 @@ class Sqs:
         return {"QueueUrl": QueueName}
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803
-        own = {Kind.SQS_DOWN: self._go_down, Kind.SQS_PARTIAL: partial(self._take_some, QueueUrl, Entries)}
+        own: dict[Kind, Callable[[], Any]] = {
+            Kind.SQS_DOWN: self._go_down,
+            Kind.SQS_PARTIAL: partial(self._take_some, QueueUrl, Entries),
+        }
         return self._call(f"send {len(Entries)} to {QueueUrl}", partial(self._take, QueueUrl, Entries), own)
 
     def send_message(self, **request: Any) -> Any:
@@ -107,7 +111,8 @@ class Sqs:
         if faults.strikes(Kind.MESSAGE_LATE, 0.05):
             due += self.chance.randint(*LATE_SECONDS) * 1000 * MS
         if queue == self.loses and faults.strikes(Kind.MESSAGE_LOST, 0.03):
-            return self.lost(body)
+            self.lost(body)
+            return
         for _ in range(2 if faults.strikes(Kind.MESSAGE_TWICE, 0.05) else 1):
             self.sent += 1
             message = Message(self.sent, queue, body, due, entry.get("MessageAttributes", {}))
