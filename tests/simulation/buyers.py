@@ -56,8 +56,8 @@ class Buyers:
     def ask(self) -> None:
         """Has somebody ask for something."""
         chance = self.chance.random()
-        if not self.screenings:
-            return self.schedule() if chance < 0.5 else None
+        if self.to_schedule and chance < 0.3:
+            return self.schedule()
         if not self.known and chance < 0.9:
             return self._hold()
         for share, command in SHARES:
@@ -145,8 +145,10 @@ class Buyers:
         transaction_id = f"tx-{number}" if drawn < 0.86 else f"tx-{number}-b"
         if drawn < 0.14 and used:
             transaction_id = chance.choice(list(used))
-        command = ConfirmReservation(reservation_id, "credit_card", transaction_id)
-        for _ in range(2 if chance.random() < 0.15 else 1):
+        self._ask_to_confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
+
+    def _ask_to_confirm(self, command: ConfirmReservation) -> None:
+        for _ in range(2 if self.chance.random() < 0.15 else 1):
             paying = self.promises.pays(command)
             run = partial(_call, "selling.confirm", self.instance(), command)
             self._start("confirm", run, partial(self._confirmed, paying))
@@ -157,10 +159,18 @@ class Buyers:
         else:
             self.promises.could_not_pay(paying, answer)
 
+    def _buy(self) -> None:
+        """As it mostly goes: paid at the gateway, then confirmed."""
+        reservation_id, number = self._chosen()
+        self._charge(reservation_id, f"tx-{number}")
+        self._ask_to_confirm(ConfirmReservation(reservation_id, "credit_card", f"tx-{number}"))
+
     def _pay(self) -> None:
         """At the gateway."""
         reservation_id, number = self._chosen()
-        transaction_id = f"tx-{number}" if self.chance.random() < 0.9 else f"tx-{number}-b"
+        self._charge(reservation_id, f"tx-{number}" if self.chance.random() < 0.9 else f"tx-{number}-b")
+
+    def _charge(self, reservation_id: str, transaction_id: str) -> None:
         if transaction_id in self.gateway.charged:
             return
         cents = next((one.amount_cents for one in self.known if one.id == reservation_id), 2500)
@@ -205,12 +215,19 @@ class Buyers:
     # Gates.
 
     def _admit(self) -> None:
-        """Two gates scan a ticket, perhaps at once."""
-        codes = sorted(key for key, item in self.promises.stored.items("tickets").items() if "seat" in item)
-        if not codes:
-            return
-        code = self.chance.choice(codes)
-        for gate in GATES[: self.chance.randint(1, 2)]:
+        if codes := self._codes():
+            self._scan(self.chance.choice(codes))
+
+    def open_doors(self) -> None:
+        """Has each ticket scanned at both gates at once."""
+        for code in self._codes():
+            self._scan(code)
+
+    def _codes(self) -> list[str]:
+        return sorted(key for key, item in self.promises.stored.items("tickets").items() if "seat" in item)
+
+    def _scan(self, code: str) -> None:
+        for gate in GATES:
             run = partial(_call, "admit", self.instance(), AdmitTicket(gate, ROOM, code=code))
             self._start("admit", run, partial(self._admitted, code))
 
@@ -262,10 +279,11 @@ def _nothing(_: Any) -> None:
 
 SHARES: tuple[tuple[float, Callable[[Buyers], None]], ...] = (
     (0.34, Buyers._hold),
-    (0.62, Buyers._confirm),
+    (0.5, Buyers._buy),
+    (0.66, Buyers._confirm),
     (0.76, Buyers._pay),
-    (0.87, Buyers._cancel),
-    (0.91, Buyers._look),
+    (0.86, Buyers._cancel),
+    (0.9, Buyers._look),
     (0.95, Buyers._admit),
     (0.98, Buyers.sweep),
     (1.0, Buyers._cancel_session),

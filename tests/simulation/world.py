@@ -37,7 +37,7 @@ FAULT_RATES = (0.0, 0.02, 0.05, 0.1)
 STICKINESS = (0.0, 0.4, 0.8)
 SKEWS_MS = (0, 0, 0, -5000, -4990, -2500, -900, 900, 2500, 4990, 5000)
 PAUSES_MS = (0, 0, 1, 2, 5, 12)
-TURNS_FOR_EACH_COMMAND = 14
+TURNS_FOR_EACH_COMMAND = 12
 MOST_AT_ONCE = 6
 """Processes."""
 MOST_ROUNDS = 10_000
@@ -111,7 +111,7 @@ class World:
         charged_only = chance.random() < 0.5
         self._open_services(charged_only=charged_only, has_redis=chance.random() < 0.4)
         self._start_instances(charged_only=charged_only)
-        self.commands_left = chance.randint(5, 12)
+        self.commands_left = chance.randint(6, 15)
         self.night = chance.randint(40, 130) if chance.random() < 0.15 else None
         """The turn after which a day passes."""
 
@@ -194,7 +194,6 @@ class World:
         if drawn < 0.66 and scheduler.running and scheduler.take_a_step():
             return
         if drawn < 0.78 and self.commands_left and len(scheduler.running) < MOST_AT_ONCE:
-            self.commands_left -= 1
             self._command()
         elif drawn < 0.94:
             self.deliveries.deliver_something()
@@ -204,6 +203,10 @@ class World:
             scheduler.finish_a_write()
 
     def _command(self) -> None:
+        """Has the next command be given; before there is a screening, that is to schedule one."""
+        if not self.buyers.screenings:
+            return self.buyers.schedule()
+        self.commands_left -= 1
         self.commands += 1
         if self.plan.commands is not None and self.commands not in self.plan.commands:
             return self.buyers.ask_in_vain()
@@ -251,6 +254,8 @@ class World:
     def _come_to_rest(self) -> None:
         self.faults.calm = True
         self.scheduler.note("", "ALL IS WELL from here on")
+        self._drain()
+        self.buyers.open_doors()
         self._drain()
         self.scheduler.in_turn = True
         while self.buyers.to_schedule:

@@ -62,10 +62,12 @@ class Commands:
     answers: list[Any] = field(default_factory=list)
     is_old: bool = False
     """Answers reads with what was true before."""
+    lies: Callable[[], Any] | None = None
+    """Gives the answer to each command, which takes effect all the same."""
 
     def pipeline(self, *, transaction: bool) -> "Commands":
         assert not transaction
-        return Commands(self.store, is_old=self.is_old)
+        return Commands(self.store, is_old=self.is_old, lies=self.lies)
 
     def execute(self, *, raise_on_error: bool = True) -> list[Any]:
         return self.answers
@@ -107,8 +109,9 @@ class Commands:
         return self.store.clock() + lasts if lasts else None
 
     def _answer(self, answer: Any) -> Any:
-        self.answers.append(answer)
-        return answer
+        said = self.lies() if self.lies else answer
+        self.answers.append(said)
+        return said
 
 
 @dataclass
@@ -120,21 +123,21 @@ class Connection:
 
     def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], T]) -> T:
         """As RedisConnection's: raises RedisUnavailable for every kind of failure."""
-        act = partial(self._ask, question, shape, is_old=False)
+        act = partial(self._ask, question, shape, Commands(self.store))
         own: Mapping[Kind, Callable[[], Any]] = {
             Kind.REDIS_DOWN: self._go_down,
             Kind.REDIS_EMPTIED: partial(self._forget_and_ask, act, everything=True),
             Kind.REDIS_FORGETS: partial(self._forget_and_ask, act, everything=False),
-            Kind.REDIS_LIES: partial(self._lie, question, shape),
-            Kind.REDIS_OLD: partial(self._ask, question, shape, is_old=True),
+            Kind.REDIS_LIES: partial(self._ask, question, shape, Commands(self.store, lies=self._lie)),
+            Kind.REDIS_OLD: partial(self._ask, question, shape, Commands(self.store, is_old=True)),
         }
         return self.scheduler.call(REDIS, f"redis {key}", act, is_read=False, own=own)
 
-    def _ask(self, question: Callable[[Any], Any], shape: Callable[[Any], T], *, is_old: bool) -> T:
+    def _ask(self, question: Callable[[Any], Any], shape: Callable[[Any], T], commands: Commands) -> T:
         if self.down_until and self.store.clock() < self.down_until and not self.scheduler.faults.calm:
             raise RedisUnavailable("down")
         try:
-            return shape(question(Commands(self.store, is_old=is_old)))
+            return shape(question(commands))
         except Nonsense as error:
             raise RedisUnavailable(str(error)) from error
 
@@ -148,13 +151,5 @@ class Connection:
             self.store.forget(key)
         return act()
 
-    def _lie(self, question: Callable[[Any], Any], shape: Callable[[Any], T]) -> T:
-        """The commands take effect; their answer is anything."""
-        answer = question(Commands(self.store))
-        lie = self.chance.choice(NONSENSE)
-        if isinstance(answer, list) and self.chance.random() < 0.7:
-            lie = [lie] * len(answer)
-        try:
-            return shape(lie)
-        except Nonsense as error:
-            raise RedisUnavailable(str(error)) from error
+    def _lie(self) -> Any:
+        return self.chance.choice(NONSENSE)
