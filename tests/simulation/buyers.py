@@ -96,10 +96,10 @@ class Buyers:
 
     def _hold(self) -> None:
         chance = self.chance
-        user, key = f"user{int(chance.random() * 3)}", chance.choice((None, "k1", "k1", "k2"))
+        user, key = f"user{int(chance.random() * 4)}", chance.choice((None, None, "k1", "k1", "k2"))
         command = self.keyed.get((user, key)) if key else None
         if command is None or chance.random() < 0.08:
-            seats = tuple(sorted(chance.sample(SEATS, chance.choice((1, 1, 2, 2, 3)))))
+            seats = tuple(sorted(chance.sample(SEATS, chance.choice((1, 1, 1, 2, 2, 3)))))
             command = HoldSeats(chance.choice(self.screenings).id, user, seats, key)
         if key:
             self.keyed.setdefault((user, key), command)
@@ -278,12 +278,12 @@ def _nothing(_: Any) -> None:
 
 
 SHARES: tuple[tuple[float, Callable[[Buyers], None]], ...] = (
-    (0.34, Buyers._hold),
-    (0.5, Buyers._buy),
-    (0.66, Buyers._confirm),
-    (0.76, Buyers._pay),
-    (0.86, Buyers._cancel),
-    (0.9, Buyers._look),
+    (0.36, Buyers._hold),
+    (0.58, Buyers._buy),
+    (0.7, Buyers._confirm),
+    (0.78, Buyers._pay),
+    (0.87, Buyers._cancel),
+    (0.91, Buyers._look),
     (0.95, Buyers._admit),
     (0.98, Buyers.sweep),
     (1.0, Buyers._cancel_session),

@@ -195,9 +195,9 @@ class World:
             return
         if drawn < 0.78 and self.commands_left and len(scheduler.running) < MOST_AT_ONCE:
             self._command()
-        elif drawn < 0.94:
+        elif drawn < 0.95:
             self.deliveries.deliver_something()
-        elif drawn < 0.98:
+        elif drawn < 0.97:
             self._time_passes()
         else:
             scheduler.finish_a_write()
