@@ -11,6 +11,7 @@ from .cloud.doors import Client
 from .cloud.gateway import Gateway
 from .cloud.redis import Connection
 from .cloud.sqs import Sqs
+from .promises import broken
 from .scheduler import Scheduler
 
 PREFIX = "simulated"
@@ -21,10 +22,9 @@ class Failures:
     """The bucket of records that a stream gives up. Nothing may ever be put there: what fails is only an outage."""
 
     clock: Callable[[], datetime]
-    put_aside: list[str] = field(default_factory=list)
 
     def put(self, records: Sequence[Any], condition: str, reason: str) -> None:
-        self.put_aside.append(reason)
+        broken(f"{condition}: {reason}: {records}")
 
 
 @dataclass

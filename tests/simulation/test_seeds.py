@@ -1,6 +1,6 @@
 """Seeds: those that every run repeats, and some that no run has seen before. One that fails prints how to replay it.
 
-`make prove` runs 10,000 of them, `make simulate SEEDS=1000000` as many as one likes.
+`make prove` runs 10,000 of them, `make simulate SEEDS=1000000` as many as one likes, on all cores.
 """
 
 import random
@@ -8,13 +8,17 @@ from collections import Counter
 
 import pytest
 
+from tests.effort import effort
+
 from .faults import Kind
 from .seeds import Result, runs
 from .shrinking import shrunk
 
 EACH = 100
-KNOWN = 2_000
-FRESH = 200
+KNOWN = effort(1_000, 10_000)
+FRESH = effort(100, 1_000)
+FEWEST = 1_000
+"""Seeds within which each kind of fault happens."""
 BASE = random.SystemRandom().randrange(10**6, 10**12)
 
 
@@ -44,7 +48,7 @@ def test_no_promise_is_broken_under_schedules_that_are_new(chunk: int) -> None:
 def test_everything_goes_wrong_that_may() -> None:
     """A kind of fault that never happens would prove nothing. The run stops where each has happened."""
     happened = Counter[str]()
-    for result in runs(range(KNOWN)):
+    for result in runs(range(FEWEST)):
         happened += result.happened
         if all(happened[kind] for kind in Kind):
             return

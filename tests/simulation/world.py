@@ -1,6 +1,6 @@
 """A small cinema under one schedule that a seed decides: the real use cases and adapters, on simulated services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,8 @@ from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain import consumers
 from chalicelib.domain.booking_codes import CODES, to_code
 from chalicelib.domain.payments import PaymentStatus
-from chalicelib.domain.reservations import State
+from chalicelib.domain.reservations import Occupancy, RowsClosed, State, in_force
+from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.sqs.envelopes import hold_in
 from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, STARTS_AT
@@ -76,6 +77,13 @@ class Plan:
 
 def _listed(numbers: frozenset[int]) -> str:
     return ",".join(map(str, sorted(numbers))) or "none"
+
+
+def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
+    try:
+        return instance.cached_rows.occupancy(screening)
+    except RowsClosed as closed:
+        return closed.occupancy
 
 
 class SeededIds(SecretIds):
@@ -181,6 +189,7 @@ class World:
                     self._a_day_passes()
             self._come_to_rest()
             AtRest(self.promises, self.buyers.screenings, self.gateway.charged, self.clock.now, self.consumers).check()
+            self._cache_shows_the_rows()
 
     def _most_turns(self) -> int:
         return self.plan.turns if self.plan.turns is not None else self.commands_left * TURNS_FOR_EACH_COMMAND
@@ -292,6 +301,18 @@ class World:
         self._delete_expired()
         self._drain()
         self._sweep()
+
+    def _cache_shows_the_rows(self) -> None:
+        """A second later, buyers see by way of the cache what stands in the rows, from whichever instance."""
+        self.clock.now += timedelta(seconds=1)
+        for screening in self.buyers.screenings:
+            for instance in self.instances:
+                shown, stands = (
+                    _occupancy(instance, screening),
+                    in_force(self.stored.seats(screening.id), self.clock.now),
+                )
+                if in_force(shown, self.clock.now) != stands:
+                    broken(f"shown are {shown}, and in the rows stand {stands}")
 
     def _sweep(self) -> None:
         self.buyers.sweep()
