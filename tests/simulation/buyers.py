@@ -23,7 +23,7 @@ from chalicelib.domain.sessions import Session
 from .cloud.gateway import WatchedGateway
 from .faults import Faults, Kind
 from .instances import Instance
-from .promises import Paying, Promises
+from .promises.at_all_times import Paying, Promises
 from .scheduler import MS
 from .services import Services
 from .words import said

@@ -20,7 +20,7 @@ from .cloud.dynamodb import Record, Table
 from .cloud.sqs import Message
 from .faults import Kind
 from .instances import Instance
-from .promises import Broken
+from .promises.at_all_times import Broken
 from .scheduler import MS
 from .services import PREFIX, Services
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .promises import Broken
+from .promises.at_all_times import Broken
 from .world import Plan, World
 
 

@@ -11,7 +11,7 @@ from .cloud.doors import Client
 from .cloud.gateway import Gateway
 from .cloud.redis import Connection
 from .cloud.sqs import Sqs
-from .promises import broken
+from .promises.at_all_times import broken
 from .scheduler import Scheduler
 
 PREFIX = "simulated"

@@ -18,7 +18,6 @@ from chalicelib.infrastructure.sqs.envelopes import hold_in
 from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, STARTS_AT
 from tests.fakes import MovableClock
 
-from .at_rest import AtRest
 from .buyers import ROOM, SEATS, Buyers
 from .cloud.doors import Client, models_bound_to, seeded
 from .cloud.dynamodb import Database
@@ -29,10 +28,11 @@ from .deliveries import Deliveries
 from .faults import Faults, Kind
 from .instances import Instance
 from .planted import PLANTED, Planted
-from .promises import Promises, broken
+from .promises.at_all_times import Promises, broken
+from .promises.at_rest import AtRest
+from .promises.stored import Stored
 from .scheduler import MS, Scheduler
 from .services import PREFIX, Services
-from .stored import Stored
 
 FAULT_RATES = (0.0, 0.02, 0.05, 0.1)
 STICKINESS = (0.0, 0.4, 0.8)

@@ -16,7 +16,7 @@ from chalicelib.infrastructure.dynamodb.analytics import tally_from_item
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
 from infra.ops.screening_log import Tables, find_differences, fold_events
 
-from .promises import Promises, broken
+from .at_all_times import Promises, broken
 
 
 @dataclass(frozen=True)

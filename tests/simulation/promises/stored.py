@@ -11,9 +11,8 @@ from chalicelib.infrastructure.dynamodb.payments import payment_from_item
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
 from chalicelib.infrastructure.dynamodb.rows import occupancy_in
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire
-
-from .cloud.dynamodb import Database
-from .cloud.expressions import Item
+from tests.simulation.cloud.dynamodb import Database
+from tests.simulation.cloud.expressions import Item
 
 
 @dataclass(frozen=True)

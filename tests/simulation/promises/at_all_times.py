@@ -15,8 +15,8 @@ from chalicelib.infrastructure.dynamodb.reservations import reservation_from_ite
 from chalicelib.infrastructure.dynamodb.rows import occupancy_in
 from chalicelib.infrastructure.streams.records import row_event
 from tests.fakes import MovableClock
+from tests.simulation.cloud.expressions import Item
 
-from .cloud.expressions import Item
 from .stored import Stored
 
 AHEAD = timedelta(seconds=5)
