@@ -72,12 +72,12 @@ class Faults:
     calm: bool = False
     """From now on nothing goes wrong."""
 
-    def at_a_call(self, kinds: Sequence[Kind]) -> Kind | None:
+    def at_a_call(self, kinds: Sequence[Kind], risk: float) -> Kind | None:
         """Gives what goes wrong at this call: mostly nothing. Who makes it happen counts it."""
         if self.calm:
             return None
         self.occasions += 1
-        if self.chance.random() >= self.rate:
+        if self.chance.random() >= self.rate * risk:
             return None
         kind = kinds[int(self.chance.random() * len(kinds))]
         return kind if self._may_strike() else None

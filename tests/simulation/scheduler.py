@@ -55,6 +55,8 @@ class Door:
     refused: Callable[[str], Exception]
     on_reads: tuple[Kind, ...]
     on_writes: tuple[Kind, ...]
+    risk: float = 1.0
+    """How much more often than elsewhere something goes wrong: for services that are called rarely."""
 
 
 NO_OWN: Mapping[Kind, Callable[[], Any]] = {}
@@ -153,7 +155,7 @@ class Scheduler:
             return self._told(call, act)
         self.hub.switch()
         kinds = door.on_reads if is_read else door.on_writes
-        kind = self.faults.at_a_call((*kinds, *own) if own else kinds)
+        kind = self.faults.at_a_call((*kinds, *own) if own else kinds, door.risk)
         if kind is None:
             return self._told(call, act)
         act = own.get(kind, act)

@@ -64,9 +64,7 @@ def test_an_update_leaves_maps_alone_that_others_share() -> None:
     assert set(ITEM["seats"]["M"]) == {"A1"}
 
 
-@pytest.mark.parametrize(
-    "text", ["a LIKE :b", "a = :b AND", "(a = :b", "contains(a, :b)", "a = :b c = :d", "a[0] = :b"]
-)
+@pytest.mark.parametrize("text", ["a LIKE :b", "a = :b AND", "(a = :b", "contains(a, :b)", "a = :b c", "a[0] = :b"])
 def test_a_condition_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         expressions.condition(text)

@@ -25,7 +25,7 @@ def no_answer(call: str) -> Exception:
 
 
 READING = (Kind.DIES_BEFORE, Kind.STOPS)
-GATEWAY = Door("gateway", no_answer, no_answer, READING, ON_WRITES)
+GATEWAY = Door("gateway", no_answer, no_answer, READING, ON_WRITES, risk=5.0)
 
 
 @dataclass
