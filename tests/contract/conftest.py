@@ -4,7 +4,7 @@ the same tests."""
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from moto import mock_aws
@@ -26,8 +26,7 @@ from chalicelib.infrastructure.streams.records import row_event
 from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
-from tests.simulation.cloud.doors import Client
-from tests.simulation.cloud.doors import models_bound_to as simulated_models
+from tests.simulation.cloud.doors import Client, connections_to
 from tests.simulation.cloud.dynamodb import Database
 from tests.simulation.scheduler import idle_scheduler
 
@@ -133,7 +132,7 @@ def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager
     if name == "fake":
         return fake_backend()
     if name == "simulated":
-        return simulated_backend()
+        return nullcontext(simulated_backend())
     return nullcontext(request.getfixturevalue("moto" if name == "moto" else "emulated"))
 
 
@@ -144,25 +143,14 @@ def fake_backend() -> Iterator[Backend]:
     yield Backend(*parts, lambda session, row: rows.events[session, row][-1])
 
 
-@contextmanager
-def simulated_backend() -> Iterator[Backend]:
+def simulated_backend() -> Dynamo:
     """Makes the adapters on the simulator's DynamoDB, which must answer as every other one does."""
-    client: Any = Client(idle_scheduler(), Database("simulated", utc_now))
-    rows = DynamoRows(client, "simulated-rows")
-
-    def last_event(session_id: str, row: str) -> RowEvent | None:
-        image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
-        return row_event({"dynamodb": {"NewImage": image}})
-
-    with simulated_models(client):
-        yield Backend(
-            DynamoSessions(client, "simulated-sessions"),
-            rows,
-            DynamoReservations(client, "simulated-reservations"),
-            DynamoLiveHolds(client, "simulated-live-holds"),
-            DynamoPayments(client, "simulated-payments"),
-            last_event,
-        )
+    client = Client(idle_scheduler(), Database("simulated", utc_now))
+    names = [(table.model, table.model.Meta.table_name) for table in TABLES]
+    connections = connections_to(client)
+    for model, name in names:
+        model.Meta.table_name, model._connection = name, None
+    return dynamo_at(cast(DynamoDBClient, client), "simulated", AMAZON, connections)
 
 
 @contextmanager
@@ -198,27 +186,32 @@ def talking_to(endpoint: str) -> Iterator[None]:
 def dynamo_backend(prefix: str, endpoint: str) -> Iterator[Dynamo]:
     with talking_to(endpoint):
         client = connection.client()
+    with closing(client):
+        backend = dynamo_at(client, prefix, endpoint, {})
+        yield backend
+        for known in backend.connections.values():
+            known.connection.client.close()
+
+
+def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: dict[str, Any]) -> Dynamo:
     rows = DynamoRows(client, f"{prefix}-rows")
 
     def last_event(session_id: str, row: str) -> RowEvent | None:
         image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
         return row_event({"dynamodb": {"NewImage": image}})
 
-    with closing(client):
-        backend = Dynamo(
-            DynamoSessions(client, f"{prefix}-sessions"),
-            rows,
-            DynamoReservations(client, f"{prefix}-reservations"),
-            DynamoLiveHolds(client, f"{prefix}-live-holds"),
-            DynamoPayments(client, f"{prefix}-payments"),
-            last_event,
-            client,
-            prefix,
-            endpoint,
-        )
-        yield backend
-        for known in backend.connections.values():
-            known.connection.client.close()
+    return Dynamo(
+        DynamoSessions(client, f"{prefix}-sessions"),
+        rows,
+        DynamoReservations(client, f"{prefix}-reservations"),
+        DynamoLiveHolds(client, f"{prefix}-live-holds"),
+        DynamoPayments(client, f"{prefix}-payments"),
+        last_event,
+        client,
+        prefix,
+        endpoint,
+        connections,
+    )
 
 
 @contextmanager

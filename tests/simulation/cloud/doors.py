@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from pynamodb.connection import TableConnection
 
 from chalicelib.infrastructure.dynamodb import tables
 from chalicelib.infrastructure.dynamodb.tables import TABLES
@@ -64,6 +63,12 @@ class Client:
 
     def query(self, **request: Any) -> Any:
         return self._make_api_call("Query", request)
+
+    def scan(self, **request: Any) -> Any:
+        return self._make_api_call("Scan", request)
+
+    def delete_item(self, **request: Any) -> Any:
+        return self._make_api_call("DeleteItem", request)
 
     def put_item(self, **request: Any) -> Any:
         return self._make_api_call("PutItem", request)
@@ -135,12 +140,10 @@ def models_bound_to(client: Client) -> Iterator[None]:
     """Has pynamodb's models, which the whole process shares, ask this client; afterwards whomever they asked before."""
     models: list[Any] = [table.model for table in TABLES]
     before = [(model.Meta.table_name, model._connection) for model in models]
-    prefix = client.database.prefix
-    tables.bind(prefix)
-    for model in models:
-        model._connection = _connection(model)
-        model._connection.connection._client = client
     try:
+        connections = connections_to(client)
+        for model in models:
+            model._connection = connections[model.Meta.table_name]
         yield
     finally:
         for model, (name, earlier) in zip(models, before, strict=True):
@@ -148,16 +151,20 @@ def models_bound_to(client: Client) -> Iterator[None]:
 
 
 CONNECTIONS: dict[str, Any] = {}
+"""Pynamodb's connections of the models, by table. Making them takes long, and they are all alike."""
 
 
-def _connection(model: Any) -> Any:
-    """Makes pynamodb's connection of a model once: it takes long."""
-    name = model.Meta.table_name
-    if name not in CONNECTIONS:
-        model._connection = None
-        CONNECTIONS[name] = model._get_connection()
-    found: TableConnection = CONNECTIONS[name]
-    return found
+def connections_to(client: Client) -> dict[str, Any]:
+    """Names the models' tables as the client does, and gives their connections, by table."""
+    tables.bind(client.database.prefix)
+    for table in TABLES:
+        model: Any = table.model
+        name = model.Meta.table_name
+        if name not in CONNECTIONS:
+            model._connection = None
+            CONNECTIONS[name] = model._get_connection()
+        CONNECTIONS[name].connection._client = client
+    return {table.model.Meta.table_name: CONNECTIONS[table.model.Meta.table_name] for table in TABLES}
 
 
 @contextmanager

@@ -150,7 +150,23 @@ class Database:
         names = {table.hash_key, table.range_key, *((index.hash_key, index.range_key) if index else ())}
         return {name: last[name] for name in names if name}
 
+    def scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        items = list(self.tables[request["TableName"]].items.values())
+        if wanted := request.get("ProjectionExpression"):
+            names = {name.strip() for name in wanted.split(",")}
+            items = [{name: value for name, value in item.items() if name in names} for item in items]
+        return {"Items": items}
+
     # Writes.
+
+    def delete_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if request.keys() - {"TableName", "Key", "ReturnValues"}:
+            raise expressions.Unreadable(str(request))
+        table = self.tables[request["TableName"]]
+        key = table.key_of(request["Key"])
+        before = table.items.get(key)
+        self._store(table, key, before, None)
+        return {"Attributes": before} if before else {}
 
     def put_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         table = self.tables[request["TableName"]]
@@ -254,11 +270,13 @@ OPERATIONS: dict[str, Callable[[Database, Mapping[str, Any]], dict[str, Any]]] =
     "GetItem": Database.get_item,
     "BatchGetItem": Database.batch_get_item,
     "Query": Database.query,
+    "Scan": Database.scan,
+    "DeleteItem": Database.delete_item,
     "PutItem": Database.put_item,
     "UpdateItem": Database.update_item,
     "TransactWriteItems": Database.transact_write_items,
 }
-READS = ("GetItem", "BatchGetItem", "Query")
+READS = ("GetItem", "BatchGetItem", "Query", "Scan")
 
 
 def _may_write(before: Item | None, request: Mapping[str, Any]) -> bool:
