@@ -3,7 +3,10 @@
 `make prove` runs 10,000 of them, `make simulate SEEDS=1000000` as many as one likes, on all cores.
 """
 
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -60,3 +63,16 @@ def test_a_seed_decides_all_of_its_schedule() -> None:
     once, again = (list(runs(range(20))) for _ in range(2))
 
     assert once == again
+
+
+def test_a_seed_is_the_same_in_every_process() -> None:
+    """Whatever order sets have there."""
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "7"]
+
+    once, again = (
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": order}, capture_output=True, text=True, check=True)
+        for order in ("1", "2")
+    )
+
+    assert once.stdout == again.stdout
+    assert "python -m tests.simulation --seed 7\nnothing found" in once.stdout
