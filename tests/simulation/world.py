@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from random import Random
 
 from chalicelib.application.reconcile import Reconciliation
@@ -86,15 +87,14 @@ def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy
         return closed.occupancy
 
 
+@dataclass(frozen=True)
 class SeededIds(SecretIds):
     """Ids of our own shape, none of them random."""
 
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
     def reservation(self, user_id: str, key: str | None) -> str:
-        NUMBERS[0] += 0 if key else 1
-        return super().reservation(user_id, key or f"without a key {NUMBERS[0]}")
-
-
-NUMBERS = [0]
+        return super().reservation(user_id, key or f"without a key {next(self.numbers)}")
 
 
 @dataclass
@@ -108,7 +108,6 @@ class World:
     last_sweep: Reconciliation | None = None
 
     def __post_init__(self) -> None:
-        NUMBERS[0] = 0
         self.chance = chance = self._chance("turns")
         self.clock = MovableClock(NOW)
         self.faults = Faults(self._chance("faults"), chance.choice(FAULT_RATES), self.plan.faults)
