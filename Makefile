@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-fast test-localstack test-pythons simulate prove coverage check lint format screenshots browser api-tools \
   waterfall trace bench benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
@@ -8,6 +8,8 @@ SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 python3; do \
   $$python -c '$(SUPPORTED)' 2>/dev/null && { echo $$python; break; }; done)
 STAGE ?= dev
+SEEDS ?= 10000
+SEED ?= 0
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
@@ -41,6 +43,9 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 
 test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.11 to 3.14 that this machine has (TESTS=--all, TESTS=tests/unit)
 	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
+
+simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
+	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase

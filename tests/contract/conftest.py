@@ -1,9 +1,10 @@
-"""Backends for contract tests: the fakes, moto in process, and a running emulator pass the same tests."""
+"""Backends for contract tests: the fakes, the simulator's DynamoDB, moto in process, and a running emulator pass
+the same tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from moto import mock_aws
@@ -25,6 +26,9 @@ from chalicelib.infrastructure.streams.records import row_event
 from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
+from tests.simulation.cloud.doors import Client, connections_to
+from tests.simulation.cloud.dynamodb import Database
+from tests.simulation.scheduler import idle_scheduler
 
 from . import template
 
@@ -63,7 +67,7 @@ class Dynamo(Backend):
         return f"{self.prefix}-reservations"
 
 
-@pytest.fixture(scope="module", params=["fake", "cached", "cached in a cluster", "moto", "emulator"])
+@pytest.fixture(scope="module", params=["fake", "cached", "cached in a cluster", "simulated", "moto", "emulator"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with _opened(request.param, request) as backend:
         yield backend
@@ -127,6 +131,8 @@ def _opened(name: str, request: pytest.FixtureRequest) -> AbstractContextManager
         return cached_backend(request.getfixturevalue("redis_url" if name == "cached" else "redis_cluster_url"))
     if name == "fake":
         return fake_backend()
+    if name == "simulated":
+        return nullcontext(simulated_backend())
     return nullcontext(request.getfixturevalue("moto" if name == "moto" else "emulated"))
 
 
@@ -135,6 +141,16 @@ def fake_backend() -> Iterator[Backend]:
     rows = FakeRows()
     parts = FakeSessions(), rows, FakeReservations(), FakeLiveHolds(), FakePayments()
     yield Backend(*parts, lambda session, row: rows.events[session, row][-1])
+
+
+def simulated_backend() -> Dynamo:
+    """Makes the adapters on the simulator's DynamoDB, which must answer as every other one does."""
+    client = Client(idle_scheduler(), Database("simulated", utc_now))
+    names = [(table.model, table.model.Meta.table_name) for table in TABLES]
+    connections = connections_to(client)
+    for model, name in names:
+        model.Meta.table_name, model._connection = name, None
+    return dynamo_at(cast(DynamoDBClient, client), "simulated", AMAZON, connections)
 
 
 @contextmanager
@@ -170,27 +186,32 @@ def talking_to(endpoint: str) -> Iterator[None]:
 def dynamo_backend(prefix: str, endpoint: str) -> Iterator[Dynamo]:
     with talking_to(endpoint):
         client = connection.client()
+    with closing(client):
+        backend = dynamo_at(client, prefix, endpoint, {})
+        yield backend
+        for known in backend.connections.values():
+            known.connection.client.close()
+
+
+def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: dict[str, Any]) -> Dynamo:
     rows = DynamoRows(client, f"{prefix}-rows")
 
     def last_event(session_id: str, row: str) -> RowEvent | None:
         image = client.get_item(TableName=rows.table_name, Key={"id": {"S": row_id(session_id, row)}})["Item"]
         return row_event({"dynamodb": {"NewImage": image}})
 
-    with closing(client):
-        backend = Dynamo(
-            DynamoSessions(client, f"{prefix}-sessions"),
-            rows,
-            DynamoReservations(client, f"{prefix}-reservations"),
-            DynamoLiveHolds(client, f"{prefix}-live-holds"),
-            DynamoPayments(client, f"{prefix}-payments"),
-            last_event,
-            client,
-            prefix,
-            endpoint,
-        )
-        yield backend
-        for known in backend.connections.values():
-            known.connection.client.close()
+    return Dynamo(
+        DynamoSessions(client, f"{prefix}-sessions"),
+        rows,
+        DynamoReservations(client, f"{prefix}-reservations"),
+        DynamoLiveHolds(client, f"{prefix}-live-holds"),
+        DynamoPayments(client, f"{prefix}-payments"),
+        last_event,
+        client,
+        prefix,
+        endpoint,
+        connections,
+    )
 
 
 @contextmanager

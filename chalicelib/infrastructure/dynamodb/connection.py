@@ -79,7 +79,10 @@ def _is_outage(error: ClientError) -> bool:
 
 
 class ConditionFailed(Exception):
-    """A conditional write was refused. `item` is the stored item; None when there is none."""
+    """A conditional write was refused. `item` is the item that it met; None when it met none.
+
+    It is from the error itself: a read afterwards might find what was stored in between.
+    """
 
     def __init__(self, item: Item | None) -> None:
         super().__init__()
@@ -165,19 +168,19 @@ class Table:
         with outages_as_refusals("GetItem"):
             return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
 
-    def put(self, key: Item, **request: Any) -> None:
+    def put(self, item: Item, **request: Any) -> None:
         """Puts an item; `request` as for PutItem. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
-        self._write("put_item", key, **request)
+        self._write("put_item", Item=item, **request)
 
     def update(self, key: Item, **request: Any) -> Item:
         """Updates an item; `request` as for UpdateItem. Gives the attributes that `ReturnValues` asks for.
 
         Raises ConditionFailed, WriteConflict, StoreUnavailable.
         """
-        attributes: Item = self._write("update_item", key, Key=key, **request).get("Attributes", {})
+        attributes: Item = self._write("update_item", Key=key, **request).get("Attributes", {})
         return attributes
 
-    def _write(self, operation: str, key: Item, **request: Any) -> dict[str, Any]:
+    def _write(self, operation: str, **request: Any) -> dict[str, Any]:
         """Calls an operation of the client. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
         call = getattr(self.client, operation)
         request |= {"TableName": self.name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -186,17 +189,9 @@ class Table:
                 answer: dict[str, Any] = call(**request)
                 return answer
         except self.client.exceptions.ConditionalCheckFailedException as error:
-            raise ConditionFailed(self._read_refusing_item(error, key)) from error
+            raise ConditionFailed(error.response.get("Item")) from error  # type: ignore[arg-type] # not in the stubs
         except self.client.exceptions.TransactionConflictException as error:
             raise WriteConflict(operation) from error
-
-    def _read_refusing_item(self, error: ClientError, key: Item) -> Item | None:
-        """Gives the item that refused the write: from the error, or read anew if the error carries none.
-
-        An old DynamoDB Local sends errors without the item.
-        """
-        item: Item | None = error.response.get("Item")  # type: ignore[assignment] # not in the stubs
-        return item or self.get(key)
 
 
 BATCH_GET_KEYS = 100

@@ -29,11 +29,8 @@ class DynamoEventLog:
     def append(self, event: Event) -> None:
         position = f"{to_ms(event.occurred_at):013}#{event.id}"
         item = EventItem(event.session_id, position, event=json.dumps(event_to_wire(event))).serialize()
-        key = {name: item[name] for name in ("session_id", "position")}
         with suppress(ConditionFailed):
-            Table(self.client, self.table_name).put(
-                key, Item=item, ConditionExpression="attribute_not_exists(session_id)"
-            )
+            Table(self.client, self.table_name).put(item, ConditionExpression="attribute_not_exists(session_id)")
 
     def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
         after = from_cursor(cursor, 1)[0] if cursor else " "

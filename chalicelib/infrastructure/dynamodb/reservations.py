@@ -65,7 +65,7 @@ class DynamoReservations:
         item = _item_from_reservation(reservation).serialize()
         nothing_is_stored = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
         try:
-            self._table.put(_key(reservation.id), Item=item, ConditionExpression=nothing_is_stored)
+            self._table.put(item, ConditionExpression=nothing_is_stored)
         except ConditionFailed as failed:
             return _stored_reservation(failed) or reservation
         return reservation
@@ -146,8 +146,7 @@ class DynamoReservations:
     def _put_if_none(self, hold: Hold, item: Item) -> None:
         """Puts the item if its id has none yet, or only the bar of an earlier hold. Raises ConditionFailed."""
         self._table.put(
-            _key(hold.reservation_id),
-            Item=item,
+            item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",
             ExpressionAttributeValues={":expires": ms_value(hold.expires_at)},
         )

@@ -73,7 +73,7 @@ class DynamoSessions:
             self._add_rows(rows[start : start + TRANSACTION_ITEMS])
         item = _model_from_session(session).serialize()
         try:
-            Table(self.client, self.table_name).put(text_key(id=session.id), Item=item, ConditionExpression=IS_NEW)
+            Table(self.client, self.table_name).put(item, ConditionExpression=IS_NEW)
         except ConditionFailed as failed:
             return _session_from_item(failed.item) if failed.item else session
         finally:

@@ -23,9 +23,7 @@ class DynamoSuppressedAddresses:
     hash_address: Callable[[str], str]
 
     def add(self, address: str, reason: str, since: datetime) -> None:
-        Table(self.client, self.table_name).put(
-            self._key(address), Item={**self._key(address), **text_key(reason=reason, since=to_iso(since))}
-        )
+        Table(self.client, self.table_name).put({**self._key(address), **text_key(reason=reason, since=to_iso(since))})
 
     def contains(self, address: str) -> bool:
         return Table(self.client, self.table_name).get(self._key(address)) is not None

@@ -52,7 +52,7 @@ class DynamoWebhooks:
     table_name: str
 
     def add(self, webhook: Webhook) -> None:
-        Table(self.client, self.table_name).put(text_key(id=webhook.id), Item=_item_from_webhook(webhook))
+        Table(self.client, self.table_name).put(_item_from_webhook(webhook))
 
     def find(self, webhook_id: str) -> Webhook | None:
         if not _can_be_id(webhook_id):

@@ -1,6 +1,5 @@
-"""Faults that no emulator has by itself, injected into the client: conflicts, outages, lost answers, old endpoints."""
+"""Faults that no emulator has by itself, injected into the client: conflicts, outages, lost answers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
+from chalicelib.application.release import ExpireHold
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import LimitReached, Release, SeatsTaken
+from chalicelib.domain.reservations import Release, Reservation, SeatsTaken, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import (
     CONFLICT_ATTEMPTS,
@@ -29,9 +29,7 @@ from tests.builders import (
     SETTINGS,
     a_hold,
     a_reservation,
-    a_sale,
     a_session,
-    later_hold_of,
 )
 from tests.contract.conftest import Dynamo
 from tests.contract.seats import ONE_ROW, TWO_ROWS, held_entry
@@ -245,63 +243,44 @@ def test_a_batch_that_answers_slowly_is_not_asked_for_longer_than_its_time(
     assert ticks.now <= UNPROCESSED_SECONDS + 1.0
 
 
-def without_item(parsed: dict[str, Any], **_: Any) -> None:
-    """Answers a failed condition without the item, as an old DynamoDB Local does."""
-    parsed.pop("Item", None)
+# What a refused write says is what it met, at that moment.
 
 
-@pytest.fixture
-def old_endpoint(moto: Dynamo) -> Iterator[None]:
-    with (
-        hooked(moto, "after-call.dynamodb.UpdateItem", without_item),
-        hooked(moto, "after-call.dynamodb.PutItem", without_item),
-    ):
-        yield
+@dataclass
+class WakingUp:
+    """A request that stood still, and stores its reservation right after another's refused UpdateItem: the `nth`."""
+
+    moto: Dynamo
+    reservation: Reservation
+    nth: int
+    calls: int = 0
+
+    def __call__(self, **_: Any) -> None:
+        self.calls += 1
+        if self.calls == self.nth:
+            self.moto.reservations.add(self.reservation)
 
 
-@pytest.mark.usefixtures("old_endpoint")
-def test_an_endpoint_that_does_not_say_who_holds_a_seat_is_asked(rows: DynamoRows, session: Session) -> None:
-    theirs = a_hold("A1", session=session)
-    rows.hold(theirs, NOW)
+def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:
+    reservation = a_reservation()
 
-    with pytest.raises(SeatsTaken) as refused:
-        rows.hold(a_hold(*ONE_ROW, session=session), NOW)
+    with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=1)):
+        ended = moto.reservations.end(reservation.hold, State.EXPIRED, NOW)
 
-    assert refused.value.occupancy == {"A1": held_entry(theirs)}
+    assert ended is None
 
 
-@pytest.mark.usefixtures("old_endpoint")
-def test_there_a_sale_and_what_is_left_of_a_hold_are_found_too(rows: DynamoRows, session: Session) -> None:
-    hold = a_hold(*ONE_ROW, session=session)
-    rows.hold(hold, NOW)
-    rows.release(replace(hold, seats=("A2",)), NOW)
-    assert rows.release(hold, NOW) == Release(("A1",))
+def test_a_hold_whose_request_wakes_up_while_it_expires_ends(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
+    """Found by the simulator: it stayed pending for a day, without its event."""
+    reservation = a_reservation(session=session)
+    expire = ExpireHold(rows, moto.reservations, MovableClock(reservation.expires_at))
 
-    later = later_hold_of(hold)
-    rows.hold(later, NOW)
-    sale = a_sale(later)
-    rows.sell(later, sale, NOW)
+    with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=2)):
+        expire(reservation.hold)
 
-    assert rows.release(later, NOW) == Release((), sale.id)
-
-
-@pytest.mark.usefixtures("old_endpoint")
-def test_there_the_holds_that_count_are_found_too(moto: Dynamo) -> None:
-    first, second = a_hold(), a_hold()
-    moto.live_holds.add("ana", first, 1, NOW)
-    moto.live_holds.add("ana", first, 1, NOW)
-
-    with pytest.raises(LimitReached) as reached:
-        moto.live_holds.add("ana", replace(second, session_id=first.session_id), 1, NOW)
-
-    assert [hold.is_of(first) for hold in reached.value.counted] == [True]
-
-
-@pytest.mark.usefixtures("old_endpoint")
-def test_there_an_earlier_reservation_is_found_too(moto: Dynamo) -> None:
-    earlier = moto.reservations.add(a_reservation())
-
-    assert moto.reservations.add(replace(earlier, seats=("A3",))) == earlier
+    stored = moto.reservations.find(reservation.id)
+    assert stored
+    assert stored.state is State.EXPIRED
 
 
 # Writes whose answer was lost: the client library sends them again.

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
+from chalicelib.application.release import CancelReservation
 from chalicelib.domain.events import Event, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.payments import Charge, Payment, PaymentChange, PaymentDue
 from chalicelib.domain.reservations import Held, Hold, Release, Reservation, Sale, Sold
@@ -53,6 +55,8 @@ def _hold_seats(one: HoldSeats) -> str:
 WORDS: dict[type, Callable[[Any], str]] = {
     datetime: _clock,
     HoldSeats: _hold_seats,
+    ConfirmReservation: lambda one: f"{one.reservation_id} by {one.transaction_id}",
+    CancelReservation: lambda one: one.reservation_id,
     Hold: lambda one: f"hold of {_seats(one.seats)} for {one.reservation_id} until {_clock(one.expires_at)}",
     Held: lambda one: f"held for {one.reservation_id} until {_clock(one.expires_at)}",
     Sold: lambda one: f"sold by {one.sale_id}",

@@ -1,0 +1,299 @@
+"""One process image: its own clock and memory, and every use case on the real adapters, which share the services."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chalicelib.api.batches import Record
+from chalicelib.application.confirm import Confirm
+from chalicelib.application.consumers.analytics import CountEvent
+from chalicelib.application.consumers.audit import RecordEvent
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.invoices import IssueInvoice
+from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.application.consumers.webhooks import AnnounceEvent
+from chalicelib.application.tickets import Admit
+from chalicelib.domain import consumers
+from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.ports import Ids, LiveHolds, Reservations, Rows, Sessions
+from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
+from chalicelib.infrastructure.redis.cached_rows import CachedRows
+from chalicelib.infrastructure.redis.seat_cache import SeatCache
+from chalicelib.infrastructure.sqs import envelopes
+from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.streams import records
+from chalicelib.infrastructure.streams.failures import Parking
+from chalicelib.settings import Settings
+from chalicelib.wiring.use_cases.relaying import Relaying
+from chalicelib.wiring.use_cases.selling import Selling
+from chalicelib.wiring.use_cases.settling import Settling
+from tests.fakes import FakeSigner
+
+from .services import PREFIX, Services
+
+OPENS_BEFORE = timedelta(days=500)
+"""Before a screening's start its tickets are admitted here: that is when all runs take place."""
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """The classes of the adapters, each in its place. A planted fault puts another in: see planted.py."""
+
+    rows: type[DynamoRows] = DynamoRows
+    reservations: type[DynamoReservations] = DynamoReservations
+    payments: type[DynamoPayments] = DynamoPayments
+    live_holds: type[DynamoLiveHolds] = DynamoLiveHolds
+    tickets: type[DynamoTickets] = DynamoTickets
+    invoices: type[DynamoInvoices] = DynamoInvoices
+    cache: type[SeatCache] = SeatCache
+    outbox: type[SqsOutbox] = SqsOutbox
+    notifications: type[DynamoNotifications] = DynamoNotifications
+    gateway: Callable[[Any], Any] = lambda gateway: gateway
+    confirm: Callable[[Confirm], Confirm] = lambda confirm: confirm
+    relay: Callable[[str, Callable[[Any], list[Outgoing]]], Callable[[Any], list[Outgoing]]] = lambda table, relay: (
+        relay
+    )
+    consume: Callable[[str, Callable[[Any], Any]], Callable[[Any], Any]] = lambda queue, consume: consume
+
+
+class InTurn(SqsOutbox):
+    """Sends its batches one after the other: threads would escape the scheduler."""
+
+    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
+        return [self._send_batch(queue, batch, now) for queue, batch in batches]
+
+
+@dataclass(frozen=True)
+class WatchedLiveHolds:
+    """`refused` is called when there is no room: of two requests with one key, one may give back what both had."""
+
+    live_holds: LiveHolds
+    refused: Callable[[], None]
+
+    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+        try:
+            self.live_holds.add(holder, hold, limit, now, instead_of)
+        except LimitReached:
+            self.refused()
+            raise
+
+
+@dataclass(eq=False)
+class Instance:
+    """It is the `Ports` of its use cases, too."""
+
+    services: Services
+    adapters: Adapters
+    settings: Settings
+    ids: Ids
+    skew: timedelta
+    codes: Callable[[], str]
+
+    def clock(self) -> datetime:
+        return self.services.clock.now + self.skew
+
+    def seconds(self) -> float:
+        return self.services.clock.now.timestamp()
+
+    # The ports.
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        table = f"{PREFIX}-sessions"
+        return DynamoSessions(self.services.dynamodb, table, seconds=self.seconds, sleep=self.services.sleep)
+
+    @cached_property
+    def rows(self) -> Rows:
+        return self.adapters.rows(self.services.dynamodb, f"{PREFIX}-rows", self.services.sleep)
+
+    @cached_property
+    def cached_rows(self) -> Rows:
+        if self.cache is None:
+            return self.rows
+        return CachedRows(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
+
+    @cached_property
+    def cached_sessions(self) -> Sessions:
+        return AnnouncedSessions(self.sessions, self.cache) if self.cache else self.sessions
+
+    @cached_property
+    def cache(self) -> SeatCache | None:
+        redis = self.services.cache_connection
+        return self.adapters.cache(redis, PREFIX, b"for tests") if redis else None
+
+    @cached_property
+    def live_holds(self) -> LiveHolds:
+        counted = self.adapters.live_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
+        return WatchedLiveHolds(counted, self.services.limit_reached)
+
+    @cached_property
+    def reservations(self) -> Reservations:
+        return self.adapters.reservations(self.services.dynamodb, f"{PREFIX}-reservations")
+
+    @cached_property
+    def payments(self) -> DynamoPayments:
+        return self.adapters.payments(self.services.dynamodb, f"{PREFIX}-payments")
+
+    @property
+    def gateway(self) -> Any:
+        return self.adapters.gateway(self.services.gateway)
+
+    @cached_property
+    def tickets(self) -> DynamoTickets:
+        return self.adapters.tickets(self.services.dynamodb, f"{PREFIX}-tickets", self.services.sleep)
+
+    @cached_property
+    def outbox(self) -> SqsOutbox:
+        kind = type("Outbox", (InTurn, self.adapters.outbox), {})
+        sqs = self.services.queues
+        outbox: SqsOutbox = kind(sqs, PREFIX, QueueUrls(sqs))
+        return outbox
+
+    # The use cases of requests.
+
+    @cached_property
+    def selling(self) -> Selling:
+        selling = Selling(self)
+        vars(selling)["confirm"] = self.adapters.confirm(selling.confirm)
+        return selling
+
+    @cached_property
+    def settling(self) -> Settling:
+        settling = Settling(self)
+        vars(settling)["confirm_charged"] = self.adapters.confirm(settling.confirm_charged)
+        return settling
+
+    @cached_property
+    def relaying(self) -> Relaying:
+        return Relaying(self)
+
+    @cached_property
+    def admit(self) -> Admit:
+        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
+        return Admit(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
+
+    # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
+
+    @cached_property
+    def parking(self) -> Parking:
+        return Parking(self.services.failures)
+
+    @cached_property
+    def relays(self) -> Mapping[str, Callable[[Record], list[Outgoing]]]:
+        relaying, planted = self.relaying, self.adapters.relay
+        return {
+            "rows": partial(_relay_row, planted("rows", relaying.relay_row)),
+            "reservations": partial(_relay_reservation, planted("reservations", relaying.relay_reservation)),
+            "payments": partial(_relay_payment, planted("payments", relaying.relay_payment)),
+        }
+
+    def send(self, messages: Sequence[Outgoing]) -> set[int]:
+        return self.outbox.send(messages, self.clock())
+
+    # The functions of the queues.
+
+    @cached_property
+    def redelivery(self) -> Redelivery:
+        return Redelivery(self.services.queues, QueueUrls(self.services.queues))
+
+    @cached_property
+    def consumers(self) -> Mapping[str, Callable[[Record], None]]:
+        """Handlers of records, by queue. `tests/simulation/world.py` says which of them a run has."""
+        of_records = {
+            consumers.EXPIRY: lambda record: self.selling.expire_hold(envelopes.hold_in(record)),
+            consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
+            consumers.REFUNDS: _of_events(self.settling.settle_refund),
+            consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
+            consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
+            consumers.INVOICES: _of_events(self._issue_invoice),
+            consumers.TICKETS: _of_events(self._issue_tickets),
+            consumers.NOTIFICATION: _of_events(
+                AnnounceEvent(self.notifications, NoSubscribers(), self.outbox, self.clock)
+            ),
+            consumers.CACHE: _of_events(CorrectSeatCache(self.cache) if self.cache else _ignore),
+        }
+        return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
+
+    @cached_property
+    def event_log(self) -> DynamoEventLog:
+        return DynamoEventLog(self.services.dynamodb, f"{PREFIX}-events")
+
+    @cached_property
+    def analytics(self) -> DynamoAnalytics:
+        client = self.services.dynamodb
+        counted = ProcessedEvents(client, f"{PREFIX}-ledger", "analytics", self.clock, self.services.sleep)
+        return DynamoAnalytics(client, f"{PREFIX}-analytics", counted)
+
+    @cached_property
+    def notifications(self) -> DynamoNotifications:
+        return self.adapters.notifications(self.services.dynamodb, f"{PREFIX}-notifications", self.services.sleep)
+
+    @cached_property
+    def invoices(self) -> DynamoInvoices:
+        return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
+
+    @cached_property
+    def _issue_invoice(self) -> IssueInvoice:
+        return IssueInvoice(
+            reservations=self.reservations,
+            sessions=self.sessions,
+            invoices=self.invoices,
+            print_pdf=lambda invoice: invoice.number.encode(),
+            files=self.services.files,
+            seller=("Cinema",),
+            time_zone="America/Sao_Paulo",
+        )
+
+    @cached_property
+    def _issue_tickets(self) -> IssueTickets:
+        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
+        return IssueTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
+
+
+class NoSubscribers:
+    def subscribers(self) -> Sequence[Any]:
+        return ()
+
+
+SIGNER = FakeSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+
+def _is_signed(*_: Any) -> bool:
+    raise AssertionError("gates type codes here")
+
+
+def _ignore(event: Event) -> None:
+    """Without Redis there is no cache to correct."""
+
+
+def _of_events(consume: Callable[[Event], Any]) -> Callable[[Record], None]:
+    return lambda record: consume(envelopes.event_in(record))
+
+
+def _relay_row(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+    event = records.row_event(record)
+    return relay(event) if event else []
+
+
+def _relay_reservation(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+    return relay(records.reservation_change(record))
+
+
+def _relay_payment(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+    return relay(records.payment_change(record))

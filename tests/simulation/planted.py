@@ -1,0 +1,280 @@
+"""The system with one guard taken out: then a promise must break, or the simulator sees nothing.
+
+A guard is a condition of a write, or a step of a use case. `test_planted.py` finds each of these faults.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from chalicelib.application.confirm import Confirm
+from chalicelib.application.release import NotLapsedYet
+from chalicelib.domain import consumers
+from chalicelib.domain.events import Outgoing
+from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.reservations import Hold, Release, Reservation, Sale, State
+from chalicelib.domain.tickets.ticket import VoidReason
+from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
+from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
+from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.tickets import IN_FORCE, DynamoTickets
+from chalicelib.infrastructure.sqs.queues import SqsOutbox
+
+from .cloud import expressions
+from .cloud.doors import Change, Request
+from .instances import Adapters
+
+ALWAYS_TRUE = "attribute_exists({key}) OR attribute_not_exists({key})"
+
+
+def pruned(operation: str, request: Request) -> Request:
+    """Leaves out names and values that no expression uses any more: DynamoDB refuses them."""
+    if operation == "TransactWriteItems":
+        parts = [{kind: _pruned(one) for kind, one in part.items()} for part in request["TransactItems"]]
+        return {**request, "TransactItems": parts}
+    return _pruned(request) if operation in ("PutItem", "UpdateItem") else request
+
+
+def _pruned(request: Request) -> Request:
+    used: frozenset[str] = frozenset()
+    if text := request.get("ConditionExpression"):
+        used |= expressions.condition(text).placeholders
+    if text := request.get("UpdateExpression"):
+        used |= expressions.update(text).placeholders
+    kept = dict(request)
+    for given in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        if given in kept:
+            kept[given] = {name: value for name, value in kept[given].items() if name in used}
+    return kept
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault of ours: adapters that lack a guard, or a change of the requests that go to DynamoDB."""
+
+    adapters: Adapters = field(default_factory=Adapters)
+    change: Change = pruned
+
+
+def unconditional(table: str, starts: Callable[[Request], bool] = lambda request: True) -> Planted:
+    """Takes the condition from the writes of a table for which `starts` is true."""
+
+    def change(operation: str, request: Request) -> Request:
+        if operation == "TransactWriteItems":
+            parts = [{kind: without(one) for kind, one in part.items()} for part in request["TransactItems"]]
+            return {**request, "TransactItems": parts}
+        return without(request)
+
+    def without(request: Request) -> Request:
+        if request.get("TableName", "").endswith(f"-{table}") and "ConditionExpression" in request and starts(request):
+            return {name: value for name, value in request.items() if name != "ConditionExpression"}
+        return request
+
+    return Planted(change=lambda operation, request: pruned(operation, change(operation, request)))
+
+
+def _puts(request: Request) -> bool:
+    return "Item" in request
+
+
+def _writes_counter(request: Request) -> bool:
+    return any("counter" in str(value) for value in {**request.get("Key", {}), **request.get("Item", {})}.values())
+
+
+def _requests_refund(request: Request) -> bool:
+    return ":reason" in request.get("ExpressionAttributeValues", {})
+
+
+# Seats.
+
+
+class RowsThatForget(DynamoRows):
+    """What was given back can be held again, the very same hold."""
+
+    def released_before_condition(self, seat: str) -> str:
+        return f"attribute_exists({seat}.z)"
+
+
+class HeldIsFree(DynamoRows):
+    """A seat that somebody holds can be held."""
+
+    def free_or_lapsed_condition(self, seat: str) -> str:
+        return f"attribute_not_exists({seat}.s)"
+
+
+class SoldIsFree(DynamoRows):
+    """A seat is free if no hold of it is live."""
+
+    def free_or_lapsed_condition(self, seat: str) -> str:
+        return f"(attribute_not_exists({seat}.x) OR {seat}.x <= :now)"
+
+
+class AnyHoldSells(DynamoRows):
+    """Whoever pays gets the seat, while it is held for anybody."""
+
+    def live_hold_condition(self, seat: str) -> str:
+        return f"{seat}.x > :now"
+
+
+class ClosedIsOpen(DynamoRows):
+    """The seats of a cancelled screening can be held and sold."""
+
+    def open_row_condition(self) -> str:
+        return "attribute_exists(id)"
+
+
+class RowByRow(DynamoRows):
+    """Seats in several rows are written one row after the other."""
+
+    def _transact(self, writes: Any) -> None:
+        for write in writes:
+            self._update(write)
+
+
+class QuietRows(DynamoRows):
+    """Giving back does not tell of the sale that is in the way: so what is sold is closed late."""
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        return Release(super().release(hold, now).seats)
+
+
+# Reservations and payments.
+
+
+class NoBar(DynamoReservations):
+    """A hold that has ended can be remembered all the same."""
+
+    def bar(self, hold: Hold) -> Reservation | None:
+        return self.find(hold.reservation_id)
+
+
+class StrongerThanTheRow(DynamoReservations):
+    """What was closed stays closed, though the row is sold."""
+
+    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        stored = self.find(reservation_id)
+        return super().confirm(reservation_id, sale) if stored and stored.state is State.PENDING else stored
+
+
+class AnybodysPayments(DynamoPayments):
+    """Whoever claims a payment has it."""
+
+    def claim_condition(self, *, charged_only: bool) -> str:
+        return ALWAYS_TRUE.format(key="transaction_id")
+
+
+@dataclass
+class RowsThatKeep:
+    """Nothing is given back before money is."""
+
+    rows: Any
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self.rows, method)
+
+    def release(self, hold: Hold, now: datetime) -> Release:
+        return Release(())
+
+
+def _keeping(confirm: Confirm) -> Confirm:
+    return replace(confirm, rows=RowsThatKeep(confirm.rows))
+
+
+KEYS = count()
+
+
+@dataclass
+class RefundsAnew:
+    """Each refund has a key of its own: asked again, the money goes back again."""
+
+    gateway: Any
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self.gateway, method)
+
+    def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
+        refund_id: str = self.gateway.refund(transaction_id, amount_cents, f"{idempotency_key}-{next(KEYS)}")
+        return refund_id
+
+
+# Streams, queues, projections.
+
+
+class SendsAndForgets(SqsOutbox):
+    """What SQS did not take is not sent again."""
+
+    def send(self, messages: Any, now: datetime) -> set[int]:
+        super().send(messages, now)
+        return set()
+
+
+def _skipping(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
+    """A record that can't be relayed now is passed over."""
+
+    def relayed(change: Any) -> list[Outgoing]:
+        try:
+            return relay(change)
+        except StoreUnavailable:
+            return []
+
+    return relayed
+
+
+def _hasty(queue: str, consume: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An expiry message that comes too early is taken for done."""
+
+    def consumed(record: Any) -> None:
+        try:
+            consume(record)
+        except NotLapsedYet:
+            return
+
+    return consumed if queue == consumers.EXPIRY else consume
+
+
+class AdmitsAgain(DynamoTickets):
+    def admission_condition(self) -> str:
+        return IN_FORCE
+
+
+class NeverVoid(DynamoTickets):
+    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+        """A refund leaves the tickets in force."""
+
+
+def _with(**adapters: Any) -> Planted:
+    return Planted(Adapters(**adapters))
+
+
+PLANTED: dict[str, Planted] = {
+    "rows-that-forget": _with(rows=RowsThatForget),
+    "held-is-free": _with(rows=HeldIsFree),
+    "sold-is-free": _with(rows=SoldIsFree),
+    "any-hold-sells": _with(rows=AnyHoldSells),
+    "closed-is-open": _with(rows=ClosedIsOpen),
+    "row-by-row": _with(rows=RowByRow),
+    "rows-are-put-again": unconditional("rows", _puts),
+    "no-bar": _with(reservations=NoBar),
+    "stronger-than-the-row": _with(rows=QuietRows, reservations=StrongerThanTheRow),
+    "ends-what-is-sold": unconditional("reservations", lambda request: ":pending" in _values(request)),
+    "anybodys-payments": _with(payments=AnybodysPayments),
+    "no-release-before-a-refund": _with(confirm=_keeping),
+    "refunds-whatever": unconditional("payments", _requests_refund),
+    "refunds-anew": _with(gateway=RefundsAnew),
+    "sends-and-forgets": _with(outbox=SendsAndForgets),
+    "skips-records": _with(relay=_skipping),
+    "expires-in-haste": _with(consume=_hasty),
+    "counts-again": unconditional("ledger"),
+    "numbers-again": unconditional("invoices", _writes_counter),
+    "numbers-events-again": unconditional("notifications"),
+    "tickets-again": unconditional("tickets", _puts),
+    "admits-again": _with(tickets=AdmitsAgain),
+    "never-void": _with(tickets=NeverVoid),
+}
+
+
+def _values(request: Request) -> Request:
+    values: Request = request.get("ExpressionAttributeValues", {})
+    return values
