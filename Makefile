@@ -47,6 +47,9 @@ test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.
 simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
 	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)
 
+prove: $(installed) $(emulator) browser api-tools ## all proofs, at most an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
+	@exec $(venv_python) -m tests.prove $(if $(ONLY),--only "$(ONLY)")
+
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
 	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration

@@ -1,7 +1,7 @@
 """Streams and queues: what was written reaches the functions at least once, late, again, and in pieces."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -12,9 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.api import batches
 from chalicelib.application.payments import NotDueYet
 from chalicelib.application.release import NotLapsedYet
-from chalicelib.domain.events import NotYet
+from chalicelib.domain.events import Event, NotYet
 from chalicelib.domain.payments import GatewayUnavailable, RefundRefused
 from chalicelib.domain.refusals import Refusal
+from chalicelib.infrastructure.sqs.envelopes import event_in
 
 from .cloud.dynamodb import Record, Table
 from .cloud.sqs import Message
@@ -135,10 +136,9 @@ class Deliveries:
         records = [sqs.receive(message) for message in batch]
         self.begun += 1
         instance, name = self.instance(), queue.removeprefix(f"{PREFIX}-")
-        handle = _only_outages(instance.consumers[name])
 
         def body() -> None:
-            failed = batches.handle_messages(records, handle, instance.redelivery)["batchItemFailures"]
+            failed = _handle_messages(instance, name, records)["batchItemFailures"]
             again = {one["itemIdentifier"] for one in failed}
             sqs.delete({message.number for message in batch if str(message.number) not in again})
 
@@ -156,12 +156,34 @@ def _relay_records(instance: Instance, table: str, records: list[Record]) -> int
     return numbers.index(failed[0]["itemIdentifier"]) if failed else len(records)
 
 
-def _only_outages(handle: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Any]:
+def _handle_messages(instance: Instance, queue: str, records: Sequence[Mapping[str, Any]]) -> batches.BatchAnswer:
+    if together := instance.consumers_of_batches.get(queue):
+        handle_all = _only_outages_of_batch(together)
+        return batches.handle_messages_together(records, event_in, handle_all, instance.redelivery)
+    return batches.handle_messages(records, _only_outages(instance.consumers[queue]), instance.redelivery)
+
+
+def _only_outages_of_batch(
+    handle: Callable[[Sequence[Event]], batches.Failures],
+) -> Callable[[Sequence[Event]], batches.Failures]:
+    """As `_only_outages`, of a handler that gives its failures."""
+
+    def handled(events: Sequence[Event]) -> batches.Failures:
+        failures: batches.Failures = _only_outages(handle)(events)
+        surprise = next((each for each in failures.values() if not isinstance(each, (*COMES_AGAIN, *OUTAGES))), None)
+        if surprise:
+            raise Surprise(repr(surprise)) from surprise
+        return failures
+
+    return handled
+
+
+def _only_outages(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Makes a handler whose other errors end the run: the functions would log them, and try again."""
 
-    def handled(record: Mapping[str, Any]) -> Any:
+    def handled(content: Any) -> Any:
         try:
-            return handle(record)
+            return handle(content)
         except (*COMES_AGAIN, *OUTAGES):
             raise
         except Exception as surprise:

@@ -8,14 +8,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chalicelib.api.batches import Record
+from chalicelib.api.batches import Failures, Record
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import CorrectSeatCache
-from chalicelib.application.consumers.invoices import IssueInvoice
+from chalicelib.application.consumers.invoices import IssueInvoices
 from chalicelib.application.consumers.tickets import IssueTickets
-from chalicelib.application.consumers.webhooks import AnnounceEvent
+from chalicelib.application.consumers.webhooks import AnnounceEvents
 from chalicelib.application.tickets import Admit
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Outgoing
@@ -221,14 +221,18 @@ class Instance:
             consumers.REFUNDS: _of_events(self.settling.settle_refund),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
-            consumers.INVOICES: _of_events(self._issue_invoice),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.NOTIFICATION: _of_events(
-                AnnounceEvent(self.notifications, NoSubscribers(), self.outbox, self.clock)
-            ),
             consumers.CACHE: _of_events(CorrectSeatCache(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
+
+    @cached_property
+    def consumers_of_batches(self) -> Mapping[str, Callable[[Sequence[Event]], Failures]]:
+        """Handlers of all events of a batch together, by queue."""
+        return {
+            consumers.INVOICES: self._issue_invoices,
+            consumers.NOTIFICATION: AnnounceEvents(self.notifications, NoSubscribers(), self.outbox, self.clock),
+        }
 
     @cached_property
     def event_log(self) -> DynamoEventLog:
@@ -249,8 +253,8 @@ class Instance:
         return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
-    def _issue_invoice(self) -> IssueInvoice:
-        return IssueInvoice(
+    def _issue_invoices(self) -> IssueInvoices:
+        return IssueInvoices(
             reservations=self.reservations,
             sessions=self.sessions,
             invoices=self.invoices,

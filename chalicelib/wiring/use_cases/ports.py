@@ -1,4 +1,7 @@
-"""The ports of selling and settling. The real ones: shared/adapters.py. Fakes: tests/builders.py. Simulated: tests/simulation/instances.py."""
+"""The ports of selling and settling.
+
+The real ones: shared/adapters.py. Fakes: tests/builders.py. Simulated: tests/simulation/instances.py.
+"""
 
 from __future__ import annotations
 

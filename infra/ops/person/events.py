@@ -1,6 +1,6 @@
 """A person's events: in the audit log, and numbered for webhooks. Both tables are read whole.
 
-Events name nobody (decision 130), but those of before have the user's id. A reservation's creation has a hash of its
+Events name nobody (decision 127), but those of before have the user's id. A reservation's creation has a hash of its
 request, which is made from the address, too: it is taken out as well.
 """
 
