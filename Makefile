@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons coverage check lint format screenshots browser api-tools \
-  waterfall trace load benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
+  waterfall trace load bench benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -74,6 +74,9 @@ trace: $(installed) ## draw the newest purchase of TRACES=on make run as a water
 
 load: $(installed) $(emulator) ## buyers by k6, and what the tables say they were sold (MIX=on-sale|browse|checkout, RATE=, SECONDS=, TOOL=locust, TARGET=URL)
 	@exec $(venv_python) -m benchmarks.load
+
+bench: $(installed) $(emulator) ## all benchmarks, and the table of what they must reach (ONLY=client,engine; WRITE=1: into docs/performance.md)
+	@exec $(venv_python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m benchmarks.cost
