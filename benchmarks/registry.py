@@ -23,6 +23,22 @@ To add one:
 A figure that no run recorded is shown as not measured. A must that is missed is shown, and ends `make bench` with 1.
 """
 
-from benchmarks.frame.table import Benchmark
+from benchmarks.frame.table import Benchmark, Figure, at_most
 
-BENCHMARKS: tuple[Benchmark, ...] = ()
+CLASSIC = Benchmark(
+    name="classic",
+    what="the old design (Redis locks, SELECT … FOR UPDATE, publish after commit) beside ours; docs/comparison.md",
+    module="benchmarks.classic.measure",
+    seconds=420,
+    figures=(
+        Figure("throughput of on-sale", "requests/s of 12 buyers, on an emulator", "the old design, on PostgreSQL"),
+        Figure("throughput of browse", "the same, looking only", "the old design"),
+        Figure("throughput of checkout", "the same, each with seats", "the old design"),
+        Figure("oversold seats, ours", "in all rounds, from the tables", "", at_most(0), ""),
+        Figure("oversold seats, classic", "the same", "", None, ""),
+        Figure("lost events, ours", "of instances that died between commit and publish", "", at_most(0), ""),
+        Figure("lost events, classic", "the same", "", None, ""),
+    ),
+)
+
+BENCHMARKS: tuple[Benchmark, ...] = (CLASSIC,)

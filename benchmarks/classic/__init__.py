@@ -1,1 +1,1 @@
-"""The old design beside ours: a lock in Redis for each seat, PostgreSQL's `SELECT … FOR UPDATE`, publish after commit."""
+"""The old design beside ours: Redis locks for seats, PostgreSQL's `SELECT … FOR UPDATE`, publish after commit."""

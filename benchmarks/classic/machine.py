@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -104,6 +103,7 @@ class Classic:
     environment: Mapping[str, str]
     scratch: Path
     locks_port: int
+    locks: Child
     broker_url: str
 
 
@@ -124,7 +124,7 @@ def run_classic(instances: int, scratch: Path, **settings: str) -> Iterator[Clas
             "BROKER_URL": f"redis://{HOST}:{broker_port}/0",
             **settings,
         }
-        stack.enter_context(run_redis_at("locks", locks_port, scratch))
+        locks = stack.enter_context(run_redis_at("locks", locks_port, scratch))
         started = [stack.enter_context(run_service(environment, scratch)) for _ in range(instances)]
         urls = [url for url, _ in started]
-        yield Classic(urls, postgres, environment, scratch, locks_port, environment["BROKER_URL"])
+        yield Classic(urls, postgres, environment, scratch, locks_port, locks, environment["BROKER_URL"])

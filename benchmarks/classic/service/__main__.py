@@ -1,6 +1,7 @@
 """Serves the contract's requests for the old design: `python -m benchmarks.classic.service --port N`.
 
-DATABASE_URL, LOCKS_URL and BROKER_URL name PostgreSQL and both Redises; HOLD_SECONDS is how long a hold lives. Waitress'
+DATABASE_URL, LOCKS_URL and BROKER_URL name PostgreSQL and both Redises; HOLD_SECONDS is how long a hold
+lives. Waitress'
 threads take the requests; each borrows a connection from the pool for as long as its transaction.
 """
 
@@ -25,7 +26,7 @@ from .screenings import Screenings
 
 THREADS = 16
 CONNECTIONS = 12
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = float(os.environ.get("SWEEP_SECONDS", "1"))
 TIMEOUTS = "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=5s"
 """No request waits for another for ever, and no dead instance keeps its row locks."""
 
@@ -35,7 +36,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     options = {"autocommit": True, "options": TIMEOUTS}
-    with ConnectionPool(os.environ["DATABASE_URL"], min_size=4, max_size=CONNECTIONS, kwargs=options, timeout=3) as pool:
+    with ConnectionPool(
+        os.environ["DATABASE_URL"], min_size=4, max_size=CONNECTIONS, kwargs=options, timeout=3
+    ) as pool:
         locks = SeatLocks(_redis("LOCKS_URL"))
         hold_seconds = int(os.environ.get("HOLD_SECONDS", "30"))
         bookings = Bookings(pool, locks, Publisher(_redis("BROKER_URL")), hold_seconds)
