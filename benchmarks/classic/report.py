@@ -33,7 +33,7 @@ def document(data: Data, text: str) -> str:
             ("mix", "pace", "", "requests/s", "p50 ms", "p95 ms", "p99 ms"), throughput(data["rounds"])
         ),
         "outcomes": table(("", "requests", "held", "sold", "refused", "failed", "oversold seats"), outcomes(data)),
-        "costs": table(("request", "old design", "", "", "ours", ""), [UNITS, *costs(data["costs"])]),
+        "costs": table(COST, costs(data["costs"])),
         "months": table(("sales a month", "old design", "ours"), months()),
         "faults": table(("fault", "", "old design", "ours"), faults(data["faults"])),
         "machine": machine(data),
@@ -76,7 +76,11 @@ def outcomes(data: Data) -> Iterator[Row]:
         )
 
 
-UNITS = ("", "round trips to PostgreSQL", "to Redis", "bytes of its log", "calls of DynamoDB", "write units")
+COST = (
+    "request",
+    *(f"old design: {what}" for what in ("round trips to PostgreSQL", "to Redis", "bytes of its log")),
+    *(f"ours: {what}" for what in ("calls of DynamoDB", "write units", "read units")),
+)
 OURS = {
     "hold of 1": budgets.HOLD,
     "hold of 3": budgets.HOLD,
@@ -92,7 +96,7 @@ def costs(counted: Sequence[Data]) -> Iterator[Row]:
     for each in counted:
         ours = OURS[each["what"]]
         theirs = (f"{each['statements']:.1f}", f"{each['redis_commands']:.1f}", f"{each['wal_bytes']:,.0f}")
-        yield (each["what"], *theirs, str(len(ours.calls)), str(ours.write_units))
+        yield (each["what"], *theirs, *map(str, (len(ours.calls), ours.write_units, ours.read_units)))
 
 
 def dollars_of_sales(sales: int) -> float:
