@@ -7,17 +7,18 @@ import sys
 from pathlib import Path
 
 from infra.processes import ROOT
+from tests.effort import effort
 
 SECONDS = 600
 """When it hangs. It has no other limit of time: on a busy machine that would leave out most requests."""
 
-EXAMPLES = 25
+EXAMPLES = effort(8, 25)
 """Requests per operation and phase; the seed is fixed, so that a failure can be repeated."""
 
-WALKS = 60
+WALKS = effort(20, 60)
 """From answer to request along the document's links."""
 
-FEWEST_REQUESTS = 700
+FEWEST_REQUESTS = effort(230, 700)
 
 LEFT_OUT = {
     "positive_data_acceptance": "no schema can say: a cursor of ours, two decimals, a hold that is still alive",
