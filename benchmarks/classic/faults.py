@@ -76,21 +76,8 @@ def lose_redis(side: Side) -> RedisLost:
     """Kills the design's Redis for LOST_SECONDS while CLIENTS ask for the same seats."""
     client = crowd.Client(side.urls[0])
     session = str(client.ask(crowd.schedule_call(2000, 20)).body["sessionId"])
-    started = time.monotonic()
-    end = started + BEFORE_SECONDS + LOST_SECONDS + AFTER_SECONDS
-    with ThreadPoolExecutor(CLIENTS) as threads, contextlib.ExitStack() as stack:
-        probes = [
-            threads.submit(_probe, side.urls[n % len(side.urls)], session, n, started, end) for n in range(CLIENTS)
-        ]
-        _sleep_until(started + BEFORE_SECONDS)
-        side.redis.process.kill()
-        side.redis.process.wait()
-        lost = time.monotonic()
-        _sleep_until(lost + LOST_SECONDS)
-        stack.enter_context(side.run_redis())
-        back = time.monotonic()
-        asked = [each for probe in probes for each in probe.result()]
-        counted = side.count([session], 0)
+    asked, lost, back = _ask_without_redis(side, session)
+    counted = side.count([session], 0)
     away = [each for each in asked if lost <= each.at < back]
     return RedisLost(
         holds=len(away),
@@ -101,6 +88,23 @@ def lose_redis(side: Side) -> RedisLost:
         oversold=counted.oversold,
         faults=counted.faults,
     )
+
+
+def _ask_without_redis(side: Side, session: str) -> tuple[list[Asked], float, float]:
+    """Gives what the probes asked, when Redis was killed and when it was back."""
+    started = time.monotonic()
+    end = started + BEFORE_SECONDS + LOST_SECONDS + AFTER_SECONDS
+    with ThreadPoolExecutor(CLIENTS) as threads, contextlib.ExitStack() as stack:
+        urls = [side.urls[number % len(side.urls)] for number in range(CLIENTS)]
+        probes = [threads.submit(_probe, url, session, number, started, end) for number, url in enumerate(urls)]
+        _sleep_until(started + BEFORE_SECONDS)
+        side.redis.process.kill()
+        side.redis.process.wait()
+        lost = time.monotonic()
+        _sleep_until(lost + LOST_SECONDS)
+        stack.enter_context(side.run_redis())
+        back = time.monotonic()
+        return [each for probe in probes for each in probe.result()], lost, back
 
 
 def _probe(url: str, session: str, number: int, started: float, end: float) -> list[Asked]:
