@@ -94,9 +94,13 @@ def make_plan(name: str, mix: Mix, profile: Profile, loaded: Loaded) -> Plan:
     arrivals = profile.arrivals(mix)
     try:
         sessions = schedule_screenings(loaded.urls[0], mix, arrivals, loaded.tokens.operator)
-    except (OSError, UnexpectedAnswer) as error:
+    except OSError as error:
+        raise CannotRunError(
+            f"Nothing answers at {loaded.urls[0]} ({error}): start it, or leave TARGET out."
+        ) from error
+    except UnexpectedAnswer as error:
         wanted = counted(screenings_needed(mix, arrivals), "screening")
-        raise CannotRunError(f"Of {wanted} not all could be scheduled at {loaded.urls[0]}: {error}") from error
+        raise CannotRunError(f"{wanted} could not all be scheduled at {loaded.urls[0]}: {error}") from error
     return Plan(
         name=name,
         mix=mix,

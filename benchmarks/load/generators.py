@@ -15,7 +15,16 @@ ENVIRONMENT = ToolEnvironment(
     about="k6 and Locust into .venv-load (once, 160 MB)",
 )
 HERE = Path(__file__).parent
-LOCUST = ("--headless", "--only-summary", "--exit-code-on-error", "0", "-f", str(HERE / "locustfile.py"))
+LOCUST = (
+    "--headless",
+    "--only-summary",
+    "--stop-timeout",
+    "30",
+    "--exit-code-on-error",
+    "0",
+    "-f",
+    str(HERE / "locustfile.py"),
+)
 COMMANDS = {
     "k6": ("k6", "run", "--quiet", "--no-usage-report", "--address", "127.0.0.1:0", str(HERE / "k6.js")),
     "locust": ("locust", *LOCUST),
