@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from urllib3.exceptions import HTTPError
+
 from benchmarks.load import result, tables
 from benchmarks.load.generators import COMMANDS, ENVIRONMENT, generate_load
 from benchmarks.load.mixes import MIXES, PROFILES, Mix, Profile
@@ -94,7 +96,7 @@ def make_plan(name: str, mix: Mix, profile: Profile, loaded: Loaded) -> Plan:
     arrivals = profile.arrivals(mix)
     try:
         sessions = schedule_screenings(loaded.urls[0], mix, arrivals, loaded.tokens.operator)
-    except OSError as error:
+    except HTTPError as error:
         raise CannotRunError(
             f"Nothing answers at {loaded.urls[0]} ({error}): start it, or leave TARGET out."
         ) from error

@@ -4,18 +4,22 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from benchmarks.load import __main__ as command
 from benchmarks.load import generators
 from benchmarks.load.mixes import MIXES, PROFILES, Mix, Profile
-from benchmarks.load.plan import Plan, Tokens, screenings_needed
+from benchmarks.load.plan import Plan, Tokens, schedule_screenings, screenings_needed
 from benchmarks.load.result import OUTCOMES, STEPS, Result, printed
 from benchmarks.load.system import refuse_other_hosts
 from benchmarks.load.tables import Audit
+from infra.local.serving import serve
 from infra.processes import CannotRunError
+from infra.races.crowd import UnexpectedAnswer
 from infra.races.final_state import FOREVER_MS, Booking, Entry, FinalState, Seat
 
 A1 = Seat("screening", "A1")
@@ -113,6 +117,34 @@ def test_the_script_reads_from_the_plan_what_the_plan_has() -> None:
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_both_scripts_count_the_same_outcomes_and_steps(script: str) -> None:
     assert all(f'"{name}"' in script for name in (*OUTCOMES, *STEPS))
+
+
+class Api(BaseHTTPRequestHandler):
+    """Schedules whatever an operator asks for; anybody else is refused."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append(self.path)
+        is_operator = self.headers["Authorization"] == "Bearer operator's"
+        body = b'{"sessionId": "one"}' if is_operator else b'{"error": "FORBIDDEN"}'
+        self.send_response(201 if is_operator else 403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Prints nothing."""
+
+
+def test_screenings_are_scheduled_below_the_targets_path_and_by_an_operator() -> None:
+    with serve(HTTPServer(("127.0.0.1", 0), Api)) as url:
+        assert schedule_screenings(f"{url}/stage", MIXES["on-sale"], 10, "operator's") == ["one"]
+        with pytest.raises(UnexpectedAnswer, match="403 .*FORBIDDEN"):
+            schedule_screenings(f"{url}/stage", MIXES["on-sale"], 10)
+
+    assert Api.asked == ["/stage/api/sessions"] * 2
 
 
 def test_tokens_are_read_from_a_file(tmp_path: Path) -> None:
