@@ -45,9 +45,10 @@ def measure(run: Run) -> None:
 
 
 def warm_up(run: Run, sides: Sequence[Side]) -> None:
-    """Plays a mix that does not count: connections are opened, modules are imported."""
+    """Plays rounds that do not count: connections are opened, modules are imported by each view's first request."""
     for side in sides:
-        play_round(side, "checkout", "busy", run.scratch)
+        for mix in ("checkout", "browse"):
+            play_round(side, mix, "busy", run.scratch)
 
 
 def record_throughput(run: Run, rounds: Sequence[Round]) -> None:

@@ -124,7 +124,7 @@ class Api(BaseHTTPRequestHandler):
 
     asked: ClassVar[list[str]] = []
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.asked.append(self.path)
         is_operator = self.headers["Authorization"] == "Bearer operator's"
@@ -141,7 +141,7 @@ class Api(BaseHTTPRequestHandler):
 def test_screenings_are_scheduled_below_the_targets_path_and_by_an_operator() -> None:
     with serve(HTTPServer(("127.0.0.1", 0), Api)) as url:
         assert schedule_screenings(f"{url}/stage", MIXES["on-sale"], 10, "operator's") == ["one"]
-        with pytest.raises(UnexpectedAnswer, match="403 .*FORBIDDEN"):
+        with pytest.raises(UnexpectedAnswer, match=r"403 .*FORBIDDEN"):
             schedule_screenings(f"{url}/stage", MIXES["on-sale"], 10)
 
     assert Api.asked == ["/stage/api/sessions"] * 2
