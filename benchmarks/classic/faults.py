@@ -7,6 +7,8 @@ committed       an instance dies once a sale is committed, before anything is pu
 
 import contextlib
 import http.client
+import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ BEFORE_SECONDS, LOST_SECONDS, AFTER_SECONDS = 1.0, 4.0, 3.0
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.1
 DEATHS = 5
+DEATH_SECONDS = 20.0
+"""The longest wait for an instance to get to the place where it dies."""
 
 
 class Asked(NamedTuple):
@@ -147,8 +151,8 @@ def _seconds_until_held(side: Side, session: str, seat: str, how: str, *, same_b
     users = crowd.new_buyers(2)
     first = crowd.hold_call(session, users[0], [seat], key=f"key-{users[0]}")
     again = first if same_buyer else crowd.hold_call(session, users[1], [seat], key=f"key-{users[1]}")
-    with dying(side, "locked", how) as (url, _):
-        ask(url, first, patience=1.0)
+    with dying(side, "locked", how) as (url, child):
+        die_of(url, child, first)
         died = time.monotonic()
         while time.monotonic() < died + PATIENCE_SECONDS:
             if ask(side.urls[0], again)[0] == 201:
@@ -165,6 +169,19 @@ def dying(side: Side, place: str, how: str) -> Iterator[tuple[str, Child]]:
             yield url, child
         finally:
             child.process.kill()
+
+
+def die_of(url: str, child: Child, call: crowd.Call) -> None:
+    """Sends the request that the instance dies of, and waits until it is dead or frozen. Raises UnexpectedAnswer.
+
+    Without that, a slow start would be taken for a fault: the request would be given up before it had any effect.
+    """
+    threading.Thread(target=ask, args=(url, call), daemon=True).start()
+    deadline = time.monotonic() + DEATH_SECONDS
+    while os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT | os.WNOHANG) is None:
+        if time.monotonic() > deadline:
+            raise crowd.UnexpectedAnswer(f"{url} should have died of {call.method} {call.path} and lives.")
+        time.sleep(0.01)
 
 
 # Publishing
@@ -184,8 +201,8 @@ def _pay_at_dying_instance(side: Side, session: str, seat: str) -> str:
     (user,) = crowd.new_buyers(1)
     _, held, _ = ask(side.urls[0], crowd.hold_call(session, user, [seat]))
     confirm = crowd.confirm_call(str(held["reservationId"]), f"tx-{user}")
-    with dying(side, "committed", "kill") as (url, _):
-        ask(url, confirm)
+    with dying(side, "committed", "kill") as (url, child):
+        die_of(url, child, confirm)
     status, body, _ = ask(side.urls[0], confirm)
     if status != 200:
         raise crowd.UnexpectedAnswer(
@@ -197,14 +214,11 @@ def _pay_at_dying_instance(side: Side, session: str, seat: str) -> str:
 # Asking
 
 
-def ask(
-    url: str, call: crowd.Call, patience: float = crowd.LONGEST_ANSWER_SECONDS
-) -> tuple[int, dict[str, object], float]:
+def ask(url: str, call: crowd.Call) -> tuple[int, dict[str, object], float]:
     """Sends one request on a new connection. Gives status, body and milliseconds; the status is 0 without an answer."""
     started = time.perf_counter()
     try:
         client = crowd.Client(url)
-        client.connection.sock.settimeout(patience)
         with contextlib.closing(client.connection):
             answer = client.ask(call)
     except (OSError, http.client.HTTPException):
