@@ -1,7 +1,8 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons simulate prove coverage check lint format screenshots browser api-tools \
-  waterfall trace bench benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
+  waterfall trace load bench bench-classic benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown \
+  deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -80,8 +81,14 @@ waterfall: $(installed) $(emulator) ## the picture of a purchase in time in docs
 trace: $(installed) ## draw the newest purchase of TRACES=on make run as a waterfall (OF=res-… for another)
 	@$(venv_python) -m infra.local.tools.waterfall $(OF)
 
+load: $(installed) $(emulator) ## buyers by k6, and what the tables say they were sold (MIX=on-sale|browse|checkout, RATE=, SECONDS=, TOOL=locust, TARGET=URL)
+	@exec $(venv_python) -m benchmarks.load
+
 bench: $(installed) $(emulator) ## all benchmarks, and the table of what they must reach (ONLY=client,engine; WRITE=1: into docs/performance.md)
 	@exec $(venv_python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
+
+bench-classic: $(installed) $(emulator) ## the old design (Redis locks, PostgreSQL) beside ours: cost, speed, faults (WRITE=1: into docs/comparison.md)
+	@$(venv_python) -m benchmarks --only classic && $(if $(WRITE),exec $(venv_python) -m benchmarks.classic.report,true)
 
 benchmark: $(installed) $(emulator) ## what importing and serving cost
 	@exec $(venv_python) -m benchmarks.cost

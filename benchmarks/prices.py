@@ -38,10 +38,13 @@ METRIC = Price("metrics of one's own a month", 0.30, 1, "Amazon CloudWatch prici
 DASHBOARD = Price("dashboards a month", 3.00, 1, "Amazon CloudWatch pricing")
 LOG_GB = Price("GB of logs taken in", 0.50, 1, "Amazon CloudWatch pricing")
 REDIS_MONTH = Price("small ElastiCache nodes (cache.t4g.micro) a month", 11.68, 1, "Amazon ElastiCache pricing")
+POSTGRES_MONTH = Price(
+    "PostgreSQL to compare with (db.t4g.medium, two zones) a month", 94.90, 1, "Amazon RDS for PostgreSQL pricing"
+)
 ENDPOINT_MONTH = Price("interface endpoints a month, one zone", 7.30, 1, "AWS PrivateLink pricing")
 
 PRICES = (
     *(WRITE_UNIT, READ_UNIT, REST_REQUEST, SOCKET_MESSAGE, SOCKET_MINUTE, INVOCATION, GB_SECOND, SQS_REQUEST),
     *(SIGNING_KEY_MONTH, SIGNATURE),
-    *(EMAIL, S3_PUT, ALARM, METRIC, DASHBOARD, LOG_GB, REDIS_MONTH, ENDPOINT_MONTH),
+    *(EMAIL, S3_PUT, ALARM, METRIC, DASHBOARD, LOG_GB, REDIS_MONTH, POSTGRES_MONTH, ENDPOINT_MONTH),
 )

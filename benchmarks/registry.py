@@ -151,4 +151,19 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
         seconds=600,
     ),
+    Benchmark(
+        name="classic",
+        what="the old design (Redis locks, SELECT … FOR UPDATE, publish after commit) beside ours; docs/comparison.md",
+        module="benchmarks.classic.measure",
+        seconds=540,
+        figures=(
+            Figure("throughput of on-sale", "requests/s of 12 buyers, on an emulator", "the old design, on PostgreSQL"),
+            Figure("throughput of browse", "the same, looking only", "the old design"),
+            Figure("throughput of checkout", "the same, each with seats", "the old design"),
+            Figure("oversold seats, ours", "in all rounds, from the tables", "", at_most(0), ""),
+            Figure("oversold seats, classic", "the same", "", None, ""),
+            Figure("lost events, ours", "of instances that died between commit and publish", "", at_most(0), ""),
+            Figure("lost events, classic", "the same", "", None, ""),
+        ),
+    ),
 )

@@ -20,7 +20,7 @@ CHECKERS = Checkers(
     home=ROOT / ".venv-checks",
     requirements=ROOT / "requirements-checks.txt",
     may_stay=Path(__file__).with_suffix(".toml"),
-    about="files and packages into .venv-checks (once, 65 MB)",
+    about="the checkers of files and packages into .venv-checks (once, 65 MB)",
 )
 NOT_READ = ("requirements.lock", "requirements-traces.lock", "tests/tools/package-lock.json")
 """Files whose hashes look like secrets, and are made by tools."""

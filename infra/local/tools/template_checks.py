@@ -25,7 +25,7 @@ PROGRAMS = Checkers(
     home=ROOT / ".venv-templates",
     requirements=ROOT / "requirements-templates.txt",
     may_stay=ROOT / "infra" / "cloud" / "template_checks.toml",
-    about="templates into .venv-templates (once, some minutes; 430 MB)",
+    about="the checkers of templates into .venv-templates (once, some minutes; 430 MB)",
 )
 OUT = ROOT / "build" / "templates"
 NEWEST_RUNTIME = "python3.13"

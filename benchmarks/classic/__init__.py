@@ -1,0 +1,1 @@
+"""The old design beside ours: Redis locks for seats, PostgreSQL's `SELECT … FOR UPDATE`, publish after commit."""

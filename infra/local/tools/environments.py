@@ -1,0 +1,41 @@
+"""Tools from PyPI, each kind in a virtual environment of its own: their packages are none of ours."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.processes import ROOT, CannotRunError, say
+
+
+@dataclass(frozen=True)
+class ToolEnvironment:
+    home: Path
+    """The environment, in the root of the repository."""
+    requirements: Path
+    about: str
+    """The tools, and what installing them costs, in words."""
+
+    def install(self) -> None:
+        """Installs the tools, unless these are installed. Raises CannotRunError with the remedy.
+
+        The environment keeps a copy of the requirements. An unfinished installation has none.
+        """
+        installed = self.home / "installed.txt"
+        if installed.exists() and installed.read_bytes() == self.requirements.read_bytes():
+            return
+        say(f"Installing {self.about} …")
+        pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(self.requirements)]
+        for command in ([sys.executable, "-m", "venv", "--clear", str(self.home)], [self.program("python"), *pip]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise CannotRunError(f"They could not be installed. Check the network. {done.stderr[-500:]}")
+        installed.write_bytes(self.requirements.read_bytes())
+
+    def program(self, name: str) -> str:
+        """Gives the path of a program of the environment."""
+        return str(self.home / "bin" / name)
+
+    def run(self, program: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        command = [self.program(program), *arguments]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
