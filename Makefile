@@ -121,6 +121,7 @@ clean: stop ## remove virtual environments, builds, logs and caches
 
 # A network or a compiler may be missing: the old environment stays unfinished, and the next call tries again.
 $(installed): requirements.txt requirements-traces.txt requirements-dev.txt
+	@[ ! -L .venv ] || { echo ".venv is a link to another checkout's, and not touched: make it anew there."; exit 1; }
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
 	  echo "Python 3.11, 3.12, 3.13 or 3.14 is needed, and $(if $(PYTHON),'$(PYTHON)' is none,none is on the PATH):"; \
 	  echo "install one (apt install python3 python3-venv, brew install python, or uv python install 3.13),"; \

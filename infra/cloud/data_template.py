@@ -10,12 +10,11 @@ from chalicelib.settings import LOCAL_STAGES
 from .queues import queue_resources
 from .tables import table_resources
 from .templates import Template, load, merge
+from .watching.alarms import HAS_USER_POOL
 from .watching.resources import watching_of_data
 
 BY_HAND = Path(__file__).parent / "stateful.yaml"
 USER_POOL = Path(__file__).parent / "user_pool.yaml"
-HAS_USER_POOL = "HasUserPool"
-"""The condition of all that is in user_pool.yaml."""
 
 
 @cache

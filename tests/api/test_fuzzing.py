@@ -16,14 +16,15 @@ import pytest
 from infra.local.identity_provider import Person, run_provider
 from infra.processes import ROOT
 from tests.conftest import ApiServers
+from tests.effort import effort
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
-"""Requests per operation and phase; the seed is fixed, so that a failure can be repeated. `make fuzz-api` makes 200."""
+EXAMPLES = effort(8, 200)
+"""Requests per operation and phase; the seed is fixed, so that a failure can be repeated."""
 
 SECONDS = 600 + 20 * EXAMPLES
 """When it hangs. It has no other limit of time: on a busy machine that would leave out most requests."""
 
-WALKS = 60
+WALKS = effort(20, 60)
 """From answer to request along the document's links."""
 
 FEWEST_REQUESTS = 28 * EXAMPLES

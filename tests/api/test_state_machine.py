@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
+from tests.effort import effort
 from tests.http_api import Answer, Api
 
 SEATS = tuple(f"{row}{number}" for row in "AB" for number in range(1, 4))
 SCREENING = {"totalSeats": len(SEATS), "seatsPerRow": 3}
 
-RUNS, STEPS = 12, 30
+RUNS, STEPS = effort(5, 50), 30
 
 some_seats = st.lists(st.sampled_from(SEATS), min_size=1, max_size=3, unique=True)
 

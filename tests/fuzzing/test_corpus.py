@@ -4,11 +4,13 @@ import random
 
 import pytest
 
+from tests.effort import effort
+
 from .__main__ import changed
 from .corpus import CORPUS, inputs_of
 from .targets import TARGETS
 
-CHANGES = 150
+CHANGES = effort(30, 1000)
 """Of each input; the seed is fixed, so that a failure can be repeated."""
 
 

@@ -19,6 +19,9 @@ UNCHANGED = "ignore"
 WITH_CAUSES = "CausesAreWatched"
 """The condition of alarms that name a cause. Those without it name what buyers or operators notice."""
 
+HAS_USER_POOL = "HasUserPool"
+"""The condition of all that is in user_pool.yaml, and of what watches it."""
+
 
 class Kind(NamedTuple):
     """A kind of alarms, one for each function or table: a row in docs/operations.md."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from chalicelib.domain.consumers import CONSUMERS, Consumer
 
-from .alarms import Alarm
-from .metrics import Metric, of_queue, of_table
+from .alarms import HAS_USER_POOL, Alarm
+from .metrics import Metric, of_queue, of_table, of_token_trigger
 
 ROWS_THROTTLED = Alarm(
     logical_id="RowsThrottled",
@@ -29,6 +29,20 @@ STREAM_GAVE_UP = Alarm(
     threshold=0,
     periods=60,  # it stays for an hour after the last one came, whoever put it there: Lambda or the handler
     datapoints=1,
+)
+
+SIGN_IN_FAILS = Alarm(
+    logical_id="SignInFails",
+    name="sign-in-fails",
+    says="The function that Cognito calls for each access token fails: nobody can sign in, or have a token renewed.",
+    what_to_do="[nobody can sign in](#nobody-can-sign-in)",
+    metric=of_token_trigger("Errors"),
+    statistic="Sum",
+    threshold=0,
+    period_seconds=300,
+    periods=3,
+    datapoints=2,
+    condition=HAS_USER_POOL,
 )
 
 
@@ -55,4 +69,9 @@ def _of_consumer(consumer: Consumer) -> Iterator[Alarm]:
     )
 
 
-DATA_ALARMS = (*(alarm for consumer in CONSUMERS for alarm in _of_consumer(consumer)), STREAM_GAVE_UP, ROWS_THROTTLED)
+DATA_ALARMS = (
+    *(alarm for consumer in CONSUMERS for alarm in _of_consumer(consumer)),
+    STREAM_GAVE_UP,
+    ROWS_THROTTLED,
+    SIGN_IN_FAILS,
+)

@@ -36,6 +36,7 @@ from infra.races import instances
 from infra.races.crowd import Crowd
 from infra.races.crowd import confirm_call as confirm_call
 from tests.conftest import STAGE, ApiServers
+from tests.effort import effort
 from tests.fakes import crash, interposed
 from tests.http_api import Answer, Api
 from tests.integration.conftest import Said, Tables, connection_over, drain_until
@@ -701,7 +702,7 @@ def test_a_sale_that_died_after_its_commit_point_is_finished_and_returned(
     till.assert_settled([transaction])
 
 
-ROUNDS = 2
+ROUNDS = effort(1, 2)
 LONGEST_WORK_SECONDS = 240
 """For some 2,000 events: ministack takes seconds, LocalStack more than a minute on two busy cores."""
 
@@ -759,7 +760,7 @@ def test_without_the_rows_condition_a_payment_buys_a_seat_of_a_cancelled_screeni
 
 # All of it at once.
 
-PAYMENTS = 60
+PAYMENTS = effort(20, 60)
 BEHAVIOURS = ("", "", "-timeout", "-duplicate", "-fail-2", "-decline-4")
 
 

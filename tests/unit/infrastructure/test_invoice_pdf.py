@@ -18,6 +18,7 @@ from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.infrastructure.invoices.arabic import joined
 from chalicelib.infrastructure.invoices.pdf import FONT, WORDS, _Sheet, printed
 from tests.builders import a_bill
+from tests.effort import effort
 
 
 def an_invoice(**changes: Any) -> Invoice:
@@ -182,7 +183,7 @@ class Recorded(_Sheet):
         return lines
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=effort(8, 25), deadline=None)
 @given(
     title=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200),
     user=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128),

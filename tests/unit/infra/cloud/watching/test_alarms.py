@@ -163,6 +163,6 @@ def test_what_names_a_cause_may_be_left_out_and_what_people_notice_never() -> No
         if one.get("Type") == "AWS::CloudWatch::Alarm"
     }
 
-    assert set(conditions.values()) == {"", "CausesAreWatched", "RequestsAreLogged"}
+    assert set(conditions.values()) == {"", "CausesAreWatched", "RequestsAreLogged", "HasUserPool"}
     for noticed in ("api-fails", "api-throttled", "money-to-look-at", "emails-bounce", "expiry-late", "rows-throttled"):
         assert conditions[noticed] == "", noticed

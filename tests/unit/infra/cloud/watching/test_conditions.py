@@ -107,7 +107,7 @@ CONDITIONS = (
         "redis-does-not-answer", [each_minute(3, 1, 1)], [[[1], [1], [0]], each_minute(5, 0), [[1], *[NOTHING] * 9]]
     ),
     Condition(
-        "(api-handler|on-.*|websocket-.*)-fails",
+        "(api-handler|on-.*|websocket-.*|sign-in)-fails",
         [once_in_five(1, 0, 2), once_in_five(0, 1, 1)],
         [once_in_five(40, 0, 0), once_in_five(0, 0, 0), [NOTHING] * 15],
     ),
