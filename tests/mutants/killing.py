@@ -138,34 +138,28 @@ def _run_tests(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
 
 
 def _be_pytest(tree: Path, tests: list[str], output: Path) -> None:
+    """Becomes pytest, in a forked process, and ends with its exit code; with 70 if it can't be run."""
     code = 70
     try:
         os.setpgid(0, 0)
         written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(written, 1)
         os.dup2(written, 2)
-        os.chdir(tree)
-        _forget_our_modules(tree)
-        import pytest
-
-        options = [
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:randomly",
-            "--rootdir",
-            str(tree),
-            "--tb=line",
-            *REWRITTEN_ALREADY,
-        ]
-        code = int(pytest.main([*options, *tests], plugins=[WithoutOtherProcesses()]))
+        code = _pytest_in(tree, tests)
     except BaseException:  # noqa: BLE001 - this process must not go on as its parent
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _pytest_in(tree: Path, tests: list[str]) -> int:
+    os.chdir(tree)
+    _forget_our_modules(tree)
+    import pytest
+
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--rootdir", str(tree), "--tb=line", *REWRITTEN_ALREADY]
+    return int(pytest.main([*options, *tests], plugins=[WithoutOtherProcesses()]))
 
 
 def _forget_our_modules(tree: Path) -> None:

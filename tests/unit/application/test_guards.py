@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.events import Outgoing, ReservationChange, RowClosed
+from chalicelib.domain.identity import NOBODY
 from chalicelib.domain.payments import (
     Charge,
     Payment,
@@ -263,3 +264,7 @@ def test_a_held_seat_of_a_cancelled_screening_is_no_sale(cinema: Cinema) -> None
     cinema.hold("A1")
 
     assert cinema.cancel_session().sales == 0
+
+
+def test_nobody_in_particular_owns_nothing_also_where_no_owner_is_named() -> None:
+    assert not NOBODY.may_act_for("")
