@@ -11,11 +11,13 @@ from .killing import _first_failed
 from .mutants import Mutant, read_mutants
 
 MUTANTS = read_mutants()
-FEWEST = 100
+FEWEST_KILLED = 150
+MOST_OPEN = 66
+"""Mutants of which nobody has found out yet which test kills them: `python -m tests.mutants --find`. To become 0."""
 
 
 def test_there_are_many() -> None:
-    assert len(MUTANTS) >= FEWEST
+    assert sum(1 for mutant in MUTANTS if mutant.killed_by) >= FEWEST_KILLED
     assert max(Counter(mutant.name for mutant in MUTANTS).values()) == 1
 
 
@@ -35,8 +37,9 @@ def test_what_each_becomes_is_python() -> None:
 
 
 def test_each_is_killed_by_a_test_that_is_there_or_says_why_none_can() -> None:
+    assert sum(1 for mutant in MUTANTS if mutant.looked_for_in) <= MOST_OPEN
     for mutant in MUTANTS:
-        assert bool(mutant.killed_by) != bool(mutant.equivalent), mutant.name
+        assert sum(map(bool, (mutant.killed_by, mutant.equivalent, mutant.looked_for_in))) == 1, mutant.name
         if mutant.killed_by:
             file, _, test = mutant.killed_by.partition("::")
             assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(), mutant.killed_by

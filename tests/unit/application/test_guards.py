@@ -268,3 +268,12 @@ def test_a_held_seat_of_a_cancelled_screening_is_no_sale(cinema: Cinema) -> None
 
 def test_nobody_in_particular_owns_nothing_also_where_no_owner_is_named() -> None:
     assert not NOBODY.may_act_for("")
+
+
+def test_the_stream_registers_a_sale_on_its_payment(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+    paid = cinema.confirm(held.id, TX)
+
+    cinema.relay_reservation(ReservationChange(held, paid, NOW))
+
+    assert status(cinema) is PaymentStatus.SOLD
