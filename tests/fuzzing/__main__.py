@@ -59,7 +59,7 @@ def _run_in_process(name: str, seconds: int, seed: int, *, has_atheris: bool) ->
 
 
 def _fuzz_with_atheris(name: str, seconds: int, seed: int) -> int:
-    import atheris  # type: ignore[import-not-found,unused-ignore] # see requirements-fuzz.txt
+    import atheris
 
     with atheris.instrument_imports(include=["chalicelib"]):
         from .targets import TARGETS
