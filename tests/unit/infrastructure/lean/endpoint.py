@@ -20,7 +20,8 @@ from chalicelib.infrastructure.dynamodb.connection import CONFIG
 from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, shorten
 from infra.processes import HOST
 
-READ_TIMEOUT = 0.2
+READ_TIMEOUT, PATIENCE = 0.2, 20.0
+"""The time-outs of clients that are to give up, and of all others, on however slow a machine."""
 KEY = Credentials("AKIDEXAMPLE", "secret")
 
 
@@ -110,12 +111,25 @@ def scripted(*script: Say, tls: ssl.SSLContext | None = None) -> Iterator[Script
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def new_client(url: str, *, lean: bool, credentials: Any = KEY, attempts: int = 3, **more: Any) -> DynamoDBClient:
+def new_client(
+    url: str,
+    *,
+    lean: bool,
+    credentials: Any = KEY,
+    attempts: int = 3,
+    read_timeout: float = PATIENCE,
+    **more: Any,
+) -> DynamoDBClient:
     session: Any = Session()
     session.register_component("data_loader", MODELS)
     session._credentials = credentials
     config = CONFIG.merge(
-        Config(read_timeout=READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": attempts}, **more)
+        Config(
+            read_timeout=read_timeout,
+            connect_timeout=PATIENCE,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            **more,
+        )
     )
     made = boto3.Session(botocore_session=session, region_name="eu-west-1").client(
         "dynamodb", endpoint_url=url, config=config
