@@ -73,6 +73,6 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             ),
             Figure("package", "the archive of all functions", "none", unit=" MB"),
         ),
-        seconds=120,
+        seconds=240,
     ),
 )

@@ -3,10 +3,13 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
 
 from benchmarks.engine import buyers
 from benchmarks.frame.pairs import Ratio, median_with_bounds
@@ -55,42 +58,33 @@ NewBuyer = Callable[[], contextlib.AbstractContextManager[buyers.Buy]]
 
 def make_paths(run: Run, endpoint: str, plain: str, cached: str) -> dict[str, NewBuyer]:
     """Schedules the screenings of each path, records a purchase, and writes out the bare calls of all others."""
-    from benchmarks.engine import recorded  # it reads the settings of this process
-
     run.say(f"scheduling {4 * SCREENINGS} screenings")
-    rows = list(dict.fromkeys(row for row, _ in seats()))
     with crowd.Crowd([plain], 1) as client:
         sessions = [client.create_session(ROWS * SEATS_PER_ROW) for _ in range(4 * SCREENINGS + 1)]
-    calls, its_own = recorded.record_purchase(sessions.pop(), "A1")
-    run.keep("calls of a purchase", [call.operation for call in calls])
-
-    def bare(own: list[str], first: int) -> list[Any]:
-        return [
-            recorded.rewrite(calls, its_own, number, session, row, seat)
-            for number, (session, (row, seat)) in enumerate(
-                ((session, each) for session in own for each in seats()), first
-            )
-        ]
-
-    def through_api(own: list[str]) -> list[tuple[str, str]]:
-        return [(session, seat) for session in own for _, seat in seats()]
-
-    parts = [sessions[number::4] for number in range(4)]
-    run.say(
-        f"writing out the {len(calls)} calls of {2 * SCREENINGS * ROWS * SEATS_PER_ROW} purchases; {len(rows)} rows"
-    )
-    by_api, by_cached, by_wire, by_boto3 = (
-        through_api(parts[0]),
-        through_api(parts[1]),
-        bare(parts[2], 1),
-        bare(parts[3], 1_000_001),
-    )
+    for_api, for_cached, for_wire, for_boto3 = ([sessions.pop() for _ in range(SCREENINGS)] for _ in range(4))
+    by_wire, by_boto3 = written_out(run, sessions.pop(), (for_wire, for_boto3))
+    by_api, by_cached = ([(session, seat) for session in own for _, seat in seats()] for own in (for_api, for_cached))
+    shared = boto3.client("dynamodb", config=Config(max_pool_connections=buyers.CLIENTS))
     return {
         API: lambda: buyers.api_buyer(plain, by_api),
         WITH_REDIS: lambda: buyers.api_buyer(cached, by_cached),
         BARE: lambda: buyers.bare_buyer(endpoint, by_wire),
-        BOTO3: lambda: buyers.boto3_buyer(endpoint, by_boto3),
+        BOTO3: lambda: buyers.boto3_buyer(shared, by_boto3),
     }
+
+
+def written_out(run: Run, session_id: str, for_each: Iterable[Sequence[str]]) -> list[list[Any]]:
+    """Records a purchase in one screening, and writes out the calls of all purchases of the other screenings."""
+    from benchmarks.engine import recorded  # it reads the settings of this process
+
+    calls, its_own = recorded.record_purchase(session_id, "A1")
+    run.keep("calls of a purchase", [call.operation for call in calls])
+    run.say(f"writing out {len(calls)} calls for each purchase")
+    numbers = count(1)
+    return [
+        [recorded.rewrite(calls, its_own, next(numbers), session, *each) for session in own for each in seats()]
+        for own in for_each
+    ]
 
 
 def seats() -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.loaders import create_loader
@@ -123,18 +122,11 @@ def new_client(
     session: Any = Session()
     session.register_component("data_loader", MODELS)
     session._credentials = credentials
-    config = CONFIG.merge(
-        Config(
-            read_timeout=read_timeout,
-            connect_timeout=PATIENCE,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            **more,
-        )
-    )
-    made = boto3.Session(botocore_session=session, region_name="eu-west-1").client(
-        "dynamodb", endpoint_url=url, config=config
-    )
+    given = {"read_timeout": read_timeout, "connect_timeout": PATIENCE, **more}
+    config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, **given))
+    made: Any = session.create_client("dynamodb", "eu-west-1", endpoint_url=url, config=config)
     if lean:
         shorten(made)
-        assert isinstance(made._endpoint, LeanEndpoint)  # type: ignore[attr-defined]
-    return made
+        assert isinstance(made._endpoint, LeanEndpoint)
+    client: DynamoDBClient = made
+    return client
