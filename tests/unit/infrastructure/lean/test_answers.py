@@ -219,7 +219,7 @@ def test_a_connection_with_a_late_answer_on_it_is_never_used_again() -> None:
         client = new_client(endpoint.url, lean=True, attempts=1, read_timeout=READ_TIMEOUT)
         with pytest.raises(ReadTimeoutError):
             client.get_item(**KEY)
-        client._endpoint.http_session._pool.timeout = Timeout(PATIENCE)  # type: ignore[attr-defined]
+        client._endpoint.http_session._pool.timeout = Timeout(connect=PATIENCE, read=PATIENCE)  # type: ignore[attr-defined]
 
         assert client.get_item(**KEY)["Item"]["id"] == {"S": "1"}
 
