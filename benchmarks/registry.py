@@ -44,7 +44,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             )
             for unit in ("instructions", "CPU")
         ),
-        seconds=240,
+        seconds=200,
     ),
     Benchmark(
         "engine",
@@ -58,7 +58,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             Figure("flows beside boto3, by CPU", "hold and confirm by HTTP", "the same calls by stock boto3"),
             Figure("flows beside boto3, by the clock", "the same, in a second", "the same calls by stock boto3"),
         ),
-        seconds=240,
+        seconds=200,
     ),
     Benchmark(
         "cold",
@@ -73,6 +73,6 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             ),
             Figure("package", "the archive of all functions", "none", unit=" MB"),
         ),
-        seconds=240,
+        seconds=200,
     ),
 )
