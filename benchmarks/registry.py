@@ -44,7 +44,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             )
             for unit in ("instructions", "CPU")
         ),
-        seconds=200,
+        seconds=400,
     ),
     Benchmark(
         "engine",

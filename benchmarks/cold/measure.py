@@ -93,7 +93,7 @@ def start_in_turn(
             started = start(program, environment, folder)
             if turn:  # the first one reads the files into the machine's memory
                 starts[name].append(started)
-        if turn >= FEWEST_ROUNDS and run.seconds_left() <= 0:
+        if FEWEST_ROUNDS <= turn < ROUNDS and run.seconds_left() <= 0:
             run.leave_out(f"{ROUNDS - turn} of {ROUNDS} rounds: no time")
             break
     return starts

@@ -107,7 +107,7 @@ def buy_in_turn(run: Run, paths: dict[str, NewBuyer]) -> dict[str, list[Pace]]:
             completed, seconds = buyers.buy_for(SECONDS if turn else 1.0, path, numbers[name])
             if turn:
                 rates[name].append(Pace(completed / seconds, completed / (cpu_seconds(pids) - before)))
-        if turn > 3 and run.seconds_left() < time.monotonic() - started:
+        if 3 < turn < ROUNDS and run.seconds_left() < time.monotonic() - started:
             run.leave_out(f"{ROUNDS - turn} of {ROUNDS} rounds: no time")
             break
     return rates
