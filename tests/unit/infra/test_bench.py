@@ -90,7 +90,7 @@ def test_what_was_recorded_is_kept_as_json_and_svg(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_benchmark_is_refused_with_those_that_are() -> None:
     with pytest.raises(CannotRunError, match="There are: client"):
-        bench.choose("clinet")
+        bench.choose("clients")
     assert [each.name for each in bench.choose("engine,client")] == ["client", "engine"]
 
 
