@@ -72,7 +72,7 @@ def test_many_items_are_read_consistently(client: Any) -> None:
 
 def test_a_refused_write_says_what_it_met_without_a_second_call(client: Any) -> None:
     with pytest.raises(ConditionFailed) as refused:
-        Table(client, "rows").put(KEY, Item=STORED, ConditionExpression="attribute_not_exists(id)")
+        Table(client, "rows").put(STORED, ConditionExpression="attribute_not_exists(id)")
 
     assert refused.value.item == STORED
     assert len(client.asked) == 1
