@@ -126,7 +126,7 @@ def a_seat_cache(redis_url: str) -> SeatCache:
 
 def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "session-1") -> Event:
     kind = EventType.RESERVATION_CREATED
-    return Event(event_id, kind, occurred_at, session_id, "res-1", "ana", ("A1", "A2"), {"amountCents": 5000})
+    return Event(event_id, kind, occurred_at, session_id, "res-1", ("A1", "A2"), {"amountCents": 5000})
 
 
 def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event:
@@ -144,7 +144,7 @@ SELLER = ("Cine São José", "Rua da Estreia, 1", "São Paulo")
 def a_bill(reservation: Reservation | None = None, paid_at: datetime = PAID_AT, **changes: Any) -> Bill:
     session = a_session()
     sale = a_paid_event(reservation or a_reservation(session=session), paid_at)
-    return replace(bill_for(sale, session, SELLER), **changes)
+    return replace(bill_for(sale, session, "ana", SELLER), **changes)
 
 
 def a_webhook(

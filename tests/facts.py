@@ -1,13 +1,12 @@
 """Events of one reservation, as a test needs them."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain.events import Event, EventType
 
-from .builders import NOW
+from .builders import IDS, NOW
 
 PRICE_CENTS = 2500
 
@@ -18,7 +17,7 @@ class Facts:
 
     session_id: str
     seats: tuple[str, ...] = ("A1", "A2")
-    reservation_id: str = field(default_factory=lambda: f"res-{uuid.uuid4()}")
+    reservation_id: str = field(default_factory=lambda: IDS.reservation("user-1", None))
 
     def created(self, at: datetime = NOW) -> Event:
         return self.event(EventType.RESERVATION_CREATED, at, {"amountCents": self.cents, "expiresAtMs": 0})
@@ -46,7 +45,6 @@ class Facts:
             occurred_at=at,
             session_id=self.session_id,
             reservation_id=self.reservation_id,
-            user_id="user-1",
             seats=self.seats,
             data=data or {},
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .reservations import Hold, Reservation, Sale, State
+from .reservations import Hold, Reservation, Sale, State, buyer_of_reservation
 from .times import to_ms
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class EventType(StrEnum):
     RESERVATION_EXPIRED = "ReservationExpired"
     RESERVATION_CANCELLED = "ReservationCancelled"
     SEAT_RELEASED = "SeatReleased"
-    """Seats of one row are free again. user_id is empty: a row does not know the user."""
+    """Seats of one row are free again."""
     SESSION_CANCELLED = "SessionCancelled"
     """About the session alone: no reservation, user or seats."""
     REFUND_REQUESTED = "RefundRequested"
@@ -93,16 +93,20 @@ class EventType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact about a session, as consumers get it. The id is made from the fact: the same fact reported again has the
-    same id."""
+    same id. It names no person: who must know the user reads the reservation."""
 
     id: str
     type: EventType
     occurred_at: datetime
     session_id: str
     reservation_id: str
-    user_id: str
     seats: tuple[str, ...]
     data: Mapping[str, str | int]
+
+    @property
+    def buyer(self) -> str:
+        """Gives what stands for the user: the same in all events of one, and no name. Empty without a reservation."""
+        return buyer_of_reservation(self.reservation_id)
 
     @property
     def public_data(self) -> dict[str, str | int]:
@@ -172,7 +176,6 @@ def seat_released(released: SeatsReleased) -> Event:
         occurred_at=released.occurred_at,
         session_id=released.session_id,
         reservation_id=released.reservation_id,
-        user_id="",
         seats=released.seats,
         data={},
     )
@@ -186,7 +189,6 @@ def session_cancelled(closed: RowClosed) -> Event:
         occurred_at=closed.occurred_at,
         session_id=closed.session_id,
         reservation_id="",
-        user_id="",
         seats=(),
         data={},
     )
@@ -215,7 +217,6 @@ def _reservation_event(
         occurred_at=occurred_at,
         session_id=reservation.session_id,
         reservation_id=reservation.id,
-        user_id=reservation.user_id,
         seats=reservation.seats,
         data=data,
     )
@@ -237,7 +238,6 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
         occurred_at=occurred_at,
         session_id=payment.session_id,
         reservation_id=payment.reservation_id,
-        user_id=payment.user_id,
         seats=payment.seats,
         data={name: value for name, value in facts.items() if value is not None},
     )

@@ -61,16 +61,17 @@ class Invoice:
 
 
 def bill_for(
-    sale: Event, session: Session, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
+    sale: Event, session: Session, user: str, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
 ) -> Bill:
-    """Makes the bill of a sale. Raises UnreadableMessage when the event is no sale, or lacks a fact that the bill
-    needs."""
+    """Makes the bill of a sale. `user` is the user's id.
+
+    Raises UnreadableMessage when the event is no sale, or lacks a fact that the bill needs."""
     if sale.type is not EventType.PAYMENT_CONFIRMED:
         raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
     return Bill(
         reservation_id=sale.reservation_id,
         sale_id=_text(sale, "saleId"),
-        user_id=sale.user_id,
+        user_id=user,
         movie_title=session.movie_title,
         room=session.room,
         starts_at=session.starts_at,

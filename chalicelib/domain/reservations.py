@@ -1,5 +1,6 @@
 """Reservations, holds and sales, and the entries of seats in their rows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,20 @@ SHORTEST = timedelta(milliseconds=1)
 
 CLOCKS_DIFFER = timedelta(seconds=10)
 """How far two instances' clocks may differ: each may be wrong by five seconds."""
+
+
+PREFIX = "res-"
+BUYER_CHARACTERS = 11
+_ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
+"""The form of a reservation's id: res-<11 characters: its buyer><22 characters: the reservation>."""
+
+
+def buyer_of_reservation(reservation_id: str) -> str:
+    """Gives a reservation's buyer, by its id. Empty for a text that can't be an id of ours.
+
+    The buyer is the partition of the reservation, and what events call its user: a hash, which names nobody.
+    """
+    return reservation_id[len(PREFIX) :][:BUYER_CHARACTERS] if _ID.fullmatch(reservation_id) else ""
 
 
 class State(StrEnum):

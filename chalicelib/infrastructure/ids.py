@@ -2,26 +2,24 @@
 
 import hashlib
 import hmac
-import re
 import secrets
 import uuid
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
-BUYER_CHARACTERS = 11
+from chalicelib.domain.reservations import PREFIX
+
 FINGERPRINT_CHARACTERS = 12
 """The length of a fingerprint in hexadecimal digits: 48 bits. They are enough, because a fingerprint only tells apart
 the few requests of one user with one key."""
-_PREFIX = "res-"
-_RESERVATION = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class SecretIds:
     """Ids of 128 bits, random or derived by HMAC-SHA-256.
 
-    A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there:
-    res-<11 characters: buyer><22 characters: the reservation>.
+    A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there: see
+    `buyer_of_reservation`.
     """
 
     secret: bytes
@@ -33,7 +31,7 @@ class SecretIds:
 
     def reservation(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
-        return f"{_PREFIX}{buyer_of_user(user_id)}{_base64(own)}"
+        return f"{PREFIX}{buyer_of_user(user_id)}{_base64(own)}"
 
     def fingerprint(self, *parts: str) -> str:
         return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
@@ -57,15 +55,6 @@ class SecretIds:
 def buyer_of_user(user_id: str) -> str:
     """Gives the partition of a user's reservations: 64 bits of the SHA-256 of the user's id, in 11 characters."""
     return _base64(hashlib.sha256(user_id.encode()).digest()[:8])
-
-
-def buyer_of_reservation(reservation_id: str) -> str:
-    """Gives the partition of a reservation, by its id. Empty for a text that can't be an id of ours."""
-    return reservation_id[len(_PREFIX) :][:BUYER_CHARACTERS] if _is_reservation_id(reservation_id) else ""
-
-
-def _is_reservation_id(reservation_id: str) -> bool:
-    return _RESERVATION.fullmatch(reservation_id) is not None
 
 
 def _base64(data: bytes) -> str:

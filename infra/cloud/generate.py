@@ -6,12 +6,13 @@ docs/settings.md, docs/logs.md and .env.example; the tables of consumers and of 
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
+from chalicelib.domain.people.stores import STORES, Kind, Store
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
 from infra.processes import ROOT
 
@@ -45,6 +46,7 @@ def made() -> dict[Path, str]:
         **_filled("architecture.md", "consumers", _table_of_consumers()),
         ROOT / "docs" / "logs.md": logs_document(COMMAND),
         **_filled("operations.md", "alarms", table_of_alarms()),
+        **_filled("privacy.md", "stores", _table_of_stores()),
     }
 
 
@@ -77,6 +79,25 @@ def _table_of_consumers() -> str:
         for one in CONSUMERS
     )
     return table(("queue", "what its consumer does", "takes", "function", "at once", "sends to"), rows)
+
+
+def _table_of_stores() -> str:
+    """Makes the table of stores. Those of which the same is to be said share a row."""
+    names: dict[tuple[Kind, tuple[str, ...]], list[str]] = {}
+    for one in STORES:
+        names.setdefault((one.kind, (one.holds, one.lasts, _erasure(one))), []).append(one.name)
+    rows = ((_places(kind, shared), *cells) for (kind, cells), shared in names.items())
+    return table(("where", "what it has of people", "for how long", "an erasure"), rows)
+
+
+def _places(kind: Kind, names: Sequence[str]) -> str:
+    if kind is Kind.OTHER:
+        return ", ".join(names)
+    return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(f'`{name}`' for name in names)}"
+
+
+def _erasure(store: Store) -> str:
+    return f"{store.at_erasure.value}: {store.why}" if store.why else store.at_erasure.value
 
 
 def _heard_by(consumer: Consumer) -> str:

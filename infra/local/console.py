@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ FORMATS = (LINES, JSON)
 GREEN, CYAN, YELLOW, RED, DIM, BOLD, PLAIN = "32", "36", "33", "31", "2", "1", "0"
 COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LONGEST_PATH = 100
+USERS_ID = re.compile(r"^(/api/users/)[^/]+")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
 """The attributes that every log record has. All others are the application's own."""
 
@@ -39,9 +41,9 @@ class Console:
     colours: bool
 
     def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
-        """Prints one line, with the code of an error. Leaves the query out of the path: it may name the user."""
+        """Prints one line, with the code of an error. Leaves out what names the user, in the path and in the query."""
         code = _error_code(body) if status >= 400 else ""
-        shown = _printable(path.partition("?")[0])
+        shown = _printable(USERS_ID.sub(r"\1{userId}", path.partition("?")[0]))
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
         parts = [self._painted(str(status), COLOUR_OF_HUNDREDS.get(status // 100, PLAIN)), f"{method:<6}", place]
         self.print_line("  ".join([*parts, *([code] if code else []), self._painted(f"{seconds * 1000:.0f} ms", DIM)]))

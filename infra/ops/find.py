@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.domain.money import Money
+from chalicelib.domain.reservations import buyer_of_reservation
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
-from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user
+from chalicelib.infrastructure.ids import buyer_of_user
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 
@@ -125,7 +126,7 @@ class Records:
     def get_item(self, table: str, **key: str) -> list[Item]:
         wanted = {name: {"S": value} for name, value in key.items()}
         answer: Any = self._client.get_item(TableName=self._table_name(table), Key=wanted, ConsistentRead=True)
-        return [_to_plain(answer["Item"])] if "Item" in answer else []
+        return [to_plain(answer["Item"])] if "Item" in answer else []
 
     def _query(self, table: str, condition: str, values: Mapping[str, str], **more: Any) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
@@ -134,7 +135,7 @@ class Records:
             ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
             **more,
         )
-        return (_to_plain(item) for page in pages for item in page["Items"])
+        return (to_plain(item) for page in pages for item in page["Items"])
 
     def _scan(self, table: str, condition: str, value: str, why: str) -> Found:
         """Reads the table until something is found, the table ends or `most` items were read."""
@@ -143,7 +144,7 @@ class Records:
             read += page["ScannedCount"]
             if page["Items"]:
                 return Found(
-                    [_to_plain(item) for item in page["Items"]], f"{why}: {counted(read, 'item')} of {table} read."
+                    [to_plain(item) for item in page["Items"]], f"{why}: {counted(read, 'item')} of {table} read."
                 )
             if read >= self.most:
                 rest = (
@@ -158,7 +159,7 @@ class Records:
         read = 0
         for page in self._scan_pages(table, condition, value):
             read += page["ScannedCount"]
-            found += map(_to_plain, page["Items"])
+            found += map(to_plain, page["Items"])
             if read >= self.most and page.get("LastEvaluatedKey"):
                 rest = f"{counted(read, 'item')} read, and there are more: go on with --most {10 * self.most}"
                 return Found(found, f"{rest}.", is_whole=False)
@@ -250,7 +251,7 @@ def _filter_first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]
     return [item for item in read if fits(item)], len(read)
 
 
-def _to_plain(item: Mapping[str, Any]) -> Item:
+def to_plain(item: Mapping[str, Any]) -> Item:
     return {name: _to_int(_PLAIN.deserialize(value)) for name, value in item.items()}
 
 

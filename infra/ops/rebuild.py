@@ -18,7 +18,7 @@ from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tal
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_of_reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
@@ -28,7 +28,6 @@ from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.ids import buyer_of_reservation
 from infra.ops.connection import Connection, OpsError
 from infra.ops.queues import Queue, queues_of
 from infra.ops.screening_log import Difference, Tables, find_differences, fold_events

@@ -37,7 +37,6 @@ class LoggedReservation:
 
     id: str
     state: State
-    user_id: str
     seats: tuple[str, ...]
     amount: Decimal
     created_at: datetime | None
@@ -132,7 +131,6 @@ def _fold_reservation(events: list[Event]) -> LoggedReservation | None:
     return LoggedReservation(
         id=first.reservation_id,
         state=STATES[end.type] if end else State.PENDING,
-        user_id=first.user_id,
         seats=first.seats,
         amount=Money(int(first.data.get("amountCents", 0))).amount,
         created_at=created.occurred_at if created else None,
@@ -278,7 +276,7 @@ def _screening_text(cancelled: bool) -> str:
 
 
 def _reservation_text(logged: LoggedReservation | None) -> str:
-    return f"{logged.state}, {' '.join(logged.seats)}, user {logged.user_id}" if logged else NOTHING
+    return f"{logged.state}, {' '.join(logged.seats)}" if logged else NOTHING
 
 
 def _text(value: object) -> str:

@@ -44,7 +44,7 @@ class StreamFailures:
     @classmethod
     def of(cls, connection: Connection) -> "StreamFailures":
         """Finds the bucket. Raises OpsError when the stage has none."""
-        if bucket := _find_bucket(connection):
+        if bucket := find_output(connection, OUTPUT):
             return cls(connection.client("s3"), bucket)
         deploy = f"deploy it again with `{connection.deploy_command}`"
         raise OpsError(f"Stage {connection.stage!r} has no bucket of stream failures at {connection.where}: {deploy}.")
@@ -65,7 +65,7 @@ class StreamFailures:
 
 def count_failure_files(connection: Connection) -> int | None:
     """Counts the stage's files of stream failures. Gives None when it has no bucket for them."""
-    return len(StreamFailures.of(connection).list_keys()) if _find_bucket(connection) else None
+    return len(StreamFailures.of(connection).list_keys()) if find_output(connection, OUTPUT) else None
 
 
 def parse_lost_batch(text: str) -> LostBatch:
@@ -85,8 +85,8 @@ def parse_lost_batch(text: str) -> LostBatch:
         raise ValueError(f"it describes no batch of a stream: {error!r}") from error
 
 
-def _find_bucket(connection: Connection) -> str | None:
-    """Gives the bucket's name; None where the stage has none."""
+def find_output(connection: Connection, name: str) -> str | None:
+    """Gives an output of the data stack, such as a bucket's name; None where the stage has none."""
     cloudformation: CloudFormationClient = connection.client("cloudformation")
     try:
         stacks = cloudformation.describe_stacks(StackName=f"{connection.prefix}data")["Stacks"]
@@ -95,4 +95,4 @@ def _find_bucket(connection: Connection) -> str | None:
             return None
         raise
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stacks[0].get("Outputs", [])}
-    return outputs.get(OUTPUT)
+    return outputs.get(name)

@@ -26,6 +26,9 @@ SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
 ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 """Header that makes browsers use only HTTPS, for a year. Not for laptops, which have none, nor subdomains: not ours."""
 
+NEVER_LOGGED = frozenset({"code", "user_id"})
+"""Parameters of paths that no log may show: a ticket's code lets its holder in, and a user's id is a person's."""
+
 View = Callable[..., Response]
 
 
@@ -159,8 +162,8 @@ def _log_outcome(view: str, request: Request, path: Mapping[str, str], response:
 
 
 def _loggable(path: Mapping[str, str]) -> Mapping[str, str]:
-    """Gives the parameters of a path that may be logged: a ticket's code lets its holder in."""
-    return {name: value for name, value in path.items() if name != "code"}
+    """Gives the parameters of a path that may be logged."""
+    return {name: value for name, value in path.items() if name not in NEVER_LOGGED}
 
 
 def _request_id(request: Request) -> str:

@@ -77,7 +77,6 @@ HAPPENED = Event(
     occurred_at=SALE.paid_at,
     session_id=SESSION.id,
     reservation_id=SOLD.id,
-    user_id=USER,
     seats=SOLD.seats,
     data={"amountCents": 5000, "saleId": SALE.id, "transactionId": TRANSACTION_ID, "paymentMethod": "credit_card"},
 )

@@ -39,7 +39,7 @@ def _event(event: Event) -> EventBody:
         type=event.type,
         occurred_at=moment(event.occurred_at),
         reservation_id=event.reservation_id,
-        user_id=event.user_id,
+        user_id=event.buyer,
         seats=event.seats,
         data=event.public_data,
     )

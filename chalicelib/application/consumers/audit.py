@@ -1,4 +1,5 @@
-"""The audit log: every event of every session, once, in order. Nothing is ever changed or removed."""
+"""The audit log: every event of every session, once, in order. Nothing is ever changed or removed, but for
+the names of people who are erased (application/person.py)."""
 
 from __future__ import annotations
 

@@ -51,11 +51,12 @@ class IssueInvoice:
             self.invoices.mark_filed(invoice)
 
     def _draft_bill(self, sale: Event) -> Bill:
-        """Makes the bill in the language of the buyer's emails, or else in English."""
+        """Makes the bill for the user of the reservation, in the language of the buyer's emails, or else in English."""
         reservation = self.reservations.find(sale.reservation_id)
         contact = reservation.contact if reservation else None
         language = contact.language if contact else ENGLISH
-        return bill_for(sale, self.sessions.get(sale.session_id), self.seller, self.time_zone, language)
+        user_id = reservation.user_id if reservation else sale.buyer
+        return bill_for(sale, self.sessions.get(sale.session_id), user_id, self.seller, self.time_zone, language)
 
 
 @dataclass(frozen=True)

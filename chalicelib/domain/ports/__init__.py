@@ -8,6 +8,7 @@ notifying    emails, webhooks, live seat maps
 invoices     invoices and their files
 tickets      tickets, the key that signs them, its public half
 identity     tokens
+people       stores of personal data
 operations   rate limits, probes, counts of refusals, queues
 """
 
@@ -19,4 +20,5 @@ from .invoices import *
 from .notifying import *
 from .operations import *
 from .payments import *
+from .people import *
 from .tickets import *

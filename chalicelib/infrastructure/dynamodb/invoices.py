@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
+from chalicelib.domain.reservations import buyer_of_reservation
 from chalicelib.domain.times import from_iso, to_iso
-from chalicelib.infrastructure.ids import buyer_of_reservation
 
 from .connection import (
     BatchRead,

@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
-from chalicelib.domain.reservations import Contact, Hold, HoldHasEnded, Reservation, Sale, State
+from chalicelib.domain.reservations import (
+    Contact,
+    Hold,
+    HoldHasEnded,
+    Reservation,
+    Sale,
+    State,
+    buyer_of_reservation,
+)
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
-from chalicelib.infrastructure.ids import buyer_of_reservation, buyer_of_user
+from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.booking_codes import read_code
 from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.reservations import buyer_of_reservation
 from chalicelib.domain.tickets.ticket import Admission, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
-from chalicelib.infrastructure.ids import buyer_of_reservation
 
 from .connection import (
     BatchRead,

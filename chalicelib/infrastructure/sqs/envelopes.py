@@ -65,14 +65,17 @@ def event_to_wire(event: Event) -> dict[str, Any]:
         "occurredAt": to_iso(event.occurred_at),
         "sessionId": event.session_id,
         "reservationId": event.reservation_id,
-        "userId": event.user_id,
+        "userId": event.buyer,
         "seats": list(event.seats),
         "data": dict(event.data),
     }
 
 
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
-    """Reads an event that `event_to_wire` wrote. Raises UnreadableMessage."""
+    """Reads an event that `event_to_wire` wrote. Raises UnreadableMessage.
+
+    An older one has the user's own id as `userId`: it is left there.
+    """
     try:
         return Event(
             id=wire["id"],
@@ -80,7 +83,6 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
             occurred_at=from_iso(wire["occurredAt"]),
             session_id=wire["sessionId"],
             reservation_id=wire["reservationId"],
-            user_id=wire["userId"],
             seats=tuple(wire["seats"]),
             data=dict(wire["data"]),
         )

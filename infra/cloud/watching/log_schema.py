@@ -28,7 +28,7 @@ FIELDS = (
     Field("request_id", FUNCTIONS, "Lambda's id of the request; the client has it as `X-Request-Id`"),
     Field("status", FUNCTIONS, "the answer's status"),
     Field("ms", FUNCTIONS, "how long the view took, in milliseconds"),
-    Field("path", FUNCTIONS, "the parameters in the path, by name: ids, never an address"),
+    Field("path", FUNCTIONS, "the parameters in the path, by name: ids of things, never a person's"),
     Field("view", FUNCTIONS, "the WebSocket message that failed"),
     Field("exception", FUNCTIONS, "an exception with its lines of code"),
     Field("exception_name", FUNCTIONS, "its type"),

@@ -47,11 +47,6 @@ class Known:
         )
 
     @property
-    def user_id(self) -> str:
-        owners = (str(one.get("user_id") or one.get("userId") or "") for one in (self.reservation, *self.events))
-        return next(filter(None, owners), "")
-
-    @property
     def since(self) -> datetime | None:
         """Gives the moment of the first known fact."""
         moments = [datetime.fromisoformat(event["occurredAt"]) for event in self.events]

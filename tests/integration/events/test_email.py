@@ -292,7 +292,6 @@ def created(stored: Reservation) -> Event:
         occurred_at=stored.created_at,
         session_id=stored.session_id,
         reservation_id=stored.id,
-        user_id=stored.user_id,
         seats=stored.seats,
         data={"amountCents": 2500, "expiresAtMs": to_ms(stored.expires_at)},
     )

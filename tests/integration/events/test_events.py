@@ -28,6 +28,7 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump
 from tests.builders import NOW, a_reservation, a_sale, a_session
@@ -73,7 +74,7 @@ def a_listed_payment(sold: str, sale: dict[str, Any]) -> dict[str, Any]:
         "type": "PaymentConfirmed",
         "occurredAt": sale["paidAt"],
         "reservationId": sold,
-        "userId": "ana",
+        "userId": buyer_of_user("ana"),
         "seats": ["A1", "A2"],
         "data": {
             "amountCents": 5000,
@@ -126,7 +127,6 @@ def sales() -> list[Event]:
             NOW + timedelta(milliseconds=number),
             session_id,
             f"res-{number}",
-            "ana",
             ("A1",),
             {"amountCents": 2500, "saleId": f"sale-{number}", "transactionId": "tx", "paymentMethod": "pix"},
         )

@@ -431,7 +431,7 @@ def test_neither_a_sale_nor_a_deletion_nor_a_change_of_nothing_is_told(till: Til
 
 def _request(transaction_id: str) -> Event:
     data = {"transactionId": transaction_id}
-    return Event("id", EventType.REFUND_REQUESTED, NOW, "session-1", "res-1", "ana", (), data)
+    return Event("id", EventType.REFUND_REQUESTED, NOW, "session-1", "res-1", (), data)
 
 
 @pytest.fixture
@@ -528,7 +528,7 @@ def test_a_request_without_a_payment_is_not_swallowed(till: Till) -> None:
 @pytest.mark.parametrize("data", [{}, {"transactionId": ""}, {"transactionId": 7}])
 def test_an_event_that_names_no_payment_is_unreadable(till: Till, data: dict[str, str | int]) -> None:
     with pytest.raises(UnreadableMessage):
-        till.cinema.settle_refund(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", "u", (), data))
+        till.cinema.settle_refund(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", (), data))
 
 
 # Any history.

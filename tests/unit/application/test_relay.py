@@ -102,7 +102,6 @@ def test_a_new_reservation_is_told_with_its_amount_and_expiry(cinema: Cinema) ->
         occurred_at=held.created_at,
         session_id=held.session_id,
         reservation_id=held.id,
-        user_id="ana",
         seats=("A1", "A2"),
         data={"amountCents": 5000, "expiresAtMs": to_ms(held.expires_at)},
     )

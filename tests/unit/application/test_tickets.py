@@ -112,7 +112,6 @@ class House:
                 self.cinema.clock(),
                 reservation.session_id,
                 reservation.id,
-                reservation.user_id,
                 reservation.seats,
                 data or {"saleId": reservation.sale.id},
             )

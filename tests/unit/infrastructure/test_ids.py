@@ -5,7 +5,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.infrastructure.ids import SecretIds, buyer_of_reservation, buyer_of_user
+from chalicelib.domain.reservations import buyer_of_reservation
+from chalicelib.infrastructure.ids import SecretIds, buyer_of_user
 
 IDS = SecretIds(b"secret")
 texts = st.text(min_size=1, max_size=50)

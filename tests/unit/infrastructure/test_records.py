@@ -52,7 +52,7 @@ events = st.one_of(
 
 
 data = st.dictionaries(texts, st.one_of(texts, st.integers(0, 2**40)), max_size=4)
-messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions, texts, texts, seats, data)
+messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions, texts, seats, data)
 
 
 def record_of(event: RowEvent) -> dict[str, Any]:

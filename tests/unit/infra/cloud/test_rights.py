@@ -19,6 +19,8 @@ from infra.processes import ROOT
 EXAMPLES = ROOT / "docs" / "examples"
 DEPLOYER, PEOPLE = "deployer-policy.json", "deployer-policy-people.json"
 ADDRESSES, BOUNDARY = "deployer-policy-addresses.json", "functions-boundary.json"
+PERSON = "operator-policy-person.json"
+"""What `ops person` may do: tests/integration/machine/test_ops_person.py compares it with what it does."""
 LONGEST_MANAGED_POLICY = 6144
 """In characters without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 
@@ -316,7 +318,7 @@ def test_the_boundary_has_room_for_what_each_function_does() -> None:
     assert not any(action.startswith(("iam:", "sts:", "lambda:")) or "*" in action for action in allowed)
 
 
-@pytest.mark.parametrize("name", [DEPLOYER, PEOPLE, ADDRESSES, BOUNDARY])
+@pytest.mark.parametrize("name", [DEPLOYER, PEOPLE, ADDRESSES, BOUNDARY, PERSON])
 def test_a_policy_fits_and_is_no_blank_cheque(name: str) -> None:
     text = (EXAMPLES / name).read_text()
 

@@ -31,6 +31,12 @@ def test_a_request_is_one_short_line() -> None:
     assert said(out) == ["201  POST    /api/reservations  12 ms"]
 
 
+def test_a_users_id_is_not_printed() -> None:
+    Console(out := io.StringIO(), colours=False).print_request("GET", "/api/users/ana%40x/purchases?u=ana", 200, 0.001)
+
+    assert said(out) == ["200  GET     /api/users/{userId}/purchases  1 ms"]
+
+
 def test_a_refused_request_says_its_code() -> None:
     Console(out := io.StringIO(), colours=False).print_request("POST", "/a", 409, 0.009, b'{"error": "TOO_MANY_HOLDS"}')
 

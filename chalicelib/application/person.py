@@ -1,0 +1,104 @@
+"""Exports and erases what is stored of one person. The stores are ports; STORES says what an erasure does in each.
+
+erase   nothing is open ──► record: begun ──► addresses ──► account … dead letters … payments ──► reservations last
+        ──► each store again: is anybody named? ──► record: ended
+
+The reservations tell the addresses by which other stores are searched, so they are the last. A process that dies at any
+point leaves a record that was begun and not ended; the next run finds what is left, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.people.person import Person
+from chalicelib.domain.people.stores import STORES, AtErasure, Store
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.domain.ports import Clock, ErasureRecords, OpenMatters, PersonalStore
+
+
+class MattersAreOpen(Exception):
+    """The person holds seats, or a payment of theirs is on its way: nothing was erased. `matters` are sentences."""
+
+    def __init__(self, matters: Sequence[str]) -> None:
+        super().__init__("; ".join(matters))
+        self.matters = tuple(matters)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """All that was found, by store; and the stores that can't be searched."""
+
+    exported_at: datetime
+    found: Mapping[Store, Sequence[Mapping[str, Any]]]
+    not_searched: Sequence[Store]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """How many items of each store were erased; in how many the person is named still; and how many are kept."""
+
+    record: str
+    erased: Mapping[Store, int]
+    left: Mapping[Store, int]
+    kept: Mapping[Store, int]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.left
+
+
+@dataclass(frozen=True)
+class ExportPerson:
+    stores: Sequence[PersonalStore]
+    open_matters: OpenMatters
+    clock: Clock
+
+    def __call__(self, person: Person) -> Export:
+        """Finds all that is stored of the person. Changes nothing."""
+        person = person.with_emails(self.open_matters.emails(person))
+        found = {each.store: list(each.find(person)) for each in self.stores}
+        others = [store for store in STORES if store.at_erasure.names_people and store not in found]
+        return Export(self.clock(), {store: items for store, items in found.items() if items}, others)
+
+
+@dataclass(frozen=True)
+class ErasePerson:
+    stores: Sequence[PersonalStore]
+    """In the order in which they are erased: that which tells the addresses last."""
+    open_matters: OpenMatters
+    records: ErasureRecords
+    clock: Clock
+
+    def __call__(self, person: Person) -> Erasure:
+        """Erases what is stored of the person. Harmless twice. Raises MattersAreOpen, and then nothing was erased.
+
+        What is bought at the same moment is left, and said: another run erases it.
+        """
+        if matters := self.open_matters.list(person, self.clock()):
+            raise MattersAreOpen(matters)
+        record = self.records.begin(person, self.clock())
+        person = person.with_emails(self.open_matters.emails(person))
+        erased = {each.store: each.erase(person) for each in self.stores if each.store.at_erasure.is_ours_to_do}
+        left, kept = self._look_again(person)
+        self.records.end(record, _by_name(erased), _by_name(left), self.clock())
+        return Erasure(record, erased, left, kept)
+
+    def _look_again(self, person: Person) -> tuple[dict[Store, int], dict[Store, int]]:
+        """Counts the items in which the person is named and should not be, and those that are kept, by store."""
+        left: dict[Store, int] = {}
+        kept: dict[Store, int] = {}
+        for each in self.stores:
+            keeps = each.store.at_erasure is AtErasure.KEEPS
+            if count := sum(keeps or person.is_named_in(item) for item in each.find(person)):
+                (kept if keeps else left)[each.store] = count
+        return left, kept
+
+
+def _by_name(counts: Mapping[Store, int]) -> dict[str, int]:
+    return {f"{store.kind} {store.name}": count for store, count in counts.items() if count}

@@ -1,0 +1,67 @@
+"""A person whose data is exported or erased, and how they are told in what is stored.
+
+A person is named by the user's id and by email addresses. Hashes that are made from them are no names: see
+docs/privacy.md.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+ERASED = "erased"
+"""What stands in the place of a name that was erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person, by the id and the email addresses that are known."""
+
+    user_id: str = field(repr=False)
+    emails: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def with_emails(self, emails: Iterable[str]) -> "Person":
+        """Gives the person with further addresses."""
+        return replace(self, emails=self.emails | {email for email in emails if email})
+
+    def is_named_in(self, value: Any) -> bool:
+        """Tells whether the person is named in a value as JSON has it: in its texts, and in JSON within these."""
+        return bool(self.erase_from(value) != value)
+
+    def erase_from(self, value: Any) -> Any:
+        """Gives the value with ERASED in the place of each name of the person.
+
+        A user's id counts only as a whole text, because it may be as short as a word. An address counts wherever it
+        stands, in small and capital letters. Names of fields stay.
+        """
+        match value:
+            case str():
+                return self._erase_from_text(value)
+            case dict():
+                return {name: self.erase_from(one) for name, one in value.items()}
+            case list():
+                return [self.erase_from(one) for one in value]
+        return value
+
+    def _erase_from_text(self, text: str) -> str:
+        if text == self.user_id:
+            return ERASED
+        if text[:1] in ("{", "[") and (inner := _parse(text)) is not None:
+            erased = self.erase_from(inner)
+            return text if erased == inner else json.dumps(erased)
+        for email in self.emails:
+            text = _address(email).sub(ERASED, text)
+        return text
+
+
+def _address(email: str) -> re.Pattern[str]:
+    """Gives the pattern of an address that is no part of a longer one."""
+    return re.compile(rf"(?<![\w.+-]){re.escape(email)}(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,237 @@
+"""Where people's data stands: STORES has one row for each table, queue, bucket and whatever else keeps it.
+
+docs/privacy.md's table is made from it. A new table, queue or bucket needs its row: tests/unit/infra/ops/test_person.py
+compares them. What a row says of names is proved by tests/integration/machine/test_ops_person.py: there a person really
+buys, and every store is searched for the names.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from chalicelib.domain.consumers import (
+    ANALYTICS,
+    AUDIT,
+    BOUNCES,
+    CACHE,
+    EMAIL,
+    EXPIRY,
+    INVOICES,
+    NOTIFICATION,
+    PAYMENTS,
+    REFUNDS,
+    TICKETS,
+    WEBHOOKS,
+)
+
+
+class Kind(StrEnum):
+    TABLE = "table"
+    QUEUE = "queue"
+    BUCKET = "bucket"
+    OTHER = "other"
+
+
+class AtErasure(StrEnum):
+    """What an erasure does with the person's data in a store."""
+
+    DELETES = "deleted"
+    TAKES_NAMES_OUT = "the names are taken out"
+    KEEPS = "kept"
+    RUNS_OUT = "runs out by itself"
+    NOTHING = "names nobody"
+
+    @property
+    def names_people(self) -> bool:
+        return self is not AtErasure.NOTHING
+
+    @property
+    def is_ours_to_do(self) -> bool:
+        """Tells whether an erasure changes the store."""
+        return self in (AtErasure.DELETES, AtErasure.TAKES_NAMES_OUT)
+
+
+class Store(NamedTuple):
+    """A store: the names of people that it has, for how long, and how an erasure reaches them."""
+
+    kind: Kind
+    name: str
+    """Of a table or queue, without its prefix; of a bucket, the part between the stage and the account."""
+    holds: str
+    at_erasure: AtErasure = AtErasure.NOTHING
+    lasts: str = ""
+    why: str = ""
+
+
+DELETES, TAKES_NAMES_OUT, KEEPS, RUNS_OUT, NOTHING = AtErasure
+ALWAYS = "for good"
+
+LEGAL_REASON = (
+    "an invoice that was issued is kept unchanged for as long as the tax law of the cinema's country says"
+    " (EU: Article 17 (3) (b) GDPR; Brazil: Article 16 I LGPD)"
+)
+MONEY_RECORD = "seat, amount and transaction stay without a name: a later refund and the yearly accounts need them"
+
+_TABLES = (
+    Store(Kind.TABLE, "sessions", "screenings"),
+    Store(
+        Kind.TABLE,
+        "rows",
+        "reservations' ids, by seat; of a hold the hash of its request, until the seat is taken again",
+    ),
+    Store(
+        Kind.TABLE,
+        "reservations",
+        "the user's id, the email address and language, what was held and bought, a hash of the request",
+        TAKES_NAMES_OUT,
+        "unsold ones a day after their expiry, sales for good",
+        MONEY_RECORD,
+    ),
+    Store(
+        Kind.TABLE,
+        "live-holds",
+        "a hash of the user's id (and network), the last holds in a screening",
+        DELETES,
+        "an hour after the last hold",
+    ),
+    Store(Kind.TABLE, "payments", "the user's id, what was paid for", TAKES_NAMES_OUT, ALWAYS, MONEY_RECORD),
+    Store(
+        Kind.TABLE,
+        "events",
+        "what happened to a reservation, its buyer as a hash; those of an older version have the user's id",
+        TAKES_NAMES_OUT,
+        ALWAYS,
+        "also the hash of the request, which is made from the address",
+    ),
+    Store(Kind.TABLE, "analytics", "counts"),
+    Store(Kind.TABLE, "ledger", "events' ids"),
+    Store(Kind.TABLE, "viewers", "connections' ids; hashes of networks, for quotas"),
+    Store(
+        Kind.TABLE,
+        "suppressed-addresses",
+        "a keyed hash of the address",
+        NOTHING,
+        ALWAYS,
+        "so that nobody writes again to who asked for that; `ops mail --allow` deletes it",
+    ),
+    Store(Kind.TABLE, "breakers", "dependencies"),
+    Store(Kind.TABLE, "invoices", "the user's id, what was bought and paid", KEEPS, ALWAYS, LEGAL_REASON),
+    Store(Kind.TABLE, "tickets", "seats, codes and signatures of a reservation: tickets stay good"),
+    Store(Kind.TABLE, "webhooks", "addresses and secrets of subscribers, which are systems"),
+    Store(
+        Kind.TABLE,
+        "notifications",
+        "the numbered events, as in `events`",
+        TAKES_NAMES_OUT,
+        ALWAYS,
+        "subscribers are sent no name; what an older version sent them is theirs to erase",
+    ),
+)
+
+_OLD_NAMES = "such messages; in those of an older version the user's id"
+
+
+def _queue(name: str, holds: str) -> tuple[Store, Store]:
+    """Gives the rows of a queue whose messages name nobody, and of its dead letters."""
+    return (
+        Store(Kind.QUEUE, name, holds),
+        Store(Kind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),
+    )
+
+
+_QUEUES = (
+    *_queue(EXPIRY, "holds"),
+    *_queue(AUDIT, "events"),
+    *_queue(ANALYTICS, "events"),
+    *_queue(EMAIL, "events"),
+    Store(
+        Kind.QUEUE,
+        BOUNCES,
+        "addresses that an email did not reach",
+        RUNS_OUT,
+        "seconds, 4 days at most",
+        "its consumer keeps a keyed hash",
+    ),
+    Store(Kind.QUEUE, f"{BOUNCES}-dlq", "such a report that can't be read", TAKES_NAMES_OUT, "14 days"),
+    *_queue(INVOICES, "events"),
+    *_queue(TICKETS, "events"),
+    *_queue(NOTIFICATION, "events"),
+    *_queue(WEBHOOKS, "ids of deliveries"),
+    *_queue(CACHE, "events"),
+    *_queue(PAYMENTS, "payments that are due, and charges"),
+    *_queue(REFUNDS, "events"),
+)
+
+_BUCKETS = (
+    Store(Kind.BUCKET, "invoices", "invoices as PDF: the user's id", KEEPS, ALWAYS, f"every version: {LEGAL_REASON}"),
+    Store(
+        Kind.BUCKET,
+        "failures",
+        "what a stream's handler could not relay: reservations and payments as they were",
+        TAKES_NAMES_OUT,
+        "30 days",
+    ),
+)
+
+ACCOUNTS = Store(
+    Kind.OTHER,
+    "user pool",
+    "the account: id, email address, password's hash",
+    DELETES,
+    "until it is deleted",
+    "tokens that are out stay valid for an hour at most",
+)
+
+_OTHERS = (
+    ACCOUNTS,
+    Store(
+        Kind.OTHER,
+        "streams of reservations and payments",
+        "items before and after each write",
+        RUNS_OUT,
+        "24 hours",
+        "nobody can change a stream",
+    ),
+    Store(
+        Kind.OTHER,
+        "point-in-time recovery of the tables, in prod",
+        "all tables",
+        RUNS_OUT,
+        "35 days",
+        "after a restore, erase again whom you erased in the 35 days before",
+    ),
+    Store(Kind.OTHER, "logs", "ids of reservations, sales and payments, never a user's; an address' domain"),
+    Store(
+        Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "25 hours at most"
+    ),
+    Store(
+        Kind.OTHER,
+        "emails that were sent",
+        "the address, what was bought",
+        KEEPS,
+        "as their readers please",
+        "they are in the reader's mailbox",
+    ),
+    Store(
+        Kind.OTHER,
+        "SES's own list of suppressed addresses",
+        "an address that an email did not reach, or whose reader complained",
+        KEEPS,
+        "until it is deleted",
+        "so that SES writes there no more; `aws sesv2 delete-suppressed-destination` deletes it",
+    ),
+    Store(
+        Kind.OTHER,
+        "payment gateway",
+        "what its own page asked for, such as a card; from us the reservation's id",
+        KEEPS,
+        "as it says",
+        "it answers for itself: ask it, by the transaction's id",
+    ),
+)
+
+STORES = (*_TABLES, *_QUEUES, *_BUCKETS, *_OTHERS)
+
+
+def stores_of(kind: Kind) -> dict[str, Store]:
+    """Gives the rows of a kind, by name."""
+    return {store.name: store for store in STORES if store.kind is kind}

@@ -1,0 +1,58 @@
+"""Ports of personal data: the stores that have it, the addresses of a person, and the record of erasures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from chalicelib.domain.people.person import Person
+    from chalicelib.domain.people.stores import Store
+
+__all__ = ["ErasureRecords", "OpenMatters", "PersonalStore"]
+
+
+class PersonalStore(Protocol):
+    """One store with data of people."""
+
+    @property
+    def store(self) -> Store:
+        """Gives the store's row of STORES."""
+        ...
+
+    def find(self, person: Person) -> Iterator[Mapping[str, Any]]:
+        """Finds all that the store has of the person, also what names nobody any more. Changes nothing."""
+        ...
+
+    def erase(self, person: Person) -> int:
+        """Erases what the store's row says, and gives how much it was. Harmless twice.
+
+        What is changed at the same moment, or still open, is left as it is: `find` shows it.
+        """
+        ...
+
+
+class OpenMatters(Protocol):
+    """What a person has begun and not ended."""
+
+    def list(self, person: Person, now: datetime) -> Sequence[str]:
+        """Names the holds that are live, and the payments that are neither sold nor returned."""
+        ...
+
+    def emails(self, person: Person) -> frozenset[str]:
+        """Gives the email addresses that are known of the person."""
+        ...
+
+
+class ErasureRecords(Protocol):
+    """The audit's record of erasures. It names nobody."""
+
+    def begin(self, person: Person, now: datetime) -> str:
+        """Writes that an erasure has begun, and gives the record's id."""
+        ...
+
+    def end(self, record: str, erased: Mapping[str, int], left: Mapping[str, int], now: datetime) -> None:
+        """Writes how many items of each store were erased, and in how many the person is still named."""
+        ...

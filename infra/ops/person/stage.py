@@ -1,0 +1,74 @@
+"""All stores of a stage that have data of people, in the order of an erasure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.application.person import ErasePerson, ExportPerson
+from chalicelib.domain.people.stores import AtErasure, Kind, Store, stores_of
+from chalicelib.domain.ports import Clock, PersonalStore
+from chalicelib.infrastructure.clock import utc_now
+from infra.ops.connection import Connection, OpsError
+from infra.ops.queues import queues_of
+from infra.ops.stream_failures import StreamFailures, find_output
+
+from .accounts import PersonsAccounts
+from .booking import PersonsLiveHolds, PersonsOpenMatters, PersonsPayments, PersonsReservations
+from .events import PersonsEvents
+from .leftovers import PersonsDeadLetters, PersonsStreamFailures
+from .papers import PersonsInvoiceFiles, PersonsInvoices, PersonsTickets
+from .records import DynamoErasureRecords
+from .tables import StageTables
+
+INVOICES_BUCKET, USER_POOL = "InvoicesBucket", "UserPoolId"
+"""The outputs of the data stack that name them."""
+
+UNKNOWN = "a queue of another version than this one's: searched all the same"
+
+
+@dataclass(frozen=True)
+class People:
+    """The use cases of personal data, with the stores of a stage."""
+
+    export: ExportPerson
+    erase: ErasePerson
+
+    @classmethod
+    def of(cls, connection: Connection, clock: Clock = utc_now) -> "People":
+        """Makes the use cases. Raises OpsError where the stage is not deployed."""
+        tables = StageTables(connection.client("dynamodb"), connection.prefix)
+        reservations, payments = PersonsReservations(tables, clock), PersonsPayments(tables)
+        stores = (
+            *_accounts(connection),
+            *_leftovers(connection),
+            PersonsLiveHolds(tables, clock),
+            *(PersonsEvents(tables, stores_of(Kind.TABLE)[name]) for name in ("events", "notifications")),
+            *_papers(connection, tables),
+            payments,
+            reservations,
+        )
+        open_matters = PersonsOpenMatters(reservations, payments)
+        records = DynamoErasureRecords(tables, connection.client("sts").get_caller_identity()["Arn"])
+        return cls(ExportPerson(stores, open_matters, clock), ErasePerson(stores, open_matters, records, clock))
+
+
+def _accounts(connection: Connection) -> Iterator[PersonalStore]:
+    if user_pool := find_output(connection, USER_POOL):
+        yield PersonsAccounts(connection.client("cognito-idp"), user_pool)
+
+
+def _leftovers(connection: Connection) -> Iterator[PersonalStore]:
+    queues, known = queues_of(connection), stores_of(Kind.QUEUE)
+    for queue in queues.dead_letter_queues:
+        store = known.get(queue.short_name) or Store(Kind.QUEUE, queue.short_name, UNKNOWN, AtErasure.TAKES_NAMES_OUT)
+        yield PersonsDeadLetters(connection.client("sqs"), queue, store)
+    yield PersonsStreamFailures(connection.client("s3"), StreamFailures.of(connection).bucket)
+
+
+def _papers(connection: Connection, tables: StageTables) -> Iterator[PersonalStore]:
+    bucket = find_output(connection, INVOICES_BUCKET)
+    if not bucket:
+        raise OpsError(f"Stage {connection.stage!r} has no bucket of invoices at {connection.where}.")
+    invoices = PersonsInvoices(tables)
+    yield invoices
+    yield PersonsInvoiceFiles(connection.client("s3"), bucket, invoices)
+    yield PersonsTickets(tables)
