@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons simulate coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak coverage check lint format screenshots browser api-tools \
   waterfall trace benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 STAGE ?= dev
 SEEDS ?= 10000
 SEED ?= 0
+OPERATIONS ?= 100000
+MINUTES ?= 10
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
@@ -46,6 +48,12 @@ test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.
 
 simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
 	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)
+
+histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the real system, and what clients were told, checked (OPERATIONS=100000, SEED=0)
+	@exec $(venv_python) -m tests.histories --operations $(OPERATIONS) --seed $(SEED)
+
+soak: $(installed) $(emulator) ## constant load with faults and restarts: all agrees at its end, and memory is flat (MINUTES=10)
+	@exec $(venv_python) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
