@@ -154,7 +154,7 @@ def test_what_is_said_to_be_returned_and_was_not_is_named(till: Till) -> None:
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
     till.payments.mark_refunded(stands.as_refunded("re-1", NOW))
-    till.cinema.clock.forward(seconds=AT_WORK.total_seconds())
+    till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
     ((subject, says),) = findings(till.sweep())
     assert (subject, "has not returned all of it" in says) == ("tx-1", True)
