@@ -113,8 +113,8 @@ class ReconcilePayments:
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> Outcome | Finding:
         """Compares a charge with its payment, and settles it if nobody has. Gives a Finding if the two differ.
 
-        With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, which
-        is of `listed_at`, is left to the next sweep.
+        With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, of
+        `listed_at`, is left to the next sweep.
         """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:

@@ -32,7 +32,7 @@ class Plan:
     buyers: int = 8
     hold_seconds: int = 6
     harm_each_seconds: float = 2.0
-    rest_seconds: float = 120.0
+    rest_seconds: float = 420.0
     pause_seconds: float = 0.0
     """The pause before each operation of a buyer, on average."""
     without: str = ""
@@ -80,7 +80,7 @@ def run(plan: Plan, path: Path, progress: Callable[[str], None], watch: Watch = 
         seconds = time.monotonic() - started
         progress(f"{len(history.operations)} operations in {seconds:.0f} s; waiting until all is at rest …")
         cinema.heal()
-        verdict = final.judge(cinema, history.operations, plan.rest_seconds)
+        verdict = final.judge(cinema, history.operations, plan.rest_seconds, progress)
     limits = checker.Limits(plan.hold_seconds, LATEST_SECONDS + STOPPED_SECONDS)
     violations = checker.check(history.operations, limits)
     answers = Counter(f"{one.kind}:{one.status or 'none'}" for one in history.operations)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -32,7 +32,8 @@ from tests.simulation.promises.stored import Stored
 PROJECTIONS = (INVOICES, NOTIFICATION, ANALYTICS, TICKETS)
 LATER = timedelta(minutes=30)
 """How far ahead the last sweeps think they are: they leave alone what is younger than a minute."""
-POLL_SECONDS = 0.5
+POLL_SECONDS, TOLD_EACH_SECONDS = 0.5, 10.0
+Progress = Callable[[str], None]
 
 
 class Tables:
@@ -63,9 +64,13 @@ class Verdict:
     totals: Counter[str]
 
 
-def come_to_rest(cinema: Cinema, seconds: float) -> tuple[int, bool]:
+def come_to_rest(cinema: Cinema, seconds: float, progress: Progress) -> tuple[int, bool]:
     """Waits until no call, message or record is on its way. Gives the number of redriven dead letters, and whether
-    all is at rest."""
+    all is at rest.
+
+    A message whose handler has failed comes again after minutes: the pauses between its tries double.
+    """
+    told = time.monotonic()
     deadline, redriven, quiet = time.monotonic() + seconds, 0, 0
     before: dict[str, int] = {}
     connection = Connection.to(STAGE)
@@ -79,6 +84,9 @@ def come_to_rest(cinema: Cinema, seconds: float) -> tuple[int, bool]:
         if quiet >= 3 and cinema.gateway.messenger.wait_until_idle(0):
             return redriven, True
         before = counts
+        if time.monotonic() - told > TOLD_EACH_SECONDS:
+            told = time.monotonic()
+            progress(f"still on its way: {_depths()} {cinema.calls_on_their_way or ''}")
         time.sleep(POLL_SECONDS)
     return redriven, False
 
@@ -101,11 +109,11 @@ def sweep(*, mend: bool) -> Reconciliation:
     return replace(reconcile, clock=lambda: utc_now() + LATER)(timedelta(hours=3), mend=mend)
 
 
-def judge(cinema: Cinema, operations: Sequence[Operation], seconds: float) -> Verdict:
+def judge(cinema: Cinema, operations: Sequence[Operation], seconds: float, progress: Progress) -> Verdict:
     """Waits for rest, sweeps as the schedule would, waits again, and looks at everything."""
-    redriven, rested = come_to_rest(cinema, seconds)
+    redriven, rested = come_to_rest(cinema, seconds, progress)
     mended = sweep(mend=True)
-    more, rested_again = come_to_rest(cinema, seconds)
+    more, rested_again = come_to_rest(cinema, seconds, progress)
     broken = [] if rested and rested_again else [f"it does not come to rest: {_depths()}"]
     last = sweep(mend=False)
     if last.mended or last.findings:
