@@ -17,7 +17,7 @@ SEATS, SEATS_PER_ROW = 12, 6
 OPERATIONS_OF_A_SCREENING = 160
 SCREENINGS_AT_ONCE = 2
 TRIES = 4
-ANSWER_SECONDS = 12.0
+ANSWER_SECONDS, CROWDED_SECONDS = 12.0, 0.3
 NOT_YET_SECONDS = 0.7
 """The pause before a payment that the gateway has not yet told of is confirmed again."""
 NAMES = [f"{row}{number}" for row in "AB" for number in range(1, SEATS_PER_ROW + 1)]
@@ -31,6 +31,8 @@ class Box:
 
     programme: list[str] = field(default_factory=list)
     all: list[str] = field(default_factory=list)
+    is_crowded: bool = False
+    """True: buyers wait until the relays have caught up."""
     left: dict[str, int] = field(default_factory=dict)
     charged: list[str] = field(default_factory=list)
     """Transactions of all buyers, some of which others try to use."""
@@ -73,7 +75,9 @@ class Buyer:
     def run(self) -> None:
         self.at = self.chance.randrange(len(self.instances))
         while not self.stop.is_set():
-            if self.box.needs_screening():
+            if self.box.is_crowded:
+                self.stop.wait(CROWDED_SECONDS)
+            elif self.box.needs_screening():
                 self._schedule()
             elif programme := list(self.box.programme):
                 self._buy(self.chance.choice(programme))

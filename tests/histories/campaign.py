@@ -18,7 +18,9 @@ from tests.histories.faults import Faults, Kind
 from tests.histories.record import NO_ANSWER, History
 from tests.histories.wires import LATEST_SECONDS
 
-TICK_SECONDS = 0.1
+TICK_SECONDS, COUNTED_EACH_SECONDS = 0.1, 5.0
+MOST_ON_THEIR_WAY = 400
+"""Buyers wait while so many messages do: relays that fall behind for an hour would need another to catch up."""
 STOPPED_SECONDS = 15.0
 """The longest time for which a stopped instance may keep a request, and for which a client waits for an answer."""
 
@@ -102,13 +104,16 @@ def _let_them_buy(plan: Plan, cinema: Cinema, history: History, progress: Callab
     stop, box = threading.Event(), Box()
     threads = [threading.Thread(target=one.run, daemon=True) for one in _buyers(plan, cinema, history, box, stop)]
     nemesis = Nemesis(cinema, random.Random(plan.seed), plan.harm_each_seconds)
-    started = told = time.monotonic()
+    started = told = counted = time.monotonic()
     for thread in threads:
         thread.start()
     while (now := time.monotonic()) - started < plan.seconds and len(history.operations) < plan.operations:
         nemesis.act()
         cinema.watch()
         watch(cinema, now - started)
+        if now - counted >= COUNTED_EACH_SECONDS:
+            counted = now
+            box.is_crowded = final.on_their_way() > MOST_ON_THEIR_WAY
         if now - told >= 10:
             told = now
             unknown = sum(one.status == NO_ANSWER for one in history.operations)

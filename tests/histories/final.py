@@ -129,6 +129,11 @@ def judge(cinema: Cinema, operations: Sequence[Operation], seconds: float, progr
     return Verdict(tuple(broken), redriven + more, mended.mended, _totals(at_rest, cinema))
 
 
+def on_their_way() -> int:
+    """Counts the messages that are due, in all queues."""
+    return sum(queue.visible for queue in queues_of(Connection.to(STAGE)))
+
+
 def _depths() -> dict[str, int]:
     return {queue.short_name: queue.depth for queue in queues_of(Connection.to(STAGE)) if queue.depth}
 
