@@ -38,6 +38,8 @@ class Request:
     operations: list[Operation] = field(default_factory=list)
     cancels: list[Operation] = field(default_factory=list)
     confirms: list[Operation] = field(default_factory=list)
+    pays: list[Operation] = field(default_factory=list)
+    """From then on the gateway's own message may sell it, whether or not the client confirms."""
 
     @property
     def answered(self) -> list[Operation]:
@@ -89,7 +91,7 @@ class Request:
 
     def _was_given_back(self) -> bool:
         """Tells whether it certainly was never sold: its client never paid, or was told that it is cancelled."""
-        return not self.confirms or any(one.status in (200, 204) for one in self.cancels)
+        return not (self.confirms or self.pays) or any(one.status in (200, 204) for one in self.cancels)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ class Reading:
         known = {request.reservation: request for request in requests.values() if request.answered}
         for one in others:
             request = known.get(one.request.get("reservation", ""))
-            if request and one.kind in ("cancel", "confirm"):
-                (request.cancels if one.kind == "cancel" else request.confirms).append(one)
+            if request and one.kind in ("cancel", "confirm", "pay"):
+                {"cancel": request.cancels, "confirm": request.confirms, "pay": request.pays}[one.kind].append(one)
         return cls(list(requests.values()), others, limits)
 
     def of_kind(self, kind: str) -> list[Operation]:

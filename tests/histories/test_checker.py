@@ -81,6 +81,10 @@ def test_a_hold_without_an_answer_is_a_reason_to_refuse_its_seat() -> None:
     assert check([unknown, refused("b", 45, "A1")], LIMITS)
 
 
+def test_who_paid_and_vanished_may_have_bought() -> None:
+    assert check([hold("a", 0, "A1"), paid("a", 1), refused("b", 60, "A1")], LIMITS) == []
+
+
 def test_who_asks_while_another_is_being_answered_may_win() -> None:
     slow = replace(hold("a", 0, "A1"), end=START + 30, answer=hold("a", 20, "A1").answer)
     assert check([slow, hold("b", 1, "A1")], LIMITS) == []

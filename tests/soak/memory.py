@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression
 
-WARM_UP = 1 / 3
-"""The part of a process's life that is left out: imports, connections and caches fill in it."""
-LEAST_SAMPLES = 12
+WARM_UP, WARM_UP_SECONDS = 1 / 3, 45.0
+"""The part of a process's life that is left out, and the least of it: imports, connections and caches fill in it."""
+LEAST_SECONDS = 45.0
+"""The least time that is judged. Who was killed before is not."""
 STEEPEST_MB_PER_MINUTE = 0.5
 LEAST_GROWTH_MB = 4.0
 """Growth that is no leak: a heap is in pieces, and a thread more or less has its arena."""
@@ -68,5 +69,11 @@ class Memory:
 
     def lives(self) -> list[Life]:
         """Gives the lives that were long enough to be judged, without their beginnings."""
-        warm = {name: taken[int(len(taken) * WARM_UP) :] for name, taken in self.samples.items()}
-        return [Life(name, taken) for name, taken in sorted(warm.items()) if len(taken) >= LEAST_SAMPLES]
+        warm = ((name, _without_warm_up(taken)) for name, taken in sorted(self.samples.items()))
+        return [Life(name, taken) for name, taken in warm if taken and taken[-1][0] - taken[0][0] >= LEAST_SECONDS]
+
+
+def _without_warm_up(taken: Sequence[Sample]) -> list[Sample]:
+    start, end = taken[0][0], taken[-1][0]
+    warm_at = start + max((end - start) * WARM_UP, WARM_UP_SECONDS)
+    return [sample for sample in taken if sample[0] >= warm_at]
