@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.histories import checker, final
@@ -104,27 +104,43 @@ def _let_them_buy(plan: Plan, cinema: Cinema, history: History, progress: Callab
     stop, box = threading.Event(), Box()
     threads = [threading.Thread(target=one.run, daemon=True) for one in _buyers(plan, cinema, history, box, stop)]
     nemesis = Nemesis(cinema, random.Random(plan.seed), plan.harm_each_seconds)
-    started = told = counted = time.monotonic()
+    each_10_s, each_5_s = Each(10), Each(COUNTED_EACH_SECONDS)
+    started = time.monotonic()
     for thread in threads:
         thread.start()
-    while (now := time.monotonic()) - started < plan.seconds and len(history.operations) < plan.operations:
+    while (seconds := time.monotonic() - started) < plan.seconds and len(history.operations) < plan.operations:
         nemesis.act()
         cinema.watch()
-        watch(cinema, now - started)
-        if now - counted >= COUNTED_EACH_SECONDS:
-            counted = now
+        watch(cinema, seconds)
+        if each_5_s.is_due():
             box.is_crowded = final.on_their_way() > MOST_ON_THEIR_WAY
-        if now - told >= 10:
-            told = now
-            unknown = sum(one.status == NO_ANSWER for one in history.operations)
-            made = len(history.operations)
-            progress(f"{made} operations, {unknown} without an answer, {sum(cinema.faults.counts.values())} faults")
+        if each_10_s.is_due():
+            progress(_so_far(history, cinema))
         time.sleep(TICK_SECONDS)
     stop.set()
-    for harm in nemesis.harms:
-        nemesis.mend(harm)
+    nemesis.mend_all()
     for thread in threads:
         thread.join(STOPPED_SECONDS)
+
+
+@dataclass
+class Each:
+    """Tells when so many seconds have passed once more."""
+
+    seconds: float
+    last: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        if time.monotonic() - self.last < self.seconds:
+            return False
+        self.last = time.monotonic()
+        return True
+
+
+def _so_far(history: History, cinema: Cinema) -> str:
+    unknown = sum(one.status == NO_ANSWER for one in history.operations)
+    faults = sum(cinema.faults.counts.values())
+    return f"{len(history.operations)} operations, {unknown} without an answer, {faults} faults"
 
 
 def _buyers(plan: Plan, cinema: Cinema, history: History, box: Box, stop: threading.Event) -> Iterator[Buyer]:

@@ -42,9 +42,7 @@ class Cinema:
 
     faults: Faults
     hold_seconds: int
-    endpoint: str
     gateway: payment_gateway.Gateway
-    gateway_url: str
     redis: OwnRedis
     instances: list[Process]
     relays: list[Process]
@@ -84,28 +82,37 @@ def run_cinema(faults: Faults, hold_seconds: int, run_dir: Path, without: str = 
         gateway = payment_gateway.Gateway(slow_seconds=1.0)
         url, _ = stack.enter_context(payment_gateway.run_gateway(gateway=gateway))
         redis = stack.enter_context(own_redis(run_dir))
-        here = {**emulator.CREDENTIALS, **SETTINGS, "AWS_ENDPOINT_URL": machine.endpoint, "PAYMENTS_URL": url}
-        os.environ.update({**here, "HOLD_SECONDS": str(hold_seconds), "REDIS_URL": ""})
+        _set_environment(machine.endpoint, url, hold_seconds)
         _deploy()
-        aws, aws_wire = stack.enter_context(
-            wires.wire_to(machine.endpoint, faults, wires.name_aws, wires.faults_of_aws)
-        )
-        paid, paid_wire = stack.enter_context(wires.wire_to(url, faults, _named("payments"), wires.faults_of_http))
-        there = {**os.environ, "AWS_ENDPOINT_URL": aws, "PAYMENTS_URL": paid}
+        aws = stack.enter_context(wires.wire_to(machine.endpoint, faults, wires.name_aws, wires.faults_of_aws))
+        paid = stack.enter_context(wires.wire_to(url, faults, _named("payments"), wires.faults_of_http))
+        there = {**os.environ, "AWS_ENDPOINT_URL": aws[0], "PAYMENTS_URL": paid[0]}
         there["REDIS_URL"] = "" if without else redis.url  # no gate may do what the guard should
         ports = [processes.free_port() for _ in range(INSTANCES)]
         instances = [api_instance(number, port, there, run_dir, without) for number, port in enumerate(ports)]
         relays = [relay(number, there, run_dir) for number in range(RELAYS)]
         doors = [stack.enter_context(_door(port, faults)) for port in ports]
-        gateway.messenger.url = f"{doors[0][0]}/api/payments/webhook"
-        gateway.messenger.pause_seconds = 0.2
-        for process in (*instances, *relays):
-            stack.callback(process.end)
-            process.start()
-        _wait_until_ready(instances, ports)
-        all_wires = [aws_wire, paid_wire, *(wire for _, wire in doors)]
+        gateway.messenger.url, gateway.messenger.pause_seconds = f"{doors[0][0]}/api/payments/webhook", 0.2
+        _start(stack, instances, relays, ports)
+        all_wires = [wire for _, wire in (aws, paid, *doors)]
         where = [address for address, _ in doors]
-        yield Cinema(faults, hold_seconds, machine.endpoint, gateway, url, redis, instances, relays, where, all_wires)
+        yield Cinema(faults, hold_seconds, gateway, redis, instances, relays, where, all_wires)
+
+
+def _set_environment(endpoint: str, payments_url: str, hold_seconds: int) -> None:
+    """Sets this process's environment to the emulator itself and the gateway itself, past the wires."""
+    here = {"AWS_ENDPOINT_URL": endpoint, "PAYMENTS_URL": payments_url, "REDIS_URL": ""}
+    os.environ.update({**emulator.CREDENTIALS, **SETTINGS, **here, "HOLD_SECONDS": str(hold_seconds)})
+
+
+def _start(stack: contextlib.ExitStack, instances: list[Process], relays: list[Process], ports: list[int]) -> None:
+    """Starts all, and waits until the instances answer."""
+    for process in (*instances, *relays):
+        stack.callback(process.end)
+        process.start()
+    for process, port in zip(instances, ports, strict=True):
+        assert process.child
+        processes.wait_for_http(f"http://{processes.HOST}:{port}/health", process.child, process.name)
 
 
 def _door(port: int, faults: Faults) -> contextlib.AbstractContextManager[tuple[str, wires.Wire]]:
@@ -124,12 +131,6 @@ def _deploy() -> None:
     sqs = boto3.client("sqs")
     for queue in sqs.list_queues(QueueNamePrefix=PREFIX).get("QueueUrls", []):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-
-
-def _wait_until_ready(instances: list[Process], ports: list[int]) -> None:
-    for process, port in zip(instances, ports, strict=True):
-        assert process.child
-        processes.wait_for_http(f"http://{processes.HOST}:{port}/health", process.child, process.name)
 
 
 # What is done to the processes and services.
@@ -167,6 +168,10 @@ class Nemesis:
         if now >= self.next_at:
             self.next_at = now + self.pause_seconds * self.chance.uniform(0.6, 1.4)
             self._break_next()
+
+    def mend_all(self) -> None:
+        while self.harms:
+            self.mend(self.harms.pop())
 
     def _break_next(self) -> None:
         if not self.left:
