@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression
 
-WARM_UP, WARM_UP_SECONDS = 1 / 3, 45.0
+WARM_UP, WARM_UP_SECONDS = 1 / 3, 120.0
 """The part of a process's life that is left out, and the least of it: imports, connections and caches fill in it."""
-LEAST_SECONDS = 45.0
+LEAST_SECONDS = 120.0
 """The least time that is judged. Who was killed before is not."""
 STEEPEST_MB_PER_MINUTE = 0.5
 LEAST_GROWTH_MB = 4.0
