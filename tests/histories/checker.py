@@ -78,7 +78,7 @@ class Request:
     def was_tried_in_time(self, last: Operation) -> bool:
         """Tells whether another try than this may have sold it in time.
 
-        Who finishes what an earlier try has sold dates the sale by his own clock: `paidAt` may then be after `expiresAt`.
+        Who finishes what an earlier try has sold dates the sale by his own clock: `paidAt` may be after `expiresAt`.
         """
         return any(one.start <= self.expiry for one in (*self.pays, *self.confirms) if one is not last)
 
