@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons simulate model mutants fuzz prove coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants fuzz prove coverage check lint format screenshots browser api-tools \
   waterfall trace load bench bench-classic benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown \
   deploy-local stop clean
 
@@ -11,6 +11,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 STAGE ?= dev
 SEEDS ?= 10000
 SEED ?= 0
+OPERATIONS ?= 100000
+MINUTES ?= 10
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
@@ -50,6 +52,12 @@ simulate: $(installed) ## random schedules of the whole system with everything g
 
 prove: $(installed) $(emulator) browser api-tools ## all proofs, at most an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
 	@exec $(venv_python) -m tests.prove $(if $(ONLY),--only "$(ONLY)")
+
+histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the real system, and what clients were told, checked (OPERATIONS=100000, SEED=0)
+	@exec $(venv_python) -m tests.histories --operations $(OPERATIONS) --seed $(SEED)
+
+soak: $(installed) $(emulator) ## constant load with faults and restarts: all agrees at its end, and memory is flat (MINUTES=10)
+	@exec $(venv_python) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
