@@ -12,7 +12,6 @@ STAGE ?= dev
 SEEDS ?= 10000
 SEED ?= 0
 OPERATIONS ?= 100000
-MINUTES ?= 10
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
@@ -57,7 +56,7 @@ histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the
 	@exec $(venv_python) -m tests.histories --operations $(OPERATIONS) --seed $(SEED)
 
 soak: $(installed) $(emulator) ## constant load with faults and restarts: all agrees at its end, and memory is flat (MINUTES=10)
-	@exec $(venv_python) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
+	@exec $(venv_python) -m tests.soak --minutes $(or $(MINUTES),10) --seed $(SEED)
 
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
