@@ -124,7 +124,10 @@ class Transport:
         connection.sock.settimeout(timeout.read_timeout)
 
     def _head_of(self, request: LeanRequest) -> bytes:
+        """Writes what is before the body. Raises ValueError, as http.client, for a header with a line's end in it."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
+        if lines.count("\n") != len(request.headers) or lines.count("\r") != len(request.headers):
+            raise ValueError("a header has more than one line")  # and is not shown: it may be a secret
         return f"{self._head}{lines}\r\n".encode("latin-1")
 
 
