@@ -193,6 +193,15 @@ def test_a_line_in_a_header_begins_no_other_header(endpoint: Scripted, token: st
     assert way is False or "token" not in str(refusal.value)
 
 
+def test_our_requests_are_signed_without_botocores_signer(endpoint: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = new_client(endpoint.url, lean=True)
+    monkeypatch.setattr(client._request_signer, "sign", None)
+
+    client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert b"Signature=" in endpoint.requests[0]
+
+
 def test_without_credentials_nothing_is_sent(endpoint: Scripted) -> None:
     client = new_client(endpoint.url, lean=True, credentials=None)
 
