@@ -1,9 +1,12 @@
 """What is answered, and what fails on the way: as botocore reads and raises it, or safer where that is said."""
 
+import socket
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from botocore.exceptions import (
 from botocore.retries.standard import ExponentialBackoff
 from urllib3 import Timeout
 
+from chalicelib.infrastructure.dynamodb.lean.transport import LONGEST_ANSWER
 from infra.processes import HOST, free_port
 from tests.redis_cluster import make_certificate
 
@@ -253,6 +257,29 @@ def test_threads_never_get_each_others_answers() -> None:
 
         assert wrong == []
         assert len(endpoint.requests) == 320
+
+
+def test_an_answer_that_drips_is_given_up() -> None:
+    """Each byte comes within the read time-out, and the last one never."""
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with suppress(OSError), connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
+            for _ in range(200):
+                time.sleep(READ_TIMEOUT / 10)
+                connection.sendall(b" ")
+
+    with socket.create_server((HOST, 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        client = new_client(f"http://{HOST}:{listening.getsockname()[1]}", lean=True, attempts=1)
+        began = time.monotonic()
+
+        with pytest.raises(ReadTimeoutError):
+            client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert time.monotonic() - began >= READ_TIMEOUT * LONGEST_ANSWER, "it ended for another reason"
 
 
 def test_where_nobody_listens_there_is_no_endpoint() -> None:
