@@ -42,8 +42,8 @@ HALL: dict[str, Any] = {
 }
 DOORS_ARE_OPEN = timedelta(minutes=40)
 """How long the screening at the gate is still to begin."""
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 900}, "color_scheme": "light", "locale": "en-GB"}
-PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 924}, "color_scheme": "light", "locale": "en-GB"}
+PHONE = {"viewport": {"width": 390, "height": 884}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 AT_THE_DOOR = {**PHONE, "color_scheme": "light", "locale": "en-GB"}
 SEATS = {"seats-desktop.png": DESKTOP, "seats-phone.png": PHONE}
 SOLD, HELD = 48, 12
@@ -185,7 +185,7 @@ def _take_seats(page: Page, api: Api, path: Path) -> Path:
 def _take_tickets(buyer: Page, gate: Page, api: Api, into: Path) -> list[Path]:
     """Takes the pictures of a buyer's tickets, and of the gate that lets the first of them in."""
     code = _buy_tickets(buyer, api)
-    buyer.locator(".seat-tickets").evaluate("tickets => tickets.scrollIntoView()")
+    buyer.locator(".ticket").evaluate("ticket => ticket.scrollIntoView()")
     buyer.screenshot(path=into / "tickets-phone.png")
     _admit(gate, api.base_url, code)
     gate.screenshot(path=into / "gate-phone.png")
