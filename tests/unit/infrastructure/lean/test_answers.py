@@ -17,11 +17,12 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.retries.standard import ExponentialBackoff
+from urllib3 import Timeout
 
 from infra.processes import HOST, free_port
 from tests.redis_cluster import make_certificate
 
-from .endpoint import DONE, READ_TIMEOUT, Say, Scripted, answer, failure, new_client, scripted
+from .endpoint import DONE, PATIENCE, READ_TIMEOUT, Say, Scripted, answer, failure, new_client, scripted
 
 KEY: Any = {"TableName": "t", "Key": {"id": {"S": "1"}}}
 ITEM = b'{"Item":{"id":{"S":"1"},"place":{"N":"7"},"raw":{"B":"aGVsbG8="},"texts":{"L":[{"S":"\\u00e9"}]}}}'
@@ -64,7 +65,8 @@ def both_outcomes(*script: Say, call: str = "get_item") -> tuple[Any, Any]:
 
 def outcome_and_requests(script: Sequence[Say], call: str, *, lean: bool) -> tuple[Any, int]:
     with scripted(*script) as endpoint:
-        client = new_client(endpoint.url, lean=lean)
+        gives_up = any(said.after for said in script)
+        client = new_client(endpoint.url, lean=lean, read_timeout=READ_TIMEOUT if gives_up else PATIENCE)
         request = KEY if call != "describe_table" else {"TableName": "t"}
         outcome = outcome_of(lambda: getattr(client, call)(**request))
         client.close()
@@ -214,9 +216,10 @@ def test_a_connection_that_is_not_to_be_used_again_is_closed(said: Say) -> None:
 def test_a_connection_with_a_late_answer_on_it_is_never_used_again() -> None:
     """Otherwise the late answer would be taken for the next call's."""
     with scripted(Say(answer(b'{"Item":{"id":{"S":"late"}}}'), after=2 * READ_TIMEOUT), Say(answer(ITEM))) as endpoint:
-        client = new_client(endpoint.url, lean=True, attempts=1)
+        client = new_client(endpoint.url, lean=True, attempts=1, read_timeout=READ_TIMEOUT)
         with pytest.raises(ReadTimeoutError):
             client.get_item(**KEY)
+        client._endpoint.http_session._pool.timeout = Timeout(connect=PATIENCE, read=PATIENCE)  # type: ignore[attr-defined]
 
         assert client.get_item(**KEY)["Item"]["id"] == {"S": "1"}
 

@@ -180,6 +180,15 @@ def test_the_host_is_named_without_the_schemes_own_port(url: str, host: str) -> 
     assert host_of(url) == host == botocore.auth._host_from_url(url)  # type: ignore[attr-defined]
 
 
+def test_our_requests_are_signed_without_botocores_signer(endpoint: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = new_client(endpoint.url, lean=True)
+    monkeypatch.setattr(client._request_signer, "sign", None)
+
+    client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert b"Signature=" in endpoint.requests[0]
+
+
 def test_without_credentials_nothing_is_sent(endpoint: Scripted) -> None:
     client = new_client(endpoint.url, lean=True, credentials=None)
 
