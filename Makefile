@@ -25,7 +25,7 @@ emulator := .venv-emulator/installed.txt
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, AUTH=on, KEEP=1, LOG=json, EVENTS=pump, EMULATOR=localstack)
+run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, AUTH=on, KEEP=1, LOG=json, TRACES=on, EVENTS=pump, EMULATOR=localstack)
 	@exec $(venv_python) -m infra.local.run
 
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
@@ -49,7 +49,7 @@ test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.
 simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
 	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)
 
-prove: $(installed) $(emulator) browser api-tools ## all proofs, at most an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
+prove: $(installed) $(emulator) browser api-tools ## all proofs, in about an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
 	@exec $(venv_python) -m tests.prove $(if $(ONLY),--only "$(ONLY)")
 
 histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the real system, and what clients were told, checked (OPERATIONS=100000, SEED=0)

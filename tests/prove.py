@@ -1,4 +1,4 @@
-"""Proves as much as an hour allows, part by part, and prints one table: `python -m tests.prove [--only NAME]`.
+"""Proves in about an hour, part by part, and prints one table: `python -m tests.prove [--only NAME]`.
 
 A part is a command. It has proved what it should when it exits with 0; the number beside it is the last line of its
 output that says one. Logs are in build/prove.

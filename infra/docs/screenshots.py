@@ -8,11 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from chalicelib.infrastructure.clock import utc_now
 from infra.cloud import deploy
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.command import as_command
@@ -38,9 +40,13 @@ HALL: dict[str, Any] = {
     "seatsPerRow": 12,
     "ticketPrice": 28.00,
 }
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
-PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
-SOLD, HELD, TOGETHER = 48, 12, 4
+DOORS_ARE_OPEN = timedelta(minutes=40)
+"""How long the screening at the gate is still to begin."""
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 924}, "color_scheme": "light", "locale": "en-GB"}
+PHONE = {"viewport": {"width": 390, "height": 884}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
+AT_THE_DOOR = {**PHONE, "color_scheme": "light", "locale": "en-GB"}
+SEATS = {"seats-desktop.png": DESKTOP, "seats-phone.png": PHONE}
+SOLD, HELD = 48, 12
 BUYERS, BUY = 260, 0.7
 """The number of buyers in the on-sale that the board shows, and the share of holds that are paid for."""
 BOARD_HEIGHT = 1300
@@ -98,13 +104,41 @@ def _find_free_neighbours(page: Page, count: int) -> list[str]:
     return names[start : start + count]
 
 
+def _handle_events() -> None:
+    """Handles every event that there is."""
+    from app import app  # reads the environment
+
+    Pump(app, f"cinema-{STAGE}").drain(DRAIN_SECONDS)
+
+
+def _buy_tickets(page: Page, api: Api) -> str:
+    """Buys two seats of a screening that begins soon, and waits for their tickets. Gives the code of the first."""
+    session_id = api.schedule(**{**HALL, "startTime": (utc_now() + DOORS_ARE_OPEN).isoformat()})
+    _hold_on_page(page, api.base_url, session_id, 2)
+    page.click("[data-key=pay]")
+    page.wait_for_selector(".seat-tickets")
+    _handle_events()
+    page.wait_for_selector(".seat-ticket .ticket-code")
+    return page.locator(".ticket-code").first.inner_text()
+
+
+def _admit(page: Page, url: str, code: str) -> None:
+    """Opens the gate's page, chooses a gate and its room, and lets the holder of a ticket in."""
+    page.goto(f"{url}/gate")
+    page.fill("#gate-name", "north")
+    page.get_by_label(HALL["roomNumber"], exact=True).check()
+    page.click("[data-key=start]")
+    page.get_by_text("List of").wait_for()
+    page.fill("#typed", code)
+    page.click("[data-key=admit]")
+    page.wait_for_selector(".verdict[data-verdict=admitted]")
+
+
 def _play_on_sale(api: Api) -> None:
     """Lets BUYERS hold and pay, and handles every event.
 
     Two messages that nobody can read go to the emails' queue, so that the board has dead letters to show.
     """
-    from app import app  # reads the environment
-
     seed.add_programme(api.base_url)
     sessions = [session["sessionId"] for session in api.get("/api/sessions?limit=8").body["sessions"]]
     chance = random.Random(7)
@@ -117,7 +151,7 @@ def _play_on_sale(api: Api) -> None:
     queue = sqs.get_queue_url(QueueName=f"cinema-{STAGE}-email")["QueueUrl"]
     for _ in range(2):
         sqs.send_message(QueueUrl=queue, MessageBody='{"version": 9}')
-    Pump(app, f"cinema-{STAGE}").drain(DRAIN_SECONDS)
+    _handle_events()
 
 
 def _open_board(page: Page, url: str) -> None:
@@ -129,19 +163,40 @@ def _open_board(page: Page, url: str) -> None:
 
 def take_pictures(into: Path) -> list[Path]:
     """Takes all pictures into the folder. Raises CannotRunError, with the remedy, without a browser."""
-    desktop, phone, board = (into / f"{name}.png" for name in ("seats-desktop", "seats-phone", "operations"))
     with browser.run_browser() as chromium, _run_api() as api:
-        for path, size, count in ((desktop, DESKTOP, 3), (phone, PHONE, 2)):
-            session_id = _fill_half_a_hall(api)  # a new one each time: on a slow machine its holds would lapse
-            page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **size).new_page()
-            _hold_on_page(page, api.base_url, session_id, count)
-            page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
-            page.screenshot(path=path)
+
+        def open_page(device: dict[str, Any]) -> Page:
+            return chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **device).new_page()
+
+        seats = [_take_seats(open_page(device), api, into / name) for name, device in SEATS.items()]
+        tickets = _take_tickets(open_page(PHONE), open_page(AT_THE_DOOR), api, into)
         _play_on_sale(api)
-        page = chromium.new_context(timezone_id=CINEMA, reduced_motion="reduce", **DESKTOP).new_page()
-        _open_board(page, api.base_url)
-        page.screenshot(path=board, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
-    return [desktop, phone, board]
+        return [*seats, *tickets, _take_board(open_page(DESKTOP), api, into / "operations.png")]
+
+
+def _take_seats(page: Page, api: Api, path: Path) -> Path:
+    """Takes the picture of a hall half sold. It is a new one each time: on a slow machine its holds would lapse."""
+    _hold_on_page(page, api.base_url, _fill_half_a_hall(api), 3 if path.name == "seats-desktop.png" else 2)
+    page.evaluate("scrollTo(0, matchMedia('(width < 60rem)').matches ? 1e6 : 0)")
+    page.screenshot(path=path)
+    return path
+
+
+def _take_tickets(buyer: Page, gate: Page, api: Api, into: Path) -> list[Path]:
+    """Takes the pictures of a buyer's tickets, and of the gate that lets the first of them in."""
+    code = _buy_tickets(buyer, api)
+    buyer.locator(".ticket").evaluate("ticket => scrollTo(0, ticket.getBoundingClientRect().top + scrollY - 8)")
+    buyer.screenshot(path=into / "tickets-phone.png")
+    _admit(gate, api.base_url, code)
+    gate.screenshot(path=into / "gate-phone.png")
+    return [into / "tickets-phone.png", into / "gate-phone.png"]
+
+
+def _take_board(page: Page, api: Api, path: Path) -> Path:
+    """Takes the upper part of the operators' board."""
+    _open_board(page, api.base_url)
+    page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": BOARD_HEIGHT})
+    return path
 
 
 def main(make: Callable[[Path], list[Path]] = take_pictures, into: Path = PICTURES) -> int:

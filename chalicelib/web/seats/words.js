@@ -83,7 +83,7 @@ export const WORDS = {
     neverMind: "Choose other seats",
     dontWait: "Don't wait",
     documentation: "Open the documentation",
-    byEmail: "Send me the booking code by email",
+    byEmail: "Send me the tickets by email",
     email: "Email address",
 
     heldTitle: "Held for you",
@@ -312,7 +312,7 @@ export const WORDS = {
     neverMind: "Escolher outros assentos",
     dontWait: "Não esperar",
     documentation: "Abrir a documentação",
-    byEmail: "Receber o código da compra por e-mail",
+    byEmail: "Receber os ingressos por e-mail",
     email: "Endereço de e-mail",
 
     heldTitle: "Reservados para você",

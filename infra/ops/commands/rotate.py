@@ -33,7 +33,7 @@ NEXT = {
 
 
 def add_to(commands: Any) -> None:
-    about = "replaces a secret; the new value is asked for and never shown"
+    about = "replace a secret; the new value is asked for and never shown"
     command = add_command(commands, "rotate", _run, about, "rotate STRIPE_SECRET_KEY --stage prod")
     command.add_argument("secret", choices=sorted(SECRETS), metavar="SECRET", help=", ".join(sorted(SECRETS)))
     command.add_argument("--end", action="store_true", help="refuse the old one: ends the overlap")

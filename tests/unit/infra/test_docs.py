@@ -133,6 +133,19 @@ def test_every_link_to_another_document_leads_somewhere() -> None:
     assert not (found := faults(broken)), "\n".join(found)
 
 
+def test_the_index_leads_to_every_document() -> None:
+    index = ROOT / "docs" / "README.md"
+    documents = {file.name for file in index.parent.glob("*.md")} - {index.name}
+
+    assert documents <= set(LINK.findall(index.read_text()))
+
+
+def test_every_picture_is_shown_in_a_document() -> None:
+    shown = {target.rsplit("/")[-1] for document in DOCUMENTS for target in LINK.findall(document.read_text())}
+
+    assert {file.name for file in (ROOT / "docs" / "img").iterdir()} <= shown
+
+
 def test_every_make_target_that_a_document_names_is_in_the_makefile() -> None:
     known = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
