@@ -13,7 +13,7 @@ reservations' stream: see relay.py.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -168,7 +168,11 @@ class Confirm:
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Writes the sale on the reservation. If the reservation was deleted, stores it anew with the sale."""
+        """Writes the sale on the reservation. If the reservation was deleted, stores it anew with the sale.
+
+        Who finishes what an earlier try sold does not know when that was, only that the hold had not lapsed.
+        """
+        sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
         stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(confirmed)
         if stored.sale != confirmed.sale:

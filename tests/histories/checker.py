@@ -75,13 +75,6 @@ class Request:
         asked = self.operations[0].request
         return [(asked["session"], seat) for seat in asked["seats"]]
 
-    def was_tried_in_time(self, last: Operation) -> bool:
-        """Tells whether another try than this may have sold it in time.
-
-        Who finishes what an earlier try has sold dates the sale by his own clock: `paidAt` may be after `expiresAt`.
-        """
-        return any(one.start <= self.expiry for one in (*self.pays, *self.confirms) if one is not last)
-
     def certainly(self) -> tuple[float, float]:
         """Gives from when to when its seats are its own, whatever was on its way. Only for an answered hold."""
         if self.sales:
@@ -194,7 +187,7 @@ def sales_follow_holds(reading: Reading) -> Iterator[str]:
             yield f"sale without hold: {one.request['reservation']}"
         elif sorted(one.answer["seats"]) != sorted(request.first.answer["seats"]):
             yield f"sale without hold: {one.request['reservation']} held {request.first.answer['seats']}: {one.answer}"
-        elif _seconds(one.answer["paidAt"]) > request.expiry and not request.was_tried_in_time(one):
+        elif _seconds(one.answer["paidAt"]) > request.expiry:
             yield f"sold after its time: {one.request['reservation']}, which lapsed at {request.first.answer}"
     for request in known.values():
         if len({one.answer["saleId"] for one in request.sales}) > 1:

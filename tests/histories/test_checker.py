@@ -85,11 +85,6 @@ def test_who_paid_and_vanished_may_have_bought() -> None:
     assert check([hold("a", 0, "A1"), paid("a", 1), refused("b", 60, "A1")], LIMITS) == []
 
 
-def test_what_an_earlier_try_has_sold_may_be_dated_by_who_finishes_it() -> None:
-    first = replace(confirmed("a", 5), status=NO_ANSWER, answer={})
-    assert check([hold("a", 0, "A1"), first, confirmed("a", 10.5, "A1")], LIMITS) == []
-
-
 def test_who_asks_while_another_is_being_answered_may_win() -> None:
     slow = replace(hold("a", 0, "A1"), end=START + 30, answer=hold("a", 20, "A1").answer)
     assert check([slow, hold("b", 1, "A1")], LIMITS) == []

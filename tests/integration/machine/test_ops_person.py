@@ -204,7 +204,7 @@ class Life:
     gateway: Gateway
 
     def live(self) -> str:
-        """Buys, cancels, and is refunded, with a letter of each. Gives the id of the reservation that stays bought."""
+        """Buys, cancels, and is refunded, with letters of the purchase and of the refund. Gives the id of what stays bought."""
         bought, cancelled = self.buy("A1"), self.api.schedule()
         returned = self.buy("A1", session_id=cancelled)
         given_back = self.hold(self.api.schedule(), "A1")
@@ -237,7 +237,7 @@ class Life:
         papers = [self.api.get(f"/api/reservations/{bought}/{paper}").status for paper in ("tickets", "invoice")]
         gone = self.api.get(f"/api/reservations/{returned}").body
         letters = [each for each in mailbox.read_emails(self.endpoint) if self.canary.email in each.to]
-        return papers == [200, 303] and "refundedAt" in gone and len(letters) >= 3
+        return papers == [200, 303] and "refundedAt" in gone and len(letters) >= 2
 
     def leave_old_traces(self) -> None:
         """Leaves what an older version has left: events with the user's id, also where they could not be handled."""

@@ -230,6 +230,18 @@ def test_a_resend_finishes_a_sale_that_crashed_after_the_commit_point(cinema: Ci
     assert cinema.bought_by("ana") == [held.id]
 
 
+def test_a_sale_that_is_finished_after_its_holds_time_is_dated_within_it(cinema: Cinema) -> None:
+    held = cinema.hold("A1")
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "confirm", before=crash))
+    with pytest.raises(Crash):
+        dying.confirm(held.id)
+    cinema.clock.forward(seconds=300)
+
+    finished = cinema.confirm(held.id).sale
+    assert finished
+    assert finished.paid_at == held.expires_at
+
+
 def test_after_such_a_crash_another_payment_is_still_refused(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(cinema, reservations=interposed(cinema.reservations, "confirm", before=crash))
