@@ -38,7 +38,7 @@ def say(text: str) -> None:
 # Ports and addresses
 
 
-def port_is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -52,7 +52,7 @@ def free_port(preferred: int = 0) -> int:
     """Gives `preferred` when no program listens on it, else any free one of SERVER_PORTS. Raises CannotRunError."""
     candidates = [*([preferred] if preferred else []), *random.SystemRandom().sample(SERVER_PORTS, 100)]
     for port in candidates:
-        if port_is_free(port):
+        if is_port_free(port):
             return port
     raise CannotRunError(f"No port of 100 from {SERVER_PORTS.start} on is free: end some of the programs that listen.")
 

@@ -1,4 +1,4 @@
-"""Whom each route admits, written down by hand, and a client that sends requests with any headers.
+"""The principals that each route admits, written down by hand, and a client that sends any headers.
 
 The table is compared with the routes that there are: one without an entry here fails. It is not read from the code.
 """

@@ -1,4 +1,4 @@
-"""What tests start from: whole values of which a test names only what matters to it, and a cinema in memory."""
+"""Builders for tests: complete values of which a test names only the fields that matter, and a cinema in memory."""
 
 import uuid
 from collections.abc import Callable
@@ -130,7 +130,7 @@ def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "sess
 
 
 def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event:
-    """As the relay tells of the reservation's sale."""
+    """Makes the event by which the relay tells of the reservation's sale."""
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
@@ -220,7 +220,7 @@ class Cinema:
         return self.settling.settle_payment
 
     def cancel(self, reservation_id: str) -> Reservation:
-        """What follows comes a millisecond later: a seat's next hold is younger than the one given back."""
+        """Cancels the reservation, and moves the clock a millisecond, so that a seat's next hold is younger."""
         cancelled = self.selling.cancel(CancelReservation(reservation_id))
         self.clock.forward(milliseconds=1)
         return cancelled

@@ -1,4 +1,4 @@
-"""What tests run against: an emulator with the data stack, a Redis, API servers, a pump; each started on first use.
+"""Fixtures of running services: an emulator with the data stack, a Redis, API servers, a pump; started on first use.
 
 AWS_ENDPOINT_URL names an emulator that runs already; otherwise an embedded one is started on a free port. A test that
 needs what this machine can't run is skipped with the reason.
@@ -109,7 +109,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPer
 
 @pytest.fixture(scope="session")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what this session starts keeps its logs and pid files."""
+    """The folder for logs and pid files of the processes that this session starts."""
     return tmp_path_factory.mktemp("run")
 
 
@@ -203,7 +203,7 @@ def other_settings(**changes: str) -> Iterator[None]:
 
 
 def build_anew() -> None:
-    """What was built is forgotten, and built again with the same settings."""
+    """Forgets all that was built, and builds it again with the same settings."""
     wiring.build_anew(wiring.settings())
 
 

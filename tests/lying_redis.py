@@ -50,7 +50,7 @@ def endless(start: bytes, more: bytes) -> Lie:
 
 
 def silent(_: socket.socket) -> None:
-    """Never answers."""
+    """Reads nothing and never answers."""
 
 
 def broken_off(answer: bytes) -> Lie:

@@ -87,7 +87,7 @@ def inject_faults(run: Run, sides: Sequence[Side], wanted: Faults) -> dict[str, 
             found[name][side.name] = _finite(asdict(result))
             run.say(f"{name}, {side.name}: {result}")
             if isinstance(result, faults.NotPublished):
-                run.record(f"lost events, {side.name}", result.lost, note=f"of {result.sales} sales")
+                run.record(f"lost events, {side.name}", result.lost_events, note=f"of {result.sales} sales")
     return found
 
 

@@ -34,7 +34,7 @@ def document(data: Data, text: str) -> str:
         ),
         "outcomes": table(("", "requests", "held", "sold", "refused", "failed", "oversold seats"), outcomes(data)),
         "costs": table(COST, costs(data["costs"])),
-        "months": table(("sales a month", "old design", "ours"), months()),
+        "months": table(("sales a month", "old design", "ours"), rows_of_months()),
         "faults": table(("fault", "", "old design", "ours"), faults(data["faults"])),
         "machine": machine(data),
     }
@@ -106,7 +106,7 @@ def dollars_of_sales(sales: int) -> float:
     return prices.WRITE_UNIT.of(writes * sales) + prices.READ_UNIT.of(reads * sales)
 
 
-def months() -> Iterator[Row]:
+def rows_of_months() -> Iterator[Row]:
     """Gives both bills for growing sales; the old design's is that of two machines, whether used or not."""
     fixed = prices.POSTGRES_MONTH.usd + prices.REDIS_MONTH.usd
     for sales in SALES_A_MONTH:
@@ -118,7 +118,7 @@ def months() -> Iterator[Row]:
 def faults(found: Data) -> Iterator[Row]:
     """Gives a line for each thing that can be lost, or has to be waited for."""
     for fault, what, key, unit in LOSSES:
-        told = [_told(found[fault][side], key, unit) for side in NAMES]
+        told = [_loss_text(found[fault][side], key, unit) for side in NAMES]
         yield (FAULTS[fault], what, *told)
 
 
@@ -143,7 +143,7 @@ LOSSES = (
 )
 
 
-def _told(found: Data, key: str, unit: str) -> str:
+def _loss_text(found: Data, key: str, unit: str) -> str:
     value = found[key]
     if value is None:
         return "never, in a minute"

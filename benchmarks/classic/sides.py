@@ -32,7 +32,7 @@ class Counted:
 
 
 class Side(Protocol):
-    """One of the designs."""
+    """A design, running, as the measurements use it."""
 
     @property
     def name(self) -> str: ...

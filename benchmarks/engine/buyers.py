@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
@@ -92,13 +92,15 @@ def api_buyer(url: str, seats: Sequence[tuple[str, str]]) -> Iterator[Buy]:
         yield buy
 
 
+class Bought(NamedTuple):
+    purchases: int
+    seconds: float
+
+
 def buy_for(
     seconds: float, new_buyer: Callable[[], contextlib.AbstractContextManager[Buy]], numbers: Iterator[int]
-) -> tuple[int, float]:
-    """Has CLIENTS buyers buy, one purchase after the other, for so long. Gives how many they completed, and how long.
-
-    Raises what a purchase raised.
-    """
+) -> Bought:
+    """Has CLIENTS buyers buy, one purchase after the other, for `seconds`. Raises the error of a failed purchase."""
     bought, failed = [0] * CLIENTS, list[Exception]()
     ready, lock = threading.Barrier(CLIENTS + 1), threading.Lock()
     deadline = [0.0]
@@ -125,4 +127,4 @@ def buy_for(
         thread.join(seconds + 60)
     if failed:
         raise failed[0]
-    return sum(bought), time.monotonic() - started
+    return Bought(sum(bought), time.monotonic() - started)

@@ -14,14 +14,21 @@ BUYER, TRANSACTION = "recorded-buyer", "recorded-transaction"
 
 
 class Recorded(NamedTuple):
-    """One call: the operation, and the JSON of its request."""
+    """A recorded call: the operation, and the JSON of its request."""
 
     operation: str
     body: str
 
 
-def record_purchase(session_id: str, seat: str) -> tuple[list[Recorded], dict[str, str]]:
-    """Buys a seat by our use cases. Gives the calls, and what in them is this purchase's: seat, row and ids."""
+class Recording(NamedTuple):
+    """The calls of one purchase, and the texts in them that are only its own: `seat`, `row`, `id`, `sale`."""
+
+    calls: list[Recorded]
+    its_own: dict[str, str]
+
+
+def record_purchase(session_id: str, seat: str) -> Recording:
+    """Buys a seat by our use cases, and records the calls of DynamoDB."""
     calls: list[Recorded] = []
 
     def note(model: Any, params: dict[str, Any], **_: Any) -> None:
@@ -37,7 +44,7 @@ def record_purchase(session_id: str, seat: str) -> tuple[list[Recorded], dict[st
         raise LookupError(f"{held.id} was confirmed and has no sale")
     row = re.sub(r"\d+$", "", seat)
     its_own = {"seat": f'"{seat}"', "row": f"{session_id}#{row}", "id": held.id, "sale": sold.sale.id}
-    return calls, its_own
+    return Recording(calls, its_own)
 
 
 def rewrite(

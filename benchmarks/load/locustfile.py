@@ -33,7 +33,7 @@ began = time.monotonic()
 
 
 class Ramp(LoadTestShape):  # type: ignore[misc] # Locust is installed elsewhere, and has no types here
-    """As many users as arrivals a second."""
+    """A load shape with as many users as arrivals a second."""
 
     def tick(self) -> tuple[int, float] | None:
         if self.get_run_time() > sum(SECONDS):
@@ -74,7 +74,7 @@ def free_seats(seat_map: Any) -> list[str]:
 
 
 class Visitor(HttpUser):  # type: ignore[misc] # as above
-    """One arrival after the other, each somebody else."""
+    """A Locust user that plays one arrival after the other, each as another buyer."""
 
     host = URLS[0]
     wait_time = constant_throughput(1)

@@ -1,4 +1,4 @@
-"""What the tables say after a run: who was sold which seat. The application is not asked."""
+"""Reads the tables after a run: which buyer was sold which seat. The application is not asked."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What buyers and gates do with tickets: show them, transfer them, admit them."""
+"""The use cases of tickets: showing, transferring and admitting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: principals with their roles, and the rules by which routes admit them.
+"""Principals: callers of the API with their roles, and the rules by which routes admit them.
 
 A token proves who asks. Its groups give the roles; whoever is signed in and belongs to no group of ours is a buyer.
 """
@@ -45,7 +45,7 @@ NOBODY = Principal("", frozenset())
 
 
 class Rule(Enum):
-    """Whom a route admits."""
+    """A route's rule: the principals that it admits."""
 
     ANYONE = frozenset[Role]()
     """Everybody: no token is looked at."""

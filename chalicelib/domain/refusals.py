@@ -100,7 +100,7 @@ class TicketsNotReady(Refusal):
 
 
 class TicketNotFound(Refusal):
-    """No ticket has this code, or it is somebody else's."""
+    """The code names no ticket, or the ticket of another buyer."""
 
     code: str
 
@@ -231,7 +231,7 @@ class CursorInvalid(Refusal):
 
 
 class TokenFault(StrEnum):
-    """What is wrong with the token of a request, in words for its client."""
+    """The fault of a request's token, in words for its client."""
 
     MISSING = "no token"
     SENT_WRONGLY = "send one token, in one Authorization header"
@@ -248,11 +248,11 @@ class Unauthenticated(Refusal):
 
 
 class Forbidden(Refusal):
-    """It is known who asks, and that they may not do this."""
+    """The principal is known, and the route does not admit it."""
 
 
 class UserNotFound(Refusal):
-    """There is no such user, or it is somebody else, who is nobody's business."""
+    """There is no such user, or the principal may not see that user."""
 
     user_id: str
 

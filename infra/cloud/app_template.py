@@ -65,7 +65,7 @@ def _additions_to_function(function: Function) -> Template:
     if function.is_asked_by_buyers:
         reserved = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
         properties["ReservedConcurrentExecutions"] = reserved
-    if near_redis(function):
+    if uses_redis(function):
         properties["VpcConfig"] = _if_redis_is_in_vpc(
             {"SubnetIds": _list_in("RedisSubnets"), "SecurityGroupIds": _list_in("RedisSecurityGroups")}
         )
@@ -76,7 +76,7 @@ def _additions_to_function(function: Function) -> Template:
     return {function.logical_id: {"Properties": properties}, f"{function.role_stem}Role": {"Properties": boundary}}
 
 
-def near_redis(function: Function) -> bool:
+def uses_redis(function: Function) -> bool:
     """Tells whether a function asks Redis, and so runs in its VPC, if it has one."""
     return "REDIS_URL" in _environment(function)
 

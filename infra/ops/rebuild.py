@@ -299,7 +299,7 @@ class CounterRebuild:
         A counter may also be higher: it then has events that are not yet in the log.
         """
         found = self.read_counters()
-        return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum_of(known))]
+        return [key for key, known in events.items() if _has_lower_number(found.get(key, NOTHING), _sum_of(known))]
 
     def _recount_counter(self, key: str, events: Sequence[Event]) -> None:
         """Deletes the counter and counts its events again."""
@@ -353,7 +353,7 @@ def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) 
     return found == {key: _sum_of(known) for key, known in events.items()}
 
 
-def _lacks(found: Tally, wanted: Tally) -> bool:
+def _has_lower_number(found: Tally, wanted: Tally) -> bool:
     """Tells whether any number of the counter is lower than wanted."""
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 

@@ -18,7 +18,7 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """No setting names the payment gateway."""
+    """The payment gateway is not set."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:

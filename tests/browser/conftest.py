@@ -36,7 +36,7 @@ def visitor(browser: Browser, server: str) -> Iterator[Visitors]:
 
 @pytest.fixture
 def api(server: str) -> Api:
-    """What goes on besides the browsers."""
+    """A client of the API, for events outside the browsers."""
     return Api(server)
 
 

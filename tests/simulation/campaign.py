@@ -1,4 +1,4 @@
-"""Many seeds on all cores: in portions, with progress, and from where the last run stopped.
+"""Runs many seeds on all cores: in portions, with progress, and on from the place where the last run stopped.
 
 What was done stands in a file of build/, one for each first seed and number of seeds. It forgets what it knows when the
 code has changed: then the seeds are other schedules.
@@ -30,7 +30,7 @@ MOST_FAILURES = 20
 
 @dataclass
 class Done:
-    """What is known of the seeds from `first` on."""
+    """The results of the seeds from `first` on."""
 
     first: int
     seeds: int

@@ -22,12 +22,12 @@ class Result:
 
     @property
     def command(self) -> str:
-        """Gives the command that replays it, each of its steps."""
+        """Gives the command that replays the run and prints each step."""
         return f"python -m tests.simulation {self.plan.arguments}"
 
 
 def run(plan: Plan, trace: list[str] | None = None) -> Result:
-    """Runs it. Its steps are added to `trace`, if that is given."""
+    """Runs the plan. Adds the steps to `trace`, if it is given."""
     world = World(plan, is_traced=trace is not None)
     found = _found(world)
     if trace is not None:

@@ -1,4 +1,4 @@
-"""What all instances share: the simulated services, the clock that is right, and who may go next."""
+"""The parts that all instances share: the simulated services, the true clock and the scheduler."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

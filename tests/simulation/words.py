@@ -1,4 +1,4 @@
-"""What a trace says of commands, answers and whatever the ports are given: short, so that a step is a line."""
+"""Short texts for the trace: of commands, of answers and of the arguments of ports. A step is one line."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

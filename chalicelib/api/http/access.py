@@ -24,7 +24,7 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who asks, and why they are refused; None if they are admitted."""
+    """The principal of a request, and the refusal; None for a request that is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None

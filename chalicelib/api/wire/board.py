@@ -73,7 +73,7 @@ class BoardTotalsBody(Answer):
 
 
 class FiveMinutesBody(Answer):
-    """What happened in the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
+    """The events of the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
 
     at: Moment
     holds: int
@@ -110,7 +110,7 @@ class RefusalsBody(Answer):
 
 
 class BoardBody(Answer):
-    """What could not be read is left out. Facts are counted some seconds after they happen, refusals at once."""
+    """The board. Parts that could not be read are left out. Events are counted after some seconds, refusals at once."""
 
     as_of: Moment
     dependencies: list[DependencyBody]

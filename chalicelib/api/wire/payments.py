@@ -8,7 +8,7 @@ from .bodies import Answer
 
 
 class GatewayMessage(msgspec.Struct):
-    """As the simulated gateway writes it; Stripe's have its form. Only the gateway's adapter reads it."""
+    """A message of the simulated gateway. Stripe's messages differ. Only the gateway's adapter reads either."""
 
     id: str
     type: str

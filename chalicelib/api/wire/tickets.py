@@ -68,7 +68,7 @@ class RenewedBody(Answer):
 
 
 class AdmittedBody(Answer):
-    """What a gate shows: the seat and the film, and no person."""
+    """An admission as a gate shows it: the seat and the film, and no person."""
 
     code: str
     seat: str

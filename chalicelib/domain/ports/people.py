@@ -15,7 +15,7 @@ __all__ = ["ErasureRecords", "OpenMatters", "PersonalStore"]
 
 
 class PersonalStore(Protocol):
-    """One store with data of people."""
+    """A store of personal data."""
 
     @property
     def store(self) -> Store:
@@ -35,7 +35,7 @@ class PersonalStore(Protocol):
 
 
 class OpenMatters(Protocol):
-    """What a person has begun and not ended."""
+    """The reader of a person's open matters: live holds, and payments that are not settled."""
 
     def list(self, person: Person, now: datetime) -> Sequence[str]:
         """Names the holds that are live, and the payments that are neither sold nor returned."""

@@ -28,7 +28,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class GateList:
-    """What a gate knows: when its room's screenings begin, by session, and the last ticket of each seat sold."""
+    """A gate's list: the starts of its room's screenings, by session, and the last ticket of each seat sold."""
 
     starts: Mapping[str, datetime]
     listed: Mapping[tuple[str, str], Listed]

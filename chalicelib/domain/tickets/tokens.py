@@ -51,7 +51,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a token says. Moments are whole seconds."""
+    """The facts in a ticket's token. Moments are whole seconds."""
 
     key_id: str
     session_id: str

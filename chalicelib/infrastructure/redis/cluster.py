@@ -1,4 +1,4 @@
-"""Which server has a key. There is one, until a redirect tells that it is a node of a cluster.
+"""Finds the server that has a key. There is one server, until a redirect shows that it is a node of a cluster.
 
     question ──► server of REDIS_URL ──► answer: one Redis, or a cluster behind one endpoint, as ElastiCache Serverless
                       │ MOVED: a cluster
@@ -63,7 +63,7 @@ class SlotRange(NamedTuple):
 
 
 class Node:
-    """One server, behind a breaker of its own. `is_doubted` once it has failed: the map may be old."""
+    """A Redis server, behind a breaker of its own. `is_doubted` once it has failed: the map of slots may be old."""
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
         self.breaker, self.is_doubted = breaker, False

@@ -47,7 +47,7 @@ class RedisUnavailable(Exception):
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """This process's connection to Redis, behind breakers. Connects on first use.
+    """The process's connection to Redis, behind breakers. Connects on first use.
 
     `url` is redis://[:password@]host:port/db; rediss:// for TLS. If a cluster answers there, its other nodes are found,
     and each gets a breaker like `breaker`, which is that of the server at `url`.

@@ -1,4 +1,4 @@
-"""Who buys at the end of a deployment: the canary purchase needs a buyer's access token where access control is on.
+"""The buyers of the canary purchase after a deployment, which needs an access token where access control is on.
 
 CANARY_TOKEN ─► that token        the user pool ─► a user made for it, who is deleted        else ─► no purchase
 """

@@ -75,7 +75,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deployment would change in one stack."""
+    """The changes that a deployment would make in one stack."""
 
     stack: str
     is_new: bool

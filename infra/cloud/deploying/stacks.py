@@ -109,7 +109,7 @@ def failures_of(name: str) -> list[str]:
     ]
 
 
-def queue_name_was_taken(name: str) -> bool:
+def was_queue_name_taken(name: str) -> bool:
     """Tells whether the last operation failed because a queue of the same name had been deleted just before."""
     return any(word in reason for reason in failures_of(name) for word in QUEUE_DELETED_RECENTLY)
 

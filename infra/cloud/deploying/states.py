@@ -1,4 +1,4 @@
-"""What can be done with a stack in each of its states: updated, mended, or left alone with a sentence that says why.
+"""Decides by a stack's state what a deployment does with it: update, repair, or leave it alone and say why.
 
 The states are those of the CloudFormation User Guide, "Stack status codes"; what each allows is in its
 "Troubleshooting".

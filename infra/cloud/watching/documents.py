@@ -1,4 +1,4 @@
-"""What is made of the tables for people: the alarms in docs/operations.md, and docs/logs.md."""
+"""Writes documents from the tables of alarms and logs: the alarms in docs/operations.md, and docs/logs.md."""
 
 from collections.abc import Iterable
 

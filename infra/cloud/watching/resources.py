@@ -1,4 +1,4 @@
-"""What watches each stack: its alarms; and with the functions the log metrics, the saved queries, the dashboard."""
+"""Makes the watching resources of each stack: alarms; and for functions, log metrics, saved queries, a dashboard."""
 
 from infra.cloud.templates import Template, imported
 

@@ -1,4 +1,4 @@
-"""What a person holds, has bought and has paid for: reservations, live holds, payments."""
+"""A person's bookings: reservations, live holds and payments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of a reservation before its story is told: the facts by which the other sources are asked."""
+"""Reads the facts of a reservation by which the other sources of its story are asked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What queues, dead-letter queues and stream failures have of a reservation. Nothing is consumed.
+"""Finds a reservation's messages in queues, dead-letter queues and stream failures. Nothing is consumed.
 
 A look at a queue with a consumer counts as one of the receives after which SQS gives a message up. So only its depth is
 read, unless the operator asks for more.

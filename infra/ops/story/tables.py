@@ -1,4 +1,4 @@
-"""What the tables say of a reservation: item, seats, hold, payments, events, consumers' entries, invoice, tickets."""
+"""Reads a reservation from the tables: item, seats, hold, payments, events, consumers' entries, invoice, tickets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

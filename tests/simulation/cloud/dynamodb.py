@@ -43,7 +43,7 @@ class TransactionCanceled(ClientError):
 
 
 class Exceptions:
-    """As a client of boto3 has them."""
+    """The exception classes of a boto3 client."""
 
     ConditionalCheckFailedException = ConditionalCheckFailed
     TransactionConflictException = TransactionConflict
@@ -118,7 +118,7 @@ class Database:
         return {"Responses": found, "UnprocessedKeys": {}}
 
     def query(self, request: Mapping[str, Any], seen_before: datetime | None = None) -> dict[str, Any]:
-        """`seen_before`: a global index that is behind shows no item that was written since."""
+        """Queries a table or index. A global index that is behind shows only items written before `seen_before`."""
         table = self.tables[request["TableName"]]
         found = self._queried(table, request, seen_before)
         if not request.get("ScanIndexForward", True):
@@ -200,7 +200,7 @@ class Database:
         return {}
 
     def prepare(self, request: Mapping[str, Any]) -> list[tuple[Table, Key, Mapping[str, Any]]]:
-        """Looks whether all writes may be made. Raises TransactionCanceled."""
+        """Checks the conditions of all writes. Raises TransactionCanceled."""
         parts = [self._part(one) for one in request["TransactItems"]]
         places = [(table.name, key) for table, key, _ in parts]
         if len(set(places)) < len(places) or len(places) > TRANSACTION_ITEMS:
@@ -289,7 +289,7 @@ def _may_write(before: Item | None, request: Mapping[str, Any]) -> bool:
 
 
 def _check_placeholders(request: Mapping[str, Any]) -> None:
-    """DynamoDB refuses a name or a value that no expression uses, and one that is used and not given."""
+    """Checks, as DynamoDB does, that each name and value is both given and used in an expression."""
     used: frozenset[str] = frozenset()
     if text := request.get("ConditionExpression"):
         used |= expressions.condition(text).placeholders

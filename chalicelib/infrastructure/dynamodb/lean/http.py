@@ -14,7 +14,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
 class BadAnswer(Exception):
-    """What arrived is no whole answer of HTTP."""
+    """The bytes that arrived are no complete HTTP answer."""
 
 
 class Source(Protocol):
