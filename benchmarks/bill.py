@@ -114,7 +114,7 @@ def count_sale_read_units() -> int:
 
 
 def parts_of_sales(sales: int) -> list[Part]:
-    """Gives the parts of the bill for so many sales."""
+    """Gives the parts of the bill for a number of sales."""
     runs = REQUESTS + MESSAGES + RECORDS
     return [
         Part("writes of DynamoDB", count_sale_write_units() * sales, prices.WRITE_UNIT),
@@ -303,7 +303,7 @@ def _largest_parts_text(parts: Sequence[Part]) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Makes each table of the document, by what it is of."""
+    """Makes the document's tables, by title."""
     return {
         "prices": table_of_prices(),
         "costs at rest": table_of_parts(parts_at_rest(), "together, a stage and month"),

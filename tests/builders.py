@@ -118,7 +118,7 @@ def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: date
 
 
 def a_seat_cache(redis_url: str) -> SeatCache:
-    """With keys that nobody else uses, on a connection that is not given up at once: the machine may be busy."""
+    """Makes a seat cache with keys of its own, on a connection that waits long, because the machine may be busy."""
     patience = BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1)
     connection = RedisConnection(redis_url, Breaker("redis", patience))
     return SeatCache(connection, f"test-{uuid.uuid4()}", b"for tests")

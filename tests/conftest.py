@@ -115,7 +115,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def simulated_gateway() -> Iterator[payment_gateway.Gateway]:
-    """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
+    """Runs the simulated payment gateway in this process. Processes started later find it in PAYMENTS_URL."""
     honest = payment_gateway.Gateway(SLOW_SECONDS)
     with pytest.MonkeyPatch.context() as environment, payment_gateway.run_gateway(gateway=honest) as served:
         url, simulated = served
@@ -175,7 +175,7 @@ def redis_cluster_url(run_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
-    """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
+    """Loads app.py with the tests' settings, which it reads once.
 
     It connects to nothing. Whatever settings a test without it has read before are replaced.
     """

@@ -79,15 +79,15 @@ def _count_paths(system: Classic, client: crowd.Client) -> list[Cost]:
 
 
 def _count(
-    system: Classic, client: crowd.Client, what: str, make: Callable[[], crowd.Call], held: list[str] | None = None
+    system: Classic, client: crowd.Client, path: str, make: Callable[[], crowd.Call], held: list[str] | None = None
 ) -> Cost:
-    """Counts SAMPLE requests of one kind. Appends the ids of what they hold to `held`."""
+    """Counts SAMPLE requests of one kind. Appends the ids of their reservations to `held`."""
     before = _read_totals(system)
     answers = [client.ask(make()) for _ in range(SAMPLE)]
     spent = [now - then for now, then in zip(_read_totals(system), before, strict=True)]
     if held is not None:
         held.extend(str(answer.body["reservationId"]) for answer in answers)
-    return Cost(what, *(each / SAMPLE for each in spent))
+    return Cost(path, *(each / SAMPLE for each in spent))
 
 
 def _read_totals(system: Classic) -> Sequence[int]:

@@ -79,7 +79,7 @@ FAULTS_AFTER: Faults = {
 
 
 def inject_faults(run: Run, sides: Sequence[Side], wanted: Faults) -> dict[str, dict[str, Any]]:
-    """Injects each fault into both designs and gives what was found. Records what must not be lost."""
+    """Injects each fault into both designs and gives the findings. Records the counts of losses."""
     found: dict[str, dict[str, Any]] = {name: {} for name in wanted}
     for name, inject in wanted.items():
         for side in sides:

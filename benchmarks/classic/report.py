@@ -61,7 +61,7 @@ def _with_range(values: Sequence[float]) -> str:
 
 
 def outcomes(data: Data) -> Iterator[Row]:
-    """Gives the sums of all rounds: what buyers were told, and what the tables have."""
+    """Gives the sums of all rounds: by the answers to buyers, and by the tables."""
     for side, name in NAMES.items():
         played = [each for each in data["rounds"] if each["side"] == side]
         told = {key: sum(each["outcomes"][key] for each in played) for key in played[0]["outcomes"]}
@@ -100,7 +100,7 @@ def costs(counted: Sequence[Data]) -> Iterator[Row]:
 
 
 def dollars_of_sales(sales: int) -> float:
-    """Gives what DynamoDB costs for so many holds and confirmations."""
+    """Computes DynamoDB's cost in USD of as many holds and confirmations."""
     paths = (budgets.HOLD, budgets.CONFIRM)
     writes, reads = sum(path.write_units for path in paths), sum(path.read_units for path in paths)
     return prices.WRITE_UNIT.of(writes * sales) + prices.READ_UNIT.of(reads * sales)

@@ -28,7 +28,7 @@ class NotBoughtError(Exception):
 
 
 class Wire:
-    """A keep-alive connection that sends what is ready, and reads the answer: the least that a client can do."""
+    """A keep-alive connection that sends ready-made requests and reads the answers: the least work for a client."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -48,18 +48,18 @@ def record_purchase(session_id: str, seat: str) -> Recording:
 
 
 def rewrite(
-    calls: Sequence[Recorded], its_own: dict[str, str], number: int, session: str, row: str, seat: str
+    calls: Sequence[Recorded], its_own: dict[str, str], purchase_number: int, session: str, row: str, seat: str
 ) -> list[Recorded]:
     """Writes the calls for another purchase: other ids of the same length, another seat, another transaction."""
     swaps = {
         its_own["row"]: f"{session}#{row}",
         its_own["row"].rpartition("#")[0]: session,
         its_own["seat"]: f'"{seat}"',
-        its_own["id"]: f"{its_own['id'][:-8]}{number:08d}",
-        its_own["sale"]: f"{its_own['sale'][:-8]}{number:08d}",
-        buyer_of_user(BUYER): f"{number:011d}",
-        BUYER: f"buyer-{number:08d}",
-        TRANSACTION: f"transaction-{number:08d}",
+        its_own["id"]: f"{its_own['id'][:-8]}{purchase_number:08d}",
+        its_own["sale"]: f"{its_own['sale'][:-8]}{purchase_number:08d}",
+        buyer_of_user(BUYER): f"{purchase_number:011d}",
+        BUYER: f"buyer-{purchase_number:08d}",
+        TRANSACTION: f"transaction-{purchase_number:08d}",
     }
     written = []
     for operation, body in calls:

@@ -46,7 +46,7 @@ def row_name(index: int) -> str:
 
 
 def own_seats(turn: int) -> tuple[str, list[str]]:
-    """Gives seats that nobody else of this run asks for first, and their screening."""
+    """Gives a screening and seats of it that no other buyer of this run asks for first."""
     blocks_per_row = MIX["seatsPerRow"] // MIX["seatsAtOnce"]
     blocks = MIX["seats"] // MIX["seatsPerRow"] * blocks_per_row
     row, place = divmod(turn % blocks, blocks_per_row)

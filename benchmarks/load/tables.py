@@ -14,7 +14,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The count of the tables, compared with what the buyers were told."""
+    """The count of the tables, compared with the answers to the buyers."""
 
     sold: int
     """Sales in the tables."""

@@ -20,7 +20,7 @@ COMMAND = "`python -m benchmarks.scale.measure --write`"
 
 
 def measure(run: Run) -> None:
-    """Records, for the hall of 20,000 and for a thousand screenings, what ours costs beside the other designs."""
+    """Records, for the hall of 20,000 and for a thousand screenings, the cost of our design beside the others."""
     played = _played(of_designs(), run.say, run.seconds_left)
     for on_sale in of_designs():
         if on_sale not in played and on_sale.design.is_possible(on_sale.hall):
@@ -73,7 +73,7 @@ def _title(on_sale: OnSale) -> str:
 
 
 def tables(played: dict[OnSale, Result]) -> dict[str, str]:
-    """Makes each table of the document, by what it is of."""
+    """Makes the document's tables, by title."""
     return {
         "quotas": _table_of_quotas(),
         "designs": _table_of_designs(played),

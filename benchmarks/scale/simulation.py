@@ -23,7 +23,7 @@ STEP = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnSale:
-    """An on-sale: so many screenings, and buyers who ask for `seats` each in a row of their choice."""
+    """An on-sale of some screenings at once. Each buyer asks for `seats` seats in a row of their choice."""
 
     name: str
     design: Design

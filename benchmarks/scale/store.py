@@ -129,7 +129,7 @@ class Table:
         return self.design.one_item_for == "screening"
 
     def _serve(self, row: Row, attempts: int, units_each: float, step: float) -> Served:
-        """Has the partitions of a row take attempts of so many write units each."""
+        """Has the partitions of a row take attempts of `units_each` write units."""
         items = row.items if attempts >= len(row.items) else self.chance.sample(row.items, attempts)
         served, left = 0, attempts
         for place, item in enumerate(items):

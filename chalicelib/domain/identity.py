@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who asks. `subject` is the verified id of the user; empty where nobody is known."""
+    """The caller of a request. `subject` is the verified id of the user; empty without sign-in."""
 
     subject: str
     roles: frozenset[Role]

@@ -116,7 +116,7 @@ class TicketVoid(Refusal):
 
 
 class AlreadyAdmitted(Refusal):
-    """Somebody has come in with this ticket: when, and by which gate."""
+    """The ticket was admitted already, at this moment by this gate."""
 
     admitted_at: datetime
     gate: str
@@ -241,7 +241,7 @@ class TokenFault(StrEnum):
 
 
 class Unauthenticated(Refusal):
-    """The request has no token that proves who asks. `detail` is for our log only."""
+    """The request has no valid token. `detail` is for our log only."""
 
     fault: TokenFault = TokenFault.MISSING
     detail: str = ""

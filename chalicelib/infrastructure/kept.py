@@ -67,7 +67,7 @@ class Kept(Generic[T]):
         return mine.wait() if others else self._read(question, mine, read)
 
     def forget(self) -> None:
-        """Forgets all answers, those that are being read too: what they tell of has just been changed here."""
+        """Forgets all answers, also those that are being read, because their source has just been changed here."""
         with self._lock:
             self._answers.clear()
             self._readings.clear()

@@ -71,7 +71,7 @@ def _additions_to_function(function: Function) -> Template:
         )
     mapping = _mapping(function)
     if mapping:
-        properties["Events"] = {f"{function.logical_id}{_kind(function)}EventSource": {"Properties": mapping}}
+        properties["Events"] = {f"{function.logical_id}{_trigger_kind(function)}EventSource": {"Properties": mapping}}
     boundary = {"PermissionsBoundary": IF_BOUNDARY}
     return {function.logical_id: {"Properties": properties}, f"{function.role_stem}Role": {"Properties": boundary}}
 
@@ -97,8 +97,7 @@ OF_THE_USER_POOL = {
 
 
 def _given(setting: Setting) -> Template:
-    """Gives the value of a setting that whoever deploys may give, or that the user pool knows; of a secret its name in
-    SSM."""
+    """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
         return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
@@ -129,7 +128,7 @@ def _url_of_websockets(emulated: str, real: str) -> Template:
     return {"Fn::If": ["IsEmulator", on_emulator, on_aws]}
 
 
-def _kind(function: Function) -> str:
+def _trigger_kind(function: Function) -> str:
     return "Dynamodb" if function.stream else "Sqs"
 
 

@@ -198,7 +198,7 @@ class Handler(ChaliceRequestHandler):
         return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuses a malformed request and ends the connection, for nobody knows where the next one begins."""
+        """Refuses a malformed request and ends the connection, because the start of the next one is unknown."""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or "GET"
         self._send_refusal(GatewayRefusal(code, hang_up=True))

@@ -111,14 +111,14 @@ def _check_packages(_: Connection) -> Iterator[Finding]:
     )
 
 
-def _check_environment(what: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
+def _check_environment(name: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
     """Compares a virtual environment with its requirements."""
     if not home.exists():
-        return Finding(what, otherwise, "missing", remedy)
+        return Finding(name, otherwise, "missing", remedy)
     differing = unmet_requirements(installed_versions(home), requirements)
     if differing:
-        return Finding(what, otherwise, f"differs from {requirements.name}: {', '.join(differing)}", remedy)
-    return Finding(what, State.OK, f"as {requirements.name} wants it")
+        return Finding(name, otherwise, f"differs from {requirements.name}: {', '.join(differing)}", remedy)
+    return Finding(name, State.OK, f"as {requirements.name} wants it")
 
 
 def installed_versions(home: Path) -> dict[str, str]:

@@ -216,10 +216,10 @@ def recount_numbers(screening: Screening, wait_seconds: float, progress: Progres
     after = total(numbers.read_counters().values())
     data = {"numbers": {"settled": settled, "before": asdict(before), "after": asdict(after)}}
     table = aligned(TOTALS, [(name, getattr(before, name), getattr(after, name)) for name in COUNTERS])
-    return Answer(data, f"{table}\n\n{_verdict(screening, settled=settled)}", status=0 if settled else 1)
+    return Answer(data, f"{table}\n\n{_verdict_text(screening, settled=settled)}", status=0 if settled else 1)
 
 
-def _verdict(screening: Screening, *, settled: bool) -> str:
+def _verdict_text(screening: Screening, *, settled: bool) -> str:
     if settled:
         return "The numbers are the sum of the log."
     again = screening.connection.command("rebuild", screening.session.id, "--projections")
@@ -314,7 +314,7 @@ class CounterRebuild:
         """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
-        for some in _split(event_ids, self.transaction_writes - 1) or [[]]:
+        for some in _split_into_parts(event_ids, self.transaction_writes - 1) or [[]]:
             deletions = [counter, *map(self._entry_deletion, some)]
             retry_on_conflict(partial(self._delete_in_one_transaction, deletions), self.sleep, DELETE_ATTEMPTS)
 
@@ -358,6 +358,6 @@ def _has_lower_number(found: Tally, wanted: Tally) -> bool:
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 
 
-def _split(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
+def _split_into_parts(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
     """Splits the sequence into parts of at most `most` things."""
     return [things[start : start + most] for start in range(0, len(things), most)]

@@ -15,7 +15,7 @@ SHORT_HOLD_SECONDS = 4
 
 class Visitors(Protocol):
     def __call__(self, base_url: str = "", **context: Any) -> Visitor:
-        """Somebody with a browser profile of their own, in front of that API (default: the tests' own)."""
+        """Opens a visitor with a browser profile of its own, at this API (default: the tests' own)."""
 
 
 @pytest.fixture

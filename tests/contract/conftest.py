@@ -102,14 +102,14 @@ def moto(moto_answers: None) -> Iterator[Dynamo]:
 
 @pytest.fixture(scope="module")
 def moto_answers() -> Iterator[None]:
-    """Has moto answer for amazonaws.com, and for nobody else, until the file's last test."""
+    """Has moto answer for amazonaws.com only, until the file's last test."""
     with mock_aws(config={"core": {"mock_credentials": False}}):
         yield
 
 
 @pytest.fixture(autouse=True)
 def models_of_the_backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Has pynamodb's models talk to the backend of this test, whichever others its module uses."""
+    """Binds pynamodb's models to the backend of this test."""
     names = [name for name in ("backend", "dynamo", "emulated", "moto") if name in request.fixturenames]
     with ExitStack() as stack:
         for used in map(request.getfixturevalue, names):

@@ -111,7 +111,7 @@ def _reservation_key(reservation_id: str) -> dict[str, Any]:
 
 
 def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
-    """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
+    """Feeds the handlers until the condition is true; delayed messages become visible in their own time."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not come():
         assert time.monotonic() < deadline, "it has not come"

@@ -110,7 +110,7 @@ class Till:
         return self.gateway.list_refunds(transaction_id)
 
     def parked(self) -> dict[str, str]:
-        """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
+        """Reads the reasons in the dead-letter queue of refunds, by transaction. The messages stay."""
         letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
         shown = dlq.show_dead_letters(self.sqs, letters, 1000).data["messages"]
         return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
@@ -134,7 +134,7 @@ def adapters_with(**replaced: object) -> Adapters:
 
 
 def a_transaction(behaviour: str = "") -> str:
-    """`behaviour` is what the simulated gateway is to do with it: -decline-3, -timeout, …"""
+    """Makes a transaction's id. `behaviour` is an order to the simulated gateway: -decline-3, -timeout, …"""
     return f"tx-{uuid.uuid4().hex}{behaviour}"
 
 

@@ -264,8 +264,8 @@ class Buyers:
         scheduler.note(who, "BEGINS", self._answer_text(run.args[2:] if isinstance(run, partial) else ""))
         scheduler.start(who, body, lost)
 
-    def _answer_text(self, what: object) -> str:
-        return said(what) if self.services.scheduler.trace is not None else ""
+    def _answer_text(self, answer: object) -> str:
+        return said(answer) if self.services.scheduler.trace is not None else ""
 
 
 def _call_use_case(use_case: str, instance: Instance, *arguments: Any) -> Any:

@@ -95,7 +95,7 @@ def resumed(first: int, seeds: int) -> Done:
 
 
 def code_digest() -> str:
-    """Gives a digest of all that decides what a seed is: the product's code and the simulator's."""
+    """Gives a digest of all code that decides a seed's schedule: the product's and the simulator's."""
     digest = hashlib.sha256()
     for room in ("chalicelib", "tests/simulation", "tests/fakes"):
         for file in sorted((ROOT / room).rglob("*.py")):
@@ -104,7 +104,7 @@ def code_digest() -> str:
 
 
 def run_all(done: Done, processes: int) -> None:
-    """Runs the seeds that are left. Saves what is done every few seconds, and when it is interrupted."""
+    """Runs the seeds that are left. Saves the results every few seconds, and when it is interrupted."""
     portions = done.left()
     with ProcessPoolExecutor(processes) as pool:
         try:

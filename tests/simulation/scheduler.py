@@ -148,7 +148,7 @@ class Scheduler:
         is_read: bool,
         own: Mapping[Kind, Callable[[], Any]] = NO_OWN,
     ) -> T:
-        """Makes a call of a service. `own` are what its own kinds of fault make of the call."""
+        """Makes a call of a service. `own` has what to do instead at the service's own kinds of fault."""
         self.steps += 1
         process = self.current
         if self.in_turn or process is None:
@@ -197,9 +197,11 @@ class Scheduler:
 
     # What is told of it.
 
-    def note(self, who: str, call: str, outcome: object = "") -> None:
+    def note(self, process_name: str, call: str, outcome: object = "") -> None:
         if self.trace is not None:
-            self.trace.append(f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {who:<24} {call} {outcome}".rstrip())
+            self.trace.append(
+                f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {process_name:<24} {call} {outcome}".rstrip()
+            )
 
     def _act_and_note(self, call: str, act: Callable[[], T]) -> T:
         if self.trace is None:

@@ -122,8 +122,8 @@ class World:
         self.night = chance.randint(40, 130) if chance.random() < 0.15 else None
         """The turn after which a day passes."""
 
-    def _chance(self, of: str) -> Random:
-        return Random(f"{self.plan.seed} {of}")
+    def _chance(self, purpose: str) -> Random:
+        return Random(f"{self.plan.seed} {purpose}")
 
     def _open_services(self, *, charged_only: bool, has_redis: bool) -> None:
         database = Database(PREFIX, self.clock)

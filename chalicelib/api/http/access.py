@@ -39,7 +39,7 @@ EVERYBODY = Admission(UNCHECKED)
 
 
 def check_access(rule: Rule, request: Request) -> Admission:
-    """Finds out who asks, and whether the rule admits them. Raises nothing, so that the refused are counted, too."""
+    """Finds the principal, and whether the rule admits it. Raises nothing, so that refusals are counted, too."""
     if not rule.needs_token or not wiring.settings().auth:
         return EVERYBODY
     try:

@@ -57,7 +57,7 @@ class ScreeningNumbersBody(Answer):
 
 
 class BoardTotalsBody(Answer):
-    """Of the screenings shown. The net revenue is what is left of it after refunds."""
+    """The totals of the screenings shown. The net revenue is the revenue less refunds."""
 
     total_seats: int
     sold_seats: int

@@ -16,6 +16,6 @@ class GatewayMessage(msgspec.Struct):
 
 
 class Heard(Answer):
-    """The message was taken; what it says is worked on."""
+    """The answer to the gateway's message, which is now in our queue."""
 
     received: bool = True

@@ -40,7 +40,7 @@ class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TicketBody(Answer):
-    """`token` is what the QR code says; `qr` is that code as an SVG image. `version` counts the tickets of the seat."""
+    """A ticket. `token` is the QR code's text; `qr` is the code as SVG. `version` counts the tickets of the seat."""
 
     code: str
     seat: str

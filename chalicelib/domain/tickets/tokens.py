@@ -81,7 +81,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was read: what it says, and its signature, which nobody has checked yet."""
+    """A token that was read: its facts, and its signature, which is not checked yet."""
 
     facts: Facts
     signed: bytes

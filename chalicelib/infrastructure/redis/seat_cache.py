@@ -190,7 +190,7 @@ class SeatCache:
         """Reads the present version of the seats and the stored map, in one round trip."""
         keys = [self.keys.version(session_id), self.keys.map(session_id)]
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
-        return VersionAndMap(_version_from(version), self._verified_map(keys[1], kept))
+        return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def claim_rebuild(self, session_id: str) -> RebuildClaim:
         """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too."""
@@ -207,7 +207,7 @@ class SeatCache:
             return answers.was_set(mine), answers.values(len(keys))(found)
 
         mine, (version, kept) = self.connection.ask(keys[0], ask, shape)
-        return RebuildClaim(mine, _version_from(version), self._verified_map(keys[1], kept))
+        return RebuildClaim(mine, _parse_version(version), self._verified_map(keys[1], kept))
 
     def release_rebuild(self, session_id: str) -> None:
         """Gives up this process's claim to rebuild the map, so that another may take it."""
@@ -371,7 +371,7 @@ def _evicts_no_key(memory: bytes) -> bool:
     return policy is not None and policy[1] == b"noeviction"
 
 
-def _version_from(value: bytes | None) -> int:
+def _parse_version(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() and len(value) < 20 else 0
 
 

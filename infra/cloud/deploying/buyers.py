@@ -63,7 +63,7 @@ class Buyers:
 
 @contextmanager
 def lent_by_pool(cognito: Any, pool: str, client: str) -> Iterator[str]:
-    """Makes a user in the pool, gives their access token, and deletes them, whatever happens. Raises SignInFailed.
+    """Makes a user in the pool, gives the access token, and always deletes the user afterwards. Raises SignInFailed.
 
     The client is one without a secret that has ALLOW_ADMIN_USER_PASSWORD_AUTH, which only rights of IAM can use.
     """

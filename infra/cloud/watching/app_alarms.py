@@ -153,7 +153,7 @@ def _of_tables() -> Iterator[Alarm]:
 def _throttled(table: str, kind: str) -> Alarm:
     words = table.replace("/", "-").replace("_", "-")
     return Alarm(
-        logical_id=f"{_camel(words)}{kind}sThrottled",
+        logical_id=f"{_to_camel_case(words)}{kind}sThrottled",
         name=f"{words}-{kind.lower()}s-throttled",
         says=f"DynamoDB refuses {kind.lower()}s of {table}: buyers are answered late, or 503.",
         what_to_do="[tables are throttled](#tables-are-throttled)",
@@ -169,7 +169,7 @@ def _throttled(table: str, kind: str) -> Alarm:
 
 def _system_errors(table: str, operation: str) -> Alarm:
     return Alarm(
-        logical_id=f"{_camel(table)}{operation}Errors",
+        logical_id=f"{_to_camel_case(table)}{operation}Errors",
         name=f"{table}-{operation.lower()}-errors",
         says=f"DynamoDB itself fails in {operation} of {table}.",
         what_to_do="[bookings fail or are slow](#bookings-fail-or-are-slow)",
@@ -183,7 +183,7 @@ def _system_errors(table: str, operation: str) -> Alarm:
     )
 
 
-def _camel(words: str) -> str:
+def _to_camel_case(words: str) -> str:
     return "".join(part.capitalize() for part in words.split("-"))
 
 

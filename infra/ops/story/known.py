@@ -25,7 +25,7 @@ Told = Line | str
 
 @dataclass(frozen=True)
 class Known:
-    """A reservation with what its item, its payments and its events say of it."""
+    """A reservation, with the facts of its item, its payments and its events."""
 
     connection: Connection
     records: Records
@@ -56,7 +56,7 @@ class Known:
 
 
 def learn(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
-    """Reads what the other sources are asked by. Raises OpsError for what is no reservation's id."""
+    """Reads the facts by which the other sources are asked. Raises OpsError for an id that is not a reservation's."""
     records = Records(connection, most)
     item = next(iter(records.find_reservation(reservation_id).items), {})
     payments = records.find_payments_of(reservation_id, str(item.get("transaction_id") or ""))

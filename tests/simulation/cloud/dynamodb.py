@@ -98,7 +98,7 @@ class Database:
         return self.tables[f"{self.prefix}-{table}"].items
 
     def operate(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Does what was asked, at once and as a whole. Raises ClientError."""
+        """Makes a call take effect at once and as a whole. Raises ClientError."""
         answer: dict[str, Any] = OPERATIONS[operation](self, request)
         return answer
 
@@ -216,8 +216,8 @@ class Database:
             before = table.items.get(key)
             self._store(table, key, before, _written(table, before, one))
 
-    def _part(self, one: Mapping[str, Any]) -> tuple[Table, Key, Mapping[str, Any]]:
-        ((kind, request),) = one.items()
+    def _part(self, write: Mapping[str, Any]) -> tuple[Table, Key, Mapping[str, Any]]:
+        ((kind, request),) = write.items()
         table = self.tables[request["TableName"]]
         if kind not in ("Put", "Update"):
             raise expressions.Unreadable(kind)

@@ -219,7 +219,7 @@ def _find(item: Item, path: Path, names: Names) -> Any:
 
 
 def _put(item: Item, path: Path, names: Names, value: Any) -> None:
-    """Sets what is at the path, in copies of the maps on the way: other items may share them."""
+    """Sets the value at the path. Copies the maps on the way, because other items may share them."""
     if value is None:
         raise Unreadable(f"nothing to be put at {path}")
     first = names.get(path[0], path[0])

@@ -32,8 +32,8 @@ class Broken(BaseException):
     """A promise of the system is broken. A BaseException, so that no handler of ours catches it."""
 
 
-def broken(what: str) -> NoReturn:
-    raise Broken(what)
+def broken(promise: str) -> NoReturn:
+    raise Broken(promise)
 
 
 @dataclass(slots=True)
