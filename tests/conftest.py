@@ -288,6 +288,6 @@ def every_event_handler(app: Chalice, data_stack: str) -> Pump:
 
 @pytest.fixture
 def pump(every_event_handler: Pump) -> Pump:
-    """Feeds the event handlers with what happens from here on: `pump.drain()` returns when nothing is left."""
+    """Feeds the event handlers with all later writes and messages: `pump.drain()` returns when nothing is left."""
     every_event_handler.skip()
     return every_event_handler

@@ -37,7 +37,7 @@ class Run:
         return self.benchmark.seconds - (time.monotonic() - self.started)
 
     def leave_out(self, reason: str) -> None:
-        """Notes what this run did not measure, and why."""
+        """Notes that this run left out a measurement, with the reason."""
         self.left_out.append(reason)
         self.say(f"left out: {reason}")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Must(NamedTuple):
-    """The bound that a figure must keep. `aim` is what we would like."""
+    """The bound that a figure must keep. `aim` is the better value that we aim for."""
 
     bound: float
     is_most: bool

@@ -29,7 +29,7 @@ class Hall:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A layout: `one_item_for` what. A hold of several items is a transaction."""
+    """A design of the table of seats, with an item for each `one_item_for`. A hold of several is a transaction."""
 
     name: str
     one_item_for: Literal["seat", "row", "screening"]

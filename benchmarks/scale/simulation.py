@@ -70,7 +70,7 @@ class Result:
         return max(self.caught_up.items(), key=lambda one: one[1], default=("", 0.0))
 
     def bill(self) -> list[Part]:
-        """Gives the cost of the attempts and of what followed, without maps, emails and logs (benchmarks/bill.py)."""
+        """Gives the cost of the attempts, holds and sales, without maps, emails and logs (benchmarks/bill.py)."""
         requests = self.asked - self.ends["gateway"]
         return [
             Part("writes of DynamoDB", self.write_units, prices.WRITE_UNIT),

@@ -85,7 +85,7 @@ class ErasePerson:
     clock: Clock
 
     def __call__(self, person: Person) -> Erasure:
-        """Erases what is stored of the person. Safe to run twice. Raises MattersAreOpen before anything is erased.
+        """Erases the person from all stores. Safe to run twice. Raises MattersAreOpen before anything is erased.
 
         A purchase made meanwhile is left, and counted in the result: another run erases it.
         """

@@ -33,7 +33,7 @@ class Principal:
         return Role.OPERATOR in self.roles
 
     def may_act_for(self, user_id: str) -> bool:
-        """Tells whether what belongs to that user is the principal's to see and to change."""
+        """Tells whether the principal may see and change that user's bookings."""
         return self.may_act_for_all or (self.is_known and self.subject == user_id)
 
 

@@ -35,7 +35,7 @@ class _Reading(Generic[T]):
         return answer
 
     def wait(self) -> T:
-        """Waits for the answer. Raises what reading it raised."""
+        """Waits for the answer. Raises the error of the read."""
         self._done.wait()
         if self._error:
             raise self._error

@@ -86,7 +86,7 @@ def _find_packages(stage: str) -> Iterator[str]:
 
 
 def protected_parts(stage: str) -> list[str]:
-    """Names what refuses to be deleted: the stack of data, its tables."""
+    """Names the resources under deletion protection: the stack of data, its tables."""
     stack = find_stack(data_stack(stage))
     if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
         return []

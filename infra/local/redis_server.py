@@ -76,7 +76,7 @@ def is_redis_answering(url: str) -> bool:
 
 
 def find_trouble(url: str) -> str:
-    """Asks the Redis at `url` for what requests ask of it, as quickly as they need it, three times at most.
+    """Checks that the Redis at `url` answers the calls of requests in time. Tries three times at most.
 
     Gives the last error in words; empty if there is none.
     """

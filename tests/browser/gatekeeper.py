@@ -146,7 +146,7 @@ def filmed(text: str, path: Path) -> Path:
 
 
 def closed(keepers: Iterable[Gatekeeper]) -> list[str]:
-    """Closes their browsers, and gives what must not have happened there."""
+    """Closes the browsers, and lists their errors."""
     faults = []
     for each in keepers:
         each.page.unroute_all(behavior="ignoreErrors")

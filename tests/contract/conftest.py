@@ -216,7 +216,7 @@ def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: d
 
 @contextmanager
 def models_bound_to(dynamo: Dynamo) -> Iterator[None]:
-    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to what was before."""
+    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to the one before."""
     models = [table.model for table in TABLES]
     before = [(model.Meta.table_name, model._connection) for model in models]
     tables.bind(dynamo.prefix)

@@ -34,7 +34,7 @@ def wire(emulator: str) -> Iterator[Wire]:
 
 @pytest.fixture(scope="session")
 def wired_api(api_servers: ApiServers, wire: Wire) -> Api:
-    """An API process whose every AWS call goes over the wire, and that has no Redis: what the database's paths cost."""
+    """An API process without Redis whose AWS calls all go over the wire: for the costs of the database's paths."""
     return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, REDIS_URL="")[0])
 
 

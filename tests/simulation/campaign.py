@@ -85,7 +85,7 @@ class Portion:
 
 
 def resumed(first: int, seeds: int) -> Done:
-    """Gives what an earlier run of these seeds has done, if the code is the same."""
+    """Reads the results of an earlier run of these seeds, if the code is the same."""
     fresh = Done(first, seeds, code_digest())
     try:
         known = Done(**json.loads(fresh.file.read_text()))

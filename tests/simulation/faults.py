@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Faults:
-    """Decides at each occasion whether something goes wrong, and what.
+    """Decides at each occasion whether a fault happens, and of which kind.
 
     `only` has the numbers of the occasions that may strike; None for all.
     """

@@ -170,7 +170,7 @@ class Scheduler:
             case Kind.DIES_BEFORE:
                 raise Died
             case Kind.STOPS:
-                self._stop(process)
+                self._freeze(process)
             case Kind.WRITE_AGAIN:
                 self.to_come.append((call, act))
             case Kind.WRITE_LATE:
@@ -180,7 +180,7 @@ class Scheduler:
                 self._act_without_answer(process, door, call, act, kind)
         return self._act_and_note(call, act)
 
-    def _stop(self, process: Process) -> None:
+    def _freeze(self, process: Process) -> None:
         process.stopped_until = self.clock.now + self.faults.chance.randint(*LONGER_THAN_A_HOLD) * 1000 * MS
         process.lost()
         self.hub.switch()

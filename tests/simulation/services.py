@@ -19,7 +19,7 @@ PREFIX = "simulated"
 
 @dataclass
 class Failures:
-    """The bucket of records that a stream gives up. Nothing may ever be put there: what fails is only an outage."""
+    """The bucket of records that a stream gives up. A record there breaks a promise, because all errors are outages."""
 
     clock: Callable[[], datetime]
 

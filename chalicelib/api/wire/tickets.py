@@ -27,9 +27,9 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """A `token` that was scanned, or a `code` that was typed; and where it was: the names are the cinema's own.
+    """An admission: a scanned `token` or a typed `code`, and the cinema's own names of gate and room.
 
-    `admittedAt` is when a gate without a connection let the holder in, which it tells now.
+    `admittedAt` is the moment of an admission that a gate made earlier, without a connection.
     """
 
     gate_id: Name

@@ -34,7 +34,7 @@ class Sessions(Protocol):
         ...
 
     def cancel(self, session_id: str, now: datetime) -> Session:
-        """Marks the session as cancelled, for display: the rows decide what can be booked. Keeps the first
+        """Marks the session as cancelled, for display: the rows decide about bookings. Keeps the first
         cancellation's moment.
 
         Raises SessionNotFound.

@@ -276,7 +276,7 @@ def payment_from_item(item: Mapping[str, Any]) -> Payment:
 
 
 def _base(payment: Payment) -> dict[str, Any]:
-    """Gives the attributes that claims, sales and requested refunds share: for whom, for what, how much."""
+    """Gives the attributes that claims, sales and requested refunds share: user, reservation, amount."""
     return {
         "reservation_id": payment.reservation_id,
         "session_id": payment.session_id or None,

@@ -70,7 +70,7 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def check(self, keys: Keys) -> None:
-        """Does what requests do, on each node and past the breakers. Raises the driver's errors, and Nonsense.
+        """Makes the calls of requests, on each node and past the breakers. Raises the driver's errors, and Nonsense.
 
         A script writes and reads, as that of the rate limits. A Redis that refuses it is of no use to requests, however
         well it answers a ping.

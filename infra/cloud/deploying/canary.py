@@ -161,7 +161,7 @@ class Purchase:
 
     def make(self, buyers: Buyers) -> bool:
         """Makes the purchase. Tells whether there was a token for it. Raises StepFailed and SignInFailed."""
-        self._look()
+        self._look_without_token()
         if not buyers.must_sign_in:
             self._buy({"userId": f"canary-{uuid4()}"}, None)
             return True
@@ -171,20 +171,18 @@ class Purchase:
                 self._buy({}, token)
         return token is not None
 
-    def _look(self) -> None:
-        """Does what anybody may."""
+    def _look_without_token(self) -> None:
+        """Makes the requests that need no token: health, programme and seat map."""
         self._wait_until("the health", lambda: bool(self._get_json("the health", "/health")), self.patience)
         self._wait_until("the programme", self._is_in_programme, self.patience)
-        self._wait_until(
-            "the seat map", lambda: self._read_reservation_state("the seat map") == "available", self.patience
-        )
+        self._wait_until("the seat map", lambda: self._read_seat_state("the seat map") == "available", self.patience)
 
     def _buy(self, buyer: Mapping[str, str], token: str | None) -> None:
         held = self.api.ask("the hold", "POST", HOLDS, HTTPStatus.CREATED, self._hold(buyer), token=token)
         confirmation = f"{HOLDS}/{held['reservationId']}/confirm"
         self.api.ask("the confirmation", "POST", confirmation, HTTPStatus.OK, {}, token=token)
         step = "the seat map after the sale"
-        self._wait_until(step, lambda: self._read_reservation_state(step) == "sold", SOLD_WITHIN_SECONDS)
+        self._wait_until(step, lambda: self._read_seat_state(step) == "sold", SOLD_WITHIN_SECONDS)
 
     def _hold(self, buyer: Mapping[str, str]) -> dict[str, object]:
         return {"sessionId": self.session.id, "seatNumbers": [SEAT], **buyer}
@@ -196,7 +194,7 @@ class Purchase:
         path = f"/api/sessions?limit=100&from={quote(to_iso(self.session.starts_at))}"
         return self.session.id in [one["sessionId"] for one in self._get_json("the programme", path)["sessions"]]
 
-    def _read_reservation_state(self, step: str) -> str:
+    def _read_seat_state(self, step: str) -> str:
         seats = self._get_json(step, f"/api/sessions/{self.session.id}/seats")["seats"]
         (state,) = (seat["status"] for seat in seats if seat["number"] == SEAT)
         return str(state)

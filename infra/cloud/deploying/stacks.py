@@ -85,7 +85,7 @@ def outputs_of(name: str) -> dict[str, str]:
 
 
 def physical_name(stack: str, logical_name: str) -> str:
-    """Reads the name that a resource of a deployed stack has been given."""
+    """Reads the physical name of a resource of a deployed stack."""
     client = boto3.client("cloudformation")
     resource = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical_name)
     return resource["StackResourceDetail"]["PhysicalResourceId"]

@@ -30,7 +30,7 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class StackTemplate:
-    """A template, by its text or its address, with what it declares."""
+    """A template, by its text or its address, with its declared parameters."""
 
     body: Mapping[str, str]
     """TemplateBody or TemplateURL."""

@@ -41,7 +41,7 @@ WRITES_THROTTLED = Kind("{table}-writes-throttled", "DynamoDB refuses writes: bu
 SYSTEM_ERRORS = Kind("{table}-{operation}-errors", "DynamoDB itself fails in calls that buyers wait for.")
 
 
-def _of_stream(function: Function) -> Alarm:
+def _stream_alarm(function: Function) -> Alarm:
     entity = function.stream.removesuffix("s")
     return Alarm(
         logical_id=f"{entity.capitalize()}EventsAreLate",
@@ -104,7 +104,7 @@ def _words(function: Function) -> str:
     return function.name.replace("_", "-")
 
 
-def _of_failing(service: Service) -> Alarm:
+def _failing_alarm(service: Service) -> Alarm:
     return Alarm(
         logical_id=f"{service.name}Fails",
         name=f"{service.name.lower()}-fails",
@@ -120,7 +120,7 @@ def _of_failing(service: Service) -> Alarm:
     )
 
 
-def _of_slow(service: Service) -> Alarm:
+def _slow_alarm(service: Service) -> Alarm:
     return Alarm(
         logical_id=f"{service.name}IsSlow",
         name=f"{service.name.lower()}-slow",
@@ -134,8 +134,8 @@ def _of_slow(service: Service) -> Alarm:
     )
 
 
-def _of_tables() -> Iterator[Alarm]:
-    """Makes the alarms of the tables that a buyer waits for: reads, writes and what DynamoDB does wrong itself."""
+def _table_alarms() -> Iterator[Alarm]:
+    """Makes the alarms of the tables that a buyer waits for: throttled calls, and DynamoDB's system errors."""
     for what, verbs in API.touches.items():
         table = what.partition("/")[0]
         if table not in BUYERS_WAIT_FOR or what in SHARE_A_TABLE:
@@ -300,12 +300,12 @@ REDIS = Alarm(
 
 APP_ALARMS = (
     *OF_THE_API,
-    *(alarm for service in SERVICES for alarm in (_of_failing(service), _of_slow(service))),
+    *(alarm for service in SERVICES for alarm in (_failing_alarm(service), _slow_alarm(service))),
     MONEY,
-    *(_of_stream(function) for function in FUNCTIONS if function.relays),
+    *(_stream_alarm(function) for function in FUNCTIONS if function.relays),
     VIEWERS_SEE_LATE,
     *OF_EMAILS,
     REDIS,
     *(alarm for function in FUNCTIONS for alarm in (_that_fails(function), _that_is_slow(function))),
-    *_of_tables(),
+    *_table_alarms(),
 )

@@ -16,7 +16,7 @@ def watching_of_data() -> Template:
 
 
 def watching_of_app() -> Template:
-    """Makes what watches the functions' stack."""
+    """Makes the watching resources of the functions' stack."""
     return {
         **log_metric_resources(),
         **alarm_resources(APP_ALARMS, imported("alarms-arn")),

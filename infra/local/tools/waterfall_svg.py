@@ -34,7 +34,7 @@ FONT = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A span: `what` it was about, and its times in seconds."""
+    """A span: its subject in `what`, and its times in seconds."""
 
     id: str
     name: str
@@ -174,7 +174,7 @@ def _grid(axis: Axis, bottom: int) -> Iterator[str]:
 
 
 def _cause(row: Row, tops: dict[str, int], axis: Axis) -> Iterator[str]:
-    """Draws the line from what caused the row to its bar."""
+    """Draws the line from the row's cause to its bar."""
     if not (row.caused_by and row.caused_by[0] in tops):
         return
     cause, moment = row.caused_by

@@ -12,7 +12,7 @@ from infra.ops.find import Found, Item, Records
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the story: a moment, who knows of it, and what happened in words."""
+    """A line of the story: a moment, the source, and the event in words."""
 
     at: datetime
     source: str
@@ -55,7 +55,7 @@ class Known:
         return min(moments, default=None)
 
 
-def learn(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
+def read_known(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
     """Reads the facts by which the other sources are asked. Raises OpsError for an id that is not a reservation's."""
     records = Records(connection, most)
     item = next(iter(records.find_reservation(reservation_id).items), {})

@@ -31,7 +31,7 @@ def tell_reservation(known: Known) -> Iterator[Told]:
 
 
 def _tell_steps(item: Item) -> Iterator[Line]:
-    """Tells what the reservation's item remembers: its hold, its end, its sale, its refund."""
+    """Tells the steps in the reservation's item: its hold, its end, its sale, its refund."""
     contact = f", emails to {masked(item['email'])}" if item.get("email") else ", no email"
     until = to_iso(from_ms(item["expires_at_ms"]))
     held = f"held {' '.join(item['seats'])} for {_money_text(item['amount_cents'])} until {until}{contact}"
@@ -131,7 +131,7 @@ def tell_notifications(known: Known) -> Iterator[Told]:
 
 
 def tell_consumers(known: Known) -> Iterator[Told]:
-    """Tells what consumers have noted as done. An entry has no moment of its own, but is kept for a known time."""
+    """Tells the consumers' entries of processed events. An entry has no moment, but is kept for a known time."""
     for event in known.events:
         for consumer, words in ENTRIES.items():
             for item in known.records.get_item("ledger", id=f"{consumer}#{event['id']}"):
