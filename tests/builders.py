@@ -150,14 +150,14 @@ def a_bill(reservation: Reservation | None = None, paid_at: datetime = PAID_AT, 
 def a_webhook(
     *event_types: str, url: str = "https://example.com/cinema", key: str = "whsec_new", webhook_id: str = ""
 ) -> Webhook:
-    """With one secret, for all events unless some are named."""
+    """Makes a webhook with one secret, for all events unless some are named."""
     webhook_id = webhook_id or f"wh-{uuid.uuid4()}"
     return Webhook(webhook_id, url, (Secret(key, NOW),), frozenset(event_types), NOW)
 
 
 @dataclass
 class Cinema:
-    """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
+    """A screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
 
     It is the `Ports` that its use cases are made from, each time anew.
     """

@@ -166,7 +166,7 @@ def redis_url(run_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_cluster_url(run_dir: Path) -> Iterator[str]:
-    """The URL of a cluster of three nodes, with TLS, which no test harms."""
+    """The URL of a cluster of three nodes, with TLS, which all tests share unharmed."""
     from tests.redis_cluster import own_cluster
 
     with own_cluster(run_dir) as cluster:
@@ -190,7 +190,7 @@ def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
 
 @contextmanager
 def other_settings(**changes: str) -> Iterator[None]:
-    """In this process, until its end: then those that `app` was loaded with hold again."""
+    """Changes the settings of this process until the block's end, then restores those that `app` was loaded with."""
     before = wiring.settings()
     try:
         with pytest.MonkeyPatch.context() as environment:

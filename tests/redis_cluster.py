@@ -49,7 +49,7 @@ CLUSTER_SETTINGS = (
 
 @dataclass
 class Machine:
-    """One node. It keeps its name and its slots when it is killed and started again, and none of its keys."""
+    """A node of a Redis cluster. It keeps its name and its slots when it is restarted, but no keys."""
 
     run_dir: Path
     tls_port: int

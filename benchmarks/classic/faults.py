@@ -28,7 +28,7 @@ DEATH_SECONDS = 20.0
 """The longest wait for an instance to get to the place where it dies."""
 
 
-class Asked(NamedTuple):
+class AskedHold(NamedTuple):
     """A hold that a probe asked for: the moment, and the answer."""
 
     at: float
@@ -97,7 +97,7 @@ def lose_redis(side: Side) -> RedisLost:
 class Outage(NamedTuple):
     """The holds that probes asked for around an outage of Redis, and its bounds: readings of the monotonic clock."""
 
-    asked: list[Asked]
+    asked: list[AskedHold]
     killed_at: float
     back_at: float
 
@@ -119,14 +119,14 @@ def _ask_without_redis(side: Side, session: str) -> Outage:
         return Outage([each for probe in probes for each in probe.result()], lost, back)
 
 
-def _probe(url: str, session: str, probe_number: int, started: float, end: float) -> list[Asked]:
+def _probe(url: str, session: str, probe_number: int, started: float, end: float) -> list[AskedHold]:
     """Asks for the seat of each tick, the same for all probes, and pays for it."""
-    asked, tick = list[Asked](), 0
+    asked, tick = list[AskedHold](), 0
     while (now := time.monotonic()) < end:
         seat = f"{chr(65 + tick // 20 % 26)}{tick % 20 + 1}"
         user = f"probe-{session[:8]}-{probe_number}-{tick}"
         status, body, milliseconds = ask(url, crowd.hold_call(session, user, [seat]))
-        asked.append(Asked(now, status, milliseconds))
+        asked.append(AskedHold(now, status, milliseconds))
         if status == 201:
             ask(url, crowd.confirm_call(str(body["reservationId"]), f"tx-{user}"))
         tick = max(tick + 1, int((time.monotonic() - started) / TICK_SECONDS))
@@ -134,7 +134,7 @@ def _probe(url: str, session: str, probe_number: int, started: float, end: float
     return asked
 
 
-def _seconds_to_success(asked: Sequence[Asked], since: float) -> float:
+def _seconds_to_success(asked: Sequence[AskedHold], since: float) -> float:
     """Measures the seconds from `since` to the answer of the next hold that got a seat."""
     answered = [each.at + each.milliseconds / 1000 for each in asked if each.status == 201 and each.at >= since]
     return min(answered, default=float("inf")) - since

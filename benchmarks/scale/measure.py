@@ -21,12 +21,12 @@ COMMAND = "`python -m benchmarks.scale.measure --write`"
 
 def measure(run: Run) -> None:
     """Records, for the hall of 20,000 and for a thousand screenings, the cost of our design beside the others."""
-    played = _played(on_sales_of_designs(), run.say, run.seconds_left)
+    played = _play_all(on_sales_of_designs(), run.say, run.seconds_left)
     for on_sale in on_sales_of_designs():
         if on_sale not in played and on_sale.design.is_possible(on_sale.hall):
             run.leave_out(f"{_title(on_sale)}: no time")
     _record_units(run, played)
-    rates = _played(on_sales_of_rates(), run.say, run.seconds_left)
+    rates = _play_all(on_sales_of_rates(), run.say, run.seconds_left)
     lines: dict[str, list[tuple[float, float]]] = {}
     for on_sale, result in rates.items():
         name = f"{'with' if on_sale.redis_nodes else 'without'} gate"
@@ -56,7 +56,7 @@ def _units_of_a_hold(result: Result) -> float:
     return result.write_units / result.ends["held"]
 
 
-def _played(
+def _play_all(
     on_sales: Iterable[OnSale], tell: Callable[[str], None], seconds_left: Callable[[], float]
 ) -> dict[OnSale, Result]:
     played = {}
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.measure", description="Simulates on-sales.")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     write = parser.parse_args(arguments).write
-    made = tables(_played(on_sales_of_designs(), say, lambda: 1.0))
+    made = tables(_play_all(on_sales_of_designs(), say, lambda: 1.0))
     if write:
         text = DOCUMENT.read_text()
         for what, one in made.items():

@@ -103,7 +103,7 @@ class ListPurchases:
     def __call__(
         self, user_id: str, limit: int, cursor: str | None, asked_by: Principal = UNCHECKED
     ) -> Page[Reservation]:
-        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for somebody else's."""
+        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for another user's."""
         if not asked_by.may_act_for(user_id):
             raise UserNotFound(user_id)
         return self.reservations.purchases(user_id, limit, cursor)

@@ -109,7 +109,7 @@ def _given(setting: Setting) -> Template:
 def _known_to_the_stack() -> Template:
     """Gives the variables whose values come from resources: URLs and names of buckets.
 
-    Posts to WebSockets go to AWS's own address also where browsers open them at another domain.
+    Posts to WebSockets always go to AWS's own address; browsers may open them at another domain.
     """
     at_aws = _url_of_websockets("ws", "wss")
     return {

@@ -114,7 +114,7 @@ class Visitor:
             self.sees(seat, "mine")
 
     def hears(self, text: str | re.Pattern[str]) -> None:
-        """From one of the two regions that screen readers read out."""
+        """Waits for a text in one of the two regions that screen readers read out."""
         expect(self.page.locator("[role=status], [role=alert]").filter(has_text=text)).to_have_count(1)
 
     def sent(self, method: str, path: str) -> list[Request]:

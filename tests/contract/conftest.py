@@ -144,7 +144,7 @@ def fake_backend() -> Iterator[Backend]:
 
 
 def simulated_backend() -> Dynamo:
-    """Makes the adapters on the simulator's DynamoDB, which must answer as every other one does."""
+    """Makes the adapters on the simulator's DynamoDB, which must answer as real ones do."""
     client = Client(idle_scheduler(), Database("simulated", utc_now))
     names = [(table.model, table.model.Meta.table_name) for table in TABLES]
     connections = connections_to(client)

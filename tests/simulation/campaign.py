@@ -125,7 +125,7 @@ def _run_in(pool: ProcessPoolExecutor, done: Done, portions: Iterator[range], pr
         if time.monotonic() - saved > SAVED_EVERY_SECONDS:
             saved = time.monotonic()
             done.save()
-            _tell(done, (done.count - before) / (saved - began))
+            _print_progress(done, (done.count - before) / (saved - began))
 
 
 def run_portion(seeds: range) -> Portion:
@@ -140,7 +140,7 @@ def run_portion(seeds: range) -> Portion:
     return Portion(seeds.start, failed, dict(happened), steps, time.process_time() - began)
 
 
-def _tell(done: Done, a_second: float) -> None:
+def _print_progress(done: Done, a_second: float) -> None:
     left = (done.seeds - done.count) / a_second if a_second else 0
     failed = f", {len(done.failed)} FAILED" if done.failed else ""
     line = f"{done.count:,} of {done.seeds:,} seeds, {a_second:.0f} a second, {left / 60:.0f} min left{failed}"

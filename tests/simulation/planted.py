@@ -178,7 +178,7 @@ class RowsThatKeep:
         return Release(())
 
 
-def _keeping(confirm: Confirm) -> Confirm:
+def _with_kept_rows(confirm: Confirm) -> Confirm:
     return replace(confirm, rows=RowsThatKeep(confirm.rows))
 
 
@@ -210,7 +210,7 @@ class SendsAndForgets(SqsOutbox):
         return set()
 
 
-def _skipping(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
+def _relay_that_skips(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
     """Makes a relay that passes over a record that can't be relayed now."""
 
     def relayed(change: Any) -> list[Outgoing]:
@@ -222,7 +222,7 @@ def _skipping(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[A
     return relayed
 
 
-def _hasty(queue: str, consume: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _consumer_that_hurries(queue: str, consume: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Makes a consumer that takes an early expiry message for handled."""
 
     def consumed(record: Any) -> None:
@@ -260,12 +260,12 @@ PLANTED: dict[str, Planted] = {
     "stronger-than-the-row": _with(rows=QuietRows, reservations=StrongerThanTheRow),
     "ends-what-is-sold": unconditional("reservations", lambda request: ":pending" in _values(request)),
     "anybodys-payments": _with(payments=AnybodysPayments),
-    "no-release-before-a-refund": _with(confirm=_keeping),
+    "no-release-before-a-refund": _with(confirm=_with_kept_rows),
     "refunds-whatever": unconditional("payments", _is_refund_request),
     "refunds-anew": _with(gateway=RefundsAnew),
     "sends-and-forgets": _with(outbox=SendsAndForgets),
-    "skips-records": _with(relay=_skipping),
-    "expires-in-haste": _with(consume=_hasty),
+    "skips-records": _with(relay=_relay_that_skips),
+    "expires-in-haste": _with(consume=_consumer_that_hurries),
     "counts-again": unconditional("ledger"),
     "numbers-again": unconditional("invoices", _is_counter_write),
     "numbers-events-again": unconditional("notifications"),

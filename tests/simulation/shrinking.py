@@ -57,13 +57,13 @@ def shrunk(failed: Result) -> Result:
     """Gives a failing run that is smaller, or the same."""
     shrinking = Shrinking(failed)
     size = None
-    while size != _size(shrinking.best):
-        size = _size(shrinking.best)
+    while size != _count_occasions(shrinking.best):
+        size = _count_occasions(shrinking.best)
         shrinking.leave_out_turns()
         shrinking.leave_out(lambda result: result.asked, lambda plan, left: replace(plan, commands=left))
         shrinking.leave_out(lambda result: result.struck, lambda plan, left: replace(plan, faults=left))
     return shrinking.best
 
 
-def _size(result: Result) -> int:
+def _count_occasions(result: Result) -> int:
     return result.turns + len(result.asked) + len(result.struck)

@@ -155,13 +155,13 @@ class World:
         skews = [timedelta(milliseconds=chance.choice(SKEWS_MS)) for _ in range(3)]
         if not any(skews) or not self.faults.is_striking(Kind.CLOCKS_DIFFER, 0.8):
             skews = [timedelta(0)] * 3
-        codes = self._codes()
+        codes = self._draw_ticket_codes()
         ids = SeededIds(b"for tests")
         self.instances = [
             Instance(self.services, self.planted.adapters, settings, ids, skew, lambda: next(codes)) for skew in skews
         ]
 
-    def _codes(self) -> Iterator[str]:
+    def _draw_ticket_codes(self) -> Iterator[str]:
         chance = self._chance("codes")
         while True:
             yield to_code(chance.randrange(CODES))

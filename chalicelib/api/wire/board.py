@@ -103,7 +103,7 @@ class RefusedBody(Answer):
 
 
 class RefusalsBody(Answer):
-    """Of this whole stage, in the same time as `overTime`."""
+    """The counts of refusals in the whole stage, in the same time as `overTime`."""
 
     by_reason: list[ReasonBody]
     over_time: list[RefusedBody]
@@ -123,7 +123,7 @@ class BoardBody(Answer):
 
 
 class LetterBody(Answer):
-    """Without a `reason` SQS moved it: it was received too often. `body` is its beginning."""
+    """A dead letter. Without a `reason`, SQS moved it after too many receives. `body` is its beginning."""
 
     id: str
     sent_at: Moment

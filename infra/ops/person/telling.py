@@ -28,7 +28,7 @@ def export_person(connection: Connection, user_id: str, emails: Sequence[str]) -
 def erase_person(connection: Connection, user_id: str, emails: Sequence[str], *, sure: bool) -> Answer:
     """Erases the person when `sure`. Otherwise raises OpsError that says what would be erased, and what kept.
 
-    Exit status 1 when the person is named still, in what came meanwhile: the command is to be run again.
+    Exit status 1 when items that came meanwhile name the person: run the command again.
     """
     person, people = _person(user_id, emails), People.of(connection)
     try:
