@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons simulate prove coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants fuzz prove coverage check lint format screenshots browser api-tools \
   waterfall trace load bench bench-classic benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown \
   deploy-local stop clean
 
@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 STAGE ?= dev
 SEEDS ?= 10000
 SEED ?= 0
+OPERATIONS ?= 100000
 # Each worker starts an emulator of its own: one that is given is not to be shared.
 TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
 
@@ -51,6 +52,12 @@ simulate: $(installed) ## random schedules of the whole system with everything g
 prove: $(installed) $(emulator) browser api-tools ## all proofs, at most an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
 	@exec $(venv_python) -m tests.prove $(if $(ONLY),--only "$(ONLY)")
 
+histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the real system, and what clients were told, checked (OPERATIONS=100000, SEED=0)
+	@exec $(venv_python) -m tests.histories --operations $(OPERATIONS) --seed $(SEED)
+
+soak: $(installed) $(emulator) ## constant load with faults and restarts: all agrees at its end, and memory is flat (MINUTES=10)
+	@exec $(venv_python) -m tests.soak --minutes $(or $(MINUTES),10) --seed $(SEED)
+
 coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract and integration tests run; build/coverage/html shows what
 	@mkdir -p build/coverage && $(coverage) erase
 	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration
@@ -74,6 +81,17 @@ format: $(installed) ## give every file its form
 
 screenshots: $(installed) $(emulator) browser ## the pictures of the pages in docs/img
 	@$(venv_python) -m infra.docs.screenshots
+
+model: $(installed) ## every state of a model of a row, and what it finds without a guard; needs spin (QUICK=1, TRAILS=1)
+	@exec $(venv_python) -m tests.model $(if $(QUICK),--quick) $(if $(TRAILS),--trails)
+
+mutants: $(installed) ## take each guard out, one at a time: its test must fail (ONLY=rows, MINUTES=60, AGAIN=1); goes on where it stopped
+	@exec $(venv_python) -m tests.mutants --minutes $(or $(MINUTES),60) $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again)
+
+fuzz: $(installed) ## feed what parses strangers' bytes for SECONDS=60 (ONLY=cursor); installs atheris once, where it has a wheel
+	@[ -d .venv-fuzz ] || $(venv_python) -m pip install -qq --disable-pip-version-check --only-binary :all: --target .venv-fuzz \
+	  -r requirements-fuzz.txt || rm -rf .venv-fuzz
+	@exec $(venv_python) -m tests.fuzzing --seconds $(or $(SECONDS),60) $(if $(ONLY),--only $(ONLY))
 
 waterfall: $(installed) $(emulator) ## the picture of a purchase in time in docs/img, from the real system
 	@$(venv_python) -m infra.docs.purchase

@@ -60,6 +60,12 @@ PARTS = (
         10,
     ),
     Part("requests", "made-up requests are answered as documented", (*PYTEST, "tests/api/test_fuzzing.py"), 8),
+    Part(
+        "pages",
+        "each request of the page can be refused with each code",
+        (*PYTEST, "tests/browser/test_states.py", "tests/browser/test_access.py"),
+        5,
+    ),
 )
 
 

@@ -25,7 +25,7 @@ SECONDS_FOR_FAULTS = 130.0
 def measure(run: Run) -> None:
     """Runs both designs side by side; the one that is not measured is idle. Raises CannotRunError with a remedy."""
     ENVIRONMENT.install()
-    generators.ENVIRONMENT.install()
+    generators.ENVIRONMENTS["k6"].install()
     with ExitStack() as stack:
         (run.scratch / "classic").mkdir()
         (run.scratch / "ours").mkdir()

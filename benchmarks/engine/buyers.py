@@ -6,10 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import boto3
 from botocore import xform_name
 
 from chalicelib.infrastructure.dynamodb.lean.http import Answer, read_answer
@@ -64,16 +64,14 @@ def bare_buyer(url: str, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Bu
 
 
 @contextlib.contextmanager
-def boto3_buyer(url: str, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Buy]:
-    """Gives a buyer who makes the calls by boto3 as it comes."""
-    client: Any = boto3.Session().client("dynamodb", endpoint_url=url)
+def boto3_buyer(client: Any, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Buy]:
+    """Gives a buyer who makes the calls by a client of boto3, which all share."""
 
     def buy(number: int) -> None:
         for operation, body in purchases[number]:
             getattr(client, xform_name(operation))(**json.loads(body))
 
-    with contextlib.closing(client):
-        yield buy
+    yield buy
 
 
 @contextlib.contextmanager
@@ -101,30 +99,21 @@ def buy_for(
     seconds: float, new_buyer: Callable[[], contextlib.AbstractContextManager[Buy]], numbers: Iterator[int]
 ) -> Bought:
     """Has CLIENTS buyers buy, one purchase after the other, for `seconds`. Raises the error of a failed purchase."""
-    bought, failed = [0] * CLIENTS, list[Exception]()
-    ready, lock = threading.Barrier(CLIENTS + 1), threading.Lock()
-    deadline = [0.0]
+    taking = threading.Lock()
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as threads:
+        buyers = [stack.enter_context(new_buyer()) for _ in range(CLIENTS)]
+        started = time.monotonic()
+        running = [threads.submit(_buy_until, started + seconds, buy, numbers, taking) for buy in buyers]
+        bought = sum(each.result() for each in running)
+        return Bought(bought, time.monotonic() - started)
 
-    def run(place: int) -> None:
-        try:
-            with new_buyer() as buy:
-                ready.wait(30)
-                while time.monotonic() < deadline[0] and not failed:
-                    with lock:
-                        number = next(numbers)
-                    buy(number)
-                    bought[place] += 1
-        except Exception as error:  # noqa: BLE001 - raised below
-            failed.append(error)
 
-    threads = [threading.Thread(target=run, args=(place,), daemon=True) for place in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    deadline[0] = time.monotonic() + seconds
-    ready.wait(30)
-    started = time.monotonic()
-    for thread in threads:
-        thread.join(seconds + 60)
-    if failed:
-        raise failed[0]
-    return Bought(sum(bought), time.monotonic() - started)
+def _buy_until(deadline: float, buy: Buy, numbers: Iterator[int], taking: threading.Lock) -> int:
+    """Buys until the deadline. Gives the number of purchases."""
+    bought = 0
+    while time.monotonic() < deadline:
+        with taking:
+            number = next(numbers)
+        buy(number)
+        bought += 1
+    return bought

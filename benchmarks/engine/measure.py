@@ -3,12 +3,16 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
 
 from benchmarks.engine import buyers
-from benchmarks.frame.pairs import median_with_bounds
+from benchmarks.frame.pairs import Ratio, median_with_bounds
 from benchmarks.frame.plots import Bars
 from benchmarks.frame.run import Run
 from infra.cloud import deploy
@@ -42,47 +46,45 @@ def measure(run: Run) -> None:
     record(run, rates)
 
 
-Path = Callable[[], contextlib.AbstractContextManager[buyers.Buy]]
+class Pace(NamedTuple):
+    """How many purchases were completed in a second, and for a CPU second of all processes that take part."""
+
+    by_clock: float
+    by_cpu: float
 
 
-def make_paths(run: Run, endpoint: str, plain: str, cached: str) -> dict[str, Path]:
+NewBuyer = Callable[[], contextlib.AbstractContextManager[buyers.Buy]]
+
+
+def make_paths(run: Run, endpoint: str, plain: str, cached: str) -> dict[str, NewBuyer]:
     """Schedules the screenings of each path, records a purchase, and writes out the bare calls of all others."""
-    from benchmarks.engine import recorded  # it reads the settings of this process
-
     run.say(f"scheduling {4 * SCREENINGS} screenings")
-    rows = list(dict.fromkeys(row for row, _ in seats()))
     with crowd.Crowd([plain], 1) as client:
         sessions = [client.create_session(ROWS * SEATS_PER_ROW) for _ in range(4 * SCREENINGS + 1)]
-    calls, its_own = recorded.record_purchase(sessions.pop(), "A1")
-    run.keep("calls of a purchase", [call.operation for call in calls])
-
-    def bare(own: list[str], first: int) -> list[Any]:
-        return [
-            recorded.rewrite(calls, its_own, number, session, row, seat)
-            for number, (session, (row, seat)) in enumerate(
-                ((session, each) for session in own for each in seats()), first
-            )
-        ]
-
-    def through_api(own: list[str]) -> list[tuple[str, str]]:
-        return [(session, seat) for session in own for _, seat in seats()]
-
-    parts = [sessions[number::4] for number in range(4)]
-    run.say(
-        f"writing out the {len(calls)} calls of {2 * SCREENINGS * ROWS * SEATS_PER_ROW} purchases; {len(rows)} rows"
-    )
-    by_api, by_cached, by_wire, by_boto3 = (
-        through_api(parts[0]),
-        through_api(parts[1]),
-        bare(parts[2], 1),
-        bare(parts[3], 1_000_001),
-    )
+    for_api, for_cached, for_wire, for_boto3 = ([sessions.pop() for _ in range(SCREENINGS)] for _ in range(4))
+    by_wire, by_boto3 = written_out(run, sessions.pop(), (for_wire, for_boto3))
+    by_api, by_cached = ([(session, seat) for session in own for _, seat in seats()] for own in (for_api, for_cached))
+    shared = boto3.client("dynamodb", config=Config(max_pool_connections=buyers.CLIENTS))
     return {
         API: lambda: buyers.api_buyer(plain, by_api),
         WITH_REDIS: lambda: buyers.api_buyer(cached, by_cached),
         BARE: lambda: buyers.bare_buyer(endpoint, by_wire),
-        BOTO3: lambda: buyers.boto3_buyer(endpoint, by_boto3),
+        BOTO3: lambda: buyers.boto3_buyer(shared, by_boto3),
     }
+
+
+def written_out(run: Run, session_id: str, for_each: Iterable[Sequence[str]]) -> list[list[Any]]:
+    """Records a purchase in one screening, and writes out the calls of all purchases of the other screenings."""
+    from benchmarks.engine import recorded  # it reads the settings of this process
+
+    calls, its_own = recorded.record_purchase(session_id, "A1")
+    run.keep("calls of a purchase", [call.operation for call in calls])
+    run.say(f"writing out {len(calls)} calls for each purchase")
+    numbers = count(1)
+    return [
+        [recorded.rewrite(calls, its_own, next(numbers), session, *each) for session in own for each in seats()]
+        for own in for_each
+    ]
 
 
 def seats() -> list[tuple[str, str]]:
@@ -93,29 +95,44 @@ def seats() -> list[tuple[str, str]]:
     return [(row, f"{row}{place}") for place in range(1, SEATS_PER_ROW + 1) for row in letters]
 
 
-def buy_in_turn(run: Run, paths: dict[str, Path]) -> dict[str, list[float]]:
-    """Gives the purchases a second of each path in each round; the first round warms up and does not count."""
-    rates: dict[str, list[float]] = {name: [] for name in paths}
+def buy_in_turn(run: Run, paths: dict[str, NewBuyer]) -> dict[str, list[Pace]]:
+    """Gives the pace of each path in each round; the first round warms up and does not count."""
+    rates: dict[str, list[Pace]] = {name: [] for name in paths}
+    pids = [int(file.read_text()) for file in run.scratch.glob("*.pid")]
     numbers = {name: count() for name in paths}
     for turn in range(ROUNDS + 1):
         started = time.monotonic()
         for name, path in paths.items():
+            before = cpu_seconds(pids)
             completed, seconds = buyers.buy_for(SECONDS if turn else 1.0, path, numbers[name])
             if turn:
-                rates[name].append(completed / seconds)
-        if turn > 3 and run.seconds_left() < time.monotonic() - started:
+                rates[name].append(Pace(completed / seconds, completed / (cpu_seconds(pids) - before)))
+        if 3 < turn < ROUNDS and run.seconds_left() < time.monotonic() - started:
             run.leave_out(f"{ROUNDS - turn} of {ROUNDS} rounds: no time")
             break
     return rates
 
 
-def record(run: Run, rates: dict[str, list[float]]) -> None:
-    def share(one: str, of: str) -> Any:
-        return median_with_bounds([a / b for a, b in zip(rates[one], rates[of], strict=True)])
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Gives the CPU seconds of these processes and of this one, in which the buyers are."""
+    ticks = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13] for pid in pids]
+    return time.process_time() + sum(int(each) for both in ticks for each in both) / os.sysconf("SC_CLK_TCK")
 
-    run.record("flows", share(API, BARE), samples=rates)
-    run.record("flows with Redis", share(WITH_REDIS, BARE))
-    run.record("flows beside boto3", share(API, BOTO3))
-    run.record("boto3", share(BOTO3, BARE))
-    medians = {name: median_with_bounds(each).value for name, each in rates.items()}
-    run.plot("flows", Bars("Purchases a second, one process, one emulator", medians))
+
+def record(run: Run, rates: dict[str, list[Pace]]) -> None:
+    """Records shares of completed purchases: by CPU, which tells more on a busy machine, and by the clock."""
+
+    def share(one: str, of: str, column: int) -> Ratio:
+        pairs = zip(rates[one], rates[of], strict=True)
+        return median_with_bounds([a[column] / b[column] for a, b in pairs if b[column]])
+
+    run.keep("paces", rates)
+    for figure, one, of in (
+        ("flows", API, BARE),
+        ("flows with Redis", WITH_REDIS, BARE),
+        ("flows beside boto3", API, BOTO3),
+    ):
+        run.record(f"{figure}, by CPU", share(one, of, 1))
+        run.record(f"{figure}, by the clock", share(one, of, 0))
+    medians = {name: median_with_bounds([pace.by_cpu for pace in each]).value for name, each in rates.items()}
+    run.plot("flows", Bars("Purchases for a CPU second of all processes", medians))

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib3.exceptions import HTTPError
 
 from benchmarks.load import result, tables
-from benchmarks.load.generators import COMMANDS, ENVIRONMENT, generate_load
+from benchmarks.load.generators import COMMANDS, ENVIRONMENTS, generate_load
 from benchmarks.load.mixes import MIXES, PROFILES, Mix, Profile
 from benchmarks.load.plan import NOBODY, Plan, Tokens, schedule_screenings, screenings_needed
 from benchmarks.load.system import Loaded, named_system, run_system
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mix, profile = MIXES[options.mix], chosen_profile(options)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cinema-load-")))
-        ENVIRONMENT.install()
+        ENVIRONMENTS[options.tool].install()
         say(f"{options.mix}: {mix.about}.\n  {profile.requests_per_second} requests/s: {profile.about}.")
         loaded = stack.enter_context(choose_system(options, scratch))
         plan = make_plan(options.mix, mix, profile, loaded)

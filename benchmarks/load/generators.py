@@ -1,4 +1,4 @@
-"""The load generators, k6 and Locust: installed once, and run with a plan."""
+"""The load generators, k6 and Locust: each installed once, in a virtual environment of its own, and run with a plan."""
 
 import os
 import subprocess
@@ -9,11 +9,6 @@ from benchmarks.load.result import Result
 from infra.local.tools.environments import ToolEnvironment
 from infra.processes import ROOT, CannotRunError
 
-ENVIRONMENT = ToolEnvironment(
-    home=ROOT / ".venv-load",
-    requirements=ROOT / "requirements-load.txt",
-    about="k6 and Locust into .venv-load (once, 160 MB)",
-)
 HERE = Path(__file__).parent
 LOCUST = (
     "--headless",
@@ -29,7 +24,19 @@ COMMANDS = {
     "k6": ("k6", "run", "--quiet", "--no-usage-report", "--address", "127.0.0.1:0", str(HERE / "k6.js")),
     "locust": ("locust", *LOCUST),
 }
-"""What runs a plan. k6's own API stays on loopback, on any free port."""
+"""What runs a plan, by the tool. k6's own API stays on loopback, on any free port."""
+ENVIRONMENTS = {
+    "k6": ToolEnvironment(
+        home=ROOT / ".venv-load",
+        requirements=ROOT / "requirements-load.txt",
+        about="k6 into .venv-load (once, 90 MB)",
+    ),
+    "locust": ToolEnvironment(
+        home=ROOT / ".venv-locust",
+        requirements=ROOT / "requirements-locust.txt",
+        about="Locust into .venv-locust (once, 100 MB)",
+    ),
+}
 STATUS_OF_CROSSED_THRESHOLDS = 99
 LONGEST_REST_SECONDS = 120
 """The longest that a run may take beyond its plan: requests are waited for, and the result is written."""
@@ -44,7 +51,7 @@ def generate_load(tool: str, plan: Plan, seconds: float, scratch: Path) -> Resul
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     try:
         done = subprocess.run(
-            [ENVIRONMENT.program(program), *arguments],
+            [ENVIRONMENTS[tool].program(program), *arguments],
             env={**environment, "K6_NO_USAGE_REPORT": "true", **{name: str(path) for name, path in files.items()}},
             capture_output=True,
             text=True,

@@ -35,8 +35,10 @@ class Loaded:
 
 def refuse_other_hosts(url: str, *, agreed: bool) -> None:
     """Raises CannotRunError for an address that is not on this machine, unless the caller agreed."""
-    host = urlsplit(url).hostname or ""
-    if not agreed and not is_loopback(f"[{host}]" if ":" in host else host):
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_plain = parts.scheme in ("http", "https") and not {"@", "\\"} & set(url)  # readers differ on whose host it is
+    if not agreed and not (is_plain and is_loopback(f"[{host}]" if ":" in host else host)):
         raise CannotRunError(
             f"{url} is not on this machine. Load costs its owner money, and looks like an attack: if it is yours, say "
             "YES=1, and STAGE=… for the tables to check."

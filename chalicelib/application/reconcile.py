@@ -95,7 +95,7 @@ class ReconcilePayments:
         now = self.clock()
         sweep = _Sweep()
         for charge in self._read_charges(now - looked_back, sweep):
-            sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, mend=mend))
+            sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, now, mend=mend))
         for payment in list(self.payments.list_outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._retry_refund, payment))
         for reservation_id, sale_id in self._recent_sales(now):
@@ -110,10 +110,11 @@ class ReconcilePayments:
             sweep.findings.append(Finding(f"the gateway's charges could not be read: {error}"))
             return []
 
-    def _compare_charge(self, charge: Charge, *, mend: bool) -> Outcome | Finding:
+    def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> Outcome | Finding:
         """Compares a charge with its payment, and settles it if it is not settled. Gives a Finding if the two differ.
 
-        With `mend` off, gives a Finding instead of settling.
+        With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, of
+        `listed_at`, is left to the next sweep.
         """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:
@@ -126,7 +127,9 @@ class ReconcilePayments:
                 return _payment_finding("the gateway has returned money for which there is a sale", payment)
             case PaymentStatus.SOLD if not self._find_sale(payment):
                 return _payment_finding("sold, but there is no such purchase", payment)
-            case PaymentStatus.REFUNDED if charge.refunded_cents < charge.amount_cents:
+            case PaymentStatus.REFUNDED if charge.refunded_cents < charge.amount_cents and _is_listed(
+                payment, listed_at
+            ):
                 return _payment_finding("said to be returned, but the gateway has not returned all of it", payment)
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _payment_finding(f"it was charged for {charge.reservation_id}", payment)
@@ -206,3 +209,8 @@ def _open_refund_finding(payment: Payment) -> Finding:
 
 def _payment_finding(says: str, payment: Payment) -> Finding:
     return Finding(says, payment.transaction_id, payment.reservation_id, payment.sold_at or payment.requested_at)
+
+
+def _is_listed(payment: Payment, listed_at: datetime) -> bool:
+    """Tells whether a list of this moment has the payment's refund: it was made long enough before."""
+    return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

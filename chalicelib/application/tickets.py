@@ -119,8 +119,8 @@ class TransferTicket:
     def __call__(self, code: str, asked_by: Principal = UNCHECKED) -> Ticket:
         """Gives the new ticket, which is signed some seconds later.
 
-        Raises TicketNotFound, also when it is somebody else's, TicketVoid, AlreadyAdmitted, SessionCancelled,
-        StoreUnavailable.
+        Raises TicketNotFound, also when it is somebody else's, TicketVoid, AlreadyAdmitted, TooManyTransfers,
+        SessionCancelled, StoreUnavailable.
         """
         ticket = self._find(code)
         reservation = self._owned(ticket, asked_by)

@@ -122,6 +122,12 @@ class AlreadyAdmitted(Refusal):
     gate: str
 
 
+class TooManyTransfers(Refusal):
+    """The seat's ticket has been transferred `most` times, and may not be once more."""
+
+    most: int
+
+
 class WrongRoom(Refusal):
     """The ticket is for another room. `room` is empty where the gate does not know which."""
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from chalicelib.infrastructure import aws
 from chalicelib.settings import SettingInvalid
 
 from .dynamodb.connection import outages_as_refusals
@@ -22,9 +22,7 @@ def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
     """
     try:
         with outages_as_refusals("GetParameters"):
-            answer = boto3.client("ssm", config=CONFIG).get_parameters(
-                Names=sorted(set(names.values())), WithDecryption=True
-            )
+            answer = aws.client("ssm", CONFIG).get_parameters(Names=sorted(set(names.values())), WithDecryption=True)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise SettingInvalid(f"{', '.join(names)} can not be read from SSM: {code}.") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, FileSigner, KmsSigner
@@ -28,7 +28,7 @@ def signer() -> ports.TicketSigner:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
         return FileSigner(Path(key.removeprefix(IN_FILE)))
-    return KmsSigner(boto3.client("kms", config=CONFIG), key)
+    return KmsSigner(aws.client("kms", CONFIG), key)
 
 
 @once

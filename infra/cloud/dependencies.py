@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from infra.processes import ROOT
 
@@ -23,7 +25,7 @@ LAMBDA_PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 
 LAMBDA_PYTHON = sys.version_info[:2]
 LAMBDA_PLATFORM = "manylinux2014_x86_64"
-AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "s3", "ses", "sqs", "ssm", "sts"}
+AWS_SERVICES = {"apigatewaymanagementapi", "dynamodb", "dynamodbstreams", "kms", "s3", "ses", "sqs", "ssm", "sts"}
 
 STRIPES_OTHER_PRODUCTS = (
     *("apps", "billing", "billing_portal", "checkout", "climate", "entitlements", "events", "financial_connections"),
@@ -65,6 +67,12 @@ LICENCES = "THIRD-PARTY-LICENSES"
 LICENCE = re.compile(r"(licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)", re.IGNORECASE)
 """A file of licence terms, by its path in a distribution's metadata."""
 
+DOCUMENTATION = ("documentation", "documentationUrl")
+"""The texts of botocore's models that are for people."""
+
+TRIMMED = 1
+"""How models are trimmed, by number: another number has all packages made anew."""
+
 KEPT = re.compile(r"opentelemetry_\w+-[^/]+\.dist-info")
 """The metadata that stays: OpenTelemetry finds its own parts by it."""
 
@@ -76,7 +84,7 @@ class PackagingError(Exception):
 def ensure_dependencies(lock: Path) -> Path:
     """Gives the directory of the stripped, compiled packages of `lock`. Makes it if the lock is new."""
     built_for = [LAMBDA_PYTHON, LAMBDA_PLATFORM]
-    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LICENCES, *built_for])
+    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LICENCES, TRIMMED, *built_for])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
@@ -124,6 +132,35 @@ def _strip(site_packages: Path) -> None:
     for service in site_packages.glob("botocore/data/*"):
         if service.is_dir() and service.name not in AWS_SERVICES:
             shutil.rmtree(service)
+    trim_models(site_packages / "botocore" / "data")
+
+
+def trim_models(data: Path) -> None:
+    """Leaves in botocore's models what its clients read: no documentation, and no endpoints of services we don't call.
+
+    They are written plain: to unpack them takes longer than to read the difference from the unpacked archive.
+    """
+    for packed in data.rglob("*.json.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    prefixes = {
+        json.loads(model.read_bytes())["metadata"]["endpointPrefix"] for model in data.glob("*/*/service-2.json")
+    }
+    for model in data.rglob("*.json"):
+        content = without_documentation(json.loads(model.read_bytes()))
+        if model.name == "endpoints.json":
+            for partition in content["partitions"]:
+                known = partition["services"].items()
+                partition["services"] = {name: each for name, each in known if name in prefixes}
+        model.write_text(json.dumps(content, separators=(",", ":")))
+
+
+def without_documentation(model: Any) -> Any:
+    """Gives a model without its texts for people. A member may be named `documentation`; its value is no text."""
+    if isinstance(model, dict):
+        texts = [name for name in DOCUMENTATION if isinstance(model.get(name), str)]
+        return {name: without_documentation(part) for name, part in model.items() if name not in texts}
+    return [without_documentation(part) for part in model] if isinstance(model, list) else model
 
 
 def compile_modules(tree: Path) -> None:

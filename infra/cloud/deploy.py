@@ -25,7 +25,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.settings import DEFAULT_SENDER, LOCAL_STAGES
@@ -49,7 +48,7 @@ from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_p
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
-from .templates import dump
+from .templates import dump, load_long_forms
 
 PROTECTION = "PROTECTION"
 
@@ -143,7 +142,7 @@ def _protection(stage: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _template_with_code(made: Package, bucket: str, archive: str) -> dict[str, Any]:
-    template: dict[str, Any] = yaml.safe_load(made.template.read_text())
+    template = load_long_forms(made.template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": archive}

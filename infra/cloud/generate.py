@@ -9,8 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
 from chalicelib.domain.people.stores import STORES, Kind, Store
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
@@ -21,7 +19,7 @@ from .dependencies import BUILD, PackagingError
 from .deploying.parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .markdown import filled, table
 from .package import package
-from .templates import Template, dump
+from .templates import dump, load_long_forms
 from .watching.documents import logs_document, table_of_alarms
 
 COMMAND = ".venv/bin/python -m infra.cloud.generate"
@@ -52,7 +50,7 @@ def made() -> dict[Path, str]:
 
 def app_snapshot(packaged: Path) -> str:
     """Makes the snapshot of a packaged template. Leaves out the Python that packaged it, and each operation's body."""
-    template: Template = yaml.safe_load(packaged.read_text())
+    template = load_long_forms(packaged)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["Runtime"] = "python"

@@ -42,7 +42,7 @@ from .dependencies import (
 from .finishing import finish
 from .functions import FUNCTIONS
 from .permissions import policy
-from .templates import WithoutAliases
+from .templates import WithoutAliases, load_long_forms
 
 LOCK = "requirements.lock"
 TRACES_LOCK = "requirements-traces.lock"
@@ -167,7 +167,7 @@ def _settings_for_loading_the_app() -> dict[str, str]:
 
 
 def _finish_template(path: Path) -> None:
-    template = yaml.safe_load(path.read_text())
+    template = load_long_forms(path)
     finish(template)
     path.write_text(yaml.dump(template, Dumper=WithoutAliases, allow_unicode=True))
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chalicelib.settings import IN_SSM
 from infra.cloud.functions import FUNCTIONS
+from infra.cloud.templates import load_long_forms
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 START_SECONDS = 60
@@ -138,5 +137,4 @@ class Functions:
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    template: dict[str, Any] = yaml.safe_load(path.read_text())
-    return template
+    return load_long_forms(path)

@@ -45,6 +45,36 @@ EVERYTHING_KEPT = """async () => {
   return JSON.stringify([kept, { ...localStorage }, { ...sessionStorage }]);
 }"""
 
+MEMORIES_KNOWN = """
+  globalThis.memories = [];
+  const open = IDBFactory.prototype.open;
+  IDBFactory.prototype.open = function (...asked) {
+    const opening = open.apply(this, asked);
+    opening.addEventListener("success", () => memories.push(opening.result));
+    return opening;
+  };
+"""
+FAILS_ONCE = """() => {
+  const getAll = IDBObjectStore.prototype.getAll;
+  IDBObjectStore.prototype.getAll = function () {
+    IDBObjectStore.prototype.getAll = getAll;
+    globalThis.hasFailed = true;
+    throw new Error("the disk");
+  };
+}"""
+PUT = """async (store, item) => {
+  const database = await new Promise((done) => {
+    indexedDB.open("cinema-gate").onsuccess = (event) => done(event.target.result);
+  });
+  const transaction = database.transaction(store, "readwrite");
+  transaction.objectStore(store).put(item);
+  await new Promise((done) => (transaction.oncomplete = done));
+}"""
+UNREADABLE_KEPT = f"""({PUT})("admissions", {{
+  code: "K7QX-2MNP", key: "a", state: "waiting", askedAt: "2000-01-01", gate: "north", at: "yesterday",
+}})"""
+GARBAGE_KEPT = f"""({PUT})("keys", {{ kid: "ab", x: 7 }})"""
+
 
 class Gatekeepers(Protocol):
     def __call__(self, **context: Any) -> Gatekeeper:
@@ -318,6 +348,72 @@ def test_the_page_opens_without_a_network_and_knows_whom_it_let_in(keeper: Gatek
     gate.sees_verdict("admitted")
     gate.finds_the_network().has_told_all()
     assert [screening.admitted_by(ticket) for ticket in (first, second)] == ["north", "north"]
+
+
+def test_a_memory_that_the_browser_closed_is_opened_again(keeper: Gatekeepers, screening: Screening) -> None:
+    """Phones close it while they sleep. `transaction` throws from then on."""
+    _, (ticket,) = screening.sell("A1")
+    gate = keeper()
+    gate.page.add_init_script(MEMORIES_KNOWN)
+    gate.stands_at("north", screening.room)
+
+    gate.page.evaluate("memories.forEach((each) => each.close())")
+    gate.types(ticket["code"]).sees_verdict("admitted")
+
+    gate.types(ticket["code"]).sees_verdict("alreadyIn", "gate north")
+
+
+def test_a_failure_of_the_device_does_not_end_the_telling(keeper: Gatekeepers, screening: Screening) -> None:
+    _, (ticket,) = screening.sell("A1")
+    gate = keeper().stands_at("north", screening.room)
+    gate.loses_the_network()
+    gate.types(ticket["token"]).sees_verdict("admitted")
+
+    gate.page.evaluate(FAILS_ONCE)
+    gate.page.context.set_offline(False)
+    gate.page.wait_for_function("() => window.hasFailed")
+    gate.page.evaluate("dispatchEvent(new Event('online'))")
+
+    gate.has_told_all()
+    assert screening.admitted_by(ticket) == "north"
+    gate.faults.clear()  # the failure, which was reported
+
+
+def test_one_that_the_cinema_can_not_read_holds_up_no_other(keeper: Gatekeepers, screening: Screening) -> None:
+    _, (ticket,) = screening.sell("A1")
+    gate = keeper().stands_at("north", screening.room)
+    gate.loses_the_network()
+    gate.types(ticket["token"]).sees_verdict("admitted")
+    gate.page.evaluate(UNREADABLE_KEPT)
+
+    with gate.page.expect_response(lambda answer: answer.url.endswith("/api/tickets/admit") and answer.ok):
+        gate.page.context.set_offline(False)
+
+    assert screening.admitted_by(ticket) == "north"
+    gate.faults.clear()  # the answer 400
+
+
+def test_garbage_in_its_memory_does_not_keep_the_page_shut(keeper: Gatekeepers, screening: Screening) -> None:
+    gate = keeper().stands_at("north", screening.room)
+    gate.page.wait_for_function(f"({EVERYTHING_KEPT})().then((kept) => kept.includes('kid'))")
+    gate.page.evaluate(GARBAGE_KEPT)
+
+    gate.page.reload()
+
+    gate.has_its_lists()
+    gate.faults.clear()  # the garbage, which was reported
+
+
+def test_on_a_device_that_is_full_the_page_still_comes_from_the_network(
+    keeper: Gatekeepers, screening: Screening
+) -> None:
+    gate = keeper().stands_at("north", screening.room)
+    gate.page.wait_for_function("navigator.serviceWorker.controller !== null")
+    full = {"origin": gate.base_url, "quotaSize": 1}
+    gate.page.context.new_cdp_session(gate.page).send("Storage.overrideQuotaForOrigin", full)
+
+    of_a_new_version = "fetch('assets/gate/gate.css?v=another').then(({ status }) => status)"
+    assert gate.page.evaluate(of_a_new_version) == 200
 
 
 def test_a_network_that_answers_nothing_holds_nobody_up(keeper: Gatekeepers, screening: Screening) -> None:

@@ -12,6 +12,7 @@ from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing, changing_each, in_the_future, in_turn
 from tests.browser.visitor import PHONE, Visitor
+from tests.effort import PROVING
 from tests.http_api import Api
 
 OF_OTHER_CLIENTS = {"QUEUE_NOT_FOUND", "QUEUE_OUT_OF_REACH", "SIGNATURE_INVALID", "WEBHOOK_DISABLED"}
@@ -88,13 +89,26 @@ def walk_into_refusal(buyer: Visitor, path: str, session_id: str) -> None:
         buyer.presses("pay")
 
 
-@pytest.mark.parametrize("path", ["**/api/reservations", "**/confirm", "**/payment"], ids=["hold", "confirm", "pay"])
+PATHS = ("**/api/reservations", "**/confirm", "**/payment")
+WITH_A_STATE_OF_THEIR_OWN = {
+    "**/confirm": {"PAYMENT_NOT_RECEIVED"},
+    "**/payment": {"NOT_FOUND", "PAYMENTS_UNAVAILABLE"},
+}
+
+
+def codes_at(path: str) -> list[str]:
+    """Gives the codes that requests to this path are refused with: each at one of PATHS, while proving each at all."""
+    shared = CODES[PATHS.index(path) :: len(PATHS)]
+    return CODES if PROVING else sorted({*shared, *WITH_A_STATE_OF_THEIR_OWN.get(path, ())})
+
+
+@pytest.mark.parametrize("path", PATHS, ids=["hold", "confirm", "pay"])
 def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_on(
     visitor: Visitors, api: Api, path: str
 ) -> None:
     """One buyer walks through all of them; each screening is a new one."""
     buyer = visitor()
-    for code in CODES:
+    for code in codes_at(path):
         refuse_requests(buyer.page, path, code)
         walk_into_refusal(buyer, path, api.schedule())
 

@@ -8,9 +8,10 @@ from benchmarks.classic.machine import ENVIRONMENT, run_classic
 from benchmarks.classic.sides import ClassicSide
 from infra.races import crowd
 from infra.races.crowd import Crowd
+from tests.effort import effort
 
 BUYERS, SEATS = 10, 2
-ROUNDS = 10
+ROUNDS = effort(3, 10)
 
 pytestmark = pytest.mark.skipif(
     not (ENVIRONMENT.home / "installed.txt").exists(),

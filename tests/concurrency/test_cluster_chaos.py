@@ -20,11 +20,12 @@ from redis.crc import key_slot
 from infra.races import instances, last_seats
 from infra.races.crowd import Crowd
 from tests.concurrency.conftest import INSTANCES, ReadFinalState
+from tests.effort import effort
 from tests.http_api import Api
 from tests.redis_cluster import Machine, OwnCluster, own_cluster
 from tests.wire import Wire, wire_to
 
-ROUNDS = 3
+ROUNDS = effort(1, 3)
 MOST_ROUNDS = 20
 DEADLINE_SECONDS = 30
 

@@ -24,8 +24,9 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from infra.races.crowd import Answer, Call, Crowd, confirm_call, hold_call, new_buyers
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 3
+ROUNDS = effort(1, 3)
 CONTROL_ROUNDS = 5
 SEATS = tuple(f"A{number}" for number in range(1, 11))
 HOLD_SECONDS = 2

@@ -3,8 +3,9 @@
 from infra.races import last_seats
 from infra.races.crowd import Crowd
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 25
+ROUNDS = effort(8, 25)
 CONTROL_ROUNDS = 10
 
 

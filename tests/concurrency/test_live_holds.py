@@ -9,8 +9,9 @@ import pytest
 from infra.races.crowd import Answer, Crowd, cancel_call, confirm_call, hold_call, new_buyers
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 5
+ROUNDS = effort(2, 5)
 SEATS = [f"{row}{number}" for row in "AB" for number in range(1, 11)]
 LIMIT = 2
 HOLD_SECONDS = 2

@@ -16,13 +16,14 @@ from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from infra.races import instances
 from infra.races.crowd import Answer, Crowd, confirm_call, hold_call, new_buyers
+from tests.effort import effort
 
 if TYPE_CHECKING:
     from tests.conftest import ApiServers
 
 INSTANCES = 4
 CLAIMANTS = 4
-ROUNDS = 12
+ROUNDS = effort(4, 12)
 CONTROL_ROUNDS = 8
 SEATS = ("A1", "A2", "B1", "B2")
 

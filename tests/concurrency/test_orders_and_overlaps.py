@@ -8,8 +8,9 @@ import pytest
 from infra.races.crowd import Answer, Crowd, hold_call, new_buyers, seat_map_call
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 15
+ROUNDS = effort(5, 15)
 CONTROL_ROUNDS = 10
 BUYERS = 6
 PROMPT_MS = 2_000

@@ -6,8 +6,9 @@ import pytest
 
 from infra.races.crowd import Answer, Call, Crowd, cancel_call, confirm_call, hold_call, new_buyers
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 15
+ROUNDS = effort(5, 15)
 CONTROL_ROUNDS = 10
 CONTROL_ATTEMPTS = 4
 CLIENTS = 6

@@ -25,14 +25,15 @@ from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS
 from infra.races import instances, last_seats
 from infra.races.crowd import Crowd
 from tests.concurrency.conftest import ReadFinalState
+from tests.effort import effort
 from tests.http_api import Api
 from tests.redis_machine import NO_SERVER, OwnRedis, RedisWire, is_real, own_redis, wire_to
 
-ROUNDS = 4
+ROUNDS = effort(1, 4)
 INSTANCES = 3
 DEADLINE_SECONDS = 30
 
-REQUESTS = 60
+REQUESTS = effort(20, 60)
 
 
 @dataclass

@@ -8,8 +8,9 @@ import pytest
 from infra.races.crowd import Answer, Crowd, hold_call, new_buyers, schedule_call, seat_map_call
 from infra.races.final_state import FinalState
 from tests.concurrency.conftest import Crowds, ReadFinalState
+from tests.effort import effort
 
-ROUNDS = 10
+ROUNDS = effort(4, 10)
 CONTROL_ROUNDS = 5
 CLIENTS = 12
 

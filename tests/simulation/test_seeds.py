@@ -18,7 +18,7 @@ from .seeds import Result, runs
 from .shrinking import shrunk
 
 EACH = 100
-KNOWN = effort(1_000, 10_000)
+KNOWN = effort(500, 10_000)
 FRESH = effort(100, 1_000)
 FEWEST = 1_000
 """Seeds within which each kind of fault happens."""

@@ -255,6 +255,14 @@ ERRORS: tuple[ErrorRow, ...] = (
         facts=lambda e: {"admittedAt": to_iso(e.admitted_at), "gateId": e.gate},
     ),
     ErrorRow(
+        code="TOO_MANY_TRANSFERS",
+        status=409,
+        example=refusals.TooManyTransfers(20),
+        english="This ticket has been transferred {mostTransfers} times, and can't be once more.",
+        portuguese="Este ingresso já foi transferido {mostTransfers} vezes, e não pode ser mais uma.",
+        facts=lambda e: {"mostTransfers": e.most},
+    ),
+    ErrorRow(
         code="WRONG_ROOM",
         status=409,
         example=refusals.WrongRoom("B2"),

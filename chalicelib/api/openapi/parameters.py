@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from chalicelib.api.http.errors import WEBHOOK_ID
 from chalicelib.api.wire import bodies
-from chalicelib.api.wire.sessions import Start
+from chalicelib.api.wire.bodies import CalendarMoment
 
 from .examples import PENDING, SESSION, TICKET, USER
 
@@ -45,7 +45,7 @@ CURSOR = Parameter(
     Annotated[str, Meta(min_length=1, max_length=500, pattern="^[A-Za-z0-9_-]+={0,2}$")],
 )
 PAGE = (LIMIT, CURSOR)
-FROM = Parameter("from", "Screenings that start at this moment or later.", Start, SESSION.starts_at)
+FROM = Parameter("from", "Screenings that start at this moment or later.", CalendarMoment, SESSION.starts_at)
 MAX_AGE = Parameter(
     "maxAge",
     "`1`: the map may be a second old, and a CDN in front gives all who ask so the same one. For who polls.",

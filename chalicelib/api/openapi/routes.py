@@ -298,6 +298,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.TicketNotFound,
             refusals.TicketVoid,
             refusals.AlreadyAdmitted,
+            refusals.TooManyTransfers,
             refusals.SessionCancelled,
         ),
     ),

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.times import to_iso
+from chalicelib.domain.times import to_iso, whole_ms
 
 from . import names
 
@@ -33,11 +33,16 @@ _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 MOST_EXACT = 2**53
 """The number up to which a float represents every whole number exactly."""
 
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""The first and the last year of a moment in a request. In UTC, and in the cinema's time, it then stays in the
+calendar, and so does the end of a screening that starts at it."""
+
 NETWORK_BITS = 64
 """The length of the prefix of an IPv6 address that names a customer. The customer chooses the rest freely."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+CalendarMoment = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": "^20[0-9]{2}-"})]
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 Money = Annotated[
     msgspec.Raw, Meta(description="With two decimals: 50.00.", extra_json_schema={"type": "number", "minimum": 0})
@@ -210,6 +215,13 @@ def moment(at: datetime) -> str:
 
 def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
+
+
+def within_calendar(moment: datetime, field: str) -> datetime:
+    """Cuts a request's moment to whole milliseconds, in UTC. Raises MalformedRequest for a year out of range."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
+    return whole_ms(moment)
 
 
 def amount_of(number: float, field: str) -> Decimal:

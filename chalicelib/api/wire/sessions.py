@@ -13,11 +13,11 @@ from msgspec import Meta
 from chalicelib.application.queries import SeatMap, SeatView
 from chalicelib.application.schedule import ScheduleSession
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import whole_ms
 
 from .bodies import (
     NOT_BLANK,
     Answer,
+    CalendarMoment,
     MalformedRequest,
     Moment,
     Money,
@@ -27,24 +27,21 @@ from .bodies import (
     moment,
     moment_if_any,
     money,
+    within_calendar,
 )
 
 if TYPE_CHECKING:
     from chalicelib.domain.pages import Page
 
-FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""The first and the last year in which a screening may start. Its end and its local time then stay in the calendar."""
-
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
 Room = Annotated[str, Meta(min_length=1, max_length=20, pattern=NOT_BLANK)]
-Start = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": "^20[0-9]{2}-"})]
 Price = Annotated[float, Meta(ge=0, le=100_000, extra_json_schema={"multipleOf": 0.01})]
 SeatStatus = Annotated[str, Meta(extra_json_schema={"enum": ["available", "reserved", "sold"]})]
 
 
 class SessionRequest(msgspec.Struct, rename="camel"):
     movie_title: Title
-    start_time: Start
+    start_time: CalendarMoment
     room_number: Room
     total_seats: Annotated[int, Meta(ge=1, le=2000)]
     ticket_price: Price
@@ -92,7 +89,7 @@ def schedule_session(request: Request) -> ScheduleSession:
     body = body_of(request, SessionRequest)
     return ScheduleSession(
         movie_title=body.movie_title,
-        starts_at=_start(body.start_time, "$.startTime"),
+        starts_at=within_calendar(body.start_time, "$.startTime"),
         room=body.room_number,
         total_seats=body.total_seats,
         seats_per_row=body.seats_per_row,
@@ -106,7 +103,7 @@ def starting_from(request: Request) -> datetime | None:
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
-        return None if text is None else _start(msgspec.convert(text, Start), "from")
+        return None if text is None else within_calendar(msgspec.convert(text, CalendarMoment), "from")
     except msgspec.ValidationError as error:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 
@@ -157,9 +154,3 @@ def seat_map(seats: SeatMap) -> SeatMapBody:
 
 def seat(seat: SeatView) -> SeatBody:
     return SeatBody(number=seat.number, status=seat.status, expires_at=moment_if_any(seat.expires_at))
-
-
-def _start(moment: datetime, field: str) -> datetime:
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
-    return whole_ms(moment)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -14,9 +13,19 @@ from msgspec import Meta
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain.booking_codes import read_code
 from chalicelib.domain.tickets.ticket import VoidReason
-from chalicelib.domain.times import whole_ms
 
-from .bodies import NOT_BLANK, Answer, MalformedRequest, Moment, body_of, idempotency_key, moment, moment_if_any
+from .bodies import (
+    NOT_BLANK,
+    Answer,
+    CalendarMoment,
+    MalformedRequest,
+    Moment,
+    body_of,
+    idempotency_key,
+    moment,
+    moment_if_any,
+    within_calendar,
+)
 
 if TYPE_CHECKING:
     from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
@@ -36,7 +45,7 @@ class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
     room_number: Name
     token: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
     code: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
-    admitted_at: Annotated[datetime, Meta(tz=True)] | None = None
+    admitted_at: CalendarMoment | None = None
 
 
 class TicketBody(Answer):
@@ -135,7 +144,7 @@ def admit_ticket(request: Request) -> AdmitTicket:
         token=body.token or "",
         code=code_in_path(body.code or ""),
         key=idempotency_key(request) or "",
-        admitted_at=whole_ms(body.admitted_at) if body.admitted_at else None,
+        admitted_at=within_calendar(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
     )
 
 

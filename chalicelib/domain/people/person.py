@@ -13,6 +13,9 @@ from typing import Any
 ERASED = "erased"
 """What stands in the place of a name that was erased."""
 
+USER_FIELDS = frozenset(("userId", "user_id", "sub"))
+"""The fields whose value is a user's id: in events and answers, in tables, in accounts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -32,21 +35,29 @@ class Person:
     def erase_from(self, value: Any) -> Any:
         """Gives the value with ERASED in the place of each name of the person.
 
-        A user's id counts only as a whole text, because it may be as short as a word. An address counts wherever it
-        stands, in small and capital letters. Names of fields stay.
+        A user's id counts only as the whole value of a field that has one (USER_FIELDS): it may be any word, and so the
+        name of a seat or of an event. An address counts wherever it stands, in small and capital letters. Names of
+        fields stay.
         """
         match value:
             case str():
                 return self._erase_from_text(value)
             case dict():
-                return {name: self.erase_from(one) for name, one in value.items()}
+                return {name: self._erase_from_field(name, one) for name, one in value.items()}
             case list():
                 return [self.erase_from(one) for one in value]
         return value
 
+    def _erase_from_field(self, name: str, value: Any) -> Any:
+        """Gives a field's value without names: a user's id as it is, or as DynamoDB writes a text."""
+        if name in USER_FIELDS:
+            if value == self.user_id:
+                return ERASED
+            if value == {"S": self.user_id}:
+                return {"S": ERASED}
+        return self.erase_from(value)
+
     def _erase_from_text(self, text: str) -> str:
-        if text == self.user_id:
-            return ERASED
         if text[:1] in ("{", "[") and (inner := _parse(text)) is not None:
             erased = self.erase_from(inner)
             return text if erased == inner else json.dumps(erased)

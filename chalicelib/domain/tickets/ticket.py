@@ -10,13 +10,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from chalicelib.domain.refusals import AdmissionOver, TooEarly
+from chalicelib.domain.refusals import AdmissionOver, TooEarly, TooManyTransfers
 
 ADMITTED_FOR = timedelta(hours=6)
 """How long after the beginning of its screening a ticket is still admitted: no film is longer."""
 
 LAST_VERSION = 2**16 - 1
 """The highest version that a token has room for."""
+
+MOST_TRANSFERS = 20
+"""How many times the ticket of a seat may be transferred. Gates load every ticket of a screening that there ever was:
+without a limit one buyer could make their lists endless, and the token's version overflow."""
 
 
 class VoidReason(StrEnum):
@@ -61,7 +65,9 @@ class Ticket:
         return replace(self, token=token)
 
     def renewed(self, code: str, now: datetime) -> "Ticket":
-        """Gives the ticket that a transfer puts in the place of this one."""
+        """Gives the ticket that a transfer puts in the place of this one. Raises TooManyTransfers."""
+        if self.version > MOST_TRANSFERS:
+            raise TooManyTransfers(MOST_TRANSFERS)
         return Ticket(code, self.reservation_id, self.session_id, self.seat, now, self.version + 1)
 
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.infrastructure import aws
 
 from .lean.endpoint import shorten
 from .values import Item
@@ -51,7 +51,7 @@ OUTAGES = {
 
 def client(*, lean: bool = True) -> "DynamoDBClient":
     """Makes the client. Connects on first use. `lean`: by the shorter way of lean/, or all by botocore's own."""
-    made = boto3.client("dynamodb", config=CONFIG)
+    made: DynamoDBClient = aws.client("dynamodb", CONFIG)
     if lean:
         shorten(made)
     return made

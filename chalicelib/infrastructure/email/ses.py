@@ -12,13 +12,13 @@ from email.policy import compat32
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Enclosures, File, Message, masked
+from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ of any 24 hours, so that some of it becomes free all the time."""
 
 
 def client() -> SESClient:
-    return boto3.client("ses", config=CONFIG)
+    made: SESClient = aws.client("ses", CONFIG)
+    return made
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.invoices import Invoice, InvoiceLink
+from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ PRECONDITION_FAILED = 412
 
 
 def client() -> "S3Client":
-    return boto3.client("s3", config=CONFIG)
+    made: S3Client = aws.client("s3", CONFIG)
+    return made
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def entry_from_text(text: str) -> tuple[Occupancy, datetime] | None:
     try:
         reservation_id, kind, until_ms, rest = text.split("|", 3)
         until = from_ms(int(until_ms))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if kind == "s":
         return Sold(reservation_id=reservation_id, sale_id=rest), until
@@ -94,10 +94,10 @@ def map_from_text(text: str) -> SeatMap | None:
     """Reads a map. None for a text that another version of ours wrote."""
     try:
         version, read_at_ms, entries = msgspec.json.decode(text, type=_PlainMap)
-    except msgspec.DecodeError:
+        occupancy = {seat: _from_plain(*entry) for seat, entry in entries.items()}
+        return SeatMap(version=version, read_at=from_ms(read_at_ms), occupancy=occupancy)
+    except (msgspec.DecodeError, OverflowError):
         return None
-    occupancy = {seat: _from_plain(*entry) for seat, entry in entries.items()}
-    return SeatMap(version=version, read_at=from_ms(read_at_ms), occupancy=occupancy)
 
 
 def _to_plain(entry: Occupancy) -> _PlainEntry:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.events import Outgoing
 from chalicelib.domain.payments import PaymentDue
 from chalicelib.domain.reservations import Hold
+from chalicelib.infrastructure import aws
 
 from .envelopes import to_body
 
@@ -58,7 +58,8 @@ REASON_CHARACTERS = 500
 
 
 def client() -> "SQSClient":
-    return boto3.client("sqs", config=CONFIG)
+    made: SQSClient = aws.client("sqs", CONFIG)
+    return made
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.infrastructure import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -39,7 +40,8 @@ TOLD, GONE = "told", "gone"
 
 
 def client(connections_url: str) -> "ApiGatewayManagementApiClient":
-    return boto3.client("apigatewaymanagementapi", endpoint_url=connections_url, config=CONFIG)
+    made: ApiGatewayManagementApiClient = aws.client("apigatewaymanagementapi", CONFIG, endpoint_url=connections_url)
+    return made
 
 
 @dataclass(frozen=True)

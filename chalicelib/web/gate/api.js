@@ -6,7 +6,7 @@ import { Failure, sendRequest } from "../shared/http.js";
 
 const SCAN_MS = 4_000; // somebody stands at the door: then this gate decides by itself
 const LIST_MS = 20_000;
-const PAGES = 50;
+const PAGES = 500; // the largest hall, with each ticket transferred as often as may be, has 420
 
 /** @typedef {import("contract").components["schemas"]} Schemas */
 

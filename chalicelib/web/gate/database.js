@@ -9,16 +9,29 @@ const STORES = { admissions: "code", screenings: "sessionId", keys: "kid" };
 /** @type {Promise<IDBDatabase> | undefined} */
 let opening;
 
+/** @returns {Promise<IDBDatabase>} */
 function open() {
   return new Promise((done, failed) => {
     const asked = indexedDB.open(NAME, 1);
     asked.onupgradeneeded = () => {
       for (const [store, keyPath] of Object.entries(STORES)) asked.result.createObjectStore(store, { keyPath });
     };
-    asked.onsuccess = () => done(asked.result);
+    asked.onsuccess = () => {
+      asked.result.onclose = forget; // by the browser: storage that was cleared, a phone that slept
+      done(asked.result);
+    };
     asked.onerror = () => failed(asked.error);
   });
 }
+
+const forget = () => (opening = undefined);
+
+/** Gives the open database. One that could not be opened is tried again the next time. */
+const opened = () =>
+  (opening ??= open().catch((caught) => {
+    forget();
+    throw caught;
+  }));
 
 /**
  * Runs `work` in one transaction. What it gives is given once all is written, to the disk.
@@ -29,15 +42,31 @@ function open() {
  * @returns {Promise<Result>}
  */
 async function transact(store, mode, work) {
-  const database = await (opening ??= open());
+  const transaction = await begin(store, mode);
   return new Promise((done, failed) => {
-    const transaction = database.transaction(store, mode, { durability: "strict" });
     /** @type {any} */
     let result;
     transaction.oncomplete = () => done(result);
     transaction.onabort = () => failed(transaction.error);
     work(transaction.objectStore(store), (given) => (result = given));
   });
+}
+
+/**
+ * Begins a transaction; on a new connection, if the browser has closed the one that there was.
+ * @param {Store} store
+ * @param {IDBTransactionMode} mode
+ * @returns {Promise<IDBTransaction>}
+ */
+async function begin(store, mode, isAgain = false) {
+  const database = await opened();
+  try {
+    return database.transaction(store, mode, { durability: "strict" });
+  } catch (caught) {
+    forget();
+    if (isAgain) throw caught;
+    return begin(store, mode, true);
+  }
 }
 
 /**

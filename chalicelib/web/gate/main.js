@@ -101,12 +101,15 @@ async function work() {
   if (!mayAsk()) scan.answered(false);
   if (isWorking || !navigator.onLine || !mayAsk()) return renderStatus();
   isWorking = true;
-  const due = Date.now() - listedAt > LISTS_MS || failure !== undefined;
-  const failed = (due ? await lists.refresh(settings.gate()?.rooms ?? []) : undefined) ?? (await tell());
-  if (due && !failed) listedAt = Date.now();
-  isWorking = false;
-  failure = failed;
-  scan.answered(!failed || !isSilence(failed));
+  try {
+    const due = Date.now() - listedAt > LISTS_MS || failure !== undefined;
+    const failed = (due ? await lists.refresh(settings.gate()?.rooms ?? []) : undefined) ?? (await tell());
+    if (due && !failed) listedAt = Date.now();
+    failure = failed;
+    scan.answered(!failed || !isSilence(failed));
+  } finally {
+    isWorking = false; // also after a failure of this device's own: the next time comes
+  }
   return countUntold();
 }
 
@@ -134,8 +137,9 @@ for (const change of ["online", "offline"]) addEventListener(change, () => (scan
 document.addEventListener("visibilitychange", () => document.hidden || work());
 setInterval(work, EVERY_MS);
 render();
-await Promise.all([signIn.finish(), lists.recall(), admissions.tidy(Date.now())]);
+const ready = await Promise.allSettled([signIn.finish(), lists.recall(), admissions.tidy(Date.now())]);
+for (const each of ready) if (each.status === "rejected") reportError(each.reason);
 open();
-await work();
+await work().catch(reportError);
 isKept = await keepPage();
 renderStatus();

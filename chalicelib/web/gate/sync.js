@@ -6,17 +6,20 @@ import * as admissions from "./admissions.js";
 import * as api from "./api.js";
 import { refusalOf } from "./refusals.js";
 
+const MALFORMED = 400;
+
 let going = false;
 
 /**
  * Tells of all that it has not been told, oldest first, until one is not answered. Twice is harmless: the key is the same.
+ * One that the cinema can't read stays untold, and holds up no other.
  * @returns {Promise<Failure | undefined>} why it went no further
  */
 export async function tell() {
   if (going) return undefined;
   going = true;
   try {
-    for (const entry of await admissions.inState("waiting")) await tellOf(entry);
+    for (const entry of await admissions.inState("waiting")) await tellOf(entry).catch(passOver);
     return undefined;
   } catch (caught) {
     if (caught instanceof Failure) return caught;
@@ -24,6 +27,11 @@ export async function tell() {
   } finally {
     going = false;
   }
+}
+
+/** @param {unknown} caught */
+function passOver(caught) {
+  if (!(caught instanceof Failure && caught.status === MALFORMED)) throw caught;
 }
 
 /** @param {admissions.Entry} entry */

@@ -30,7 +30,7 @@
     const cache = await caches.open(CACHE);
     const key = keyOf(request.url);
     const asked = fetch(request).then(async (response) => {
-      if (response.ok) await cache.put(key, response.clone());
+      if (response.ok) await cache.put(key, response.clone()).catch(() => undefined); // the device is full
       return response;
     });
     const late = new Promise((done) => setTimeout(done, PATIENCE_MS)).then(() => cache.match(key));

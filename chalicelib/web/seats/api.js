@@ -263,11 +263,7 @@ async function ask(method, path, request = {}) {
  * @param {string} path
  * @param {Request} request
  */
-async function answerTo(
-  method,
-  path,
-  { body, key, signal, redirect, isPublic, isText, isWhole = () => true },
-) {
+async function answerTo(method, path, { body, key, signal, redirect, isPublic, isText, isWhole = () => true }) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const sentAt = Date.now();
   const response = await sendRequest(method, path, {

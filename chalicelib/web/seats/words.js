@@ -200,6 +200,8 @@ export const WORDS = {
       TICKET_NOT_FOUND: () => "This ticket is not among yours.",
       TICKET_VOID: () => "This ticket is void already.",
       ALREADY_ADMITTED: () => "Somebody has come in with this ticket already, so it stays as it is.",
+      TOO_MANY_TRANSFERS: ({ mostTransfers: most }) =>
+        `This ticket was transferred ${most} times: it can't be once more.`,
       NOTHING_TO_PAY: () => "These seats are free of charge: there is nothing to pay.",
       PAYMENT_ALREADY_USED: () =>
         "This payment has bought other seats already, so it bought nothing here. Pay once more.",
@@ -431,6 +433,8 @@ export const WORDS = {
       TICKET_NOT_FOUND: () => "Este ingresso não está entre os seus.",
       TICKET_VOID: () => "Este ingresso já não vale mais.",
       ALREADY_ADMITTED: () => "Alguém já entrou com este ingresso, por isso ele fica como está.",
+      TOO_MANY_TRANSFERS: ({ mostTransfers: most }) =>
+        `Este ingresso já foi transferido ${most} vezes: não pode ser mais.`,
       NOTHING_TO_PAY: () => "Estes assentos são grátis: não há nada a pagar.",
       PAYMENT_ALREADY_USED: () =>
         "Este pagamento já comprou outros assentos, então não comprou nada aqui. Pague de novo.",

@@ -1,4 +1,4 @@
-"""`replay`: sends stream failures, or a screening's events, again."""
+"""`replay`: sends stream failures, or a screening's events, from its log or from its tables, again."""
 
 from argparse import Namespace
 from typing import Any
@@ -9,9 +9,10 @@ from infra.ops.text import Answer
 
 
 def add_to(commands: Any) -> None:
-    group = add_group(commands, "replay", "send again: stream-failures, events")
+    group = add_group(commands, "replay", "send again: stream-failures, events, tables")
     _add_stream_failures(group)
     _add_events(group)
+    _add_tables(group)
 
 
 def _add_stream_failures(group: Any) -> None:
@@ -36,6 +37,20 @@ def _add_events(group: Any) -> None:
     )
     command.add_argument("--until", type=parse_moment, metavar="MOMENT", help="that happened before")
     command.add_argument("--yes", action="store_true", help="send them; without it, only say how many")
+
+
+def _add_tables(group: Any) -> None:
+    about = "tell a screening's events again from its tables, where the records of its streams are lost"
+    command = add_command(group, "tables", _replay_tables, about, "replay tables 550e8400-… --yes")
+    command.add_argument("session", metavar="SESSION", help="the screening's id")
+    command.add_argument("--yes", action="store_true", help="send them; without it, only say how many")
+
+
+def _replay_tables(connection: Connection, options: Namespace) -> Answer:
+    from infra.ops.disasters.tell_again import tell_again
+    from infra.ops.rebuild import report_progress
+
+    return tell_again(connection, options.session, report_progress, sure=options.yes)
 
 
 def _replay_stream_failures(connection: Connection, options: Namespace) -> Answer:

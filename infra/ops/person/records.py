@@ -43,8 +43,7 @@ class DynamoErasureRecords:
         }
         key = text_key(session_id=PARTITION, position=record)
         self.tables.table("events").put(
-            key,
-            Item={**key, "event": text_value(json.dumps(begun))},
+            {**key, "event": text_value(json.dumps(begun))},
             ConditionExpression="attribute_not_exists(session_id)",
         )
         return record

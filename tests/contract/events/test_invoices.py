@@ -15,7 +15,7 @@ from benchmarks.budgets import INVOICE, TEN_INVOICES_NUMBERED
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import Invoices
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS
+from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, WriteConflict
 from chalicelib.infrastructure.dynamodb.invoices import MOST_NUMBERED, DynamoInvoices
 from tests.builders import PAID_AT, a_bill
 from tests.contract.conftest import Backend, Dynamo
@@ -363,3 +363,51 @@ def test_an_invoice_that_can_not_be_read_or_marked_is_an_outage(moto: Dynamo, ye
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo) -> None:
     with pytest.raises(moto.client.exceptions.ClientError):
         replace(dynamo_invoices(moto), table_name="no-such-table").assign_number(a_bill())
+
+
+# One worker between another's read and its write, without threads: found by tests/mutants
+
+
+def numbered_meanwhile(moto: Dynamo, bill: Bill) -> Callable[..., None]:
+    """Makes a hook that numbers another sale, once, right before the transaction of the first."""
+    others = iter([bill])
+
+    def number(**_: Any) -> None:
+        if other := next(others, None):
+            dynamo_invoices(moto).assign_number(other)
+
+    return number
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["first of the year", "later"])
+def test_a_sale_that_was_numbered_meanwhile_has_another_number(moto: Dynamo, year: datetime, earlier: int) -> None:
+    invoices = dynamo_invoices(moto)
+    for _ in range(earlier):
+        invoices.assign_number(a_bill(paid_at=year))
+    mine, other = a_bill(paid_at=year), a_bill(paid_at=year)
+
+    with hooked(invoices, "before-call.dynamodb.TransactWriteItems", numbered_meanwhile(moto, other)):
+        invoices.assign_number(mine)
+
+    assert places(invoices, [other, mine]) == [earlier + 1, earlier + 2]
+
+
+def test_the_same_sale_numbered_meanwhile_keeps_its_number(moto: Dynamo, year: datetime) -> None:
+    invoices, bill = dynamo_invoices(moto), a_bill(paid_at=year)
+
+    with hooked(invoices, "before-call.dynamodb.TransactWriteItems", numbered_meanwhile(moto, bill)):
+        numbered = invoices.assign_number(bill)
+
+    assert numbered.place == 1
+    assert places(invoices, [bill]) == [1]
+
+
+def test_a_sale_has_one_invoice_also_if_the_counter_would_allow_two(moto: Dynamo, year: datetime) -> None:
+    """The condition of the invoice alone, as two series would meet it."""
+    invoices, bill = dynamo_invoices(moto), a_bill(paid_at=year)
+    first = invoices.assign_number(bill)
+
+    with pytest.raises(WriteConflict):
+        invoices._put_and_advance_counter(first.place, [Invoice(bill, first.place + 1)])
+
+    assert places(invoices, [bill]) == [1]

@@ -430,3 +430,27 @@ def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
     dynamo.payments.register_sale(payment)
 
     assert sum(len(name) + len(str(value)) - 8 for name, value in stored(dynamo, payment).items()) < 1024
+
+
+# Found by tests/mutants: guards that no other test missed
+
+
+def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
+    payments: Payments, sale: Payment
+) -> None:
+    payments.register_sale(sale)
+    nothing = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
+
+    assert payments.request_refund(nothing).status is PaymentStatus.SOLD
+
+
+def test_a_sale_that_is_being_returned_keeps_its_payment_whatever_is_charged_for(
+    payments: Payments, sale: Payment
+) -> None:
+    payments.register_sale(sale)
+    payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+
+    stands = payments.record_charge(a_charge(sale, reservation_id="res-other"))
+
+    assert (stands.reservation_id, stands.sale_id) == (sale.reservation_id, sale.sale_id)
+    assert stands.status is PaymentStatus.REFUND_REQUESTED

@@ -498,3 +498,27 @@ def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> N
     assert webhook.url not in answers[0]
     assert all(secret.key not in answers[0] for secret in webhook.secrets)
     found.remove(webhook.id)
+
+
+# One worker between another's read and its write, without threads: found by tests/mutants
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["first", "later"])
+def test_an_event_that_was_numbered_meanwhile_takes_no_number_of_another(
+    moto: Dynamo, session_id: str, earlier: int
+) -> None:
+    notifications = dynamo_notifications(moto)
+    mine, other, *before = events_of(session_id, 2 + earlier)
+    for event in before:
+        notifications.assign_number(event)
+    others = iter([other])
+
+    def number_the_other(**_: Any) -> None:
+        if event := next(others, None):
+            dynamo_notifications(moto).assign_number(event)
+
+    with hooked(notifications, "before-call.dynamodb.TransactWriteItems", number_the_other):
+        numbered = notifications.assign_number(mine)
+
+    assert numbered.sequence == earlier + 2
+    assert numbers(notifications, session_id) == list(range(1, earlier + 3))

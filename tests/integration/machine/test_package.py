@@ -36,6 +36,7 @@ from infra.cloud.functions import FUNCTIONS, Function
 from infra.cloud.generate import APP_SNAPSHOT, COMMAND, app_snapshot
 from infra.cloud.package import LOCK, Package, package
 from infra.cloud.permissions import policy
+from infra.cloud.templates import load_long_forms
 from infra.local.pump import RETRIED_FOR
 from infra.processes import ROOT
 from tests.builders import a_reservation
@@ -59,7 +60,7 @@ def made(prod_package: Package) -> Package:
 
 @pytest.fixture(scope="module")
 def resources(made: Package) -> Template:
-    found: Template = yaml.safe_load(made.template.read_text())["Resources"]
+    found: Template = load_long_forms(made.template)["Resources"]
     return found
 
 
@@ -164,7 +165,7 @@ def test_room_is_kept_for_the_api_where_that_is_asked_for_and_nowhere_by_default
     """A new account can't reserve any: a deployment that tried would fail."""
     kept = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
     reserving = {name for name, one in _functions(resources).items() if "ReservedConcurrentExecutions" in one}
-    template = yaml.safe_load(made.template.read_text())
+    template = load_long_forms(made.template)
 
     assert reserving == {"APIHandler"}
     assert _functions(resources)["APIHandler"]["ReservedConcurrentExecutions"] == kept
@@ -326,7 +327,7 @@ def test_no_secret_of_who_packages_is_in_the_template_or_the_archive(
 
 def test_what_cloudfront_shows_is_the_only_parameter_that_is_a_secret(made: Package) -> None:
     """Its template takes no reference to an encrypted parameter there: "Using dynamic references", CloudFormation."""
-    template = yaml.safe_load(made.template.read_text())
+    template = load_long_forms(made.template)
     hidden = {name for name, parameter in template["Parameters"].items() if parameter.get("NoEcho")}
 
     assert hidden == {"EdgeSecret"}
@@ -385,7 +386,7 @@ def test_one_stage_never_takes_all_requests_that_the_account_has(made: Package, 
         "ThrottlingRateLimit": {"Ref": "ThrottleRate"},
         "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"},
     }
-    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    parameters = load_long_forms(made.template)["Parameters"]
     of_an_account = {"ThrottleRate": 10_000, "ThrottleBurst": 5_000}
     assert all(parameters[name]["Default"] < most for name, most in of_an_account.items())
 
@@ -417,7 +418,7 @@ KEPT_BY_ITSELF = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
 
 
 def test_a_stage_without_domain_and_edge_has_none_of_their_resources(made: Package, resources: Template) -> None:
-    parameters = yaml.safe_load(made.template.read_text())["Parameters"]
+    parameters = load_long_forms(made.template)["Parameters"]
     assert [parameters[name]["Default"] for name in ("Domain", "LiveDomain", "HostedZone", "Edge")] == [
         "",
         "",

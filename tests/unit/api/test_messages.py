@@ -13,10 +13,9 @@ from msgspec import Meta
 from chalicelib.api.http.errors import ERRORS, ErrorRow, row_of
 from chalicelib.api.http.messages import message
 from chalicelib.api.wire import bodies
-from chalicelib.api.wire.bodies import NOT_BLANK, MalformedRequest, parsed
+from chalicelib.api.wire.bodies import NOT_BLANK, CalendarMoment, MalformedRequest, parsed
 from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE, preferred_language
 from chalicelib.api.wire.reservations import Email, Seat
-from chalicelib.api.wire.sessions import Start
 from chalicelib.domain import refusals
 from tests.builders import NOW
 
@@ -90,7 +89,7 @@ class EveryKind(msgspec.Struct, rename="camel"):
     seats: Annotated[list[Seat], Meta(min_length=1, max_length=2)]
     number: Annotated[int, Meta(ge=1, le=3)]
     price: Annotated[float, Meta(ge=0, le=10)]
-    start: Start
+    start: CalendarMoment
     flag: bool
     word: Literal["subscribe"]
     address: Email | None = None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -153,9 +154,20 @@ def test_what_is_said_to_be_returned_and_was_not_is_named(till: Till) -> None:
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
     till.payments.mark_refunded(stands.as_refunded("re-1", NOW))
+    till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
     ((subject, says),) = findings(till.sweep())
     assert (subject, "has not returned all of it" in says) == ("tx-1", True)
+
+
+def test_what_is_returned_while_the_sweep_reads_is_not_named(till: Till) -> None:
+    """The gateway's list is from before the refund, our payment from after it."""
+    till.cinema.settle_payment(till.charge("res-forgotten"))
+    stands = till.payments.known["tx-1"]
+    refund = partial(till.payments.mark_refunded, stands.as_refunded("re-1", NOW))
+    gateway = interposed(till.gateway, "list_charges_since", after=refund)
+
+    assert findings(replace(till.reconcile, gateway=gateway)()) == []
 
 
 def test_what_was_charged_for_another_than_it_bought_is_named(till: Till) -> None:

@@ -34,10 +34,11 @@ from chalicelib.domain.refusals import (
     TicketsNotReady,
     TicketVoid,
     TooEarly,
+    TooManyTransfers,
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation
-from chalicelib.domain.tickets.ticket import ADMITTED_FOR, ListedTicket, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import ADMITTED_FOR, MOST_TRANSFERS, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import read_token
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.builders import NOW, Cinema, a_paid_event, a_session
@@ -344,6 +345,18 @@ def test_a_ticket_is_transferred_again_and_the_first_stays_void(house: House) ->
     assert house.only_ticket(reservation).code == third.code
     with pytest.raises(TicketVoid):
         house.transfer(first.code)
+
+
+def test_a_seat_has_a_most_of_tickets(house: House) -> None:
+    """A gate loads them all, and gives up a list that never ends."""
+    ticket = house.only_ticket(house.bought("A1"))
+    for _ in range(MOST_TRANSFERS):
+        ticket = house.transfer(ticket.code)
+
+    with pytest.raises(TooManyTransfers):
+        house.transfer(ticket.code)
+
+    assert house.tickets.find(ticket.code) == ticket
 
 
 def test_who_is_in_can_not_transfer_the_ticket(house: House) -> None:

@@ -163,7 +163,16 @@ def test_this_machine_may_be_loaded(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com", "http://127.0.0.1.example.com", "http://127.0.0.1@example.com", "example.com", ""]
+    "url",
+    [
+        "https://example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1@example.com",
+        "http://example.com\\@127.0.0.1",
+        "ftp://127.0.0.1",
+        "example.com",
+        "",
+    ],
 )
 def test_another_machine_is_loaded_only_by_whoever_agreed(url: str) -> None:
     with pytest.raises(CannotRunError, match="YES=1"):

@@ -74,3 +74,12 @@ def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(req
     assert quota.admits(0, 0)
     assert QuotaUsage(quota, quota.taken_us).remaining == requests - taken
     assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.taken_us // SECOND)
+
+
+def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_longer_wait() -> None:
+    """Found by tests/mutants."""
+    quota = Quota(requests=10, seconds=20)
+
+    assert not quota.admits(quota.window_us, 0)
+    assert quota.admits(quota.window_us - quota.interval_us, 0)
+    assert quota.due(10**15, 0) == quota.window_us

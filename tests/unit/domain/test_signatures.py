@@ -87,3 +87,13 @@ def test_what_is_signed_verifies_with_each_key(body: bytes, keys: list[str]) -> 
     header = sign_body(keys, body, NOW)
 
     assert all(is_signed(header, body, [key], NOW) for key in keys)
+
+
+def test_a_header_with_two_moments_is_not_signed_by_either() -> None:
+    moment, signature = sign_body(["key"], BODY, NOW).split(",")
+
+    assert not is_signed(f"{moment},t={MOMENT + 1},{signature}", BODY, ["key"], NOW)
+
+
+def test_a_header_beyond_its_bound_is_not_read() -> None:
+    assert not is_signed(sign_body(["key"], BODY, NOW) + ",x=" * 1000, BODY, ["key"], NOW)

@@ -62,3 +62,14 @@ def test_what_can_not_be_an_id_of_ours_has_no_buyer(text: str) -> None:
     looks_right = text.startswith("res-") and len(text) == 37
 
     assert bool(buyer_of_reservation(text)) == looks_right
+
+
+def test_a_sale_is_of_one_payment_and_a_key_of_one_user() -> None:
+    """Found by tests/mutants: what an id is derived from."""
+    ids = SecretIds(b"a secret")
+
+    assert ids.sale("res-1", "tx-1") != ids.sale("res-1", "tx-2")
+    assert ids.reservation("ana", "key")[-22:] != ids.reservation("bia", "key")[-22:]
+    assert ids.fingerprint("a", "bc") != ids.fingerprint("ab", "c")
+    assert ids.address("Ana@Example.com") == ids.address("ana@example.com")
+    assert buyer_of_reservation(ids.reservation("ana", "key") + "x") == ""

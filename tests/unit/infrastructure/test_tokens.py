@@ -292,3 +292,16 @@ def test_a_bad_answer_counts_as_none_and_ends_in_time(path: str) -> None:
 def test_nobody_at_the_address_counts_as_no_answer() -> None:
     with pytest.raises(KeysUnread):
         read_from(f"http://127.0.0.1:{free_port()}")()
+
+
+def test_another_algorithm_is_refused_before_a_key_is_looked_for(
+    forger: Forger, verify: AccessTokenVerifier, asked: FakeProvider
+) -> None:
+    assert fault_of(verify, forger.signed_with_the_public_key()) is TokenFault.INVALID
+    assert asked.reads == 0
+
+
+def test_a_token_for_another_use_is_refused_though_it_names_our_client(
+    forger: Forger, verify: AccessTokenVerifier
+) -> None:
+    assert fault_of(verify, forger.good(OPERATOR, token_use="id")) is TokenFault.INVALID

@@ -1,6 +1,7 @@
 """Reads an answer of HTTP/1.1 from a socket."""
 
 import re
+from time import monotonic
 from typing import NamedTuple, Protocol
 
 READ_BYTES = 65_536
@@ -21,6 +22,22 @@ class Source(Protocol):
     """A socket, plain or with TLS."""
 
     def recv(self, bufsize: int, /) -> bytes: ...
+
+
+class Timely:
+    """A socket that is read until a moment of the monotonic clock. Each part of an answer may come in time, and the
+    whole of it never."""
+
+    __slots__ = ("_source", "_until")
+
+    def __init__(self, source: Source, until: float) -> None:
+        self._source, self._until = source, until
+
+    def recv(self, bufsize: int, /) -> bytes:
+        """Reads what has arrived. Raises TimeoutError after the moment."""
+        if monotonic() > self._until:
+            raise TimeoutError("the answer did not end")
+        return self._source.recv(bufsize)
 
 
 class Headers(dict[str, str]):

@@ -38,8 +38,8 @@ class LeanSigner:
 
         Leaves to botocore what is signed otherwise, or for another service or region.
         """
-        is_usual = isinstance(request, LeanRequest) and request.context["auth_type"] == VERSION
-        if not is_usual or request.context.get("signing"):
+        version = request.context.get("auth_type") or self._stock.signature_version
+        if version != VERSION or request.context.get("signing") or not isinstance(request, LeanRequest):
             self._stock.handler(operation_name, request)
         elif self._stock._credentials is None:
             raise NoCredentialsError

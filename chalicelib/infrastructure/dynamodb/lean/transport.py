@@ -7,6 +7,7 @@ import ssl
 from contextlib import suppress
 from http.client import HTTPException
 from socket import gaierror
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -21,13 +22,16 @@ from botocore.exceptions import (
 from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from .http import Answer, BadAnswer, read_answer
+from .http import Answer, BadAnswer, Timely, read_answer
 from .requests import LeanRequest, host_of
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 FEWEST_ERRORS = 300
 """The status from which an answer is an error."""
+
+LONGEST_ANSWER = 3
+"""How long the whole of an answer may take, in read time-outs: such a time-out begins anew with every byte."""
 
 _BINARY = re.compile(rb'"BS?"\s*:')
 """A value of DynamoDB's that is not as in its JSON: bytes, in base64. A text may look like one, which does no harm."""
@@ -95,6 +99,7 @@ class Transport:
         """Has botocore's session make the pool of connections, with its time-outs and its rules for TLS."""
         self._pool = self._session._manager.connection_from_url(self._url)
         self._session._setup_ssl_cert(self._pool, self._url, self._session._verify)
+        self._longest_seconds = (self._pool.timeout.read_timeout or float("inf")) * LONGEST_ANSWER
 
     def _exchange(self, request: LeanRequest) -> Answer:
         """Sends the request and reads its answer, on a connection of the pool. Raises errors of urllib3 and sockets.
@@ -109,7 +114,7 @@ class Transport:
                 self._connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
                 connection.sock.sendall(self._head_of(request) + request.body)
-            answer = read_answer(connection.sock)
+            answer = read_answer(Timely(connection.sock, monotonic() + self._longest_seconds))
         finally:
             if answer is None or not answer.keeps_open:
                 connection.close()
@@ -124,7 +129,10 @@ class Transport:
         connection.sock.settimeout(timeout.read_timeout)
 
     def _head_of(self, request: LeanRequest) -> bytes:
+        """Writes what is before the body. Raises ValueError, as http.client, for a header with a line's end in it."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
+        if lines.count("\n") != len(request.headers) or lines.count("\r") != len(request.headers):
+            raise ValueError("a header has more than one line")  # and is not shown: it may be a secret
         return f"{self._head}{lines}\r\n".encode("latin-1")
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.loaders import create_loader
@@ -20,7 +19,8 @@ from chalicelib.infrastructure.dynamodb.connection import CONFIG
 from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, shorten
 from infra.processes import HOST
 
-READ_TIMEOUT = 0.2
+READ_TIMEOUT, PATIENCE = 0.2, 20.0
+"""The time-outs of clients that are to give up, and of all others, on however slow a machine."""
 KEY = Credentials("AKIDEXAMPLE", "secret")
 
 
@@ -110,17 +110,23 @@ def scripted(*script: Say, tls: ssl.SSLContext | None = None) -> Iterator[Script
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def new_client(url: str, *, lean: bool, credentials: Any = KEY, attempts: int = 3, **more: Any) -> DynamoDBClient:
+def new_client(
+    url: str,
+    *,
+    lean: bool,
+    credentials: Any = KEY,
+    attempts: int = 3,
+    read_timeout: float = PATIENCE,
+    **more: Any,
+) -> DynamoDBClient:
     session: Any = Session()
     session.register_component("data_loader", MODELS)
     session._credentials = credentials
-    config = CONFIG.merge(
-        Config(read_timeout=READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": attempts}, **more)
-    )
-    made = boto3.Session(botocore_session=session, region_name="eu-west-1").client(
-        "dynamodb", endpoint_url=url, config=config
-    )
+    given = {"read_timeout": read_timeout, "connect_timeout": PATIENCE, **more}
+    config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, **given))
+    made: Any = session.create_client("dynamodb", "eu-west-1", endpoint_url=url, config=config)
     if lean:
         shorten(made)
-        assert isinstance(made._endpoint, LeanEndpoint)  # type: ignore[attr-defined]
-    return made
+        assert isinstance(made._endpoint, LeanEndpoint)
+    client: DynamoDBClient = made
+    return client

@@ -1,9 +1,12 @@
 """What is answered, and what fails on the way: as botocore reads and raises it, or safer where that is said."""
 
+import socket
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,13 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.retries.standard import ExponentialBackoff
+from urllib3 import Timeout
 
+from chalicelib.infrastructure.dynamodb.lean.transport import LONGEST_ANSWER
 from infra.processes import HOST, free_port
 from tests.redis_cluster import make_certificate
 
-from .endpoint import DONE, READ_TIMEOUT, Say, Scripted, answer, failure, new_client, scripted
+from .endpoint import DONE, PATIENCE, READ_TIMEOUT, Say, Scripted, answer, failure, new_client, scripted
 
 KEY: Any = {"TableName": "t", "Key": {"id": {"S": "1"}}}
 ITEM = b'{"Item":{"id":{"S":"1"},"place":{"N":"7"},"raw":{"B":"aGVsbG8="},"texts":{"L":[{"S":"\\u00e9"}]}}}'
@@ -64,7 +69,8 @@ def both_outcomes(*script: Say, call: str = "get_item") -> tuple[Any, Any]:
 
 def outcome_and_requests(script: Sequence[Say], call: str, *, lean: bool) -> tuple[Any, int]:
     with scripted(*script) as endpoint:
-        client = new_client(endpoint.url, lean=lean)
+        gives_up = any(said.after for said in script)
+        client = new_client(endpoint.url, lean=lean, read_timeout=READ_TIMEOUT if gives_up else PATIENCE)
         request = KEY if call != "describe_table" else {"TableName": "t"}
         outcome = outcome_of(lambda: getattr(client, call)(**request))
         client.close()
@@ -214,9 +220,10 @@ def test_a_connection_that_is_not_to_be_used_again_is_closed(said: Say) -> None:
 def test_a_connection_with_a_late_answer_on_it_is_never_used_again() -> None:
     """Otherwise the late answer would be taken for the next call's."""
     with scripted(Say(answer(b'{"Item":{"id":{"S":"late"}}}'), after=2 * READ_TIMEOUT), Say(answer(ITEM))) as endpoint:
-        client = new_client(endpoint.url, lean=True, attempts=1)
+        client = new_client(endpoint.url, lean=True, attempts=1, read_timeout=READ_TIMEOUT)
         with pytest.raises(ReadTimeoutError):
             client.get_item(**KEY)
+        client._endpoint.http_session._pool.timeout = Timeout(connect=PATIENCE, read=PATIENCE)  # type: ignore[attr-defined]
 
         assert client.get_item(**KEY)["Item"]["id"] == {"S": "1"}
 
@@ -250,6 +257,29 @@ def test_threads_never_get_each_others_answers() -> None:
 
         assert wrong == []
         assert len(endpoint.requests) == 320
+
+
+def test_an_answer_that_drips_is_given_up() -> None:
+    """Each byte comes within the read time-out, and the last one never."""
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with suppress(OSError), connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
+            for _ in range(200):
+                time.sleep(READ_TIMEOUT / 10)
+                connection.sendall(b" ")
+
+    with socket.create_server((HOST, 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        client = new_client(f"http://{HOST}:{listening.getsockname()[1]}", lean=True, attempts=1)
+        began = time.monotonic()
+
+        with pytest.raises(ReadTimeoutError):
+            client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert time.monotonic() - began >= READ_TIMEOUT * LONGEST_ANSWER, "it ended for another reason"
 
 
 def test_where_nobody_listens_there_is_no_endpoint() -> None:

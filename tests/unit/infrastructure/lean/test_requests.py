@@ -8,8 +8,8 @@ from typing import Any
 
 import botocore.auth
 import pytest
-from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import HTTPClientError, NoCredentialsError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.infrastructure.dynamodb import connection
@@ -178,6 +178,28 @@ def test_a_handler_may_add_a_header_which_is_signed(endpoint: Scripted) -> None:
 )
 def test_the_host_is_named_without_the_schemes_own_port(url: str, host: str) -> None:
     assert host_of(url) == host == botocore.auth._host_from_url(url)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", [True, False], ids=["lean", "botocore"])
+@pytest.mark.parametrize("token", ["token\r\nX-Other: header", "token\n", "to\rken", "token\r\n\r\nGET / HTTP/1.1"])
+def test_a_line_in_a_header_begins_no_other_header(endpoint: Scripted, token: str, way: bool) -> None:
+    """A token that was read from a file often ends with a newline."""
+    client = new_client(endpoint.url, lean=way, credentials=Credentials("AKIDEXAMPLE", "secret", token), attempts=1)
+
+    with pytest.raises(HTTPClientError) as refusal:
+        client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert endpoint.requests == []
+    assert way is False or "token" not in str(refusal.value)
+
+
+def test_our_requests_are_signed_without_botocores_signer(endpoint: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = new_client(endpoint.url, lean=True)
+    monkeypatch.setattr(client._request_signer, "sign", None)
+
+    client.get_item(TableName="t", Key={"id": {"S": "1"}})
+
+    assert b"Signature=" in endpoint.requests[0]
 
 
 def test_without_credentials_nothing_is_sent(endpoint: Scripted) -> None:

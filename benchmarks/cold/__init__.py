@@ -1,0 +1,1 @@
+"""What a cold start of the packaged functions costs, beside boto3 with one client."""

@@ -1,0 +1,1 @@
+"""Repairs after disasters: events told again from the tables, and a restored table brought forward."""

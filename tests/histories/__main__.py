@@ -1,0 +1,45 @@
+"""`python -m tests.histories --operations N --seed S`: clients, faults, and what they were told, checked."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.command import as_command
+from infra.processes import ROOT, CannotRunError, say
+from tests.histories.campaign import Plan, run
+
+OPERATIONS, SECONDS = 100_000, 3300.0
+SHOWN = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=__doc__)
+    parser.add_argument("--operations", type=int, default=OPERATIONS, help=f"default {OPERATIONS:,}")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"the most time for them, default {SECONDS:.0f}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--harm-each", type=float, default=2.0, metavar="SECONDS", help="between two kills or outages")
+    parser.add_argument("--out", type=Path, help="where the operations go, as JSON lines")
+    parser.add_argument("--without", default="", metavar="GUARD", help="the control: leaves a guard out")
+    options = parser.parse_args(arguments)
+    path = options.out or ROOT / "build" / "histories" / f"seed-{options.seed}.jsonl"
+    started = time.monotonic()
+    plan = Plan(
+        options.operations,
+        options.seconds,
+        options.seed,
+        harm_each_seconds=options.harm_each,
+        without=options.without,
+    )
+    result = run(plan, path, lambda text: say(f"[{time.monotonic() - started:5.0f} s] {text}"))
+    for violation in (*result.violations, *result.verdict.broken)[:SHOWN]:
+        say(f"VIOLATION {violation}")
+    if not result.is_clean:
+        say(f"The history is in {path}. Again: python -m tests.histories --seed {options.seed}")
+    say(f"seed {options.seed}: {result.summary()}")
+    return 0 if result.is_clean else 1
+
+
+if __name__ == "__main__":
+    as_command(lambda: main(sys.argv[1:]), CannotRunError)

@@ -1,0 +1,1 @@
+"""Constant load for minutes: what was sold agrees at its end, and no process grows."""
