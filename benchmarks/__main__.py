@@ -53,7 +53,7 @@ def choose(only: str) -> Sequence[Benchmark]:
 
 
 def run_all(chosen: Sequence[Benchmark]) -> dict[str, dict[str, Any]]:
-    """Runs the benchmarks one after the other and gives what they saved. One that fails ends no other."""
+    """Runs the benchmarks one after the other and gives their results. A failing one does not end the others."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     results = {}
     for number, benchmark in enumerate(chosen, 1):

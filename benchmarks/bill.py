@@ -61,7 +61,7 @@ class Part(NamedTuple):
         return self.price.of(self.amount)
 
 
-def together(parts: Iterable[Part]) -> float:
+def total_usd(parts: Iterable[Part]) -> float:
     return sum(part.usd for part in parts)
 
 
@@ -105,20 +105,20 @@ CALLS_OF_A_MESSAGE = 3
 """It is sent, received and deleted alone."""
 
 
-def write_units() -> int:
+def count_sale_write_units() -> int:
     return sum(budget.write_units * times for _, budget, times in PATHS)
 
 
-def read_units() -> int:
+def count_sale_read_units() -> int:
     return sum(budget.read_units * times for _, budget, times in PATHS)
 
 
-def of_sales(sales: int) -> list[Part]:
-    """Gives the parts of the bill for so many sales."""
+def parts_of_sales(sales: int) -> list[Part]:
+    """Gives the parts of the bill for a number of sales."""
     runs = REQUESTS + MESSAGES + RECORDS
     return [
-        Part("writes of DynamoDB", write_units() * sales, prices.WRITE_UNIT),
-        Part("reads of DynamoDB", read_units() * sales, prices.READ_UNIT),
+        Part("writes of DynamoDB", count_sale_write_units() * sales, prices.WRITE_UNIT),
+        Part("reads of DynamoDB", count_sale_read_units() * sales, prices.READ_UNIT),
         Part("requests", REQUESTS * sales, prices.REST_REQUEST),
         Part("functions run", runs * sales, prices.INVOCATION),
         Part("functions' time", runs * ESTIMATES.seconds * sales, prices.GB_SECOND),
@@ -130,7 +130,7 @@ def of_sales(sales: int) -> list[Part]:
     ]
 
 
-def of_refusals(attempts: int, *, redis: bool) -> list[Part]:
+def parts_of_refusals(attempts: int, *, redis: bool) -> list[Part]:
     """Gives the parts of the bill for refused holds. With a Redis the gate refuses them without DynamoDB."""
     writes = (
         [] if redis else [Part("writes of DynamoDB", attempts * budgets.REFUSED_HOLD.write_units, prices.WRITE_UNIT)]
@@ -144,7 +144,7 @@ def of_refusals(attempts: int, *, redis: bool) -> list[Part]:
     ]
 
 
-def of_seat_maps(maps: int) -> list[Part]:
+def parts_of_seat_maps(maps: int) -> list[Part]:
     """Gives the parts of the bill for looks at a seat map, none of them cached."""
     rows = budgets.seat_map(ESTIMATES.rows).read_units
     return [
@@ -155,7 +155,7 @@ def of_seat_maps(maps: int) -> list[Part]:
     ]
 
 
-def of_viewers(viewers: int, changes: int, minutes: int) -> list[Part]:
+def parts_of_viewers(viewers: int, changes: int, minutes: int) -> list[Part]:
     """Gives the parts of the bill for live seat maps: each change of a row is a message to each viewer."""
     return [
         Part("live seat maps", viewers * changes, prices.SOCKET_MESSAGE),
@@ -171,7 +171,7 @@ def alarms(*, essential: bool = False) -> int:
     return sum(not (essential and alarm.condition == WITH_CAUSES) for alarm in (*APP_ALARMS, *DATA_ALARMS))
 
 
-def at_rest(*, essential: bool = False) -> list[Part]:
+def parts_at_rest(*, essential: bool = False) -> list[Part]:
     polls = len(CONSUMERS) * POLLERS * SECONDS_OF_A_MONTH / POLL_SECONDS
     watching = [] if essential else [Part("the dashboard", 1, prices.DASHBOARD)]
     return [
@@ -189,7 +189,7 @@ def at_rest(*, essential: bool = False) -> list[Part]:
     ]
 
 
-def metrics_of_traffic() -> list[Part]:
+def parts_of_traffic_metrics() -> list[Part]:
     """Gives the metrics that are counted in logs: they are paid for the hours in which there is something to count."""
     return [Part("metrics of bookings", len({one.metric for one in LOG_METRICS}), prices.METRIC)]
 
@@ -213,41 +213,46 @@ def scenarios() -> list[Scenario]:
 
 
 def _small_cinema() -> Scenario:
-    rest = [*at_rest(essential=True), *metrics_of_traffic()]
+    rest = [*parts_at_rest(essential=True), *parts_of_traffic_metrics()]
     return Scenario(
         "a small cinema, a month",
         "2 rooms, 2,000 sales, 200 refused holds, `WATCH=essential`, no Redis",
-        [*rest, *of_sales(2_000), *of_refusals(200, redis=False)],
+        [*rest, *parts_of_sales(2_000), *parts_of_refusals(200, redis=False)],
     )
 
 
 def _chain() -> Scenario:
-    rest, sales = [*at_rest(), *metrics_of_traffic(), *redis()], 200_000
+    rest, sales = [*parts_at_rest(), *parts_of_traffic_metrics(), *redis()], 200_000
     return Scenario(
         "a chain, a month",
         "40 cinemas, 200,000 sales, 50,000 refused holds, 50 viewers before each sale, a Redis",
-        [*rest, *of_sales(sales), *of_refusals(50_000, redis=True), *of_viewers(50 * sales, changes=2, minutes=5)],
+        [
+            *rest,
+            *parts_of_sales(sales),
+            *parts_of_refusals(50_000, redis=True),
+            *parts_of_viewers(50 * sales, changes=2, minutes=5),
+        ],
     )
 
 
 def _on_sale(attempts: int, sold: int, viewers: int) -> Scenario:
-    holds = [*of_sales(sold), *of_refusals(attempts - sold, redis=True)]
+    holds = [*parts_of_sales(sold), *parts_of_refusals(attempts - sold, redis=True)]
     return Scenario(
         f"an on-sale of {attempts:,} attempts",
         f"{sold:,} sales, all others refused by the gate, 5 looks at the map for each attempt,"
         f" {viewers:,} live viewers for 10 minutes",
-        [*holds, *of_seat_maps(5 * attempts), *of_viewers(viewers, changes=2 * sold, minutes=10)],
+        [*holds, *parts_of_seat_maps(5 * attempts), *parts_of_viewers(viewers, changes=2 * sold, minutes=10)],
     )
 
 
 # The tables
 
 
-def _usd(value: float) -> str:
+def _usd_text(value: float) -> str:
     return f"{value:,.2f}" if value >= 1 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
-def _amount(value: float) -> str:
+def _amount_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
@@ -257,20 +262,22 @@ def table_of_prices() -> str:
 
 
 def table_of_parts(parts: Sequence[Part], total: str) -> str:
-    rows = [(part.what, _amount(part.amount), part.price.what, _usd(part.usd)) for part in parts]
-    return table(("what", "how much", "of", "USD"), [*rows, (f"**{total}**", "", "", f"**{_usd(together(parts))}**")])
+    rows = [(part.what, _amount_text(part.amount), part.price.what, _usd_text(part.usd)) for part in parts]
+    return table(
+        ("what", "how much", "of", "USD"), [*rows, (f"**{total}**", "", "", f"**{_usd_text(total_usd(parts))}**")]
+    )
 
 
 def table_of_paths() -> str:
     rows = [
-        (what, str(times), _of_all(budget.write_units, times), _of_all(budget.read_units, times))
+        (what, str(times), _units_text(budget.write_units, times), _units_text(budget.read_units, times))
         for what, budget, times in PATHS
     ]
-    total = ("**together**", "", f"**{write_units()}**", f"**{read_units()}**")
+    total = ("**together**", "", f"**{count_sale_write_units()}**", f"**{count_sale_read_units()}**")
     return table(("path of a sale", "times", "write units", "read units"), [*rows, total])
 
 
-def _of_all(units: int, times: int) -> str:
+def _units_text(units: int, times: int) -> str:
     return str(units * times) if units else ""
 
 
@@ -279,15 +286,15 @@ def table_of_scenarios() -> str:
         (
             one.name,
             one.details,
-            _largest(one.parts),
-            f"**{together(one.parts):,.0f}**" if together(one.parts) >= 1 else "",
+            _largest_parts_text(one.parts),
+            f"**{total_usd(one.parts):,.0f}**" if total_usd(one.parts) >= 1 else "",
         )
         for one in scenarios()
     )
     return table(("who", "with", "mostly", "USD"), rows)
 
 
-def _largest(parts: Sequence[Part]) -> str:
+def _largest_parts_text(parts: Sequence[Part]) -> str:
     by_what: dict[str, float] = {}
     for part in parts:
         by_what[part.what] = by_what.get(part.what, 0) + part.usd
@@ -296,12 +303,12 @@ def _largest(parts: Sequence[Part]) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Makes each table of the document, by what it is of."""
+    """Makes the document's tables, by title."""
     return {
         "prices": table_of_prices(),
-        "costs at rest": table_of_parts(at_rest(), "together, a stage and month"),
+        "costs at rest": table_of_parts(parts_at_rest(), "together, a stage and month"),
         "budgets of a sale": table_of_paths(),
-        "costs of sales": table_of_parts(of_sales(1000), "1,000 sales"),
+        "costs of sales": table_of_parts(parts_of_sales(1000), "1,000 sales"),
         "bills": table_of_scenarios(),
     }
 

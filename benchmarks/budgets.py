@@ -1,4 +1,4 @@
-"""What each path may cost: the calls of DynamoDB, in their order, and the units that they consume.
+"""Budgets of the paths: the calls of DynamoDB that each may make, in their order, and the units that they consume.
 
 The tests count them on the wire and compare them with these rows (tests/integration/booking/test_budgets.py,
 tests/integration/events/test_email.py, tests/contract/events); `make cost` makes money of them.

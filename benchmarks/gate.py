@@ -116,14 +116,16 @@ def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[
         return [milliseconds for each in asked for milliseconds in each.result()]
 
 
-def refuse_holds_until(deadline: float, url: str, session: str, number: int) -> list[float]:
+def refuse_holds_until(deadline: float, url: str, session: str, client_number: int) -> list[float]:
     """Sends holds with one client until the deadline. Raises UnexpectedAnswer when one is not refused."""
     client, times = crowd.Client(url), list[float]()
     family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
         while time.monotonic() < deadline and len(times) < MOST_REQUESTS:
             key = f"{family}-{len(times)}"
-            answer = client.ask(crowd.hold_call(session, key, [SEATS[(number + len(times)) % len(SEATS)]], key=key))
+            answer = client.ask(
+                crowd.hold_call(session, key, [SEATS[(client_number + len(times)) % len(SEATS)]], key=key)
+            )
             if answer.status != 409:
                 raise crowd.UnexpectedAnswer(f"A sold seat must be refused: {answer}")
             times.append(answer.milliseconds)

@@ -87,7 +87,7 @@ def ages_allowed(cache_control: str) -> float:
 
 @dataclass
 class SharedCache:
-    """A cache in front of the API, as one of CloudFront's is, for one path. It asks the origin for what is stale."""
+    """A cache in front of the API for one path, as CloudFront's are. It asks the origin once its answer is stale."""
 
     ask_origin: Callable[[], str]
     kept_until: float = 0.0
@@ -108,7 +108,7 @@ class SharedCache:
 
 
 def count_posts(viewers: int) -> int:
-    """Counts the posts that one change makes when so many have subscribed."""
+    """Counts the posts that one change makes for a number of subscribed viewers."""
     audience = Audience()
     watch = WatchSession(OneSession(), audience, load({"STAGE": "test"}).max_live_viewers)  # type: ignore[arg-type]
     for number in range(viewers):

@@ -96,7 +96,7 @@ API = ("api_handler",)
 
 
 class SettingInvalid(Exception):
-    """A setting is missing or makes no sense; the message names it and what it should be."""
+    """A setting is missing or invalid. The message names the setting and the values that are allowed."""
 
 
 def _read_text(_: "Setting", text: str, __: str) -> str:

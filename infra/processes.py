@@ -38,7 +38,7 @@ def say(text: str) -> None:
 # Ports and addresses
 
 
-def port_is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -52,7 +52,7 @@ def free_port(preferred: int = 0) -> int:
     """Gives `preferred` when no program listens on it, else any free one of SERVER_PORTS. Raises CannotRunError."""
     candidates = [*([preferred] if preferred else []), *random.SystemRandom().sample(SERVER_PORTS, 100)]
     for port in candidates:
-        if port_is_free(port):
+        if is_port_free(port):
             return port
     raise CannotRunError(f"No port of 100 from {SERVER_PORTS.start} on is free: end some of the programs that listen.")
 
@@ -162,19 +162,19 @@ def run_child(
         (run_dir / f"{name}.pid").unlink(missing_ok=True)
 
 
-def wait_for_http(url: str, started: Child, what: str) -> None:
-    """Waits until a server answers at `url`. Raises CannotRunError, in which `what` is the server's name."""
-    wait_until(lambda: speaks_http(url), started, what)
+def wait_for_http(url: str, started: Child, server: str) -> None:
+    """Waits until a server answers at `url`. Raises CannotRunError, which names the `server`."""
+    wait_until(lambda: speaks_http(url), started, server)
 
 
-def wait_until(ready: Callable[[], bool], started: Child, what: str) -> None:
-    """Polls until `ready`. Raises CannotRunError, with the log's end, when the child ends or after START_SECONDS."""
+def wait_until(ready: Callable[[], bool], started: Child, name: str) -> None:
+    """Polls until `ready`. Raises CannotRunError when the child ends, or after START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         ended = started.process.poll() is not None
         if ended or time.monotonic() > deadline:
             why = f"ended with status {started.process.returncode}" if ended else f"was not ready in {START_SECONDS} s"
-            raise CannotRunError(f"{what} {why}. {_last_lines(started.log)}")
+            raise CannotRunError(f"{name} {why}. {_last_lines(started.log)}")
         time.sleep(0.05)
 
 
@@ -203,10 +203,10 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
+def _signal_group(pid: int, signal_number: signal.Signals) -> None:
     """Signals the process and its group. A process that leads no group, such as `make run`, is signalled alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        (os.killpg if os.getpgid(pid) == pid else os.kill)(pid, number)
+        (os.killpg if os.getpgid(pid) == pid else os.kill)(pid, signal_number)
 
 
 @contextlib.contextmanager

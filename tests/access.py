@@ -1,4 +1,4 @@
-"""Whom each route admits, written down by hand, and a client that sends requests with any headers.
+"""The principals that each route admits, written down by hand, and a client that sends any headers.
 
 The table is compared with the routes that there are: one without an entry here fails. It is not read from the code.
 """
@@ -51,7 +51,7 @@ class Cinema:
         return Cinema(self.base_url, self.forger, made.body["sessionId"])
 
     def reserve(self, person: Person | None = None) -> tuple[str, Person]:
-        """Holds a free seat for a buyer; for somebody new, unless one is given. Gives the reservation's id, and who."""
+        """Holds a free seat for a buyer, by default a new one. Gives the reservation's id and the buyer."""
         buyer = person or Person("buyer", uuid.uuid4().hex)
         seats = self.ask("GET", f"/api/sessions/{self.session_id}/seats").body["seats"]
         free = next(seat["number"] for seat in seats if seat["status"] == "available")

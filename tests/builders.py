@@ -1,4 +1,4 @@
-"""What tests start from: whole values of which a test names only what matters to it, and a cinema in memory."""
+"""Builders for tests: complete values of which a test names only the fields that matter, and a cinema in memory."""
 
 import uuid
 from collections.abc import Callable
@@ -118,7 +118,7 @@ def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: date
 
 
 def a_seat_cache(redis_url: str) -> SeatCache:
-    """With keys that nobody else uses, on a connection that is not given up at once: the machine may be busy."""
+    """Makes a seat cache with keys of its own, on a connection that waits long, because the machine may be busy."""
     patience = BreakerPolicy(failures=100, pause_seconds=0.1, longest_pause_seconds=0.1)
     connection = RedisConnection(redis_url, Breaker("redis", patience))
     return SeatCache(connection, f"test-{uuid.uuid4()}", b"for tests")
@@ -130,7 +130,7 @@ def an_event(event_id: str, occurred_at: datetime = NOW, session_id: str = "sess
 
 
 def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event:
-    """As the relay tells of the reservation's sale."""
+    """Makes the event by which the relay tells of the reservation's sale."""
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
@@ -150,14 +150,14 @@ def a_bill(reservation: Reservation | None = None, paid_at: datetime = PAID_AT, 
 def a_webhook(
     *event_types: str, url: str = "https://example.com/cinema", key: str = "whsec_new", webhook_id: str = ""
 ) -> Webhook:
-    """With one secret, for all events unless some are named."""
+    """Makes a webhook with one secret, for all events unless some are named."""
     webhook_id = webhook_id or f"wh-{uuid.uuid4()}"
     return Webhook(webhook_id, url, (Secret(key, NOW),), frozenset(event_types), NOW)
 
 
 @dataclass
 class Cinema:
-    """One screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
+    """A screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
 
     It is the `Ports` that its use cases are made from, each time anew.
     """
@@ -220,7 +220,7 @@ class Cinema:
         return self.settling.settle_payment
 
     def cancel(self, reservation_id: str) -> Reservation:
-        """What follows comes a millisecond later: a seat's next hold is younger than the one given back."""
+        """Cancels the reservation, and moves the clock a millisecond, so that a seat's next hold is younger."""
         cancelled = self.selling.cancel(CancelReservation(reservation_id))
         self.clock.forward(milliseconds=1)
         return cancelled

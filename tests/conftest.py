@@ -1,4 +1,4 @@
-"""What tests run against: an emulator with the data stack, a Redis, API servers, a pump; each started on first use.
+"""Fixtures of running services: an emulator with the data stack, a Redis, API servers, a pump; started on first use.
 
 AWS_ENDPOINT_URL names an emulator that runs already; otherwise an embedded one is started on a free port. A test that
 needs what this machine can't run is skipped with the reason.
@@ -109,13 +109,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPer
 
 @pytest.fixture(scope="session")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what this session starts keeps its logs and pid files."""
+    """The folder for logs and pid files of the processes that this session starts."""
     return tmp_path_factory.mktemp("run")
 
 
 @pytest.fixture(scope="session")
 def simulated_gateway() -> Iterator[payment_gateway.Gateway]:
-    """Simulated, in this process; where it answers is in PAYMENTS_URL, for whatever is started from now on."""
+    """Runs the simulated payment gateway in this process. Processes started later find it in PAYMENTS_URL."""
     honest = payment_gateway.Gateway(SLOW_SECONDS)
     with pytest.MonkeyPatch.context() as environment, payment_gateway.run_gateway(gateway=honest) as served:
         url, simulated = served
@@ -166,7 +166,7 @@ def redis_url(run_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_cluster_url(run_dir: Path) -> Iterator[str]:
-    """The URL of a cluster of three nodes, with TLS, which no test harms."""
+    """The URL of a cluster of three nodes, with TLS, which all tests share unharmed."""
     from tests.redis_cluster import own_cluster
 
     with own_cluster(run_dir) as cluster:
@@ -175,7 +175,7 @@ def redis_cluster_url(run_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
-    """app.py with the tests' settings, which it reads once: whoever loads it first, its handlers find what they need.
+    """Loads app.py with the tests' settings, which it reads once.
 
     It connects to nothing. Whatever settings a test without it has read before are replaced.
     """
@@ -190,7 +190,7 @@ def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
 
 @contextmanager
 def other_settings(**changes: str) -> Iterator[None]:
-    """In this process, until its end: then those that `app` was loaded with hold again."""
+    """Changes the settings of this process until the block's end, then restores those that `app` was loaded with."""
     before = wiring.settings()
     try:
         with pytest.MonkeyPatch.context() as environment:
@@ -203,7 +203,7 @@ def other_settings(**changes: str) -> Iterator[None]:
 
 
 def build_anew() -> None:
-    """What was built is forgotten, and built again with the same settings."""
+    """Forgets all that was built, and builds it again with the same settings."""
     wiring.build_anew(wiring.settings())
 
 
@@ -288,6 +288,6 @@ def every_event_handler(app: Chalice, data_stack: str) -> Pump:
 
 @pytest.fixture
 def pump(every_event_handler: Pump) -> Pump:
-    """Feeds the event handlers with what happens from here on: `pump.drain()` returns when nothing is left."""
+    """Feeds the event handlers with all later writes and messages: `pump.drain()` returns when nothing is left."""
     every_event_handler.skip()
     return every_event_handler

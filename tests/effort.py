@@ -1,4 +1,4 @@
-"""How much a long test does: a portion in `make test`, all of it in `make prove`, which sets PROVE=1."""
+"""The effort of long tests: a portion in `make test`, all of it in `make prove`, which sets PROVE=1."""
 
 import os
 
@@ -6,5 +6,5 @@ PROVING = os.environ.get("PROVE") == "1"
 
 
 def effort(portion: int, whole: int) -> int:
-    """How many rounds, examples or events: `whole` while proving, else `portion`."""
+    """Gives the number of rounds, examples or events: `whole` while proving, else `portion`."""
     return whole if PROVING else portion

@@ -50,7 +50,7 @@ def endless(start: bytes, more: bytes) -> Lie:
 
 
 def silent(_: socket.socket) -> None:
-    """Never answers."""
+    """Reads nothing and never answers."""
 
 
 def broken_off(answer: bytes) -> Lie:
@@ -181,7 +181,7 @@ def _accept(server: socket.socket, liar: LyingRedis) -> None:
 
 def _lie_to(client: socket.socket, liar: LyingRedis) -> None:
     with contextlib.suppress(OSError), client, client.makefile("rb") as asked:
-        while _command(asked.readline, asked.read):
+        while _read_command(asked.readline, asked.read):
             liar.answered += 1
             if callable(liar.lie):
                 liar.lie(client)
@@ -189,7 +189,7 @@ def _lie_to(client: socket.socket, liar: LyingRedis) -> None:
                 client.sendall(liar.lie)
 
 
-def _command(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> bool:
+def _read_command(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> bool:
     """Reads one question, which is an array of texts. False when there is none."""
     parts = readline()[1:].strip()
     for _ in range(int(parts or 0)):

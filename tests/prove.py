@@ -128,7 +128,7 @@ def _run(part: Part, log: Path) -> Result:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupts a part, so that it stops what it has started; kills it when it does not listen."""
+    """Interrupts a part, so that it stops its processes; kills it when it does not stop."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(30)

@@ -49,7 +49,7 @@ CLUSTER_SETTINGS = (
 
 @dataclass
 class Machine:
-    """One node. It keeps its name and its slots when it is killed and started again, and none of its keys."""
+    """A node of a Redis cluster. It keeps its name and its slots when it is restarted, but no keys."""
 
     run_dir: Path
     tls_port: int
@@ -157,7 +157,7 @@ def own_nodes(run_dir: Path, count: int = 3) -> Iterator[OwnCluster]:
         for node in nodes:
             stack.callback(node.kill)
             node.start()
-            processes.wait_until(lambda node=node: not processes.port_is_free(node.tls_port), proxy, "The TLS proxy")  # type: ignore[misc]
+            processes.wait_until(lambda node=node: not processes.is_port_free(node.tls_port), proxy, "The TLS proxy")  # type: ignore[misc]
         yield OwnCluster(nodes, certificate)
 
 
@@ -178,7 +178,7 @@ def _port_with_bus() -> int:
     """Gives a port that is free together with that for the other nodes, both below those of outgoing connections."""
     candidates = range(processes.SERVER_PORTS.start, processes.SERVER_PORTS.stop - BUS)
     for port in random.SystemRandom().sample(candidates, 100):
-        if processes.port_is_free(port) and processes.port_is_free(port + BUS):
+        if processes.is_port_free(port) and processes.is_port_free(port + BUS):
             return port
     raise processes.CannotRunError("No two ports for a node of Redis are free: end some of the programs that listen.")
 

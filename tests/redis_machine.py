@@ -47,7 +47,7 @@ class OwnRedis:
         """Starts Redis. Call it from the main thread: the kernel ends a child with the thread that made it."""
         command = redis_server.redis_command(self.port)
         self.child = processes.start_process(f"redis-{self.port}", command, os.environ, run_dir=self.run_dir)
-        processes.wait_until(lambda: redis_server.redis_answers(self.url), self.child, "Redis")
+        processes.wait_until(lambda: redis_server.is_redis_answering(self.url), self.child, "Redis")
 
     def kill(self) -> None:
         """Kills Redis at once, as a machine that fails."""

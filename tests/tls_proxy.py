@@ -13,7 +13,7 @@ READ_BYTES = 65_536
 
 
 async def serve(certificate: Path, targets: dict[int, int]) -> None:
-    """Serves for ever: carries what comes to each port to the server at its target, and the answers back."""
+    """Serves for ever: forwards the bytes of each port to the server at its target, and the answers back."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     for port, target in targets.items():

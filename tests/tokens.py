@@ -47,7 +47,7 @@ class Forger:
 
     @property
     def claims(self) -> dict[str, Any]:
-        """Gives the claims of an operator, who may do most: what is refused is refused for the token's fault."""
+        """Gives the claims of an operator, whose rights are the widest: a refusal is then for the token's fault."""
         return self.provider.claims_of(OPERATOR)
 
     def expired(self) -> str:

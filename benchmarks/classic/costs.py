@@ -1,4 +1,4 @@
-"""What one request costs the old design: statements, Redis commands and bytes of the write-ahead log, each counted."""
+"""Counts the cost of a request in the old design: statements, Redis commands and bytes of the write-ahead log."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,14 +45,14 @@ def _statements_logged(system: Classic) -> Iterator[None]:
     try:
         for each in ("log_statement = 'all'", "log_line_prefix = '%a '"):
             system.postgres.query(f"ALTER SYSTEM SET {each}")
-        _reload(system)
+        _reload_postgres(system)
         yield
     finally:
         system.postgres.query("ALTER SYSTEM RESET log_statement")
-        _reload(system)
+        _reload_postgres(system)
 
 
-def _reload(system: Classic) -> None:
+def _reload_postgres(system: Classic) -> None:
     system.postgres.query("SELECT pg_reload_conf()")
     time.sleep(0.5)  # the processes of open connections read it when their next statement comes
 
@@ -79,26 +79,26 @@ def _count_paths(system: Classic, client: crowd.Client) -> list[Cost]:
 
 
 def _count(
-    system: Classic, client: crowd.Client, what: str, make: Callable[[], crowd.Call], held: list[str] | None = None
+    system: Classic, client: crowd.Client, path: str, make: Callable[[], crowd.Call], held: list[str] | None = None
 ) -> Cost:
-    """Counts SAMPLE requests of one kind. Appends the ids of what they hold to `held`."""
-    before = _totals(system)
+    """Counts SAMPLE requests of one kind. Appends the ids of their reservations to `held`."""
+    before = _read_totals(system)
     answers = [client.ask(make()) for _ in range(SAMPLE)]
-    spent = [now - then for now, then in zip(_totals(system), before, strict=True)]
+    spent = [now - then for now, then in zip(_read_totals(system), before, strict=True)]
     if held is not None:
         held.extend(str(answer.body["reservationId"]) for answer in answers)
-    return Cost(what, *(each / SAMPLE for each in spent))
+    return Cost(path, *(each / SAMPLE for each in spent))
 
 
-def _totals(system: Classic) -> Sequence[int]:
+def _read_totals(system: Classic) -> Sequence[int]:
     """Gives all statements of the service, all commands to both Redises, and the position in the write-ahead log."""
     log = (system.scratch / "postgres.log").read_text(errors="replace").splitlines()
     logged = (f"{SERVICE} LOG:  statement:", f"{SERVICE} LOG:  execute")
     ((position,),) = system.postgres.query("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
-    return sum(line.startswith(logged) for line in log), _redis_commands(system), int(position)
+    return sum(line.startswith(logged) for line in log), _count_redis_commands(system), int(position)
 
 
-def _redis_commands(system: Classic) -> int:
+def _count_redis_commands(system: Classic) -> int:
     count = 0
     for url in (system.environment["LOCKS_URL"], system.environment["BROKER_URL"]):
         with redis.Redis.from_url(url) as client:

@@ -28,8 +28,8 @@ DEATH_SECONDS = 20.0
 """The longest wait for an instance to get to the place where it dies."""
 
 
-class Asked(NamedTuple):
-    """One hold of a probe: when, and how it ended."""
+class AskedHold(NamedTuple):
+    """A hold that a probe asked for: the moment, and the answer."""
 
     at: float
     status: int
@@ -69,7 +69,7 @@ class NotPublished:
     events: int
 
     @property
-    def lost(self) -> int:
+    def lost_events(self) -> int:
         return self.sold_in_tables - self.events
 
 
@@ -86,16 +86,24 @@ def lose_redis(side: Side) -> RedisLost:
     return RedisLost(
         holds=len(away),
         failed=sum(each.status not in (201, 409) for each in away),
-        usable_after_seconds=_first_success(asked, lost),
-        usable_after_return_seconds=_first_success(asked, back),
+        usable_after_seconds=_seconds_to_success(asked, lost),
+        usable_after_return_seconds=_seconds_to_success(asked, back),
         slowest_ms=max(each.milliseconds for each in away),
         oversold=counted.oversold,
         faults=counted.faults,
     )
 
 
-def _ask_without_redis(side: Side, session: str) -> tuple[list[Asked], float, float]:
-    """Gives what the probes asked, when Redis was killed and when it was back."""
+class Outage(NamedTuple):
+    """The holds that probes asked for around an outage of Redis, and its bounds: readings of the monotonic clock."""
+
+    asked: list[AskedHold]
+    killed_at: float
+    back_at: float
+
+
+def _ask_without_redis(side: Side, session: str) -> Outage:
+    """Has probes ask for holds before, during and after an outage of Redis."""
     started = time.monotonic()
     end = started + BEFORE_SECONDS + LOST_SECONDS + AFTER_SECONDS
     with ThreadPoolExecutor(CLIENTS) as threads, contextlib.ExitStack() as stack:
@@ -108,17 +116,17 @@ def _ask_without_redis(side: Side, session: str) -> tuple[list[Asked], float, fl
         _sleep_until(lost + LOST_SECONDS)
         stack.enter_context(side.run_redis())
         back = time.monotonic()
-        return [each for probe in probes for each in probe.result()], lost, back
+        return Outage([each for probe in probes for each in probe.result()], lost, back)
 
 
-def _probe(url: str, session: str, number: int, started: float, end: float) -> list[Asked]:
+def _probe(url: str, session: str, probe_number: int, started: float, end: float) -> list[AskedHold]:
     """Asks for the seat of each tick, the same for all probes, and pays for it."""
-    asked, tick = list[Asked](), 0
+    asked, tick = list[AskedHold](), 0
     while (now := time.monotonic()) < end:
         seat = f"{chr(65 + tick // 20 % 26)}{tick % 20 + 1}"
-        user = f"probe-{session[:8]}-{number}-{tick}"
+        user = f"probe-{session[:8]}-{probe_number}-{tick}"
         status, body, milliseconds = ask(url, crowd.hold_call(session, user, [seat]))
-        asked.append(Asked(now, status, milliseconds))
+        asked.append(AskedHold(now, status, milliseconds))
         if status == 201:
             ask(url, crowd.confirm_call(str(body["reservationId"]), f"tx-{user}"))
         tick = max(tick + 1, int((time.monotonic() - started) / TICK_SECONDS))
@@ -126,8 +134,8 @@ def _probe(url: str, session: str, number: int, started: float, end: float) -> l
     return asked
 
 
-def _first_success(asked: Sequence[Asked], since: float) -> float:
-    """Gives the seconds from the moment to the answer of the first hold after it that got a seat."""
+def _seconds_to_success(asked: Sequence[AskedHold], since: float) -> float:
+    """Measures the seconds from `since` to the answer of the next hold that got a seat."""
     answered = [each.at + each.milliseconds / 1000 for each in asked if each.status == 201 and each.at >= since]
     return min(answered, default=float("inf")) - since
 
@@ -136,7 +144,7 @@ def _first_success(asked: Sequence[Asked], since: float) -> float:
 
 
 def lose_instance(side: Side, how: str) -> InstanceDead:
-    """Lets two instances die with a seat each, and waits until the seats can be held again, at another instance."""
+    """Kills (or freezes, by `how`) two instances that hold a seat each, and measures when the seats are held again."""
     client = crowd.Client(side.urls[0])
     session = str(client.ask(crowd.schedule_call(20)).body["sessionId"])
     with ThreadPoolExecutor(2) as threads:
@@ -147,23 +155,23 @@ def lose_instance(side: Side, how: str) -> InstanceDead:
 
 
 def _seconds_until_held(side: Side, session: str, seat: str, how: str, *, same_buyer: bool) -> float:
-    """Gives the seconds; infinity after PATIENCE_SECONDS."""
+    """Measures the seconds from an instance's death until its seat is held again; infinity after PATIENCE_SECONDS."""
     users = crowd.new_buyers(2)
     first = crowd.hold_call(session, users[0], [seat], key=f"key-{users[0]}")
     again = first if same_buyer else crowd.hold_call(session, users[1], [seat], key=f"key-{users[1]}")
-    with dying(side, "locked", how) as (url, child):
-        die_of(url, child, first)
+    with run_until_death(side, "locked", how) as (url, child):
+        send_deadly(url, child, first)
         died = time.monotonic()
         while time.monotonic() < died + PATIENCE_SECONDS:
-            if ask(side.urls[0], again)[0] == 201:
+            if ask(side.urls[0], again).status == 201:
                 return time.monotonic() - died
             time.sleep(POLL_SECONDS)
     return float("inf")
 
 
 @contextlib.contextmanager
-def dying(side: Side, place: str, how: str) -> Iterator[tuple[str, Child]]:
-    """Runs an instance that dies at the place. A frozen one is killed at the end: it heeds nothing else."""
+def run_until_death(side: Side, place: str, how: str) -> Iterator[tuple[str, Child]]:
+    """Runs an instance that dies at the place, and gives its URL and process. Kills a frozen one at the end."""
     with side.run_dying(place, how) as (url, child):
         try:
             yield url, child
@@ -171,10 +179,10 @@ def dying(side: Side, place: str, how: str) -> Iterator[tuple[str, Child]]:
             child.process.kill()
 
 
-def die_of(url: str, child: Child, call: crowd.Call) -> None:
-    """Sends the request that the instance dies of, and waits until it is dead or frozen. Raises UnexpectedAnswer.
+def send_deadly(url: str, child: Child, call: crowd.Call) -> None:
+    """Sends the request that kills the instance, and waits for its death. Raises UnexpectedAnswer after DEATH_SECONDS.
 
-    Without that, a slow start would be taken for a fault: the request would be given up before it had any effect.
+    The wait matters on a slow machine: a request that is given up early would count as a fault without any effect.
     """
     threading.Thread(target=ask, args=(url, call), daemon=True).start()
     deadline = time.monotonic() + DEATH_SECONDS
@@ -197,12 +205,12 @@ def lose_publishers(side: Side) -> NotPublished:
 
 
 def _pay_at_dying_instance(side: Side, session: str, seat: str) -> str:
-    """Holds a seat, pays for it at an instance that dies of it, and again at another. Gives the reservation's id."""
+    """Holds a seat, pays at an instance that dies meanwhile, and pays again at another. Gives the reservation's id."""
     (user,) = crowd.new_buyers(1)
     _, held, _ = ask(side.urls[0], crowd.hold_call(session, user, [seat]))
     confirm = crowd.confirm_call(str(held["reservationId"]), f"tx-{user}")
-    with dying(side, "committed", "kill") as (url, child):
-        die_of(url, child, confirm)
+    with run_until_death(side, "committed", "kill") as (url, child):
+        send_deadly(url, child, confirm)
     status, body, _ = ask(side.urls[0], confirm)
     if status != 200:
         raise crowd.UnexpectedAnswer(
@@ -214,16 +222,23 @@ def _pay_at_dying_instance(side: Side, session: str, seat: str) -> str:
 # Asking
 
 
-def ask(url: str, call: crowd.Call) -> tuple[int, dict[str, object], float]:
-    """Sends one request on a new connection. Gives status, body and milliseconds; the status is 0 without an answer."""
+class Reply(NamedTuple):
+    status: int
+    """0 for no answer."""
+    body: dict[str, object]
+    milliseconds: float
+
+
+def ask(url: str, call: crowd.Call) -> Reply:
+    """Sends one request on a new connection and gives the reply."""
     started = time.perf_counter()
     try:
         client = crowd.Client(url)
         with contextlib.closing(client.connection):
             answer = client.ask(call)
     except (OSError, http.client.HTTPException):
-        return 0, {}, (time.perf_counter() - started) * 1000
-    return answer.status, answer.body, answer.milliseconds
+        return Reply(0, {}, (time.perf_counter() - started) * 1000)
+    return Reply(answer.status, answer.body, answer.milliseconds)
 
 
 def _sleep_until(moment: float) -> None:

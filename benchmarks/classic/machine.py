@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.redis_server import find_redis_program, redis_answers, redis_command
+from infra.local.redis_server import find_redis_program, is_redis_answering, redis_command
 from infra.local.tools.environments import ToolEnvironment
 from infra.processes import HOST, ROOT, CannotRunError, Child, free_port, run_child, wait_for_http, wait_until
 
@@ -53,7 +53,7 @@ def run_postgres(scratch: Path) -> Iterator[Postgres]:
     server = [str(home / "postgres"), "-D", str(data), "-h", HOST, "-p", str(port), "-c", "unix_socket_directories="]
     with run_child("postgres", [*as_user, *server], os.environ, run_dir=scratch) as child:
         postgres = Postgres(f"postgresql://cinema@{HOST}:{port}/postgres", home)
-        wait_until(lambda: _answers(home, port), child, "PostgreSQL")
+        wait_until(lambda: _is_answering(home, port), child, "PostgreSQL")
         postgres.query(SCHEMA.read_text())
         yield postgres
 
@@ -68,7 +68,7 @@ def _initialise(home: Path, data: Path, as_user: Sequence[str]) -> None:
         )
 
 
-def _answers(home: Path, port: int) -> bool:
+def _is_answering(home: Path, port: int) -> bool:
     ask = [str(home / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
     return subprocess.run(ask, check=False, timeout=10).returncode == 0
 
@@ -80,7 +80,7 @@ def run_redis_at(name: str, port: int, scratch: Path, *settings: str) -> Iterato
         raise CannotRunError("The old design needs a real Redis: install redis-server.")
     command = [*redis_command(port), "--dir", str(scratch), *settings]
     with run_child(name, command, os.environ, run_dir=scratch) as child:
-        wait_until(lambda: redis_answers(f"redis://{HOST}:{port}/0"), child, "Redis")
+        wait_until(lambda: is_redis_answering(f"redis://{HOST}:{port}/0"), child, "Redis")
         yield child
 
 

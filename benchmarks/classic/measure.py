@@ -79,7 +79,7 @@ FAULTS_AFTER: Faults = {
 
 
 def inject_faults(run: Run, sides: Sequence[Side], wanted: Faults) -> dict[str, dict[str, Any]]:
-    """Injects each fault into both designs and gives what was found. Records what must not be lost."""
+    """Injects each fault into both designs and gives the findings. Records the counts of losses."""
     found: dict[str, dict[str, Any]] = {name: {} for name in wanted}
     for name, inject in wanted.items():
         for side in sides:
@@ -87,7 +87,7 @@ def inject_faults(run: Run, sides: Sequence[Side], wanted: Faults) -> dict[str, 
             found[name][side.name] = _finite(asdict(result))
             run.say(f"{name}, {side.name}: {result}")
             if isinstance(result, faults.NotPublished):
-                run.record(f"lost events, {side.name}", result.lost, note=f"of {result.sales} sales")
+                run.record(f"lost events, {side.name}", result.lost_events, note=f"of {result.sales} sales")
     return found
 
 

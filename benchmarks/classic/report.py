@@ -34,7 +34,7 @@ def document(data: Data, text: str) -> str:
         ),
         "outcomes": table(("", "requests", "held", "sold", "refused", "failed", "oversold seats"), outcomes(data)),
         "costs": table(COST, costs(data["costs"])),
-        "months": table(("sales a month", "old design", "ours"), months()),
+        "months": table(("sales a month", "old design", "ours"), rows_of_months()),
         "faults": table(("fault", "", "old design", "ours"), faults(data["faults"])),
         "machine": machine(data),
     }
@@ -61,7 +61,7 @@ def _with_range(values: Sequence[float]) -> str:
 
 
 def outcomes(data: Data) -> Iterator[Row]:
-    """Gives the sums of all rounds: what buyers were told, and what the tables have."""
+    """Gives the sums of all rounds: by the answers to buyers, and by the tables."""
     for side, name in NAMES.items():
         played = [each for each in data["rounds"] if each["side"] == side]
         told = {key: sum(each["outcomes"][key] for each in played) for key in played[0]["outcomes"]}
@@ -100,13 +100,13 @@ def costs(counted: Sequence[Data]) -> Iterator[Row]:
 
 
 def dollars_of_sales(sales: int) -> float:
-    """Gives what DynamoDB costs for so many holds and confirmations."""
+    """Computes DynamoDB's cost in USD of as many holds and confirmations."""
     paths = (budgets.HOLD, budgets.CONFIRM)
     writes, reads = sum(path.write_units for path in paths), sum(path.read_units for path in paths)
     return prices.WRITE_UNIT.of(writes * sales) + prices.READ_UNIT.of(reads * sales)
 
 
-def months() -> Iterator[Row]:
+def rows_of_months() -> Iterator[Row]:
     """Gives both bills for growing sales; the old design's is that of two machines, whether used or not."""
     fixed = prices.POSTGRES_MONTH.usd + prices.REDIS_MONTH.usd
     for sales in SALES_A_MONTH:
@@ -118,7 +118,7 @@ def months() -> Iterator[Row]:
 def faults(found: Data) -> Iterator[Row]:
     """Gives a line for each thing that can be lost, or has to be waited for."""
     for fault, what, key, unit in LOSSES:
-        told = [_told(found[fault][side], key, unit) for side in NAMES]
+        told = [_loss_text(found[fault][side], key, unit) for side in NAMES]
         yield (FAULTS[fault], what, *told)
 
 
@@ -143,7 +143,7 @@ LOSSES = (
 )
 
 
-def _told(found: Data, key: str, unit: str) -> str:
+def _loss_text(found: Data, key: str, unit: str) -> str:
     value = found[key]
     if value is None:
         return "never, in a minute"

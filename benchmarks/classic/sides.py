@@ -32,7 +32,7 @@ class Counted:
 
 
 class Side(Protocol):
-    """One of the designs."""
+    """A design, running, as the measurements use it."""
 
     @property
     def name(self) -> str: ...
@@ -44,7 +44,7 @@ class Side(Protocol):
         """Counts sales and oversold seats of the screenings, from the tables."""
 
     def run_redis(self) -> AbstractContextManager[Child]:
-        """Runs the Redis that holds need, if they do, anew and empty, on its old port."""
+        """Starts the design's Redis again, empty, on its old port."""
 
     @property
     def redis(self) -> Child: ...

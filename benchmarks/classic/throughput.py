@@ -25,7 +25,7 @@ STEP = {"on-sale": "hold", "browse": "look", "checkout": "hold"}
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One mix, before one design."""
+    """The result of one mix of requests, played on one design."""
 
     side: str
     mix: str

@@ -1,1 +1,1 @@
-"""What a call of DynamoDB costs in CPU: ours beside stock boto3 and stock pynamodb, against canned answers."""
+"""The CPU cost of a call of DynamoDB: by our client, stock boto3 and stock pynamodb, against canned answers."""

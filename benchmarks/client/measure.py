@@ -11,7 +11,7 @@ from benchmarks.frame.pairs import interleave, ratio
 from benchmarks.frame.plots import Bars
 from benchmarks.frame.run import Run
 from infra.local.emulator import CREDENTIALS
-from infra.processes import HOST, free_port, port_is_free, run_child, wait_until
+from infra.processes import HOST, free_port, is_port_free, run_child, wait_until
 
 ROUNDS = 40
 CALLS = 60
@@ -62,7 +62,7 @@ def run_canned(run: Run) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.client.canned", str(port)]
     with run_child("canned-dynamodb", command, os.environ, run_dir=run.scratch) as child:
-        wait_until(lambda: not port_is_free(port), child, "The canned DynamoDB")
+        wait_until(lambda: not is_port_free(port), child, "The canned DynamoDB")
         yield f"http://{HOST}:{port}"
 
 

@@ -37,7 +37,7 @@ CALLS = dict.fromkeys(NAMES, 1) | {HOLD: 3}
 
 
 def make_paths() -> dict[str, Callable[[], object]]:
-    """Makes the paths to measure, which all write what a hold of one seat writes."""
+    """Makes the paths to measure: each writes the same as a hold of one seat."""
     made = (
         update_with(boto3.client("dynamodb")),
         pynamodb_update(),

@@ -1,1 +1,1 @@
-"""How many purchases one API process completes, beside bare clients that make the same calls of DynamoDB."""
+"""The purchases a second of one API process, compared with bare clients that make the same calls of DynamoDB."""

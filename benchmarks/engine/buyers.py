@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore import xform_name
@@ -28,7 +28,7 @@ class NotBoughtError(Exception):
 
 
 class Wire:
-    """A keep-alive connection that sends what is ready, and reads the answer: the least that a client can do."""
+    """A keep-alive connection that sends ready-made requests and reads the answers: the least work for a client."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -90,20 +90,22 @@ def api_buyer(url: str, seats: Sequence[tuple[str, str]]) -> Iterator[Buy]:
         yield buy
 
 
+class Bought(NamedTuple):
+    purchases: int
+    seconds: float
+
+
 def buy_for(
     seconds: float, new_buyer: Callable[[], contextlib.AbstractContextManager[Buy]], numbers: Iterator[int]
-) -> tuple[int, float]:
-    """Has CLIENTS buyers buy, one purchase after the other, for so long. Gives how many they completed, and how long.
-
-    Raises what a purchase raised.
-    """
+) -> Bought:
+    """Has CLIENTS buyers buy, one purchase after the other, for `seconds`. Raises the error of a failed purchase."""
     taking = threading.Lock()
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as threads:
         buyers = [stack.enter_context(new_buyer()) for _ in range(CLIENTS)]
         started = time.monotonic()
         running = [threads.submit(_buy_until, started + seconds, buy, numbers, taking) for buy in buyers]
         bought = sum(each.result() for each in running)
-        return bought, time.monotonic() - started
+        return Bought(bought, time.monotonic() - started)
 
 
 def _buy_until(deadline: float, buy: Buy, numbers: Iterator[int], taking: threading.Lock) -> int:

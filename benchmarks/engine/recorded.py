@@ -14,14 +14,21 @@ BUYER, TRANSACTION = "recorded-buyer", "recorded-transaction"
 
 
 class Recorded(NamedTuple):
-    """One call: the operation, and the JSON of its request."""
+    """A recorded call: the operation, and the JSON of its request."""
 
     operation: str
     body: str
 
 
-def record_purchase(session_id: str, seat: str) -> tuple[list[Recorded], dict[str, str]]:
-    """Buys a seat by our use cases. Gives the calls, and what in them is this purchase's: seat, row and ids."""
+class Recording(NamedTuple):
+    """The calls of one purchase, and the texts in them that are only its own: `seat`, `row`, `id`, `sale`."""
+
+    calls: list[Recorded]
+    its_own: dict[str, str]
+
+
+def record_purchase(session_id: str, seat: str) -> Recording:
+    """Buys a seat by our use cases, and records the calls of DynamoDB."""
     calls: list[Recorded] = []
 
     def note(model: Any, params: dict[str, Any], **_: Any) -> None:
@@ -37,22 +44,22 @@ def record_purchase(session_id: str, seat: str) -> tuple[list[Recorded], dict[st
         raise LookupError(f"{held.id} was confirmed and has no sale")
     row = re.sub(r"\d+$", "", seat)
     its_own = {"seat": f'"{seat}"', "row": f"{session_id}#{row}", "id": held.id, "sale": sold.sale.id}
-    return calls, its_own
+    return Recording(calls, its_own)
 
 
 def rewrite(
-    calls: Sequence[Recorded], its_own: dict[str, str], number: int, session: str, row: str, seat: str
+    calls: Sequence[Recorded], its_own: dict[str, str], purchase_number: int, session: str, row: str, seat: str
 ) -> list[Recorded]:
     """Writes the calls for another purchase: other ids of the same length, another seat, another transaction."""
     swaps = {
         its_own["row"]: f"{session}#{row}",
         its_own["row"].rpartition("#")[0]: session,
         its_own["seat"]: f'"{seat}"',
-        its_own["id"]: f"{its_own['id'][:-8]}{number:08d}",
-        its_own["sale"]: f"{its_own['sale'][:-8]}{number:08d}",
-        buyer_of_user(BUYER): f"{number:011d}",
-        BUYER: f"buyer-{number:08d}",
-        TRANSACTION: f"transaction-{number:08d}",
+        its_own["id"]: f"{its_own['id'][:-8]}{purchase_number:08d}",
+        its_own["sale"]: f"{its_own['sale'][:-8]}{purchase_number:08d}",
+        buyer_of_user(BUYER): f"{purchase_number:011d}",
+        BUYER: f"buyer-{purchase_number:08d}",
+        TRANSACTION: f"transaction-{purchase_number:08d}",
     }
     written = []
     for operation, body in calls:

@@ -13,7 +13,7 @@ from .run import Run
 
 
 def main() -> int:
-    """Measures, and saves what was recorded also when the measurement breaks off."""
+    """Measures, and saves the recorded figures, also those of a measurement that broke off."""
     (benchmark,) = (each for each in BENCHMARKS if each.name == sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:
         run = Run(benchmark, Path(scratch))

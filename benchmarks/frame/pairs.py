@@ -31,7 +31,7 @@ def interleave(
     seconds_left: Callable[[], float],
     clock: Callable[[], float] = time.process_time,
 ) -> Samples:
-    """Runs each path once a round, in an order that changes, and gives what `clock` counted: CPU seconds by default.
+    """Runs each path once a round, in an order that changes, and gives its samples by `clock`: CPU seconds by default.
 
     One round before that warms up. Ends early, after FEWEST_ROUNDS at least, when no seconds are left.
     """

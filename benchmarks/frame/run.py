@@ -36,10 +36,10 @@ class Run:
     def seconds_left(self) -> float:
         return self.benchmark.seconds - (time.monotonic() - self.started)
 
-    def leave_out(self, what: str) -> None:
-        """Notes what this run did not measure, and why."""
-        self.left_out.append(what)
-        self.say(f"left out: {what}")
+    def leave_out(self, reason: str) -> None:
+        """Notes that this run left out a measurement, with the reason."""
+        self.left_out.append(reason)
+        self.say(f"left out: {reason}")
 
     def record(
         self,
@@ -58,9 +58,9 @@ class Run:
         self.figures[figure] = recorded
         self.say(f"{figure}: {number:.3g}{f' ({value})' if bounds else ''}{f'  {note}' if note else ''}")
 
-    def keep(self, what: str, data: Any) -> None:
+    def keep(self, name: str, data: Any) -> None:
         """Keeps other raw data: anything that JSON can write."""
-        self.raw[what] = data
+        self.raw[name] = data
 
     def plot(self, name: str, plot: Plot) -> None:
         """Draws a picture to build/bench/<benchmark>-<name>.svg."""

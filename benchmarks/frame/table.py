@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Must(NamedTuple):
-    """The bound that a figure must keep. `aim` is what we would like."""
+    """The bound that a figure must keep. `aim` is the better value that we aim for."""
 
     bound: float
     is_most: bool
@@ -29,7 +29,7 @@ def at_least(bound: float, aim: float | None = None) -> Must:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of a benchmark: a ratio to a baseline that is measured in the same run, or a count.
+    """A number that a benchmark measures: a ratio to a baseline that is measured in the same run, or a count.
 
     `name` is unique within the benchmark. Without a `must` the number is shown and not judged.
     """
@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One row of the table. `module` has the function `measure(run)`; it is imported only when this benchmark runs.
+    """A row of the benchmarks' table. `module` has `measure(run)`; it is imported only when this benchmark runs.
 
     It runs in a process of its own. `seconds` is how long it should take at most: its loops look at
     `run.seconds_left()`, and the process is ended after KILLED_AFTER times as long.

@@ -33,7 +33,7 @@ began = time.monotonic()
 
 
 class Ramp(LoadTestShape):  # type: ignore[misc] # Locust is installed elsewhere, and has no types here
-    """As many users as arrivals a second."""
+    """A load shape with as many users as arrivals a second."""
 
     def tick(self) -> tuple[int, float] | None:
         if self.get_run_time() > sum(SECONDS):
@@ -46,7 +46,7 @@ def row_name(index: int) -> str:
 
 
 def own_seats(turn: int) -> tuple[str, list[str]]:
-    """Gives seats that nobody else of this run asks for first, and their screening."""
+    """Gives a screening and seats of it that no other buyer of this run asks for first."""
     blocks_per_row = MIX["seatsPerRow"] // MIX["seatsAtOnce"]
     blocks = MIX["seats"] // MIX["seatsPerRow"] * blocks_per_row
     row, place = divmod(turn % blocks, blocks_per_row)
@@ -74,7 +74,7 @@ def free_seats(seat_map: Any) -> list[str]:
 
 
 class Visitor(HttpUser):  # type: ignore[misc] # as above
-    """One arrival after the other, each somebody else."""
+    """A Locust user that plays one arrival after the other, each as another buyer."""
 
     host = URLS[0]
     wait_time = constant_throughput(1)

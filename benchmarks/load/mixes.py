@@ -53,7 +53,7 @@ MIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The amount of load, and what must hold under it."""
+    """The amount of load, and its thresholds."""
 
     about: str
     requests_per_second: int

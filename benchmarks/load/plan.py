@@ -21,7 +21,7 @@ ANSWER_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Who asks, where access control is on. Without tokens everybody is somebody new."""
+    """The access tokens of the buyers, where access control is on. Without tokens each request has a new buyer."""
 
     operator: str = ""
     buyers: Sequence[Mapping[str, str]] = ()

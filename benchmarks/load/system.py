@@ -58,7 +58,7 @@ def named_system(url: str, stage: str, tokens: Tokens, *, agreed: bool) -> Loade
 
 @contextlib.contextmanager
 def run_system(scratch: Path, *, without: str = "") -> Iterator[Loaded]:
-    """Runs an emulator, a Redis and INSTANCES of the API, without the pump: lapsed holds are free all the same.
+    """Runs an emulator, a Redis and INSTANCES of the API, without the pump: lapsed holds are free at once.
 
     `without` names a guard that the API goes without, see infra/races/unguarded.py.
     """

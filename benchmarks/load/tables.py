@@ -1,4 +1,4 @@
-"""What the tables say after a run: who was sold which seat. The application is not asked."""
+"""Reads the tables after a run: which buyer was sold which seat. The application is not asked."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The count of the tables, compared with what the buyers were told."""
+    """The count of the tables, compared with the answers to the buyers."""
 
     sold: int
     """Sales in the tables."""

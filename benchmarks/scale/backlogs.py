@@ -1,4 +1,4 @@
-"""What happens after a write: each partition's stream is relayed, each consumer works its queue off."""
+"""The work after a write: the relay of each partition's stream, and the queue of each consumer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -20,8 +20,8 @@ class Bucket:
         self.tokens = min(self.size, self.tokens + self.rate * (now - self.at))
         self.at = now
 
-    def take(self, wanted: int, each: float = 1.0) -> int:
-        """Takes tokens for so many things that cost `each`, and tells for how many there were enough."""
-        given = min(wanted, int(self.tokens / each))
-        self.tokens -= given * each
+    def take(self, wanted: int, tokens_each: float = 1.0) -> int:
+        """Takes tokens for up to `wanted` requests that cost `tokens_each`. Counts the requests that got theirs."""
+        given = min(wanted, int(self.tokens / tokens_each))
+        self.tokens -= given * tokens_each
         return given

@@ -29,7 +29,7 @@ class Hall:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A layout: `one_item_for` what. A hold of several items is a transaction."""
+    """A design of the table of seats, with an item for each `one_item_for`. A hold of several is a transaction."""
 
     name: str
     one_item_for: Literal["seat", "row", "screening"]
@@ -39,17 +39,17 @@ class Design:
 
     def is_possible(self, hall: Hall) -> bool:
         """Tells whether the largest item, all of its seats taken, is one that DynamoDB takes."""
-        return self._bytes(self.seats_in_item(hall)) <= LARGEST_ITEM
+        return self._count_bytes(self.seats_in_item(hall)) <= LARGEST_ITEM
 
     def attempt_units(self, seats: int, taken: int) -> int:
         """Counts the write units of an attempt to hold `seats`, in items that have `taken` seats. Refused ones cost
         as much: DynamoDB bills a write whose condition is false."""
         if self.one_item_for == "seat":
             factor = TRANSACTION_FACTOR if seats > 1 else 1
-            return seats * factor * units_of(self._bytes(1))
-        return units_of(self._bytes(taken))
+            return seats * factor * units_of(self._count_bytes(1))
+        return units_of(self._count_bytes(taken))
 
-    def _bytes(self, taken: int) -> int:
+    def _count_bytes(self, taken: int) -> int:
         return ROW_BYTES + SEAT_BYTES * taken
 
 

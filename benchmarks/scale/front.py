@@ -1,11 +1,20 @@
-"""What stands before the tables: API Gateway's throttle, Lambda's environments, and the gate in Redis."""
+"""The limits in front of the tables: API Gateway's throttle, Lambda's environments, and the gate in Redis."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmarks.bill import ESTIMATES as OF_BILL
 
 from .buckets import Bucket
 from .limits import ESTIMATES, RAMP_ENVIRONMENTS, RAMP_SECONDS, REQUESTS_PER_ENVIRONMENT, Quotas
+
+
+class LetIn(NamedTuple):
+    """Counts of requests: those that got an environment, and those that each service refused."""
+
+    served: int
+    refused_by_gateway: int
+    refused_by_lambda: int
 
 
 @dataclass(slots=True)
@@ -23,24 +32,24 @@ class Front:
             quotas, Bucket.full(quotas.requests, quotas.burst), Bucket.full(invocations, invocations / RAMP_SECONDS)
         )
 
-    def let_in(self, wanted: int, now: float, step: float, seconds_each: float) -> tuple[int, int, int]:
-        """Tells how many get an environment, how many API Gateway refuses, and how many Lambda."""
+    def let_in(self, wanted: int, now: float, step: float, seconds_each: float) -> LetIn:
+        """Lets `wanted` requests come within a step of `step` seconds, each of which takes `seconds_each`."""
         self.requests.fill(now)
         self.invocations.fill(now)
         passed = self.requests.take(wanted)
-        room = int(self.environments(now) * step / seconds_each)
+        room = int(self.count_environments(now) * step / seconds_each)
         served = self.invocations.take(min(passed, room))
-        return served, wanted - passed, passed - served
+        return LetIn(served, wanted - passed, passed - served)
 
-    def environments(self, now: float) -> int:
-        """Counts those that were warm, and those that Lambda has been able to start since the beginning."""
+    def count_environments(self, now: float) -> int:
+        """Counts the environments: the warm ones, and those that Lambda has been able to start since the beginning."""
         ramped = RAMP_ENVIRONMENTS * (1 + int(now / RAMP_SECONDS))
         return min(self.quotas.environments, self.quotas.warm + ramped)
 
 
 @dataclass(slots=True)
 class Gate:
-    """Refuses attempts for seats that it knows are taken. What its node can't answer in time passes it."""
+    """Refuses attempts for seats that it knows are taken. An attempt that its node can't answer in time passes."""
 
     commands: list[Bucket]
     """Of each node: a screening's keys are all on one."""
@@ -56,8 +65,8 @@ class Gate:
         for node in self.commands:
             node.fill(now)
 
-    def asked(self, screening: int, attempts: int) -> int:
-        """Tells how many attempts get an answer."""
+    def count_answered(self, screening: int, attempts: int) -> int:
+        """Counts the attempts that the screening's node answers in time."""
         if not self.is_there:
             return 0
         return self.commands[screening % len(self.commands)].take(attempts, ESTIMATES.gate_commands)

@@ -23,7 +23,7 @@ REQUESTS_PER_ENVIRONMENT = 10
 
 
 class Quotas(NamedTuple):
-    """What an account may use. API Gateway: "Quotas"; Lambda: "Quotas"."""
+    """An AWS account's limits. API Gateway: "Quotas"; Lambda: "Quotas"."""
 
     name: str
     requests: int
@@ -44,7 +44,7 @@ UNBOUNDED = Quotas("nothing in front", requests=10**9, burst=10**9, environments
 
 
 class Estimates(NamedTuple):
-    """What no page of AWS says."""
+    """Estimates of numbers that AWS does not publish."""
 
     redis_commands: int = 100_000
     """A second that one Redis node answers."""

@@ -12,7 +12,7 @@ from infra.cloud.markdown import filled, table
 from infra.processes import ROOT, say
 
 from .designs import BY_ROW, BY_SEAT
-from .scenarios import of_designs, of_quotas, of_rates
+from .scenarios import on_sales_of_designs, on_sales_of_quotas, on_sales_of_rates
 from .simulation import OnSale, Result, simulate
 
 DOCUMENT = ROOT / "docs" / "scale.md"
@@ -20,13 +20,13 @@ COMMAND = "`python -m benchmarks.scale.measure --write`"
 
 
 def measure(run: Run) -> None:
-    """Records, for the hall of 20,000 and for a thousand screenings, what ours costs beside the other designs."""
-    played = _played(of_designs(), run.say, run.seconds_left)
-    for on_sale in of_designs():
+    """Records, for the hall of 20,000 and for a thousand screenings, the cost of our design beside the others."""
+    played = _play_all(on_sales_of_designs(), run.say, run.seconds_left)
+    for on_sale in on_sales_of_designs():
         if on_sale not in played and on_sale.design.is_possible(on_sale.hall):
             run.leave_out(f"{_title(on_sale)}: no time")
     _record_units(run, played)
-    rates = _played(of_rates(), run.say, run.seconds_left)
+    rates = _play_all(on_sales_of_rates(), run.say, run.seconds_left)
     lines: dict[str, list[tuple[float, float]]] = {}
     for on_sale, result in rates.items():
         name = f"{'with' if on_sale.redis_nodes else 'without'} gate"
@@ -56,7 +56,7 @@ def _units_of_a_hold(result: Result) -> float:
     return result.write_units / result.ends["held"]
 
 
-def _played(
+def _play_all(
     on_sales: Iterable[OnSale], tell: Callable[[str], None], seconds_left: Callable[[], float]
 ) -> dict[OnSale, Result]:
     played = {}
@@ -73,7 +73,7 @@ def _title(on_sale: OnSale) -> str:
 
 
 def tables(played: dict[OnSale, Result]) -> dict[str, str]:
-    """Makes each table of the document, by what it is of."""
+    """Makes the document's tables, by title."""
     return {
         "quotas": _table_of_quotas(),
         "designs": _table_of_designs(played),
@@ -83,7 +83,7 @@ def tables(played: dict[OnSale, Result]) -> dict[str, str]:
 
 def _table_of_quotas() -> str:
     head = ("attempts/s", "account", "refused by API Gateway", "by Lambda", "by the gate", "by the row", "throttled")
-    results = (simulate(on_sale) for on_sale in of_quotas())
+    results = (simulate(on_sale) for on_sale in on_sales_of_quotas())
     return table(head, (_line_of_quotas(result) for result in results))
 
 
@@ -104,7 +104,7 @@ def _table_of_designs(played: dict[OnSale, Result]) -> str:
         "write units",
         "USD a million",
     )
-    return table(head, (_line_of_design(on_sale, played.get(on_sale)) for on_sale in of_designs()))
+    return table(head, (_line_of_design(on_sale, played.get(on_sale)) for on_sale in on_sales_of_designs()))
 
 
 def _line_of_design(on_sale: OnSale, result: Result | None) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.measure", description="Simulates on-sales.")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     write = parser.parse_args(arguments).write
-    made = tables(_played(of_designs(), say, lambda: 1.0))
+    made = tables(_play_all(on_sales_of_designs(), say, lambda: 1.0))
     if write:
         text = DOCUMENT.read_text()
         for what, one in made.items():

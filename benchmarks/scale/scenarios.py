@@ -17,22 +17,22 @@ HEIGHT = 100_000
 """Attempts a second."""
 
 
-def of_quotas() -> Iterator[OnSale]:
-    """Ours, for one screening, behind what stands before the tables."""
+def on_sales_of_quotas() -> Iterator[OnSale]:
+    """Makes the on-sales of our design for one screening, behind AWS's limits."""
     for attempts in (1_000, 10_000, HEIGHT):
         for quotas in (DEFAULT, RAISED, WARMED):
             yield OnSale(name="one screening of 500", design=BY_ROW, hall=ONE, attempts=attempts, quotas=quotas)
 
 
-def of_rates() -> Iterator[OnSale]:
-    """Ours with nothing in front, for more and more attempts."""
+def on_sales_of_rates() -> Iterator[OnSale]:
+    """Makes the on-sales of our design without limits in front, for rising numbers of attempts."""
     for attempts in (1_000, 3_000, 10_000, 30_000, HEIGHT):
         for nodes in GATES:
             yield OnSale(name="one screening of 500", design=BY_ROW, hall=ONE, attempts=attempts, redis_nodes=nodes)
 
 
-def of_designs() -> Iterator[OnSale]:
-    """All designs with nothing in front: what the tables themselves do."""
+def on_sales_of_designs() -> Iterator[OnSale]:
+    """Makes the on-sales of all designs without limits in front: the tables alone."""
     for name, hall, screenings, writes in (
         ("one screening of 500", ONE, 1, 4_000),
         ("a hall of 20,000", LARGE, 1, 4_000),

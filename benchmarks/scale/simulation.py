@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks import budgets, prices
-from benchmarks.bill import Part, together
+from benchmarks.bill import Part, total_usd
 from chalicelib.domain.events import EventType
 
 from .backlogs import Events
@@ -23,7 +23,7 @@ STEP = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnSale:
-    """An on-sale: so many screenings, and buyers who ask for `seats` each in a row of their choice."""
+    """An on-sale of some screenings at once. Each buyer asks for `seats` seats in a row of their choice."""
 
     name: str
     design: Design
@@ -47,7 +47,7 @@ class OnSale:
 
 @dataclass(slots=True)
 class Result:
-    """What became of it. `asked` is the sum of what was held and all that was not, by where."""
+    """The result of an on-sale. `asked` is the number of attempts, `ends` counts them by where each ended."""
 
     on_sale: OnSale
     asked: int = 0
@@ -70,7 +70,7 @@ class Result:
         return max(self.caught_up.items(), key=lambda one: one[1], default=("", 0.0))
 
     def bill(self) -> list[Part]:
-        """Gives the cost of the attempts and of what followed, without maps, emails and logs (benchmarks/bill.py)."""
+        """Gives the cost of the attempts, holds and sales, without maps, emails and logs (benchmarks/bill.py)."""
         requests = self.asked - self.ends["gateway"]
         return [
             Part("writes of DynamoDB", self.write_units, prices.WRITE_UNIT),
@@ -81,7 +81,7 @@ class Result:
         ]
 
     def usd_per_million_held(self) -> float:
-        return together(self.bill()) / max(1, self.ends["held"]) * 1_000_000
+        return total_usd(self.bill()) / max(1, self.ends["held"]) * 1_000_000
 
 
 def simulate(on_sale: OnSale) -> Result:
@@ -115,7 +115,7 @@ class _Play:
         self._end_holds(now)
         for row in self.table.rows:
             row.known_free = row.free
-        wanted = self._arrivals(now)
+        wanted = self._count_arrivals(now)
         served, at_gateway, at_lambda = self.front.let_in(wanted, now, STEP, self.seconds_each)
         self.made.asked += wanted
         self.made.ends.update(gateway=at_gateway, **{"lambda": at_lambda})
@@ -123,7 +123,7 @@ class _Play:
         self.events.relay(self.table.partitions, STEP)
         self.events.work(now, STEP)
 
-    def _arrivals(self, now: float) -> int:
+    def _count_arrivals(self, now: float) -> int:
         if now >= self.on_sale.seconds:
             return 0
         rate = self.on_sale.attempts * (1 if now < self.on_sale.height_seconds else 0.1)
@@ -131,23 +131,23 @@ class _Play:
 
     def _serve(self, served: int, now: float) -> None:
         spent = 0.0
-        for place, attempts in self._chosen(served):
-            spent += self._on_row(place, attempts, now)
+        for place, attempts in self._attempts_by_row(served):
+            spent += self._attempt_row(place, attempts, now)
         self.made.function_seconds += spent
         if served:
             self.seconds_each = max(spent / served, SECONDS_OF_A_REFUSAL)
 
-    def _chosen(self, served: int) -> Iterator[tuple[int, int]]:
+    def _attempts_by_row(self, served: int) -> Iterator[tuple[int, int]]:
         """Shares attempts out among rows; rows with attempts that were throttled before come too."""
         rows = self.table.rows
         if served > 2 * len(rows):
-            yield from self._shares(served, len(rows))
+            yield from self._share_out(served, len(rows))
             return
         chosen = Counter(self.chance.choices(range(len(rows)), k=served)) if served else Counter[int]()
         chosen.update({place: 0 for place, row in enumerate(rows) if any(row.waiting)})
         yield from chosen.items()
 
-    def _shares(self, served: int, rows: int) -> Iterator[tuple[int, int]]:
+    def _share_out(self, served: int, rows: int) -> Iterator[tuple[int, int]]:
         """Shares many attempts out as chance would, with a normal distribution; all of them are given away."""
         left = served
         for place in range(rows - 1):
@@ -157,20 +157,20 @@ class _Play:
             yield place, share
         yield rows - 1, left
 
-    def _on_row(self, place: int, attempts: int, now: float) -> float:
+    def _attempt_row(self, place: int, attempts: int, now: float) -> float:
         """Lets attempts at one row go through the gate to the table. Gives the seconds that functions took."""
         row = self.table.rows[place]
-        stopped = self._stopped_by_gate(row, attempts)
+        stopped = self._count_stopped_by_gate(row, attempts)
         outcome = self.table.attempt(row, attempts - stopped, self.on_sale.seats, STEP)
         self.made.ends.update(gate=stopped, held=outcome.held, row=outcome.refused, throttled=outcome.throttled)
         self.made.conflicts += outcome.conflicts
         self.made.write_units += outcome.units
         for _ in range(outcome.held):
-            self._held(place, now)
+            self._note_hold(place, now)
         return stopped * SECONDS_OF_A_REFUSAL + (attempts - stopped) * SECONDS_OF_A_HOLD
 
-    def _stopped_by_gate(self, row: Row, attempts: int) -> int:
-        answered = self.gate.asked(row.screening, attempts)
+    def _count_stopped_by_gate(self, row: Row, attempts: int) -> int:
+        answered = self.gate.count_answered(row.screening, attempts)
         if not answered:
             return 0
         seats = self.on_sale.seats
@@ -179,7 +179,7 @@ class _Play:
         spread = (mean * free / ways) ** 0.5
         return min(answered, max(0, round(self.chance.gauss(mean, spread)))) if spread else round(mean)
 
-    def _held(self, place: int, now: float) -> None:
+    def _note_hold(self, place: int, now: float) -> None:
         pays = self.chance.random() < self.on_sale.pay
         over = now + (self.on_sale.pay_seconds if pays else self.on_sale.hold_seconds)
         heapq.heappush(self.ends_of_holds, (over, len(self.ends_of_holds), place, pays))

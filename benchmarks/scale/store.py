@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .buckets import Bucket
 from .designs import Design, Hall
@@ -44,13 +45,20 @@ class Row:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the attempts on a row in one step."""
+    """The outcome of the attempts on a row in one step: counts by their ends."""
 
     held: int = 0
     refused: int = 0
     throttled: int = 0
     conflicts: int = 0
     units: float = 0.0
+
+
+class Served(NamedTuple):
+    """Counts of attempts: those that the partitions took, and those of them that met another transaction."""
+
+    attempts: int
+    conflicts: int
 
 
 class Table:
@@ -103,7 +111,7 @@ class Table:
                 self._place(item, new)
 
     def attempt(self, row: Row, attempts: int, seats: int, step: float) -> Outcome:
-        """Tries to hold `seats` of a row, so often, within a step of so many seconds. Throttled ones come again."""
+        """Tries `attempts` times to hold `seats` of a row, within `step` seconds. Throttled attempts come again."""
         outcome = Outcome()
         each = self.design.attempt_units(seats, self.taken_of[row.screening] if self._is_shared else row.taken)
         waiting, row.waiting = row.waiting, [0] * len(row.waiting)
@@ -120,19 +128,19 @@ class Table:
     def _is_shared(self) -> bool:
         return self.design.one_item_for == "screening"
 
-    def _serve(self, row: Row, number: int, each: float, step: float) -> tuple[int, int]:
-        """Tells how many the partitions take, and how many of these meet another transaction."""
-        items = row.items if number >= len(row.items) else self.chance.sample(row.items, number)
-        served, left = 0, number
+    def _serve(self, row: Row, attempts: int, units_each: float, step: float) -> Served:
+        """Has the partitions of a row take attempts of `units_each` write units."""
+        items = row.items if attempts >= len(row.items) else self.chance.sample(row.items, attempts)
+        served, left = 0, attempts
         for place, item in enumerate(items):
             partition = self.partition_of[item]
             part = -(-left // (len(items) - place))
-            taken = partition.units.take(part, each)
+            taken = partition.units.take(part, units_each)
             partition.is_throttled |= taken < part
             served, left = served + taken, left - part
-        return served, self._conflicts(row, served, step)
+        return Served(served, self._count_conflicts(row, served, step))
 
-    def _conflicts(self, row: Row, served: int, step: float) -> int:
+    def _count_conflicts(self, row: Row, served: int, step: float) -> int:
         if self.design.one_item_for != "seat":
             return 0
         on_one_seat = served * 2 / row.seats / step
@@ -166,8 +174,9 @@ class Table:
         """Adds a change of the row to its partition's stream."""
         self.partition_of[row.items[0]].unrelayed += 1
 
-    def _put_off(self, row: Row, number: int, tried: int, outcome: Outcome) -> None:
+    def _put_off(self, row: Row, attempts: int, tried: int, outcome: Outcome) -> None:
+        """Has throttled attempts come again in the next step; gives up those that were `tried` often enough."""
         if tried < len(row.waiting):
-            row.waiting[tried] += number
+            row.waiting[tried] += attempts
         else:
-            outcome.throttled += number
+            outcome.throttled += attempts

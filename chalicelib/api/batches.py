@@ -67,7 +67,7 @@ def handle_messages_together(
     handle: Callable[[Sequence[T]], Failures],
     redelivery: Redelivery,
 ) -> BatchAnswer:
-    """Handles queue messages with one call, for what is cheaper for many at once. `read` reads a message's content.
+    """Handles queue messages with one call, where one call is cheaper than many. `read` reads a message's content.
 
     `handle` gives its failures by the contents' positions; what it raises has failed for all of them. A message that
     could not be read or handled is put off, deferred or parked as by `handle_messages`.

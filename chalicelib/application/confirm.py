@@ -114,7 +114,7 @@ class Confirm:
         stands = self.payments.claim(claim, charged_only=self.charged_only)
         if _is_claimed_for(stands, reservation):
             return reservation
-        ended = self.reservations.find(reservation.id) if _goes_back_from(stands, reservation) else None
+        ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None
         if ended is None or ended.state is State.PENDING:
             raise _refusal_of_claim(stands, reservation, sale)
         return ended
@@ -208,7 +208,7 @@ def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
     )
 
 
-def _goes_back_from(payment: Payment | None, reservation: Reservation) -> bool:
+def _is_being_refunded(payment: Payment | None, reservation: Reservation) -> bool:
     """Tells whether the payment was for the reservation and its refund is requested or made."""
     return payment is not None and payment.reservation_id == reservation.id and payment.is_refund_requested_or_made
 

@@ -57,7 +57,7 @@ class CountLiveHold:
 
         Raises TooManyHolds or IdempotencyKeyReused if too many are live.
         """
-        live = [hold for hold in counted if self._check_live(hold, now)]
+        live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:
             raise self._refusal_of(new, live)
         ended = [hold for hold in counted if hold.age < self.limit and hold not in live]
@@ -69,7 +69,7 @@ class CountLiveHold:
         lapses = sorted(hold.expires_at for hold in live)
         return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
 
-    def _check_live(self, hold: CountedHold, now: datetime) -> bool:
+    def _is_counted_hold_live(self, hold: CountedHold, now: datetime) -> bool:
         """Reads whether the hold is live. Without a reservation it counts as live: its request is between two writes,
         or died.
 

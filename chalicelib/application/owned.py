@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_owned(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:
-    """Gives the reservation. Raises ReservationNotFound, also when it is somebody else's."""
+    """Gives the reservation. Raises ReservationNotFound, also for another user's."""
     reservation = reservations.find(reservation_id)
     if reservation is None or not asked_by.may_act_for(reservation.user_id):
         raise ReservationNotFound(reservation_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.people.person import Person
 from chalicelib.domain.people.stores import STORES, AtErasure, Store
@@ -41,7 +41,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """How many items of each store were erased; in how many the person is named still; and how many are kept."""
+    """The result of an erasure: the items erased, those that still name the person, and those kept, by store."""
 
     record: str
     erased: Mapping[Store, int]
@@ -67,6 +67,15 @@ class ExportPerson:
         return Export(self.clock(), {store: items for store, items in found.items() if items}, others)
 
 
+class Remainder(NamedTuple):
+    """Counts of items after an erasure, by store."""
+
+    left: dict[Store, int]
+    """Items in which the person is still named, and should not be."""
+    kept: dict[Store, int]
+    """Items that must be kept."""
+
+
 @dataclass(frozen=True)
 class ErasePerson:
     stores: Sequence[PersonalStore]
@@ -76,28 +85,28 @@ class ErasePerson:
     clock: Clock
 
     def __call__(self, person: Person) -> Erasure:
-        """Erases what is stored of the person. Harmless twice. Raises MattersAreOpen, and then nothing was erased.
+        """Erases the person from all stores. Safe to run twice. Raises MattersAreOpen before anything is erased.
 
-        What is bought at the same moment is left, and said: another run erases it.
+        A purchase made meanwhile is left, and counted in the result: another run erases it.
         """
         if matters := self.open_matters.list(person, self.clock()):
             raise MattersAreOpen(matters)
         record = self.records.begin(person, self.clock())
         person = person.with_emails(self.open_matters.emails(person))
         erased = {each.store: each.erase(person) for each in self.stores if each.store.at_erasure.is_ours_to_do}
-        left, kept = self._look_again(person)
+        left, kept = self._count_what_is_left(person)
         self.records.end(record, _by_name(erased), _by_name(left), self.clock())
         return Erasure(record, erased, left, kept)
 
-    def _look_again(self, person: Person) -> tuple[dict[Store, int], dict[Store, int]]:
-        """Counts the items in which the person is named and should not be, and those that are kept, by store."""
+    def _count_what_is_left(self, person: Person) -> Remainder:
+        """Counts the items that are still about the person, by store."""
         left: dict[Store, int] = {}
         kept: dict[Store, int] = {}
         for each in self.stores:
             keeps = each.store.at_erasure is AtErasure.KEEPS
             if count := sum(keeps or person.is_named_in(item) for item in each.find(person)):
                 (kept if keeps else left)[each.store] = count
-        return left, kept
+        return Remainder(left, kept)
 
 
 def _by_name(counts: Mapping[Store, int]) -> dict[str, int]:

@@ -57,14 +57,14 @@ class ShowSeats:
         return SeatMap(session.id, tuple(to_seat_view(seat, taken.get(seat)) for seat in session.seats))
 
 
-def to_seat_view(number: str, entry: Occupancy | None) -> SeatView:
+def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
     """Makes the public view of a seat from its entry, None for a free seat. The entry must not have lapsed."""
     match entry:
         case Sold():
-            return SeatView(number, "sold")
+            return SeatView(seat, "sold")
         case Held(expires_at=expires_at):
-            return SeatView(number, "reserved", expires_at)
-    return SeatView(number, "available")
+            return SeatView(seat, "reserved", expires_at)
+    return SeatView(seat, "available")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class ListPurchases:
     def __call__(
         self, user_id: str, limit: int, cursor: str | None, asked_by: Principal = UNCHECKED
     ) -> Page[Reservation]:
-        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for somebody else's."""
+        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for another user's."""
         if not asked_by.may_act_for(user_id):
             raise UserNotFound(user_id)
         return self.reservations.purchases(user_id, limit, cursor)

@@ -50,7 +50,7 @@ BEGUN = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference that somebody must look at."""
+    """A difference that an operator must look at."""
 
     says: str
     transaction_id: str = ""
@@ -59,7 +59,7 @@ class Finding:
 
 
 class Outcome(Enum):
-    """The outcome of a comparison that needs nobody's attention."""
+    """The outcome of a comparison that needs no operator."""
 
     MENDED = auto()
     NOTHING_TO_DO = auto()
@@ -91,7 +91,7 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> Reconciliation:
-        """Compares and mends. With `mend` off it only reports, also what it would mend. Raises StoreUnavailable."""
+        """Compares and mends. With `mend` off it only reports its findings. Raises StoreUnavailable."""
         now = self.clock()
         sweep = _Sweep()
         for charge in self._read_charges(now - looked_back, sweep):
@@ -111,7 +111,7 @@ class ReconcilePayments:
             return []
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> Outcome | Finding:
-        """Compares a charge with its payment, and settles it if nobody has. Gives a Finding if the two differ.
+        """Compares a charge with its payment, and settles it if it is not settled. Gives a Finding if the two differ.
 
         With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, of
         `listed_at`, is left to the next sweep.

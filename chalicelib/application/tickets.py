@@ -1,4 +1,4 @@
-"""What buyers and gates do with tickets: show them, transfer them, admit them."""
+"""The use cases of tickets: showing, transferring and admitting them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ISSUED_WITHIN = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class AskForTokens:
-    """Has a sale's tickets signed that are not, by its event once more. Harmless twice: see IssueTickets."""
+    """Has a sale's unsigned tickets signed, by sending its event again. Safe to run twice: see IssueTickets."""
 
     outbox: Outbox
     clock: Clock
@@ -104,7 +104,7 @@ class ShowCalendarEntry:
 
 @dataclass(frozen=True)
 class TransferTicket:
-    """Puts a new ticket in the place of one, which is void from then on: for who gives a seat to somebody else.
+    """Replaces a ticket by a new one for another holder. The old ticket is void from then on.
 
     Sent again it gives the same new ticket, and has it signed, if that was lost.
     """
@@ -151,7 +151,7 @@ class TransferTicket:
 
 @dataclass(frozen=True, slots=True)
 class AdmitTicket:
-    """A gate's request to let somebody in, by a token that was scanned, or else a code that was typed.
+    """A gate's request to admit a ticket, by its scanned token or its typed code.
 
     `key` names the request: sent again with it, it is the same admission. Without one, every request is another.
     `admitted_at` is when a gate without a connection let the holder in, which it tells later; None for now.
@@ -208,11 +208,11 @@ class Admit:
             raise _refusal(stored)
         return Admitted(stored, session, stored.admission)
 
-    def _find(self, command: AdmitTicket, at: datetime) -> Ticket:
+    def _find(self, command: AdmitTicket, admitted_at: datetime) -> Ticket:
         """Finds the ticket of a token signed with a key that was published at that moment, or of a code."""
         code, version = command.code, None
         if command.token:
-            facts = check_signature(command.token, self.keys.published(at), self.is_signed)
+            facts = check_signature(command.token, self.keys.published(admitted_at), self.is_signed)
             code, version = facts.code, facts.version
         ticket = self.tickets.find(code)
         if ticket is None:
@@ -224,7 +224,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class GateListPage:
-    """A page of what a gate needs to do without a connection. `as_of` is when it was read."""
+    """A page of the list by which a gate admits without a connection. `as_of` is the moment of reading."""
 
     session: Session
     opens_at: datetime
@@ -235,7 +235,7 @@ class GateListPage:
 
 @dataclass(frozen=True)
 class ListTickets:
-    """Lists a screening's tickets for its gates: to know those in force, and who is in already."""
+    """Lists a screening's tickets for its gates, with those in force and those already admitted."""
 
     tickets: Tickets
     sessions: Sessions

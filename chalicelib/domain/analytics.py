@@ -75,13 +75,13 @@ def tally_of(event: Event) -> Tally:
         case EventType.RESERVATION_CREATED:
             return Tally(holds=1, seats_in_holds=seats)
         case EventType.PAYMENT_CONFIRMED:
-            return Tally(sales=1, seats_in_sales=seats, revenue_cents=_amount_cents(event))
+            return Tally(sales=1, seats_in_sales=seats, revenue_cents=_read_amount_cents(event))
         case EventType.RESERVATION_EXPIRED:
             return Tally(expiries=1, seats_given_back=seats)
         case EventType.RESERVATION_CANCELLED:
             return Tally(cancellations=1, seats_given_back=seats)
         case EventType.REFUND_COMPLETED:
-            cents = _amount_cents(event)
+            cents = _read_amount_cents(event)
             return Tally(refunds=1, refunded_cents=cents, refunded_revenue_cents=cents if "saleId" in event.data else 0)
         case EventType.REFUND_REQUESTED | EventType.SESSION_CANCELLED:
             return NOTHING
@@ -89,7 +89,7 @@ def tally_of(event: Event) -> Tally:
             return NOTHING  # its expiry or cancellation has counted the seats
 
 
-def _amount_cents(event: Event) -> int:
+def _read_amount_cents(event: Event) -> int:
     amount = event.data.get("amountCents")
     if not isinstance(amount, int):
         raise UnreadableMessage(f"{event.type} needs its amountCents, a whole number, not {amount!r}")

@@ -39,7 +39,7 @@ def number_of(code: str) -> int:
 
 
 def read_code(typed: str) -> str | None:
-    """Gives the code that somebody typed: small letters, blanks and hyphens make no difference. None if it is none."""
+    """Reads a typed code. Small letters, blanks and hyphens make no difference. None if it is not a code."""
     letters = re.sub(r"[\s-]", "", typed).upper()
     if not typed.isascii() or len(letters) != LENGTH or not set(letters) <= set(ALPHABET):
         return None

@@ -105,7 +105,7 @@ class Event:
 
     @property
     def buyer(self) -> str:
-        """Gives what stands for the user: the same in all events of one, and no name. Empty without a reservation."""
+        """Gives a pseudonym for the user, the same in all of the user's events. Empty without a reservation."""
         return buyer_of_reservation(self.reservation_id)
 
     @property

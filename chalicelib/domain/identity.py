@@ -1,4 +1,4 @@
-"""Who asks: principals with their roles, and the rules by which routes admit them.
+"""Principals: callers of the API with their roles, and the rules by which routes admit them.
 
 A token proves who asks. Its groups give the roles; whoever is signed in and belongs to no group of ours is a buyer.
 """
@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who asks. `subject` is the verified id of the user; empty where nobody is known."""
+    """The caller of a request. `subject` is the verified id of the user; empty without sign-in."""
 
     subject: str
     roles: frozenset[Role]
@@ -33,7 +33,7 @@ class Principal:
         return Role.OPERATOR in self.roles
 
     def may_act_for(self, user_id: str) -> bool:
-        """Tells whether what belongs to that user is the principal's to see and to change."""
+        """Tells whether the principal may see and change that user's bookings."""
         return self.may_act_for_all or (self.is_known and self.subject == user_id)
 
 
@@ -45,7 +45,7 @@ NOBODY = Principal("", frozenset())
 
 
 class Rule(Enum):
-    """Whom a route admits."""
+    """A route's rule: the principals that it admits."""
 
     ANYONE = frozenset[Role]()
     """Everybody: no token is looked at."""

@@ -58,7 +58,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One transaction. `amount_cents` is the price of its reservation; None while that is not known.
+    """A payment. `amount_cents` is the price of its reservation; None while that is not known.
 
     `charged_cents`, `charged_currency` and `charged_at` are from the gateway's report; None or empty until it comes.
     """

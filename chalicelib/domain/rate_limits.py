@@ -140,7 +140,7 @@ class RateLimits:
         ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)
-        for requester, route, quota in _entries(text):
+        for requester, route, quota in _parse_entries(text):
             if route == EVERY_ROUTE:
                 quotas = {key: value for key, value in quotas.items() if key[0] is not requester}
             quotas[requester, route] = quota
@@ -150,7 +150,7 @@ class RateLimits:
 NO_LIMITS = RateLimits({})
 
 
-def _entries(text: str) -> Iterator[tuple[Requester, str, Quota | None]]:
+def _parse_entries(text: str) -> Iterator[tuple[Requester, str, Quota | None]]:
     if text.strip() == OFF:
         yield from ((requester, EVERY_ROUTE, None) for requester in Requester)
         return

@@ -100,7 +100,7 @@ class TicketsNotReady(Refusal):
 
 
 class TicketNotFound(Refusal):
-    """No ticket has this code, or it is somebody else's."""
+    """The code names no ticket, or the ticket of another buyer."""
 
     code: str
 
@@ -116,7 +116,7 @@ class TicketVoid(Refusal):
 
 
 class AlreadyAdmitted(Refusal):
-    """Somebody has come in with this ticket: when, and by which gate."""
+    """The ticket was admitted already, at this moment by this gate."""
 
     admitted_at: datetime
     gate: str
@@ -237,7 +237,7 @@ class CursorInvalid(Refusal):
 
 
 class TokenFault(StrEnum):
-    """What is wrong with the token of a request, in words for its client."""
+    """The fault of a request's token, in words for its client."""
 
     MISSING = "no token"
     SENT_WRONGLY = "send one token, in one Authorization header"
@@ -247,18 +247,18 @@ class TokenFault(StrEnum):
 
 
 class Unauthenticated(Refusal):
-    """The request has no token that proves who asks. `detail` is for our log only."""
+    """The request has no valid token. `detail` is for our log only."""
 
     fault: TokenFault = TokenFault.MISSING
     detail: str = ""
 
 
 class Forbidden(Refusal):
-    """It is known who asks, and that they may not do this."""
+    """The principal is known, and the route does not admit it."""
 
 
 class UserNotFound(Refusal):
-    """There is no such user, or it is somebody else, who is nobody's business."""
+    """There is no such user, or the principal may not see that user."""
 
     user_id: str
 

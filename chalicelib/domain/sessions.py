@@ -54,12 +54,12 @@ class Session:
         """Gives the price of all these seats, in the currency's unit."""
         return (Money.of(self.ticket_price) * len(tuple(seats))).amount
 
-    def _place(self, number: str) -> int | None:
+    def _place(self, seat: str) -> int | None:
         """Counts the seats before this one in the hall. None when there is no such seat."""
-        if not _SEAT.fullmatch(number):
+        if not _SEAT.fullmatch(seat):
             return None
-        letters = row_of(number)
-        column = int(number[len(letters) :])
+        letters = row_of(seat)
+        column = int(seat[len(letters) :])
         place = row_index(letters) * self.seats_per_row + column - 1
         return place if column <= self.seats_per_row and place < self.total_seats else None
 

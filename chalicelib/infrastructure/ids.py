@@ -31,17 +31,17 @@ class SecretIds:
 
     def reservation(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
-        return f"{PREFIX}{buyer_of_user(user_id)}{_base64(own)}"
+        return f"{PREFIX}{buyer_of_user(user_id)}{_to_base64(own)}"
 
     def fingerprint(self, *parts: str) -> str:
         return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
 
     def sale(self, reservation_id: str, transaction_id: str) -> str:
-        return f"sale-{_base64(self._derive('sale', reservation_id, transaction_id))}"
+        return f"sale-{_to_base64(self._derive('sale', reservation_id, transaction_id))}"
 
     def address(self, email: str) -> str:
-        """Makes a text that stands for an address, in which letters' case makes no difference, and does not show it."""
-        return _base64(self._derive("address", email.strip().casefold()))
+        """Makes a hash of an address, the same for small and capital letters."""
+        return _to_base64(self._derive("address", email.strip().casefold()))
 
     def _derive(self, *parts: str) -> bytes:
         """Derives 128 bits from the parts and the secret.
@@ -54,8 +54,8 @@ class SecretIds:
 
 def buyer_of_user(user_id: str) -> str:
     """Gives the partition of a user's reservations: 64 bits of the SHA-256 of the user's id, in 11 characters."""
-    return _base64(hashlib.sha256(user_id.encode()).digest()[:8])
+    return _to_base64(hashlib.sha256(user_id.encode()).digest()[:8])
 
 
-def _base64(data: bytes) -> str:
+def _to_base64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -35,7 +35,7 @@ class _Reading(Generic[T]):
         return answer
 
     def wait(self) -> T:
-        """Waits for the answer. Raises what reading it raised."""
+        """Waits for the answer. Raises the error of the read."""
         self._done.wait()
         if self._error:
             raise self._error
@@ -67,7 +67,7 @@ class Kept(Generic[T]):
         return mine.wait() if others else self._read(question, mine, read)
 
     def forget(self) -> None:
-        """Forgets all answers, those that are being read too: what they tell of has just been changed here."""
+        """Forgets all answers, also those that are being read, because their source has just been changed here."""
         with self._lock:
             self._answers.clear()
             self._readings.clear()

@@ -78,7 +78,7 @@ def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
 
 
 def redis(connection: RedisConnection, keys: Keys) -> TimedProbe:
-    """Makes a probe that does with each node of Redis what requests do."""
+    """Makes a probe that makes the calls of requests on each node of Redis."""
     return TimedProbe(name="redis", required=False, ask=lambda: connection.check(keys), breaker=connection.status)
 
 

@@ -28,7 +28,7 @@ def own_rate_limiter() -> RateLimiter:
 
 
 def refusals() -> Refusals:
-    """Gives the counter. While nobody says where Redis is, refusals are not counted, for each is being answered."""
+    """Gives the counter of refusals; where no Redis is set, one that counts nothing and fails no answer."""
     try:
         return _refusals()
     except (StoreUnavailable, SettingInvalid):

@@ -62,7 +62,7 @@ def show_calendar_entry() -> ShowCalendarEntry:
 
 
 def write_calendar() -> Callable[[CalendarEntry, str], File]:
-    """Gives what writes an entry in a language."""
+    """Gives the function that writes a calendar entry in a language."""
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 
     seller = settings().seller

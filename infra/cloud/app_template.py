@@ -65,18 +65,18 @@ def _additions_to_function(function: Function) -> Template:
     if function.is_asked_by_buyers:
         reserved = {"Fn::If": ["ApiConcurrencyIsReserved", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]}
         properties["ReservedConcurrentExecutions"] = reserved
-    if near_redis(function):
+    if uses_redis(function):
         properties["VpcConfig"] = _if_redis_is_in_vpc(
             {"SubnetIds": _list_in("RedisSubnets"), "SecurityGroupIds": _list_in("RedisSecurityGroups")}
         )
     mapping = _mapping(function)
     if mapping:
-        properties["Events"] = {f"{function.logical_id}{_kind(function)}EventSource": {"Properties": mapping}}
+        properties["Events"] = {f"{function.logical_id}{_trigger_kind(function)}EventSource": {"Properties": mapping}}
     boundary = {"PermissionsBoundary": IF_BOUNDARY}
     return {function.logical_id: {"Properties": properties}, f"{function.role_stem}Role": {"Properties": boundary}}
 
 
-def near_redis(function: Function) -> bool:
+def uses_redis(function: Function) -> bool:
     """Tells whether a function asks Redis, and so runs in its VPC, if it has one."""
     return "REDIS_URL" in _environment(function)
 
@@ -97,8 +97,7 @@ OF_THE_USER_POOL = {
 
 
 def _given(setting: Setting) -> Template:
-    """Gives the value of a setting that whoever deploys may give, or that the user pool knows; of a secret its name in
-    SSM."""
+    """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
         return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
@@ -110,7 +109,7 @@ def _given(setting: Setting) -> Template:
 def _known_to_the_stack() -> Template:
     """Gives the variables whose values come from resources: URLs and names of buckets.
 
-    Posts to WebSockets go to AWS's own address also where browsers open them at another domain.
+    Posts to WebSockets always go to AWS's own address; browsers may open them at another domain.
     """
     at_aws = _url_of_websockets("ws", "wss")
     return {
@@ -129,7 +128,7 @@ def _url_of_websockets(emulated: str, real: str) -> Template:
     return {"Fn::If": ["IsEmulator", on_emulator, on_aws]}
 
 
-def _kind(function: Function) -> str:
+def _trigger_kind(function: Function) -> str:
     return "Dynamodb" if function.stream else "Sqs"
 
 

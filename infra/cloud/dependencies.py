@@ -113,14 +113,14 @@ def keep_licence(metadata: Path, tree: Path) -> None:
 
     One without a file of its terms gets its metadata, which names them.
     """
-    terms = [file for file in metadata.rglob("*") if file.is_file() and LICENCE.fullmatch(_below(metadata, file))]
+    terms = [file for file in metadata.rglob("*") if file.is_file() and LICENCE.fullmatch(_path_below(metadata, file))]
     for file in terms or [metadata / "METADATA"]:
-        kept = tree / LICENCES / metadata.name.removesuffix(".dist-info") / _below(metadata, file)
+        kept = tree / LICENCES / metadata.name.removesuffix(".dist-info") / _path_below(metadata, file)
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, kept)
 
 
-def _below(folder: Path, file: Path) -> str:
+def _path_below(folder: Path, file: Path) -> str:
     return file.relative_to(folder).as_posix()
 
 

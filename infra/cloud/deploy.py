@@ -116,7 +116,7 @@ def _upload(stage: str, made: Package) -> UploadedTemplate:
 
 
 def _finish(stage: str, template: Mapping[str, Any]) -> AppDeployment:
-    """Does what the template can't, and gives the addresses of what is deployed."""
+    """Finishes a deployment by calls that the template can't make. Gives the addresses."""
     outputs = outputs_of(app_stack(stage))
     api_id = outputs["RestAPIId"]
     repairs.ensure_secrets_are_readable(app_stack(stage))

@@ -13,7 +13,7 @@ from .functions import FUNCTIONS
 DEADLINE_SECONDS = 60
 
 
-def event_handlers_run(stage: str) -> bool:
+def does_endpoint_run_functions(stage: str) -> bool:
     """Tells whether the endpoint really runs the deployed functions, by invoking one with an empty batch.
 
     False for functions that are not deployed, and on endpoints that keep definitions only (LocalStack without Docker).

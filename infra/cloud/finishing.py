@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .app_template import near_redis
+from .app_template import uses_redis
 from .functions import FUNCTIONS
 from .templates import Template
 
@@ -46,6 +46,6 @@ def _allow_network(resources: dict[str, Any]) -> None:
         "Resource": "*",
     }  # as AWS says: they know no others
     network = {"PolicyName": "Network", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
-    for function in filter(near_redis, FUNCTIONS):
+    for function in filter(uses_redis, FUNCTIONS):
         policies = resources[f"{function.role_stem}Role"]["Properties"]["Policies"]
         policies.append({"Fn::If": ["RedisIsInVpc", network, {"Ref": "AWS::NoValue"}]})

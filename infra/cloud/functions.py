@@ -57,7 +57,7 @@ def _relay(name: str, table: str, **touches: str) -> Function:
     return Function(name=name, stream=table, relays=True, sends_to=tuple(sorted(SENDS_TO[table])), touches=touches)
 
 
-def _of_consumer(consumer: Consumer) -> Function:
+def _function_of_consumer(consumer: Consumer) -> Function:
     return Function(name=consumer.handler, consumer=consumer, touches=consumer.touches, sends_to=consumer.sends_to)
 
 
@@ -113,7 +113,7 @@ FUNCTIONS = (
         },
     ),
     Function(name="websocket_disconnect", touches={"viewers": "delete", "viewers/by_viewer": "query"}),
-    *(_of_consumer(consumer) for consumer in CONSUMERS),
+    *(_function_of_consumer(consumer) for consumer in CONSUMERS),
     Function(
         name="on_reconciliation_due",
         timeout_seconds=300,  # it may have to ask the payment gateway for hundreds

@@ -38,7 +38,7 @@ SAID_BY = {
 def made() -> dict[Path, str]:
     """Makes the text of each file, except the snapshot of the functions' stack: that needs the package."""
     return {
-        SNAPSHOTS / "data.yaml": _noted(dump(data_template.template())),
+        SNAPSHOTS / "data.yaml": _with_note(dump(data_template.template())),
         ROOT / ".env.example": _env_example(),
         ROOT / "docs" / "settings.md": _settings_document(),
         **_filled("architecture.md", "consumers", _table_of_consumers()),
@@ -56,24 +56,31 @@ def app_snapshot(packaged: Path) -> str:
             resource["Properties"]["Runtime"] = "python"
     paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
     paths.update({path: " ".join(sorted(operations)) for path, operations in paths.items()})
-    return _noted(dump(template))
+    return _with_note(dump(template))
 
 
-def _noted(text: str) -> str:
+def _with_note(text: str) -> str:
     return f"# Made by `{COMMAND}`: change the tables and templates, not this file.\n{text}"
 
 
 # Between markers in documents
 
 
-def _filled(name: str, what: str, made_table: str) -> dict[Path, str]:
+def _filled(name: str, name_of_table: str, made_table: str) -> dict[Path, str]:
     document = ROOT / "docs" / name
-    return {document: filled(document, document.read_text(), what, COMMAND, made_table)}
+    return {document: filled(document, document.read_text(), name_of_table, COMMAND, made_table)}
 
 
 def _table_of_consumers() -> str:
     rows = (
-        (f"`{one.queue}`", one.purpose, _heard_by(one), f"`{one.handler}`", _pace(one), _queues(one.sends_to))
+        (
+            f"`{one.queue}`",
+            one.purpose,
+            _events_heard_text(one),
+            f"`{one.handler}`",
+            _pace_text(one),
+            _queues_text(one.sends_to),
+        )
         for one in CONSUMERS
     )
     return table(("queue", "what its consumer does", "takes", "function", "at once", "sends to"), rows)
@@ -83,32 +90,32 @@ def _table_of_stores() -> str:
     """Makes the table of stores. Those of which the same is to be said share a row."""
     names: dict[tuple[Kind, tuple[str, ...]], list[str]] = {}
     for one in STORES:
-        names.setdefault((one.kind, (one.holds, one.lasts, _erasure(one))), []).append(one.name)
-    rows = ((_places(kind, shared), *cells) for (kind, cells), shared in names.items())
+        names.setdefault((one.kind, (one.holds, one.lasts, _erasure_text(one))), []).append(one.name)
+    rows = ((_places_text(kind, shared), *cells) for (kind, cells), shared in names.items())
     return table(("where", "what it has of people", "for how long", "an erasure"), rows)
 
 
-def _places(kind: Kind, names: Sequence[str]) -> str:
+def _places_text(kind: Kind, names: Sequence[str]) -> str:
     if kind is Kind.OTHER:
         return ", ".join(names)
     return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(f'`{name}`' for name in names)}"
 
 
-def _erasure(store: Store) -> str:
+def _erasure_text(store: Store) -> str:
     return f"{store.at_erasure.value}: {store.why}" if store.why else store.at_erasure.value
 
 
-def _heard_by(consumer: Consumer) -> str:
+def _events_heard_text(consumer: Consumer) -> str:
     if consumer.hears == EVERY_EVENT:
         return "every event"
     return ", ".join(f"`{kind}`" for kind in consumer.hears) or consumer.takes
 
 
-def _pace(consumer: Consumer) -> str:
+def _pace_text(consumer: Consumer) -> str:
     return f"{consumer.batch_size} messages, {consumer.max_concurrency} batches"
 
 
-def _queues(names: tuple[str, ...]) -> str:
+def _queues_text(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -116,7 +123,10 @@ def _queues(names: tuple[str, ...]) -> str:
 
 
 def _settings_document() -> str:
-    rows = ((f"`{one.name}`", _values(one), f"{one.purpose}.", _said_by(one), _users(one)) for one in SETTINGS.values())
+    rows = (
+        (f"`{one.name}`", _values_text(one), f"{one.purpose}.", _place_of_setting_text(one), _users_text(one))
+        for one in SETTINGS.values()
+    )
     of_functions = table(("variable", "default", "what it is for", "deployed by", "given to"), rows)
     further = {**data_parameters(), **app_parameters()}
     more = (
@@ -152,25 +162,25 @@ def _only_of_deployments() -> dict[str, str]:
     return {name: variable for name, variable in {**DATA_SETTINGS, **APP_SETTINGS}.items() if variable not in known}
 
 
-def _said_by(setting: Setting) -> str:
+def _place_of_setting_text(setting: Setting) -> str:
     return f"{SAID_BY.get(setting.deployed_by, '')}{', into SSM' if setting.secret else ''}"
 
 
-def _values(setting: Setting) -> str:
+def _values_text(setting: Setting) -> str:
     default = _code(setting.default)
     if setting.local_default is not None:
         known = "one that everybody knows" if setting.secret else _code(setting.local_default)
         default = f"{default or 'none'}; on one's own machine {known}"
-    return f"{default} ({_range(setting)})" if _range(setting) else default
+    return f"{default} ({_range_text(setting)})" if _range_text(setting) else default
 
 
-def _range(setting: Setting) -> str:
+def _range_text(setting: Setting) -> str:
     if setting.bounds:
         return "{} to {}".format(*setting.bounds)
     return " or ".join(setting.choices)
 
 
-def _users(setting: Setting) -> str:
+def _users_text(setting: Setting) -> str:
     if not setting.deployed_by:
         return "none"
     return "every function" if setting.given_to == EVERY_FUNCTION else ", ".join(f"`{one}`" for one in setting.given_to)
@@ -188,7 +198,7 @@ def _env_example() -> str:
     for one in SETTINGS.values():
         default = one.default if one.local_default is None or one.secret else one.local_default
         value = "" if "{" in default else shlex.quote(default) if default else ""
-        possible = f" ({_range(one)})" if _range(one) else ""
+        possible = f" ({_range_text(one)})" if _range_text(one) else ""
         parts.append(f"\n# {one.purpose}{possible}\n#{one.name}={value}")
     return "\n".join(parts) + "\n"
 

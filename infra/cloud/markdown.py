@@ -10,11 +10,11 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def filled(document: Path, text: str, what: str, command: str, made: str) -> str:
+def filled(document: Path, text: str, table_name: str, command: str, made: str) -> str:
     """Puts `made` between its markers in a document's text. Raises ValueError where they are missing."""
-    begin, end = f"<!-- {what}: made by {command} -->", f"<!-- end of {what} -->"
+    begin, end = f"<!-- {table_name}: made by {command} -->", f"<!-- end of {table_name} -->"
     before, begins, rest = text.partition(begin)
     _, ends, after = rest.partition(end)
     if not (begins and ends):
-        raise ValueError(f"{document.name} has no place for the {what}: `{begin}` … `{end}`")
+        raise ValueError(f"{document.name} has no place for the {table_name}: `{begin}` … `{end}`")
     return f"{before}{begin}\n{made}\n{end}{after}"

@@ -68,10 +68,10 @@ def _log_statements(function: Function) -> Iterator[Template]:
 
 def _source_statements(function: Function) -> Iterator[Template]:
     if function.consumer:
-        yield _allow("sqs", CONSUMING, _queue(function.consumer.queue))
-        yield _allow("sqs", PARKING, _queue(f"{function.consumer.queue}-dlq"))
+        yield _allow("sqs", CONSUMING, _queue_arn(function.consumer.queue))
+        yield _allow("sqs", PARKING, _queue_arn(f"{function.consumer.queue}-dlq"))
     if function.stream:
-        yield _allow("dynamodb", READING, _table(f"{function.stream}/stream/*"))
+        yield _allow("dynamodb", READING, _table_arn(f"{function.stream}/stream/*"))
     if function.relays:
         yield _SPECIAL["stream failures", "put"]
         yield _SPECIAL["stream failures", "list"]
@@ -79,10 +79,10 @@ def _source_statements(function: Function) -> Iterator[Template]:
 
 def _queue_statements(function: Function) -> Iterator[Template]:
     if function.sends_to:
-        yield _allow("sqs", SENDING, *map(_queue, function.sends_to))
+        yield _allow("sqs", SENDING, *map(_queue_arn, function.sends_to))
     if function.shows_queues:
         queues = sorted(consumer.queue for consumer in CONSUMERS)
-        yield _allow("sqs", LOOKING, *(_queue(f"{queue}{end}") for queue in queues for end in ("", "-dlq")))
+        yield _allow("sqs", LOOKING, *(_queue_arn(f"{queue}{end}") for queue in queues for end in ("", "-dlq")))
 
 
 def _table_statements(function: Function) -> Iterator[Template]:
@@ -90,7 +90,7 @@ def _table_statements(function: Function) -> Iterator[Template]:
         special = [_SPECIAL[what, verb] for verb in verbs.split() if (what, verb) in _SPECIAL]
         actions = [ON_TABLES[verb] for verb in verbs.split() if (what, verb) not in _SPECIAL]
         if actions:
-            yield _allow("dynamodb", actions, _table(what.replace("/", "/index/")))
+            yield _allow("dynamodb", actions, _table_arn(what.replace("/", "/index/")))
         yield from special
 
 
@@ -105,28 +105,28 @@ def _secret_statements(function: Function) -> Iterator[Template]:
         yield _allow("ssm", ["GetParameters"], *(f"ssm:{HERE}:parameter{name}" for name in sorted(names)))
 
 
-def _queue(name: str) -> str:
+def _queue_arn(name: str) -> str:
     return f"sqs:{HERE}:cinema-${{Stage}}-{name}"
 
 
-def _table(name: str) -> str:
+def _table_arn(name: str) -> str:
     return f"dynamodb:{HERE}:table/cinema-${{Stage}}-{name}"
 
 
-def _bucket(name: str, files: str = "") -> str:
+def _bucket_arn(name: str, files: str = "") -> str:
     return f"s3:::cinema-${{Stage}}-{name}-${{AWS::AccountId}}-${{AWS::Region}}{files}"
 
 
 _SPECIAL = {
-    ("invoice files", "get"): _allow("s3", ["GetObject"], _bucket("invoices", "/invoices/*")),
-    ("invoice files", "put"): _allow("s3", ["PutObject"], _bucket("invoices", "/invoices/*")),
-    ("stream failures", "put"): _allow("s3", ["PutObject"], _bucket("failures", "/*")),
-    ("stream failures", "list"): _allow("s3", ["ListBucket"], _bucket("failures")),
+    ("invoice files", "get"): _allow("s3", ["GetObject"], _bucket_arn("invoices", "/invoices/*")),
+    ("invoice files", "put"): _allow("s3", ["PutObject"], _bucket_arn("invoices", "/invoices/*")),
+    ("stream failures", "put"): _allow("s3", ["PutObject"], _bucket_arn("failures", "/*")),
+    ("stream failures", "list"): _allow("s3", ["ListBucket"], _bucket_arn("failures")),
     ("mail service", "ask"): _allow("ses", ["GetSendQuota"], "*"),
     ("mail service", "send"): _allow("ses", ["SendRawEmail"], "*", condition=SENT_AS_OURSELVES),
     ("ticket key", "sign"): _allow("kms", ["GetPublicKey", "Sign"], f"kms:{HERE}:key/*", condition=BY_ITS_ALIAS),
     ("webhooks", "list-without-secrets"): _allow(
-        "dynamodb", ["Scan"], _table("webhooks"), condition=LISTED_WITHOUT_SECRETS
+        "dynamodb", ["Scan"], _table_arn("webhooks"), condition=LISTED_WITHOUT_SECRETS
     ),
     ("connections", "post"): _allow(
         "execute-api", ["ManageConnections"], f"execute-api:{HERE}:${{WebsocketAPI}}/${{Stage}}/POST/@connections/*"

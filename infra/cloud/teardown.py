@@ -62,7 +62,7 @@ class Remains:
             stage,
             tuple(name for name in (app_stack(stage), data_stack(stage)) if read_status(name)),
             tuple(map(known.name, known.read())),
-            tuple(_packages(stage)),
+            tuple(_find_packages(stage)),
         )
 
     @property
@@ -71,7 +71,7 @@ class Remains:
         return [*self.stacks, *self.secrets, *counted]
 
 
-def _packages(stage: str) -> Iterator[str]:
+def _find_packages(stage: str) -> Iterator[str]:
     client: S3Client = boto3.client("s3")
     try:
         for page in client.get_paginator("list_objects_v2").paginate(
@@ -86,7 +86,7 @@ def _packages(stage: str) -> Iterator[str]:
 
 
 def protected_parts(stage: str) -> list[str]:
-    """Names what refuses to be deleted: the stack of data, its tables."""
+    """Names the resources under deletion protection: the stack of data, its tables."""
     stack = find_stack(data_stack(stage))
     if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
         return []
@@ -116,7 +116,7 @@ def remove(stage: str) -> None:
         say(f"{data_stack(stage)}: tables, queues and buckets are removed")
     for name in Secrets.of(stage).delete_all():
         say(f"{name} is removed")
-    packages = tuple(_packages(stage))
+    packages = tuple(_find_packages(stage))
     if packages:
         _delete(boto3.client("s3"), artifacts.bucket_name(), [{"Key": key} for key in packages])
         say(f"{len(packages)} packages and templates are removed")
@@ -150,23 +150,23 @@ def _delete(client: S3Client, bucket: str, objects: Sequence[Any]) -> None:
 
 
 def tear_down(stage: str, *, sure: bool, at_terminal: bool, ask: Callable[[str], str] = input) -> None:
-    """Removes a stage once somebody has typed its name, and says what stays. Raises DeploymentError."""
+    """Removes a stage after its name was typed, and says what stays. Raises DeploymentError."""
     remains = Remains.of(stage)
     if not remains.lines:
         say(f"Nothing is there of stage {stage}.")
         return
     protected = protected_parts(stage)
     if protected:
-        raise DeploymentError(_refuse(stage, protected))
+        raise DeploymentError(_refusal_text(stage, protected))
     say("\n  ".join([f"Stage {stage} with all its data:", *remains.lines]))
     if not sure:
-        _require_its_name(stage, at_terminal=at_terminal, ask=ask)
+        _require_typed_stage_name(stage, at_terminal=at_terminal, ask=ask)
     remove(stage)
     staying = [line.format(bucket=artifacts.bucket_name()) for line in STAYS]
     say("\n  ".join([f"Stage {stage} is removed. These stay:", *staying]))
 
 
-def _refuse(stage: str, protected: Sequence[str]) -> str:
+def _refusal_text(stage: str, protected: Sequence[str]) -> str:
     return "\n".join(
         [
             f"Nothing was removed: stage {stage} is protected.",
@@ -176,7 +176,7 @@ def _refuse(stage: str, protected: Sequence[str]) -> str:
     )
 
 
-def _require_its_name(stage: str, *, at_terminal: bool, ask: Callable[[str], str]) -> None:
+def _require_typed_stage_name(stage: str, *, at_terminal: bool, ask: Callable[[str], str]) -> None:
     if not at_terminal:
         raise DeploymentError("Nothing was removed: there is no terminal to ask at. Agree with YES=1 (--yes).")
     if ask(f"All of this is lost. Type the stage's name to remove it ({stage}): ").strip() != stage:

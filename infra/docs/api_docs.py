@@ -106,7 +106,7 @@ def _request(view: str, method: str, path: str, operation: Json) -> Request:
     if "requestBody" in operation:
         headers["Content-Type"], content = next(iter(operation["requestBody"]["content"].items()))
         body = json.dumps(_with_variables(content["example"]), indent=2, ensure_ascii=False)
-    placed = re.sub(r"{(\w+)}", lambda found: f"{{{{{_camel(found[1])}}}}}", path)
+    placed = re.sub(r"{(\w+)}", lambda found: f"{{{{{_to_camel_case(found[1])}}}}}", path)
     expected = AS_THEY_STAND.get(view) or (int(min(operation["responses"])),)
     success = operation["responses"][min(operation["responses"])]
     gets_json = "application/json" in success["content"] and max(expected) < MULTIPLE_CHOICES
@@ -118,7 +118,7 @@ def _with_variables(example: Json) -> Json:
     return {name: (variables | FRESH).get(name, value) for name, value in example.items()}
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)
 
@@ -231,18 +231,18 @@ def main() -> int:
     from app import app  # imported late: it reads the environment
 
     try:
-        return _check(app) if checks_only else _write(app)
+        return _check_files(app) if checks_only else _write_files(app)
     except NotDescribed as remedy:
         sys.exit(str(remedy))
 
 
-def _check(app: Chalice) -> int:
+def _check_files(app: Chalice) -> int:
     late = outdated(app)
     print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "docs/api is up to date.")
     return 1 if late else 0
 
 
-def _write(app: Chalice) -> int:
+def _write_files(app: Chalice) -> int:
     HERE.mkdir(exist_ok=True)
     for name, text in generate_files(app).items():
         (HERE / name).write_text(text, encoding="utf-8")

@@ -41,7 +41,7 @@ class Console:
     colours: bool
 
     def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
-        """Prints one line, with the code of an error. Leaves out what names the user, in the path and in the query."""
+        """Prints one line, with the code of an error. Leaves out the user's names in path and query."""
         code = _error_code(body) if status >= 400 else ""
         shown = _printable(USERS_ID.sub(r"\1{userId}", path.partition("?")[0]))
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"

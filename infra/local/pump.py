@@ -269,7 +269,7 @@ class StreamSource:
         for shard_id, shard in found.items():
             parent = self.shards.get(shard.get("ParentShardId", ""))
             if shard_id not in self.shards and (parent is None or parent.is_finished):
-                self.shards[shard_id] = Shard(shard_id, self._iterator(shard_id))
+                self.shards[shard_id] = Shard(shard_id, self._open_iterator(shard_id))
 
     def _describe(self) -> Iterable[Mapping[str, Any]]:
         """Lists the stream's shards, oldest first."""
@@ -281,7 +281,7 @@ class StreamSource:
                 return
             last = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
 
-    def _iterator(self, shard_id: str) -> str:
+    def _open_iterator(self, shard_id: str) -> str:
         answer = self.streams.get_shard_iterator(StreamArn=self.arn, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")
         return answer["ShardIterator"]
 
@@ -328,7 +328,7 @@ class StreamSource:
     def _renew_iterator(self, shard: Shard) -> str:
         """Gives an iterator for the record after the last one read. The old one expires while a laptop sleeps."""
         if not shard.read:
-            return self._iterator(shard.id)
+            return self._open_iterator(shard.id)
         try:
             answer = self.streams.get_shard_iterator(
                 StreamArn=self.arn,
@@ -339,7 +339,7 @@ class StreamSource:
         except ClientError as error:
             if error.response["Error"]["Code"] not in STALE_ITERATOR:
                 raise
-            return self._iterator(shard.id)
+            return self._open_iterator(shard.id)
         return answer["ShardIterator"]
 
 

@@ -49,7 +49,7 @@ def run_redis_service(port: int, run_dir: Path) -> Iterator[Service]:
     """Runs a Redis as `run_redis` does. Gives its process, too, if we started it."""
     given = os.environ.get("REDIS_URL")
     if given:
-        if not redis_answers(given):
+        if not is_redis_answering(given):
             raise CannotRunError(f"No Redis answers at REDIS_URL={given}: start it, or unset the variable.")
         yield Service(given)
         return
@@ -60,12 +60,12 @@ def run_redis_service(port: int, run_dir: Path) -> Iterator[Service]:
     port = port or free_port()
     url = f"redis://{HOST}:{port}/0"
     with run_child("redis", redis_command(port), os.environ, run_dir=run_dir) as started:
-        wait_until(lambda: redis_answers(url), started, "Redis")
+        wait_until(lambda: is_redis_answering(url), started, "Redis")
         record_url("redis", url, run_dir)
         yield Service(url, started)
 
 
-def redis_answers(url: str) -> bool:
+def is_redis_answering(url: str) -> bool:
     import redis
 
     with contextlib.closing(redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)) as client:
@@ -76,7 +76,7 @@ def redis_answers(url: str) -> bool:
 
 
 def find_trouble(url: str) -> str:
-    """Asks the Redis at `url` for what requests ask of it, as quickly as they need it, three times at most.
+    """Checks that the Redis at `url` answers the calls of requests in time. Tries three times at most.
 
     Gives the last error in words; empty if there is none.
     """

@@ -115,7 +115,7 @@ def _start_identity_provider(stack: contextlib.ExitStack) -> dict[str, Child]:
 
 
 def _refuse_taken_port(port: int) -> None:
-    if not processes.port_is_free(port):
+    if not processes.is_port_free(port):
         raise CannotRunError(
             f"Port {port} is taken by another program: try `PORT={port + 1} make run`, or `make stop`."
         )
@@ -199,7 +199,7 @@ def _switch_event_mappings() -> bool:
     choice = os.environ.get("EVENTS", "")
     if choice not in ("", "pump"):
         raise CannotRunError(f"EVENTS is {choice!r}: it must be pump, or unset for the deployed functions.")
-    functions = not choice and os.environ.get(TRACES) != "on" and event_mappings.event_handlers_run(STAGE)
+    functions = not choice and os.environ.get(TRACES) != "on" and event_mappings.does_endpoint_run_functions(STAGE)
     event_mappings.set_event_mappings(STAGE, enabled=functions)
     return functions
 

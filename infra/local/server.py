@@ -39,7 +39,7 @@ from chalice.utils import OSUtils
 from infra.local import console as consoles
 from infra.local.api_gateway import MAX_BODY_BYTES, Gateway, GatewayRefusal
 from infra.local.serving import is_loopback, serve
-from infra.processes import HOST, ROOT, port_is_free
+from infra.processes import HOST, ROOT, is_port_free
 
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """The most bytes read of a request that is too large, so that its client sees our answer and not a reset."""
@@ -198,7 +198,7 @@ class Handler(ChaliceRequestHandler):
         return time.perf_counter() - self.began if self.began else 0.0
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuses a malformed request and ends the connection, for nobody knows where the next one begins."""
+        """Refuses a malformed request and ends the connection, because the start of the next one is unknown."""
         self.request_version = "HTTP/1.1"
         self.command = getattr(self, "command", None) or "GET"
         self._send_refusal(GatewayRefusal(code, hang_up=True))
@@ -308,7 +308,7 @@ def _serve_reloading(port: int, console: consoles.Console | None) -> int:
 
 def _refuse_taken_port(port: int) -> None:
     """Exits with a sentence when another program listens there."""
-    if not port_is_free(port):
+    if not is_port_free(port):
         sys.exit(f"Port {port} is taken by another program: choose another one, as in `PORT={port + 1} make run`.")
 
 

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OpsError as refusal:
         return _print_refusal(str(refusal))
     except (BotoCoreError, ClientError) as error:
-        return _print_refusal(_explain(error, connection))
+        return _print_refusal(_explanation_of(error, connection))
     print(answer.shown(as_json=options.json))
     return answer.status
 
@@ -76,7 +76,7 @@ def _print_refusal(sentence: str) -> int:
     return REFUSED
 
 
-def _explain(error: Exception, connection: Connection | None) -> str:
+def _explanation_of(error: Exception, connection: Connection | None) -> str:
     where = connection.where if connection else "AWS"
     if isinstance(error, NoCredentialsError | NoRegionError):
         return (

@@ -37,7 +37,7 @@ def _queue_data(queues: Queues, queue: Queue) -> dict[str, Any]:
 def show_dead_letters(sqs: "SQSClient", queue: Queue, limit: int) -> Answer:
     """Shows up to `limit` messages and leaves them in the queue."""
     messages = dead_letters.peek(sqs, queue.url, min(limit, queue.visible))
-    text = "\n\n".join([_heading(queue, len(messages)), *map(_as_text, messages)])
+    text = "\n\n".join([_heading_text(queue, len(messages)), *map(_as_text, messages)])
     data = {"queue": queue.name, "depth": queue.depth, "messages": [_dead_letter_data(message) for message in messages]}
     return Answer(data, text)
 
@@ -58,7 +58,7 @@ def _parse_body(body: str) -> Any:
         return body
 
 
-def _heading(queue: Queue, shown: int) -> str:
+def _heading_text(queue: Queue, shown: int) -> str:
     if not queue.depth:
         return f"{queue.name} is empty."
     hidden = f"; {queue.in_flight} more in somebody's hands" if queue.in_flight else ""

@@ -27,7 +27,7 @@ from infra.ops.queues import queues_of
 from infra.ops.status import read_tables
 from infra.ops.stream_failures import count_failure_files
 from infra.ops.text import Answer, counted
-from infra.processes import HOST, ROOT, RUN_DIR, find_url, port_is_free, speaks_http
+from infra.processes import HOST, ROOT, RUN_DIR, find_url, is_port_free, speaks_http
 
 VENV = ROOT / ".venv"
 API_PORT = 8000
@@ -111,14 +111,14 @@ def _check_packages(_: Connection) -> Iterator[Finding]:
     )
 
 
-def _check_environment(what: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
+def _check_environment(name: str, home: Path, requirements: Path, otherwise: State, remedy: str) -> Finding:
     """Compares a virtual environment with its requirements."""
     if not home.exists():
-        return Finding(what, otherwise, "missing", remedy)
+        return Finding(name, otherwise, "missing", remedy)
     differing = unmet_requirements(installed_versions(home), requirements)
     if differing:
-        return Finding(what, otherwise, f"differs from {requirements.name}: {', '.join(differing)}", remedy)
-    return Finding(what, State.OK, f"as {requirements.name} wants it")
+        return Finding(name, otherwise, f"differs from {requirements.name}: {', '.join(differing)}", remedy)
+    return Finding(name, State.OK, f"as {requirements.name} wants it")
 
 
 def installed_versions(home: Path) -> dict[str, str]:
@@ -199,7 +199,7 @@ def _check_ports(connection: Connection) -> Iterator[Finding]:
 def _check_port(port: int, remedy: str, *, ours: bool) -> Finding:
     if ours:
         return Finding(f"port {port}", State.OK, "used by us")
-    if port_is_free(port):
+    if is_port_free(port):
         return Finding(f"port {port}", State.OK, "free")
     return Finding(f"port {port}", State.REMARK, "taken by another program", remedy)
 

@@ -69,7 +69,9 @@ class Records:
             {":all": PROGRAMME, ":start": to_iso(start), ":until": to_iso(until)},
             IndexName="programme",
         )
-        found, read = _filter_first(items, self.most, lambda item: title.casefold() in item["movie_title"].casefold())
+        found, read = _read_and_filter(
+            items, self.most, lambda item: title.casefold() in item["movie_title"].casefold()
+        )
         rest = "" if read < self.most else f", and there may be more: name the --day, or --most {10 * self.most}"
         return Found(found, f"By the index `programme` of sessions, by start: {counted(read, 'screening')} read{rest}.")
 
@@ -83,7 +85,7 @@ class Records:
     def find_buyer(self, user: str) -> Found:
         """Finds the user's known reservations, the newest first. Searches by email if no user has this id."""
         items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
-        found, _ = _filter_first(items, self.most, lambda item: item["user_id"] == user)
+        found, _ = _read_and_filter(items, self.most, lambda item: item["user_id"] == user)
         if found or "@" not in user:
             newest = sorted(found, key=lambda item: item["created_at_ms"], reverse=True)
             return Found(newest, "By the key of reservations, by the user's id.")
@@ -245,7 +247,7 @@ def _amount_text(item: Item) -> str | None:
     return None if cents is None else Money(int(cents)).format()
 
 
-def _filter_first(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
+def _read_and_filter(items: Iterator[Item], most: int, fits: Callable[[Item], bool]) -> tuple[list[Item], int]:
     """Reads at most `most` items. Gives those that fit, and the number read."""
     read = [item for item, _ in zip(items, range(most), strict=False)]
     return [item for item in read if fits(item)], len(read)

@@ -216,10 +216,10 @@ def recount_numbers(screening: Screening, wait_seconds: float, progress: Progres
     after = total(numbers.read_counters().values())
     data = {"numbers": {"settled": settled, "before": asdict(before), "after": asdict(after)}}
     table = aligned(TOTALS, [(name, getattr(before, name), getattr(after, name)) for name in COUNTERS])
-    return Answer(data, f"{table}\n\n{_verdict(screening, settled=settled)}", status=0 if settled else 1)
+    return Answer(data, f"{table}\n\n{_verdict_text(screening, settled=settled)}", status=0 if settled else 1)
 
 
-def _verdict(screening: Screening, *, settled: bool) -> str:
+def _verdict_text(screening: Screening, *, settled: bool) -> str:
     if settled:
         return "The numbers are the sum of the log."
     again = screening.connection.command("rebuild", screening.session.id, "--projections")
@@ -299,7 +299,7 @@ class CounterRebuild:
         A counter may also be higher: it then has events that are not yet in the log.
         """
         found = self.read_counters()
-        return [key for key, known in events.items() if _lacks(found.get(key, NOTHING), _sum_of(known))]
+        return [key for key, known in events.items() if _has_lower_number(found.get(key, NOTHING), _sum_of(known))]
 
     def _recount_counter(self, key: str, events: Sequence[Event]) -> None:
         """Deletes the counter and counts its events again."""
@@ -314,7 +314,7 @@ class CounterRebuild:
         """
         item = {"session_id": {"S": self.screening.session.id}, "bucket": {"S": key}}
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
-        for some in _split(event_ids, self.transaction_writes - 1) or [[]]:
+        for some in _split_into_parts(event_ids, self.transaction_writes - 1) or [[]]:
             deletions = [counter, *map(self._entry_deletion, some)]
             retry_on_conflict(partial(self._delete_in_one_transaction, deletions), self.sleep, DELETE_ATTEMPTS)
 
@@ -353,11 +353,11 @@ def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) 
     return found == {key: _sum_of(known) for key, known in events.items()}
 
 
-def _lacks(found: Tally, wanted: Tally) -> bool:
+def _has_lower_number(found: Tally, wanted: Tally) -> bool:
     """Tells whether any number of the counter is lower than wanted."""
     return any(getattr(found, name) < getattr(wanted, name) for name in COUNTERS)
 
 
-def _split(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
+def _split_into_parts(things: Sequence[Any], most: int) -> list[Sequence[Any]]:
     """Splits the sequence into parts of at most `most` things."""
     return [things[start : start + most] for start in range(0, len(things), most)]

@@ -18,7 +18,7 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """No setting names the payment gateway."""
+    """The payment gateway is not set."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
@@ -69,13 +69,13 @@ def findings_data(result: Reconciliation) -> list[dict[str, Any]]:
 
 def findings_table(result: Reconciliation) -> str:
     """Gives the findings as a table."""
-    rows = [(one.transaction_id, one.reservation_id, _since(one), one.says) for one in result.findings]
+    rows = [(one.transaction_id, one.reservation_id, _since_text(one), one.says) for one in result.findings]
     return aligned(HEADINGS, rows)
 
 
 def _finding_data(finding: Finding) -> dict[str, Any]:
-    return {**asdict(finding), "since": _since(finding)}
+    return {**asdict(finding), "since": _since_text(finding)}
 
 
-def _since(finding: Finding) -> str | None:
+def _since_text(finding: Finding) -> str | None:
     return to_iso(finding.since) if finding.since else None

@@ -239,11 +239,11 @@ def _compare_reservations(story: Story, tables: Tables, now: datetime, remembere
             yield Difference(what, _reservation_text(logged), _reservation_text(found))
 
 
-def _compare_fields(what: str, logged: LoggedReservation, found: LoggedReservation) -> Iterator[Difference]:
+def _compare_fields(subject: str, logged: LoggedReservation, found: LoggedReservation) -> Iterator[Difference]:
     for name in (field.name for field in fields(LoggedReservation)):
         must, stands = getattr(logged, name), getattr(found, name)
         if must != stands:
-            yield Difference(f"{what} {name}", _text(must), _text(stands))
+            yield Difference(f"{subject} {name}", _text(must), _text(stands))
 
 
 def _to_logged(stored: Reservation) -> LoggedReservation:

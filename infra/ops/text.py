@@ -52,6 +52,6 @@ def format_size(bytes_: int) -> str:
     return f"{bytes_} B"
 
 
-def counted(number: int, what: str) -> str:
+def counted(count: int, noun: str) -> str:
     """Counts in words: `1 message`, `3 messages`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -65,12 +65,12 @@ def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) ->
     webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
     subscriptions.store.add(webhook)
     text = f"Added {webhook.id}.\n{_secret_text(key)}"
-    return Answer({**_data(webhook, now), "secret": key}, text)
+    return Answer({**_webhook_data(webhook, now), "secret": key}, text)
 
 
 def list_webhooks(connection: Connection) -> Answer:
     now = utc_now()
-    webhooks = [_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
+    webhooks = [_webhook_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
     rows = [
         [one["id"], one["url"], ", ".join(one["events"]) or "all", _secrets_text(one["secrets"]), _state_text(one)]
         for one in webhooks
@@ -86,7 +86,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
     if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
         raise subscriptions._no_such_webhook_error(webhook_id)
     both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
-    return Answer({**_data(rotated, now), "secret": key}, f"{_secret_text(key)}\n{both}")
+    return Answer({**_webhook_data(rotated, now), "secret": key}, f"{_secret_text(key)}\n{both}")
 
 
 def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
@@ -143,7 +143,7 @@ def _secret_text(key: str) -> str:
     return f"Its secret, which is shown this once: {key}"
 
 
-def _data(webhook: Webhook, now: datetime) -> dict[str, Any]:
+def _webhook_data(webhook: Webhook, now: datetime) -> dict[str, Any]:
     return {
         "id": webhook.id,
         "url": webhook.url,
@@ -168,5 +168,5 @@ def _secrets_text(live: Sequence[dict[str, Any]]) -> str:
     return ", ".join(ends) or "none"
 
 
-def _state_text(one: dict[str, Any]) -> str:
-    return f"disabled: {one['disabled']}" if one["disabled"] else "enabled"
+def _state_text(webhook: dict[str, Any]) -> str:
+    return f"disabled: {webhook['disabled']}" if webhook["disabled"] else "enabled"

@@ -77,7 +77,9 @@ class FinalState:
 
     def double_bookings(self) -> list[Seat]:
         """Gives the seats that several reservations own at the same time."""
-        return [seat for seat, owners in self.owners().items() if any(_overlap(*pair) for pair in pairwise(owners))]
+        return [
+            seat for seat, owners in self.owners().items() if any(_do_holds_overlap(*pair) for pair in pairwise(owners))
+        ]
 
     def find_contradictions(self) -> list[str]:
         """Finds double bookings, and differences between rows and reservations. Empty when all is well."""
@@ -135,6 +137,6 @@ def _booking_of(item: Mapping[str, Any]) -> Booking:
     )
 
 
-def _overlap(earlier: Booking, later: Booking) -> bool:
+def _do_holds_overlap(earlier: Booking, later: Booking) -> bool:
     """Tells whether the later booking was made before the earlier one had lapsed."""
     return later.created_ms < earlier.entry.expires_ms

@@ -65,18 +65,18 @@ def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[
     return faults + final_state.find_contradictions()
 
 
-def _find_broken_in_round(number: int, played: Round, final_state: FinalState) -> Iterator[str]:
+def _find_broken_in_round(round_number: int, played: Round, final_state: FinalState) -> Iterator[str]:
     """Names the rules that one round breaks."""
-    yield from (f"round {number}: {answer.status} {answer.body}" for answer in played.errors)
+    yield from (f"round {round_number}: {answer.status} {answer.body}" for answer in played.errors)
     if (len(played.winners), len(played.refused)) != (len(LEFT), REFUSED):
-        yield f"round {number}: {len(played.winners)} were given a seat and {len(played.refused)} refused"
+        yield f"round {round_number}: {len(played.winners)} were given a seat and {len(played.refused)} refused"
     if not all(set(answer.body["conflictingSeats"]) <= set(LEFT) for answer in played.refused):
-        yield f"round {number}: a refusal names a seat that nobody asked for"
+        yield f"round {round_number}: a refusal names a seat that nobody asked for"
     sold = {seat.number for seat in final_state.sold if seat.session == played.session}
     if sold != {*SOLD_BEFORE, *LEFT}:
-        yield f"round {number}: {sorted(sold)} are sold"
+        yield f"round {round_number}: {sorted(sold)} are sold"
     if not purchases_agree(played, final_state):
-        yield f"round {number}: the purchases are not the sales"
+        yield f"round {round_number}: the purchases are not the sales"
 
 
 def purchases_agree(played: Round, final_state: FinalState) -> bool:

@@ -19,7 +19,7 @@ def document(app: Chalice) -> Document:
 
 @pytest.fixture
 def api(server: str, document: Document) -> Api:
-    """Whatever it is answered must be as documented."""
+    """A client of the API that checks each answer against the document."""
     return DocumentedApi(server, document)
 
 

@@ -95,12 +95,12 @@ class Strict:
         reason = NAME_TAKEN if taken else self.fail_next
         self.fail_next = ""
         if reason:
-            state = "ROLLBACK_FAILED" if self._protected(stack) else "ROLLBACK_COMPLETE"
+            state = "ROLLBACK_FAILED" if self._find_protected_tables(stack) else "ROLLBACK_COMPLETE"
             self.states[stack] = (state, reason)
 
     def _delete_stack(self, call: Call, forward: Forward) -> Reply:
         stack = _name_in(call.form["StackName"])
-        if self._protected(stack):
+        if self._find_protected_tables(stack):
             self.states[stack] = ("DELETE_FAILED", PROTECTED)
             return Reply(200, (("Content-Type", "text/xml"),), b"<DeleteStackResponse/>")
         self.deleted |= dict.fromkeys(self._resources(stack, "AWS::SQS::Queue"), self.now())
@@ -138,7 +138,7 @@ class Strict:
         found = [one for page in pages for one in page["StackResourceSummaries"] if one["ResourceType"] == kind]
         return [one["PhysicalResourceId"].rpartition("/")[2] for one in found if "PhysicalResourceId" in one]
 
-    def _protected(self, stack: str) -> list[str]:
+    def _find_protected_tables(self, stack: str) -> list[str]:
         client = self._client("dynamodb")
         tables = self._resources(stack, "AWS::DynamoDB::Table")
         return [one for one in tables if client.describe_table(TableName=one)["Table"].get("DeletionProtectionEnabled")]

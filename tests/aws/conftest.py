@@ -91,7 +91,7 @@ def _deployed_values(endpoint: Endpoint) -> dict[str, str]:
 
 
 def _values_of(provider: Provider) -> dict[str, str]:
-    """Gives what the data stack exports of the user pool, and the template gives the API."""
+    """Gives the values of the user pool that the data stack exports and the API's template imports."""
     return {
         "AUTH_ISSUER": provider.issuer,
         "AUTH_CLIENT_ID": provider.client_id,

@@ -79,7 +79,7 @@ Behaviour = Callable[[Call, Forward], Reply]
 
 @dataclass
 class Endpoint:
-    """The proxy. `url` is what AWS_ENDPOINT_URL names."""
+    """The proxy. AWS_ENDPOINT_URL is its `url`."""
 
     url: str
     target: str

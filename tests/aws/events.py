@@ -288,7 +288,7 @@ def _measures(place: int, written: Sequence[Event | None]) -> Event:
 
 
 def _record_of(table: str, name: str, place: int) -> Event:
-    """Gives what a record has around its change."""
+    """Gives the fields of a record other than its change."""
     return {
         "eventID": hashlib.md5(str(FIRST_NUMBER + place).encode(), usedforsecurity=False).hexdigest(),
         "eventName": name,

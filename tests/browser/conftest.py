@@ -15,7 +15,7 @@ SHORT_HOLD_SECONDS = 4
 
 class Visitors(Protocol):
     def __call__(self, base_url: str = "", **context: Any) -> Visitor:
-        """Somebody with a browser profile of their own, in front of that API (default: the tests' own)."""
+        """Opens a visitor with a browser profile of its own, at this API (default: the tests' own)."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def visitor(browser: Browser, server: str) -> Iterator[Visitors]:
 
 @pytest.fixture
 def api(server: str) -> Api:
-    """What goes on besides the browsers."""
+    """A client of the API, for events outside the browsers."""
     return Api(server)
 
 

@@ -108,7 +108,7 @@ class Gatekeeper(Visitor):
         return self
 
     def asked_to_admit(self) -> list[dict[str, Any]]:
-        """Gives the bodies of the page's requests to let somebody in."""
+        """Gives the bodies of the page's requests to admit a ticket."""
         return [json.loads(each.post_data or "{}") for each in self.sent("POST", "/api/tickets/admit")]
 
     @property
@@ -146,7 +146,7 @@ def filmed(text: str, path: Path) -> Path:
 
 
 def closed(keepers: Iterable[Gatekeeper]) -> list[str]:
-    """Closes their browsers, and gives what must not have happened there."""
+    """Closes the browsers, and lists their errors."""
     faults = []
     for each in keepers:
         each.page.unroute_all(behavior="ignoreErrors")

@@ -45,7 +45,7 @@ class Case:
 
     @property
     def expected(self) -> str:
-        """Gives the page's word for what the domain says."""
+        """Gives the page's word for the domain's decision."""
         known = GateList({HERE: self.starts}, {(HERE, self.seat): self.listed} if self.listed else {})
         try:
             check_offline(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)

@@ -1,4 +1,4 @@
-"""What a server might answer, put between a visitor and the real one."""
+"""Stub answers, put between a visitor and the real server."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ Handler = Callable[[Route], None]
 
 
 def always(status: int, body: dict[str, Any], method: str = "", **headers: str) -> Handler:
-    """That answer to each request, or to those by that method; underscores in header names stand for hyphens."""
+    """Gives one answer to each request, or to those by `method`; underscores in header names stand for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def handle(route: Route) -> None:
@@ -24,7 +24,7 @@ def always(status: int, body: dict[str, Any], method: str = "", **headers: str) 
 
 
 def in_turn(*answers: tuple[int, dict[str, Any]], retry_after: int = 1) -> Handler:
-    """One answer after the other, and then the server's own."""
+    """Makes a handler that gives the answers one after the other, and then the server's own."""
     left = list(answers)
 
     def handle(route: Route) -> None:

@@ -53,7 +53,7 @@ class Visitor:
             self.faults.append(f"request to elsewhere: {request.url}")
 
     def asked_for(self, path: str) -> int:
-        """How many requests went there."""
+        """Counts the requests to the path."""
         return sum(request.url.endswith(path) for request in self.requests)
 
     # Where they go
@@ -75,7 +75,7 @@ class Visitor:
         return self
 
     def holds(self, *seats: str) -> Self:
-        """Until the server has said yes."""
+        """Asks for the seats, and waits until the server has held them."""
         self.chooses(*seats).presses("hold")
         expect(self.panel).to_have_attribute("data-phase", "held")
         return self
@@ -114,13 +114,13 @@ class Visitor:
             self.sees(seat, "mine")
 
     def hears(self, text: str | re.Pattern[str]) -> None:
-        """From one of the two regions that screen readers read out."""
+        """Waits for a text in one of the two regions that screen readers read out."""
         expect(self.page.locator("[role=status], [role=alert]").filter(has_text=text)).to_have_count(1)
 
     def sent(self, method: str, path: str) -> list[Request]:
         return [each for each in self.requests if each.method == method and path in each.url]
 
     def barriers(self) -> list[str]:
-        """What axe finds against WCAG 2.2 AA and against good practice, of any weight."""
+        """Lists axe's findings by WCAG 2.2 AA and by good practice, of any weight."""
         findings = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
         return [f"{each['impact']} {each['id']}: {each['nodes'][0]['html']}" for each in findings]

@@ -51,5 +51,5 @@ def crowd(crowds: Crowds, request: pytest.FixtureRequest) -> Crowd:
 
 @pytest.fixture(scope="session")
 def read_final_state(data_stack: str) -> ReadFinalState:
-    """Gives a function that reads from DynamoDB what became of sessions."""
+    """Gives a function that reads the final state of sessions from DynamoDB."""
     return lambda sessions: final_state.read_final_state(data_stack, sessions)

@@ -102,14 +102,14 @@ def moto(moto_answers: None) -> Iterator[Dynamo]:
 
 @pytest.fixture(scope="module")
 def moto_answers() -> Iterator[None]:
-    """Has moto answer for amazonaws.com, and for nobody else, until the file's last test."""
+    """Has moto answer for amazonaws.com only, until the file's last test."""
     with mock_aws(config={"core": {"mock_credentials": False}}):
         yield
 
 
 @pytest.fixture(autouse=True)
 def models_of_the_backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Has pynamodb's models talk to the backend of this test, whichever others its module uses."""
+    """Binds pynamodb's models to the backend of this test."""
     names = [name for name in ("backend", "dynamo", "emulated", "moto") if name in request.fixturenames]
     with ExitStack() as stack:
         for used in map(request.getfixturevalue, names):
@@ -144,7 +144,7 @@ def fake_backend() -> Iterator[Backend]:
 
 
 def simulated_backend() -> Dynamo:
-    """Makes the adapters on the simulator's DynamoDB, which must answer as every other one does."""
+    """Makes the adapters on the simulator's DynamoDB, which must answer as real ones do."""
     client = Client(idle_scheduler(), Database("simulated", utc_now))
     names = [(table.model, table.model.Meta.table_name) for table in TABLES]
     connections = connections_to(client)
@@ -216,7 +216,7 @@ def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: d
 
 @contextmanager
 def models_bound_to(dynamo: Dynamo) -> Iterator[None]:
-    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to what was before."""
+    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to the one before."""
     models = [table.model for table in TABLES]
     before = [(model.Meta.table_name, model._connection) for model in models]
     tables.bind(dynamo.prefix)

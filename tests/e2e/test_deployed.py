@@ -537,5 +537,5 @@ def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) 
 
 
 def test_the_endpoint_says_whether_it_runs_the_handlers(deployed: deploy.AppDeployment) -> None:
-    assert event_mappings.event_handlers_run(STAGE)
-    assert not event_mappings.event_handlers_run("prod")  # not deployed here
+    assert event_mappings.does_endpoint_run_functions(STAGE)
+    assert not event_mappings.does_endpoint_run_functions("prod")  # not deployed here

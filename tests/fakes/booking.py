@@ -74,7 +74,7 @@ class FakeRows:
         def may_be_held(seat: str, entry: Occupancy | None) -> bool:
             if entry is None:
                 return not self._was_later(hold, seat)
-            return isinstance(entry, Held) and _lapsed(entry, now)
+            return isinstance(entry, Held) and _has_lapsed(entry, now)
 
         self._refuse_unless(hold, now, may_be_held)
         self._put(hold, _held(hold))
@@ -235,5 +235,5 @@ def _held(hold: Hold) -> Held:
     return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
-def _lapsed(entry: Held, now: datetime) -> bool:
+def _has_lapsed(entry: Held, now: datetime) -> bool:
     return entry.expires_at <= now

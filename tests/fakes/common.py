@@ -48,7 +48,7 @@ class Ticks:
 
 @dataclass
 class ReadableIds:
-    """Ids that show from what they are made."""
+    """Ids that show their parts."""
 
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 

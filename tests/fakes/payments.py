@@ -61,16 +61,14 @@ class FakePayments:
         is_right = charge.reservation_id in ("", found.reservation_id)
         if found.status is PaymentStatus.CLAIMED and not is_right:
             return found
-        is_disproved = not is_right and _to_be_returned_for_nothing(found)
+        is_disproved = not is_right and _must_be_returned(found)
         return self._write(new if is_disproved else replace(found, **said))
 
     def register_sale(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
-        is_to_be_sold = found.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED) or _to_be_returned_for_nothing(
-            found
-        )
+        is_to_be_sold = found.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED) or _must_be_returned(found)
         if found.reservation_id != payment.reservation_id or not is_to_be_sold:
             return found
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
@@ -85,7 +83,7 @@ class FakePayments:
         allowed = is_for_it and (found.status is PaymentStatus.ASSERTED or may_be_claimed)
         if payment.sale_id:
             has_bought_this = found.status is PaymentStatus.SOLD and found.sale_id == payment.sale_id
-            allowed = allowed or has_bought_this or (is_for_it and _to_be_returned_for_nothing(found))
+            allowed = allowed or has_bought_this or (is_for_it and _must_be_returned(found))
         if not allowed:
             return found
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
@@ -184,5 +182,5 @@ def with_charge(payment: Payment, found: Payment) -> Payment:
     )
 
 
-def _to_be_returned_for_nothing(payment: Payment) -> bool:
+def _must_be_returned(payment: Payment) -> bool:
     return payment.status is PaymentStatus.REFUND_REQUESTED and not payment.sale_id

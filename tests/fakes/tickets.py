@@ -94,7 +94,7 @@ class FakeTicketKeys:
 
 @dataclass
 class FakeSigner:
-    """A real key, made anew. `signatures` counts what it has signed."""
+    """A signer with a new, real key. `signatures` counts its signatures."""
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     signatures: int = 0

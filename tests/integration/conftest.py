@@ -34,7 +34,7 @@ def wire(emulator: str) -> Iterator[Wire]:
 
 @pytest.fixture(scope="session")
 def wired_api(api_servers: ApiServers, wire: Wire) -> Api:
-    """An API process whose every AWS call goes over the wire, and that has no Redis: what the database's paths cost."""
+    """An API process without Redis whose AWS calls all go over the wire: for the costs of the database's paths."""
     return Api(api_servers(1, AWS_ENDPOINT_URL=wire.url, REDIS_URL="")[0])
 
 
@@ -52,7 +52,7 @@ def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api
 
 @pytest.fixture(scope="session")
 def redis_keeps_all_keys(data_stack: str, redis_url: str) -> None:
-    """So it has seen every idempotency key of the screenings that are scheduled from now on."""
+    """Has Redis keep all keys: it then sees every idempotency key of the screenings scheduled from now on."""
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     cache = SeatCache(connection, data_stack, secret_from(LOCAL_SECRET))
     asked = a_hold("A1", fingerprint="f")
@@ -71,7 +71,7 @@ def known_session(wired_api: Api) -> str:
 
 @dataclass(frozen=True)
 class Said:
-    """What a command of infra.ops came to."""
+    """The result of a command of infra.ops."""
 
     status: int
     out: str
@@ -84,7 +84,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Tables:
-    """What really stands in the tables."""
+    """A reader of the tables, past the application."""
 
     client: Any
     prefix: str
@@ -99,7 +99,7 @@ class Tables:
         return str(self.reservation(reservation_id)["state"]["S"])
 
     def delete_reservation(self, reservation_id: str) -> None:
-        """As TTL does, in its own time."""
+        """Deletes the reservation, as TTL does later."""
         self.client.delete_item(TableName=f"{self.prefix}-reservations", Key=_reservation_key(reservation_id))
 
     def _item(self, table: str, key: dict[str, Any]) -> Any:
@@ -111,7 +111,7 @@ def _reservation_key(reservation_id: str) -> dict[str, Any]:
 
 
 def drain_until(pump: Pump, come: Callable[[], bool]) -> None:
-    """Feeds the handlers until what is awaited has come; a delayed message becomes visible in its own time."""
+    """Feeds the handlers until the condition is true; delayed messages become visible in their own time."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not come():
         assert time.monotonic() < deadline, "it has not come"

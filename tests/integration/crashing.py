@@ -74,7 +74,7 @@ class Consumer:
 
 
 class BatchConsumer(Consumer):
-    """One that handles its messages together, and crashes before or after the effect of the whole batch."""
+    """A consumer that handles its messages together, and crashes before or after the effect of the whole batch."""
 
     def __init__(self, consume: Callable[[Sequence[Event]], Mapping[int, Exception]], chance: random.Random) -> None:
         super().__init__(lambda event: None, chance)

@@ -74,7 +74,7 @@ class Till:
         return replace(settle_refund, payments=payments or self.payments)
 
     def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
-        """What the reservation costs, unless another amount is named; once."""
+        """Charges the reservation's price, or `cents`, at the gateway, once."""
         if transaction in self.gateway.payments or "-unknown" in transaction:
             return
         found = self.api.get(f"/api/reservations/{reservation_id}")
@@ -87,12 +87,12 @@ class Till:
         return (api or self.api).confirm(reservation_id, transaction)
 
     def hurry(self, transaction: str) -> None:
-        """As if its hold were over: the message that waits for that is sent once more, without waiting."""
+        """Sends the message that waits for the end of the hold at once, as if the hold were over."""
         url = self.sqs.get_queue_url(QueueName=f"{self.prefix}-payments")["QueueUrl"]
         self.sqs.send_message(QueueUrl=url, MessageBody=to_body(PaymentDue(transaction, utc_now())))
 
     def hear(self) -> None:
-        """Until the gateway has told what there is to tell, and what it told has been worked on."""
+        """Waits until the gateway has sent all its messages, and each of them has been handled."""
         assert self.gateway.messenger.wait_until_idle(GATEWAY_SECONDS), "the gateway's messages are not taken"
         self.pump.drain()
 
@@ -106,11 +106,11 @@ class Till:
         return payment.status, payment.reason
 
     def returned(self, transaction_id: str) -> list[dict[str, Any]]:
-        """What the gateway has given back of it."""
+        """Lists the gateway's refunds of the transaction."""
         return self.gateway.list_refunds(transaction_id)
 
     def parked(self) -> dict[str, str]:
-        """The reasons in the dead-letter queue of refunds, by transaction; looked at, not taken out."""
+        """Reads the reasons in the dead-letter queue of refunds, by transaction. The messages stay."""
         letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
         shown = dlq.show_dead_letters(self.sqs, letters, 1000).data["messages"]
         return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
@@ -134,7 +134,7 @@ def adapters_with(**replaced: object) -> Adapters:
 
 
 def a_transaction(behaviour: str = "") -> str:
-    """`behaviour` is what the simulated gateway is to do with it: -decline-3, -timeout, …"""
+    """Makes a transaction's id. `behaviour` is an order to the simulated gateway: -decline-3, -timeout, …"""
     return f"tx-{uuid.uuid4().hex}{behaviour}"
 
 

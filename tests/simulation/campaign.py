@@ -1,4 +1,4 @@
-"""Many seeds on all cores: in portions, with progress, and from where the last run stopped.
+"""Runs many seeds on all cores: in portions, with progress, and on from the place where the last run stopped.
 
 What was done stands in a file of build/, one for each first seed and number of seeds. It forgets what it knows when the
 code has changed: then the seeds are other schedules.
@@ -30,7 +30,7 @@ MOST_FAILURES = 20
 
 @dataclass
 class Done:
-    """What is known of the seeds from `first` on."""
+    """The results of the seeds from `first` on."""
 
     first: int
     seeds: int
@@ -85,7 +85,7 @@ class Portion:
 
 
 def resumed(first: int, seeds: int) -> Done:
-    """Gives what an earlier run of these seeds has done, if the code is the same."""
+    """Reads the results of an earlier run of these seeds, if the code is the same."""
     fresh = Done(first, seeds, code_digest())
     try:
         known = Done(**json.loads(fresh.file.read_text()))
@@ -95,7 +95,7 @@ def resumed(first: int, seeds: int) -> Done:
 
 
 def code_digest() -> str:
-    """Gives a digest of all that decides what a seed is: the product's code and the simulator's."""
+    """Gives a digest of all code that decides a seed's schedule: the product's and the simulator's."""
     digest = hashlib.sha256()
     for room in ("chalicelib", "tests/simulation", "tests/fakes"):
         for file in sorted((ROOT / room).rglob("*.py")):
@@ -104,7 +104,7 @@ def code_digest() -> str:
 
 
 def run_all(done: Done, processes: int) -> None:
-    """Runs the seeds that are left. Saves what is done every few seconds, and when it is interrupted."""
+    """Runs the seeds that are left. Saves the results every few seconds, and when it is interrupted."""
     portions = done.left()
     with ProcessPoolExecutor(processes) as pool:
         try:
@@ -125,7 +125,7 @@ def _run_in(pool: ProcessPoolExecutor, done: Done, portions: Iterator[range], pr
         if time.monotonic() - saved > SAVED_EVERY_SECONDS:
             saved = time.monotonic()
             done.save()
-            _tell(done, (done.count - before) / (saved - began))
+            _print_progress(done, (done.count - before) / (saved - began))
 
 
 def run_portion(seeds: range) -> Portion:
@@ -140,7 +140,7 @@ def run_portion(seeds: range) -> Portion:
     return Portion(seeds.start, failed, dict(happened), steps, time.process_time() - began)
 
 
-def _tell(done: Done, a_second: float) -> None:
+def _print_progress(done: Done, a_second: float) -> None:
     left = (done.seeds - done.count) / a_second if a_second else 0
     failed = f", {len(done.failed)} FAILED" if done.failed else ""
     line = f"{done.count:,} of {done.seeds:,} seeds, {a_second:.0f} a second, {left / 60:.0f} min left{failed}"

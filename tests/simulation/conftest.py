@@ -1,4 +1,4 @@
-"""Quiet: each schedule makes the use cases log what is strange, and here much is."""
+"""Silences the use cases' logs, which would be long under so many faults."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Streams and queues: what was written reaches the functions at least once, late, again, and in pieces."""
+"""The simulated delivery of streams and queues to the functions: at least once, late, and in parts of batches."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +68,7 @@ class Deliveries:
     def now(self) -> datetime:
         return self.services.clock.now
 
-    def deliver_something(self) -> bool:
+    def try_to_deliver(self) -> bool:
         """Hands out some records of a shard, or some messages of a queue; False when there is nothing."""
         self._read_streams()
         ready: list[Shard | Message] = [shard for shard in self._waiting_shards() if _is_due(shard, self.now)]
@@ -102,7 +102,7 @@ class Deliveries:
             self.read[name] = len(table.records)
 
     def _relay(self, shard: Shard) -> None:
-        if self.services.scheduler.faults.strikes(Kind.STREAM_LATE, 0.02):
+        if self.services.scheduler.faults.is_striking(Kind.STREAM_LATE, 0.02):
             shard.due = self.now + self.chance.randint(1, 60) * 1000 * MS
             return
         self.begun += 1
@@ -121,10 +121,10 @@ class Deliveries:
         self.services.scheduler.start(f"stream {shard.table} #{this}", body, free)
 
     def _move_on(self, shard: Shard, first: int, relayed: int) -> None:
-        """Goes past what was relayed; sometimes a few come again all the same."""
+        """Moves the shard past the relayed records; sometimes has a few delivered again."""
         shard.next = max(shard.next, first + relayed)
         shard.due = self.now + self.chance.randint(50, 900) * MS if shard.next == first else None
-        if self.services.scheduler.faults.strikes(Kind.RECORD_AGAIN, 0.05):
+        if self.services.scheduler.faults.is_striking(Kind.RECORD_AGAIN, 0.05):
             shard.next = max(0, shard.next - self.chance.randint(1, 3))
 
     # Queues.
@@ -166,7 +166,7 @@ def _handle_messages(instance: Instance, queue: str, records: Sequence[Mapping[s
 def _only_outages_of_batch(
     handle: Callable[[Sequence[Event]], batches.Failures],
 ) -> Callable[[Sequence[Event]], batches.Failures]:
-    """As `_only_outages`, of a handler that gives its failures."""
+    """Does the same as `_only_outages` for a handler that gives its failures."""
 
     def handled(events: Sequence[Event]) -> batches.Failures:
         failures: batches.Failures = _only_outages(handle)(events)
@@ -193,7 +193,7 @@ def _only_outages(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class Surprise(Broken):
-    """A handler raised what no outage explains."""
+    """A handler raised an error that no outage explains."""
 
 
 def _is_due(shard: Shard, now: datetime) -> bool:

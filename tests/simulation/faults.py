@@ -1,4 +1,4 @@
-"""Everything that may go wrong, by kind, and when it does: a seed decides each occasion, by its number.
+"""The injected faults by kind. A seed decides at each numbered occasion whether one happens.
 
 An occasion has the same number whatever happens at others. So a run can be told which of them may strike at all, and a
 failing seed is reduced to the few that matter: see shrinking.py.
@@ -58,7 +58,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Faults:
-    """Decides at each occasion whether something goes wrong, and what.
+    """Decides at each occasion whether a fault happens, and of which kind.
 
     `only` has the numbers of the occasions that may strike; None for all.
     """
@@ -73,7 +73,7 @@ class Faults:
     """From now on nothing goes wrong."""
 
     def at_a_call(self, kinds: Sequence[Kind], risk: float) -> Kind | None:
-        """Gives what goes wrong at this call: mostly nothing. Who makes it happen counts it."""
+        """Chooses the fault of this call, mostly none. The caller counts it when it takes effect."""
         if self.calm:
             return None
         self.occasions += 1
@@ -82,15 +82,15 @@ class Faults:
         kind = kinds[int(self.chance.random() * len(kinds))]
         return kind if self._may_strike() else None
 
-    def strikes(self, kind: Kind, probability: float) -> bool:
-        """Tells whether this kind of fault, which has a rate of its own, happens now; counts it."""
+    def is_striking(self, kind: Kind, probability: float) -> bool:
+        """Tells whether this kind of fault happens now, by its own probability; counts it."""
         if self.calm:
             return False
         self.occasions += 1
-        strikes = self.chance.random() < probability and self._may_strike()
-        if strikes:
+        is_striking = self.chance.random() < probability and self._may_strike()
+        if is_striking:
             self.count(kind)
-        return strikes
+        return is_striking
 
     def count(self, kind: Kind) -> None:
         self.happened[kind] += 1

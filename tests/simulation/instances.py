@@ -1,4 +1,4 @@
-"""One process image: its own clock and memory, and every use case on the real adapters, which share the services."""
+"""A process of the application: its own clock and memory, and the use cases on the real adapters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ OPENS_BEFORE = timedelta(days=500)
 
 @dataclass(frozen=True)
 class Adapters:
-    """The classes of the adapters, each in its place. A planted fault puts another in: see planted.py."""
+    """The classes of the adapters. A planted fault replaces one of them: see planted.py."""
 
     rows: type[DynamoRows] = DynamoRows
     reservations: type[DynamoReservations] = DynamoReservations
@@ -73,7 +73,7 @@ class Adapters:
 
 
 class InTurn(SqsOutbox):
-    """Sends its batches one after the other: threads would escape the scheduler."""
+    """An outbox that sends its batches one after the other: the scheduler does not control threads."""
 
     def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
         return [self._send_batch(queue, batch, now) for queue, batch in batches]
@@ -81,7 +81,7 @@ class InTurn(SqsOutbox):
 
 @dataclass(frozen=True)
 class WatchedLiveHolds:
-    """`refused` is called when there is no room: of two requests with one key, one may give back what both had."""
+    """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
 
     live_holds: LiveHolds
     refused: Callable[[], None]
@@ -96,7 +96,7 @@ class WatchedLiveHolds:
 
 @dataclass(eq=False)
 class Instance:
-    """It is the `Ports` of its use cases, too."""
+    """A process of the application. It is the `Ports` of its use cases, too."""
 
     services: Services
     adapters: Adapters
@@ -283,7 +283,7 @@ def _is_signed(*_: Any) -> bool:
 
 
 def _ignore(event: Event) -> None:
-    """Without Redis there is no cache to correct."""
+    """Does nothing: without Redis there is no cache to correct."""
 
 
 def _of_events(consume: Callable[[Event], Any]) -> Callable[[Record], None]:

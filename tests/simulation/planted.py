@@ -1,4 +1,4 @@
-"""The system with one guard taken out: then a promise must break, or the simulator sees nothing.
+"""The system with one guard taken out: a promise must then break, else the simulator would miss real faults.
 
 A guard is a condition of a write, or a step of a use case. `test_planted.py` finds each of these faults.
 """
@@ -75,15 +75,15 @@ def unconditional(table: str, starts: Callable[[Request], bool] = lambda request
     return Planted(change=lambda operation, request: pruned(operation, change(operation, request)))
 
 
-def _puts(request: Request) -> bool:
+def _is_put(request: Request) -> bool:
     return "Item" in request
 
 
-def _writes_counter(request: Request) -> bool:
+def _is_counter_write(request: Request) -> bool:
     return any("counter" in str(value) for value in {**request.get("Key", {}), **request.get("Item", {})}.values())
 
 
-def _requests_refund(request: Request) -> bool:
+def _is_refund_request(request: Request) -> bool:
     return ":reason" in request.get("ExpressionAttributeValues", {})
 
 
@@ -91,42 +91,42 @@ def _requests_refund(request: Request) -> bool:
 
 
 class RowsThatForget(DynamoRows):
-    """What was given back can be held again, the very same hold."""
+    """Lacks the guard by which a released hold can't be made again."""
 
     def released_before_condition(self, seat: str) -> str:
         return f"attribute_exists({seat}.z)"
 
 
 class HeldIsFree(DynamoRows):
-    """A seat that somebody holds can be held."""
+    """Lets a seat be held that another buyer holds."""
 
     def free_or_lapsed_condition(self, seat: str) -> str:
         return f"attribute_not_exists({seat}.s)"
 
 
 class SoldIsFree(DynamoRows):
-    """A seat is free if no hold of it is live."""
+    """Takes a sold seat for free, because it has no live hold."""
 
     def free_or_lapsed_condition(self, seat: str) -> str:
         return f"(attribute_not_exists({seat}.x) OR {seat}.x <= :now)"
 
 
 class AnyHoldSells(DynamoRows):
-    """Whoever pays gets the seat, while it is held for anybody."""
+    """Sells a held seat to any payer, whose hold it may not be."""
 
     def live_hold_condition(self, seat: str) -> str:
         return f"{seat}.x > :now"
 
 
 class ClosedIsOpen(DynamoRows):
-    """The seats of a cancelled screening can be held and sold."""
+    """Lets the seats of a cancelled screening be held and sold."""
 
     def open_row_condition(self) -> str:
         return "attribute_exists(id)"
 
 
 class RowByRow(DynamoRows):
-    """Seats in several rows are written one row after the other."""
+    """Writes seats in several rows one row after the other, instead of in one transaction."""
 
     def _transact(self, writes: Any) -> None:
         for write in writes:
@@ -134,7 +134,7 @@ class RowByRow(DynamoRows):
 
 
 class QuietRows(DynamoRows):
-    """Giving back does not tell of the sale that is in the way: so what is sold is closed late."""
+    """Releases without telling of a sale that is in the way, so that a sold reservation ends as expired."""
 
     def release(self, hold: Hold, now: datetime) -> Release:
         return Release(super().release(hold, now).seats)
@@ -144,14 +144,14 @@ class QuietRows(DynamoRows):
 
 
 class NoBar(DynamoReservations):
-    """A hold that has ended can be remembered all the same."""
+    """Sets no bar, so that the reservation of an ended hold can still be stored."""
 
     def bar(self, hold: Hold) -> Reservation | None:
         return self.find(hold.reservation_id)
 
 
 class StrongerThanTheRow(DynamoReservations):
-    """What was closed stays closed, though the row is sold."""
+    """Keeps an ended reservation ended, although the row is sold."""
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
@@ -159,7 +159,7 @@ class StrongerThanTheRow(DynamoReservations):
 
 
 class AnybodysPayments(DynamoPayments):
-    """Whoever claims a payment has it."""
+    """Lets a payment be claimed that is another reservation's."""
 
     def claim_condition(self, *, charged_only: bool) -> str:
         return ALWAYS_TRUE.format(key="transaction_id")
@@ -167,7 +167,7 @@ class AnybodysPayments(DynamoPayments):
 
 @dataclass
 class RowsThatKeep:
-    """Nothing is given back before money is."""
+    """Keeps the seats of a payment that is refunded."""
 
     rows: Any
 
@@ -178,7 +178,7 @@ class RowsThatKeep:
         return Release(())
 
 
-def _keeping(confirm: Confirm) -> Confirm:
+def _with_kept_rows(confirm: Confirm) -> Confirm:
     return replace(confirm, rows=RowsThatKeep(confirm.rows))
 
 
@@ -187,7 +187,7 @@ KEYS = count()
 
 @dataclass
 class RefundsAnew:
-    """Each refund has a key of its own: asked again, the money goes back again."""
+    """Sends each refund with a new key, so that a repeated request returns the money again."""
 
     gateway: Any
 
@@ -203,15 +203,15 @@ class RefundsAnew:
 
 
 class SendsAndForgets(SqsOutbox):
-    """What SQS did not take is not sent again."""
+    """Loses the messages that SQS did not take."""
 
     def send(self, messages: Any, now: datetime) -> set[int]:
         super().send(messages, now)
         return set()
 
 
-def _skipping(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
-    """A record that can't be relayed now is passed over."""
+def _relay_that_skips(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
+    """Makes a relay that passes over a record that can't be relayed now."""
 
     def relayed(change: Any) -> list[Outgoing]:
         try:
@@ -222,8 +222,8 @@ def _skipping(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[A
     return relayed
 
 
-def _hasty(queue: str, consume: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """An expiry message that comes too early is taken for done."""
+def _consumer_that_hurries(queue: str, consume: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Makes a consumer that takes an early expiry message for handled."""
 
     def consumed(record: Any) -> None:
         try:
@@ -241,7 +241,7 @@ class AdmitsAgain(DynamoTickets):
 
 class NeverVoid(DynamoTickets):
     def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
-        """A refund leaves the tickets in force."""
+        """Leaves the tickets in force after a refund."""
 
 
 def _with(**adapters: Any) -> Planted:
@@ -255,21 +255,21 @@ PLANTED: dict[str, Planted] = {
     "any-hold-sells": _with(rows=AnyHoldSells),
     "closed-is-open": _with(rows=ClosedIsOpen),
     "row-by-row": _with(rows=RowByRow),
-    "rows-are-put-again": unconditional("rows", _puts),
+    "rows-are-put-again": unconditional("rows", _is_put),
     "no-bar": _with(reservations=NoBar),
     "stronger-than-the-row": _with(rows=QuietRows, reservations=StrongerThanTheRow),
     "ends-what-is-sold": unconditional("reservations", lambda request: ":pending" in _values(request)),
     "anybodys-payments": _with(payments=AnybodysPayments),
-    "no-release-before-a-refund": _with(confirm=_keeping),
-    "refunds-whatever": unconditional("payments", _requests_refund),
+    "no-release-before-a-refund": _with(confirm=_with_kept_rows),
+    "refunds-whatever": unconditional("payments", _is_refund_request),
     "refunds-anew": _with(gateway=RefundsAnew),
     "sends-and-forgets": _with(outbox=SendsAndForgets),
-    "skips-records": _with(relay=_skipping),
-    "expires-in-haste": _with(consume=_hasty),
+    "skips-records": _with(relay=_relay_that_skips),
+    "expires-in-haste": _with(consume=_consumer_that_hurries),
     "counts-again": unconditional("ledger"),
-    "numbers-again": unconditional("invoices", _writes_counter),
+    "numbers-again": unconditional("invoices", _is_counter_write),
     "numbers-events-again": unconditional("notifications"),
-    "tickets-again": unconditional("tickets", _puts),
+    "tickets-again": unconditional("tickets", _is_put),
     "admits-again": _with(tickets=AdmitsAgain),
     "never-void": _with(tickets=NeverVoid),
 }

@@ -25,16 +25,16 @@ LONGER_THAN_A_HOLD = (31, 70)
 
 
 class Died(BaseException):
-    """The process is no more."""
+    """The simulated process has died."""
 
 
 def _nothing() -> None:
-    """Nobody has to know."""
+    """Does nothing: no other process has to know of the loss."""
 
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """`lost` is called when others must think that it is dead: it has died, or stopped for too long."""
+    """A simulated process. `lost` is called once it has died, or has stopped for too long."""
 
     name: str
     body: Callable[[], None]
@@ -45,7 +45,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way to a service: what may go wrong at its calls, and the errors that the client raises then.
+    """The simulated way to a service: its kinds of fault, and the errors that its client raises.
 
     `no_answer` is raised when nobody knows what has become of the call, `refused` when it had no effect.
     """
@@ -64,7 +64,7 @@ NO_OWN: Mapping[Kind, Callable[[], Any]] = {}
 
 @dataclass
 class Scheduler:
-    """`in_turn`: whoever is picked goes on to its end."""
+    """Runs simulated processes one call at a time. With `in_turn` a chosen process runs to its end."""
 
     chance: Random
     clock: MovableClock
@@ -85,13 +85,13 @@ class Scheduler:
     # Who goes next.
 
     def start(self, name: str, body: Callable[[], None], lost: Callable[[], None] = _nothing) -> None:
-        """Runs it up to its first call."""
+        """Starts a process and runs it up to its first call."""
         process = Process(name, body, lost, greenlet(self._run))
         self.running.append(process)
         self._resume(process)
 
-    def take_a_step(self) -> bool:
-        """False when nobody can."""
+    def try_to_step(self) -> bool:
+        """Lets one process run up to its next call. False when no process can run."""
         awake = self.running
         if any(process.stopped_until for process in awake):
             now = self.clock.now
@@ -105,23 +105,23 @@ class Scheduler:
         self._resume(process)
         return True
 
-    def finish_a_write(self) -> bool:
-        """Has one of the late writes take effect. False when there is none."""
+    def try_to_finish_write(self) -> bool:
+        """Makes one of the late writes take effect. False when there is none."""
         if not self.to_come:
             return False
         call, act = self.to_come.pop(int(self.chance.random() * len(self.to_come)))
-        self.note("late", call, self._outcome(act))
+        self.note("late", call, self._outcome_text(act))
         return True
 
     def sleep(self, seconds: float) -> None:
-        """A process sleeps; others go on."""
+        """Lets the current process sleep while others go on."""
         if self.current is None or self.in_turn:
             self.clock.now += timedelta(seconds=seconds)
             return
         self.current.stopped_until = self.clock.now + timedelta(seconds=seconds)
         self.hub.switch()
 
-    def let_others_go(self) -> None:
+    def let_others_step(self) -> None:
         if self.current is not None and not self.in_turn:
             self.hub.switch()
 
@@ -148,16 +148,16 @@ class Scheduler:
         is_read: bool,
         own: Mapping[Kind, Callable[[], Any]] = NO_OWN,
     ) -> T:
-        """Makes a call of a service. `own` are what its own kinds of fault make of the call."""
+        """Makes a call of a service. `own` has what to do instead at the service's own kinds of fault."""
         self.steps += 1
         process = self.current
         if self.in_turn or process is None:
-            return self._told(call, act)
+            return self._act_and_note(call, act)
         self.hub.switch()
         kinds = door.on_reads if is_read else door.on_writes
         kind = self.faults.at_a_call((*kinds, *own) if own else kinds, door.risk)
         if kind is None:
-            return self._told(call, act)
+            return self._act_and_note(call, act)
         act = own.get(kind, act)
         return self._fail(process, door, call, act, kind)
 
@@ -170,23 +170,25 @@ class Scheduler:
             case Kind.DIES_BEFORE:
                 raise Died
             case Kind.STOPS:
-                self._stop(process)
+                self._freeze(process)
             case Kind.WRITE_AGAIN:
                 self.to_come.append((call, act))
             case Kind.WRITE_LATE:
                 self.to_come.append((call, act))
                 raise door.no_answer(call)
             case Kind.ANSWER_LOST | Kind.SECOND_OUTCOME | Kind.DIES_AFTER:
-                self._act_unheard(process, door, call, act, kind)
-        return self._told(call, act)
+                self._act_without_answer(process, door, call, act, kind)
+        return self._act_and_note(call, act)
 
-    def _stop(self, process: Process) -> None:
+    def _freeze(self, process: Process) -> None:
         process.stopped_until = self.clock.now + self.faults.chance.randint(*LONGER_THAN_A_HOLD) * 1000 * MS
         process.lost()
         self.hub.switch()
 
-    def _act_unheard(self, process: Process, door: Door, call: str, act: Callable[[], object], kind: Kind) -> None:
-        self.note(process.name, call, self._outcome(act))
+    def _act_without_answer(
+        self, process: Process, door: Door, call: str, act: Callable[[], object], kind: Kind
+    ) -> None:
+        self.note(process.name, call, self._outcome_text(act))
         if kind is Kind.DIES_AFTER:
             raise Died
         if kind is Kind.ANSWER_LOST:
@@ -195,22 +197,24 @@ class Scheduler:
 
     # What is told of it.
 
-    def note(self, who: str, call: str, outcome: object = "") -> None:
+    def note(self, process_name: str, call: str, outcome: object = "") -> None:
         if self.trace is not None:
-            self.trace.append(f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {who:<24} {call} {outcome}".rstrip())
+            self.trace.append(
+                f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {process_name:<24} {call} {outcome}".rstrip()
+            )
 
-    def _told(self, call: str, act: Callable[[], T]) -> T:
+    def _act_and_note(self, call: str, act: Callable[[], T]) -> T:
         if self.trace is None:
             return act()
         try:
             answer = act()
         except Exception as error:
-            self.note(self._who, call, f"raises {error!r}")
+            self.note(self._process_name, call, f"raises {error!r}")
             raise
-        self.note(self._who, call, f"→ {said(answer)}")
+        self.note(self._process_name, call, f"→ {said(answer)}")
         return answer
 
-    def _outcome(self, act: Callable[[], object]) -> str:
+    def _outcome_text(self, act: Callable[[], object]) -> str:
         try:
             answer = act()
         except Exception as error:  # noqa: BLE001 - nobody hears of it
@@ -218,10 +222,10 @@ class Scheduler:
         return f"→ {said(answer)}" if self.trace is not None else ""
 
     @property
-    def _who(self) -> str:
+    def _process_name(self) -> str:
         return self.current.name if self.current else ""
 
 
 def idle_scheduler() -> Scheduler:
-    """Makes one without processes: each call takes effect at once."""
+    """Makes a scheduler without processes: each call takes effect at once."""
     return Scheduler(Random(0), MovableClock(datetime.now(UTC)), Faults(Random(0), 0.0, calm=True), 0.0)

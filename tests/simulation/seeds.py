@@ -22,14 +22,14 @@ class Result:
 
     @property
     def command(self) -> str:
-        """Gives the command that replays it, each of its steps."""
+        """Gives the command that replays the run and prints each step."""
         return f"python -m tests.simulation {self.plan.arguments}"
 
 
 def run(plan: Plan, trace: list[str] | None = None) -> Result:
-    """Runs it. Its steps are added to `trace`, if that is given."""
+    """Runs the plan. Adds the steps to `trace`, if it is given."""
     world = World(plan, is_traced=trace is not None)
-    found = _found(world)
+    found = _find_broken_promise(world)
     if trace is not None:
         trace += world.scheduler.trace or []
     faults = world.faults
@@ -41,7 +41,7 @@ def runs(seeds: Iterable[int], plant: str = "") -> Iterator[Result]:
     return (run(Plan(seed, plant)) for seed in seeds)
 
 
-def _found(world: World) -> str:
+def _find_broken_promise(world: World) -> str:
     try:
         world.run()
     except Broken as broken:

@@ -1,4 +1,4 @@
-"""What all instances share: the simulated services, the clock that is right, and who may go next."""
+"""The parts that all instances share: the simulated services, the true clock and the scheduler."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ PREFIX = "simulated"
 
 @dataclass
 class Failures:
-    """The bucket of records that a stream gives up. Nothing may ever be put there: what fails is only an outage."""
+    """The bucket of records that a stream gives up. A record there breaks a promise, because all errors are outages."""
 
     clock: Callable[[], datetime]
 

@@ -1,4 +1,4 @@
-"""Making a failing run small: fewer turns, then fewer commands, then fewer faults, as long as a promise breaks.
+"""Shrinks a failing run: fewer turns, then fewer commands, then fewer faults, as long as a promise breaks.
 
 A run draws the same chances whatever is left out, as far as its schedule stays the same. So most of what does not
 matter can simply be left out, and what is left is the smallest run that we find, not the smallest there is.
@@ -21,7 +21,7 @@ class Shrinking:
     runs: int = 0
 
     def still_fails(self, plan: Plan) -> bool:
-        """Runs a smaller plan; keeps it if a promise breaks there, whichever."""
+        """Runs a smaller plan, and keeps it if any promise breaks. Tells whether one did."""
         if self.runs >= MOST_RUNS:
             return False
         self.runs += 1
@@ -57,13 +57,13 @@ def shrunk(failed: Result) -> Result:
     """Gives a failing run that is smaller, or the same."""
     shrinking = Shrinking(failed)
     size = None
-    while size != _size(shrinking.best):
-        size = _size(shrinking.best)
+    while size != _count_occasions(shrinking.best):
+        size = _count_occasions(shrinking.best)
         shrinking.leave_out_turns()
         shrinking.leave_out(lambda result: result.asked, lambda plan, left: replace(plan, commands=left))
         shrinking.leave_out(lambda result: result.struck, lambda plan, left: replace(plan, faults=left))
     return shrinking.best
 
 
-def _size(result: Result) -> int:
+def _count_occasions(result: Result) -> int:
     return result.turns + len(result.asked) + len(result.struck)

@@ -1,4 +1,4 @@
-"""What a trace says of commands, answers and whatever the ports are given: short, so that a step is a line."""
+"""Short texts for the trace: of commands, of answers and of the arguments of ports. A step is one line."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -12,15 +12,16 @@ from chalicelib.domain.payments import Charge, Payment, PaymentChange, PaymentDu
 from chalicelib.domain.reservations import Held, Hold, Release, Reservation, Sale, Sold
 
 
-def said(what: object) -> str:
-    words = WORDS.get(type(what))
+def said(told: object) -> str:
+    """Writes a command, an answer or an argument as a short text."""
+    words = WORDS.get(type(told))
     if words:
-        return words(what)
-    if isinstance(what, list | tuple | set):
-        return f"[{', '.join(map(said, what))}]"
-    if isinstance(what, dict):
-        return f"{{{', '.join(f'{key}: {said(value)}' for key, value in what.items())}}}"
-    return repr(what) if isinstance(what, Exception) else str(what)
+        return words(told)
+    if isinstance(told, list | tuple | set):
+        return f"[{', '.join(map(said, told))}]"
+    if isinstance(told, dict):
+        return f"{{{', '.join(f'{key}: {said(value)}' for key, value in told.items())}}}"
+    return repr(told) if isinstance(told, Exception) else str(told)
 
 
 def _clock(moment: datetime | None) -> str:
@@ -31,25 +32,29 @@ def _seats(seats: Iterable[str]) -> str:
     return "+".join(seats)
 
 
-def _reservation(one: Reservation) -> str:
-    sale = f" by {one.sale.id}" if one.sale else ""
-    return f"{one.id} {_seats(one.seats)} until {_clock(one.expires_at)} {one.state}{sale}"
+def _reservation(reservation: Reservation) -> str:
+    sale = f" by {reservation.sale.id}" if reservation.sale else ""
+    return (
+        f"{reservation.id} {_seats(reservation.seats)} until {_clock(reservation.expires_at)} {reservation.state}{sale}"
+    )
 
 
-def _payment(one: Payment) -> str:
-    reason = f" ({one.reason})" if one.reason else ""
-    charged = f", charged {one.charged_cents}" if one.is_charged else ""
-    sale = f", has bought {one.sale_id}" if one.sale_id else ""
-    return f"{one.transaction_id} {one.status}{reason} for {one.reservation_id or 'nobody'}{charged}{sale}"
+def _payment(payment: Payment) -> str:
+    reason = f" ({payment.reason})" if payment.reason else ""
+    charged = f", charged {payment.charged_cents}" if payment.is_charged else ""
+    sale = f", has bought {payment.sale_id}" if payment.sale_id else ""
+    return f"{payment.transaction_id} {payment.status}{reason} for {payment.reservation_id or 'nobody'}{charged}{sale}"
 
 
-def _charge(one: Charge) -> str:
-    back = f", {one.refunded_cents} went back" if one.refunded_cents else ""
-    return f"{one.transaction_id} charged {one.amount_cents} for {one.reservation_id or 'nobody'}{back}"
+def _charge(charge: Charge) -> str:
+    back = f", {charge.refunded_cents} went back" if charge.refunded_cents else ""
+    return f"{charge.transaction_id} charged {charge.amount_cents} for {charge.reservation_id or 'nobody'}{back}"
 
 
-def _hold_seats(one: HoldSeats) -> str:
-    return f"{one.user_id} wants {_seats(one.seat_numbers)} of {one.session_id}, key {one.idempotency_key}"
+def _hold_seats(command: HoldSeats) -> str:
+    return (
+        f"{command.user_id} wants {_seats(command.seat_numbers)} of {command.session_id}, key {command.idempotency_key}"
+    )
 
 
 WORDS: dict[type, Callable[[Any], str]] = {

@@ -57,7 +57,7 @@ DELETED_BY_TTL = ("reservations", "live-holds")
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides a run. `faults` and `commands` are the numbers of those that may happen; None for all."""
+    """The inputs that decide a run. `faults` and `commands` are the numbers of those that may happen; None for all."""
 
     seed: int
     plant: str = ""
@@ -122,15 +122,15 @@ class World:
         self.night = chance.randint(40, 130) if chance.random() < 0.15 else None
         """The turn after which a day passes."""
 
-    def _chance(self, of: str) -> Random:
-        return Random(f"{self.plan.seed} {of}")
+    def _chance(self, purpose: str) -> Random:
+        return Random(f"{self.plan.seed} {purpose}")
 
     def _open_services(self, *, charged_only: bool, has_redis: bool) -> None:
         database = Database(PREFIX, self.clock)
         self.stored = Stored(database)
         self.promises = Promises(self.clock, self.stored, charged_only)
-        database.listeners[f"{PREFIX}-rows"] = self.promises.row_is_written
-        database.listeners[f"{PREFIX}-reservations"] = self.promises.reservation_is_written
+        database.listeners[f"{PREFIX}-rows"] = self.promises.check_row_write
+        database.listeners[f"{PREFIX}-reservations"] = self.promises.check_reservation_write
         self.gateway = WatchedGateway(goes_back=self.promises.goes_back)
         queues = [*ALWAYS, *SOMETIMES, consumers.CACHE, *LEFT_OUT]
         if has_redis:
@@ -153,15 +153,15 @@ class World:
         most = chance.choice((1, MAX_LIVE_HOLDS))
         settings = replace(SETTINGS, max_live_holds=most, payments_charged_only=charged_only)
         skews = [timedelta(milliseconds=chance.choice(SKEWS_MS)) for _ in range(3)]
-        if not any(skews) or not self.faults.strikes(Kind.CLOCKS_DIFFER, 0.8):
+        if not any(skews) or not self.faults.is_striking(Kind.CLOCKS_DIFFER, 0.8):
             skews = [timedelta(0)] * 3
-        codes = self._codes()
+        codes = self._draw_ticket_codes()
         ids = SeededIds(b"for tests")
         self.instances = [
             Instance(self.services, self.planted.adapters, settings, ids, skew, lambda: next(codes)) for skew in skews
         ]
 
-    def _codes(self) -> Iterator[str]:
+    def _draw_ticket_codes(self) -> Iterator[str]:
         chance = self._chance("codes")
         while True:
             yield to_code(chance.randrange(CODES))
@@ -173,24 +173,24 @@ class World:
         self.promises.twins_refused = True
 
     def _expiry_is_lost(self, body: str) -> None:
-        self.promises.loses_expiry(hold_in({"body": body}))
+        self.promises.note_expiry_lost(hold_in({"body": body}))
 
     # The schedule.
 
     def run(self) -> None:
-        """Raises Broken."""
+        """Runs the plan to its end, and checks all promises. Raises Broken."""
         with models_bound_to(self.services.client), seeded(f"{self.plan.seed} pauses"):
             self.buyers.schedule()
-            for _ in range(self._most_turns()):
+            for _ in range(self._count_turns_at_most()):
                 self.turns += 1
                 self._turn()
                 if self.turns == self.night:
-                    self._a_day_passes()
+                    self._let_day_pass()
             self._come_to_rest()
             AtRest(self.promises, self.buyers.screenings, self.gateway.charged, self.clock.now, self.consumers).check()
-            self._cache_shows_the_rows()
+            self._check_cache_shows_rows()
 
-    def _most_turns(self) -> int:
+    def _count_turns_at_most(self) -> int:
         return self.plan.turns if self.plan.turns is not None else self.commands_left * TURNS_FOR_EACH_COMMAND
 
     def _turn(self) -> None:
@@ -199,19 +199,19 @@ class World:
         if self.buyers.untold:
             self.buyers.tell_of_charges()
         drawn = chance.random()
-        if drawn < 0.66 and scheduler.running and scheduler.take_a_step():
+        if drawn < 0.66 and scheduler.running and scheduler.try_to_step():
             return
         if drawn < 0.78 and self.commands_left and len(scheduler.running) < MOST_AT_ONCE:
             self._command()
         elif drawn < 0.95:
-            self.deliveries.deliver_something()
+            self.deliveries.try_to_deliver()
         elif drawn < 0.97:
-            self._time_passes()
+            self._advance_clock()
         else:
-            scheduler.finish_a_write()
+            scheduler.try_to_finish_write()
 
     def _command(self) -> None:
-        """Has the next command be given; before there is a screening, that is to schedule one."""
+        """Gives the next command. Schedules a screening first, if there is none."""
         if not self.buyers.screenings:
             return self.buyers.schedule()
         self.commands_left -= 1
@@ -221,7 +221,7 @@ class World:
         self.asked.append(self.commands)
         return self.buyers.ask()
 
-    def _time_passes(self) -> None:
+    def _advance_clock(self) -> None:
         chance, now = self.chance, self.clock.now
         drawn = chance.random()
         if drawn < 0.35:
@@ -238,8 +238,8 @@ class World:
 
     # A day, and rest.
 
-    def _a_day_passes(self) -> None:
-        """All that was begun ends; the sweep has run; TTL deletes what is a day old, or will do so later."""
+    def _let_day_pass(self) -> None:
+        """Ends all processes, runs the sweep, and moves on by a day, after which TTL deletes items."""
         self.faults.calm = self.scheduler.in_turn = True
         self._drain()
         self._sweep()
@@ -251,7 +251,7 @@ class World:
         database = self.services.client.database
         for table in DELETED_BY_TTL:
             for key in list(database.expired(table, self.clock.now)):
-                if self.faults.strikes(Kind.TTL_LATE, 0.3):
+                if self.faults.is_striking(Kind.TTL_LATE, 0.3):
                     continue
                 self.faults.count(Kind.TTL_AT_ONCE)
                 self.scheduler.note("TTL", f"deletes {table} {key}")
@@ -263,7 +263,7 @@ class World:
         self.faults.calm = True
         self.scheduler.note("", "ALL IS WELL from here on")
         self._drain()
-        self.buyers.open_doors()
+        self.buyers.scan_all_tickets()
         self._drain()
         self.scheduler.in_turn = True
         while self.buyers.to_schedule:
@@ -274,17 +274,17 @@ class World:
         latest = max((one.expires_at for one in self.buyers.known), default=self.clock.now)
         self.clock.now = max(self.clock.now, latest + timedelta(seconds=65))
         self._drain()
-        self.promises.claims_have_ended(self.stored.payments)
+        self.promises.check_claims_have_ended(self.stored.payments)
         for minutes in SWEEPS:
             self.clock.now += timedelta(minutes=minutes)
             self._sweep()
-            if self._all_is_settled():
+            if self._is_all_settled():
                 break
         if any(one.state is State.PENDING for one in self.stored.reservations().values()):
             self._forget_the_lost()
 
-    def _all_is_settled(self) -> bool:
-        """Tells whether another sweep has nothing to do: each charge is known, and each of ours has its end."""
+    def _is_all_settled(self) -> bool:
+        """Tells whether all payments are settled: each charge is known, and each payment of ours has ended."""
         payments = {payment.transaction_id: payment for payment in self.stored.payments()}
         charged = self.gateway.charged.keys()
         is_open = any(payment.status in OPEN for name, payment in payments.items() if name in charged)
@@ -301,8 +301,8 @@ class World:
         self._drain()
         self._sweep()
 
-    def _cache_shows_the_rows(self) -> None:
-        """A second later, buyers see by way of the cache what stands in the rows, from whichever instance."""
+    def _check_cache_shows_rows(self) -> None:
+        """Checks that a second later each instance's cache shows the seats as the rows have them."""
         self.clock.now += timedelta(seconds=1)
         for screening in self.buyers.screenings:
             for instance in self.instances:
@@ -322,26 +322,26 @@ class World:
         for _ in range(MOST_ROUNDS):
             self.clock.now += MS
             self.buyers.tell_of_charges()
-            if self._goes_on():
+            if self._let_processes_go_on():
                 continue
             if scheduler.to_come and self.chance.random() < 0.3:
-                scheduler.finish_a_write()
-            elif deliveries.deliver_something() or scheduler.finish_a_write():
+                scheduler.try_to_finish_write()
+            elif deliveries.try_to_deliver() or scheduler.try_to_finish_write():
                 continue
             elif waits := self._waits():
                 self.clock.now = max(self.clock.now, min(waits))
-            elif not self.scheduler.take_a_step() and not self.services.sqs.redrive():
+            elif not self.scheduler.try_to_step() and not self.services.sqs.redrive():
                 return
         broken(f"it does not come to rest: {[process.name for process in scheduler.running]}")
 
-    def _goes_on(self) -> bool:
-        """Lets processes go on: to their ends, or one of them by a step. False when it is time for another."""
+    def _let_processes_go_on(self) -> bool:
+        """Runs all processes to their ends, or one of them by a step. False when a new process may start."""
         if self.scheduler.in_turn:
-            while self.scheduler.take_a_step():
+            while self.scheduler.try_to_step():
                 pass
             return False
         has_room = len(self.scheduler.running) < MOST_AT_ONCE
-        return not (has_room and self.chance.random() < 0.4) and self.scheduler.take_a_step()
+        return not (has_room and self.chance.random() < 0.4) and self.scheduler.try_to_step()
 
     def _waits(self) -> list[datetime]:
         waits = [one.stopped_until for one in self.scheduler.running if one.stopped_until]

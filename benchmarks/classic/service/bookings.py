@@ -35,7 +35,7 @@ WHERE screening_id = %(screening_id)s AND number = ANY(%(seats)s) AND reservatio
 """
 END = """
 UPDATE reservations SET status = '{status}' WHERE id IN (
-    SELECT id FROM reservations WHERE status = 'pending' AND {which} ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
+    SELECT id FROM reservations WHERE status = 'pending' AND {condition} ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
 ) RETURNING id, screening_id, seats
 """
 RELEASE = """
@@ -113,7 +113,7 @@ class Bookings:
             if not held:
                 raise not_found("reservation")
             if held["status"] == "confirmed":
-                return _same_sale(cursor, held, transaction), False
+                return _find_same_sale(cursor, held, transaction), False
             if held["status"] != "pending" or not held["lives"]:
                 raise Refusal(410, *EXPIRED)
             cursor.execute(SELL, held)
@@ -135,9 +135,9 @@ class Bookings:
         """Releases up to a hundred lapsed holds and counts them. Instances may do it at the same time."""
         return self._release("expires_at <= now()", (), "expired")
 
-    def _release(self, which: str, values: tuple[Any, ...], status: str) -> int:
+    def _release(self, condition: str, values: tuple[Any, ...], status: str) -> int:
         with self._transaction() as cursor:
-            ended = cursor.execute(END.format(status=status, which=which), values).fetchall()
+            ended = cursor.execute(END.format(status=status, condition=condition), values).fetchall()
             for row in ended:
                 cursor.execute(RELEASE, row)
         for row in ended:
@@ -152,7 +152,7 @@ def _answer_again(known: Row, session: str, seats: list[str]) -> Row:
     return known
 
 
-def _same_sale(cursor: Any, held: Row, transaction: str) -> Row:
+def _find_same_sale(cursor: Any, held: Row, transaction: str) -> Row:
     sale: Row = cursor.execute("SELECT * FROM sales WHERE reservation_id = %s", (held["id"],)).fetchone()
     if sale["transaction_id"] != transaction:
         raise Refusal(409, "RESERVATION_ALREADY_PAID", "Another payment has bought these seats.")

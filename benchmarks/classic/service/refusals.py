@@ -18,12 +18,12 @@ def seats_taken(seats: Sequence[str]) -> Refusal:
     return Refusal(409, "SEAT_ALREADY_RESERVED", f"Already reserved: [{named}]", conflictingSeats=list(seats))
 
 
-def unavailable(what: str) -> Refusal:
-    return Refusal(503, "TEMPORARILY_UNAVAILABLE", f"{what} can't be reached.")
+def unavailable(name: str) -> Refusal:
+    return Refusal(503, "TEMPORARILY_UNAVAILABLE", f"{name} can't be reached.")
 
 
-def not_found(what: str) -> Refusal:
-    return Refusal(404, f"{what.upper()}_NOT_FOUND", f"There is no such {what}.")
+def not_found(name: str) -> Refusal:
+    return Refusal(404, f"{name.upper()}_NOT_FOUND", f"There is no such {name}.")
 
 
 EXPIRED = ("RESERVATION_EXPIRED", "The hold has lapsed.")

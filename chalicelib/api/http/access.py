@@ -24,7 +24,7 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who asks, and why they are refused; None if they are admitted."""
+    """The principal of a request, and the refusal; None for a request that is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None
@@ -39,7 +39,7 @@ EVERYBODY = Admission(UNCHECKED)
 
 
 def check_access(rule: Rule, request: Request) -> Admission:
-    """Finds out who asks, and whether the rule admits them. Raises nothing, so that the refused are counted, too."""
+    """Finds the principal, and whether the rule admits it. Raises nothing, so that refusals are counted, too."""
     if not rule.needs_token or not wiring.settings().auth:
         return EVERYBODY
     try:

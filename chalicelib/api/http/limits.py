@@ -33,7 +33,7 @@ def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
 
     Raises RateLimited. Calls Redis once at most.
     """
-    quotas = dict(_quotas(route, request, user))
+    quotas = dict(_quotas_of_request(route, request, user))
     if not quotas:
         return {}
     gate = wiring.gate
@@ -70,7 +70,7 @@ def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
         )
 
 
-def _quotas(route: str, request: Request, user: str) -> Iterator[tuple[str, Quota]]:
+def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tuple[str, Quota]]:
     limits = wiring.settings().rate_limits
     if not route_of(route).is_limited:
         return

@@ -159,14 +159,14 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 
 def message(code: str, facts: Facts, language: str) -> str:
     """Writes the message of an error's code with the facts. `detail`, the parser's words, is made readable."""
-    words = {name: _written(value) for name, value in facts.items()}
+    words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:
         detail = words["detail"]
         words |= {"fault": _fault(detail, words.get("field", ""), language), "place": _place(detail, language)}
     return ROWS[code].words[language].format_map(words)
 
 
-def _written(value: object) -> str:
+def _to_text(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 

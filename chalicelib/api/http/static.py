@@ -116,7 +116,7 @@ def page_for_signed_in(request: Request, part: str) -> Response:
 
 
 def sign_in_settings() -> dict[str, str]:
-    """Gives what a page needs to let people sign in; nothing where access control is off."""
+    """Gives the settings by which a page lets users sign in; none where access control is off."""
     ours = wiring.settings()
     return {
         "sign_in_url": ours.auth_sign_in_url if ours.auth else "",

@@ -38,7 +38,7 @@ class DayBody(Answer):
 
 
 class MomentBody(Answer):
-    """What there was at the end of the five minutes that begin `at`."""
+    """The state at the end of the five minutes that begin `at`."""
 
     at: Moment
     sold_seats: int

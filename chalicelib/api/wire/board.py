@@ -57,7 +57,7 @@ class ScreeningNumbersBody(Answer):
 
 
 class BoardTotalsBody(Answer):
-    """Of the screenings shown. The net revenue is what is left of it after refunds."""
+    """The totals of the screenings shown. The net revenue is the revenue less refunds."""
 
     total_seats: int
     sold_seats: int
@@ -73,7 +73,7 @@ class BoardTotalsBody(Answer):
 
 
 class FiveMinutesBody(Answer):
-    """What happened in the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
+    """The events of the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
 
     at: Moment
     holds: int
@@ -103,14 +103,14 @@ class RefusedBody(Answer):
 
 
 class RefusalsBody(Answer):
-    """Of this whole stage, in the same time as `overTime`."""
+    """The counts of refusals in the whole stage, in the same time as `overTime`."""
 
     by_reason: list[ReasonBody]
     over_time: list[RefusedBody]
 
 
 class BoardBody(Answer):
-    """What could not be read is left out. Facts are counted some seconds after they happen, refusals at once."""
+    """The board. Parts that could not be read are left out. Events are counted after some seconds, refusals at once."""
 
     as_of: Moment
     dependencies: list[DependencyBody]
@@ -123,7 +123,7 @@ class BoardBody(Answer):
 
 
 class LetterBody(Answer):
-    """Without a `reason` SQS moved it: it was received too often. `body` is its beginning."""
+    """A dead letter. Without a `reason`, SQS moved it after too many receives. `body` is its beginning."""
 
     id: str
     sent_at: Moment

@@ -20,7 +20,7 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
 
 
 class LiveBody(Answer):
-    """Where to open a WebSocket for live seat maps; without a `url` there is none, and polling does."""
+    """The address of the WebSocket for live seat maps. Without a `url` there is none: poll the seats instead."""
 
     url: str | None = None
 
@@ -30,7 +30,7 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
 
 
 class FullBody(Answer, tag_field="type", tag="full"):
-    """As many viewers watch the screening as are sent its changes: ask for the seats instead."""
+    """The message to a viewer beyond the limit of live viewers: poll the seats instead."""
 
     session_id: str
 

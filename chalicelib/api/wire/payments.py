@@ -8,7 +8,7 @@ from .bodies import Answer
 
 
 class GatewayMessage(msgspec.Struct):
-    """As the simulated gateway writes it; Stripe's have its form. Only the gateway's adapter reads it."""
+    """A message of the simulated gateway. Stripe's messages differ. Only the gateway's adapter reads either."""
 
     id: str
     type: str
@@ -16,6 +16,6 @@ class GatewayMessage(msgspec.Struct):
 
 
 class Heard(Answer):
-    """The message was taken; what it says is worked on."""
+    """The answer to the gateway's message, which is now in our queue."""
 
     received: bool = True

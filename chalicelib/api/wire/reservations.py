@@ -53,7 +53,7 @@ Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"
 
 
 class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """`userId` is left out by whoever is signed in; it must be there where nobody is."""
+    """A hold. A signed-in user leaves `userId` out; without sign-in it is required."""
 
     session_id: SessionId
     user_id: UserId | msgspec.UnsetType = msgspec.UNSET
@@ -135,7 +135,7 @@ class PurchasesBody(Answer):
 
 
 def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
-    """Reads a hold. Raises Forbidden for one in the name, or to the address, of somebody else than the signed-in user.
+    """Reads a hold. Raises Forbidden if its user or email address is not the signed-in user's.
 
     Holds of a user who is known count wherever they come from, so they have no source.
     """
@@ -147,7 +147,7 @@ def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
 
 
 def buyer_in_path(user_id: str, asked_by: Principal) -> str:
-    """Gives the user whom a path names: `me` is whoever is signed in."""
+    """Gives the user that a path names: `me` is the signed-in user."""
     return asked_by.subject if asked_by.is_known and user_id == MYSELF else user_id
 
 

@@ -36,9 +36,9 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """A `token` that was scanned, or a `code` that was typed; and where it was: the names are the cinema's own.
+    """An admission: a scanned `token` or a typed `code`, and the cinema's own names of gate and room.
 
-    `admittedAt` is when a gate without a connection let the holder in, which it tells now.
+    `admittedAt` is the moment of an admission that a gate made earlier, without a connection.
     """
 
     gate_id: Name
@@ -49,7 +49,7 @@ class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TicketBody(Answer):
-    """`token` is what the QR code says; `qr` is that code as an SVG image. `version` counts the tickets of the seat."""
+    """A ticket. `token` is the QR code's text; `qr` is the code as SVG. `version` counts the tickets of the seat."""
 
     code: str
     seat: str
@@ -77,7 +77,7 @@ class RenewedBody(Answer):
 
 
 class AdmittedBody(Answer):
-    """What a gate shows: the seat and the film, and no person."""
+    """An admission as a gate shows it: the seat and the film, and no person."""
 
     code: str
     seat: str

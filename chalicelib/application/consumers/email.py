@@ -42,7 +42,7 @@ ASKED_AGAIN_SECONDS = (2, 30)
 """How soon, and how late, an email comes again that waits for its tickets. They take a second or two."""
 
 
-def _this_hold_is_live(event: Event, reservation: Reservation, now: datetime) -> bool:
+def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
     """Tells whether the event's own hold is live. Compares the expiry too, because a key used again after a day makes
     another hold under the same id."""
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
@@ -53,7 +53,7 @@ def _is_paid(event: Event, reservation: Reservation, now: datetime) -> bool:
     return reservation.state is State.CONFIRMED
 
 
-def _always(event: Event, reservation: Reservation, now: datetime) -> bool:
+def _is_always_true(event: Event, reservation: Reservation, now: datetime) -> bool:
     return True
 
 
@@ -68,9 +68,9 @@ class EmailKind:
 
 
 EMAILS: Mapping[EventType, EmailKind] = {
-    EventType.RESERVATION_CREATED: EmailKind("held", _this_hold_is_live),
+    EventType.RESERVATION_CREATED: EmailKind("held", _is_own_hold_live),
     EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid, has_tickets=True),
-    EventType.REFUND_COMPLETED: EmailKind("refunded", _always),
+    EventType.REFUND_COMPLETED: EmailKind("refunded", _is_always_true),
 }
 """The emails that buyers get, by event. A new one needs an entry here and, for each language, two templates of its
 name. A lapsed or cancelled hold has none: its buyer let it go."""

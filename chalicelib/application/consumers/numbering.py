@@ -20,7 +20,7 @@ def number_by_series(
     series_of: Callable[[T], Hashable],
     assign_numbers: Callable[[Sequence[T]], Sequence[N]],
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Has items numbered, each series with one call. Gives what was numbered and the failures, by position."""
+    """Has items numbered, each series with one call. Gives the numbered items and the failures, by position."""
     by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)
     for position, item in items.items():
         by_series[series_of(item)][position] = item

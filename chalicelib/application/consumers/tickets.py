@@ -37,7 +37,7 @@ class IssueTickets:
     new_code: Callable[[], str]
 
     def __call__(self, event: Event) -> None:
-        """Does what follows from the sale or the refund. Raises SessionNotFound, StoreUnavailable.
+        """Issues a sale's tickets, or voids a refunded one's. Raises SessionNotFound, StoreUnavailable.
 
         A refund that names no sale is of a payment that bought nothing.
         """

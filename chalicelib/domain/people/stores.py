@@ -1,4 +1,4 @@
-"""Where people's data stands: STORES has one row for each table, queue, bucket and whatever else keeps it.
+"""The stores of personal data: STORES has one row for each table, queue, bucket and other place that keeps some.
 
 docs/privacy.md's table is made from it. A new table, queue or bucket needs its row: tests/unit/infra/ops/test_person.py
 compares them. What a row says of names is proved by tests/integration/machine/test_ops_person.py: there a person really
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class AtErasure(StrEnum):
-    """What an erasure does with the person's data in a store."""
+    """The effect of an erasure on the person's data in a store."""
 
     DELETES = "deleted"
     TAKES_NAMES_OUT = "the names are taken out"

@@ -34,7 +34,7 @@ class Sessions(Protocol):
         ...
 
     def cancel(self, session_id: str, now: datetime) -> Session:
-        """Marks the session as cancelled, for display: the rows decide what can be booked. Keeps the first
+        """Marks the session as cancelled, for display: the rows decide about bookings. Keeps the first
         cancellation's moment.
 
         Raises SessionNotFound.
@@ -130,7 +130,7 @@ class Reservations(Protocol):
         ...
 
     def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        """Marks the reservation as confirmed by this sale, whatever its state: the rows have sold its seats.
+        """Marks the reservation as confirmed by this sale, from any state: its rows have sold the seats.
 
         An earlier sale stays. Gives the reservation as stored afterwards; None if none is stored.
         """

@@ -135,7 +135,7 @@ class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
     def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
-        """Sends the message to each viewer, once, for so many seconds at most.
+        """Sends the message to each viewer once, within `seconds` in all.
 
         Gives the viewers whose connection is gone; others may miss the message.
         """

@@ -15,7 +15,7 @@ __all__ = ["ErasureRecords", "OpenMatters", "PersonalStore"]
 
 
 class PersonalStore(Protocol):
-    """One store with data of people."""
+    """A store of personal data."""
 
     @property
     def store(self) -> Store:
@@ -23,11 +23,11 @@ class PersonalStore(Protocol):
         ...
 
     def find(self, person: Person) -> Iterator[Mapping[str, Any]]:
-        """Finds all that the store has of the person, also what names nobody any more. Changes nothing."""
+        """Finds all of the person's items in the store, also those without a name. Changes nothing."""
         ...
 
     def erase(self, person: Person) -> int:
-        """Erases what the store's row says, and gives how much it was. Harmless twice.
+        """Erases the person's names as the store's row says. Gives the number of items changed. Safe to run twice.
 
         What is changed at the same moment, or still open, is left as it is: `find` shows it.
         """
@@ -35,7 +35,7 @@ class PersonalStore(Protocol):
 
 
 class OpenMatters(Protocol):
-    """What a person has begun and not ended."""
+    """The reader of a person's open matters: live holds, and payments that are not settled."""
 
     def list(self, person: Person, now: datetime) -> Sequence[str]:
         """Names the holds that are live, and the payments that are neither sold nor returned."""
@@ -47,7 +47,7 @@ class OpenMatters(Protocol):
 
 
 class ErasureRecords(Protocol):
-    """The audit's record of erasures. It names nobody."""
+    """The audit records of erasures, without names of persons."""
 
     def begin(self, person: Person, now: datetime) -> str:
         """Writes that an erasure has begun, and gives the record's id."""

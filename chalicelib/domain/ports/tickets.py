@@ -54,7 +54,7 @@ class Tickets(Protocol):
         ...
 
     def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
-        """Admits the ticket if it is in force and not admitted. Gives it as stored, admitted by this or before."""
+        """Admits the ticket if it is in force and not admitted. Gives it with this admission, or the earlier one."""
         ...
 
 

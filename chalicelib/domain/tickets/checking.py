@@ -28,7 +28,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class GateList:
-    """What a gate knows: when its room's screenings begin, by session, and the last ticket of each seat sold."""
+    """A gate's list: the starts of its room's screenings, by session, and the last ticket of each seat sold."""
 
     starts: Mapping[str, datetime]
     listed: Mapping[tuple[str, str], Listed]
@@ -36,7 +36,7 @@ class GateList:
 
 
 def check_signature(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> Facts:
-    """Gives what the token says. Raises TicketInvalid unless one of these keys (by id) has signed it."""
+    """Reads the facts of a token. Raises TicketInvalid unless one of these keys (by id) has signed it."""
     try:
         token = read_token(text)
     except TokenUnreadable as error:
@@ -55,7 +55,7 @@ def check_offline(
     opens_before: timedelta,
     now: datetime,
 ) -> Facts:
-    """Gives what the token of a ticket says that a gate may admit, by what it knows.
+    """Checks by a gate's list that it may admit the ticket. Gives the facts of its token.
 
     Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Whether the gate has admitted it already is
     the gate's to know.

@@ -8,6 +8,7 @@ issued ──► signed ──► admitted, once
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.domain.refusals import AdmissionOver, TooEarly, TooManyTransfers
 
@@ -29,7 +30,7 @@ class VoidReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """That a ticket was admitted: when, by which gate, and by which of its requests (`key`)."""
+    """The admission of a ticket: the moment, the gate, and the key of the gate's request."""
 
     admitted_at: datetime
     gate: str
@@ -72,7 +73,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class ListedTicket:
-    """What a gate's list tells of a ticket: whether it is in force, and where its holder came in."""
+    """A ticket on a gate's list: whether it is in force, and by which gate its holder was admitted."""
 
     code: str
     seat: str
@@ -104,6 +105,11 @@ def check_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> N
         raise AdmissionOver(closes_at)
 
 
-def admission_times(starts_at: datetime, opens_before: timedelta) -> tuple[datetime, datetime]:
-    """Gives from when on and until when tickets of a screening are admitted."""
-    return starts_at - opens_before, starts_at + ADMITTED_FOR
+class AdmissionTimes(NamedTuple):
+    opens_at: datetime
+    closes_at: datetime
+
+
+def admission_times(starts_at: datetime, opens_before: timedelta) -> AdmissionTimes:
+    """Gives the times between which tickets of a screening are admitted."""
+    return AdmissionTimes(starts_at - opens_before, starts_at + ADMITTED_FOR)

@@ -51,7 +51,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a token says. Moments are whole seconds."""
+    """The facts in a ticket's token. Moments are whole seconds."""
 
     key_id: str
     session_id: str
@@ -81,7 +81,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was read: what it says, and its signature, which nobody has checked yet."""
+    """A token that was read: its facts, and its signature, which is not checked yet."""
 
     facts: Facts
     signed: bytes

@@ -119,7 +119,7 @@ def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], at
 
 
 class TransactionCancelled(Exception):
-    """None of a transaction's writes was made. `reasons` are DynamoDB's, one for each write, in their order."""
+    """A transaction without effect. `reasons` are DynamoDB's, one for each write, in their order."""
 
     def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()

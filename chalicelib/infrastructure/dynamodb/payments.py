@@ -47,7 +47,11 @@ class DynamoPayments:
         return payment_from_item(item) if item else None
 
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
-        claim = {"claimed_at": _iso(payment.claimed_at), "due_at": _iso(payment.due_at), "method": payment.method}
+        claim = {
+            "claimed_at": _to_iso_if_any(payment.claimed_at),
+            "due_at": _to_iso_if_any(payment.due_at),
+            "method": payment.method,
+        }
         update = _PaymentUpdate({**_base(payment), "fate": PaymentStatus.CLAIMED, **claim}).where(
             self.claim_condition(charged_only=charged_only),
             asserted=PaymentStatus.ASSERTED,
@@ -89,7 +93,7 @@ class DynamoPayments:
             **_base(payment),
             "fate": PaymentStatus.SOLD,
             "sale_id": payment.sale_id,
-            "sold_at": _iso(payment.sold_at),
+            "sold_at": _to_iso_if_any(payment.sold_at),
         }
         may_be_sold = "(fate = :asserted OR fate = :claimed)"
         returns_with_no_sale = "(fate = :requested AND attribute_not_exists(sale_id))"
@@ -107,7 +111,7 @@ class DynamoPayments:
             **_base(payment),
             "fate": PaymentStatus.REFUND_REQUESTED,
             "reason": payment.reason,
-            "requested_at": _iso(payment.requested_at),
+            "requested_at": _to_iso_if_any(payment.requested_at),
             "outstanding": OUTSTANDING,
         }
         has_no_sale = "(fate = :asserted OR fate = :claimed)" if payment.session_id else "fate = :asserted"
@@ -117,7 +121,7 @@ class DynamoPayments:
             **({"claimed": PaymentStatus.CLAIMED} if payment.session_id else {}),
         }
         if payment.sale_id:
-            requested |= {"sale_id": payment.sale_id, "sold_at": _iso(payment.sold_at)}
+            requested |= {"sale_id": payment.sale_id, "sold_at": _to_iso_if_any(payment.sold_at)}
             has_this_sale = "(fate = :sold AND sale_id = :sale_id)"
             returns_with_no_sale = "(fate = :requested AND attribute_not_exists(sale_id))"
             condition += f" OR {has_this_sale} OR ({IS_FOR_RESERVATION} AND {returns_with_no_sale})"
@@ -129,7 +133,7 @@ class DynamoPayments:
         returned = {
             "fate": PaymentStatus.REFUNDED,
             "refund_id": payment.refund_id,
-            "refunded_at": _iso(payment.refunded_at),
+            "refunded_at": _to_iso_if_any(payment.refunded_at),
         }
         return self._write_if_requested(payment, _PaymentUpdate(returned, ("outstanding", "asked", "asked_at")))
 
@@ -258,21 +262,21 @@ def payment_from_item(item: Mapping[str, Any]) -> Payment:
         session_id=found.session_id or "",
         user_id=found.user_id or "",
         seats=tuple(found.seats or ()),
-        amount_cents=_whole(found.amount_cents),
+        amount_cents=_to_int_if_any(found.amount_cents),
         currency=found.currency or CURRENCY,
         method=found.method or "",
-        charged_cents=_whole(found.charged_cents),
+        charged_cents=_to_int_if_any(found.charged_cents),
         charged_currency=found.charged_currency or "",
         sale_id=found.sale_id or "",
         reason=RefundReason(found.reason) if found.reason else None,
         refund_id=found.refund_id or "",
-        asked=_whole(found.asked) or 0,
+        asked=_to_int_if_any(found.asked) or 0,
         **moments,
     )
 
 
 def _base(payment: Payment) -> dict[str, Any]:
-    """Gives the attributes that claims, sales and requested refunds share: for whom, for what, how much."""
+    """Gives the attributes that claims, sales and requested refunds share: user, reservation, amount."""
     return {
         "reservation_id": payment.reservation_id,
         "session_id": payment.session_id or None,
@@ -283,11 +287,11 @@ def _base(payment: Payment) -> dict[str, Any]:
     }
 
 
-def _whole(number: float | None) -> int | None:
+def _to_int_if_any(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _iso(moment: datetime | None) -> str | None:
+def _to_iso_if_any(moment: datetime | None) -> str | None:
     return to_iso(moment) if moment else None
 
 

@@ -49,7 +49,7 @@ class ProcessedEvents:
     def add(self, event_id: str) -> None:
         """Writes the event's entry, after an effect outside of the database. Raises StoreUnavailable."""
         with outages_as_refusals("PutItem"):
-            self.client.put_item(TableName=self.table_name, Item=self._entry(event_id))
+            self.client.put_item(TableName=self.table_name, Item=self._entry_item(event_id))
 
     def entry_id(self, event_id: str) -> str:
         return f"{self.consumer}#{event_id}"
@@ -70,10 +70,10 @@ class ProcessedEvents:
     def _entry_put(self, event_id: str) -> dict[str, Any]:
         return {
             "TableName": self.table_name,
-            "Item": self._entry(event_id),
+            "Item": self._entry_item(event_id),
             "ConditionExpression": "attribute_not_exists(id)",
         }
 
-    def _entry(self, event_id: str) -> dict[str, Any]:
+    def _entry_item(self, event_id: str) -> dict[str, Any]:
         ttl = ttl_seconds(self.clock() + REMEMBERED)
         return ProcessedEventItem(self.entry_id(event_id), ttl=ttl).serialize()

@@ -207,7 +207,7 @@ class DynamoRows:
         return Release(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
-        """Releases the seats that the hold still has by `found`, the row's entries. Gives what `_release_in_row` gives.
+        """Releases the seats that the hold still has by `found`, the row's entries. Result: see `_release_in_row`.
 
         The two methods call each other until no seat is left or all are released: a hold never gets a lost seat back.
         """

@@ -55,7 +55,7 @@ IS_NEW = "attribute_not_exists(id)"
 
 @dataclass(frozen=True)
 class DynamoSessions:
-    """Keeps the screenings. `kept` are those in memory; `pages` are those of the programme, by what was asked."""
+    """Keeps the screenings. `kept` are screenings in memory; `pages` are pages of the programme, by query."""
 
     client: "DynamoDBClient"
     table_name: str

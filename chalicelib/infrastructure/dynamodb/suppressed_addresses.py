@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoSuppressedAddresses:
-    """Keeps the addresses by what `hash_address` makes of them: see SecretIds. Another secret forgets them all."""
+    """Keeps the hashes of addresses (`hash_address`: see SecretIds). Another secret makes all of them useless."""
 
     client: "DynamoDBClient"
     table_name: str

@@ -302,7 +302,7 @@ class InvoiceItem(Model):
 
 
 class BySession(GlobalSecondaryIndex["TicketItem"]):
-    """The tickets of a screening, by seat: what gates load before the doors open. Only tickets have a `session_id`.
+    """The tickets of a screening, by seat, as gates load them before the doors open. Only tickets have a `session_id`.
 
     It has no tokens: signing a ticket changes nothing in it, and a list of it can't be made into QR codes.
     """

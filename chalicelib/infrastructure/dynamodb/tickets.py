@@ -80,7 +80,7 @@ class DynamoTickets:
     def add(self, sold: SaleTickets) -> None:
         codes = {ticket.seat: text_value(ticket.code) for ticket in sold.tickets}
         sale = {**text_key(id=sold.reservation_id), "codes": map_value(codes)}
-        failed = self._transact([self._put(sale), *(self._put(_item(ticket)) for ticket in sold.tickets)])
+        failed = self._transact([self._ticket_put(sale), *(self._ticket_put(_item(ticket)) for ticket in sold.tickets)])
         if any(failed) and not failed[0]:
             raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
@@ -129,7 +129,7 @@ class DynamoTickets:
             [
                 self._seat_update(ticket, renewed),
                 self._replaced_update(ticket, renewed),
-                self._put(_item(renewed)),
+                self._ticket_put(_item(renewed)),
             ]
         )
         return self.find(ticket.code) or ticket
@@ -204,7 +204,7 @@ class DynamoTickets:
             }
         }
 
-    def _put(self, item: Item) -> Any:
+    def _ticket_put(self, item: Item) -> Any:
         return {"Put": {"TableName": self.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _transact(self, writes: list[Any]) -> list[bool]:

@@ -28,7 +28,7 @@ ISOLATE, END_OF_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLAT
 
 @dataclass(frozen=True)
 class Locale:
-    """How a language writes days, times and money. Weekdays begin with Monday, months with January."""
+    """A language's way to write days, times and money. Weekdays begin with Monday, months with January."""
 
     weekdays: str
     months: str

@@ -29,7 +29,7 @@ def returned_email_in(record: Mapping[str, Any]) -> ReturnedEmail:
 def _bounce(bounce: Mapping[str, Any]) -> ReturnedEmail:
     """Reads a bounce. Only a permanent one is final: others are a mailbox that is full, an answer of a holiday."""
     return ReturnedEmail(
-        addresses=_addresses(bounce["bouncedRecipients"]),
+        addresses=_read_addresses(bounce["bouncedRecipients"]),
         reason=f"bounce {bounce['bounceType']} {bounce['bounceSubType']}",
         returned_at=_moment(bounce),
         is_final=bounce["bounceType"] == "Permanent",
@@ -39,14 +39,14 @@ def _bounce(bounce: Mapping[str, Any]) -> ReturnedEmail:
 def _complaint(complaint: Mapping[str, Any]) -> ReturnedEmail:
     kind = complaint.get("complaintFeedbackType") or "of no type"
     return ReturnedEmail(
-        addresses=_addresses(complaint["complainedRecipients"]),
+        addresses=_read_addresses(complaint["complainedRecipients"]),
         reason=f"complaint {kind}",
         returned_at=_moment(complaint),
         is_final=kind != WRONGLY_SORTED,
     )
 
 
-def _addresses(recipients: Any) -> tuple[str, ...]:
+def _read_addresses(recipients: Any) -> tuple[str, ...]:
     return tuple(str(one["emailAddress"]) for one in recipients)
 
 

@@ -59,13 +59,13 @@ class AccessTokenVerifier:
             payload = _SIGNATURES.decode(token, key, algorithms=ALGORITHMS)
         except (PyJWTError, ValueError, TypeError) as error:
             raise _invalid(type(error).__name__) from error
-        claims = _object_in(payload)
+        claims = _parse_object(payload)
         self._check_audience(claims)
         _check_times(claims, now.timestamp())
         return _principal_of(claims)
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
-        """Checks by whom, for whom and for what the token was issued. Raises Unauthenticated."""
+        """Checks the token's issuer, audience and use. Raises Unauthenticated."""
         wanted = {"iss": self.issuer, "client_id": self.client_id, "token_use": "access"}
         for name, value in wanted.items():
             if claims.get(name) != value:
@@ -93,7 +93,7 @@ def _header_of(token: str) -> Mapping[str, Any]:
     return header
 
 
-def _object_in(payload: bytes) -> Mapping[str, Any]:
+def _parse_object(payload: bytes) -> Mapping[str, Any]:
     try:
         claims = json.loads(payload)
     except (ValueError, RecursionError) as error:
@@ -105,14 +105,14 @@ def _object_in(payload: bytes) -> Mapping[str, Any]:
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
     """Checks that the token is valid now. Raises Unauthenticated."""
-    if now >= _seconds(claims, "exp") + SKEW_SECONDS:
+    if now >= _read_seconds_claim(claims, "exp") + SKEW_SECONDS:
         raise Unauthenticated(TokenFault.EXPIRED)
     for name in ("nbf", "iat"):
-        if name in claims and now < _seconds(claims, name) - SKEW_SECONDS:
+        if name in claims and now < _read_seconds_claim(claims, name) - SKEW_SECONDS:
             raise Unauthenticated(TokenFault.NOT_YET_VALID, name)
 
 
-def _seconds(claims: Mapping[str, Any], name: str) -> float:
+def _read_seconds_claim(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise _invalid(f"no {name}")

@@ -20,7 +20,7 @@ NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
 class GatewaySilent(GatewayUnavailable, RefundRefused):
-    """The gateway did not answer in time: nobody knows whether it did what it was asked."""
+    """The gateway did not answer in time: the call may have taken effect, or not."""
 
 
 @dataclass(frozen=True)

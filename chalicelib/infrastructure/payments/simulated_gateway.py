@@ -158,7 +158,7 @@ class HttpGateway:
         """Sends a request and reads its answer. Raises GatewaySilent."""
         from urllib3.exceptions import HTTPError, LocationValueError
 
-        timeout, url = _timeout(self.read_seconds), f"{self.url.rstrip('/')}{path}"
+        timeout, url = _http_timeout(self.read_seconds), f"{self.url.rstrip('/')}{path}"
         options = {"timeout": timeout, "retries": False, "redirect": False, "preload_content": False}
         try:
             answer = _pool().request(method, url, decode_content=False, **options, **request)
@@ -264,7 +264,7 @@ def _pool() -> "PoolManager":
     return urllib3.PoolManager(maxsize=4)
 
 
-def _timeout(read_seconds: float) -> Any:
+def _http_timeout(read_seconds: float) -> Any:
     from urllib3 import Timeout
 
     return Timeout(connect=CONNECT_SECONDS, read=read_seconds)

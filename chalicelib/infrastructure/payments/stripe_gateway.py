@@ -179,7 +179,7 @@ class StripeGateway:
 
 @dataclass(frozen=True)
 class StripeMessages:
-    """Reads Stripe's signed events. There are several secrets while they are rotated; without one, none is believed."""
+    """Reads Stripe's signed events. There are several secrets during a rotation. Without one, all are refused."""
 
     secrets: Sequence[str] = field(repr=False)
 

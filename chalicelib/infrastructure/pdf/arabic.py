@@ -14,7 +14,7 @@ _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True)
 """The shape of a letter, by two facts: it joins the letter before it, and it joins the letter after it."""
 
 
-def joined(text: str) -> str:
+def join_letters(text: str) -> str:
     """Gives the text with each letter in its joined form, lam and alef as one letter, in the order of reading."""
     letters = list(text)
     for place, letter in enumerate(letters):

@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import normalize
 
 from . import FPDF, BidiParagraph, MethodReturnValue, XPos, YPos
-from .arabic import joined
+from .arabic import join_letters
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
@@ -87,7 +87,7 @@ class Sheet(FPDF):
     def _drawable(self, text: str) -> str:
         """Gives the text with Arabic joined, and a box for each letter that the font lacks."""
         font: Any = self.current_font
-        shaped = [letter for letter in joined(text) if letter not in UNSEEN]
+        shaped = [letter for letter in join_letters(text) if letter not in UNSEEN]
         return "".join(letter if ord(letter) in font.cmap else self._plain_letters(letter, font) for letter in shaped)
 
     @staticmethod

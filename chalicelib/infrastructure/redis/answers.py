@@ -41,12 +41,12 @@ def text(answer: Any) -> bytes:
 
 
 def values(count: int) -> Shape[list[bytes | None]]:
-    """Makes the shape of a list of so many values, as MGET gives."""
+    """Makes the shape of a list of `count` values, as MGET gives."""
     return lambda answer: [value(each) for each in _checked_list(answer, count)]
 
 
 def numbers(count: int) -> Shape[list[int]]:
-    """Makes the shape of a list of so many whole numbers."""
+    """Makes the shape of a list of `count` whole numbers."""
     return lambda answer: [whole(each) for each in _checked_list(answer, count)]
 
 
@@ -76,16 +76,16 @@ def counts(answer: Any) -> dict[str, int]:
     listed = [text(each) for each in _checked_list(answer)]
     if len(listed) % 2:
         raise Nonsense("a name without a count")
-    return {_name_from(listed[at]): _count_from(listed[at + 1]) for at in range(0, len(listed), 2)}
+    return {_parse_name(listed[at]): _parse_count(listed[at + 1]) for at in range(0, len(listed), 2)}
 
 
-def _name_from(found: bytes) -> str:
+def _parse_name(found: bytes) -> str:
     if not (found.isascii() and found.replace(b"_", b"").isalnum()):
         raise Nonsense("no name")
     return found.decode()
 
 
-def _count_from(found: bytes) -> int:
+def _parse_count(found: bytes) -> int:
     if not (found.isdigit() and len(found) <= LARGEST_COUNT_DIGITS):
         raise Nonsense("no count")
     return int(found)

@@ -1,4 +1,4 @@
-"""Which server has a key. There is one, until a redirect tells that it is a node of a cluster.
+"""Finds the server that has a key. There is one server, until a redirect shows that it is a node of a cluster.
 
     question ──► server of REDIS_URL ──► answer: one Redis, or a cluster behind one endpoint, as ElastiCache Serverless
                       │ MOVED: a cluster
@@ -63,7 +63,7 @@ class SlotRange(NamedTuple):
 
 
 class Node:
-    """One server, behind a breaker of its own. `is_doubted` once it has failed: the map may be old."""
+    """A Redis server, behind a breaker of its own. `is_doubted` once it has failed: the map of slots may be old."""
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
         self.breaker, self.is_doubted = breaker, False
@@ -135,7 +135,7 @@ class Cluster:
             self._find_nodes()
         for node in list(self._nodes.values()):
             with wire.patience(self._seconds):
-                node.ask_past_breaker(lambda redis: redis.ping(), _pong)
+                node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
     def status(self) -> BreakerStatus:
         """Gives the status of the breaker that is furthest from closed, with the trips of all."""
@@ -182,18 +182,18 @@ class Cluster:
                 break
         return self._owner(slot)
 
-    def _new_owner(self, slot: int, address: Address, by: Node) -> Node:
-        """Notes what a node has said of the slot. If it names a node that is unknown here, reads the map from it."""
+    def _new_owner(self, slot: int, address: Address, teller: Node) -> Node:
+        """Notes the slot's owner by a node's redirect. Reads the map of slots from `teller` if the owner is unknown."""
         if address not in self._nodes:
             with contextlib.suppress(ResponseError):  # it may keep its map from us: then we learn slot by slot
-                self._read_map(by)
+                self._read_map(teller)
         node = self._node_at(address)
         self._owners = self._owners or [None] * SLOTS
         self._owners[slot] = address
         return node
 
     def _read_map(self, node: Node) -> None:
-        self._use(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
+        self._adopt_map(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
 
     def _find_nodes(self) -> None:
         """Finds the nodes of a cluster of which no redirect has told yet. One node that has all slots is left alone."""
@@ -201,9 +201,9 @@ class Cluster:
             with contextlib.suppress(ResponseError):  # no cluster
                 ranges = self._first.ask_past_breaker(_ask_for_slots, lambda answer: _ranges_in(answer, self._first))
                 if len({each.owner for each in ranges}) > 1:
-                    self._use(ranges)
+                    self._adopt_map(ranges)
 
-    def _use(self, ranges: Sequence[SlotRange]) -> None:
+    def _adopt_map(self, ranges: Sequence[SlotRange]) -> None:
         owners: list[Address | None] = [None] * SLOTS
         for each in ranges:
             owners[each.first : each.last + 1] = [each.owner] * (each.last + 1 - each.first)
@@ -232,7 +232,7 @@ def _ask_for_slots(redis: Redis) -> Any:
     return redis.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call] # the driver's
 
 
-def _pong(answer: Any) -> None:
+def _check_pong(answer: Any) -> None:
     if answer != b"PONG":
         raise Nonsense("no PONG")
 

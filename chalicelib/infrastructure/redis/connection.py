@@ -47,7 +47,7 @@ class RedisUnavailable(Exception):
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """This process's connection to Redis, behind breakers. Connects on first use.
+    """The process's connection to Redis, behind breakers. Connects on first use.
 
     `url` is redis://[:password@]host:port/db; rediss:// for TLS. If a cluster answers there, its other nodes are found,
     and each gets a breaker like `breaker`, which is that of the server at `url`.
@@ -70,7 +70,7 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def check(self, keys: Keys) -> None:
-        """Does what requests do, on each node and past the breakers. Raises the driver's errors, and Nonsense.
+        """Makes the calls of requests, on each node and past the breakers. Raises the driver's errors, and Nonsense.
 
         A script writes and reads, as that of the rate limits. A Redis that refuses it is of no use to requests, however
         well it answers a ping.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Held, Hold, Occupancy
@@ -65,6 +65,20 @@ MOST_UNMARKED = 1000
 
 KEPT_SINCE_SECONDS = 400 * 86_400
 """How long `kept-since` is kept: longer than any screening is on sale. Without it ids are looked up in the database."""
+
+
+class VersionAndMap(NamedTuple):
+    version: int
+    """The present version of the seats."""
+    seat_map: SeatMap | None
+    """The map as it is stored, of its own version."""
+
+
+class RebuildClaim(NamedTuple):
+    is_ours: bool
+    """Whether this process has the claim."""
+    version: int
+    seat_map: SeatMap | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +186,14 @@ class SeatCache:
 
     # The seat map.
 
-    def read_map(self, session_id: str) -> tuple[int, SeatMap | None]:
+    def read_map(self, session_id: str) -> VersionAndMap:
         """Reads the present version of the seats and the stored map, in one round trip."""
         keys = [self.keys.version(session_id), self.keys.map(session_id)]
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
-        return _version_from(version), self._verified_map(keys[1], kept)
+        return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
-    def claim_rebuild(self, session_id: str) -> tuple[bool, int, SeatMap | None]:
-        """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too.
-
-        The first value is True if this process has the claim; the others are those of `read_map`.
-        """
+    def claim_rebuild(self, session_id: str) -> RebuildClaim:
+        """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too."""
         keys = [self.keys.version(session_id), self.keys.map(session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
@@ -196,7 +207,7 @@ class SeatCache:
             return answers.was_set(mine), answers.values(len(keys))(found)
 
         mine, (version, kept) = self.connection.ask(keys[0], ask, shape)
-        return mine, _version_from(version), self._verified_map(keys[1], kept)
+        return RebuildClaim(mine, _parse_version(version), self._verified_map(keys[1], kept))
 
     def release_rebuild(self, session_id: str) -> None:
         """Gives up this process's claim to rebuild the map, so that another may take it."""
@@ -317,7 +328,7 @@ class SeatCache:
         key = self.keys.kept_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
             memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.text)
-            if _drops_nothing(memory):
+            if _evicts_no_key(memory):
                 value = sign(self.secret, key, str(to_ms(moment)))
                 self.connection.ask(key, lambda redis: redis.set(key, value, ex=KEPT_SINCE_SECONDS), answers.was_set)
 
@@ -354,13 +365,13 @@ def secret_from(id_secret: str) -> bytes:
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 
 
-def _drops_nothing(memory: bytes) -> bool:
+def _evicts_no_key(memory: bytes) -> bool:
     """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
     return policy is not None and policy[1] == b"noeviction"
 
 
-def _version_from(value: bytes | None) -> int:
+def _parse_version(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() and len(value) < 20 else 0
 
 

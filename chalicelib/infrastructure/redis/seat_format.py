@@ -1,4 +1,4 @@
-"""How seats are written in Redis: entries of seats and maps of all seats, as text that carries a signature.
+"""The format of seats in Redis: entries of seats, and maps of all seats, as signed text.
 
     res-7Jx…|h|1708023600000|0123456789ab|<signature>     held: reservation, believed until (ms), fingerprint
     res-7Jx…|s|1708023600000|sale-9f2…|<signature>        sold: reservation, believed until (ms), sale

@@ -51,7 +51,7 @@ _patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 @contextmanager
 def patience(seconds: float) -> Iterator[Patience]:
-    """Lets all that is asked within, on any connection, share so many seconds of waiting for answers."""
+    """Limits the wait for answers to `seconds` in all, over every question and connection within the block."""
     shared = Patience(seconds)
     before = _patience.set(shared)
     try:
@@ -93,7 +93,7 @@ class BoundedParser(BaseParser):
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Tells whether there is an answer that nobody asked for. Raises when the other end has hung up."""
+        """Tells whether an answer without a question has arrived. Raises when the other end has hung up."""
         if self._at < len(self._unread):
             return True
         self._sock.settimeout(timeout)
@@ -131,11 +131,11 @@ class BoundedParser(BaseParser):
         if kind == b"-":
             return _error_from(rest)
         if kind == b":":
-            return _whole_from(rest)
+            return _parse_int(rest)
         if kind == b"$":
-            return None if rest == b"-1" else self._read_bulk(_length_from(rest))
+            return None if rest == b"-1" else self._read_bulk(_parse_length(rest))
         if kind == b"*":
-            return None if rest == b"-1" else [self._read_answer(depth - 1) for _ in range(_length_from(rest))]
+            return None if rest == b"-1" else [self._read_answer(depth - 1) for _ in range(_parse_length(rest))]
         raise InvalidResponse(f"an answer that begins with {kind!r}")
 
     def _read_line(self) -> bytes:
@@ -295,13 +295,13 @@ def pool(
     return made
 
 
-def _whole_from(text: bytes) -> int:
+def _parse_int(text: bytes) -> int:
     if not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise InvalidResponse("a number that is none")
     return int(text)
 
 
-def _length_from(text: bytes) -> int:
+def _parse_length(text: bytes) -> int:
     if not _LENGTH.fullmatch(text) or int(text) > MOST_BYTES:
         raise InvalidResponse("a length that can't be")
     return int(text)

@@ -20,7 +20,7 @@ def to_body(content: Hold | PaymentDue | Charge | Event | Delivery) -> str:
 
 def hold_in(record: Mapping[str, Any]) -> Hold:
     """Reads the hold in an SQS record. Raises UnreadableMessage."""
-    wire = _wire_in(record)
+    wire = _parse_body(record)
     try:
         return Hold(
             session_id=wire["sessionId"],
@@ -35,12 +35,12 @@ def hold_in(record: Mapping[str, Any]) -> Hold:
 
 def event_in(record: Mapping[str, Any]) -> Event:
     """Reads the event in an SQS record. Raises UnreadableMessage."""
-    return event_from_wire(_wire_in(record))
+    return event_from_wire(_parse_body(record))
 
 
 def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
     """Reads the payment that is due, or the gateway's charge, in an SQS record. Raises UnreadableMessage."""
-    wire = _wire_in(record)
+    wire = _parse_body(record)
     try:
         return _charge_from_wire(wire["charge"]) if "charge" in wire else _due_from_wire(wire["due"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -49,7 +49,7 @@ def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
 
 def delivery_in(record: Mapping[str, Any]) -> Delivery:
     """Reads the delivery in an SQS record. Raises UnreadableMessage."""
-    wire = _wire_in(record)
+    wire = _parse_body(record)
     try:
         return Delivery(
             webhook_id=str(wire["webhookId"]), session_id=str(wire["sessionId"]), sequence=int(wire["sequence"])
@@ -144,7 +144,7 @@ def _due_from_wire(wire: Mapping[str, Any]) -> PaymentDue:
     return PaymentDue(transaction_id=str(wire["transactionId"]), due_at=from_ms(int(wire["dueAtMs"])))
 
 
-def _wire_in(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _parse_body(record: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         wire = json.loads(record["body"])
     except (ValueError, RecursionError) as error:

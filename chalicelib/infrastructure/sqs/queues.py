@@ -148,7 +148,7 @@ class Redelivery:
         self.client.change_message_visibility(
             QueueUrl=self.urls[_queue_name(record)],
             ReceiptHandle=record["receiptHandle"],
-            VisibilityTimeout=round(self.pause(_receive_count(record))),
+            VisibilityTimeout=round(self.pause(_read_receive_count(record))),
         )
 
     def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
@@ -156,7 +156,7 @@ class Redelivery:
 
         A process that dies before the old message is deleted leaves two of them. Consumers tolerate that.
         """
-        deferrals = _deferrals(record)
+        deferrals = _count_deferrals(record)
         if deferrals >= MOST_DEFERRALS:
             return False
         self.client.send_message(
@@ -168,7 +168,7 @@ class Redelivery:
         return True
 
     def is_last(self, record: Mapping[str, Any]) -> bool:
-        return _receive_count(record) >= MOST_RECEIVES
+        return _read_receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
         """Sends the record to its queue's DLQ, with the reason for operators. After that, its queue may delete it."""
@@ -177,7 +177,7 @@ class Redelivery:
             MessageBody=record["body"],
             MessageAttributes={
                 "reason": {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS] or "unknown"},
-                "receives": {"DataType": "Number", "StringValue": str(_receive_count(record))},
+                "receives": {"DataType": "Number", "StringValue": str(_read_receive_count(record))},
             },
         )
 
@@ -206,9 +206,9 @@ def _queue_name(record: Mapping[str, Any]) -> str:
     return str(record["eventSourceARN"]).rpartition(":")[2]
 
 
-def _deferrals(record: Mapping[str, Any]) -> int:
+def _count_deferrals(record: Mapping[str, Any]) -> int:
     return int(record.get("messageAttributes", {}).get("deferrals", {}).get("stringValue", 0))
 
 
-def _receive_count(record: Mapping[str, Any]) -> int:
+def _read_receive_count(record: Mapping[str, Any]) -> int:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))

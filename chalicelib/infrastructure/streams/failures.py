@@ -97,7 +97,7 @@ class S3StreamFailures:
 
 @dataclass(frozen=True)
 class Parking:
-    """Parks records of a stream that can't be relayed, so that those after them go on."""
+    """Parks records of a stream that can't be relayed, so that the records after them are relayed."""
 
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)

@@ -39,33 +39,33 @@ def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> 
         "BEGIN:VEVENT",
         f"UID:{entry.id}@cinema-tickets",
         f"SEQUENCE:{entry.version}",
-        f"DTSTAMP:{_utc(entry.changed_at)}",
-        f"DTSTART:{_utc(entry.starts_at)}",
+        f"DTSTAMP:{_to_utc_text(entry.changed_at)}",
+        f"DTSTART:{_to_utc_text(entry.starts_at)}",
         *([f"DURATION:PT{int(entry.lasts.total_seconds()) // 60}M"] if entry.lasts else []),
-        f"SUMMARY:{_text(entry.movie_title)}",
-        f"LOCATION:{_text(', '.join(place))}",
-        f"DESCRIPTION:{_text(_description(entry, words))}",
+        f"SUMMARY:{_escape_text(entry.movie_title)}",
+        f"LOCATION:{_escape_text(', '.join(place))}",
+        f"DESCRIPTION:{_escape_text(_description_text(entry, words))}",
         f"STATUS:{'CANCELLED' if entry.is_cancelled else 'CONFIRMED'}",
         "END:VEVENT",
         "END:VCALENDAR",
     )
-    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
+    return "".join(f"{part}\r\n" for line in lines for part in _fold_line(line))
 
 
-def _description(entry: CalendarEntry, words: dict[str, str]) -> str:
+def _description_text(entry: CalendarEntry, words: dict[str, str]) -> str:
     return f"{words['seats']}: {', '.join(entry.seats)}\n{words['code']}: {entry.booking_code}"
 
 
-def _utc(moment: datetime) -> str:
+def _to_utc_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _text(text: str) -> str:
+def _escape_text(text: str) -> str:
     """Writes a value of type TEXT (3.3.11). Control characters are left out: a line's end would begin another line."""
     return "".join(each for each in text if each == "\n" or category(each) != "Cc").translate(_ESCAPED)
 
 
-def _folded(line: str) -> Iterator[str]:
+def _fold_line(line: str) -> Iterator[str]:
     """Folds a line into parts of LINE_OCTETS. Each part but the first begins with a blank; no character is cut."""
     part, room = "", LINE_OCTETS
     for character in line:

@@ -30,7 +30,7 @@ class Words:
     page: str
     day: str
 
-    def moment(self, moment: datetime) -> str:
+    def moment_text(self, moment: datetime) -> str:
         day = self.day.format(year=moment.year, month=moment.month, day=moment.day)
         return f"{day}, {moment:%H:%M} UTC{moment.isoformat()[-6:] if moment.utcoffset() else ''}"
 
@@ -92,7 +92,9 @@ class _TicketSheet(Sheet):
         words, session = self.words, self.session
         self._write(self.cinema[0], 9, ACCENT, width=width)
         self._write_title(session.movie_title, width)
-        self._write(f"{words.room} {session.room}  ·  {words.starts} {words.moment(self.starts_at)}", 10, width=width)
+        self._write(
+            f"{words.room} {session.room}  ·  {words.starts} {words.moment_text(self.starts_at)}", 10, width=width
+        )
         self.ln(2)
         self._write(f"{words.seat} {ticket.seat}", 15, width=width, style="B")
         self._write(ticket.code, 17, width=width, style="B")

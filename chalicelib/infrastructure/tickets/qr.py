@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 import segno
 
@@ -32,14 +33,29 @@ def to_png(token: str) -> bytes:
     return out.getvalue()
 
 
-def to_rectangles(token: str) -> tuple[int, list[tuple[int, int, int]]]:
-    """Gives the QR code's width in dots, with its margin, and its dark parts: column, row and width of each."""
+class Rectangle(NamedTuple):
+    """A dark part of a QR code, one dot high; all in dots."""
+
+    column: int
+    row: int
+    width: int
+
+
+class Rectangles(NamedTuple):
+    width: int
+    """Of the whole code with its margin, in dots."""
+    dark: list[Rectangle]
+
+
+def to_rectangles(token: str) -> Rectangles:
+    """Draws the QR code as rectangles."""
     rows = list(to_qr(token).matrix_iter(border=QUIET_DOTS))
-    return len(rows), [(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]
+    dark = [Rectangle(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]
+    return Rectangles(len(rows), dark)
 
 
 def _dark_runs(dots: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Gives where each run of dark dots begins in the row, and how long it is."""
+    """Gives the column and the width of each run of dark dots in a row."""
     place = 0
     for is_dark, run in groupby(dots):
         width = len(list(run))

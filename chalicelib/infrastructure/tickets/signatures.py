@@ -68,7 +68,7 @@ class KmsSigner:
 
 @dataclass(frozen=True)
 class FileSigner:
-    """A key in a file of a laptop, which is made when it is first asked for, and which nobody else may read."""
+    """A key in a file, for laptops. The file is made on first use, and only its owner may read it."""
 
     path: Path
 

@@ -57,7 +57,7 @@ def _traceparent_in(record: Record) -> object:
 
 
 def _image(record: Record) -> Mapping[str, Any]:
-    """Gives the item after the write; of a deleted one, what it was before."""
+    """Gives the item after the write; of a deleted item, the item before."""
     change = record["dynamodb"]
     image: Mapping[str, Any] = change.get("NewImage") or change.get("OldImage") or {}
     return image

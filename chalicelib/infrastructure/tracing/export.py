@@ -81,7 +81,7 @@ class ThreadedProcessor(SpanProcessor):
                     self._changed.notify_all()
 
     def _export(self, spans: Sequence[ReadableSpan]) -> bool:
-        """Exports the spans. Tells whether that succeeded. Never raises: what is lost is a trace."""
+        """Exports the spans. Tells whether that succeeded. Never raises: only a trace is lost."""
         try:
             return self._exporter.export([without_messages(span) for span in spans]) is SpanExportResult.SUCCESS
         except Exception:  # whatever an exporter raises, its thread goes on
@@ -100,7 +100,7 @@ def is_wanted(span: ReadableSpan) -> bool:
 
 def without_messages(span: ReadableSpan) -> ReadableSpan:
     """Gives the span with the types of its errors only: a message may have an address in it, as those of SES have."""
-    events = [Event(event.name, _type_only(event), event.timestamp) for event in span.events]
+    events = [Event(event.name, _exception_type_only(event), event.timestamp) for event in span.events]
     return ReadableSpan(
         name=span.name,
         context=span.context,
@@ -117,7 +117,7 @@ def without_messages(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _type_only(event: Event) -> dict[str, Any]:
+def _exception_type_only(event: Event) -> dict[str, Any]:
     return {name: value for name, value in (event.attributes or {}).items() if name == "exception.type"}
 
 

@@ -93,7 +93,7 @@ class Spans:
 
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
-            name, attributes = f"process {source_of(record)}", {**facts_in(record), **_function_of(invocation)}
+            name, attributes = f"process {source_of(record)}", {**facts_in(record), **_function_attributes(invocation)}
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):
                 return handle(record)
 
@@ -122,7 +122,7 @@ def _links_to(contexts: Sequence[Context]) -> list[Link]:
     return [Link(context) for context in map(span_context_in, contexts) if context.is_valid]
 
 
-def _function_of(invocation: Context) -> Mapping[str, str]:
+def _function_attributes(invocation: Context) -> Mapping[str, str]:
     span: Any = trace.get_current_span(invocation)
     name = (getattr(span, "attributes", None) or {}).get("faas.name")
     return {"faas.name": str(name)} if name else {}

@@ -62,7 +62,7 @@ class ApiGatewayConnections:
         return {viewer_id for viewer_id, one in zip(viewer_ids, became, strict=True) if one == GONE}
 
     def _post(self, viewer_id: str, data: bytes, until: float) -> str:
-        """Posts the message, unless its time is over. Tells what became of it: TOLD, GONE, or why not.
+        """Posts the message, unless its time is over. Gives the outcome: TOLD, GONE, or the reason of a failure.
 
         A viewer who misses a message is brought up to date by the next one, or by asking again.
         """

@@ -57,7 +57,7 @@ _secrets: Renewed[Mapping[str, str]] = Renewed(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:
-    """Has everything built anew that may know a secret that has been replaced."""
+    """Forgets each object that may know a replaced secret, so that it is built again."""
     if (secrets := _secrets.changed()) is not None:
         build_anew(configuration.load(secrets=secrets))
 

@@ -37,7 +37,7 @@ def seat_cache() -> SeatCache | None:
 
 
 def announced(sessions: Sessions) -> Sessions:
-    """Gives the sessions that tell the seat cache of a new one; the given sessions if no Redis is configured."""
+    """Wraps sessions so that the seat cache hears of new ones; gives them as they are if no Redis is configured."""
     cache = seat_cache()
     return AnnouncedSessions(sessions, cache) if cache else sessions
 

@@ -38,7 +38,7 @@ class Ports(Protocol):
 
     @property
     def cached_sessions(self) -> Sessions:
-        """Gives the sessions that tell the seat cache of a new one, for who schedules."""
+        """Gives the sessions for scheduling: they tell the seat cache of a new one."""
         ...
 
     @property

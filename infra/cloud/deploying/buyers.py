@@ -1,4 +1,4 @@
-"""Who buys at the end of a deployment: the canary purchase needs a buyer's access token where access control is on.
+"""The buyers of the canary purchase after a deployment, which needs an access token where access control is on.
 
 CANARY_TOKEN ─► that token        the user pool ─► a user made for it, who is deleted        else ─► no purchase
 """
@@ -63,7 +63,7 @@ class Buyers:
 
 @contextmanager
 def lent_by_pool(cognito: Any, pool: str, client: str) -> Iterator[str]:
-    """Makes a user in the pool, gives their access token, and deletes them, whatever happens. Raises SignInFailed.
+    """Makes a user in the pool, gives the access token, and always deletes the user afterwards. Raises SignInFailed.
 
     The client is one without a secret that has ALLOW_ADMIN_USER_PASSWORD_AUTH, which only rights of IAM can use.
     """

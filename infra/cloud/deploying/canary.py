@@ -80,11 +80,11 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
         finally:
             screenings.cancel(session.id)
     except StepFailed as failure:
-        raise CanaryError(_advise(stage, str(failure))) from failure
+        raise CanaryError(_advice_text(stage, str(failure))) from failure
     except SignInFailed as failure:
-        raise CanaryError(_advise(stage, f"the sign-in of {failure}")) from failure
+        raise CanaryError(_advice_text(stage, f"the sign-in of {failure}")) from failure
     except StoreUnavailable as refusal:
-        raise CanaryError(_advise(stage, f"{refusal.operation}, which DynamoDB did not answer.")) from refusal
+        raise CanaryError(_advice_text(stage, f"{refusal.operation}, which DynamoDB did not answer.")) from refusal
     say(BOUGHT if was_bought else NOT_BOUGHT)
     say(f"Its screening is cancelled: {session.id}. It leaves the programme at {to_iso(session.starts_at)}.")
 
@@ -94,7 +94,7 @@ def _buyers(stage: str) -> Buyers:
     return Buyers(stage, os.environ, parameters, outputs, lambda: boto3.client("cognito-idp"))
 
 
-def _advise(stage: str, failure: str) -> str:
+def _advice_text(stage: str, failure: str) -> str:
     return (
         f"Stage {stage} is deployed, but the canary purchase failed at {failure}\n"
         f"Look at `python -m infra.ops doctor --stage {stage}` and at the API's log. To go back, check out the commit"
@@ -161,7 +161,7 @@ class Purchase:
 
     def make(self, buyers: Buyers) -> bool:
         """Makes the purchase. Tells whether there was a token for it. Raises StepFailed and SignInFailed."""
-        self._look()
+        self._look_without_token()
         if not buyers.must_sign_in:
             self._buy({"userId": f"canary-{uuid4()}"}, None)
             return True
@@ -171,31 +171,31 @@ class Purchase:
                 self._buy({}, token)
         return token is not None
 
-    def _look(self) -> None:
-        """Does what anybody may."""
-        self._wait_until("the health", lambda: bool(self._get("the health", "/health")), self.patience)
+    def _look_without_token(self) -> None:
+        """Makes the requests that need no token: health, programme and seat map."""
+        self._wait_until("the health", lambda: bool(self._get_json("the health", "/health")), self.patience)
         self._wait_until("the programme", self._is_in_programme, self.patience)
-        self._wait_until("the seat map", lambda: self._state("the seat map") == "available", self.patience)
+        self._wait_until("the seat map", lambda: self._read_seat_state("the seat map") == "available", self.patience)
 
     def _buy(self, buyer: Mapping[str, str], token: str | None) -> None:
         held = self.api.ask("the hold", "POST", HOLDS, HTTPStatus.CREATED, self._hold(buyer), token=token)
         confirmation = f"{HOLDS}/{held['reservationId']}/confirm"
         self.api.ask("the confirmation", "POST", confirmation, HTTPStatus.OK, {}, token=token)
         step = "the seat map after the sale"
-        self._wait_until(step, lambda: self._state(step) == "sold", SOLD_WITHIN_SECONDS)
+        self._wait_until(step, lambda: self._read_seat_state(step) == "sold", SOLD_WITHIN_SECONDS)
 
     def _hold(self, buyer: Mapping[str, str]) -> dict[str, object]:
         return {"sessionId": self.session.id, "seatNumbers": [SEAT], **buyer}
 
-    def _get(self, step: str, path: str) -> Any:
+    def _get_json(self, step: str, path: str) -> Any:
         return self.api.ask(step, "GET", path, HTTPStatus.OK)
 
     def _is_in_programme(self) -> bool:
         path = f"/api/sessions?limit=100&from={quote(to_iso(self.session.starts_at))}"
-        return self.session.id in [one["sessionId"] for one in self._get("the programme", path)["sessions"]]
+        return self.session.id in [one["sessionId"] for one in self._get_json("the programme", path)["sessions"]]
 
-    def _state(self, step: str) -> str:
-        seats = self._get(step, f"/api/sessions/{self.session.id}/seats")["seats"]
+    def _read_seat_state(self, step: str) -> str:
+        seats = self._get_json(step, f"/api/sessions/{self.session.id}/seats")["seats"]
         (state,) = (seat["status"] for seat in seats if seat["number"] == SEAT)
         return str(state)
 

@@ -75,7 +75,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deployment would change in one stack."""
+    """The changes that a deployment would make in one stack."""
 
     stack: str
     is_new: bool
@@ -85,7 +85,7 @@ class Plan:
 
     @property
     def lines(self) -> list[str]:
-        """Describes the plan: first what loses data, then settings, then resources by what is done to them."""
+        """Describes the plan: first the loss of data, then settings, then resources by kind of change."""
         resources = sorted(self.resources, key=lambda one: (not one.loses_data, one.action, one.logical_id))
         if self.is_new and len(resources) > FIRST_ADDED:
             counted = sorted(Counter(one.kind for one in resources).items())

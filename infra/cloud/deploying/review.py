@@ -15,7 +15,7 @@ Review = Callable[[Plan], None]
 
 
 def no_review(_: Plan) -> None:
-    """Agrees to everything without a word: for `make run` and tests, whose stages are made anew all the time."""
+    """Agrees to every plan and prints nothing: for `make run` and tests, whose stages are rebuilt all the time."""
 
 
 def ask_at_terminal(question: str) -> bool:
@@ -25,7 +25,7 @@ def ask_at_terminal(question: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PrintedReview:
-    """Prints each plan. In prod asks somebody, and refuses where there is nobody to ask."""
+    """Prints each plan. In prod asks for agreement at the terminal, and refuses without a terminal."""
 
     stage: str
     sure: bool

@@ -85,7 +85,7 @@ def outputs_of(name: str) -> dict[str, str]:
 
 
 def physical_name(stack: str, logical_name: str) -> str:
-    """Reads the name that a resource of a deployed stack has been given."""
+    """Reads the physical name of a resource of a deployed stack."""
     client = boto3.client("cloudformation")
     resource = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical_name)
     return resource["StackResourceDetail"]["PhysicalResourceId"]
@@ -109,7 +109,7 @@ def failures_of(name: str) -> list[str]:
     ]
 
 
-def queue_name_was_taken(name: str) -> bool:
+def was_queue_name_taken(name: str) -> bool:
     """Tells whether the last operation failed because a queue of the same name had been deleted just before."""
     return any(word in reason for reason in failures_of(name) for word in QUEUE_DELETED_RECENTLY)
 

@@ -1,4 +1,4 @@
-"""What can be done with a stack in each of its states: updated, mended, or left alone with a sentence that says why.
+"""Decides by a stack's state what a deployment does with it: update, repair, or leave it alone and say why.
 
 The states are those of the CloudFormation User Guide, "Stack status codes"; what each allows is in its
 "Troubleshooting".
@@ -42,7 +42,7 @@ SENTENCES = {
 
 
 def explain(name: str, status: str | None) -> str:
-    """Says what to do about a stack in that state."""
+    """Says how to go on with a stack in that state."""
     if status in LEFT_OF_A_CREATION:
         status = "ROLLBACK_COMPLETE"
     if status in SENTENCES:
@@ -80,7 +80,7 @@ def _remove_failed_creation(name: str, say: Say, sleep: Callable[[float], None])
 
 
 def _continue_rollback(name: str, say: Say) -> None:
-    """Continues a roll-back, which is safe: it goes back to what was deployed before. Raises DeploymentError."""
+    """Continues a roll-back to the version deployed before, which is safe. Raises DeploymentError."""
     say(f"{name}: its last roll-back failed; continuing it")
     client = boto3.client("cloudformation")
     client.continue_update_rollback(StackName=name)

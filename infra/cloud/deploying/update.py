@@ -16,8 +16,8 @@ from .stacks import (
     QUEUE_NAME_TAKEN,
     DeploymentError,
     deployed_parameters,
-    queue_name_was_taken,
     wait_for_names,
+    was_queue_name_taken,
 )
 from .states import make_ready
 
@@ -30,7 +30,7 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class StackTemplate:
-    """A template, by its text or its address, with what it declares."""
+    """A template, by its text or its address, with its declared parameters."""
 
     body: Mapping[str, str]
     """TemplateBody or TemplateURL."""
@@ -53,7 +53,7 @@ def deploy_stack(
         try:
             _change(wanted, is_new, review if attempt == 1 else no_review)
         except RolledBackError:
-            if attempt == ATTEMPTS or not (is_new and queue_name_was_taken(name)):
+            if attempt == ATTEMPTS or not (is_new and was_queue_name_taken(name)):
                 raise
             wait_for_names(QUEUE_NAME_TAKEN.total_seconds(), say, sleep)
         else:

@@ -85,9 +85,11 @@ def _properties(alarm: Alarm, topic: Any) -> Template:
     return {
         "AlarmName": sub(alarm.full_name),
         "AlarmDescription": f"{alarm.says} What to do: {RUNBOOK}#{alarm.page}",
-        "Namespace": _value(alarm.metric.namespace),
+        "Namespace": _condition_value(alarm.metric.namespace),
         "MetricName": alarm.metric.name,
-        "Dimensions": [{"Name": name, "Value": _value(text)} for name, text in alarm.metric.dimensions.items()],
+        "Dimensions": [
+            {"Name": name, "Value": _condition_value(text)} for name, text in alarm.metric.dimensions.items()
+        ],
         kind: alarm.statistic,
         "Period": alarm.period_seconds,
         "EvaluationPeriods": alarm.periods,
@@ -100,7 +102,7 @@ def _properties(alarm: Alarm, topic: Any) -> Template:
     }
 
 
-def _value(text: str) -> Any:
+def _condition_value(text: str) -> Any:
     if whole := re.fullmatch(r"\$\{(\w+)\}", text):
         return {"Ref": whole[1]}
     return sub(text) if "${" in text else text

@@ -41,7 +41,7 @@ WRITES_THROTTLED = Kind("{table}-writes-throttled", "DynamoDB refuses writes: bu
 SYSTEM_ERRORS = Kind("{table}-{operation}-errors", "DynamoDB itself fails in calls that buyers wait for.")
 
 
-def _of_stream(function: Function) -> Alarm:
+def _stream_alarm(function: Function) -> Alarm:
     entity = function.stream.removesuffix("s")
     return Alarm(
         logical_id=f"{entity.capitalize()}EventsAreLate",
@@ -104,7 +104,7 @@ def _words(function: Function) -> str:
     return function.name.replace("_", "-")
 
 
-def _of_failing(service: Service) -> Alarm:
+def _failing_alarm(service: Service) -> Alarm:
     return Alarm(
         logical_id=f"{service.name}Fails",
         name=f"{service.name.lower()}-fails",
@@ -120,7 +120,7 @@ def _of_failing(service: Service) -> Alarm:
     )
 
 
-def _of_slow(service: Service) -> Alarm:
+def _slow_alarm(service: Service) -> Alarm:
     return Alarm(
         logical_id=f"{service.name}IsSlow",
         name=f"{service.name.lower()}-slow",
@@ -134,8 +134,8 @@ def _of_slow(service: Service) -> Alarm:
     )
 
 
-def _of_tables() -> Iterator[Alarm]:
-    """Makes the alarms of the tables that a buyer waits for: reads, writes and what DynamoDB does wrong itself."""
+def _table_alarms() -> Iterator[Alarm]:
+    """Makes the alarms of the tables that a buyer waits for: throttled calls, and DynamoDB's system errors."""
     for what, verbs in API.touches.items():
         table = what.partition("/")[0]
         if table not in BUYERS_WAIT_FOR or what in SHARE_A_TABLE:
@@ -153,7 +153,7 @@ def _of_tables() -> Iterator[Alarm]:
 def _throttled(table: str, kind: str) -> Alarm:
     words = table.replace("/", "-").replace("_", "-")
     return Alarm(
-        logical_id=f"{_camel(words)}{kind}sThrottled",
+        logical_id=f"{_to_camel_case(words)}{kind}sThrottled",
         name=f"{words}-{kind.lower()}s-throttled",
         says=f"DynamoDB refuses {kind.lower()}s of {table}: buyers are answered late, or 503.",
         what_to_do="[tables are throttled](#tables-are-throttled)",
@@ -169,7 +169,7 @@ def _throttled(table: str, kind: str) -> Alarm:
 
 def _system_errors(table: str, operation: str) -> Alarm:
     return Alarm(
-        logical_id=f"{_camel(table)}{operation}Errors",
+        logical_id=f"{_to_camel_case(table)}{operation}Errors",
         name=f"{table}-{operation.lower()}-errors",
         says=f"DynamoDB itself fails in {operation} of {table}.",
         what_to_do="[bookings fail or are slow](#bookings-fail-or-are-slow)",
@@ -183,7 +183,7 @@ def _system_errors(table: str, operation: str) -> Alarm:
     )
 
 
-def _camel(words: str) -> str:
+def _to_camel_case(words: str) -> str:
     return "".join(part.capitalize() for part in words.split("-"))
 
 
@@ -300,12 +300,12 @@ REDIS = Alarm(
 
 APP_ALARMS = (
     *OF_THE_API,
-    *(alarm for service in SERVICES for alarm in (_of_failing(service), _of_slow(service))),
+    *(alarm for service in SERVICES for alarm in (_failing_alarm(service), _slow_alarm(service))),
     MONEY,
-    *(_of_stream(function) for function in FUNCTIONS if function.relays),
+    *(_stream_alarm(function) for function in FUNCTIONS if function.relays),
     VIEWERS_SEE_LATE,
     *OF_EMAILS,
     REDIS,
     *(alarm for function in FUNCTIONS for alarm in (_that_fails(function), _that_is_slow(function))),
-    *_of_tables(),
+    *_table_alarms(),
 )

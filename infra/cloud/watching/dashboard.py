@@ -48,14 +48,14 @@ class Graph:
 
 
 def _graphs() -> Iterable[Graph]:
-    yield from _of_bookings()
-    yield from _of_functions()
-    yield from _of_waiting()
-    yield from _of_tables()
-    yield from _of_money_and_others()
+    yield from _booking_graphs()
+    yield from _function_graphs()
+    yield from _waiting_graphs()
+    yield from _table_graphs()
+    yield from _money_and_other_graphs()
 
 
-def _of_bookings() -> Iterable[Graph]:
+def _booking_graphs() -> Iterable[Graph]:
     yield Graph(
         "Bookings that fail (share)",
         [Line(of_log(one.failed), "Average", one.name) for one in SERVICES],
@@ -74,7 +74,7 @@ def _of_bookings() -> Iterable[Graph]:
     yield Graph("API: time (ms)", [Line(of_api("Latency"), each, each) for each in ("p50", "p99")])
 
 
-def _of_functions() -> Iterable[Graph]:
+def _function_graphs() -> Iterable[Graph]:
     for title, name, statistic in (("errors", "Errors", "Sum"), ("slowest (ms)", "Duration", "Maximum")):
         lines = [Line(of_function(name, one), statistic, one.name) for one in FUNCTIONS]
         yield Graph(f"Functions: {title}", [*lines, Line(of_token_trigger(name), statistic, "token-trigger")])
@@ -88,7 +88,7 @@ def _of_functions() -> Iterable[Graph]:
     )
 
 
-def _of_waiting() -> Iterable[Graph]:
+def _waiting_graphs() -> Iterable[Graph]:
     fed_by_streams = [function for function in FUNCTIONS if function.stream]
     yield Graph(
         "Streams: age of the oldest record (ms)",
@@ -107,7 +107,7 @@ def _of_waiting() -> Iterable[Graph]:
     )
 
 
-def _of_tables() -> Iterable[Graph]:
+def _table_graphs() -> Iterable[Graph]:
     yield Graph(
         "Tables: write units",
         [Line(of_table("ConsumedWriteCapacityUnits", one), "Sum", one) for one in BUYERS_WAIT_FOR],
@@ -123,7 +123,7 @@ def _of_tables() -> Iterable[Graph]:
     )
 
 
-def _of_money_and_others() -> Iterable[Graph]:
+def _money_and_other_graphs() -> Iterable[Graph]:
     yield Graph("Money to look at", [Line(MONEY.metric, "Maximum", "findings of the sweep")], period_seconds=300)
     yield Graph(
         "Circuit breakers that open",

@@ -46,7 +46,7 @@ SIGN_IN_FAILS = Alarm(
 )
 
 
-def _of_consumer(consumer: Consumer) -> Iterator[Alarm]:
+def _consumer_alarms(consumer: Consumer) -> Iterator[Alarm]:
     further = f", then {consumer.look_at}" if consumer.look_at else ""
     yield Alarm(
         logical_id=f"{consumer.logical_id}GaveUp",
@@ -70,7 +70,7 @@ def _of_consumer(consumer: Consumer) -> Iterator[Alarm]:
 
 
 DATA_ALARMS = (
-    *(alarm for consumer in CONSUMERS for alarm in _of_consumer(consumer)),
+    *(alarm for consumer in CONSUMERS for alarm in _consumer_alarms(consumer)),
     STREAM_GAVE_UP,
     ROWS_THROTTLED,
     SIGN_IN_FAILS,

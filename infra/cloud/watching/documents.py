@@ -1,4 +1,4 @@
-"""What is made of the tables for people: the alarms in docs/operations.md, and docs/logs.md."""
+"""Writes documents from the tables of alarms and logs: the alarms in docs/operations.md, and docs/logs.md."""
 
 from collections.abc import Iterable
 
@@ -45,22 +45,22 @@ one is asked for.
 
 def table_of_alarms() -> str:
     """Makes the table of all alarms. Those of one kind share a row."""
-    rows = dict.fromkeys(_row(alarm) for alarm in (*APP_ALARMS, *DATA_ALARMS))
+    rows = dict.fromkeys(_alarm_row(alarm) for alarm in (*APP_ALARMS, *DATA_ALARMS))
     return table(("alarm", "what it means", "what to do"), rows)
 
 
-def _row(alarm: Alarm) -> tuple[str, str, str]:
+def _alarm_row(alarm: Alarm) -> tuple[str, str, str]:
     name, says = alarm.kind or (alarm.name, alarm.says)
     return f"`…-{name}`", says, alarm.what_to_do
 
 
 def logs_document(command: str) -> str:
     """Makes docs/logs.md."""
-    fields = "\n\n".join(_fields(kind) for kind in HEADINGS)
-    return LOGS.format(command=command, fields=fields, lines=_lines(), queries=_queries())
+    fields = "\n\n".join(_fields_table(kind) for kind in HEADINGS)
+    return LOGS.format(command=command, fields=fields, lines=_lines(), queries=_queries_table())
 
 
-def _fields(kind: str) -> str:
+def _fields_table(kind: str) -> str:
     rows = [(f"`{field.name}`", field.meaning) for field in FIELDS if field.kind == kind]
     return f"## {HEADINGS[kind]}\n\nIn `{LOG_GROUPS[kind]}`.\n\n{table(('field', 'what it says'), rows)}"
 
@@ -82,5 +82,5 @@ def _names(fields: Iterable[str]) -> str:
     return ", ".join(f"`{field}`" for field in fields if field not in ("exception", "stack_trace"))
 
 
-def _queries() -> str:
+def _queries_table() -> str:
     return table(("query", "answers"), ((f"`{query.name}`", query.answers) for query in QUERIES))

@@ -59,7 +59,7 @@ def _fields(call: ast.Call, tree: ast.Module) -> Iterator[str]:
     """Names the fields of a line. Those in `**logged` are what the callers of that function pass."""
     for one in call.keywords:
         if one.arg is None:
-            yield from _passed_as(ast.unparse(one.value), tree)
+            yield from _names_passed_as(ast.unparse(one.value), tree)
         elif one.arg != "exc_info":
             yield one.arg
     raised = isinstance(call.func, ast.Attribute) and call.func.attr == "exception"
@@ -67,7 +67,7 @@ def _fields(call: ast.Call, tree: ast.Module) -> Iterator[str]:
         yield from OF_AN_EXCEPTION
 
 
-def _passed_as(keywords: str, tree: ast.Module) -> list[str]:
+def _names_passed_as(keywords: str, tree: ast.Module) -> list[str]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     names = {one.name for one in functions if one.args.kwarg and one.args.kwarg.arg == keywords}
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]

@@ -67,7 +67,7 @@ FAST_BURN = 14.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogMetric:
-    """A metric filter: what of which log counts how much of which metric."""
+    """A metric filter: a pattern of a log's lines, and the metric and value that each such line counts."""
 
     logical_id: str
     metric: str
@@ -78,7 +78,7 @@ class LogMetric:
     condition: str = ""
 
 
-def _of_answers(service: Service, name: str, statuses: str, value: str) -> LogMetric:
+def _metric_of_answers(service: Service, name: str, statuses: str, value: str) -> LogMetric:
     """Makes the filter of a service's answers with statuses of these first digits."""
     some = " || ".join(f'$.status = "{first}*"' for first in statuses)
     return LogMetric(
@@ -91,7 +91,7 @@ def _of_answers(service: Service, name: str, statuses: str, value: str) -> LogMe
     )
 
 
-def _of_times(service: Service) -> LogMetric:
+def _metric_of_times(service: Service) -> LogMetric:
     return LogMetric(
         logical_id=f"{service.milliseconds}Filter",
         metric=service.milliseconds,
@@ -103,9 +103,9 @@ def _of_times(service: Service) -> LogMetric:
 
 
 LOG_METRICS = (
-    *(_of_answers(service, "Failed", "5", value="1") for service in SERVICES),
-    *(_of_answers(service, "Answered", "234", value="0") for service in SERVICES),
-    *(_of_times(service) for service in SERVICES),
+    *(_metric_of_answers(service, "Failed", "5", value="1") for service in SERVICES),
+    *(_metric_of_answers(service, "Answered", "234", value="0") for service in SERVICES),
+    *(_metric_of_times(service) for service in SERVICES),
     LogMetric(
         logical_id="StoreUnavailableFilter",
         metric=STORE_UNAVAILABLE,

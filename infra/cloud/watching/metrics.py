@@ -23,7 +23,7 @@ class Metric:
 
 
 def ours(name: str, **further: str) -> Metric:
-    """Gives a metric of our own, of this stage."""
+    """Makes a metric of our own namespace, of this stage."""
     return Metric(NAMESPACE, name, STAGE | further)
 
 

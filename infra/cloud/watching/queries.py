@@ -108,7 +108,7 @@ QUERIES = (
 
 def query_resources() -> Template:
     """Makes the saved queries, by logical id."""
-    return {f"{_camel(query.name)}Query": _resource(query) for query in QUERIES}
+    return {f"{_to_camel_case(query.name)}Query": _resource(query) for query in QUERIES}
 
 
 def _resource(query: Query) -> Template:
@@ -130,5 +130,5 @@ def _log_groups(query: Query) -> list[str]:
     return [f"/aws/lambda/${{{one.logical_id}}}" for one in chosen]
 
 
-def _camel(words: str) -> str:
+def _to_camel_case(words: str) -> str:
     return "".join(part.capitalize() for part in words.split("-"))

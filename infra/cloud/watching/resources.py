@@ -1,4 +1,4 @@
-"""What watches each stack: its alarms; and with the functions the log metrics, the saved queries, the dashboard."""
+"""Makes the watching resources of each stack: alarms; and for functions, log metrics, saved queries, a dashboard."""
 
 from infra.cloud.templates import Template, imported
 
@@ -16,7 +16,7 @@ def watching_of_data() -> Template:
 
 
 def watching_of_app() -> Template:
-    """Makes what watches the functions' stack."""
+    """Makes the watching resources of the functions' stack."""
     return {
         **log_metric_resources(),
         **alarm_resources(APP_ALARMS, imported("alarms-arn")),

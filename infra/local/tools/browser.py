@@ -64,18 +64,18 @@ def install() -> None:
 def _add_windowless() -> None:
     """Installs it beside another Chromium where apt-get knows it, and says nothing where it can't be."""
     with contextlib.suppress(CannotRunError):
-        if _ask("apt-cache", "show", WINDOWLESS):
+        if _succeeds("apt-cache", "show", WINDOWLESS):
             _apt_get("install", "-qq", "--no-install-recommends", WINDOWLESS)
 
 
 def _install_from_the_net() -> None:
     say("Installing Chromium for the browser tests with apt-get (once, some minutes) …")
     _apt_get("update", "-qq")
-    known = _ask("apt-cache", "show", WINDOWLESS)
+    known = _succeeds("apt-cache", "show", WINDOWLESS)
     _apt_get("install", "-qq", "--no-install-recommends", WINDOWLESS if known else "chromium")
 
 
-def _ask(*command: str) -> bool:
+def _succeeds(*command: str) -> bool:
     """Tells whether the command is there and succeeds."""
     return bool(shutil.which(command[0])) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 

@@ -17,6 +17,6 @@ class Checkers(ToolEnvironment):
         found: dict[str, dict[str, str]] = tomllib.loads(self.may_stay.read_text())
         return found
 
-    def no_longer_found(self, what: str) -> str:
+    def no_longer_found(self, reason: str) -> str:
         """Describes a reason that nothing needs any more."""
-        return f"{what} is no longer found: delete it from {self.may_stay.name}"
+        return f"{reason} is no longer found: delete it from {self.may_stay.name}"

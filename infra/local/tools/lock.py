@@ -51,7 +51,7 @@ def write(lock: Path = LOCK) -> None:
 
 
 def write_traces(lock: Path = TRACES_LOCK, beside: Path = LOCK) -> None:
-    """Writes the lock of what TRACES adds to `beside`, whose versions hold. Raises CannotRunError."""
+    """Writes the lock of the packages that TRACES adds. Keeps the versions in `beside`. Raises CannotRunError."""
     wanted, shipped = shipped_pins(TRACES), pins(beside.read_text())
     left_out = [option for name in shipped for option in ("--no-emit-package", name)]
     locked = "".join(f"{name}=={version}\n" for name, version in shipped.items())

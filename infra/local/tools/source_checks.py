@@ -56,18 +56,18 @@ def counted(results: Mapping[str, list[dict[str, str]]]) -> Found:
 
 
 def faults(found: Found, stays: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Describes what is found and may not stay, and what may stay and is not found."""
+    """Describes the findings that are not allowed, and the allowances without a finding."""
     new = [
-        f"{file}: {count} × {kind}, and {_allowed(stays, file, kind)} may stay: see {CHECKERS.may_stay.name}"
+        f"{file}: {count} × {kind}, and {_count_allowed(stays, file, kind)} may stay: see {CHECKERS.may_stay.name}"
         for file, kinds in found.items()
         for kind, count in kinds.items()
-        if count != _allowed(stays, file, kind)
+        if count != _count_allowed(stays, file, kind)
     ]
     gone = [(file, kind) for file, kinds in stays.items() for kind in kinds if kind not in found.get(file, {})]
     return new + [CHECKERS.no_longer_found(f"{file}: {kind}") for file, kind in gone]
 
 
-def _allowed(stays: Mapping[str, Mapping[str, str]], file: str, kind: str) -> int:
+def _count_allowed(stays: Mapping[str, Mapping[str, str]], file: str, kind: str) -> int:
     return int(stays.get(file, {}).get(kind, "0").partition(":")[0])
 
 
@@ -85,8 +85,8 @@ def check_secrets() -> int:
 
 
 def check_packages() -> int:
-    """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError when nobody
-    could be asked."""
+    """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError without
+    an answer about the packages."""
     arguments = [part for lock in LOCKS for part in ("-r", lock)]
     done = CHECKERS.run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
     asked = unasked(done.stdout)

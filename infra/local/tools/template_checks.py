@@ -63,11 +63,11 @@ def write_policies() -> Path:
     folder = OUT / "policies"
     folder.mkdir(parents=True, exist_ok=True)
     for function in FUNCTIONS:
-        (folder / f"{function.name}.json").write_text(json.dumps(_on_aws(policy(function))))
+        (folder / f"{function.name}.json").write_text(json.dumps(_to_aws_value(policy(function))))
     return folder
 
 
-def _on_aws(value: Any) -> Any:
+def _to_aws_value(value: Any) -> Any:
     match value:
         case {"Fn::Sub": str(text)}:
             for name, known in ON_AWS.items():
@@ -76,9 +76,9 @@ def _on_aws(value: Any) -> Any:
         case {"Ref": _}:
             return "tickets@example.com"
         case dict():
-            return {name: _on_aws(each) for name, each in value.items()}
+            return {name: _to_aws_value(each) for name, each in value.items()}
         case list():
-            return [_on_aws(each) for each in value]
+            return [_to_aws_value(each) for each in value]
     return value
 
 
@@ -119,7 +119,7 @@ CHECKERS = {
 
 
 def faults(checker: str, found: Findings, stays: Mapping[str, str]) -> list[str]:
-    """Describes what is found and may not stay, and what may stay and is not found."""
+    """Describes the findings that are not allowed, and the allowances without a finding."""
     new = [f"{checker} {rule}: {place}" for rule, places in found.items() if rule not in stays for place in places]
     return new + [PROGRAMS.no_longer_found(f"{checker} {rule}") for rule in stays.keys() - found]
 

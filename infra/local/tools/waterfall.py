@@ -108,7 +108,7 @@ def _invocation_of(span: Span, by_id: Mapping[str, Span]) -> Span:
 def _row(first: Span, within: Sequence[Span], by_id: Mapping[str, Span]) -> Row:
     return Row(
         title=WORDS.get(first.name, first.name),
-        detail=" · ".join(_details(first, within)),
+        detail=" · ".join(_detail_lines(first, within)),
         bar=_bar(first),
         parts=[_bar(span) for span in within if span.name.startswith("process ")],
         calls=[_bar(span) for span in within if span is not first and not span.name.startswith("process ")],
@@ -126,7 +126,7 @@ def _cause_of(first: Span, by_id: Mapping[str, Span]) -> tuple[str, float] | Non
     return invocation.id, moment
 
 
-def _details(first: Span, within: Sequence[Span]) -> Iterator[str]:
+def _detail_lines(first: Span, within: Sequence[Span]) -> Iterator[str]:
     if first.name in WORDS:
         yield f"{first.name.split()[0]} {first.attributes['http.response.status_code']}"
     heard = [span.attributes.get("cinema.event.type") for span in within if span.name.startswith("process ")]

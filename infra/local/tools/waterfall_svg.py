@@ -34,7 +34,7 @@ FONT = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A span: `what` it was about, and its times in seconds."""
+    """A span: its subject in `what`, and its times in seconds."""
 
     id: str
     name: str
@@ -174,7 +174,7 @@ def _grid(axis: Axis, bottom: int) -> Iterator[str]:
 
 
 def _cause(row: Row, tops: dict[str, int], axis: Axis) -> Iterator[str]:
-    """Draws the line from what caused the row to its bar."""
+    """Draws the line from the row's cause to its bar."""
     if not (row.caused_by and row.caused_by[0] in tops):
         return
     cause, moment = row.caused_by
@@ -195,7 +195,7 @@ def _draw_row(row: Row, top: int, axis: Axis) -> Iterator[str]:
         place = axis.place(part.start)
         yield f'<path d="M{place:.1f} {top + 4}v{BAR}" stroke="#fff" stroke-width="1.5"/>'
     for call in row.calls:
-        _, colour = _kind_of(call)
+        _, colour = _label_and_colour(call)
         yield _rect(call, call.start, call.end, top + 22, CALL, ERROR if call.is_error else colour, axis)
     yield _text(axis.place(row.end) + 8, top + 16, row.bar.duration, row.colour, size=12, weight=600)
 
@@ -210,7 +210,7 @@ def _rect(bar: Bar, start: float, end: float, top: float, height: int, colour: s
 
 def _legend(rows: Sequence[Row], height: int) -> Iterator[str]:
     kinds = [("request", REQUEST), ("stream's relay", RELAY), ("consumer", CONSUMER)]
-    kinds += dict.fromkeys(_kind_of(call) for row in rows for call in row.calls)
+    kinds += dict.fromkeys(_label_and_colour(call) for row in rows for call in row.calls)
     place = float(MARGIN)
     for number, (name, colour) in enumerate(kinds):
         place += 24 if number == 3 else 0
@@ -220,7 +220,7 @@ def _legend(rows: Sequence[Row], height: int) -> Iterator[str]:
         place += 24 + 7 * len(name) + 24
 
 
-def _kind_of(call: Bar) -> tuple[str, str]:
+def _label_and_colour(call: Bar) -> tuple[str, str]:
     return CALLS.get(call.name.split(".")[0].split()[0], OTHER)
 
 

@@ -48,7 +48,7 @@ class Warmth:
     state: str
 
     def raised(self, reads: int, writes: int) -> dict[str, int]:
-        """Gives the throughput with these as its least. What is warm can't be made cold."""
+        """Gives the throughput, raised to at least these numbers. Warm throughput can't be lowered."""
         return {"ReadUnitsPerSecond": max(reads, self.reads), "WriteUnitsPerSecond": max(writes, self.writes)}
 
     def cost(self, reads: int, writes: int) -> float:
@@ -70,7 +70,7 @@ def warm_tables(
     before = _read_all(client, connection)
     cost = sum(one.cost(reads, writes) for one in before)
     if not sure or not cost:
-        return _answer(before, cost, _advice(reads, writes, cost))
+        return _answer(before, cost, _advice_text(reads, writes, cost))
     for table in TABLES:
         _raise_one(client, f"{connection.prefix}{table}", [one for one in before if one.table == table], reads, writes)
     return _answer(_wait(client, connection, sleep), cost, f"Raised, for some ${cost:.2f} once.")
@@ -93,7 +93,7 @@ def _raise_one(client: Any, name: str, known: list[Warmth], reads: int, writes: 
 
 
 def _wait(client: Any, connection: Connection, sleep: Callable[[float], None]) -> list[Warmth]:
-    """Waits until all is raised. Raises OpsError when that takes too long: AWS goes on all the same."""
+    """Waits until all tables are raised. Raises OpsError when that takes too long, although AWS goes on."""
     for _ in range(int(PATIENCE_SECONDS / LOOK_AGAIN_SECONDS)):
         found = _read_all(client, connection)
         if all(one.state == "ACTIVE" for one in found):
@@ -107,7 +107,7 @@ def _read_all(client: Any, connection: Connection) -> list[Warmth]:
 
 
 def _read(client: Any, name: str, table: str) -> Iterator[Warmth]:
-    """Reads the warm throughput of a table and its indexes. Raises OpsError where nobody tells it, as on emulators."""
+    """Reads the warm throughput of a table and its indexes. Raises OpsError where it is unknown, as on emulators."""
     found = client.describe_table(TableName=name)["Table"]
     for index, part in ((None, found), *((one["IndexName"], one) for one in found.get("GlobalSecondaryIndexes", []))):
         warmth = part.get("WarmThroughput")
@@ -117,7 +117,7 @@ def _read(client: Any, name: str, table: str) -> Iterator[Warmth]:
         yield Warmth(table, index, warmth["ReadUnitsPerSecond"], warmth["WriteUnitsPerSecond"], state)
 
 
-def _advice(reads: int, writes: int, cost: float) -> str:
+def _advice_text(reads: int, writes: int, cost: float) -> str:
     if not reads and not writes:
         return "A hold costs 4 write units, a payment 5; --reads and --writes say what it costs to have more at once."
     if not cost:

@@ -1,4 +1,4 @@
-"""What a person holds, has bought and has paid for: reservations, live holds, payments."""
+"""A person's bookings: reservations, live holds and payments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ class PersonsPayments:
 
 @dataclass(frozen=True)
 class PersonsOpenMatters:
-    """The live holds and the payments that have not ended; and the addresses that reservations and account have."""
+    """The person's open live holds and payments, and the email addresses of reservations and account."""
 
     reservations: PersonsReservations
     payments: PersonsPayments

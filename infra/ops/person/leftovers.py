@@ -1,4 +1,4 @@
-"""What went wrong with a person in it: dead letters, and records that a stream's handler gave up.
+"""Failures that name a person: dead letters, and records that a stream's handler gave up.
 
 Both are kept with the names taken out, so that they can still be redriven and replayed.
 """
@@ -6,7 +6,7 @@ Both are kept with the names taken out, so that they can still be redriven and r
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.people.person import Person
 from chalicelib.domain.people.stores import Kind, Store, stores_of
@@ -28,16 +28,23 @@ BUCKETS = stores_of(Kind.BUCKET)
 PARTS = ("DataType", "StringValue", "BinaryValue")
 
 
+class MessageCounts(NamedTuple):
+    """SQS's approximate counts of a queue's messages."""
+
+    visible: int
+    hidden: int
+
+
 @dataclass(frozen=True)
 class PersonsDeadLetters:
-    """The messages of one dead-letter queue. Those in somebody's hands can't be seen."""
+    """The messages of one dead-letter queue. Messages that another process has received are hidden."""
 
     sqs: "SQSClient"
     queue: Queue
     store: Store
 
     def find(self, person: Person) -> Iterator[PlainItem]:
-        for letter in dead_letters.peek(self.sqs, self.queue.url, self._counts()[0]):
+        for letter in dead_letters.peek(self.sqs, self.queue.url, self._read_message_counts().visible):
             found = {"body": _parse(letter.body), "reason": letter.reason, "attributes": dict(letter.attributes)}
             if _is_about(person, letter.body, found):
                 yield {"id": letter.id, "sentAt": to_iso(letter.sent_at), **found}
@@ -47,7 +54,7 @@ class PersonsDeadLetters:
 
         Raises OpsError while some are in somebody's hands.
         """
-        left, hidden = self._counts()
+        left, hidden = self._read_message_counts()
         if hidden:
             raise OpsError(
                 f"{counted(hidden, 'message')} of {self.queue.name} can't be seen, for somebody is looking at them: run"
@@ -59,7 +66,7 @@ class PersonsDeadLetters:
             while left > 0 and (batch := dead_letters.receive(self.sqs, self.queue.url, left)):
                 left -= len(batch)
                 for message in batch:
-                    if self._replace_named(message, person):
+                    if self._erase_if_named(message, person):
                         erased += 1
                     else:
                         others.append(message)
@@ -67,7 +74,8 @@ class PersonsDeadLetters:
             dead_letters.show_again(self.sqs, self.queue.url, others)
         return erased
 
-    def _replace_named(self, message: "MessageTypeDef", person: Person) -> bool:
+    def _erase_if_named(self, message: "MessageTypeDef", person: Person) -> bool:
+        """Puts a message without the person's names in the message's place. False when they are not in it."""
         given: Any = message.get("MessageAttributes", {})
         attributes = {name: {part: one[part] for part in PARTS if part in one} for name, one in given.items()}
         before = {"body": message["Body"], "attributes": attributes}
@@ -80,15 +88,16 @@ class PersonsDeadLetters:
         self.sqs.delete_message(QueueUrl=self.queue.url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
-    def _counts(self) -> tuple[int, int]:
-        """Counts the visible and the hidden messages, by SQS's numbers, which may be a minute old.
+    def _read_message_counts(self) -> MessageCounts:
+        """Reads SQS's counts, which may be a minute old.
 
-        A letter that has come since is found by the run an hour later, which a token that is out asks for as well.
+        A dead letter that came since then is found by a run an hour later. That run is needed anyway, because access
+        tokens stay valid for an hour.
         """
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=names)["Attributes"]
         visible, hidden = (int(counts[name]) for name in names)
-        return visible, hidden
+        return MessageCounts(visible, hidden)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class PersonsInvoiceFiles:
 
 @dataclass(frozen=True)
 class PersonsTickets:
-    """The tickets, which name nobody and stay good. The table is read."""
+    """The tickets, which name no person and stay valid. Finding them reads the whole table."""
 
     tables: StageTables
     store: Store = TABLES["tickets"]

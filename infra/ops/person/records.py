@@ -24,7 +24,7 @@ PARTITION = "erasures"
 
 @dataclass(frozen=True)
 class DynamoErasureRecords:
-    """Writes that an erasure was begun, by whom, and what it came to. `by` is the ARN of who runs the command.
+    """Writes a record of each erasure: its begin, its author, its result. `by` is the ARN of the command's caller.
 
     Of the person it has the buyer: a hash, which tells whether somebody whose id is known was erased.
     """

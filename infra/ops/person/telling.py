@@ -28,7 +28,7 @@ def export_person(connection: Connection, user_id: str, emails: Sequence[str]) -
 def erase_person(connection: Connection, user_id: str, emails: Sequence[str], *, sure: bool) -> Answer:
     """Erases the person when `sure`. Otherwise raises OpsError that says what would be erased, and what kept.
 
-    Exit status 1 when the person is named still, in what came meanwhile: the command is to be run again.
+    Exit status 1 when items that came meanwhile name the person: run the command again.
     """
     person, people = _person(user_id, emails), People.of(connection)
     try:
@@ -75,7 +75,7 @@ def _described(store: Store) -> dict[str, str]:
 
 
 def _unconfirmed(export: Export) -> OpsError:
-    """Makes the error for a missing confirmation. Its message says what would become of what is stored."""
+    """Makes the error for a missing confirmation. Its message says what the erasure would do in each store."""
     rows = [(store.kind, store.name, len(found), store.at_erasure.value) for store, found in export.found.items()]
     table = aligned(("KIND", "NAME", "ITEMS", "AN ERASURE"), rows) if rows else "Nothing is stored."
     return OpsError(f"This would erase a person for good: say --yes if that is what you want.\n{table}")
@@ -97,8 +97,8 @@ def _erasure_answer(erasure: Erasure) -> Answer:
     return Answer(data, "\n".join(parts), status=0 if erasure.is_complete else 1)
 
 
-def _rows(counts: Mapping[Store, int], what: str) -> Iterable[Sequence[object]]:
-    return ((store.kind, store.name, count, what) for store, count in counts.items() if count)
+def _rows(counts: Mapping[Store, int], heading: str) -> Iterable[Sequence[object]]:
+    return ((store.kind, store.name, count, heading) for store, count in counts.items() if count)
 
 
 def _counts(counts: Mapping[Store, int]) -> dict[str, int]:
@@ -111,6 +111,6 @@ def _reasons(kept: Mapping[Store, int]) -> Iterable[str]:
 
 
 def _not_reached() -> Iterable[str]:
-    """Says what no command can change, and when it is gone."""
+    """Lists the stores that no command can change, and when their data is deleted."""
     gone = [store for store in STORES if store.at_erasure is AtErasure.RUNS_OUT]
     return (f"Runs out by itself: {store.name}, {store.lasts}." for store in gone)

@@ -1,4 +1,4 @@
-"""One reservation's whole life, from all that knows of it: `python -m infra.ops story RESERVATION`.
+"""Tells a reservation's whole life, from every source: `python -m infra.ops story RESERVATION`.
 
 known.py      what is looked for: the reservation's screening, seats, payments and events
 tables.py     from the tables          messages.py    from queues, dead letters, stream failures

@@ -1,4 +1,4 @@
-"""What is known of a reservation before its story is told: the facts by which the other sources are asked."""
+"""Reads the facts of a reservation by which the other sources of its story are asked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from infra.ops.find import Found, Item, Records
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the story: a moment, who knows of it, and what happened in words."""
+    """A line of the story: a moment, the source, and the event in words."""
 
     at: datetime
     source: str
@@ -25,7 +25,7 @@ Told = Line | str
 
 @dataclass(frozen=True)
 class Known:
-    """A reservation with what its item, its payments and its events say of it."""
+    """A reservation, with the facts of its item, its payments and its events."""
 
     connection: Connection
     records: Records
@@ -55,8 +55,8 @@ class Known:
         return min(moments, default=None)
 
 
-def learn(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
-    """Reads what the other sources are asked by. Raises OpsError for what is no reservation's id."""
+def read_known(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
+    """Reads the facts by which the other sources are asked. Raises OpsError for an id that is not a reservation's."""
     records = Records(connection, most)
     item = next(iter(records.find_reservation(reservation_id).items), {})
     payments = records.find_payments_of(reservation_id, str(item.get("transaction_id") or ""))

@@ -1,4 +1,4 @@
-"""What logs say of a reservation: CloudWatch Logs where the stage's functions run, and log files of this machine."""
+"""Finds a reservation's log lines: in CloudWatch Logs where the functions run, and in log files of this machine."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What queues, dead-letter queues and stream failures have of a reservation. Nothing is consumed.
+"""Finds a reservation's messages in queues, dead-letter queues and stream failures. Nothing is consumed.
 
 A look at a queue with a consumer counts as one of the receives after which SQS gives a message up. So only its depth is
 read, unless the operator asks for more.
@@ -48,12 +48,12 @@ def _tell_queue(known: Known, queue: Queue, source: str) -> Iterator[Told]:
     messages = dead_letters.peek(known.connection.client("sqs"), queue.url, min(queue.visible, MOST_MESSAGES))
     for message in messages:
         if known.reservation_id in message.body:
-            yield Line(message.sent_at, source, f"in {queue.short_name}: {_what_it_is(message)}")
+            yield Line(message.sent_at, source, f"in {queue.short_name}: {_message_text(message)}")
     if queue.visible > len(messages):
         yield f"queue {queue.short_name}: {len(messages)} of {counted(queue.visible, 'message')} looked at."
 
 
-def _what_it_is(message: DeadLetter) -> str:
+def _message_text(message: DeadLetter) -> str:
     reason = f", given up: {masked(message.reason)}" if message.reason else ""
     return f"{_kind_of(message.body)}{reason}"
 

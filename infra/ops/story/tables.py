@@ -1,4 +1,4 @@
-"""What the tables say of a reservation: item, seats, hold, payments, events, consumers' entries, invoice, tickets."""
+"""Reads a reservation from the tables: item, seats, hold, payments, events, consumers' entries, invoice, tickets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,14 +27,14 @@ def tell_reservation(known: Known) -> Iterator[Told]:
         yield Line(from_ms(item["barred_ms"]), "reservation", "its hold ended before the reservation was written")
         return
     yield from _tell_steps(item)
-    yield Line(known.now, "reservation", f"now: {_state(item, known.now)}")
+    yield Line(known.now, "reservation", f"now: {_state_text(item, known.now)}")
 
 
 def _tell_steps(item: Item) -> Iterator[Line]:
-    """Tells what the reservation's item remembers: its hold, its end, its sale, its refund."""
+    """Tells the steps in the reservation's item: its hold, its end, its sale, its refund."""
     contact = f", emails to {masked(item['email'])}" if item.get("email") else ", no email"
     until = to_iso(from_ms(item["expires_at_ms"]))
-    held = f"held {' '.join(item['seats'])} for {_money(item['amount_cents'])} until {until}{contact}"
+    held = f"held {' '.join(item['seats'])} for {_money_text(item['amount_cents'])} until {until}{contact}"
     yield Line(from_ms(item["created_at_ms"]), "reservation", held)
     if item.get("ended_at_ms"):
         yield Line(from_ms(item["ended_at_ms"]), "reservation", f"ended: {item['state']}")
@@ -45,7 +45,7 @@ def _tell_steps(item: Item) -> Iterator[Line]:
         yield Line(from_iso(item["refunded_at"]), "reservation", "its payment was refunded")
 
 
-def _state(item: Item, now: datetime) -> str:
+def _state_text(item: Item, now: datetime) -> str:
     if item["state"] == "pending" and from_ms(item["expires_at_ms"]) <= now:
         return "pending, and lapsed"
     return f"{item['state']}{', refunded' if item.get('refunded_at') else ''}"
@@ -61,10 +61,10 @@ def tell_seats(known: Known) -> Iterator[Told]:
         if not items:
             yield f"rows: row {row} of screening {known.session_id} is not there."
         for seat in (seat for seat in known.seats if items and row_of(seat) == row):
-            yield Line(known.now, "row", f"now: {seat} {_entry(items[0].get('seats', {}).get(seat), known)}")
+            yield Line(known.now, "row", f"now: {seat} {_entry_text(items[0].get('seats', {}).get(seat), known)}")
 
 
-def _entry(entry: Item | None, known: Known) -> str:
+def _entry_text(entry: Item | None, known: Known) -> str:
     if not entry or "r" not in entry:
         return "is free"
     owner = "this reservation" if entry["r"] == known.reservation_id else str(entry["r"])
@@ -96,7 +96,7 @@ def tell_payments(known: Known) -> Iterator[Told]:
 
 def _tell_payment(item: Item, now: datetime) -> Iterator[Line]:
     name = item["transaction_id"]
-    charged = f"{name}: the gateway charged {_money(item.get('charged_cents'))}"
+    charged = f"{name}: the gateway charged {_money_text(item.get('charged_cents'))}"
     steps = {
         "claimed_at": f"{name}: claimed for this reservation",
         "charged_at": charged,
@@ -131,7 +131,7 @@ def tell_notifications(known: Known) -> Iterator[Told]:
 
 
 def tell_consumers(known: Known) -> Iterator[Told]:
-    """Tells what consumers have noted as done. An entry has no moment of its own, but is kept for a known time."""
+    """Tells the consumers' entries of processed events. An entry has no moment, but is kept for a known time."""
     for event in known.events:
         for consumer, words in ENTRIES.items():
             for item in known.records.get_item("ledger", id=f"{consumer}#{event['id']}"):
@@ -160,5 +160,5 @@ def tell_tickets(known: Known) -> Iterator[Told]:
             yield Line(ticket.admission.admitted_at, "ticket", admitted)
 
 
-def _money(cents: int | None) -> str:
+def _money_text(cents: int | None) -> str:
     return "an unknown amount" if cents is None else Money(int(cents)).format()

@@ -10,7 +10,7 @@ from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
 from infra.ops.connection import Connection, OpsError
 from infra.ops.story import logs, messages, tables
-from infra.ops.story.known import Known, Line, Told, learn
+from infra.ops.story.known import Known, Line, Told, read_known
 from infra.ops.text import Answer, aligned
 from infra.processes import RUN_DIR
 
@@ -27,8 +27,8 @@ def tell_story(
     peek: bool = False,
     run_dir: Path = RUN_DIR,
 ) -> Answer:
-    """Tells a reservation's life, the oldest first, and what could not be read. Raises OpsError for no such id."""
-    known = learn(connection, reservation_id, session_id, most)
+    """Tells a reservation's life, oldest first, and the sources that failed. Raises OpsError for a wrong id."""
+    known = read_known(connection, reservation_id, session_id, most)
     lines, not_read = gather(known, sources(peek=peek, run_dir=run_dir))
     if not any(line.at < known.now for line in lines):
         where = f"stage {connection.stage!r} at {connection.where}"

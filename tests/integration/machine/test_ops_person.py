@@ -204,7 +204,7 @@ class Life:
     gateway: Gateway
 
     def live(self) -> str:
-        """Buys, cancels, and is refunded, with letters of the purchase and of the refund. Gives the id of what stays bought."""
+        """Buys, cancels, and is refunded, with letters of both. Gives the id of the reservation that stays bought."""
         bought, cancelled = self.buy("A1"), self.api.schedule()
         returned = self.buy("A1", session_id=cancelled)
         given_back = self.hold(self.api.schedule(), "A1")

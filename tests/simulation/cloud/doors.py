@@ -45,7 +45,7 @@ def unchanged(operation: str, request: Request) -> Request:
 
 @dataclass
 class Client:
-    """Of DynamoDB, as boto3 makes one."""
+    """A client of the simulated DynamoDB, with boto3's methods."""
 
     scheduler: Scheduler
     database: Database
@@ -97,13 +97,13 @@ class Client:
         return {}
 
     def _transact_slowly(self, request: Request) -> Any:
-        """Others meet the transaction while it is under way, and are refused."""
+        """Leaves the transaction unfinished for a while, so that others are refused with a conflict."""
         database = self.database
         parts = database.prepare(request)
         places = {(table.name, key) for table, key, _ in parts}
         database.locked |= places
         for _ in range(self.scheduler.faults.chance.randint(1, 6)):
-            self.scheduler.let_others_go()
+            self.scheduler.let_others_step()
         database.locked -= places
         database.commit(parts)
         return {}

@@ -43,7 +43,7 @@ class TransactionCanceled(ClientError):
 
 
 class Exceptions:
-    """As a client of boto3 has them."""
+    """The exception classes of a boto3 client."""
 
     ConditionalCheckFailedException = ConditionalCheckFailed
     TransactionConflictException = TransactionConflict
@@ -98,7 +98,7 @@ class Database:
         return self.tables[f"{self.prefix}-{table}"].items
 
     def operate(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Does what was asked, at once and as a whole. Raises ClientError."""
+        """Makes a call take effect at once and as a whole. Raises ClientError."""
         answer: dict[str, Any] = OPERATIONS[operation](self, request)
         return answer
 
@@ -118,9 +118,9 @@ class Database:
         return {"Responses": found, "UnprocessedKeys": {}}
 
     def query(self, request: Mapping[str, Any], seen_before: datetime | None = None) -> dict[str, Any]:
-        """`seen_before`: a global index that is behind shows no item that was written since."""
+        """Queries a table or index. A global index that is behind shows only items written before `seen_before`."""
         table = self.tables[request["TableName"]]
-        found = self._queried(table, request, seen_before)
+        found = self._find_items(table, request, seen_before)
         if not request.get("ScanIndexForward", True):
             found.reverse()
         if start := request.get("ExclusiveStartKey"):
@@ -130,7 +130,7 @@ class Database:
         more = {"LastEvaluatedKey": self._cursor(table, request, found[limit - 1])} if len(found) > limit else {}
         return {"Items": found[:limit], "Count": len(found[:limit]), "ScannedCount": len(found[:limit]), **more}
 
-    def _queried(self, table: Table, request: Mapping[str, Any], seen_before: datetime | None) -> list[Item]:
+    def _find_items(self, table: Table, request: Mapping[str, Any], seen_before: datetime | None) -> list[Item]:
         index = table.indexes.get(request.get("IndexName", ""))
         if index and not index.is_local and request.get("ConsistentRead"):
             raise error("ValidationException", "Query")
@@ -192,7 +192,7 @@ class Database:
             returned = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and before is not None
             item = {"Item": before} if returned else {}
             raise error("ConditionalCheckFailedException", operation, ConditionalCheckFailed, **item)
-        self._store(table, key, before, _written(table, before, request))
+        self._store(table, key, before, _apply_write(table, before, request))
         return {}
 
     def transact_write_items(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,12 +200,12 @@ class Database:
         return {}
 
     def prepare(self, request: Mapping[str, Any]) -> list[tuple[Table, Key, Mapping[str, Any]]]:
-        """Looks whether all writes may be made. Raises TransactionCanceled."""
-        parts = [self._part(one) for one in request["TransactItems"]]
+        """Checks the conditions of all writes. Raises TransactionCanceled."""
+        parts = [self._parse_write(one) for one in request["TransactItems"]]
         places = [(table.name, key) for table, key, _ in parts]
         if len(set(places)) < len(places) or len(places) > TRANSACTION_ITEMS:
             raise error("ValidationException", "TransactWriteItems")
-        reasons = [self._reason(*part) for part in parts]
+        reasons = [self._cancellation_reason(*part) for part in parts]
         if any(reason["Code"] != "None" for reason in reasons):
             cancelled = {"CancellationReasons": reasons}
             raise error("TransactionCanceledException", "TransactWriteItems", TransactionCanceled, **cancelled)
@@ -214,16 +214,16 @@ class Database:
     def commit(self, parts: Iterable[tuple[Table, Key, Mapping[str, Any]]]) -> None:
         for table, key, one in parts:
             before = table.items.get(key)
-            self._store(table, key, before, _written(table, before, one))
+            self._store(table, key, before, _apply_write(table, before, one))
 
-    def _part(self, one: Mapping[str, Any]) -> tuple[Table, Key, Mapping[str, Any]]:
-        ((kind, request),) = one.items()
+    def _parse_write(self, write: Mapping[str, Any]) -> tuple[Table, Key, Mapping[str, Any]]:
+        ((kind, request),) = write.items()
         table = self.tables[request["TableName"]]
         if kind not in ("Put", "Update"):
             raise expressions.Unreadable(kind)
         return table, table.key_of(request["Item" if kind == "Put" else "Key"]), request
 
-    def _reason(self, table: Table, key: Key, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _cancellation_reason(self, table: Table, key: Key, request: Mapping[str, Any]) -> dict[str, Any]:
         if (table.name, key) in self.locked:
             return {"Code": "TransactionConflict"}
         before = table.items.get(key)
@@ -289,7 +289,7 @@ def _may_write(before: Item | None, request: Mapping[str, Any]) -> bool:
 
 
 def _check_placeholders(request: Mapping[str, Any]) -> None:
-    """DynamoDB refuses a name or a value that no expression uses, and one that is used and not given."""
+    """Checks, as DynamoDB does, that each name and value is both given and used in an expression."""
     used: frozenset[str] = frozenset()
     if text := request.get("ConditionExpression"):
         used |= expressions.condition(text).placeholders
@@ -300,7 +300,7 @@ def _check_placeholders(request: Mapping[str, Any]) -> None:
         raise error("ValidationException", f"used {sorted(used)}, given {sorted(given)}")
 
 
-def _written(table: Table, before: Item | None, request: Mapping[str, Any]) -> Item:
+def _apply_write(table: Table, before: Item | None, request: Mapping[str, Any]) -> Item:
     if "Item" in request:
         return dict(request["Item"])
     names, values = request.get("ExpressionAttributeNames") or {}, request.get("ExpressionAttributeValues") or {}
@@ -316,16 +316,16 @@ def _schemas() -> dict[str, tuple[str, str | None, Mapping[str, Index], bool]]:
     schemas: dict[str, Any] = {}
     for table in TABLES:
         model: Any = table.model
-        indexes = {name: _index(index) for name, index in model._indexes.items()}
-        schemas[table.name] = *_keys(model._get_schema()), indexes, table.has_stream
+        indexes = {name: _to_index(index) for name, index in model._indexes.items()}
+        schemas[table.name] = *_key_names(model._get_schema()), indexes, table.has_stream
     return schemas
 
 
-def _index(index: Any) -> Index:
-    return Index(*_keys(index._get_schema()), isinstance(index, LocalSecondaryIndex))
+def _to_index(index: Any) -> Index:
+    return Index(*_key_names(index._get_schema()), isinstance(index, LocalSecondaryIndex))
 
 
-def _keys(schema: Mapping[str, Any]) -> tuple[str, str | None]:
+def _key_names(schema: Mapping[str, Any]) -> tuple[str, str | None]:
     """Gives the names of the hash key and the range key."""
     names = {key["KeyType"]: str(key["AttributeName"]) for key in schema["key_schema"]}
     return names["HASH"], names.get("RANGE")

@@ -33,7 +33,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What an expression does, and every #name and :value in it."""
+    """A parsed expression: its function, and every #name and :value in it."""
 
     evaluate: Any
     placeholders: frozenset[str]
@@ -51,7 +51,7 @@ def condition(text: str) -> Parsed:
 def update(text: str) -> Parsed:
     parser = _Parser(text)
     changes: list[Change] = []
-    while parser.left():
+    while parser.has_tokens_left():
         changes += parser.clause()
 
     def apply(before: Item, names: Names, values: Values) -> Item:
@@ -73,67 +73,67 @@ class _Parser:
     def placeholders(self) -> frozenset[str]:
         return frozenset(token for token in self.tokens if token[0] in "#:")
 
-    def left(self) -> bool:
+    def has_tokens_left(self) -> bool:
         return self.at < len(self.tokens)
 
     def expect_end(self) -> None:
-        if self.left():
+        if self.has_tokens_left():
             raise Unreadable(self.text)
 
-    def next_is(self, *tokens: str) -> str:
+    def take_if(self, *tokens: str) -> str:
         """Takes the next token if it is one of these; else gives nothing."""
-        if self.left() and self.tokens[self.at].upper() in tokens:
+        if self.has_tokens_left() and self.tokens[self.at].upper() in tokens:
             self.at += 1
             return str(self.tokens[self.at - 1].upper())
         return ""
 
     def take(self) -> str:
-        if not self.left():
+        if not self.has_tokens_left():
             raise Unreadable(self.text)
         self.at += 1
         return str(self.tokens[self.at - 1])
 
     def expect(self, token: str) -> None:
-        if not self.next_is(token):
+        if not self.take_if(token):
             raise Unreadable(f"{self.text}: no {token} at {self.tokens[self.at :]}")
 
     # Conditions.
 
     def disjunction(self) -> Condition:
         parts = [self.conjunction()]
-        while self.next_is("OR"):
+        while self.take_if("OR"):
             parts.append(self.conjunction())
         return parts[0] if len(parts) == 1 else lambda *on: any(part(*on) for part in parts)
 
     def conjunction(self) -> Condition:
         parts = [self.negation()]
-        while self.next_is("AND"):
+        while self.take_if("AND"):
             parts.append(self.negation())
         return parts[0] if len(parts) == 1 else lambda *on: all(part(*on) for part in parts)
 
     def negation(self) -> Condition:
-        if self.next_is("NOT"):
+        if self.take_if("NOT"):
             denied = self.negation()
             return lambda *on: not denied(*on)
-        if self.next_is("("):
+        if self.take_if("("):
             inner = self.disjunction()
             self.expect(")")
             return inner
         return self.comparison()
 
     def comparison(self) -> Condition:
-        if name := self.next_is("ATTRIBUTE_EXISTS", "ATTRIBUTE_NOT_EXISTS", "BEGINS_WITH"):
+        if name := self.take_if("ATTRIBUTE_EXISTS", "ATTRIBUTE_NOT_EXISTS", "BEGINS_WITH"):
             return self.function(name)
         left = self.operand()
-        if self.next_is("BETWEEN"):
+        if self.take_if("BETWEEN"):
             low = self.operand()
             self.expect("AND")
             high = self.operand()
-            return lambda *on: _compared(">=", left(*on), low(*on)) and _compared("<=", left(*on), high(*on))
+            return lambda *on: _is_true(">=", left(*on), low(*on)) and _is_true("<=", left(*on), high(*on))
         sign, right = self.take(), self.operand()
         if sign not in COMPARED:
             raise Unreadable(f"{self.text}: {sign}")
-        return lambda *on: _compared(sign, left(*on), right(*on))
+        return lambda *on: _is_true(sign, left(*on), right(*on))
 
     def function(self, name: str) -> Condition:
         self.expect("(")
@@ -142,19 +142,19 @@ class _Parser:
             self.expect(",")
             start = self.operand()
             self.expect(")")
-            return lambda item, names, values: _begins(_find(item, path, names), start(item, names, values))
+            return lambda item, names, values: _begins_with(_find(item, path, names), start(item, names, values))
         self.expect(")")
         exists = name == "ATTRIBUTE_EXISTS"
         return lambda item, names, _: (_find(item, path, names) is not None) is exists
 
     def path(self) -> Path:
         parts = [self.take()]
-        while self.next_is("."):
+        while self.take_if("."):
             parts.append(self.take())
         return tuple(parts)
 
     def operand(self) -> Operand:
-        if self.left() and self.tokens[self.at].startswith(":"):
+        if self.has_tokens_left() and self.tokens[self.at].startswith(":"):
             name = self.take()
             return lambda _item, _names, values: values[name]
         path = self.path()
@@ -163,23 +163,23 @@ class _Parser:
     # Updates.
 
     def clause(self) -> list[Change]:
-        kind = self.next_is(*CLAUSES)
-        one = {"SET": self.set_one, "REMOVE": self.remove_one, "ADD": self.add_one}.get(kind)
+        kind = self.take_if(*CLAUSES)
+        one = {"SET": self.set_clause_part, "REMOVE": self.remove_clause_part, "ADD": self.add_clause_part}.get(kind)
         if one is None:
             raise Unreadable(self.text)
         changes = [one()]
-        while self.next_is(","):
+        while self.take_if(","):
             changes.append(one())
         return changes
 
-    def set_one(self) -> Change:
+    def set_clause_part(self) -> Change:
         path = self.path()
         self.expect("=")
         value = self.new_value()
         return lambda before, after, names, values: _put(after, path, names, value(before, names, values))
 
     def new_value(self) -> Operand:
-        if not self.next_is("IF_NOT_EXISTS"):
+        if not self.take_if("IF_NOT_EXISTS"):
             return self.operand()
         self.expect("(")
         path = self.path()
@@ -193,13 +193,13 @@ class _Parser:
 
         return value
 
-    def remove_one(self) -> Change:
+    def remove_clause_part(self) -> Change:
         path = self.path()
         if len(path) > 1:
             raise Unreadable(self.text)
         return lambda _before, after, names, _values: after.pop(names.get(path[0], path[0]), None) and None
 
-    def add_one(self) -> Change:
+    def add_clause_part(self) -> Change:
         path, value = self.path(), self.operand()
 
         def add(before: Item, after: Item, names: Names, values: Values) -> None:
@@ -219,7 +219,7 @@ def _find(item: Item, path: Path, names: Names) -> Any:
 
 
 def _put(item: Item, path: Path, names: Names, value: Any) -> None:
-    """Sets what is at the path, in copies of the maps on the way: other items may share them."""
+    """Sets the value at the path. Copies the maps on the way, because other items may share them."""
     if value is None:
         raise Unreadable(f"nothing to be put at {path}")
     first = names.get(path[0], path[0])
@@ -233,19 +233,19 @@ def _put(item: Item, path: Path, names: Names, value: Any) -> None:
     item[first] = {"M": inner}
 
 
-def _compared(sign: str, left: Any, right: Any) -> bool:
-    """Compares as DynamoDB does: what is missing equals nothing, and values of two types have no order."""
+def _is_true(sign: str, left: Any, right: Any) -> bool:
+    """Compares as DynamoDB does: a missing value equals none, and values of two types have no order."""
     if sign in ("=", "<>"):
         return (left is not None and right is not None and left == right) is (sign == "=")
     if left is None or right is None or left.keys() != right.keys():
         return False
-    one, other = _ordered(left), _ordered(right)
+    one, other = _to_sortable(left), _to_sortable(right)
     if sign[0] == "<":
         return bool(one < other or (sign == "<=" and one == other))
     return bool(one > other or (sign == ">=" and one == other))
 
 
-def _ordered(value: Any) -> Any:
+def _to_sortable(value: Any) -> Any:
     if "N" in value:
         number = value["N"]
         return int(number) if number.lstrip("-").isdigit() else Decimal(number)
@@ -254,5 +254,5 @@ def _ordered(value: Any) -> Any:
     raise Unreadable(f"{value} has no order")
 
 
-def _begins(value: Any, start: Any) -> bool:
+def _begins_with(value: Any, start: Any) -> bool:
     return value is not None and "S" in value and str(value["S"]).startswith(start["S"])

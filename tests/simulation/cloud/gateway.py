@@ -1,4 +1,4 @@
-"""The payment gateway: late, silent, forgetful. It gives money back once for each key, and the promises watch it."""
+"""The simulated payment gateway: slow, silent or unreachable. Refunds once for each key; the promises check it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Silent(GatewayUnavailable, RefundRefused):
-    """As GuardedGateway tells of it: nobody knows whether it did what it was asked."""
+    """The gateway did not answer: the call may have taken effect. GuardedGateway raises both bases, too."""
 
 
 def no_answer(call: str) -> Exception:
@@ -30,7 +30,7 @@ GATEWAY = Door("gateway", no_answer, no_answer, READING, ON_WRITES, risk=5.0)
 
 @dataclass
 class WatchedGateway(FakeGateway):
-    """`goes_back` is called before money is returned."""
+    """A gateway that calls `goes_back` before it returns money."""
 
     goes_back: Callable[[str], None] = field(default=lambda transaction_id: None)
 
@@ -41,7 +41,7 @@ class WatchedGateway(FakeGateway):
 
 @dataclass(frozen=True)
 class Gateway:
-    """The way to it: the port that our use cases have."""
+    """The port of use cases to the simulated gateway, whose calls may go wrong."""
 
     scheduler: Scheduler
     known: WatchedGateway

@@ -1,4 +1,4 @@
-"""Redis in this process, for the seat cache: one that loses keys, answers nonsense or what was true before, or is away.
+"""A simulated Redis for the seat cache: it loses keys, gives wrong or old answers, or is unreachable.
 
 `Connection` stands in the place of RedisConnection, whose own socket, breakers and cluster are tested elsewhere: what
 the cache asks and how it checks the answers is the real code.
@@ -33,7 +33,7 @@ REDIS = Door("redis", away, away, EVERYWHERE, (*EVERYWHERE, Kind.DIES_AFTER, Kin
 
 @dataclass
 class Store:
-    """What Redis keeps: each value until its moment. `before` has the values that were overwritten or deleted."""
+    """The keys and values of Redis, each with its expiry. `before` has the values that were overwritten or deleted."""
 
     clock: Callable[[], datetime]
     values: dict[str, tuple[bytes, datetime | None]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Connection:
     down_until: datetime | None = None
 
     def ask(self, key: str, question: Callable[[Any], Any], shape: Callable[[Any], T]) -> T:
-        """As RedisConnection's: raises RedisUnavailable for every kind of failure."""
+        """Asks the simulated Redis. Raises RedisUnavailable for every kind of failure, as RedisConnection does."""
         act = partial(self._ask, question, shape, Commands(self.store))
         own: Mapping[Kind, Callable[[], Any]] = {
             Kind.REDIS_DOWN: self._go_down,

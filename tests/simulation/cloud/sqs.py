@@ -1,4 +1,4 @@
-"""SQS in this process: at least once, in no order, with delays, visibility, dead letters, and outages."""
+"""A simulated SQS: at-least-once delivery in no order, with delays, visibility, dead letters and outages."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -108,12 +108,12 @@ class Sqs:
             return
         faults, body = self.scheduler.faults, entry["MessageBody"]
         due = self.now + timedelta(seconds=entry.get("DelaySeconds", 0))
-        if faults.strikes(Kind.MESSAGE_LATE, 0.05):
+        if faults.is_striking(Kind.MESSAGE_LATE, 0.05):
             due += self.chance.randint(*LATE_SECONDS) * 1000 * MS
-        if queue == self.loses and faults.strikes(Kind.MESSAGE_LOST, 0.03):
+        if queue == self.loses and faults.is_striking(Kind.MESSAGE_LOST, 0.03):
             self.lost(body)
             return
-        for _ in range(2 if faults.strikes(Kind.MESSAGE_TWICE, 0.05) else 1):
+        for _ in range(2 if faults.is_striking(Kind.MESSAGE_TWICE, 0.05) else 1):
             self.sent += 1
             message = Message(self.sent, queue, body, due, entry.get("MessageAttributes", {}))
             if queue.endswith("-dlq"):
@@ -132,10 +132,10 @@ class Sqs:
         return (message for message in self.messages.values() if message.due <= now)
 
     def receive(self, message: Message) -> dict[str, Any]:
-        """Hands a message out; it is out of sight for a while."""
+        """Delivers a message and hides it for the visibility timeout."""
         message.receives += 1
         message.due = self.now + VISIBLE_AFTER
-        if self.scheduler.faults.strikes(Kind.VISIBLE_AGAIN, 0.02):
+        if self.scheduler.faults.is_striking(Kind.VISIBLE_AGAIN, 0.02):
             message.due = self.now
         return message.record()
 

@@ -1,4 +1,4 @@
-"""What must hold at every moment: looked at with each write and each answer. What must hold in the end: at_rest.py."""
+"""The promises at all times, checked at each write and each answer. Promises about the end are in at_rest.py."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -29,16 +29,16 @@ Identity = tuple[str, datetime]
 
 
 class Broken(BaseException):
-    """A promise. No handler of ours catches it."""
+    """A promise of the system is broken. A BaseException, so that no handler of ours catches it."""
 
 
-def broken(what: str) -> NoReturn:
-    raise Broken(what)
+def broken(promise: str) -> NoReturn:
+    raise Broken(promise)
 
 
 @dataclass(slots=True)
 class Paying:
-    """A confirmation under way, by whoever holds a 201."""
+    """A confirmation that was sent and not yet answered."""
 
     command: ConfirmReservation
     was_charged: bool
@@ -84,29 +84,29 @@ class Promises:
 
     # Each write of a row.
 
-    def row_is_written(self, before: Item | None, after: Item | None) -> None:
+    def check_row_write(self, before: Item | None, after: Item | None) -> None:
         if after is None:
             broken(f"a row is gone: {before}")
         old, new = occupancy_in(before or {}), occupancy_in(after)
         row_id = after["id"]["S"]
         for seat in {**old, **new}:
             if old.get(seat) != new.get(seat):
-                self._seat_changes(row_id, seat, old.get(seat), new.get(seat))
+                self._check_seat_change(row_id, seat, old.get(seat), new.get(seat))
         event = row_event({"dynamodb": {"NewImage": after}}) if "event" in after else None
         if event is not None and type(event).__name__ == "SeatsSold":
-            self._row_is_sold(after, event, old)
+            self._check_row_sold(after, event, old)
 
-    def _seat_changes(self, row_id: str, seat: str, before: Occupancy | None, after: Occupancy | None) -> None:
+    def _check_seat_change(self, row_id: str, seat: str, before: Occupancy | None, after: Occupancy | None) -> None:
         if isinstance(before, Sold):
             broken(f"{seat} was sold as {before}, and becomes {after}")
         if isinstance(after, Held) and (row_id, seat, after) in self.given_back:
             broken(f"{seat} was given back, and is held again by the very same {after}")
         if isinstance(before, Held):
-            self._hold_changes(row_id, seat, before, after)
+            self._check_hold_change(row_id, seat, before, after)
         elif isinstance(after, Sold):
             broken(f"{seat} was free, and becomes {after}")
 
-    def _hold_changes(self, row_id: str, seat: str, before: Held, after: Occupancy | None) -> None:
+    def _check_hold_change(self, row_id: str, seat: str, before: Held, after: Occupancy | None) -> None:
         if after is None:
             self.given_back.add((row_id, seat, before))
         if isinstance(after, Held) and before.expires_at > self.clock.now + AHEAD:
@@ -114,7 +114,7 @@ class Promises:
         if isinstance(after, Sold) and after.reservation_id != before.reservation_id:
             broken(f"{seat} was held as {before}, and becomes {after}")
 
-    def _row_is_sold(self, after: Item, event: object, old: dict[str, Occupancy]) -> None:
+    def _check_row_sold(self, after: Item, event: object, old: dict[str, Occupancy]) -> None:
         sale: Sale = event.sale  # type: ignore[attr-defined] # a SeatsSold
         reservation_id: str = event.reservation_id  # type: ignore[attr-defined]
         seats: tuple[str, ...] = event.seats  # type: ignore[attr-defined]
@@ -125,9 +125,9 @@ class Promises:
             broken(f"{sale.transaction_id} buys {sale.id}, and has bought {known[1]}")
         held = old[seats[0]]
         if isinstance(held, Held):
-            self._hold_is_sold((reservation_id, held.expires_at), sale)
+            self._check_hold_sold((reservation_id, held.expires_at), sale)
 
-    def _hold_is_sold(self, identity: Identity, sale: Sale) -> None:
+    def _check_hold_sold(self, identity: Identity, sale: Sale) -> None:
         payment = self.stored.payment(sale.transaction_id)
         if not payment or payment.status is not PaymentStatus.CLAIMED or payment.reservation_id != identity[0]:
             broken(f"{sale.id} is sold, but its payment stands for {payment}")
@@ -139,7 +139,7 @@ class Promises:
 
     # Each write of a reservation, and money that goes back.
 
-    def reservation_is_written(self, before: Item | None, after: Item | None) -> None:
+    def check_reservation_write(self, before: Item | None, after: Item | None) -> None:
         old = reservation_from_item(before) if before else None
         new = reservation_from_item(after) if after else None
         if old and new and old.state in ENDED and new.state is State.CONFIRMED:
@@ -169,17 +169,17 @@ class Promises:
         if reservation.expires_at + AHEAD <= self.clock.now:
             broken(f"{reservation} is answered after its time")
 
-    def not_held(self, why: Exception) -> None:
+    def note_hold_refused(self, why: Exception) -> None:
         if isinstance(why, ReservationCancelled) and why.reservation_id not in self.to_be_cancelled:
             self.said_to_be_cancelled.add(why.reservation_id)
 
-    def has_cancelled(self, reservation: Reservation) -> None:
+    def note_cancellation(self, reservation: Reservation) -> None:
         identity = reservation.id, reservation.expires_at
         if identity in self.sold:
             broken(f"{reservation.id} is answered as cancelled, and it is sold")
         self.cancelled.add(identity)
 
-    def pays(self, command: ConfirmReservation) -> Paying:
+    def begin_confirmation(self, command: ConfirmReservation) -> Paying:
         transaction_id, reservation_id = command.transaction_id, command.reservation_id
         self.names(transaction_id, reservation_id)
         payment = self.stored.payment(transaction_id)
@@ -191,7 +191,7 @@ class Promises:
         if sum(reservation_id in named for named in self.used.values()) > 1:
             self.disturbed.add(reservation_id)
 
-    def has_paid(self, paying: Paying, reservation: Reservation) -> None:
+    def note_confirmation(self, paying: Paying, reservation: Reservation) -> None:
         sale = reservation.sale
         if sale is None:
             broken(f"{paying.command} is answered by {reservation}")
@@ -200,7 +200,7 @@ class Promises:
         if sale.transaction_id != paying.command.transaction_id:
             broken(f"{paying.command} is answered by {sale.id}")
 
-    def could_not_pay(self, paying: Paying, why: Exception) -> None:
+    def note_confirmation_refused(self, paying: Paying, why: Exception) -> None:
         command = paying.command
         expires_at = self.made.get(command.reservation_id)
         if isinstance(why, LatePayment | PaymentForCancelled) and expires_at:
@@ -220,18 +220,18 @@ class Promises:
         is_proven = paying.was_charged or not self.charged_only
         return is_in_time and is_its_own and not is_disturbed and not is_wrong and is_proven
 
-    def is_admitted(self, code: str, admission: Admission) -> None:
+    def note_admission(self, code: str, admission: Admission) -> None:
         known = self.admitted.setdefault(code, admission)
         if not known.is_of(admission):
             broken(f"{code} was admitted by {known}, and by {admission}")
 
     # Its hold is over, and a minute more: no sweep yet.
 
-    def claims_have_ended(self, payments: Callable[[], list[Payment]]) -> None:
+    def check_claims_have_ended(self, payments: Callable[[], list[Payment]]) -> None:
         for payment in payments():
             is_open = payment.status in (PaymentStatus.CLAIMED, PaymentStatus.ASSERTED)
             if is_open and payment.transaction_id not in self.unheard:
                 broken(f"a minute after its hold {payment} has no end")
 
-    def loses_expiry(self, hold: Hold) -> None:
+    def note_expiry_lost(self, hold: Hold) -> None:
         self.unexpired.add((hold.reservation_id, hold.expires_at))

@@ -1,4 +1,4 @@
-"""What must hold when all is at rest: every hold and payment has ended, and everything that was told agrees."""
+"""The promises at rest, checked at the end: each hold and payment has ended, and tables and consumers agree."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -29,14 +29,14 @@ class AtRest:
     """The queues that this run listens to."""
 
     def check(self) -> None:
-        """Raises Broken."""
+        """Checks all promises about the end of a run. Raises Broken."""
         promises = self.promises
         if promises.said_to_be_cancelled and not promises.twins_refused:
             broken(f"answered as cancelled, which nobody has done: {promises.said_to_be_cancelled}")
-        self._every_hold_has_ended()
-        self._all_money_is_settled()
-        self._stay_sold()
-        self._log_is_in_order()
+        self._check_every_hold_has_ended()
+        self._check_all_money_is_settled()
+        self._check_sales_stay()
+        self._check_log_order()
         for queue in self.consumers:
             if told := PROJECTIONS.get(queue):
                 told(self)
@@ -59,14 +59,14 @@ class AtRest:
 
     # Seats and reservations.
 
-    def _every_hold_has_ended(self) -> None:
+    def _check_every_hold_has_ended(self) -> None:
         for screening in self.screenings:
             for seat, entry in self.promises.stored.seats(screening.id).items():
-                self._seat_is_free_or_bought(screening.id, seat, entry)
+                self._check_seat_is_free_or_bought(screening.id, seat, entry)
         for reservation in self.reservations.values():
-            self._has_ended(reservation)
+            self._check_has_ended(reservation)
 
-    def _seat_is_free_or_bought(self, session_id: str, seat: str, entry: Occupancy) -> None:
+    def _check_seat_is_free_or_bought(self, session_id: str, seat: str, entry: Occupancy) -> None:
         if isinstance(entry, Held):
             if (entry.reservation_id, entry.expires_at) not in self.promises.unexpired:
                 broken(f"{seat} is still held: {entry}")
@@ -83,7 +83,7 @@ class AtRest:
         if not (went_back and is_for_cancelled if is_closed else payment.status is PaymentStatus.SOLD):
             broken(f"{seat} is sold as {entry}, and its payment stands for {payment}")
 
-    def _has_ended(self, reservation: Reservation) -> None:
+    def _check_has_ended(self, reservation: Reservation) -> None:
         if reservation.state is State.PENDING:
             broken(f"still pending: {reservation}")
         seats = self.promises.stored.seats(reservation.session_id)
@@ -91,7 +91,7 @@ class AtRest:
         if sale and any(seats.get(seat) != Sold(reservation.id, sale.id) for seat in reservation.seats):
             broken(f"{reservation} is confirmed, and its seats are {[seats.get(seat) for seat in reservation.seats]}")
 
-    def _stay_sold(self) -> None:
+    def _check_sales_stay(self) -> None:
         for reservation_id, sale_id in self.promises.confirmed.items():
             stored = self.reservations.get(reservation_id)
             if stored is None or stored.sale is None or stored.sale.id != sale_id:
@@ -99,19 +99,19 @@ class AtRest:
 
     # Money.
 
-    def _all_money_is_settled(self) -> None:
+    def _check_all_money_is_settled(self) -> None:
         for payment in self.payments.values():
-            self._is_settled(payment)
+            self._check_is_settled(payment)
         for transaction_id, charge in self.charged.items():
-            self._is_used_or_returned(transaction_id, charge.amount_cents, charge.refunded_cents)
+            self._check_is_used_or_returned(transaction_id, charge.amount_cents, charge.refunded_cents)
 
-    def _is_settled(self, payment: Payment) -> None:
+    def _check_is_settled(self, payment: Payment) -> None:
         if payment.status in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             broken(f"never settled: {payment}")
         if payment.status is PaymentStatus.REFUND_REQUESTED and payment.transaction_id in self.charged:
             broken(f"charged, and never returned: {payment}")
 
-    def _is_used_or_returned(self, transaction_id: str, charged: int, refunded: int) -> None:
+    def _check_is_used_or_returned(self, transaction_id: str, charged: int, refunded: int) -> None:
         payment = self.payments.get(transaction_id)
         if payment is None:
             broken(f"{transaction_id} was charged, and nothing is known of it")
@@ -125,18 +125,18 @@ class AtRest:
 
     # What was told.
 
-    def _log_is_in_order(self) -> None:
+    def _check_log_order(self) -> None:
         stories: dict[str, list[Event]] = defaultdict(list)
         for event in sorted(self.events, key=lambda event: (event.occurred_at, event.id)):
             stories[event.reservation_id].append(event)
         for reservation_id, told in stories.items():
             if reservation_id and reservation_id not in self.promises.forgotten:
-                self._story_makes_sense(reservation_id, told)
+                self._check_story(reservation_id, told)
         if not self.promises.forgotten:
             for screening in self.screenings:
-                self._tables_say_the_same(screening.id)
+                self._check_tables_agree(screening.id)
 
-    def _tables_say_the_same(self, session_id: str) -> None:
+    def _check_tables_agree(self, session_id: str) -> None:
         events = [event for event in self.events if event.session_id == session_id]
         stored = {one.id: one for one in self.reservations.values() if one.session_id == session_id}
         seats, is_closed = self.promises.stored.seats(session_id), self.promises.stored.is_closed(session_id)
@@ -144,7 +144,7 @@ class AtRest:
         for difference in find_differences(fold_events(events), tables, self.now, REMEMBERED):
             broken(f"the log and the tables differ: {difference}")
 
-    def _story_makes_sense(self, reservation_id: str, events: list[Event]) -> None:
+    def _check_story(self, reservation_id: str, events: list[Event]) -> None:
         reservation = self.reservations.get(reservation_id)
         told = [event.type for event in events]
         if reservation and told.count(EventType.PAYMENT_CONFIRMED) != (reservation.sale is not None):
@@ -160,8 +160,8 @@ class AtRest:
 
     # Projections.
 
-    def invoices_are_numbered(self) -> None:
-        """Numbers run from 1 without a gap, and each sale has one."""
+    def check_invoices_are_numbered(self) -> None:
+        """Checks that invoice numbers run from 1 without a gap, and that each sale has one."""
         items = self.promises.stored.items("invoices")
         places = sorted(int(item["place"]["N"]) for key, item in items.items() if not key.endswith("#counter"))
         if places != list(range(1, len(places) + 1)):
@@ -170,8 +170,8 @@ class AtRest:
         if invoiced != {sold.id for sold in self.sales}:
             broken(f"invoices of {sorted(invoiced)}, sales of {sorted(sold.id for sold in self.sales)}")
 
-    def events_are_numbered(self) -> None:
-        """The events of a screening that are told to webhooks run from 1 without a gap."""
+    def check_events_are_numbered(self) -> None:
+        """Checks that the numbers of a screening's events for webhooks run from 1 without a gap."""
         numbers: dict[str, list[int]] = defaultdict(list)
         for key, item in self.promises.stored.items("notifications").items():
             session_id, _, position = key.partition("/")
@@ -182,15 +182,15 @@ class AtRest:
             if sorted(given) != list(range(1, len(given) + 1)) or len(given) > logged:
                 broken(f"of {logged} events these have numbers: {sorted(given)}")
 
-    def events_are_counted(self) -> None:
-        """Each event of the log counts once."""
+    def check_events_are_counted(self) -> None:
+        """Checks that each event of the log is counted once."""
         counted = total(tally_from_item(item) for item in self.promises.stored.items("analytics").values())
         logged = total(tally_of(event) for event in self.events if event.session_id)
         if counted != logged:
             broken(f"counted {counted}, but the log has {logged}")
 
-    def tickets_are_issued(self) -> None:
-        """Each sale has one ticket in force for each of its seats, unless its money went back: then none is."""
+    def check_tickets_are_issued(self) -> None:
+        """Checks that each seat of a sale has one ticket in force, and a refunded sale has none."""
         items = self.promises.stored.items("tickets")
         for sold in self.sales:
             item = items.get(sold.id)
@@ -210,10 +210,10 @@ class AtRest:
 
 
 PROJECTIONS: dict[str, Callable[[AtRest], None]] = {
-    INVOICES: AtRest.invoices_are_numbered,
-    NOTIFICATION: AtRest.events_are_numbered,
-    ANALYTICS: AtRest.events_are_counted,
-    TICKETS: AtRest.tickets_are_issued,
+    INVOICES: AtRest.check_invoices_are_numbered,
+    NOTIFICATION: AtRest.check_events_are_numbered,
+    ANALYTICS: AtRest.check_events_are_counted,
+    TICKETS: AtRest.check_tickets_are_issued,
 }
 
 SEAT_RELEASED, CREATED = EventType.SEAT_RELEASED, EventType.RESERVATION_CREATED
@@ -226,18 +226,18 @@ ENDS_OF_A_HOLD = (
 )
 
 
-def _a_request(refund: Event, earlier: list[Event]) -> bool:
+def _is_refund_requested_before(refund: Event, earlier: list[Event]) -> bool:
     requests = (event for event in earlier if event.type is EventType.REFUND_REQUESTED)
     return any(event.data["transactionId"] == refund.data["transactionId"] for event in requests)
 
 
-def _its_sale(request: Event, earlier: list[Event]) -> bool:
+def _is_sale_confirmed_before(request: Event, earlier: list[Event]) -> bool:
     sale_id = request.data.get("saleId")
     sales = (event.data["saleId"] for event in earlier if event.type is EventType.PAYMENT_CONFIRMED)
     return not sale_id or sale_id in sales
 
 
 FOLLOWS: dict[EventType, Callable[[Event, list[Event]], bool]] = {
-    EventType.REFUND_REQUESTED: _its_sale,
-    EventType.REFUND_COMPLETED: _a_request,
+    EventType.REFUND_REQUESTED: _is_sale_confirmed_before,
+    EventType.REFUND_COMPLETED: _is_refund_requested_before,
 }

@@ -1,4 +1,4 @@
-"""What stands in the tables, read by the adapters' own readers, past all faults: for the promises."""
+"""Reads the tables for the promises, by the adapters' own readers and without injected faults."""
 
 import json
 from collections.abc import Iterator

@@ -35,7 +35,7 @@ def test_every_fault_and_both_designs_are_in_the_data(data: Any) -> None:
 
 
 def test_what_never_came_is_said() -> None:
-    assert report._told({"same_buyer_seconds": None}, "same_buyer_seconds", "s") == "never, in a minute"
+    assert report._loss_text({"same_buyer_seconds": None}, "same_buyer_seconds", "s") == "never, in a minute"
 
 
 def test_sales_cost_their_units() -> None:

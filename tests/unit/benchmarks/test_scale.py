@@ -20,7 +20,7 @@ def test_a_bucket_gives_what_came_in_and_no_more() -> None:
 
     assert bucket.take(12) == 10
     bucket.fill(0.5)
-    assert bucket.take(12, each=2) == 2
+    assert bucket.take(12, tokens_each=2) == 2
     bucket.fill(100)
     assert bucket.tokens == 10
 
@@ -95,8 +95,8 @@ def test_a_new_account_refuses_at_its_front_door_what_is_beyond_its_quota() -> N
 def test_lambda_starts_a_thousand_environments_every_ten_seconds() -> None:
     front = Front.of(RAISED)
 
-    assert [front.environments(second) for second in (0, 9.9, 10, 35, 1000)] == [1000, 1000, 2000, 4000, 20_000]
-    assert Front.of(UNBOUNDED).environments(0) > 1_000_000
+    assert [front.count_environments(second) for second in (0, 9.9, 10, 35, 1000)] == [1000, 1000, 2000, 4000, 20_000]
+    assert Front.of(UNBOUNDED).count_environments(0) > 1_000_000
 
 
 def test_an_item_for_each_seat_meets_other_transactions_and_a_row_does_not() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import bill, budgets, prices
-from benchmarks.bill import Part, together
+from benchmarks.bill import Part, total_usd
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import EventType
 
@@ -23,17 +23,17 @@ def test_every_price_is_dated_and_has_its_page() -> None:
 def test_a_part_costs_its_amount_times_its_price() -> None:
     parts = [Part("writes", 2_000_000, prices.WRITE_UNIT), Part("emails", 500, prices.EMAIL)]
 
-    assert together(parts) == pytest.approx(2 * 0.625 + 0.05)
+    assert total_usd(parts) == pytest.approx(2 * 0.625 + 0.05)
 
 
 def test_a_dearer_hold_makes_sales_dearer(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = together(bill.of_sales(1000))
+    before = total_usd(bill.parts_of_sales(1000))
     dearer = budgets.HOLD._replace(write_units=budgets.HOLD.write_units + 1)
     monkeypatch.setattr(
         bill, "PATHS", [(what, dearer if what == "the hold" else one, n) for what, one, n in bill.PATHS]
     )
 
-    assert together(bill.of_sales(1000)) == pytest.approx(before + 1000 * 0.625 / 1_000_000)
+    assert total_usd(bill.parts_of_sales(1000)) == pytest.approx(before + 1000 * 0.625 / 1_000_000)
 
 
 def test_the_messages_of_a_sale_are_those_of_the_table_of_consumers() -> None:
@@ -54,5 +54,5 @@ def test_each_read_of_a_budget_is_a_unit() -> None:
 
 
 def test_watching_less_costs_less_and_the_gate_saves_writes() -> None:
-    assert together(bill.at_rest(essential=True)) < together(bill.at_rest()) - prices.DASHBOARD.usd
-    assert together(bill.of_refusals(1000, redis=True)) < together(bill.of_refusals(1000, redis=False))
+    assert total_usd(bill.parts_at_rest(essential=True)) < total_usd(bill.parts_at_rest()) - prices.DASHBOARD.usd
+    assert total_usd(bill.parts_of_refusals(1000, redis=True)) < total_usd(bill.parts_of_refusals(1000, redis=False))

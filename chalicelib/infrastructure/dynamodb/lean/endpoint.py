@@ -90,7 +90,7 @@ class LeanParsers(ResponseParserFactory):
 
 
 class LeanParser:
-    """Gives an answer's JSON as it is, where it has been read already; else what botocore's parser makes of it."""
+    """Gives an answer's JSON, if it was parsed already; else the result of botocore's parser."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock

@@ -15,7 +15,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
 class BadAnswer(Exception):
-    """What arrived is no whole answer of HTTP."""
+    """The bytes that arrived are no complete HTTP answer."""
 
 
 class Source(Protocol):
@@ -75,7 +75,7 @@ def read_answer(source: Source) -> Answer:
 
 
 def _read_head(source: Source, received: bytes) -> tuple[bytes, bytes]:
-    """Reads up to the empty line after the headers. Gives what is before it and what has arrived after it."""
+    """Reads up to the empty line after the headers. Gives the bytes before it, and those that arrived after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise BadAnswer("its headers are too long")
@@ -99,7 +99,7 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
 
 
 def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
-    """Gives the body, what has arrived after it, and whether the body ended with the connection."""
+    """Gives the body, the bytes that arrived after it, and whether the connection's end ended the body."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
     if (length := headers.get("content-length")) is None:
@@ -154,7 +154,7 @@ def _read_to_end(source: Source, received: bytes) -> bytes:
 
 
 def _read(source: Source) -> bytes:
-    """Reads what has arrived. Raises BadAnswer at the connection's end."""
+    """Reads the bytes that have arrived. Raises BadAnswer at the connection's end."""
     if not (part := source.recv(READ_BYTES)):
         raise BadAnswer("the connection was closed before its end")
     return part

@@ -31,7 +31,7 @@ class LeanRequest(AWSPreparedRequest):
 
 
 def is_plain(params: dict[str, Any], url: str) -> bool:
-    """Tells whether a request of botocore's is one to this URL that a LeanRequest can be."""
+    """Tells whether a LeanRequest can take the place of botocore's request to this URL."""
     return (
         params["url"] == url
         and params["method"] == "POST"

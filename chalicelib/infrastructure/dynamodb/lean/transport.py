@@ -38,7 +38,7 @@ _BINARY = re.compile(rb'"BS?"\s*:')
 
 
 class Body(bytes):
-    """The body of an answer, with its JSON where that is what botocore's parser would give."""
+    """The body of an answer, with its JSON, if botocore's parser would give the same."""
 
     result: dict[str, Any] | None = None
 
@@ -74,7 +74,7 @@ def read_result(body: bytes) -> dict[str, Any] | None:
 
 
 class Transport:
-    """Takes the place of an endpoint's `http_session`: sends what is a LeanRequest, and leaves the rest to it."""
+    """Replaces an endpoint's `http_session`: sends each LeanRequest itself, and gives other requests to it."""
 
     def __init__(self, session: Any, url: str) -> None:
         self._session, self._url = session, url
@@ -102,7 +102,7 @@ class Transport:
         self._longest_seconds = (self._pool.timeout.read_timeout or float("inf")) * LONGEST_ANSWER
 
     def _exchange(self, request: LeanRequest) -> Answer:
-        """Sends the request and reads its answer, on a connection of the pool. Raises what urllib3 and sockets raise.
+        """Sends the request and reads its answer, on a connection of the pool. Raises errors of urllib3 and sockets.
 
         A pool gives no connection that the server has closed, and opens a closed one again.
         """

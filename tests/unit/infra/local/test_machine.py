@@ -46,7 +46,7 @@ def answering_redis(command: list[str], port: int, run_dir: Path) -> Iterator[st
     """Runs the command until the block is left; gives the URL of its Redis."""
     url = f"redis://127.0.0.1:{port}/0"
     with run_child("redis", command, os.environ, run_dir=run_dir) as started:
-        wait_until(lambda: redis_server.redis_answers(url), started, "Redis")
+        wait_until(lambda: redis_server.is_redis_answering(url), started, "Redis")
         yield url
 
 

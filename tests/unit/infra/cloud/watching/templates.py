@@ -1,4 +1,4 @@
-"""What watches both stacks, as their templates have it."""
+"""Reads the watching resources of both stacks from their templates."""
 
 from functools import cache
 from typing import Any
