@@ -22,7 +22,6 @@ from botocore.exceptions import (
 from botocore.retries.standard import ExponentialBackoff
 from urllib3 import Timeout
 
-from chalicelib.infrastructure.dynamodb.lean.transport import LONGEST_ANSWER
 from infra.processes import HOST, free_port
 from tests.redis_cluster import make_certificate
 
@@ -274,12 +273,9 @@ def test_an_answer_that_drips_is_given_up() -> None:
     with socket.create_server((HOST, 0)) as listening:
         threading.Thread(target=drip, args=(listening,), daemon=True).start()
         client = new_client(f"http://{HOST}:{listening.getsockname()[1]}", lean=True, attempts=1)
-        began = time.monotonic()
 
         with pytest.raises(ReadTimeoutError):
             client.get_item(TableName="t", Key={"id": {"S": "1"}})
-
-    assert time.monotonic() - began >= READ_TIMEOUT * LONGEST_ANSWER, "it ended for another reason"
 
 
 def test_where_nobody_listens_there_is_no_endpoint() -> None:
