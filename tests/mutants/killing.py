@@ -67,16 +67,22 @@ class Result:
 
 
 class WithoutOtherProcesses:
-    """A plugin of pytest: leaves out the tests that need an emulator or Redis."""
+    """A plugin of pytest: leaves out the tests that need an emulator or Redis, and puts those with moto, the slow ones,
+    last: the first that fails ends the run."""
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = [item for item in items if not _needs_other_processes(item)]
+        items[:] = sorted(
+            (item for item in items if not _needs_other_processes(item)), key=lambda item: "moto" in _parameters(item)
+        )
 
 
 def _needs_other_processes(item: Any) -> bool:
+    return bool(_parameters(item) & OTHER_PROCESSES) or "emulated" in item.fixturenames
+
+
+def _parameters(item: Any) -> set[str]:
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    chosen = {value for value in values if isinstance(value, str)}
-    return bool(chosen & OTHER_PROCESSES) or "emulated" in item.fixturenames
+    return {value for value in values if isinstance(value, str)}
 
 
 _trees: list[Path] = []
