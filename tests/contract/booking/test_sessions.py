@@ -183,6 +183,17 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
     assert programme_of(ours, session) == [session]
 
 
+def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetime) -> None:
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0, most=2))
+    session = a_session(starts_at=far_future)
+    ours.add(session)
+    assert programme_of(ours, session) == [session]
+
+    later = ours.page(far_future + timedelta(milliseconds=1), 10, None)
+
+    assert session.id not in {one.id for one in later.items}
+
+
 def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynamo, far_future: datetime) -> None:
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0))
     session = a_session(starts_at=far_future)
