@@ -113,9 +113,10 @@ def kill(mutant: Mutant) -> Result:
         code, said = _run_tests(tree, tests)
     finally:
         mutant.undo(tree)
-    return Result(
-        mutant.name, _outcome(code), _first_failed(said) if code == 1 else said[-600:], time.monotonic() - began
-    )
+    outcome = _outcome(code)
+    if code == -signal.SIGKILL and not mutant.killed_by:
+        outcome = Outcome.BROKEN  # so many tests may take so long without any fault
+    return Result(mutant.name, outcome, _first_failed(said) if code == 1 else said[-600:], time.monotonic() - began)
 
 
 def check_unchanged(tests: Sequence[str]) -> Result:
