@@ -98,6 +98,17 @@ def test_an_unknown_screening_is_not_found(backend: Backend, session_id: str) ->
     assert refused.value.session_id == session_id
 
 
+def test_a_screening_is_cancelled_once(backend: Backend, session: Session) -> None:
+    cancelled = backend.sessions.cancel(session.id, NOW)
+
+    assert backend.sessions.cancel(session.id, NOW + AN_HOUR) == cancelled
+
+
+def test_cancelling_makes_no_screening(backend: Backend) -> None:
+    with pytest.raises(SessionNotFound):
+        backend.sessions.cancel(a_session().id, NOW)
+
+
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
     assert backend.rows.occupancy(session) == {}
 
