@@ -68,7 +68,9 @@ class FakeTickets:
             self.known[code] = replace(self.known[code], void=self.known[code].void or reason)
 
     def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
-        stored = self.known[ticket.code]
+        stored = self.known.get(ticket.code)
+        if stored is None:
+            return ticket
         if not (stored.void or stored.admission):
             self.known[ticket.code] = replace(stored, admission=admission)
         return self.known[ticket.code]

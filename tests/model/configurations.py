@@ -10,12 +10,16 @@ EVERY_HOLD_ENDS = "every hold ends"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`switches` are those of row.pml. `breaks` is the promise that must be found broken; empty where none may be."""
+    """`switches` are those of row.pml. `breaks` is the promise that must be found broken; empty where none may be.
+
+    `make test` looks at what is quick, `make prove` at all but what takes minutes, `make model` at everything.
+    """
 
     name: str
     switches: tuple[str, ...]
     breaks: str = ""
     is_quick: bool = False
+    takes_minutes: bool = False
 
 
 EXHAUSTED = (
@@ -28,8 +32,8 @@ EXHAUSTED = (
         "a screening being scheduled, two buyers, a write that takes effect a second time, late",
         ("SCHEDULED", "RIVAL", "RIVAL_PAYS", "COPIES=1", "LAST_MOMENT=1"),
     ),
-    Configuration("one buyer who pays twice", ("PAYS_TWICE",)),
-    Configuration("one buyer who asks twice with one key, pays and cancels", ("TWIN", "CANCEL")),
+    Configuration("one buyer who pays twice", ("PAYS_TWICE",), takes_minutes=True),
+    Configuration("one buyer who asks twice with one key, pays and cancels", ("TWIN", "CANCEL"), takes_minutes=True),
 )
 
 BROKEN = (

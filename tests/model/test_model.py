@@ -4,18 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import PROVING
+
 from .configurations import BROKEN, EXHAUSTED, Configuration
 from .spin import REMEDY, check, find_missing
 
 needs_spin = pytest.mark.skipif(bool(find_missing()), reason=f"the model of a row {REMEDY}")
 
 
-def quick(configurations: tuple[Configuration, ...]) -> list[object]:
-    return [pytest.param(each, id=each.name) for each in configurations if each.is_quick]
+def chosen(configurations: tuple[Configuration, ...]) -> list[object]:
+    """Gives the quick ones; while proving, all but those that take minutes."""
+    some = (each for each in configurations if each.is_quick or (PROVING and not each.takes_minutes))
+    return [pytest.param(each, id=each.name) for each in some]
 
 
 @needs_spin
-@pytest.mark.parametrize("configuration", quick(EXHAUSTED))
+@pytest.mark.parametrize("configuration", chosen(EXHAUSTED))
 def test_every_promise_is_kept_in_every_state(configuration: Configuration, tmp_path: Path) -> None:
     verdict = check(configuration, tmp_path)
 
@@ -24,7 +28,7 @@ def test_every_promise_is_kept_in_every_state(configuration: Configuration, tmp_
 
 
 @needs_spin
-@pytest.mark.parametrize("configuration", quick(BROKEN))
+@pytest.mark.parametrize("configuration", chosen(BROKEN))
 def test_a_guard_that_is_taken_out_breaks_a_promise(configuration: Configuration, tmp_path: Path) -> None:
     verdict = check(configuration, tmp_path)
 

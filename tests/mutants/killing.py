@@ -67,16 +67,22 @@ class Result:
 
 
 class WithoutOtherProcesses:
-    """A plugin of pytest: leaves out the tests that need an emulator or Redis."""
+    """A plugin of pytest: leaves out the tests that need an emulator or Redis, and puts those with moto, the slow ones,
+    last: the first that fails ends the run."""
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = [item for item in items if not _needs_other_processes(item)]
+        items[:] = sorted(
+            (item for item in items if not _needs_other_processes(item)), key=lambda item: "moto" in _parameters(item)
+        )
 
 
 def _needs_other_processes(item: Any) -> bool:
+    return bool(_parameters(item) & OTHER_PROCESSES) or "emulated" in item.fixturenames
+
+
+def _parameters(item: Any) -> set[str]:
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    chosen = {value for value in values if isinstance(value, str)}
-    return bool(chosen & OTHER_PROCESSES) or "emulated" in item.fixturenames
+    return {value for value in values if isinstance(value, str)}
 
 
 _trees: list[Path] = []
@@ -107,9 +113,10 @@ def kill(mutant: Mutant) -> Result:
         code, said = _run_tests(tree, tests)
     finally:
         mutant.undo(tree)
-    return Result(
-        mutant.name, _outcome(code), _first_failed(said) if code == 1 else said[-600:], time.monotonic() - began
-    )
+    outcome = _outcome(code)
+    if code == -signal.SIGKILL and not mutant.killed_by:
+        outcome = Outcome.BROKEN  # so many tests may take so long without any fault
+    return Result(mutant.name, outcome, _first_failed(said) if code == 1 else said[-600:], time.monotonic() - began)
 
 
 def check_unchanged(tests: Sequence[str]) -> Result:

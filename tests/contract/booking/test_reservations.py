@@ -202,6 +202,25 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
     assert backend.reservations.find(barred.id) is None
 
 
+def test_a_buyer_whose_partition_is_anothers_sees_none_of_their_purchases(backend: Backend) -> None:
+    """The partition is a hash of 64 bits, which two users may share."""
+    ours, theirs = a_user(), a_user()
+    shared = backend.reservations.add(replace(a_reservation(user_id=ours), user_id=theirs))
+    paid(backend, shared)
+
+    assert backend.reservations.purchases(ours, 20, None).items == []
+
+
+def test_a_refund_is_marked_on_the_sale_that_it_is_of(backend: Backend) -> None:
+    sold = paid(backend, backend.reservations.add(a_reservation()))
+
+    backend.reservations.mark_refunded(sold.id, a_sale(sold.hold, "tx-other").id, NOW)
+    assert backend.reservations.find(sold.id) == sold
+
+    backend.reservations.mark_refunded(sold.id, a_sale(sold.hold).id, LATER)
+    assert backend.reservations.find(sold.id) == replace(sold, refunded_at=LATER)
+
+
 @pytest.mark.parametrize("is_barred", [False, True])
 def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend: Backend, is_barred: bool) -> None:
     gone = a_reservation(user_id=(user := a_user()))

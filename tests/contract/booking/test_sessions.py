@@ -98,6 +98,17 @@ def test_an_unknown_screening_is_not_found(backend: Backend, session_id: str) ->
     assert refused.value.session_id == session_id
 
 
+def test_a_screening_is_cancelled_once(backend: Backend, session: Session) -> None:
+    cancelled = backend.sessions.cancel(session.id, NOW)
+
+    assert backend.sessions.cancel(session.id, NOW + AN_HOUR) == cancelled
+
+
+def test_cancelling_makes_no_screening(backend: Backend) -> None:
+    with pytest.raises(SessionNotFound):
+        backend.sessions.cancel(a_session().id, NOW)
+
+
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
     assert backend.rows.occupancy(session) == {}
 
@@ -181,6 +192,17 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
     assert programme_of(ours, session) == [], "another instance shows it within a second"
     ticks.now = 1.0
     assert programme_of(ours, session) == [session]
+
+
+def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetime) -> None:
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0, most=2))
+    session = a_session(starts_at=far_future)
+    ours.add(session)
+    assert programme_of(ours, session) == [session]
+
+    later = ours.page(far_future + timedelta(milliseconds=1), 10, None)
+
+    assert session.id not in {one.id for one in later.items}
 
 
 def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynamo, far_future: datetime) -> None:

@@ -132,6 +132,13 @@ def test_a_ticket_is_admitted_once(tickets: Tickets) -> None:
     assert tickets.find(ticket.code) == replace(ticket, admission=ENTRY)
 
 
+def test_an_admission_makes_no_ticket(tickets: Tickets) -> None:
+    (unknown,) = sold("A1").tickets
+
+    assert tickets.admit(unknown, ENTRY).admission is None
+    assert tickets.find(unknown.code) is None
+
+
 def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 

@@ -21,6 +21,7 @@ from chalicelib.domain.payments import (
 )
 from chalicelib.domain.refusals import (
     LatePayment,
+    PaymentForCancelled,
     PaymentReturned,
     ReservationCancelled,
     ReservationExpired,
@@ -193,6 +194,36 @@ def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -
     cinema.settle_payment.settle(known_before)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
+
+
+def test_of_what_the_gateway_has_not_charged_nothing_is_returned(cinema: Cinema) -> None:
+    cinema.change_settings(payments_charged_only=True)
+    cancelled = cinema.cancel(cinema.hold("A1").id)
+
+    with pytest.raises(PaymentForCancelled):
+        cinema.confirm(cancelled.id, TX)
+
+    assert cinema.payments.find(TX) is None
+
+
+def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: Cinema) -> None:
+    """Of a cancelled screening: its holds end when their time has come, their payments at once."""
+    held = cinema.hold("A1")
+    settled = know(cinema, refund_request_for(TX, held, RefundReason.SCREENING_CANCELLED, NOW))
+
+    cinema.settle_payment.settle(settled)
+
+    assert cinema.payments.find(TX) == settled
+
+
+def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema: Cinema) -> None:
+    bought = payment_of_sale(cinema.confirm(cinema.hold("A1").id, TX))
+    assert bought
+    cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
+
+    cinema.settle_refund.settle(know(cinema, bought))
+
+    assert cinema.payments.find(TX) == bought
 
 
 def test_an_outage_while_a_payment_is_settled_is_no_end(cinema: Cinema) -> None:

@@ -339,6 +339,22 @@ def test_of_two_that_see_the_same_ended_hold_one_takes_its_place(full: Cinema) -
     assert full.seats() == {"A1": "sold", "A2": "reserved", "A4": "reserved"}
 
 
+def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten(cinema: Cinema) -> None:
+    cinema.change_settings(max_live_holds=MAX_LIVE_HOLDS + 1)
+    oldest = cinema.hold("A1", user="ana")
+    cinema.hold("A2", user="ana")
+    cinema.change_settings(hold_seconds=HOLD_SECONDS // 2)
+    short = cinema.hold("A3", user="ana")
+    cinema.cancel(oldest.id)
+    cinema.cancel(short.id)
+    cinema.change_settings(max_live_holds=MAX_LIVE_HOLDS, hold_seconds=HOLD_SECONDS)
+
+    cinema.hold("A4", user="ana")
+    cinema.clock.forward(seconds=HOLD_SECONDS // 2)
+
+    refused(cinema, "A5")
+
+
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
         def add(self, user_id: str, hold: object, *_: object) -> None:

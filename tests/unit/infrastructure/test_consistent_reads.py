@@ -1,4 +1,4 @@
-"""Tables are read consistently: what is read may decide. A refused write says what it met."""
+"""Tables are read consistently, and to the end: what is read may decide. A refused write says what it met."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.infrastructure.dynamodb.connection import BatchRead, ConditionFailed, Table
+from chalicelib.infrastructure.dynamodb.connection import BatchRead, ConditionFailed, Table, query_items
 from chalicelib.infrastructure.dynamodb.values import text_key
 
 KEY = text_key(id="res-1")
@@ -46,6 +46,11 @@ class RecordingClient:
         self.asked += request["RequestItems"].values()
         return {"Responses": {"rows": [STORED]}}
 
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Answers with two pages, of an item each."""
+        self.asked.append(request)
+        return {"Items": [STORED]} if "ExclusiveStartKey" in request else {"Items": [KEY], "LastEvaluatedKey": KEY}
+
     def put_item(self, **request: Any) -> dict[str, Any]:
         self.asked.append(request)
         item = {"Item": STORED} if request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}
@@ -68,6 +73,12 @@ def test_many_items_are_read_consistently(client: Any) -> None:
     assert list(BatchRead(client, "rows")([KEY])) == [STORED]
 
     assert client.asked == [{"Keys": [KEY], "ConsistentRead": True}]
+
+
+def test_a_query_is_read_to_its_last_page(client: Any) -> None:
+    assert list(query_items(client, "rows", Limit=1)) == [KEY, STORED]
+
+    assert [request.get("ExclusiveStartKey") for request in client.asked] == [None, KEY]
 
 
 def test_a_refused_write_says_what_it_met_without_a_second_call(client: Any) -> None:

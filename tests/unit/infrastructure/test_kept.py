@@ -158,3 +158,17 @@ def test_who_asks_after_a_change_does_not_wait_for_what_was_read_before_it(kept:
         assert asked[0].result(10) == 1
 
     assert kept.get("a", lambda: 3) == 2
+
+
+def test_a_read_that_a_change_has_outdated_ends_no_other(kept: Kept[int]) -> None:
+    outdated, read = SlowRead(1), SlowRead(2)
+    with ThreadPoolExecutor(2) as threads:
+        before = ask_while_read(kept, outdated, threads, others=0)
+        kept.forget()
+        after = ask_while_read(kept, read, threads, others=0)
+        outdated.may_end.set()
+        assert before[0].result(10) == 1
+        read.may_end.set()
+        assert after[0].result(10) == 2
+
+    assert kept.get("a", lambda: 3) == 2

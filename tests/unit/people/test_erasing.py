@@ -117,6 +117,12 @@ def test_all_is_erased_but_what_is_kept_and_that_is_said(stage: Stage) -> None:
     assert stage.records.ended == [({"queue bounces-dlq": 2, "table payments": 2, "table reservations": 2}, {})]
 
 
+def test_all_that_is_kept_is_said_though_it_names_nobody_itself(stage: Stage) -> None:
+    stage.invoices.items.append({"file": "2044-000001.pdf"})
+
+    assert list(stage.erase(ANA).kept.values()) == [2]
+
+
 def test_an_erasure_twice_is_the_same_as_once(stage: Stage) -> None:
     stage.erase(ANA)
     items = [list(each.items) for each in stage.stores]

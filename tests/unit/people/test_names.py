@@ -24,6 +24,7 @@ ANA = Person("ana").with_emails(["Ana.Lima@example.com", ""])
         ("550 <ANA.LIMA@EXAMPLE.COM>... unknown", f"550 <{ERASED}>... unknown"),
         ("joana.lima@example.com", "joana.lima@example.com"),
         ("x-ana.lima@example.com", "x-ana.lima@example.com"),
+        ("ana_lima@example.com", "ana_lima@example.com"),
         ("ana.lima@example.com.br", "ana.lima@example.com.br"),
         ("to ana.lima@example.com.", f"to {ERASED}."),
         (7, 7),
