@@ -12,7 +12,8 @@ INTERRUPTED, UNHEARD = 130, 141
 
 
 def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
-    """Ends this process with the status of `main`. Prints an exception of `refusals` without its traceback.
+    """Ends this process with the status of `main`. An exception of `refusals` is printed without its
+    traceback; its status is its attribute `status`, or 1.
 
     Ends quietly once nobody reads our output, as after `… | head`. An interruption or SIGTERM unwinds `main`, so that
     it stops its processes. This works in the background, too, although shells ignore SIGINT there.
@@ -25,7 +26,8 @@ def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
         finally:
             print(end="", flush=True)  # now: at the interpreter's end an error could no longer be caught
     except refusals as refusal:
-        sys.exit(str(refusal))
+        print(refusal, file=sys.stderr)
+        sys.exit(getattr(refusal, "status", 1))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -29,6 +29,15 @@ STOP_SECONDS = 10.0
 class CannotRunError(Exception):
     """A program can't be started here. The message is a sentence with the remedy, ready to be shown."""
 
+    status = 1
+    """The exit status of the command that raises it."""
+
+
+class UnavailableError(CannotRunError):
+    """The network does not give what is needed. CI goes on without it, and says so (.ci/run)."""
+
+    status = 69  # EX_UNAVAILABLE of sysexits.h
+
 
 def say(text: str) -> None:
     """Prints a line at once, also into a pipe."""

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.processes import ROOT, CannotRunError, say
+from infra.processes import ROOT, UnavailableError, say
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ToolEnvironment:
     """The tools, and what installing them costs, in words."""
 
     def install(self) -> None:
-        """Installs the tools, unless these are installed. Raises CannotRunError with the remedy.
+        """Installs the tools, unless these are installed. Raises UnavailableError with the remedy.
 
         The environment keeps a copy of the requirements. An unfinished installation has none.
         """
@@ -29,7 +29,7 @@ class ToolEnvironment:
         for command in ([sys.executable, "-m", "venv", "--clear", str(self.home)], [self.program("python"), *pip]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise CannotRunError(f"They could not be installed. Check the network. {done.stderr[-500:]}")
+                raise UnavailableError(f"They could not be installed. Check the network. {done.stderr[-500:]}")
         installed.write_bytes(self.requirements.read_bytes())
 
     def program(self, name: str) -> str:

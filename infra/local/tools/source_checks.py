@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.command import as_command
-from infra.processes import ROOT, CannotRunError, say
+from infra.processes import ROOT, CannotRunError, UnavailableError, say
 
 from .checkers import Checkers
 
@@ -85,14 +85,14 @@ def check_secrets() -> int:
 
 
 def check_packages() -> int:
-    """Gives 0 when no package that ships has a known fault, else 1. Raises CannotRunError without
+    """Gives 0 when no package that ships has a known fault, else 1. Raises UnavailableError without
     an answer about the packages."""
     arguments = [part for lock in LOCKS for part in ("-r", lock)]
     done = CHECKERS.run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
     asked = unasked(done.stdout)
     if asked is None or asked:
         many = f"{len(asked)} of the packages" if asked else "the packages"
-        raise CannotRunError(f"Nobody could be asked about {many}: this needs the network, and PyPI's own index.")
+        raise UnavailableError(f"Nobody could be asked about {many}: this needs the network, and PyPI's own index.")
     print(done.stdout)
     return int(done.returncode != 0)
 

@@ -77,3 +77,11 @@ def test_a_command_that_is_interrupted_or_terminated_unwinds_even_where_it_was_s
     done = subprocess.run(["sh", "-c", ignoring, script], cwd=ROOT, capture_output=True, text=True, timeout=30)
 
     assert (done.returncode, done.stderr) == (INTERRUPTED, "stopped\n")
+
+
+def test_what_the_network_does_not_give_has_a_status_of_its_own() -> None:
+    script = (
+        f"{RUN}from infra.processes import UnavailableError as U\ndef main(): raise U('no index')\nas_command(main, U)"
+    )
+
+    assert ended("-c", script) == (69, "no index\n")
