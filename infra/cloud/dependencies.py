@@ -70,7 +70,10 @@ LICENCE = re.compile(r"(licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)", 
 DOCUMENTATION = ("documentation", "documentationUrl")
 """The texts of botocore's models that are for people."""
 
-TRIMMED = 1
+READ_WITH_TEXTS = "clientContextParams"
+"""The part of a model, S3's for one, of which botocore reads the texts, too: without them it makes no client's call."""
+
+TRIMMED = 2
 """How models are trimmed, by number: another number has all packages made anew."""
 
 KEPT = re.compile(r"opentelemetry_\w+-[^/]+\.dist-info")
@@ -159,7 +162,11 @@ def without_documentation(model: Any) -> Any:
     """Gives a model without its texts for people. A member may be named `documentation`; its value is no text."""
     if isinstance(model, dict):
         texts = [name for name in DOCUMENTATION if isinstance(model.get(name), str)]
-        return {name: without_documentation(part) for name, part in model.items() if name not in texts}
+        return {
+            name: part if name == READ_WITH_TEXTS else without_documentation(part)
+            for name, part in model.items()
+            if name not in texts
+        }
     return [without_documentation(part) for part in model] if isinstance(model, list) else model
 
 

@@ -52,3 +52,17 @@ def test_a_member_that_is_named_documentation_stays() -> None:
     model = {"documentation": "for people", "members": {"documentation": {"shape": "String"}}, "list": [{"a": 1}]}
 
     assert without_documentation(model) == {"members": {"documentation": {"shape": "String"}}, "list": [{"a": 1}]}
+
+
+@pytest.mark.parametrize("service", sorted(AWS_SERVICES))
+def test_what_every_call_reads_of_a_model_is_there(trimmed: Path, service: str) -> None:
+    session = Session()
+    session.register_component(
+        "data_loader", Loader(extra_search_paths=[str(trimmed)], include_default_search_paths=False)
+    )
+
+    parameters = session.get_service_model(service).client_context_parameters
+
+    assert [one.name for one in parameters] == [
+        one.name for one in Session().get_service_model(service).client_context_parameters
+    ]
