@@ -48,7 +48,7 @@ from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_p
 from .deploying.states import make_ready
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
-from .templates import dump, load_long_forms
+from .templates import as_body, load_long_forms
 
 PROTECTION = "PROTECTION"
 
@@ -73,7 +73,7 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
     """
     emulated = "yes" if _emulator_host() else "no"
     said = {"Stage": stage, "Emulated": emulated, **data_settings(os.environ), **_protection(stage, os.environ)}
-    template = StackTemplate({"TemplateBody": dump(data.template_of(stage))}, data_parameters(), DATA_SETTINGS)
+    template = StackTemplate({"TemplateBody": as_body(data.template_of(stage))}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
     is_new = make_ready(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said

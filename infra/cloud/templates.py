@@ -1,5 +1,6 @@
 """CloudFormation templates as dicts: read and written with the short forms of its functions (`!Sub`, `!GetAtt` …)."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 Template = dict[str, Any]
+
+LONGEST_BODY = 51_200
+"""Bytes of a template in a request. CloudFormation: "Understand CloudFormation quotas"."""
 
 
 if TYPE_CHECKING:
@@ -75,6 +79,23 @@ def load_long_forms(path: Path) -> Template:
 def dump(template: Mapping[str, Any]) -> str:
     """Writes a template as YAML, in the order of its keys."""
     return yaml.dump(dict(template), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def as_body(template: Mapping[str, Any]) -> str:
+    """Writes a template as CloudFormation gets it in a request, as short as it can be: it may have LONGEST_BODY bytes."""
+    return json.dumps(_with_lists(template), separators=(",", ":"), ensure_ascii=False)
+
+
+def _with_lists(value: Any) -> Any:
+    """Writes the arguments of `Fn::GetAtt` as a list: only in YAML they may be one text."""
+    match value:
+        case {"Fn::GetAtt": str(text), **others} if not others:
+            return {"Fn::GetAtt": text.split(".", 1)}
+        case Mapping():
+            return {name: _with_lists(part) for name, part in value.items()}
+        case list():
+            return [_with_lists(part) for part in value]
+    return value
 
 
 def merge(template: Mapping[str, Any], further: Mapping[str, Any]) -> Template:

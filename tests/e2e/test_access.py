@@ -86,6 +86,10 @@ def test_what_needs_no_token_needs_none(cinema: Cinema, reservation: dict[str, s
 # The user pool, which no request of these tests asks: on AWS it is the provider.
 
 
+PAGES = ("", "operations", "gate")
+"""Those that people come back to from signing in."""
+
+
 def test_the_user_pool_leads_back_to_the_page_and_knows_the_groups(deployed: deploy.AppDeployment) -> None:
     pool: Any = boto3.client("cognito-idp")
     outputs = outputs_of(data_stack(STAGE))
@@ -94,7 +98,7 @@ def test_the_user_pool_leads_back_to_the_page_and_knows_the_groups(deployed: dep
     client = pool.describe_user_pool_client(ClientId=outputs["PageClientId"], **ids)["UserPoolClient"]
 
     for addresses in (client["CallbackURLs"], client["LogoutURLs"]):
-        assert addresses == ["http://localhost:8000/", f"{deployed.url}/", f"{deployed.url}/operations"]
+        assert addresses == ["http://localhost:8000/", *(f"{deployed.url}/{page}" for page in PAGES)]
     assert "ClientSecret" not in client
     assert client["AllowedOAuthFlows"] == ["code"]
     groups = {group["GroupName"] for group in pool.list_groups(**ids)["Groups"]}

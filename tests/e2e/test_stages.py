@@ -13,7 +13,7 @@ from infra.cloud.deploying.changes import Plan
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS, data_parameters
 from infra.cloud.deploying.stacks import DeploymentError, app_stack, data_stack, read_status
 from infra.cloud.deploying.update import StackTemplate, deploy_stack
-from infra.cloud.templates import dump
+from infra.cloud.templates import as_body
 from infra.local import emulator
 from infra.local.identity_provider import Provider
 
@@ -103,7 +103,7 @@ def test_a_creation_of_production_that_failed_is_mended_by_deploying_again() -> 
     last = {"DependsOn": list(template["Resources"]), "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "1"}}
     template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     template["Resources"]["NeverCome"] = {"Type": "AWS::CloudFormation::WaitCondition", **last}
-    failing = StackTemplate({"TemplateBody": dump(template)}, data_parameters(), DATA_SETTINGS)
+    failing = StackTemplate({"TemplateBody": as_body(template)}, data_parameters(), DATA_SETTINGS)
     with pytest.raises(DeploymentError, match="NeverCome: "):
         deploy_stack(data_stack(STAGE), {"Stage": STAGE, "Emulated": "yes"}, failing)
     assert read_status(data_stack(STAGE)) == "ROLLBACK_COMPLETE"

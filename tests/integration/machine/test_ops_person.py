@@ -137,9 +137,9 @@ class Stage:
 
 
 def shown(body: bytes) -> str:
-    """Gives the text of a file; of a PDF, what it shows."""
-    if not body.startswith(b"%PDF"):
-        return body.decode()
+    """Gives the text of a file; of a PDF, what it shows. Other tests of the same worker file what is none."""
+    if not body.startswith(b"%PDF") or b"%%EOF" not in body:
+        return body.decode(errors="replace")
     return "".join(page.extract_text() for page in PdfReader(io.BytesIO(body)).pages).replace("\n", "")
 
 

@@ -13,7 +13,7 @@ from infra.local.pump import Pump
 from infra.ops.__main__ import REFUSED, main
 from tests.conftest import STAGE
 from tests.http_api import Api
-from tests.integration.conftest import Said
+from tests.integration.conftest import Said, drain_until
 
 Tell = Callable[..., Said]
 UNKNOWN = "res-" + "x" * 33
@@ -62,12 +62,19 @@ def places(story: list[Any], *wanted: tuple[str, str]) -> list[int]:
     return list(told.values())
 
 
+SENT = ("email", "an email was sent about PaymentConfirmed")
+
+
+def _told(said: Said) -> set[tuple[str, str]]:
+    return {(one["source"], one["what"]) for one in said.data["story"]}
+
+
 def test_a_purchase_with_its_refund_is_told_in_order(
     tell: Tell, server: str, pump: Pump, simulated_gateway: Gateway
 ) -> None:
     session_id, reservation_id = a_purchase(Api(server), email="somebody@example.com")
     simulated_gateway.charge(f"tx-of-{reservation_id}", reservation_id, 5000)
-    pump.drain()
+    drain_until(pump, lambda: SENT in _told(tell(reservation_id, "--json")))  # the email waits for the tickets
     assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
     pump.drain()
 
@@ -77,9 +84,7 @@ def test_a_purchase_with_its_refund_is_told_in_order(
     assert [one["at"] for one in story] == sorted(one["at"] for one in story)
     order = places(story, *((source, what.format(transaction=transaction)) for source, what in IN_ORDER))
     assert all(before < after for before, after in pairwise(order)), story
-    assert {("email", "an email was sent about PaymentConfirmed"), ("analytics", "was counted: PaymentConfirmed")} <= {
-        (one["source"], one["what"]) for one in story
-    }
+    assert {SENT, ("analytics", "was counted: PaymentConfirmed")} <= _told(said)
     assert "…@example.com" in said.out
     assert "somebody" not in said.out
 

@@ -590,7 +590,7 @@ def test_bounces_and_complaints_of_a_stages_emails_come_into_its_own_queue(resou
 ON_TABLES = {
     "OnEmailReturned": {"suppressed-addresses": {"PutItem"}},
     "OnEventToAnalytics": {"ledger": {"PutItem"}, "analytics": {"UpdateItem"}},
-    "OnEventToNotification": {"notifications": {"GetItem", "PutItem"}, "webhooks": {"Scan"}},
+    "OnEventToNotification": {"notifications": {"BatchGetItem", "GetItem", "PutItem"}, "webhooks": {"Scan"}},
     "OnRowChangedShow": {
         "rows/stream/*": {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
         "viewers": {"DeleteItem", "Query"},
@@ -777,7 +777,7 @@ from chalicelib.infrastructure.email.rendering import LOCALES, TemplateEmailRend
 now = datetime(2024, 2, 15, 22, tzinfo=timezone.utc)
 session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
 reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
-event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", "ana", ("A1",), {})
+event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", ("A1",), {})
 for language in LOCALES:
     email = Email("held", Contact("ana@example.com", language), event, reservation, session)
     print(TemplateEmailRenderer(sys.argv[2]).render(email).subject)

@@ -1,13 +1,15 @@
 """Settings of a deployment: what is not said stays, what changes is told, and nonsense is refused first."""
 
+import json
 from typing import Any
 
 import pytest
 
-from infra.cloud import deploy
+from infra.cloud import data_template, deploy
 from infra.cloud.deploying.parameters import HIDDEN, app_settings, changes_of_stack, check_settings, wants_traces
 from infra.cloud.deploying.stacks import DeploymentError
 from infra.cloud.deploying.update import parameters_for
+from infra.cloud.templates import LONGEST_BODY, as_body
 
 DECLARED: dict[str, Any] = {
     "Stage": {},
@@ -118,3 +120,10 @@ def test_a_deployment_that_does_not_say_keeps_its_traces_and_their_packages(
 def test_traces_without_a_collector_are_refused_before_anything_is_deployed() -> None:
     with pytest.raises(DeploymentError, match="OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector"):
         wants_traces({"Traces": "on"}, {"OtelExporterOtlpEndpoint": ""})
+
+
+def test_the_data_template_fits_into_a_request_and_has_room_to_grow() -> None:
+    body = as_body(data_template.template())
+
+    assert len(body.encode()) < 0.95 * LONGEST_BODY
+    assert json.loads(body)["Outputs"]["RowsStream"]["Value"] == {"Fn::GetAtt": ["Rows", "StreamArn"]}

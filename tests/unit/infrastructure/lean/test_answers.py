@@ -272,7 +272,9 @@ def test_an_answer_that_drips_is_given_up() -> None:
 
     with socket.create_server((HOST, 0)) as listening:
         threading.Thread(target=drip, args=(listening,), daemon=True).start()
-        client = new_client(f"http://{HOST}:{listening.getsockname()[1]}", lean=True, attempts=1)
+        client = new_client(
+            f"http://{HOST}:{listening.getsockname()[1]}", lean=True, attempts=1, read_timeout=READ_TIMEOUT
+        )
 
         with pytest.raises(ReadTimeoutError):
             client.get_item(TableName="t", Key={"id": {"S": "1"}})

@@ -202,7 +202,11 @@ def test_our_requests_are_signed_without_botocores_signer(endpoint: Scripted, mo
     assert b"Signature=" in endpoint.requests[0]
 
 
-def test_without_credentials_nothing_is_sent(endpoint: Scripted) -> None:
+def test_without_credentials_nothing_is_sent(endpoint: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     client = new_client(endpoint.url, lean=True, credentials=None)
 
     with pytest.raises(NoCredentialsError):
