@@ -82,7 +82,7 @@ def dump(template: Mapping[str, Any]) -> str:
 
 
 def as_body(template: Mapping[str, Any]) -> str:
-    """Writes a template as CloudFormation gets it in a request, as short as it can be: it may have LONGEST_BODY bytes."""
+    """Writes a template as CloudFormation gets it in a request: short, for it may have LONGEST_BODY bytes."""
     return json.dumps(_with_lists(template), separators=(",", ":"), ensure_ascii=False)
 
 
