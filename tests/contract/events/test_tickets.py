@@ -350,7 +350,9 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         assert tuple(call.operation for call in calls) == budget.calls
         units = sum(call.write_units for call in calls)
         if units == DYNAMODB_LOCALS_UNITS != budget.write_units:
-            pytest.skip("DynamoDB Local (1.25.1) reckons 12 units for a transaction on a table with an index, whatever is in it")
+            pytest.skip(
+                "DynamoDB Local (1.25.1) reckons 12 units for a transaction on a table with an index, whatever is in it"
+            )
         assert units == budget.write_units
     reservation, *others = SHOW_TICKETS.calls
     assert (reservation, [call.operation for call in showing]) == ("GetItem", others)
