@@ -20,7 +20,7 @@ PROVIDERS: list[Provider] = []
 """The identity provider, where tests run with AUTH=on: then each request has a token. Empty without access control."""
 
 SUBJECT = re.compile(r"[!-~]{1,128}")
-ADDRESS = re.compile(r"(?=[^@]{1,64}@)[a-z0-9+-]+(\.[a-z0-9+-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
+ADDRESS = re.compile(r"(?=[^@]{1,64}@)[a-z0-9'+-]+(\.[a-z0-9'+-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
 """What a provider gives, and what it has verified: ASCII that can be seen; an address that emails can reach."""
 
 SCREENING = {
