@@ -1,6 +1,7 @@
 """What one WebSocket, and one address with many of them, may ask for; and how it is told that it is too much."""
 
 import json
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
@@ -71,15 +72,18 @@ def an_address() -> str:
 
 
 def test_150_subscribes_on_one_connection_are_ten(screens: Connections, session_id: str) -> None:
-    viewer, address = f"viewer-{uuid.uuid4()}", an_address()
+    viewer, address, began = f"viewer-{uuid.uuid4()}", an_address(), time.monotonic()
     answers = [subscribes(screens, viewer, session_id, address) for _ in range(150)]
+    come_back = int((time.monotonic() - began) / 6) + 1  # one each six seconds, which a busy machine may take
 
     assert answers[:10] == [{"type": "subscribed", "sessionId": session_id}] * 10
     refused = answers[-1]
     assert refused["error"] == "RATE_LIMITED"
     assert 1 <= int(str(refused["retryAfterSeconds"])) <= 6
     assert str(refused["message"]).startswith("Too many requests: try again in ")
-    assert {answer.get("error") for answer in answers[12:]} == {"RATE_LIMITED"}
+    errors = [answer.get("error") for answer in answers]
+    assert set(errors) == {None, "RATE_LIMITED"}
+    assert errors.count(None) <= 10 + come_back
 
 
 def test_what_is_no_subscription_counts_too(screens: Connections) -> None:
