@@ -23,7 +23,7 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.http import answers, cors, edge, limits, methods, static
-from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.events import Event, Failures, Outgoing
 
 PREFIX = wiring.settings().table_prefix
 
@@ -105,7 +105,7 @@ def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.Batc
     return _handle_messages(event, wiring.consumers.handle_events_with(consume))
 
 
-def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], batches.Failures]) -> batches.BatchAnswer:
+def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Failures]) -> batches.BatchAnswer:
     consumers = wiring.consumers
     return batches.handle_messages_together(_records(event), consumers.event_in, consume, consumers.redelivery())
 

@@ -3,8 +3,7 @@
 from typing import NamedTuple
 
 PARTITION_WRITES = 1_000
-PARTITION_READS = 3_000
-"""Units a second that one partition takes, and with it one item. DynamoDB: "Best practices for partition keys"."""
+"""Write units a second that one partition takes, and one item. DynamoDB: "Best practices for partition keys"."""
 
 NEW_TABLE_WRITES = 4_000
 """Write units a second of a new table on demand. DynamoDB: "On-demand capacity mode"."""

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from chalicelib.domain.events import GivenUp, NotYet, Outgoing
+from chalicelib.domain.events import Failures, GivenUp, NotYet, Outgoing, act_on_each
 
 from .http.answers import log
 
 T = TypeVar("T")
 
 Record = Mapping[str, Any]
-Failures = Mapping[int, Exception]
-"""Why some of a batch could not be handled, by their positions in it."""
 BatchAnswer = dict[str, list[dict[str, str]]]
 
 
@@ -72,7 +70,7 @@ def handle_messages_together(
     `handle` gives its failures by the contents' positions; what it raises has failed for all of them. A message that
     could not be read or handled is put off, deferred or parked as by `handle_messages`.
     """
-    contents, errors = _read_each(records, read)
+    contents, errors = act_on_each(dict(enumerate(records)), read)
     try:
         failures = handle(list(contents.values())) if contents else {}
     except Exception as error:  # noqa: BLE001 - whatever it is, the unreadable ones are settled
@@ -104,17 +102,6 @@ def relay_records(
     if failed and len(unsent) == len(relayed):
         raise NothingRelayed(f"not one message of {len(records)} records left: all of them come again")
     return _failures(records[position]["dynamodb"]["SequenceNumber"] for position in sorted(failed)[:1])
-
-
-def _read_each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[dict[int, T], dict[int, Exception]]:
-    """Reads messages. Gives the contents and the errors, by the messages' positions."""
-    contents, errors = dict[int, T](), dict[int, Exception]()
-    for position, record in enumerate(records):
-        try:
-            contents[position] = read(record)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
-            errors[position] = error
-    return contents, errors
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:

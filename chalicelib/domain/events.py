@@ -7,10 +7,10 @@ Every event comes out of a stream, so that none is lost and none is made up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .reservations import Hold, Reservation, Sale, State, buyer_of_reservation
 from .times import to_ms
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
     from .payments import Charge, Payment, PaymentDue
     from .webhooks import Delivery
+
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
+Failures = Mapping[int, Exception]
+"""The reasons why some messages of a batch could not be handled, by their positions in it. All others were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,17 @@ class NotYet(Exception):
     def __init__(self, why: str, least_seconds: float, most_seconds: float) -> None:
         super().__init__(why)
         self.least_seconds, self.most_seconds = least_seconds, most_seconds
+
+
+def act_on_each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
+    """Calls `act` with each item of a batch. Gives the results and the failures, by the items' keys."""
+    results, failures = dict[K, R](), dict[K, Exception]()
+    for key, item in items.items():
+        try:
+            results[key] = act(item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other items go on
+            failures[key] = error
+    return results, failures
 
 
 class UnreadableMessage(GivenUp):

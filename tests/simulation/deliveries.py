@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.api import batches
 from chalicelib.application.payments import NotDueYet
 from chalicelib.application.release import NotLapsedYet
-from chalicelib.domain.events import Event, NotYet
+from chalicelib.domain.events import Event, Failures, NotYet
 from chalicelib.domain.payments import GatewayUnavailable, RefundRefused
 from chalicelib.domain.refusals import Refusal
 from chalicelib.infrastructure.sqs.envelopes import event_in
@@ -164,12 +164,12 @@ def _handle_messages(instance: Instance, queue: str, records: Sequence[Mapping[s
 
 
 def _only_outages_of_batch(
-    handle: Callable[[Sequence[Event]], batches.Failures],
-) -> Callable[[Sequence[Event]], batches.Failures]:
+    handle: Callable[[Sequence[Event]], Failures],
+) -> Callable[[Sequence[Event]], Failures]:
     """Does the same as `_only_outages` for a handler that gives its failures."""
 
-    def handled(events: Sequence[Event]) -> batches.Failures:
-        failures: batches.Failures = _only_outages(handle)(events)
+    def handled(events: Sequence[Event]) -> Failures:
+        failures: Failures = _only_outages(handle)(events)
         surprise = next((each for each in failures.values() if not isinstance(each, (*COMES_AGAIN, *OUTAGES))), None)
         if surprise:
             raise Surprise(repr(surprise)) from surprise

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chalicelib.api.batches import Failures, Record
+from chalicelib.api.batches import Record
 from chalicelib.application.confirm import Confirm
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
@@ -18,7 +18,7 @@ from chalicelib.application.consumers.tickets import IssueTickets
 from chalicelib.application.consumers.webhooks import AnnounceEvents
 from chalicelib.application.tickets import Admit
 from chalicelib.domain import consumers
-from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.events import Event, Failures, Outgoing
 from chalicelib.domain.ports import Ids, LiveHolds, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics

@@ -108,14 +108,20 @@ def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **s
     return response
 
 
-def page_for_signed_in(request: Request, part: str) -> Response:
-    """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens."""
-    sign_in = sign_in_settings()
-    connect = " ".join(filter(None, ("'self'", origin_of(sign_in["sign_in_url"]))))
-    return page(request, part, {"time_zone": wiring.settings().time_zone, **sign_in}, connect_src=connect)
+def page_for_signed_in(
+    request: Request, part: str, settings: Mapping[str, str] = NOTHING, live_url: str = ""
+) -> Response:
+    """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens.
+
+    `settings` are further ones of the page; `live_url` is another address that it may connect to.
+    """
+    sign_in = _sign_in_settings()
+    elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
+    known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
+    return page(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
 
 
-def sign_in_settings() -> dict[str, str]:
+def _sign_in_settings() -> dict[str, str]:
     """Gives the settings by which a page lets users sign in; none where access control is off."""
     ours = wiring.settings()
     return {
@@ -124,7 +130,7 @@ def sign_in_settings() -> dict[str, str]:
     }
 
 
-def origin_of(url: str) -> str:
+def _origin_of(url: str) -> str:
     """Gives the origin of an address, wss://host:port; empty for an empty address."""
     found = urlsplit(url)
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""

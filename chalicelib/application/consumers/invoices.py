@@ -6,26 +6,22 @@ sales ─► numbers: counter and invoices, one write ─► PDF to the files �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chalicelib.application.owned import find_owned
-from chalicelib.domain.events import Event
+from chalicelib.domain.events import Event, Failures, act_on_each
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
 from chalicelib.domain.reservations import State
 
-from .numbering import Failures, number_by_series
+from .numbering import number_by_series
 
 if TYPE_CHECKING:
     from chalicelib.domain.invoices import InvoiceLink
     from chalicelib.domain.ports import Clock, InvoiceFiles, Invoices, Reservations, Sessions
-
-K = TypeVar("K")
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,11 @@ class IssueInvoices:
 
         Reasons are UnreadableMessage, SessionNotFound, StoreUnavailable.
         """
-        bills, unbilled = _each(dict(enumerate(sales)), self._draft_bill)
+        bills, unbilled = act_on_each(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
         numbered, unnumbered = number_by_series(charged, lambda bill: bill.series, self.invoices.assign_numbers)
         invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
-        _, unfiled = _each(invoices, self._print_and_file)
+        _, unfiled = act_on_each(invoices, self._print_and_file)
         of_sales = {position: unfiled.get(invoice.bill.reservation_id) for position, invoice in numbered.items()}
         return unbilled | unnumbered | {position: error for position, error in of_sales.items() if error}
 
@@ -74,17 +70,6 @@ class IssueInvoices:
         language = contact.language if contact else ENGLISH
         user_id = reservation.user_id if reservation else sale.buyer
         return bill_for(sale, self.sessions.get(sale.session_id), user_id, self.seller, self.time_zone, language)
-
-
-def _each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
-    """Calls `act` with each item. Gives the results and the failures, by the items' keys."""
-    results, failures = dict[K, R](), dict[K, Exception]()
-    for key, item in items.items():
-        try:
-            results[key] = act(item)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other sales go on
-            failures[key] = error
-    return results, failures
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
+from chalicelib.domain.events import act_on_each
 from chalicelib.domain.refusals import StoreUnavailable
 
 T = TypeVar("T")
 N = TypeVar("N")
-
-Failures = Mapping[int, Exception]
-"""Why some of a batch could not be handled, by their positions in it. All others were."""
 
 
 def number_by_series(
@@ -46,9 +44,4 @@ def _number(
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one of them
         if len(items) == 1:
             return {}, dict.fromkeys(items, error)
-    numbered, failures = dict[int, N](), dict[int, Exception]()
-    for position, item in items.items():
-        done, failed = _number({position: item}, assign_numbers)
-        numbered |= done
-        failures |= failed
-    return numbered, failures
+    return act_on_each(items, lambda item: assign_numbers([item])[0])

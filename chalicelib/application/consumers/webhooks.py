@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
-from chalicelib.domain.events import Event, Outgoing, UnreadableMessage
+from chalicelib.domain.events import Event, Failures, Outgoing, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
-from .numbering import Failures, number_by_series
+from .numbering import number_by_series
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Notifications, Outbox, Subscribers, Webhooks, WebhookSender
