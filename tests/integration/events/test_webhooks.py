@@ -219,11 +219,11 @@ def test_while_a_secret_is_rotated_both_verify_and_afterwards_only_the_new_one(
     office.tell(facts.paid())
     office.work()
 
-    verified = [
-        [key for key in ("whsec_new", "whsec_old") if is_signed(got.signature, got.raw, [key], utc_now())]
-        for got in theirs.got
-    ]
-    assert verified == [["whsec_new", "whsec_old"], ["whsec_new"]]
+    verified = {
+        got.delivery: [key for key in ("whsec_new", "whsec_old") if is_signed(got.signature, got.raw, [key], utc_now())]
+        for got in theirs.got  # on a slow machine one of them may come again
+    }
+    assert list(verified.values()) == [["whsec_new", "whsec_old"], ["whsec_new"]]
 
 
 def test_what_was_not_accepted_comes_again_as_the_same_delivery(office: Office, theirs: Receiver, facts: Facts) -> None:

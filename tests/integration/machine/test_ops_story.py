@@ -16,7 +16,7 @@ from tests.http_api import Api
 from tests.integration.conftest import Said, drain_until
 
 Tell = Callable[..., Said]
-UNKNOWN = "res-" + "x" * 33
+UNKNOWN = f"res-{uuid.uuid4().hex}0"
 IN_ORDER = (
     ("reservation", "held A1 A2 for 50.00 until "),
     ("event log", "ReservationCreated: A1 A2 (amountCents 5000"),
