@@ -1,7 +1,7 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants fuzz prove coverage check lint format screenshots browser api-tools \
-  waterfall trace load bench bench-classic benchmark benchmark-gate cost check-templates check-secrets check-packages api-docs lock deploy teardown \
+  waterfall trace load bench bench-classic cost check-templates check-secrets check-packages api-docs lock deploy teardown \
   deploy-local stop clean
 
 # The first of these that runs: pyenv, for one, has place holders for versions that are switched off.
@@ -107,12 +107,6 @@ bench: $(installed) $(emulator) ## all benchmarks, and the table of what they mu
 
 bench-classic: $(installed) $(emulator) ## the old design (Redis locks, PostgreSQL) beside ours: cost, speed, faults (WRITE=1: into docs/comparison.md)
 	@$(venv_python) -m benchmarks --only classic && $(if $(WRITE),exec $(venv_python) -m benchmarks.classic.report,true)
-
-benchmark: $(installed) $(emulator) ## what importing and serving cost
-	@exec $(venv_python) -m benchmarks.cost
-
-benchmark-gate: $(installed) $(emulator) ## what the gate saves on a screening that has sold out
-	@exec $(venv_python) -m benchmarks.gate
 
 cost: $(installed) ## what it costs on AWS, from what the tests count (WRITE=1: the tables of docs/deploying.md anew)
 	@exec $(venv_python) -m benchmarks.bill $(if $(WRITE),--write)

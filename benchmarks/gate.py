@@ -1,26 +1,20 @@
-"""Measures the savings of the gate on a sold-out screening: `python -m benchmarks.gate`. Asserts nothing.
+"""What the gate saves on a screening that has sold out: refused holds with it, without Redis, and with a frozen one.
 
-    refused per second    over HTTP: CLIENTS buyers on INSTANCES instances, for SECONDS each: with the gate, without
-                          Redis, and with one that takes connections and never answers
-    calls, write units    of one refused hold, counted in this process; a refused conditional write is charged like one
-                          that takes effect
-
-The numbers are those of one emulator on this machine: compare them with each other, not with AWS.
+Requests are counted over HTTP; calls and write units of one refused hold in this process. A refused conditional write
+is charged like one that takes effect.
 """
 
 import contextlib
 import os
 import socket
-import statistics
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.cost import LASTING, as_benchmark
+from benchmarks.frame.pairs import ratio
+from benchmarks.frame.run import Run
+from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.application.hold import HoldSeats, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.ports import Rows
@@ -38,43 +32,67 @@ from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
 from chalicelib.settings import LOCAL_SECRET, load
-from infra.cloud import deploy
-from infra.local import emulator as machine
 from infra.local.redis_server import run_redis
 from infra.processes import HOST
 from infra.races import crowd, instances
 
-PREFIX = "cinema-bench"
 SEATS = tuple(f"{row}{number}" for row in "ABCDEFGHIJ" for number in range(1, 11))
-INSTANCES, CLIENTS, SECONDS, MOST_REQUESTS = 2, 8, 5.0, 20_000
+INSTANCES, CLIENTS, MOST_REQUESTS = 2, 8, 20_000
+ROUNDS, SECONDS = 6, 1.5
 SAMPLE = 200
+GATED, PLAIN, FROZEN = "with the gate", "without Redis", "Redis frozen"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The numbers of one mode: with the gate, without Redis, or with a frozen Redis."""
-
-    name: str
-    per_second: float
-    median_ms: float
-    worst_ms: float
-    calls: float
-    write_units: float
-
-
-def main() -> int:
+def measure(run: Run) -> None:
     with contextlib.ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = stack.enter_context(machine.run_emulator(run_dir=scratch))
-        redis_url = stack.enter_context(run_redis(run_dir=scratch))
-        settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
-        os.environ |= {**machine.CREDENTIALS, **settings, "LOG_LEVEL": "ERROR"}
-        deploy.deploy_data("bench")
-        gated, plain = measure("with the gate", redis_url, scratch), measure("without Redis", "", scratch)
-        print(machine.describe_machine(emulator.endpoint, redis_url))
-        with run_silent_redis() as url:
-            print_comparison(gated, plain, measure("Redis frozen", url, scratch))
-    return 0
+        redis_url = stack.enter_context(run_redis(run_dir=run.scratch))
+        stack.enter_context(run_tables(run.scratch))
+        modes = {GATED: redis_url, PLAIN: "", FROZEN: stack.enter_context(run_silent_redis())}
+        urls = {
+            name: stack.enter_context(run_instances_with(run, redis, number))
+            for number, (name, redis) in enumerate(modes.items())
+        }
+        sessions = {name: create_sold_out_session(urls[name]) for name in modes}
+        record_refusals(run, refuse_in_turn(run, urls, sessions))
+        record_calls(run, sessions[PLAIN], sessions[GATED], redis_url)
+
+
+def run_instances_with(run: Run, redis_url: str, number: int) -> contextlib.AbstractContextManager[list[str]]:
+    """Runs INSTANCES of the API with this Redis and gives their URLs."""
+    directory = run.scratch / f"instances-{number}"
+    directory.mkdir()
+    return instances.run_instances(INSTANCES, {**os.environ, "REDIS_URL": redis_url}, run_dir=directory)
+
+
+def refuse_in_turn(
+    run: Run, urls: Mapping[str, Sequence[str]], sessions: Mapping[str, str]
+) -> Mapping[str, list[float]]:
+    """Gives the refused holds a second of each mode, one number a round. The first round warms up."""
+    rates: Mapping[str, list[float]] = {name: [] for name in urls}
+    for number in range(ROUNDS + 1):
+        for name in urls:
+            refused = refuse_holds_for(SECONDS, urls[name], sessions[name])
+            if number:
+                rates[name].append(len(refused) / SECONDS)
+        run.say(f"round {number} of {ROUNDS}")
+        if number >= 3 and run.seconds_left() <= 0:
+            run.leave_out(f"{ROUNDS - number} rounds: no time")
+            break
+    return rates
+
+
+def record_refusals(run: Run, rates: Mapping[str, list[float]]) -> None:
+    best = ", ".join(f"{max(samples):.0f} {name}" for name, samples in rates.items())
+    run.record("refusals", ratio(rates[GATED], rates[PLAIN]), samples=rates, note=f"at best a second: {best}")
+    run.record("refusals, Redis frozen", ratio(rates[FROZEN], rates[PLAIN]))
+
+
+def record_calls(run: Run, plain: str, gated: str, redis_url: str) -> None:
+    """Records the calls and write units of one refused hold, in a sold-out screening of each mode."""
+    for name, session, redis in ((GATED, gated, redis_url), (PLAIN, plain, "")):
+        counted = count_calls_of_refused_holds(session, redis)
+        units = counted["UpdateItem"] * measure_row_units(session) / SAMPLE
+        run.record(f"calls of a refusal {name}", counted.total() / SAMPLE, note=f"{units:.2f} write units")
 
 
 @contextlib.contextmanager
@@ -84,27 +102,14 @@ def run_silent_redis() -> Iterator[str]:
         yield f"redis://{HOST}:{server.getsockname()[1]}/0"
 
 
-def measure(name: str, redis_url: str, scratch: Path) -> Measured:
-    """Has holds refused for SECONDS and gives the numbers."""
-    environment = {**os.environ, "REDIS_URL": redis_url}
-    with instances.run_instances(INSTANCES, environment, run_dir=scratch) as urls:
-        with crowd.Crowd(urls, 1) as buyers:
-            session = create_sold_out_session(buyers)
-        refuse_holds_for(0.5, urls, session)  # a warm-up: connections are opened, the driver is imported
-        times = refuse_holds_for(SECONDS, urls, session)
-    counted = count_calls_of_refused_holds(session, redis_url)
-    units = counted["UpdateItem"] * measure_row_units(session)
-    per_second, calls = len(times) / SECONDS, counted.total() / SAMPLE
-    return Measured(name, per_second, statistics.median(times), max(times), calls, units / SAMPLE)
-
-
-def create_sold_out_session(buyers: crowd.Crowd) -> str:
+def create_sold_out_session(urls: Sequence[str]) -> str:
     """Schedules a screening, sells all its seats and gives its id."""
-    session = buyers.create_session(len(SEATS))
-    for start in range(0, len(SEATS), 8):
-        user = crowd.new_buyers(1)[0]
-        held = buyers.expect(crowd.hold_call(session, user, SEATS[start : start + 8]))["reservationId"]
-        buyers.expect(crowd.confirm_call(held, f"tx-{user}"), 200)
+    with crowd.Crowd(urls, 1) as buyers:
+        session = buyers.create_session(len(SEATS))
+        for start in range(0, len(SEATS), 8):
+            user = crowd.new_buyers(1)[0]
+            held = buyers.expect(crowd.hold_call(session, user, SEATS[start : start + 8]))["reservationId"]
+            buyers.expect(crowd.confirm_call(held, f"tx-{user}"), 200)
     return session
 
 
@@ -165,22 +170,3 @@ def measure_row_units(session: str) -> float:
 def make_seat_cache(redis_url: str) -> SeatCache:
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
     return SeatCache(connection, PREFIX, secret_from(LOCAL_SECRET))
-
-
-def print_comparison(gated: Measured, plain: Measured, frozen: Measured) -> None:
-    print(f"Refused holds, with idempotency keys, of {len(SEATS)} seats that are all sold;")
-    print(f"{CLIENTS} clients on {INSTANCES} instances, {SECONDS:.0f} s each\n")
-    print(f"  {'':16}{'refused/s':>12}{'median ms':>12}{'worst ms':>10}{'DynamoDB calls':>16}{'write units':>13}")
-    for each in (gated, plain, frozen):
-        times = f"{each.per_second:12.0f}{each.median_ms:12.1f}{each.worst_ms:10.0f}"
-        print(f"  {each.name:16}{times}{each.calls:16.2f}{each.write_units:13.2f}")
-    if gated.calls:
-        print(
-            "\n  This Redis does not say whether it drops keys, so each refused hold looks its id up in the database."
-        )
-    print(f"\n  {gated.per_second / plain.per_second:.2f} × as many refusals; each saves ", end="")
-    print(f"{plain.calls - gated.calls:.1f} calls and {plain.write_units - gated.write_units:.1f} write units")
-
-
-if __name__ == "__main__":
-    as_benchmark(main)

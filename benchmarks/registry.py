@@ -93,6 +93,25 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         seconds=90,
     ),
     Benchmark(
+        "gate",
+        "holds that are refused because the screening has sold out",
+        "benchmarks.gate",
+        (
+            Figure("refusals", "refused holds a second, two instances, with the gate", "without Redis", at_least(2)),
+            Figure("refusals, Redis frozen", "the same with a Redis that never answers", "without Redis"),
+            Figure("calls of a refusal with the gate", "calls of DynamoDB of one refusal", "", at_most(0), ""),
+            Figure("calls of a refusal without Redis", "the same without Redis", "", at_most(2), ""),
+        ),
+        seconds=90,
+    ),
+    Benchmark(
+        "live",
+        "a change of a screening's seats on its way to another viewer",
+        "benchmarks.live",
+        (Figure("shown", "from a hold's answer to the message on another viewer's WebSocket", "`/health`"),),
+        seconds=120,
+    ),
+    Benchmark(
         "numbers",
         "numbers without a gap or a repeat, for batches of the queues' sizes",
         "benchmarks.numbers",

@@ -5,7 +5,6 @@ must not grow with what it does not show.
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from email.message import Message
 from http.client import HTTPConnection
@@ -14,20 +13,17 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.cost import LASTING
 from benchmarks.frame.pairs import Ratio, interleave, ratio
 from benchmarks.frame.run import Run
+from benchmarks.frame.system import PREFIX, run_api
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import SessionItem, bind
 from chalicelib.infrastructure.kept import Kept
-from infra.cloud import deploy
-from infra.local import emulator as machine
 from infra.local.redis_server import run_redis
 from infra.processes import CannotRunError
-from infra.races import crowd, instances
+from infra.races import crowd
 
-PREFIX = "cinema-bench"
 ROUNDS, REQUESTS = 24, 40
 SCREENINGS, MANY_SCREENINGS = 60, 10_000
 SMALL_HALL, LARGE_HALL = 200, 2000
@@ -39,19 +35,17 @@ PAGE = f"/api/sessions?limit={SCREENINGS}"
 
 
 def measure(run: Run) -> None:
-    with machine.run_emulator(run_dir=run.scratch) as emulator, run_redis(run_dir=run.scratch) as redis_url:
-        settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
-        limited = {"REDIS_URL": redis_url, "RATE_LIMITS": NEVER_REACHED, "LOG_LEVEL": "ERROR"}
-        os.environ |= {**machine.CREDENTIALS, **settings, **limited}
-        deploy.deploy_data("bench")
-        with instances.run_instances(1, os.environ, run_dir=run.scratch) as urls, crowd.Crowd(urls, 1) as client:
-            small = client.create_session(SMALL_HALL, seats_per_row=20)
-            large = client.create_session(LARGE_HALL, seats_per_row=20)
-            put_screenings(SCREENINGS)
-            with Visitor(urls[0]) as visitor:
-                measure_programme(run, visitor)
-                measure_halls(run, visitor, small, large)
-                count_items_of_a_page(run)
+    with (
+        run_redis(run_dir=run.scratch) as redis_url,
+        run_api(run.scratch, REDIS_URL=redis_url, RATE_LIMITS=NEVER_REACHED) as (url, client),
+        Visitor(url) as visitor,
+    ):
+        small = client.create_session(SMALL_HALL, seats_per_row=20)
+        large = client.create_session(LARGE_HALL, seats_per_row=20)
+        put_screenings(SCREENINGS)
+        measure_programme(run, visitor)
+        measure_halls(run, visitor, small, large)
+        count_items_of_a_page(run)
 
 
 def measure_programme(run: Run, visitor: "Visitor") -> None:

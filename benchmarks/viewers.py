@@ -5,7 +5,6 @@ answered by a cache that all share. Posts and requests are counted; time is only
 those that an instance of the API answers.
 """
 
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,17 +12,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from heapq import heapify, heapreplace
 
-from benchmarks.cost import LASTING
 from benchmarks.frame.plots import Lines
 from benchmarks.frame.run import Run
-from benchmarks.serving import PREFIX, Visitor
+from benchmarks.frame.system import run_api
+from benchmarks.serving import Visitor
 from chalicelib.application.live import ShowChanges, WatchSession
 from chalicelib.domain.live import RowState
 from chalicelib.domain.sessions import Session
 from chalicelib.settings import load
-from infra.cloud import deploy
-from infra.local import emulator as machine
-from infra.races import crowd, instances
 
 AUDIENCES = (10, 100, 1_000, 10_000)
 POLL_SECONDS, SPREAD = 1.5, 0.2
@@ -37,15 +33,10 @@ def measure(run: Run) -> None:
     posts = {viewers: count_posts(viewers) for viewers in AUDIENCES}
     run.keep("posts of one change", posts)
     run.record("posts of one change", posts[AUDIENCES[-1]], note=f"{posts[1_000]} for a thousand viewers")
-    with machine.run_emulator(run_dir=run.scratch) as emulator:
-        settings = {"STAGE": "test", "TABLE_PREFIX": PREFIX, "AWS_ENDPOINT_URL": emulator.endpoint, **LASTING}
-        os.environ |= {**machine.CREDENTIALS, **settings, "REDIS_URL": "", "LOG_LEVEL": "ERROR"}
-        deploy.deploy_data("bench")
-        with instances.run_instances(1, os.environ, run_dir=run.scratch) as urls, crowd.Crowd(urls, 1) as client:
-            path = f"/api/sessions/{client.create_session(200)}/seats"
-            with Visitor(urls[0]) as visitor:
-                shared = poll_by_all(run, visitor, f"{path}?maxAge=1")
-                alone = ages_allowed(str(visitor.get(path)["Cache-Control"]))
+    with run_api(run.scratch, REDIS_URL="") as (url, client), Visitor(url) as visitor:
+        path = f"/api/sessions/{client.create_session(200)}/seats"
+        shared = poll_by_all(run, visitor, f"{path}?maxAge=1")
+        alone = ages_allowed(str(visitor.get(path)["Cache-Control"]))
     run.record("requests of those who poll", shared[AUDIENCES[-1]].asked_a_second)
     run.record("age of a shared map", max(each.oldest for each in shared.values()), note=f"{alone:.0f} s if not shared")
     plot_cost(run, posts, shared)

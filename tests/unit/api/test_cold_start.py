@@ -1,4 +1,4 @@
-"""What a function loads before anybody has asked it for anything; how long that takes is in `make benchmark`."""
+"""What a function loads before anybody has asked it for anything; how long that takes is in `make bench ONLY=cold`."""
 
 import subprocess
 import sys

@@ -1,17 +1,14 @@
-"""Pictures are taken all or none, and what went wrong is a sentence; so is what could not be measured."""
+"""Pictures are taken all or none, and what went wrong is a sentence."""
 
 from collections.abc import Callable
-from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error as BrowserError
 
-from benchmarks import cost
 from infra.docs import screenshots
 from infra.local.pump import PumpError
 from infra.processes import CannotRunError
-from infra.races.crowd import UnexpectedAnswer
 
 
 def taking(trouble: Exception | None) -> Callable[[Path], list[Path]]:
@@ -43,16 +40,3 @@ def test_pictures_are_put_in_their_place_when_all_were_taken(tmp_path: Path) -> 
     assert screenshots.main(taking(None), tmp_path / "img") == 0
 
     assert (tmp_path / "img" / "one.png").read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("trouble", [TimeoutError(), UnexpectedAnswer("one was 201"), RemoteDisconnected("gone")])
-def test_what_could_not_be_measured_is_said_in_a_sentence(trouble: Exception) -> None:
-    def main() -> int:
-        raise trouble
-
-    with pytest.raises(CannotRunError, match=r"^Not measured: .+\. Run it again when this machine has less to do\.$"):
-        cost.run_measurement(main)
-
-
-def test_no_hold_of_a_benchmark_lapses_while_it_runs() -> None:
-    assert cost.LASTING["HOLD_SECONDS"] == "900"
