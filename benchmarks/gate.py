@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.frame.pairs import ratio
+from benchmarks.frame.pairs import FEWEST_ROUNDS, ratio
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.application.hold import HoldSeats, PlaceHold
@@ -73,9 +73,9 @@ def refuse_in_turn(
         for name in urls:
             refused = refuse_holds_for(SECONDS, urls[name], sessions[name])
             if number:
-                rates[name].append(len(refused) / SECONDS)
+                rates[name].append(refused / SECONDS)
         run.say(f"round {number} of {ROUNDS}")
-        if number >= 3 and run.seconds_left() <= 0:
+        if number >= FEWEST_ROUNDS and run.seconds_left() <= 0:
             run.leave_out(f"{ROUNDS - number} rounds: no time")
             break
     return rates
@@ -89,9 +89,10 @@ def record_refusals(run: Run, rates: Mapping[str, list[float]]) -> None:
 
 def record_calls(run: Run, plain: str, gated: str, redis_url: str) -> None:
     """Records the calls and write units of one refused hold, in a sold-out screening of each mode."""
+    units_of_write = measure_row_units(plain)
     for name, session, redis in ((GATED, gated, redis_url), (PLAIN, plain, "")):
         counted = count_calls_of_refused_holds(session, redis)
-        units = counted["UpdateItem"] * measure_row_units(session) / SAMPLE
+        units = counted["UpdateItem"] * units_of_write / SAMPLE
         run.record(f"calls of a refusal {name}", counted.total() / SAMPLE, note=f"{units:.2f} write units")
 
 
@@ -113,28 +114,26 @@ def create_sold_out_session(urls: Sequence[str]) -> str:
     return session
 
 
-def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> list[float]:
-    """Sends holds with `seconds` to go, each with its own key. Gives the milliseconds of each refusal."""
+def refuse_holds_for(seconds: float, urls: Sequence[str], session: str) -> int:
+    """Sends holds with `seconds` to go, each with its own key. Gives the number of refusals."""
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(refuse_holds_until, deadline, urls[n % len(urls)], session, n) for n in range(CLIENTS)]
-        return [milliseconds for each in asked for milliseconds in each.result()]
+        return sum(each.result() for each in asked)
 
 
-def refuse_holds_until(deadline: float, url: str, session: str, client_number: int) -> list[float]:
+def refuse_holds_until(deadline: float, url: str, session: str, client_number: int) -> int:
     """Sends holds with one client until the deadline. Raises UnexpectedAnswer when one is not refused."""
-    client, times = crowd.Client(url), list[float]()
+    client, refused = crowd.Client(url), 0
     family = crowd.new_buyers(1)[0]
     with contextlib.closing(client.connection):
-        while time.monotonic() < deadline and len(times) < MOST_REQUESTS:
-            key = f"{family}-{len(times)}"
-            answer = client.ask(
-                crowd.hold_call(session, key, [SEATS[(client_number + len(times)) % len(SEATS)]], key=key)
-            )
+        while time.monotonic() < deadline and refused < MOST_REQUESTS:
+            key = f"{family}-{refused}"
+            answer = client.ask(crowd.hold_call(session, key, [SEATS[(client_number + refused) % len(SEATS)]], key=key))
             if answer.status != 409:
                 raise crowd.UnexpectedAnswer(f"A sold seat must be refused: {answer}")
-            times.append(answer.milliseconds)
-    return times
+            refused += 1
+    return refused
 
 
 def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:

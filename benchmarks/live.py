@@ -13,10 +13,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.frame.pairs import median_with_bounds
 from benchmarks.frame.run import Run
-from benchmarks.frame.system import LASTING
+from benchmarks.frame.system import run_tables
 from chalicelib.domain.sessions import row_letters
 from infra.cloud import deploy
-from infra.local import emulator as machine
 from infra.races import crowd, instances
 
 STAGE = "local"
@@ -25,11 +24,8 @@ PATIENCE_SECONDS = 60.0
 
 
 def measure(run: Run) -> None:
-    with machine.run_emulator(run_dir=run.scratch) as emulator:
-        settings = {"STAGE": STAGE, "TABLE_PREFIX": f"cinema-{STAGE}", "AWS_ENDPOINT_URL": emulator.endpoint}
-        os.environ |= {**machine.CREDENTIALS, **settings, **LASTING, "REDIS_URL": "", "LOG_LEVEL": "ERROR"}
-        run.say("deploying, with the functions behind the stream")
-        deploy.deploy_data(STAGE)
+    run.say("deploying, with the functions behind the stream")
+    with run_tables(run.scratch, stage=STAGE, STAGE=STAGE, REDIS_URL=""):
         live_url = deploy.deploy_app(STAGE).live_url
         with (
             instances.run_instances(1, os.environ, run_dir=run.scratch) as urls,

@@ -1,7 +1,6 @@
 """Numbers without a gap or a repeat: of webhook events and of invoices, one by one and for a whole batch."""
 
 import contextlib
-import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from benchmarks.frame.pairs import interleave, ratio
 from benchmarks.frame.run import Run
+from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.domain.consumers import CONSUMERS, INVOICES, NOTIFICATION
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.invoices import Bill
@@ -22,12 +22,9 @@ from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.ids import SecretIds
-from infra.cloud import deploy
-from infra.local import emulator as machine
 
 T = TypeVar("T")
 
-PREFIX = "cinema-bench"
 ROUNDS = 8
 WORKERS = 5
 NUMBERS = 40
@@ -40,16 +37,12 @@ ids = SecretIds(b"of no use to anybody")
 
 
 def measure(run: Run) -> None:
-    with machine.run_emulator(run_dir=run.scratch) as emulator:
-        os.environ |= {**machine.CREDENTIALS, "AWS_ENDPOINT_URL": emulator.endpoint}
-        deploy.deploy_data("bench")
-        client = connection.client()
-        with contextlib.closing(client):
-            notifications = DynamoNotifications(client, f"{PREFIX}-notifications")
-            invoices = DynamoInvoices(client, f"{PREFIX}-invoices")
-            count_units(run, client, notifications, invoices)
-            measure_numbering(run, "webhook numbers", new_events, notifications.assign_numbers, BATCH[NOTIFICATION])
-            measure_numbering(run, "invoices", new_bills, invoices.assign_numbers, BATCH[INVOICES])
+    with run_tables(run.scratch), contextlib.closing(connection.client()) as client:
+        notifications = DynamoNotifications(client, f"{PREFIX}-notifications")
+        invoices = DynamoInvoices(client, f"{PREFIX}-invoices")
+        count_units(run, client, notifications, invoices)
+        measure_numbering(run, "webhook numbers", new_events, notifications.assign_numbers, BATCH[NOTIFICATION])
+        measure_numbering(run, "invoices", new_bills, invoices.assign_numbers, BATCH[INVOICES])
 
 
 def count_units(run: Run, client: Any, notifications: DynamoNotifications, invoices: DynamoInvoices) -> None:

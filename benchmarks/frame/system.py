@@ -17,19 +17,19 @@ LASTING = {"HOLD_SECONDS": str(MAX_HOLD_SECONDS), "RATE_LIMITS": "off"}
 
 
 @contextmanager
-def run_tables(scratch: Path, **settings: str) -> Iterator[str]:
-    """Runs an emulator with the tables and gives its URL. This process and its children have the settings."""
+def run_tables(scratch: Path, *, stage: str = STAGE, **settings: str) -> Iterator[str]:
+    """Runs an emulator with the stage's tables and gives its URL. This process and its children have the settings."""
     with machine.run_emulator(run_dir=scratch) as emulator:
         os.environ |= {
             **machine.CREDENTIALS,
             "STAGE": "test",
-            "TABLE_PREFIX": PREFIX,
+            "TABLE_PREFIX": f"cinema-{stage}",
             "AWS_ENDPOINT_URL": emulator.endpoint,
             "LOG_LEVEL": "ERROR",
             **LASTING,
             **settings,
         }
-        deploy.deploy_data(STAGE)
+        deploy.deploy_data(stage)
         yield emulator.endpoint
 
 
