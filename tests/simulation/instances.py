@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,6 +77,11 @@ class InTurn(SqsOutbox):
 
     def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
         return [self._send_batch(queue, batch, now) for queue, batch in batches]
+
+
+@cache
+def _in_turn(outbox: type[SqsOutbox]) -> type[SqsOutbox]:
+    return type("Outbox", (InTurn, outbox), {})
 
 
 @dataclass(frozen=True)
@@ -160,10 +165,8 @@ class Instance:
 
     @cached_property
     def outbox(self) -> SqsOutbox:
-        kind = type("Outbox", (InTurn, self.adapters.outbox), {})
         sqs = self.services.queues
-        outbox: SqsOutbox = kind(sqs, PREFIX, QueueUrls(sqs))
-        return outbox
+        return _in_turn(self.adapters.outbox)(sqs, PREFIX, QueueUrls(sqs))
 
     # The use cases of requests.
 
