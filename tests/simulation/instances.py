@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -79,9 +79,14 @@ class InTurn(SqsOutbox):
         return [self._send_batch(queue, batch, now) for queue, batch in batches]
 
 
-@cache
+IN_TURN: dict[type[SqsOutbox], type[SqsOutbox]] = {}
+"""The classes that were made: one takes as long to make as some calls of it."""
+
+
 def _in_turn(outbox: type[SqsOutbox]) -> type[SqsOutbox]:
-    return type("Outbox", (InTurn, outbox), {})
+    if outbox not in IN_TURN:
+        IN_TURN[outbox] = type("Outbox", (InTurn, outbox), {})
+    return IN_TURN[outbox]
 
 
 @dataclass(frozen=True)
