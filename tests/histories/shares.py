@@ -66,8 +66,8 @@ class Counts:
     def summary(self, seed: int) -> str:
         answers, totals = (_listed(counts) for counts in (self.answers, self.totals))
         faults = ", ".join(f"{kind} {self.faults.get(kind, 0)}" for kind in Kind)
-        found = len(self.violations)
-        return f"seed {seed}: {self.operations} operations ({answers}); faults: {faults}; at rest: {totals}; violations: {found}"
+        found = f"at rest: {totals}; violations: {len(self.violations)}"
+        return f"seed {seed}: {self.operations} operations ({answers}); faults: {faults}; {found}"
 
 
 @dataclass(frozen=True)
