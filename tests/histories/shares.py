@@ -6,6 +6,7 @@ of a share that has ended stand in build/, under a digest of the code: a run tha
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -108,13 +109,26 @@ def run_all(plan: Plan, say: Callable[[str], None]) -> Counts:
 def _run_share(plan: Plan, seed: int, operations: int, deadline: float, say: Callable[[str], None]) -> Counts:
     """Gives the counts of a share; makes it unless an earlier run has made it, or time is over."""
     result, left = plan.result_of(seed, operations), deadline - time.monotonic()
-    if not result.exists() and left > 0:
-        subprocess.run(_command(plan, seed, operations, left, result), cwd=ROOT, check=False)
+    known = _read(result)
+    if known.operations >= operations:
+        say(f"seed {seed} was run before")
+    elif left > 0:
+        result.unlink(missing_ok=True)
+        command = _command(plan, seed, operations, left, result)
+        subprocess.run(command, cwd=ROOT, env=_environment(seed), check=False)
         if not result.exists():
             return Counts(violations=[f"the share of seed {seed} has ended without a verdict"])
-    elif left > 0:
-        say(f"seed {seed} was run before")
+    return _read(result)
+
+
+def _read(result: Path) -> Counts:
     return Counts(**json.loads(result.read_text())) if result.exists() else Counts()
+
+
+def _environment(seed: int) -> dict[str, str]:
+    """Gives this process's environment, with a folder of the share's own for logs that are kept."""
+    kept = os.environ.get("KEEP_LOGS")
+    return {**os.environ, **({"KEEP_LOGS": str(Path(kept) / f"seed-{seed}")} if kept else {})}
 
 
 def _command(plan: Plan, seed: int, operations: int, seconds: float, result: Path) -> list[str]:
