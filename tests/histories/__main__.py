@@ -1,4 +1,7 @@
-"""`python -m tests.histories --operations N --seed S`: clients, faults, and what they were told, checked."""
+"""`python -m tests.histories --operations N --seed S`: clients, faults, and what they were told, checked.
+
+More than one share of operations are made in shares, each with a system and a verdict of its own: see shares.py.
+"""
 
 import argparse
 import sys
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from infra.command import as_command
 from infra.processes import ROOT, CannotRunError, say
+from tests.histories import shares
 from tests.histories.campaign import Plan, run
 
 OPERATIONS, SECONDS = 100_000, 3300.0
@@ -22,7 +26,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--harm-each", type=float, default=2.0, metavar="SECONDS", help="between two kills or outages")
     parser.add_argument("--out", type=Path, help="where the operations go, as JSON lines")
     parser.add_argument("--without", default="", metavar="GUARD", help="the control: leaves a guard out")
+    parser.add_argument("--share", type=int, default=shares.OPERATIONS, help="operations with one verdict")
+    parser.add_argument("--at-once", type=int, default=shares.AT_ONCE, help="shares at the same time")
+    parser.add_argument("--result", type=Path, help="where the counts go, as JSON")
     options = parser.parse_args(arguments)
+    if options.operations > options.share and not options.out:
+        return _run_shares(options)
+    return _run_one(options)
+
+
+def _run_shares(options: argparse.Namespace) -> int:
+    passed_on = ("--harm-each", str(options.harm_each), *(("--without", options.without) if options.without else ()))
+    plan = shares.Plan(options.operations, options.seconds, options.seed, options.share, options.at_once, passed_on)
+    counts = shares.run_all(plan, say)
+    say(counts.summary(options.seed))
+    return 0 if counts.is_clean else 1
+
+
+def _run_one(options: argparse.Namespace) -> int:
     path = options.out or ROOT / "build" / "histories" / f"seed-{options.seed}.jsonl"
     started = time.monotonic()
     plan = Plan(
@@ -38,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not result.is_clean:
         say(f"The history is in {path}. Again: python -m tests.histories --seed {options.seed}")
     say(f"seed {options.seed}: {result.summary()}")
+    if options.result:
+        shares.Counts.of(result).save(options.result)
     return 0 if result.is_clean else 1
 
 

@@ -218,11 +218,13 @@ def promises_are_kept(reading: Reading) -> Iterator[str]:
 def sales_stay_sold(reading: Reading) -> Iterator[str]:
     """A sale that was answered is in each later answer about its reservation and its buyer's purchases."""
     sold = [one for one in reading.of_kind("confirm") if one.status == 200]
+    by_user: dict[str, list[Operation]] = defaultdict(list)
+    for sale in sold:
+        by_user[sale.request["user"]].append(sale)
     for one in reading.of_kind("purchases"):
         shown = {purchase["saleId"] for purchase in one.answer.get("purchases", ())}
-        for sale in sold:
-            mine = sale.request["user"] == one.request["user"] and sale.end < one.start and one.status == 200
-            if mine and sale.answer["saleId"] not in shown:
+        for sale in by_user[one.request["user"]]:
+            if one.status == 200 and sale.end < one.start and sale.answer["saleId"] not in shown:
                 yield f"lost sale: {sale.answer['saleId']} is not among the purchases of {one.request['user']}"
     ends = {sale.request["reservation"]: sale.end for sale in sold}
     for one in reading.of_kind("reservation"):

@@ -52,6 +52,19 @@ class Tables:
         return {tuple(str(next(iter(item[key].values()))) for key in keys): item for item in found}
 
 
+class Snapshot(Tables):
+    """The tables at rest: each is read once, however often the promises look at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, dict[tuple[str, ...], Item]] = {}
+
+    def items(self, table: str) -> dict[tuple[str, ...], Item]:
+        if table not in self.known:
+            self.known[table] = super().items(table)
+        return self.known[table]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What was found at rest."""
@@ -140,7 +153,7 @@ def _depths() -> dict[str, int]:
 
 def _promises(operations: Sequence[Operation]) -> Promises:
     """Makes the promises of the clients' 200s, and the sales of the tables."""
-    stored = Stored(cast("Database", Tables()))
+    stored = Stored(cast("Database", Snapshot()))
     promises = Promises(MovableClock(datetime.now(UTC)), stored, charged_only=True, twins_refused=True)
     for one in operations:
         if one.kind == "confirm" and one.status == 200:

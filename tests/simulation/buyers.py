@@ -200,6 +200,8 @@ class Buyers:
 
     def tell_of_charges(self) -> None:
         """Sends the gateway's due messages; a message is sent again until our queue has taken it."""
+        if not self.untold:
+            return
         due = [told for told in self.untold if told[1] <= self.services.clock.now]
         for told in due:
             self.untold.remove(told)

@@ -4,13 +4,14 @@ What was done stands in a file of build/, one for each first seed and number of 
 code has changed: then the seeds are other schedules.
 """
 
+import gc
 import hashlib
 import json
 import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 STATE = ROOT / "build" / "simulation"
 PORTION = 250
 """Seeds that a process runs before it reports."""
+COLLECTED_EVERY = 50
+"""Seeds after which their worlds, whose parts all know each other, are thrown away: some 15 MB."""
 SAVED_EVERY_SECONDS = 5.0
 MOST_FAILURES = 20
 """Failing seeds that are kept: more say no more."""
@@ -94,10 +97,10 @@ def resumed(first: int, seeds: int) -> Done:
     return known if known.code == fresh.code else fresh
 
 
-def code_digest() -> str:
+def code_digest(rooms: Sequence[str] = ("chalicelib", "tests/simulation", "tests/fakes")) -> str:
     """Gives a digest of all code that decides a seed's schedule: the product's and the simulator's."""
     digest = hashlib.sha256()
-    for room in ("chalicelib", "tests/simulation", "tests/fakes"):
+    for room in rooms:
         for file in sorted((ROOT / room).rglob("*.py")):
             digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]
@@ -106,7 +109,7 @@ def code_digest() -> str:
 def run_all(done: Done, processes: int) -> None:
     """Runs the seeds that are left. Saves the results every few seconds, and when it is interrupted."""
     portions = done.left()
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:
         try:
             _run_in(pool, done, portions, processes)
         finally:
@@ -131,13 +134,27 @@ def _run_in(pool: ProcessPoolExecutor, done: Done, portions: Iterator[range], pr
 def run_portion(seeds: range) -> Portion:
     logging.disable()
     began, happened, failed, steps = time.process_time(), Counter[str](), dict[str, str](), 0
-    for seed in seeds:
+    for seed in _between_collections(seeds):
         result: Result = run(Plan(seed))
-        happened += result.happened
+        happened.update(result.happened)
         steps += result.steps
         if result.found:
             failed[str(seed)] = result.found
     return Portion(seeds.start, failed, dict(happened), steps, time.process_time() - began)
+
+
+def _between_collections(seeds: range) -> Iterator[int]:
+    """Gives the seeds, and has garbage collected only between two of them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        for seed in seeds:
+            yield seed
+            if seed % COLLECTED_EVERY == 0:
+                gc.collect()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _print_progress(done: Done, a_second: float) -> None:

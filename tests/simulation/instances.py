@@ -79,6 +79,16 @@ class InTurn(SqsOutbox):
         return [self._send_batch(queue, batch, now) for queue, batch in batches]
 
 
+IN_TURN: dict[type[SqsOutbox], type[SqsOutbox]] = {}
+"""The classes that were made: one takes as long to make as some calls of it."""
+
+
+def _in_turn(outbox: type[SqsOutbox]) -> type[SqsOutbox]:
+    if outbox not in IN_TURN:
+        IN_TURN[outbox] = type("Outbox", (InTurn, outbox), {})
+    return IN_TURN[outbox]
+
+
 @dataclass(frozen=True)
 class WatchedLiveHolds:
     """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
@@ -160,10 +170,8 @@ class Instance:
 
     @cached_property
     def outbox(self) -> SqsOutbox:
-        kind = type("Outbox", (InTurn, self.adapters.outbox), {})
         sqs = self.services.queues
-        outbox: SqsOutbox = kind(sqs, PREFIX, QueueUrls(sqs))
-        return outbox
+        return _in_turn(self.adapters.outbox)(sqs, PREFIX, QueueUrls(sqs))
 
     # The use cases of requests.
 

@@ -92,10 +92,8 @@ class Scheduler:
 
     def try_to_step(self) -> bool:
         """Lets one process run up to its next call. False when no process can run."""
-        awake = self.running
-        if any(process.stopped_until for process in awake):
-            now = self.clock.now
-            awake = [process for process in awake if not process.stopped_until or process.stopped_until <= now]
+        now = self.clock.now
+        awake = [process for process in self.running if not process.stopped_until or process.stopped_until <= now]
         if not awake:
             return False
         process = self.current

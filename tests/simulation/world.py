@@ -20,7 +20,7 @@ from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, STARTS_AT
 from tests.fakes import MovableClock
 
 from .buyers import ROOM, SEATS, Buyers
-from .cloud.doors import Client, models_bound_to, seeded
+from .cloud.doors import Client, models_bound_to, seeded, unchanged
 from .cloud.dynamodb import Database
 from .cloud.gateway import Gateway, WatchedGateway
 from .cloud.redis import Connection, Store
@@ -32,6 +32,7 @@ from .planted import PLANTED, Planted
 from .promises.at_all_times import Promises, broken
 from .promises.at_rest import AtRest
 from .promises.stored import Stored
+from .remembered import remembering
 from .scheduler import MS, Scheduler
 from .services import PREFIX, Services
 
@@ -92,9 +93,15 @@ class SeededIds(SecretIds):
     """Ids of our own shape, none of them random."""
 
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    derived: dict[tuple[str, ...], bytes] = field(default_factory=dict)
 
     def reservation(self, user_id: str, key: str | None) -> str:
         return super().reservation(user_id, key or f"without a key {next(self.numbers)}")
+
+    def _derive(self, *parts: str) -> bytes:
+        if parts not in self.derived:
+            self.derived[parts] = super()._derive(*parts)
+        return self.derived[parts]
 
 
 @dataclass
@@ -113,7 +120,7 @@ class World:
         self.faults = Faults(self._chance("faults"), chance.choice(FAULT_RATES), self.plan.faults)
         trace: list[str] | None = [] if self.is_traced else None
         self.scheduler = Scheduler(chance, self.clock, self.faults, chance.choice(STICKINESS), trace)
-        self.planted = PLANTED[self.plan.plant] if self.plan.plant else Planted()
+        self.planted = PLANTED[self.plan.plant] if self.plan.plant else Planted(change=unchanged)
         self.consumers = [*ALWAYS, *(queue for queue in SOMETIMES if chance.random() < 0.4)]
         charged_only = chance.random() < 0.5
         self._open_services(charged_only=charged_only, has_redis=chance.random() < 0.4)
@@ -179,7 +186,7 @@ class World:
 
     def run(self) -> None:
         """Runs the plan to its end, and checks all promises. Raises Broken."""
-        with models_bound_to(self.services.client), seeded(f"{self.plan.seed} pauses"):
+        with models_bound_to(self.services.client), seeded(f"{self.plan.seed} pauses"), remembering():
             self.buyers.schedule()
             for _ in range(self._count_turns_at_most()):
                 self.turns += 1
@@ -196,8 +203,7 @@ class World:
     def _turn(self) -> None:
         chance, scheduler = self.chance, self.scheduler
         self.clock.now += PAUSES_MS[int(chance.random() * 6)] * MS
-        if self.buyers.untold:
-            self.buyers.tell_of_charges()
+        self.buyers.tell_of_charges()
         drawn = chance.random()
         if drawn < 0.66 and scheduler.running and scheduler.try_to_step():
             return
