@@ -14,6 +14,7 @@ from chalicelib.application.tickets import (
     AdmitTicket,
     AskForTokens,
     ListTickets,
+    ShowCalendarEntry,
     ShowTickets,
     TransferTicket,
 )
@@ -38,6 +39,7 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation
+from chalicelib.domain.tickets.calendar_entry import entry_of
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, MOST_TRANSFERS, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import read_token
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -553,3 +555,23 @@ def test_a_cancelled_screening_has_no_list(house: House) -> None:
 
     with pytest.raises(SessionCancelled):
         house.list(house.cinema.session.id, 10, None)
+
+
+def test_a_calendar_entry_is_for_its_buyer_alone() -> None:
+    house = House()
+    sold = house.sold("A1", user="ana")
+    show = ShowCalendarEntry(house.cinema.reservations, house.cinema.sessions)
+
+    assert show(sold.id, ANA) == entry_of(sold, house.cinema.session)
+    with pytest.raises(ReservationNotFound):
+        show(sold.id, BOB)
+
+
+def test_without_a_sale_there_is_no_calendar_entry() -> None:
+    house = House()
+    held = house.cinema.hold("A1", user="ana")
+
+    with pytest.raises(ReservationNotPaid) as refused:
+        ShowCalendarEntry(house.cinema.reservations, house.cinema.sessions)(held.id, ANA)
+
+    assert refused.value.reservation_id == held.id
