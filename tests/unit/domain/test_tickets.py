@@ -219,3 +219,7 @@ def test_a_ticket_of_another_room_or_time_is_refused_offline() -> None:
 
 def test_a_keys_id_follows_from_the_key() -> None:
     assert PublicKey(bytes(32)).id == "66687aad"  # SHA-256 of 32 zero bytes begins so
+
+
+def test_a_token_loses_no_letter_at_its_end() -> None:
+    assert to_token(b"", b"\0\0\0\0\x17") == "AAAAAAAX"
