@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants fuzz prove coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants mutmut fuzz prove coverage check lint format screenshots browser api-tools \
   waterfall trace load bench bench-classic cost check-templates check-secrets check-packages api-docs lock deploy teardown \
   deploy-local stop clean
 
@@ -87,6 +87,9 @@ model: $(installed) ## every state of a model of a row, and what it finds withou
 
 mutants: $(installed) ## take each guard out, one at a time: its test must fail (ONLY=rows, MINUTES=60, AGAIN=1); goes on where it stopped
 	@exec $(venv_python) -m tests.mutants --minutes $(or $(MINUTES),60) $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again)
+
+mutmut: $(installed) ## change domain and application at every place: a test must fail (ONLY=domain/money, MINUTES=60, AGAIN=1); installs mutmut once
+	@exec $(venv_python) -m tests.mutmut --minutes $(or $(MINUTES),60) $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again)
 
 fuzz: $(installed) ## feed what parses strangers' bytes for SECONDS=60 (ONLY=cursor); installs atheris once, where it has a wheel
 	@[ -d .venv-fuzz ] || $(venv_python) -m pip install -qq --disable-pip-version-check --only-binary :all: --target .venv-fuzz \

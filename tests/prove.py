@@ -45,6 +45,13 @@ PARTS = (
     ),
     Part("planted faults", "each guard that is taken out is missed", (*PYTEST, "tests/simulation/test_planted.py"), 5),
     Part("mutants", "each change of a guard fails a test", ("tests.mutants", "--minutes", "18"), 20, r".*\bkilled\b.*"),
+    Part(
+        "mutmut",
+        "nine in ten changes of domain and application fail a test",
+        ("tests.mutmut", "--minutes", "7"),
+        11,
+        r"\d+ of \d+ mutants killed.*",
+    ),
     Part("races", "one winner over HTTP, and a control that has two", (*PYTEST, "tests/concurrency"), 8),
     Part(
         "histories",

@@ -11,8 +11,8 @@ from .killing import _first_failed
 from .mutants import Mutant, read_mutants
 
 MUTANTS = read_mutants()
-FEWEST_KILLED = 320
-MOST_OPEN = 15
+FEWEST_KILLED = 325
+MOST_OPEN = 11
 """Mutants of which nobody has found out yet which test kills them: `python -m tests.mutants --find`. To become 0."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.application.consumers.invoices import IssueInvoices, LinkInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
+from chalicelib.domain.identity import Principal, Role
 from chalicelib.domain.invoices import Invoice
 from chalicelib.domain.ports import InvoiceFiles, Invoices
 from chalicelib.domain.refusals import InvoiceNotReady, ReservationNotFound, ReservationNotPaid, SessionNotFound
@@ -227,3 +228,24 @@ def test_a_sale_of_an_unknown_screening_gets_no_number(office: Office) -> None:
         office.issue(replace(sale, session_id="unknown"))
 
     assert office.invoices == FakeInvoices()
+
+
+def test_a_link_is_for_its_buyer_and_for_who_may_act_for_all(office: Office) -> None:
+    reservation = office.sold("A1")
+    office.issue(a_paid_event(reservation))
+    ana, bob = (Principal(name, frozenset({Role.BUYER})) for name in ("ana", "bob"))
+
+    assert office.link(reservation.id, ana) == office.link(reservation.id)
+    with pytest.raises(ReservationNotFound) as refused:
+        office.link(reservation.id, bob)
+    assert refused.value.reservation_id == reservation.id
+
+
+def test_a_refused_link_says_of_which_reservation(office: Office) -> None:
+    held, sold = office.cinema.hold("A1", user="ana"), office.sold("A2", user="bia")
+    wanted = {held.id: ReservationNotPaid, sold.id: InvoiceNotReady, "res-forgotten": ReservationNotFound}
+
+    for reservation_id, refusal in wanted.items():
+        with pytest.raises(refusal) as refused:
+            office.link(reservation_id)
+        assert refused.value.args == (reservation_id,)

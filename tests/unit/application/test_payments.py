@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import (
     ReservationNotFound,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Reservation, State
+from chalicelib.domain.reservations import Reservation, Sale, State
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_session
 from tests.fakes import Crash, FakeGateway, FakeOutbox, FakePayments, FakeReservations, crash, interposed
 
@@ -242,8 +242,11 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     assert restored.state is State.CONFIRMED
     assert (restored.id, restored.seats, restored.amount) == (held.id, held.seats, held.amount)
     assert (restored.movie_title, restored.user_id) == (held.movie_title, "ana")
-    assert restored.sale
-    assert restored.sale.payment_method == "credit_card"
+    assert (restored.expires_at, restored.fingerprint) == (held.expires_at, "")
+    payment = till.payments.known["tx-1"]
+    assert payment.claimed_at
+    assert restored.created_at == payment.claimed_at - timedelta(milliseconds=1)
+    assert restored.sale == Sale(payment.sale_id, "tx-1", "credit_card", payment.claimed_at), "paid when it was claimed"
 
 
 def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(till: Till) -> None:
@@ -411,8 +414,11 @@ def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartPay
     }
 
     for reservation_id, refusal in wanted.items():
-        with pytest.raises(refusal):
+        with pytest.raises(refusal) as refused:
             start(reservation_id)
+        assert refused.value.args[0] == reservation_id
+        if isinstance(refused.value, ReservationExpired):
+            assert refused.value.expired_at == lapsed.expires_at
     assert till.gateway.started == {}
 
 
@@ -420,16 +426,21 @@ def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) ->
     free = replace(a_session(), ticket_price=Decimal(0))
     till.cinema.sessions.add(free)
 
-    with pytest.raises(NothingToPay):
-        start(till.cinema.hold("A1", session_id=free.id).id)
+    held = till.cinema.hold("A1", session_id=free.id)
+    with pytest.raises(NothingToPay) as refused:
+        start(held.id)
+
+    assert refused.value.args == (held.id,)
 
 
 def test_a_gateway_that_does_not_answer_is_said_to_be_unavailable(till: Till, start: StartPayment) -> None:
     held = till.cinema.hold("A1")
     till.gateway.is_silent = True
 
-    with pytest.raises(PaymentsUnavailable):
+    with pytest.raises(PaymentsUnavailable) as refused:
         start(held.id)
+
+    assert refused.value.args == (held.id,)
 
 
 # Hearing the gateway.
@@ -437,11 +448,12 @@ def test_a_gateway_that_does_not_answer_is_said_to_be_unavailable(till: Till, st
 
 @dataclass
 class Messages:
-    """Says whatever it was told to say."""
+    """Says whatever it was told to say, to the one request that it expects."""
 
     said: Charge | None
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+        assert (headers, body, now) == ({}, b"", NOW)
         return self.said
 
 

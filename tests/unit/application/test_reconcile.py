@@ -251,3 +251,43 @@ def test_nothing_is_changed_by_a_second_sweep_at_once(till: Till) -> None:
     till.sweep()
 
     assert till.payments == before
+
+
+def test_a_finding_says_of_which_reservation_and_since_when(till: Till) -> None:
+    open_charge = till.charge(till.cinema.hold("A1", user="ana").id, "tx-open")
+    (unsettled,) = till.reconcile(mend=False).findings
+    assert (unsettled.reservation_id, unsettled.since) == (open_charge.reservation_id, open_charge.charged_at)
+
+    till.sweep()
+    sold = till.sold("A2", "tx-sold")
+    till.gateway.refund("tx-sold", None, "by hand")
+    (returned,) = till.sweep().findings
+    assert (returned.reservation_id, returned.since) == (sold.id, till.payments.known["tx-sold"].sold_at)
+
+
+def test_an_open_refund_says_of_which_reservation_and_since_when_it_is_due(till: Till) -> None:
+    held = till.cinema.hold("A1")
+    till.cinema.cancel(held.id)
+    with pytest.raises(Exception, match=held.id):
+        till.cinema.confirm(held.id, "tx-1")
+    till.cinema.clock.forward(seconds=RETURNED_BY_THEN.total_seconds())
+
+    (finding,) = till.sweep().findings
+
+    assert (finding.transaction_id, finding.reservation_id) == ("tx-1", held.id)
+    assert finding.since == till.payments.known["tx-1"].requested_at
+
+
+def test_a_purchase_that_is_there_with_its_sale_is_no_finding_once_it_is_old_enough_to_be_looked_at(till: Till) -> None:
+    till.sold("A1")
+    till.sold("A2", "tx-2")
+    till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
+
+    assert till.sweep() == Reconciliation(4, 0, ())
+
+
+def test_each_payment_that_is_put_right_is_counted(till: Till) -> None:
+    for number, seat in enumerate(("A1", "A2")):
+        till.charge(till.cinema.hold(seat, user=seat).id, f"tx-{number}")
+
+    assert till.sweep().mended == 2

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES, TELLS
+from chalicelib.application.relay import ROUTES, TELLS, RelayPayment
 from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.payments import PaymentChange, RefundReason, payment_of_sale
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
@@ -215,3 +216,20 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
 
     assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
     assert list(cinema.rows.occupancy(cinema.session)) == ["A1"]
+
+
+def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:
+    sold, other = (cinema.confirm(cinema.hold(seat, user=seat).id, f"tx-{seat}") for seat in ("A1", "A2"))
+    payment = payment_of_sale(sold)
+    assert payment
+    requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
+    relay = RelayPayment(cinema.reservations)
+
+    assert the_event(relay(PaymentChange(payment, requested))).type is EventType.REFUND_REQUESTED
+    assert cinema.reservations.find(sold.id) == sold, "not refunded yet"
+    refunded = requested.as_refunded("re-1", LATER)
+    done = the_event(relay(PaymentChange(requested, refunded)))
+
+    assert done.type is EventType.REFUND_COMPLETED
+    assert cinema.reservations.find(sold.id) == replace(sold, refunded_at=refunded.refunded_at)
+    assert cinema.reservations.find(other.id) == other

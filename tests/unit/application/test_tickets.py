@@ -14,6 +14,7 @@ from chalicelib.application.tickets import (
     AdmitTicket,
     AskForTokens,
     ListTickets,
+    ShowCalendarEntry,
     ShowTickets,
     TransferTicket,
 )
@@ -38,8 +39,9 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation
+from chalicelib.domain.tickets.calendar_entry import entry_of
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, MOST_TRANSFERS, ListedTicket, Ticket, VoidReason
-from chalicelib.domain.tickets.tokens import read_token
+from chalicelib.domain.tickets.tokens import read_token, to_token
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.builders import NOW, Cinema, a_paid_event, a_session
 from tests.fakes import Crash, FakeOutbox, FakeSigner, FakeTicketKeys, FakeTickets, MovableClock, crash, interposed
@@ -377,7 +379,40 @@ def test_who_comes_in_during_a_transfer_stays_in(house: House) -> None:
         house.transfer(ticket.code)
 
 
+def test_who_was_in_when_the_money_went_back_is_told_that_the_ticket_is_void(house: House) -> None:
+    reservation = house.bought("A1")
+    ticket = house.only_ticket(reservation)
+    house.admit(code=ticket.code)
+    house.refund(reservation)
+
+    with pytest.raises(TicketVoid) as refusal:
+        house.transfer(ticket.code)
+
+    assert refusal.value.reason == "refunded"
+
+
 # Admitted
+
+
+def test_a_void_ticket_is_told_to_be_void_at_whichever_gate_and_time(house: House) -> None:
+    reservation = house.bought("A1")
+    ticket = house.only_ticket(reservation)
+    house.refund(reservation)
+
+    for gate in ({}, {"room": "B2"}, {"admitted_at": NOW - timedelta(days=1)}):
+        with pytest.raises(TicketVoid):
+            house.admit(code=ticket.code, **gate)
+
+
+def test_a_token_of_another_version_of_its_ticket_admits_nobody(house: House) -> None:
+    ticket = house.only_ticket(house.bought("A1"))
+    facts = read_token(ticket.token).facts
+    other = replace(facts, version=facts.version + 1).to_bytes()
+
+    with pytest.raises(TicketInvalid):
+        house.admit(token=to_token(other, house.signer.sign(other)))
+
+    assert house.admit(token=ticket.token).ticket.seat == "A1"
 
 
 def test_a_ticket_is_admitted_once(house: House) -> None:
@@ -553,3 +588,23 @@ def test_a_cancelled_screening_has_no_list(house: House) -> None:
 
     with pytest.raises(SessionCancelled):
         house.list(house.cinema.session.id, 10, None)
+
+
+def test_a_calendar_entry_is_for_its_buyer_alone() -> None:
+    house = House()
+    sold = house.sold("A1", user="ana")
+    show = ShowCalendarEntry(house.cinema.reservations, house.cinema.sessions)
+
+    assert show(sold.id, ANA) == entry_of(sold, house.cinema.session)
+    with pytest.raises(ReservationNotFound):
+        show(sold.id, BOB)
+
+
+def test_without_a_sale_there_is_no_calendar_entry() -> None:
+    house = House()
+    held = house.cinema.hold("A1", user="ana")
+
+    with pytest.raises(ReservationNotPaid) as refused:
+        ShowCalendarEntry(house.cinema.reservations, house.cinema.sessions)(held.id, ANA)
+
+    assert refused.value.reservation_id == held.id

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.rate_limits import NO_LIMITS, Quota, QuotaUsage, Requester, Verdict
+from chalicelib.domain.rate_limits import (
+    CLOCKS_DIFFER_US,
+    LONGEST_WINDOW_SECONDS,
+    MOST_REQUESTS,
+    NO_LIMITS,
+    Quota,
+    QuotaUsage,
+    Requester,
+    Verdict,
+)
 
 SECOND = 1_000_000
 
@@ -83,3 +92,45 @@ def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_lon
     assert not quota.admits(quota.window_us, 0)
     assert quota.admits(quota.window_us - quota.interval_us, 0)
     assert quota.due(10**15, 0) == quota.window_us
+
+
+NOW_US = 1_000 * SECOND
+WINDOW_US = 10 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("known_us", "due_us"),
+    [
+        (0, NOW_US),
+        (NOW_US - 1, NOW_US),
+        (NOW_US + 1, NOW_US + 1),
+        (NOW_US + WINDOW_US + CLOCKS_DIFFER_US, NOW_US + WINDOW_US + CLOCKS_DIFFER_US),
+        (NOW_US + WINDOW_US + CLOCKS_DIFFER_US + 1, NOW_US + WINDOW_US),
+    ],
+    ids=["none stored", "past", "ahead", "as far ahead as a clock may be", "of another quota"],
+)
+def test_what_is_stored_too_far_ahead_counts_as_a_quota_used_up(known_us: int, due_us: int) -> None:
+    assert Quota(10, 10).due(known_us, NOW_US) == due_us
+
+
+@pytest.mark.parametrize(("weight", "counted"), [(0, 1), (1, 1), (2, 2), (10, 10), (11, 10)])
+def test_a_request_weighs_at_least_one_and_at_most_its_quota(weight: int, counted: int) -> None:
+    assert Quota(10, 10).with_weight(weight).weight == counted
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_read"),
+    [
+        (f"a={MOST_REQUESTS}/{LONGEST_WINDOW_SECONDS}s per user", True),
+        (f"a={MOST_REQUESTS + 1}/1s per user", False),
+        (f"a=1/{LONGEST_WINDOW_SECONDS + 1}s per user", False),
+        ("a=0/1s per user", False),
+        ("a=1/0s per user", False),
+    ],
+)
+def test_a_quota_has_bounds_and_the_entry_beyond_them_is_named(entry: str, is_read: bool) -> None:
+    if is_read:
+        assert NO_LIMITS.with_changes(entry).of(Requester.USER, "a") == Quota(MOST_REQUESTS, LONGEST_WINDOW_SECONDS)
+        return
+    with pytest.raises(ValueError, match=entry):
+        NO_LIMITS.with_changes(entry)

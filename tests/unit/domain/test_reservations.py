@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.reservations import Held, Occupancy, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import (
+    CLOCKS_DIFFER,
+    CountedHold,
+    Held,
+    Occupancy,
+    SeatsTaken,
+    Sold,
+    State,
+    buyer_of_reservation,
+)
 from tests.builders import NOW, a_hold, a_reservation, a_sale, later_hold_of
 
 A_MILLISECOND = timedelta(milliseconds=1)
@@ -52,3 +61,25 @@ def test_what_is_taken_is_told_apart_by_owner() -> None:
     assert taken.sale_of("mine") == "sale-1"
     assert taken.sale_of("theirs") == "sale-2"
     assert taken.sale_of("nobody") is None
+
+
+def test_the_buyer_is_read_from_an_id_of_ours_alone() -> None:
+    assert buyer_of_reservation(f"res-{'b' * 11}{'r' * 22}") == "b" * 11
+    for text in ("", "res-1", f"res-{'b' * 32}", f"res-{'b' * 34}", f"res-{'é' * 33}"):
+        assert buyer_of_reservation(text) == ""
+
+
+def test_a_hold_may_have_lapsed_as_soon_as_it_has_by_the_clock_that_is_most_ahead() -> None:
+    reservation = a_reservation()
+    moment = reservation.expires_at - CLOCKS_DIFFER
+
+    assert reservation.may_have_lapsed(moment)
+    assert not reservation.may_have_lapsed(moment - A_MILLISECOND)
+
+
+def test_a_counted_hold_is_of_one_hold_not_of_a_later_one_under_its_id() -> None:
+    hold = a_hold("A1")
+    counted = CountedHold(hold.reservation_id, hold.expires_at, age=0)
+
+    assert counted.is_of(hold)
+    assert not counted.is_of(later_hold_of(hold))

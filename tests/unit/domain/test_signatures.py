@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.domain.signatures import TOLERANCE, is_signed, sign_body
+from chalicelib.domain.signatures import TOLERANCE, is_recent, is_signed, sign_body
 from tests.builders import NOW
 
 BODY = b'{"id": "e-1"}'
@@ -59,6 +59,7 @@ def test_a_signature_is_worth_five_minutes_both_ways(late: timedelta, signed: bo
         f"t={MOMENT}",
         f"t={MOMENT},v1=",
         f"t={MOMENT},v1=é",
+        f"t={MOMENT},v1=\ud800",
         f"t={MOMENT},t={MOMENT},v1={'0' * 64}",
         "t=-1,v1=00",
         "t=١٢٣,v1=00",
@@ -97,3 +98,17 @@ def test_a_header_with_two_moments_is_not_signed_by_either() -> None:
 
 def test_a_header_beyond_its_bound_is_not_read() -> None:
     assert not is_signed(sign_body(["key"], BODY, NOW) + ",x=" * 1000, BODY, ["key"], NOW)
+
+
+@pytest.mark.parametrize("moment", ["", "soon", "-1", "9" * 13])
+def test_a_signature_over_what_is_no_moment_is_none(moment: str) -> None:
+    made = hmac.new(b"key", f"{moment}.".encode() + BODY, hashlib.sha256).hexdigest()
+
+    assert not is_signed(f"t={moment},v1={made}", BODY, ["key"], NOW)
+
+
+@pytest.mark.parametrize(("late", "recent"), [(TOLERANCE - SECOND, True), (TOLERANCE + SECOND, False)])
+def test_a_header_is_recent_by_its_moment_alone(late: timedelta, recent: bool) -> None:
+    assert is_recent(f"t={MOMENT},v1=00", NOW + late) is recent
+    assert is_recent(f"t={MOMENT},v1=00", NOW - late) is recent
+    assert not is_recent(f"v1={MOMENT}", NOW)

@@ -177,6 +177,14 @@ def test_an_old_version_is_refused_offline() -> None:
     assert check(token_of(replace(FACTS, code="BBBB-BBBB", version=2)), listed).version == 2
 
 
+def test_another_ticket_of_the_same_version_is_refused_offline() -> None:
+    """The seat was sold again after a refund: both tickets are the first version."""
+    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed("BBBB-BBBB", 1)})
+
+    with pytest.raises(TicketVoid):
+        check(token_of(), listed)
+
+
 def test_a_transferred_ticket_is_refused_offline_and_the_new_one_is_not() -> None:
     renewed = replace(FACTS, code="CCCC-CCCC", version=2)
     listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed(renewed.code, renewed.version)})
@@ -219,3 +227,7 @@ def test_a_ticket_of_another_room_or_time_is_refused_offline() -> None:
 
 def test_a_keys_id_follows_from_the_key() -> None:
     assert PublicKey(bytes(32)).id == "66687aad"  # SHA-256 of 32 zero bytes begins so
+
+
+def test_a_token_loses_no_letter_at_its_end() -> None:
+    assert to_token(b"", b"\0\0\0\0\x17") == "AAAAAAAX"

@@ -30,6 +30,7 @@ class MemoryStore:
     dies_at: int | None = None
 
     def find(self, person: Person) -> Iterator[Mapping[str, Any]]:
+        assert EMAIL in person.emails or person.user_id == ANA.user_id
         return iter(list(self.items))
 
     def erase(self, person: Person) -> int:
@@ -58,23 +59,28 @@ class OpenMattersInMemory:
     open: list[str] = field(default_factory=list)
 
     def list(self, person: Person, now: datetime) -> Sequence[str]:
+        assert (person.user_id, now) == (ANA.user_id, NOW)
         return self.open
 
     def emails(self, person: Person) -> frozenset[str]:
+        assert person.user_id == ANA.user_id
         return frozenset(one["email"] for one in self.reservations.items if one["email"] != ERASED)
 
 
 @dataclass
 class RecordsInMemory:
     begun: list[datetime] = field(default_factory=list)
+    closed: list[tuple[str, datetime]] = field(default_factory=list)
     ended: list[tuple[Mapping[str, int], Mapping[str, int]]] = field(default_factory=list)
 
     def begin(self, person: Person, now: datetime) -> str:
+        assert person.user_id == ANA.user_id
         self.begun.append(now)
         return f"record {len(self.begun)}"
 
     def end(self, record: str, erased: Mapping[str, int], left: Mapping[str, int], now: datetime) -> None:
         self.ended.append((erased, left))
+        self.closed.append((record, now))
 
 
 @dataclass
@@ -115,6 +121,8 @@ def test_all_is_erased_but_what_is_kept_and_that_is_said(stage: Stage) -> None:
     }
     assert ({store.name: count for store, count in erasure.kept.items()}, erasure.left) == ({"invoices": 1}, {})
     assert stage.records.ended == [({"queue bounces-dlq": 2, "table payments": 2, "table reservations": 2}, {})]
+    assert (stage.records.begun, stage.records.closed) == ([NOW], [("record 1", NOW)])
+    assert erasure.record == "record 1"
 
 
 def test_all_that_is_kept_is_said_though_it_names_nobody_itself(stage: Stage) -> None:
@@ -188,6 +196,8 @@ def test_what_came_meanwhile_is_told_as_left(stage: Stage) -> None:
 def test_an_export_has_all_by_store_and_says_where_it_could_not_look(stage: Stage) -> None:
     export = stage.export(ANA)
 
+    assert export.exported_at == NOW
+    assert all(store.at_erasure.names_people for store in export.not_searched)
     assert {store.name: len(found) for store, found in export.found.items()} == {
         "bounces-dlq": 2,
         "invoices": 1,

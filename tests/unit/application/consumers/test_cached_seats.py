@@ -1,0 +1,47 @@
+"""Which events correct the seat cache, and how. What the cache makes of it: tests/contract."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.domain.events import EventType
+from chalicelib.domain.ports import SeatCache
+from tests.builders import an_event
+
+
+@dataclass
+class Corrections:
+    """A seat cache that only notes what it is told."""
+
+    made: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def forget_seats(self, session_id: str, reservation_id: str, seats: tuple[str, ...]) -> None:
+        self.made.append(("forget", session_id, reservation_id, seats))
+
+    def invalidate_map(self, session_id: str) -> None:
+        self.made.append(("invalidate", session_id))
+
+    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
+        self.made.append(("remember", session_id, reservation_id))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "made"),
+    [
+        (EventType.SEAT_RELEASED, {}, [("forget", "session-1", "res-1", ("A1", "A2"))]),
+        (EventType.SESSION_CANCELLED, {}, [("invalidate", "session-1")]),
+        (EventType.RESERVATION_CREATED, {"fingerprint": "f"}, [("remember", "session-1", "res-1")]),
+        (EventType.RESERVATION_CREATED, {}, []),
+        (EventType.PAYMENT_CONFIRMED, {"fingerprint": "f"}, []),
+    ],
+)
+def test_an_event_makes_its_own_correction_and_no_other(
+    kind: EventType, data: dict[str, str | int], made: list[tuple[Any, ...]]
+) -> None:
+    cache = Corrections()
+
+    CorrectSeatCache(cast(SeatCache, cache))(replace(an_event("e-1"), type=kind, data=data))
+
+    assert cache.made == made
