@@ -17,6 +17,7 @@ from .transport import Body, Transport
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+
 def shorten(client: DynamoDBClient) -> None:
     """Has the client go the shorter way. Leaves it as it is where a proxy is set, or botocore is not as we know it."""
     inner: Any = client
@@ -32,7 +33,7 @@ def shorten(client: DynamoDBClient) -> None:
     client.meta.events.unregister(signed, inner._request_signer.handler)
     client.meta.events.register(signed, LeanSigner(inner._request_signer))
     _shorten_retries(client)
-    if inner._ruleset_resolver is not None and not client.meta.config.auth_scheme_preference:
+    if inner._ruleset_resolver is not None and not inner.meta.config.auth_scheme_preference:
         inner._make_api_call = Calls(inner)
 
 
@@ -65,15 +66,15 @@ class LeanEndpoint(Endpoint):
         request.headers["Content-Length"] = str(len(request.body))
         return request
 
-
     def make_request(self, operation_model: Any, request_dict: Any) -> Any:
         """Sends a call, again while handlers want that. Gives the answer and its JSON, or raises the last error."""
         if operation_model.name not in PLAIN or not is_plain(request_dict, self._url):
             return super().make_request(operation_model, request_dict)
+        inner: Any = self  # botocore's stubs leave out what begins with an underscore
         attempts, answer, error = 0, None, None
-        while not attempts or self._needs_retry(attempts, operation_model, request_dict, answer, error):
+        while not attempts or inner._needs_retry(attempts, operation_model, request_dict, answer, error):
             attempts += 1
-            self._update_retries_context(request_dict["context"], attempts, answer)
+            inner._update_retries_context(request_dict["context"], attempts, answer)
             request = self.create_request(request_dict, operation_model)
             answer, error = self._attempt(operation_model, request)
         if answer is None:
@@ -83,20 +84,22 @@ class LeanEndpoint(Endpoint):
 
     def _attempt(self, operation_model: Any, request: Any) -> tuple[Any, Exception | None]:
         """Sends a request. Gives its answer with its JSON, or the error."""
+        inner: Any = self
         service = operation_model.service_model.service_id.hyphenize()
         try:
             said = self._events.emit(f"before-send.{service}.{operation_model.name}", request=request)
-            http = next((each for _, each in said if each is not None), None) or self._send(request)
+            http = next((each for _, each in said if each is not None), None) or inner._send(request)
         except Exception as error:  # noqa: BLE001 - whether it may be tried again is for the rules of retries
             return None, error
         return (http, self._parsed(operation_model, http)), None
 
     def _parsed(self, operation_model: Any, http: Any) -> Any:
+        inner: Any = self
         response = convert_to_response_dict(http, operation_model)
-        parser = self._response_parser_factory.create_parser(operation_model.service_model.resolved_protocol)
+        parser = inner._response_parser_factory.create_parser(operation_model.service_model.resolved_protocol)
         parsed = parser.parse(response, operation_model.output_shape)
         if http.status_code >= FEWEST_ERRORS:
-            self._add_modeled_error_fields(response, parsed, operation_model, parser)
+            inner._add_modeled_error_fields(response, parsed, operation_model, parser)
         return parsed
 
 
