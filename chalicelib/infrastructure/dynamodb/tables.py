@@ -423,8 +423,8 @@ def bind(prefix: str) -> None:
         table.model.Meta.table_name = f"{prefix}-{table.name}"
 
 
-# Whole items by their models' attributes, for the paths that buyers wait for: pynamodb does the same by a descriptor for
-# each attribute and a check for each value, in some six times the instructions.
+# Whole items by their models' attributes, for the paths that buyers wait for. pynamodb does it by a descriptor for each
+# attribute and a check for each value.
 
 Reader = Callable[[Value], Any]
 
