@@ -36,9 +36,9 @@ class Wire:
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, path: str, body: str, headers: str, status: int) -> Answer:
+    def ask(self, path: str, body: str, headers: str, status: int, method: str = "POST") -> Answer:
         data = body.encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}Content-Length: {len(data)}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}Content-Length: {len(data)}\r\n\r\n"
         self.socket.sendall(head.encode() + data)
         answer = read_answer(self.socket)
         if answer.status != status:
@@ -47,17 +47,20 @@ class Wire:
 
 
 @contextlib.contextmanager
-def bare_buyer(url: str, purchases: Sequence[Sequence[Recorded]]) -> Iterator[Buy]:
-    """Gives a buyer who sends the calls themselves, ready-made, without a library and without a true signature."""
+def bare_buyer(url: str, calls_of: Callable[[int], Sequence[Recorded]], status: int = 200) -> Iterator[Buy]:
+    """Gives a buyer who sends the calls themselves, ready-made, without a library and without a true signature.
+
+    `calls_of` gives the calls of each number. Each is to be answered with `status`.
+    """
     wire = Wire(url)
 
     def buy(number: int) -> None:
-        for operation, body in purchases[number]:
+        for operation, body in calls_of(number):
             headers = (
                 f"X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n"
                 f"Authorization: {AUTHORIZATION}Signature={'0' * 64}\r\nX-Amz-Date: 20261127T050000Z\r\n"
             )
-            wire.ask("/", body, headers, 200)
+            wire.ask("/", body, headers, status)
 
     with wire.socket:
         yield buy
@@ -88,6 +91,27 @@ def api_buyer(url: str, seats: Sequence[tuple[str, str]]) -> Iterator[Buy]:
 
     with wire.socket:
         yield buy
+
+
+@contextlib.contextmanager
+def refused_buyer(url: str, session: str, sold_seat: str) -> Iterator[Buy]:
+    """Gives a buyer who asks the API for a seat that is sold."""
+    wire, headers = Wire(url), "Content-Type: application/json\r\n"
+
+    def ask(number: int) -> None:
+        body = f'{{"sessionId":"{session}","userId":"late-{number}","seatNumbers":["{sold_seat}"]}}'
+        wire.ask("/api/reservations", body, headers, 409)
+
+    with wire.socket:
+        yield ask
+
+
+@contextlib.contextmanager
+def viewer(url: str, session: str) -> Iterator[Buy]:
+    """Gives a viewer who asks the API for a seat map."""
+    wire = Wire(url)
+    with wire.socket:
+        yield lambda _: wire.ask(f"/api/sessions/{session}/seats", "", "", 200, "GET") and None
 
 
 class Bought(NamedTuple):

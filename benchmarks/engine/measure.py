@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +21,16 @@ from infra.local.redis_server import run_redis
 from infra.races import crowd, instances
 
 ROUNDS = 12
-SECONDS = 3.0
+SECONDS = 2.0
 ROWS, SEATS_PER_ROW = 200, 10
 SCREENINGS = 4
 """Screenings of 2,000 seats for each path: enough for all rounds on a quick machine."""
 
 STAGE = "bench"
 API, WITH_REDIS, BARE, BOTO3 = "our API", "our API with Redis", "bare calls", "stock boto3"
+THREE, SMALL_HALL = "our API, three instances", 100
+REFUSED, BARE_REFUSED = "refused holds", "bare refused writes"
+MAPS, BARE_MAPS = "seat maps", "bare reads of seat maps"
 SETTINGS = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "900", "RATE_LIMITS": "off"}
 
 
@@ -41,7 +44,8 @@ def measure(run: Run) -> None:
         (plain,) = stack.enter_context(instances.run_instances(1, os.environ, run_dir=run.scratch))
         redis = {**os.environ, "REDIS_URL": redis_url}
         (cached,) = stack.enter_context(instances.run_instances(1, redis, run_dir=run.scratch))
-        paths = make_paths(run, emulator.endpoint, plain, cached)
+        three = stack.enter_context(instances.run_instances(3, os.environ, run_dir=run.scratch))
+        paths = make_paths(run, emulator.endpoint, plain, cached, three)
         rates = buy_in_turn(run, paths)
     record(run, rates)
 
@@ -56,20 +60,37 @@ class Pace(NamedTuple):
 NewBuyer = Callable[[], contextlib.AbstractContextManager[buyers.Buy]]
 
 
-def make_paths(run: Run, endpoint: str, plain: str, cached: str) -> dict[str, NewBuyer]:
+def make_paths(run: Run, endpoint: str, plain: str, cached: str, three: Sequence[str]) -> dict[str, NewBuyer]:
     """Schedules the screenings of each path, records a purchase, and writes out the bare calls of all others."""
-    run.say(f"scheduling {4 * SCREENINGS} screenings")
+    run.say(f"scheduling {5 * SCREENINGS + 1} screenings")
     with crowd.Crowd([plain], 1) as client:
-        sessions = [client.create_session(ROWS * SEATS_PER_ROW) for _ in range(4 * SCREENINGS + 1)]
-    for_api, for_cached, for_wire, for_boto3 = ([sessions.pop() for _ in range(SCREENINGS)] for _ in range(4))
-    by_wire, by_boto3 = written_out(run, sessions.pop(), (for_wire, for_boto3))
-    by_api, by_cached = ([(session, seat) for session in own for _, seat in seats()] for own in (for_api, for_cached))
+        sessions = [client.create_session(ROWS * SEATS_PER_ROW) for _ in range(5 * SCREENINGS + 1)]
+        small = client.create_session(SMALL_HALL)
+    own = [[sessions.pop() for _ in range(SCREENINGS)] for _ in range(5)]
+    by_wire, by_boto3 = written_out(run, sessions[0], own[3:])
+    by_api, by_cached, by_three = ([(session, seat) for session in each for _, seat in seats()] for each in own[:3])
+    instance = cycle(three)
     shared = boto3.client("dynamodb", config=Config(max_pool_connections=buyers.CLIENTS))
     return {
         API: lambda: buyers.api_buyer(plain, by_api),
         WITH_REDIS: lambda: buyers.api_buyer(cached, by_cached),
-        BARE: lambda: buyers.bare_buyer(endpoint, by_wire),
+        THREE: lambda: buyers.api_buyer(next(instance), by_three),
+        BARE: lambda: buyers.bare_buyer(endpoint, by_wire.__getitem__),
         BOTO3: lambda: buyers.boto3_buyer(shared, by_boto3),
+        **paths_of_others(endpoint, plain, sessions[0], small),
+    }
+
+
+def paths_of_others(endpoint: str, api: str, session: str, small: str) -> dict[str, NewBuyer]:
+    """Makes the paths of those who get no seat, because A1 of `session` is sold, and of those who only look."""
+    from benchmarks.engine import recorded  # it reads the settings of this process
+
+    refused, seat_map = recorded.record_refusal(session, "A1"), recorded.record_seat_map(small)
+    return {
+        REFUSED: lambda: buyers.refused_buyer(api, session, "A1"),
+        BARE_REFUSED: lambda: buyers.bare_buyer(endpoint, lambda _: refused, status=400),
+        MAPS: lambda: buyers.viewer(api, small),
+        BARE_MAPS: lambda: buyers.bare_buyer(endpoint, lambda _: seat_map),
     }
 
 
@@ -131,6 +152,9 @@ def record(run: Run, rates: dict[str, list[Pace]]) -> None:
         ("flows", API, BARE),
         ("flows with Redis", WITH_REDIS, BARE),
         ("flows beside boto3", API, BOTO3),
+        ("flows, three instances", THREE, BARE),
+        ("refused holds", REFUSED, BARE_REFUSED),
+        ("seat maps", MAPS, BARE_MAPS),
     ):
         run.record(f"{figure}, by CPU", share(one, of, 1))
         run.record(f"{figure}, by the clock", share(one, of, 0))

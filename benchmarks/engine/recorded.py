@@ -1,12 +1,14 @@
 """The calls of DynamoDB that one purchase makes: recorded once, and written out for as many purchases as needed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from chalicelib import wiring
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import HoldSeats
+from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.wiring.shared.process import database
 
@@ -29,22 +31,44 @@ class Recording(NamedTuple):
 
 def record_purchase(session_id: str, seat: str) -> Recording:
     """Buys a seat by our use cases, and records the calls of DynamoDB."""
-    calls: list[Recorded] = []
-
-    def note(model: Any, params: dict[str, Any], **_: Any) -> None:
-        calls.append(Recorded(model.name, params["body"].decode()))
-
-    selling, events = wiring.requests.selling(), database().meta.events
+    selling = wiring.requests.selling()
     selling.ports.sessions.get(session_id)  # an instance has read it long ago
-    events.register("before-call.dynamodb", note)
-    held = selling.place_hold(HoldSeats(session_id, BUYER, (seat,)))
-    sold = selling.confirm(ConfirmReservation(held.id, "credit_card", TRANSACTION))
-    events.unregister("before-call.dynamodb", note)
+    with recorded() as calls:
+        held = selling.place_hold(HoldSeats(session_id, BUYER, (seat,)))
+        sold = selling.confirm(ConfirmReservation(held.id, "credit_card", TRANSACTION))
     if not sold.sale:
         raise LookupError(f"{held.id} was confirmed and has no sale")
     row = re.sub(r"\d+$", "", seat)
     its_own = {"seat": f'"{seat}"', "row": f"{session_id}#{row}", "id": held.id, "sale": sold.sale.id}
     return Recording(calls, its_own)
+
+
+def record_refusal(session_id: str, sold_seat: str) -> list[Recorded]:
+    """Asks for a seat that is sold, and records the call."""
+    with recorded() as calls, suppress(SeatsUnavailable):
+        wiring.requests.selling().place_hold(HoldSeats(session_id, BUYER, (sold_seat,)))
+    return calls
+
+
+def record_seat_map(session_id: str) -> list[Recorded]:
+    """Reads a seat map, and records the calls."""
+    with recorded() as calls:
+        wiring.requests.selling().show_seats(session_id)
+    return calls
+
+
+@contextmanager
+def recorded() -> Iterator[list[Recorded]]:
+    """Gives a list that takes the calls of DynamoDB that are made in the block."""
+    calls: list[Recorded] = []
+
+    def note(model: Any, params: dict[str, Any], **_: Any) -> None:
+        calls.append(Recorded(model.name, params["body"].decode()))
+
+    events = database().meta.events
+    events.register("before-call.dynamodb", note)
+    yield calls
+    events.unregister("before-call.dynamodb", note)
 
 
 def rewrite(

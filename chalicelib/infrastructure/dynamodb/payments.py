@@ -14,7 +14,7 @@ from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundRea
 from chalicelib.domain.times import from_iso, to_iso
 
 from .connection import ConditionFailed, Table, query_items
-from .tables import PaymentItem
+from .tables import PaymentItem, read_item
 from .values import text_key, text_value, value_of
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate
 
 def payment_from_item(item: Mapping[str, Any]) -> Payment:
     """Reads the payment in an item, or in a stream record's image of one."""
-    found = PaymentItem.from_raw_data(dict(item))
+    found = read_item(PaymentItem, item)
     moments = {name: _moment(getattr(found, name)) for name in MOMENTS}
     return Payment(
         transaction_id=found.transaction_id,

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
-from .tables import ReservationItem
+from .tables import ReservationItem, read_item, write_item
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class DynamoReservations:
 
     def add(self, reservation: Reservation) -> Reservation:
         try:
-            self._put_if_none(reservation.hold, _item_from_reservation(reservation).serialize())
+            self._put_if_none(reservation.hold, _item_from_reservation(reservation))
         except ConditionFailed as failed:
             if stored := _stored_reservation(failed):
                 return stored
@@ -62,7 +62,7 @@ class DynamoReservations:
         return None
 
     def restore(self, reservation: Reservation) -> Reservation:
-        item = _item_from_reservation(reservation).serialize()
+        item = _item_from_reservation(reservation)
         nothing_is_stored = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
         try:
             self._table.put(item, ConditionExpression=nothing_is_stored)
@@ -158,22 +158,23 @@ class DynamoReservations:
 
 def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
     """Reads the reservation in an item, or in a stream record's image of one. None for a bar."""
-    return None if "barred_ms" in item else _reservation_from_model(ReservationItem.from_raw_data(dict(item)))
+    return None if "barred_ms" in item else _reservation_from_model(read_item(ReservationItem, item))
 
 
 def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
     return reservation_from_item(failed.item) if failed.item else None
 
 
-def _item_from_reservation(reservation: Reservation) -> ReservationItem:
+def _item_from_reservation(reservation: Reservation) -> Item:
     sale = reservation.sale
-    return ReservationItem(
-        buyer_of_reservation(reservation.id),
-        reservation.id,
+    return write_item(
+        ReservationItem,
+        buyer=buyer_of_reservation(reservation.id),
+        id=reservation.id,
         session_id=reservation.session_id,
         movie_title=reservation.movie_title,
         user_id=reservation.user_id,
-        seats=list(reservation.seats),
+        seats=reservation.seats,
         amount_cents=reservation.amount_cents,
         fingerprint=reservation.fingerprint or None,
         created_at_ms=to_ms(reservation.created_at),
@@ -189,7 +190,8 @@ def _item_from_reservation(reservation: Reservation) -> ReservationItem:
     )
 
 
-def _reservation_from_model(item: ReservationItem) -> Reservation:
+def _reservation_from_model(item: Any) -> Reservation:
+    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_item`."""
     return Reservation(
         id=item.id,
         session_id=item.session_id,
@@ -208,7 +210,7 @@ def _reservation_from_model(item: ReservationItem) -> Reservation:
     )
 
 
-def _sale_from_model(item: ReservationItem) -> Sale | None:
+def _sale_from_model(item: Any) -> Sale | None:
     if not item.sale_id:
         return None
     return Sale(

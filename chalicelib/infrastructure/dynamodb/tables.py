@@ -3,6 +3,9 @@
 A new table: its model, and its row in TABLES. DynamoDB deletes an item after the moment in its attribute `ttl`.
 """
 
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
@@ -14,6 +17,8 @@ from pynamodb.indexes import (
     LocalSecondaryIndex,
 )
 from pynamodb.models import Model
+
+from .values import Item, Value, number_value, text_value, texts_value
 
 PROGRAMME = "all"
 """The partition key of all screenings in the programme index. Screenings are scheduled rarely; one partition takes up
@@ -416,3 +421,52 @@ def bind(prefix: str) -> None:
     """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
     for table in TABLES:
         table.model.Meta.table_name = f"{prefix}-{table.name}"
+
+
+# Whole items by their models' attributes, for the paths that buyers wait for. pynamodb does it by a descriptor for each
+# attribute and a check for each value.
+
+Reader = Callable[[Value], Any]
+
+
+def _text_of(value: Value) -> str | None:
+    return value.get("S")
+
+
+def _number_of(value: Value) -> int | None:
+    return int(value["N"]) if "N" in value else None
+
+
+def _texts_of(value: Value) -> list[str] | None:
+    return [each["S"] for each in value["L"]] if "L" in value else None
+
+
+TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
+    UnicodeAttribute: (_text_of, text_value),
+    NumberAttribute: (_number_of, number_value),
+    ListAttribute: (_texts_of, texts_value),
+}
+"""How each type of attribute is read and written: a text, a whole number, a list of texts."""
+
+
+def read_item(model: type[Model], item: Mapping[str, Value]) -> Any:
+    """Gives the attributes of an item by their names. Those that are missing are None, and others are left out."""
+    readers = _readers(model)
+    read = {name: readers[name](value) for name, value in item.items() if name in readers}
+    return SimpleNamespace(**{**dict.fromkeys(readers), **read})
+
+
+def write_item(model: type[Model], **attributes: Any) -> Item:
+    """Writes an item. Attributes that are None are left out. Raises KeyError for one that the model does not have."""
+    writers = _writers(model)
+    return {name: writers[name](value) for name, value in attributes.items() if value is not None}
+
+
+@cache
+def _readers(model: type[Model]) -> Mapping[str, Reader]:
+    return {name: TYPES[type(attribute)][0] for name, attribute in model.get_attributes().items()}
+
+
+@cache
+def _writers(model: type[Model]) -> Mapping[str, Callable[[Any], Value]]:
+    return {name: TYPES[type(attribute)][1] for name, attribute in model.get_attributes().items()}

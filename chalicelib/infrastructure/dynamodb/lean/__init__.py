@@ -1,9 +1,13 @@
 """A shorter way through botocore for DynamoDB's calls, with the same requests, answers, errors and events.
 
-    client ──► botocore: events, parameters, endpoint, retries, errors
-                  │ a request to send
-                  ▼
-    endpoint.py   headers in a plain dict; an answer's JSON as it is, except where botocore's types differ from JSON's
+    client
+      │ a call
+      ▼
+    calls.py      botocore's events, one after the other; the endpoint's URL is kept; errors by botocore's classes
+      │ a request to send
+      ▼
+    endpoint.py   attempts, by botocore's rules for retries;
+                  headers in a plain dict; an answer's JSON as it is, except where botocore's types differ from JSON's
     signing.py    Signature Version 4, with the signing key of the day kept
     transport.py  one `sendall`, one `recv`, on the connections of botocore's own pool
     http.py       an HTTP answer, read from a socket

@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.endpoint import Endpoint
+from botocore.endpoint import Endpoint, convert_to_response_dict
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
-from .requests import LeanRequest, is_plain
+from .calls import Calls
+from .requests import FEWEST_ERRORS, PLAIN, LeanRequest, is_plain
 from .signing import LeanSigner
 from .transport import Body, Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-PLAIN = frozenset(
-    (
-        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
-        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
-    )
-)
-"""The operations whose requests and answers have, beside bytes, no value that JSON has not."""
 
 
 def shorten(client: DynamoDBClient) -> None:
@@ -39,6 +32,19 @@ def shorten(client: DynamoDBClient) -> None:
     signed = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
     client.meta.events.unregister(signed, inner._request_signer.handler)
     client.meta.events.register(signed, LeanSigner(inner._request_signer))
+    _shorten_retries(client)
+    if inner._ruleset_resolver is not None and not inner.meta.config.auth_scheme_preference:
+        inner._make_api_call = Calls(inner)
+
+
+def _shorten_retries(client: Any) -> None:
+    """Has botocore's rules for retries asked only about answers that they may not like."""
+    service = client.meta.service_model.service_id.hyphenize()
+    event, unique = f"needs-retry.{service}", f"retry-config-{service}"
+    known = client.meta.events._emitter._unique_id_handlers.get(unique)
+    if known and client.meta.config.retries.get("mode") == "standard":
+        client.meta.events.unregister(event, unique_id=unique)
+        client.meta.events.register(event, LeanRetries(known["handler"]), unique_id=unique)
 
 
 class LeanEndpoint(Endpoint):
@@ -59,6 +65,55 @@ class LeanEndpoint(Endpoint):
         self._events.emit(name, request=request, operation_name=operation_model.name)
         request.headers["Content-Length"] = str(len(request.body))
         return request
+
+    def make_request(self, operation_model: Any, request_dict: Any) -> Any:
+        """Sends a call, again while handlers want that. Gives the answer and its JSON, or raises the last error."""
+        if operation_model.name not in PLAIN or not is_plain(request_dict, self._url):
+            return super().make_request(operation_model, request_dict)
+        inner: Any = self  # botocore's stubs leave out what begins with an underscore
+        attempts, answer, error = 0, None, None
+        while not attempts or inner._needs_retry(attempts, operation_model, request_dict, answer, error):
+            attempts += 1
+            inner._update_retries_context(request_dict["context"], attempts, answer)
+            request = self.create_request(request_dict, operation_model)
+            answer, error = self._attempt(operation_model, request)
+        if answer is None:
+            raise error or AssertionError("neither an answer nor an error")
+        answer[1].setdefault("ResponseMetadata", {})["RetryAttempts"] = attempts - 1
+        return answer
+
+    def _attempt(self, operation_model: Any, request: Any) -> tuple[Any, Exception | None]:
+        """Sends a request. Gives its answer with its JSON, or the error."""
+        inner: Any = self
+        service = operation_model.service_model.service_id.hyphenize()
+        try:
+            said = self._events.emit(f"before-send.{service}.{operation_model.name}", request=request)
+            http = next((each for _, each in said if each is not None), None) or inner._send(request)
+        except Exception as error:  # noqa: BLE001 - whether it may be tried again is for the rules of retries
+            return None, error
+        return (http, self._parsed(operation_model, http)), None
+
+    def _parsed(self, operation_model: Any, http: Any) -> Any:
+        inner: Any = self
+        response = convert_to_response_dict(http, operation_model)
+        parser = inner._response_parser_factory.create_parser(operation_model.service_model.resolved_protocol)
+        parsed = parser.parse(response, operation_model.output_shape)
+        if http.status_code >= FEWEST_ERRORS:
+            inner._add_modeled_error_fields(response, parsed, operation_model, parser)
+        return parsed
+
+
+class LeanRetries:
+    """Asks botocore's rules for retries, but not about a first attempt that was answered."""
+
+    def __init__(self, stock: Any) -> None:
+        self._stock = stock
+
+    def __call__(self, **facts: Any) -> Any:
+        response = facts["response"]
+        if facts["attempts"] == 1 and response is not None and response[0].status_code < FEWEST_ERRORS:
+            return None
+        return self._stock(**facts)
 
 
 class LeanSerializer:

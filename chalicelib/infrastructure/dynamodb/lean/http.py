@@ -1,6 +1,7 @@
 """Reads an answer of HTTP/1.1 from a socket."""
 
 import re
+from functools import lru_cache
 from time import monotonic
 from typing import NamedTuple, Protocol
 
@@ -90,12 +91,18 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
         raise BadAnswer(f"it begins with {first[:80]!r}")
     headers: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.partition(":")
-        if not _NAME.fullmatch(name):
+        written, _, value = line.partition(":")
+        if not (name := _lower_name(written)):
             raise BadAnswer(f"a header is {line[:80]!r}")
-        name, value = name.lower(), value.strip(" \t")
+        value = value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return found[1], int(found[2]), Headers(headers)
+
+
+@lru_cache(maxsize=256)
+def _lower_name(written: str) -> str:
+    """Gives a header's name in lower case; empty if it is none. Most answers have the same names."""
+    return written.lower() if _NAME.fullmatch(written) else ""
 
 
 def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:

@@ -5,6 +5,17 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
+PLAIN = frozenset(
+    (
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
+        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+    )
+)
+"""The operations whose requests and answers have, beside bytes, no value that JSON has not."""
+
+FEWEST_ERRORS = 300
+"""The status from which an answer is an error."""
+
 PORTS = {"http": 80, "https": 443}
 
 

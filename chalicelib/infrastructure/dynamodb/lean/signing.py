@@ -7,6 +7,7 @@ hashes: it is kept until one of them changes. And our requests have few headers,
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -74,10 +75,20 @@ class LeanSigner:
 
 def _canonical(request: LeanRequest) -> tuple[str, str]:
     """Gives the names of the headers that are signed, and the canonical form of the request."""
-    signed = {"host": host_of(request.url)}
-    for name, value in request.headers.items():
-        if (lower := name.lower()) not in UNSIGNED:
-            signed[lower] = " ".join(value.split())
-    names = sorted(signed)
-    headers, listed = "\n".join([f"{name}:{signed[name]}" for name in names]), ";".join(names)
+    values, order, listed = request.headers, *_signed(tuple(request.headers))
+    lines = [f"{lower}:{' '.join(values[name].split()) if name else _host(request.url)}" for lower, name in order]
+    headers = "\n".join(lines)
     return listed, f"POST\n/\n\n{headers}\n\n{listed}\n{sha256(request.body).hexdigest()}"
+
+
+@lru_cache(maxsize=64)
+def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
+    """Gives the names to sign in their order, each in lower case and as it is written, and all of them in one text.
+
+    The host has no name as written: it is no header of the request yet.
+    """
+    signed = {"host": "", **{name.lower(): name for name in names if name.lower() not in UNSIGNED}}
+    return sorted(signed.items()), ";".join(sorted(signed))
+
+
+_host = lru_cache(maxsize=8)(host_of)

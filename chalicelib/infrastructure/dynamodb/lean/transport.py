@@ -23,12 +23,9 @@ from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from .http import Answer, BadAnswer, Timely, read_answer
-from .requests import LeanRequest, host_of
+from .requests import FEWEST_ERRORS, LeanRequest, host_of
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-FEWEST_ERRORS = 300
-"""The status from which an answer is an error."""
 
 LONGEST_ANSWER = 3
 """How long the whole of an answer may take, in read time-outs: such a time-out begins anew with every byte."""

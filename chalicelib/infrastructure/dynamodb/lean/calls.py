@@ -1,0 +1,117 @@
+"""Calls of a client: from the arguments to the answer or the error, with the events that botocore emits.
+
+Much of what botocore does for each call gives the same for every one of ours: the endpoint follows from the client's
+configuration, the headers from the operation, and there is nothing to checksum, compress or stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from botocore.client import BaseClient
+from botocore.regions import EndpointResolverBuiltins
+
+from .requests import FEWEST_ERRORS, PLAIN
+
+BOTOCORES: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+
+class Operation(NamedTuple):
+    """What all calls of an operation have in common: botocore's model and context, and the names of its events."""
+
+    model: Any
+    context: Mapping[str, Any]
+    name_of_event: Mapping[str, str]
+
+
+EVENTS = ("provide-client-params", "before-parameter-build", "before-call", "after-call", "after-call-error")
+
+
+class Calls:
+    """Takes the place of a client's `_make_api_call`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._events = client, client.meta.events
+        self._operations = {name: _operation(client, name) for name in PLAIN}
+        self._account = client._ruleset_resolver._builtins.get(EndpointResolverBuiltins.ACCOUNT_ID)
+        self._urls: dict[str | None, str] = {}
+
+    def __call__(self, name: str, params: Any) -> Any:
+        """Makes a call. Goes botocore's own way where a tool, such as that for traces, has wrapped it."""
+        operation, wrapped = self._operations.get(name), BaseClient._make_api_call  # type: ignore[attr-defined]
+        if operation is None or wrapped is not BOTOCORES:
+            return wrapped(self._client, name, params)
+        context = dict(operation.context)
+        emit = partial(self._emit, operation, context=context)
+        for changed in (given for _, given in emit("provide-client-params", params=params) if given is not None):
+            params = changed
+            break
+        emit("before-parameter-build", params=params)
+        http, parsed = self._answer(operation, self._request(operation, params, context), emit)
+        emit("after-call", http_response=http, parsed=parsed)
+        if http.status_code < FEWEST_ERRORS:
+            return parsed
+        code = context.get("error_code_override") or parsed.get("Error", {}).get("Code")
+        raise self._client.exceptions.from_code(code)(parsed, name)
+
+    def _emit(self, operation: Operation, event: str, **facts: Any) -> Any:
+        return self._events.emit(operation.name_of_event[event], model=operation.model, **facts)
+
+    def _answer(self, operation: Operation, request: Any, emit: Any) -> Any:
+        """Gives the answer, or that of a handler in its place."""
+        name = operation.name_of_event["before-call"]
+        facts = {"model": operation.model, "context": request["context"]}
+        signer = self._client._request_signer
+        _, instead = self._events.emit_until_response(name, params=request, request_signer=signer, **facts)
+        if instead is not None:
+            return instead
+        try:
+            return self._client._endpoint.make_request(operation.model, request)
+        except Exception as error:
+            self._events.emit(operation.name_of_event["after-call-error"], exception=error, context=request["context"])
+            raise
+
+    def _request(self, operation: Operation, params: Any, context: dict[str, Any]) -> Any:
+        url, headers = self._endpoint(operation, params, context)
+        request = self._client._serializer.serialize_to_request(params, operation.model)
+        request["headers"].update(headers)
+        request["headers"]["User-Agent"] = self._client._user_agent_creator.to_string()
+        return request | {"url": url if url.endswith("/") else f"{url}/", "context": context}
+
+    def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
+        """Gives the endpoint's URL and headers. It depends on the account, where that is known, and on ARNs of tables.
+
+        A URL that comes alone is kept, for calls that name their tables and need no ARN.
+        """
+        account = self._account() if callable(self._account) else self._account
+        named = _names_its_tables(params)
+        if named and (url := self._urls.get(account)) is not None:
+            return url, {}
+        url, headers, properties = self._client._resolve_endpoint_ruleset(operation.model, params, context)
+        if properties:
+            context["endpoint_properties"] = properties
+        elif named and not headers:
+            self._urls[account] = url
+        return url, headers
+
+
+def _operation(client: Any, name: str) -> Operation:
+    model = client.meta.service_model.operation_model(name)
+    context = {
+        "client_region": client.meta.region_name,
+        "client_config": client.meta.config,
+        "has_streaming_input": model.has_streaming_input,
+        "auth_type": model.resolved_auth_type,
+        "unsigned_payload": model.unsigned_payload,
+        "auth_options": client.meta.service_model.metadata.get("auth"),
+    }
+    service = client.meta.service_model.service_id.hyphenize()
+    return Operation(model, context, {event: f"{event}.{service}.{name}" for event in EVENTS})
+
+
+def _names_its_tables(params: Mapping[str, Any]) -> bool:
+    """Tells whether the call names all its tables, and none by its ARN. A transaction names them too deep to look."""
+    names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
+    return not any(name.startswith("arn:") for name in names)
