@@ -26,7 +26,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 STAND_INS: Mapping[str, str] = {
     "botocore/docs/__init__.py": "",
-    "botocore/docs/docstring.py": '''
+    "botocore/docs/docstring.py": """
 class LazyLoadedDocstring(str):
     def __new__(cls, *args, **kwargs):
         return super().__new__(cls)
@@ -45,7 +45,7 @@ class WaiterDocstring(LazyLoadedDocstring):
 
 class PaginatorDocstring(LazyLoadedDocstring):
     pass
-''',
+""",
     "urllib3/http2/__init__.py": "",
 }
 """The modules that another text stands in for. botocore writes docstrings of the models' texts, which do not ship, and
