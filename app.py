@@ -1,57 +1,31 @@
 """Cinema Tickets: every Lambda function with its trigger. The use cases are in chalicelib/application."""
 
+import gc
+
+gc.disable()  # until all is imported: little of that is garbage, and to look for it was 4 % of a cold start
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalice.app import Chalice
 
 from chalicelib import wiring
-from chalicelib.api import (
-    analytics,
-    audit,
-    batches,
-    board,
-    docs,
-    health,
-    invoices,
-    live,
-    payments,
-    reservations,
-    seat_map,
-    sessions,
-    tickets,
-    webhooks,
-)
-from chalicelib.api.http import answers, cors, edge, limits, methods, static
+from chalicelib.api import batches
 from chalicelib.domain.events import Event, Failures, Outgoing
+from chalicelib.settings import serves_requests
 
 PREFIX = wiring.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
-app.register_middleware(edge.with_viewers_address, "http")
-wiring.trace_app(app)
-app.register_middleware(answers.with_safety_headers, "http")
-app.register_middleware(cors.answer_other_origins, "http")
-app.register_middleware(answers.in_contract_form, "http")
 
-# HTTP: see the routes in each module.
-app.register_blueprint(sessions.routes)
-app.register_blueprint(reservations.routes)
-app.register_blueprint(payments.routes)
-app.register_blueprint(invoices.routes)
-app.register_blueprint(tickets.routes)
-app.register_blueprint(audit.routes)
-app.register_blueprint(analytics.routes)
-app.register_blueprint(live.routes)
-app.register_blueprint(webhooks.routes)
-app.register_blueprint(health.routes)
-app.register_blueprint(board.routes)
-app.register_blueprint(docs.routes)
-app.register_blueprint(seat_map.routes)
-app.register_blueprint(static.routes)
-methods.answer_other_methods(app)
-limits.refuse_unknown_routes(app, wiring.settings().rate_limits)
+# HTTP: every route is registered in chalicelib/api/views.py. The other functions go without that code.
+if serves_requests():
+    from chalicelib.api import views
+
+    views.register(app)
+else:
+    wiring.trace_app(app)
 
 
 def _records(event: Any) -> Sequence[batches.Record]:
@@ -82,12 +56,16 @@ def on_payment_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
 def on_row_changed_show(event: Any) -> None:
+    from chalicelib.api import live  # of three functions only, as `payments` below
+
     live.show_rows(_records(event))
 
 
 # WebSockets: seat maps that change before one's eyes.
 @app.on_ws_message()
 def on_viewer_message(event: Any) -> None:
+    from chalicelib.api import live
+
     live.subscribe(event.connection_id, event.body, event.to_dict()["requestContext"])
 
 
@@ -177,4 +155,10 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 # Schedules.
 @app.schedule("rate(5 minutes)")
 def on_reconciliation_due(event: Any) -> None:
+    from chalicelib.api import payments
+
     payments.reconcile()
+
+
+gc.freeze()  # what is imported stays: later searches for garbage leave it out
+gc.enable()

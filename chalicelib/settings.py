@@ -93,6 +93,8 @@ DERIVE_IDS = (
 ASK_REDIS = ("api_handler", "on_event_to_cache")
 ASK_THE_GATEWAY = ("api_handler", "on_reconciliation_due", "on_refund_requested")
 API = ("api_handler",)
+API_HANDLER = "app.app"
+"""The handler of the API's function, as Chalice names it to Lambda."""
 
 
 class SettingInvalid(Exception):
@@ -574,6 +576,15 @@ class Settings:
 
 SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Settings)}
 """The rows of all settings, by the name of their field in Settings."""
+
+
+def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tells whether this process may be asked by HTTP: not where Lambda says that it calls another handler of app.py.
+
+    True where nobody says so, as on a laptop, or where an extension has put a handler of its own before ours.
+    """
+    handler = environment.get("_HANDLER", "")
+    return handler == API_HANDLER or not handler.startswith("app.")
 
 
 def secrets_in_ssm(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -43,7 +43,9 @@ assert app.app(event, None)["statusCode"] == 404
 """.format(id="res-" + 33 * "a")
 """Somebody asks for a reservation that DynamoDB does not find."""
 
-BATCH = 'import app\napp.{handler}({{"Records": []}}, None)'
+AS_HANDLER = 'import os\nos.environ["_HANDLER"] = "app.{handler}"\n'
+"""How Lambda tells a function which handler it will call."""
+BATCH = AS_HANDLER + 'import app\napp.{handler}({{"Records": []}}, None)'
 CONSUMERS = {
     "audit": "on_event_to_audit",
     "analytics": "on_event_to_analytics",

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from chalicelib.domain.events import Failures, GivenUp, NotYet, Outgoing, act_on_each
 
-from .http.answers import log
+from .http.logs import log
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http import limits
-from .http.answers import answered, error_text, log, ok
+from .http.answers import answered, error_text, ok
+from .http.logs import log
 from .wire import bodies
 from .wire import live as live_wire
 

@@ -5,7 +5,8 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 from chalicelib.domain.events import UnreadableMessage
 
-from .http.answers import answered, log, ok
+from .http.answers import answered, ok
+from .http.logs import log
 from .wire import payments as schemas
 from .wire.bodies import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
 

@@ -17,6 +17,7 @@ from typing import Any
 from infra.processes import ROOT
 
 from .archive import size_of_tree
+from .trimming import OPERATIONS, STAND_INS, keep_operations, replace_modules
 
 BUILD = ROOT / "build"
 
@@ -87,7 +88,8 @@ class PackagingError(Exception):
 def ensure_dependencies(lock: Path) -> Path:
     """Gives the directory of the stripped, compiled packages of `lock`. Makes it if the lock is new."""
     built_for = [LAMBDA_PYTHON, LAMBDA_PLATFORM]
-    recipe = json.dumps([lock.read_text(), sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LICENCES, TRIMMED, *built_for])
+    stripped = [sorted(AWS_SERVICES), UNUSED, KEPT.pattern, LICENCES, TRIMMED, dict(OPERATIONS), dict(STAND_INS)]
+    recipe = json.dumps([lock.read_text(), *stripped, *built_for])
     home = BUILD / f"dependencies-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not home.exists():
         BUILD.mkdir(exist_ok=True)
@@ -136,6 +138,9 @@ def _strip(site_packages: Path) -> None:
         if service.is_dir() and service.name not in AWS_SERVICES:
             shutil.rmtree(service)
     trim_models(site_packages / "botocore" / "data")
+    keep_operations(site_packages / "botocore" / "data")
+    if (site_packages / "botocore").exists():  # those of the traces have none
+        replace_modules(site_packages)
 
 
 def trim_models(data: Path) -> None:

@@ -109,7 +109,7 @@ class Functions:
         (function,) = (one for one in FUNCTIONS if one.name == name)
         properties = self.template["Resources"][function.logical_id]["Properties"]
         ours = {**self._environment(properties), **self.everywhere, **values}
-        environment = {**LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": name, **ours}
+        environment = {**LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": name, "_HANDLER": properties["Handler"], **ours}
         log = self.logs / f"{name}-{uuid.uuid4()}.log"
         command = [sys.executable, "-I", "-S", str(BOOTSTRAP), str(self.code), properties["Handler"]]
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from chalice.app import Request
 
 from chalicelib import wiring
 from chalicelib.domain.identity import NOBODY, UNCHECKED, Principal, Rule
 from chalicelib.domain.refusals import Forbidden, Refusal, StoreUnavailable, TokenFault, Unauthenticated
 
-TOKEN_IN_QUERY = "access_token"  # noqa: S105 - the name of a parameter
+from .logs import log
 
-log = Logger(service="cinema-tickets", location=None)
+TOKEN_IN_QUERY = "access_token"  # noqa: S105 - the name of a parameter
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 

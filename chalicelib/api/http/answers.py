@@ -5,7 +5,6 @@ from functools import wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
@@ -15,13 +14,12 @@ from chalicelib.domain import refusals
 
 from . import access, limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
+from .logs import log
 from .messages import error_body
 from .routes import Route, route_of
 
 if TYPE_CHECKING:
     from chalicelib.domain.email import File
-
-log = Logger(service="cinema-tickets", location=None)
 
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
@@ -33,4 +33,17 @@ def outbox() -> Outbox:
 
 @once
 def redelivery() -> Redelivery:
+    """Gives the redelivery of this process. Its client of SQS is made for the first message that fails."""
+    return cast("Redelivery", _MadeOnUse())
+
+
+class _MadeOnUse:
+    """Stands for a Redelivery until one is needed: most functions call SQS for nothing else."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_redelivery(), name)
+
+
+@once
+def _redelivery() -> Redelivery:
     return Redelivery(sqs(), queue_urls())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from infra.processes import ROOT
 
-LOGGERS = ("aws_lambda_powertools", "answers")
+LOGGERS = ("aws_lambda_powertools", "logs")
 """The modules from which `log`, or its class, comes where lines are structured. Python's own logging writes text."""
 LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR"}
 OF_AN_EXCEPTION = ("exception", "exception_name", "stack_trace")

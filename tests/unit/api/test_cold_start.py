@@ -88,3 +88,51 @@ def test_a_request_without_a_token_loads_nothing_that_verifies_one() -> None:
 
     assert {"jwt", "cryptography", "chalicelib.wiring.identity"} & none == set()
     assert {"jwt", "cryptography", "chalicelib.wiring.identity"} <= one
+
+
+VIEWS = ("reservations", "sessions", "tickets", "board", "views", "live", "payments", "http.answers", "http.errors")
+"""Some of what only requests meet, below chalicelib.api."""
+
+MOST_MODULES = 480
+"""More modules than a batch of a consumer in HANDLERS loads: 461 to 470, and 509 to 518 when each had the routes."""
+
+HANDLERS = ("on_event_to_audit", "on_event_to_analytics", "on_event_to_notification", "on_event_to_cache")
+
+
+def modules_of(handler: str, statements: str) -> set[str]:
+    script = f"import sys, gc, app; {statements}; print(gc.isenabled(), *sys.modules)"
+    environment = {"STAGE": "test", "AWS_DEFAULT_REGION": "us-east-1", "_HANDLER": handler}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=True)
+    enabled, *loaded = done.stdout.decode().split()
+    assert enabled == "True"
+    return set(loaded)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_consumer_loads_no_routes(handler: str) -> None:
+    loaded = modules_of(f"app.{handler}", f"app.{handler}({{'Records': []}}, None)")
+
+    assert {f"chalicelib.api.{view}" for view in VIEWS} & loaded == set()
+    assert len(loaded) < MOST_MODULES
+
+
+@pytest.mark.parametrize("handler", ["app.app", "", "an_extension.handler"])
+def test_whoever_may_be_asked_by_http_has_the_routes(handler: str) -> None:
+    loaded = modules_of(handler, "assert '/api/reservations' in app.app.routes")
+
+    assert "chalicelib.api.reservations" in loaded
+
+
+@pytest.mark.parametrize("handler", ["on_viewer_message", "on_row_changed_show", "on_reconciliation_due"])
+def test_a_function_that_shares_a_module_with_views_is_loaded_without_it(handler: str) -> None:
+    loaded = modules_of(f"app.{handler}", "assert app.app.routes == {}")
+
+    assert {"chalicelib.api.live", "chalicelib.api.payments"} & loaded == set()
+
+
+def test_a_batch_without_a_failure_makes_no_client_of_sqs() -> None:
+    batch = "app.on_event_to_audit({'Records': []}, None)"
+    made = "from chalicelib.wiring.shared import queues; assert queues.sqs.cache_info().currsize == 0"
+    needed = "assert queues.redelivery().is_last({}) is False and queues.sqs.cache_info().currsize == 1"
+
+    assert modules_of("app.on_event_to_audit", f"{batch}; {made}; {needed}")

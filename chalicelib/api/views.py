@@ -1,0 +1,43 @@
+"""All routes and middleware of the API. A new module of views: its routes here."""
+
+from typing import TYPE_CHECKING
+
+from chalicelib import wiring
+
+from . import (
+    analytics,
+    audit,
+    board,
+    docs,
+    health,
+    invoices,
+    live,
+    payments,
+    reservations,
+    seat_map,
+    sessions,
+    tickets,
+    webhooks,
+)
+from .http import answers, cors, edge, limits, methods, static
+
+if TYPE_CHECKING:
+    from chalice.app import Chalice
+
+WITH_ROUTES = (
+    *(sessions, reservations, payments, invoices, tickets, audit, analytics, live, webhooks, health, board, docs),
+    *(seat_map, static),
+)
+
+
+def register(app: "Chalice") -> None:
+    """Registers middleware, the first one outermost, and all routes. Raises SettingInvalid."""
+    app.register_middleware(edge.with_viewers_address, "http")
+    wiring.trace_app(app)
+    app.register_middleware(answers.with_safety_headers, "http")
+    app.register_middleware(cors.answer_other_origins, "http")
+    app.register_middleware(answers.in_contract_form, "http")
+    for module in WITH_ROUTES:
+        app.register_blueprint(module.routes)
+    methods.answer_other_methods(app)
+    limits.refuse_unknown_routes(app, wiring.settings().rate_limits)
