@@ -43,7 +43,7 @@ def measure(run: Run) -> None:
     with machine.run_emulator(run_dir=run.scratch) as emulator:
         os.environ |= {**machine.CREDENTIALS, "AWS_ENDPOINT_URL": emulator.endpoint}
         deploy.deploy_data("bench")
-        client = connection.client()
+        client = connection.new_dynamodb_client()
         with contextlib.closing(client):
             notifications = DynamoNotifications(client, f"{PREFIX}-notifications")
             invoices = DynamoInvoices(client, f"{PREFIX}-invoices")

@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 
-def client(service: str, config: Config, **more: Any) -> Any:
+def new_client(service: str, config: Config, **more: Any) -> Any:
     """Makes a client of the service, as `boto3.client` does. `more` as there: `endpoint_url`, for one."""
     session = Session()
     session.register_component("data_loader", _models(session.get_config_variable("data_path")))

@@ -104,7 +104,7 @@ class Breaker:
         self._pause = policy.pause_seconds
         self._is_probing = False
 
-    def twin(self) -> "Breaker":
+    def closed_copy(self) -> "Breaker":
         """Makes a closed breaker with the same name, policy and reports, for another server of the dependency."""
         return Breaker(self.name, self._policy, self._on_change, self._monotonic)
 

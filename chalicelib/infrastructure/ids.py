@@ -39,7 +39,7 @@ class SecretIds:
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_to_base64(self._derive('sale', reservation_id, transaction_id))}"
 
-    def address(self, email: str) -> str:
+    def address_hash(self, email: str) -> str:
         """Makes a hash of an address, the same for small and capital letters."""
         return _to_base64(self._derive("address", email.strip().casefold()))
 

@@ -22,7 +22,9 @@ def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
     """
     try:
         with outages_as_refusals("GetParameters"):
-            answer = aws.client("ssm", CONFIG).get_parameters(Names=sorted(set(names.values())), WithDecryption=True)
+            answer = aws.new_client("ssm", CONFIG).get_parameters(
+                Names=sorted(set(names.values())), WithDecryption=True
+            )
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise SettingInvalid(f"{', '.join(names)} can not be read from SSM: {code}.") from error

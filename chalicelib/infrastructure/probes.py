@@ -66,30 +66,32 @@ class TimedProbe:
         )
 
 
-def dynamodb(client: "DynamoDBClient", table_name: str) -> TimedProbe:
+def new_dynamodb_probe(client: "DynamoDBClient", table_name: str) -> TimedProbe:
     """Makes a probe that reads an item of the table."""
     key = text_key(id="ready")
     return TimedProbe(name="dynamodb", required=True, ask=lambda: client.get_item(TableName=table_name, Key=key))
 
 
-def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
+def new_sqs_probe(client: "SQSClient", queue_name: str) -> TimedProbe:
     """Makes a probe that asks for the URL of the queue."""
     return TimedProbe(name="sqs", required=False, ask=lambda: client.get_queue_url(QueueName=queue_name))
 
 
-def redis(connection: RedisConnection, keys: Keys) -> TimedProbe:
+def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
     """Makes a probe that makes the calls of requests on each node of Redis."""
-    return TimedProbe(name="redis", required=False, ask=lambda: connection.check(keys), breaker=connection.status)
+    return TimedProbe(
+        name="redis", required=False, ask=lambda: connection.check_health(keys), breaker=connection.breaker_status
+    )
 
 
-def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
+def new_ses_probe(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
     """Makes a probe that asks for the sending quota."""
     return TimedProbe(
         name="ses", required=False, ask=lambda: _ask_for_quota(client), breaker=_status_reader(breakers, "ses")
     )
 
 
-def payments(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
+def new_payments_probe(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
     """Makes a probe that pings the payment gateway."""
     return TimedProbe(name="payments", required=False, ask=gateway.ping, breaker=_status_reader(breakers, "payments"))
 
@@ -108,7 +110,7 @@ def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerSta
 
     def read() -> BreakerStatus | None:
         try:
-            return breakers.read(name)
+            return breakers.read_status(name)
         except StoreUnavailable:
             return None
 

@@ -40,7 +40,7 @@ class BreakerBoard:
     table_name: str
     clock: Clock
 
-    def write(self, change: BreakerChange) -> None:
+    def record_change(self, change: BreakerChange) -> None:
         """Writes the breaker's status, for one write unit. Never raises: no email or refund may fail because of it."""
         half_open_at = self.clock() + timedelta(seconds=change.open_seconds)
         try:
@@ -58,7 +58,7 @@ class BreakerBoard:
         except (BotoCoreError, ClientError):
             log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
 
-    def read(self, name: str) -> BreakerStatus:
+    def read_status(self, name: str) -> BreakerStatus:
         """Reads the status of a dependency's breaker, for half a read unit. Raises StoreUnavailable.
 
         `trips` are those of all processes, ever.

@@ -14,7 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure import aws
 
-from .lean.endpoint import shorten
+from .lean.endpoint import use_lean_endpoint
 from .values import Item
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ OUTAGES = {
 """Error codes of a service that is not able to answer now."""
 
 
-def client(*, lean: bool = True) -> "DynamoDBClient":
+def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
     """Makes the client. Connects on first use. `lean`: by the shorter way of lean/, or all by botocore's own."""
-    made: DynamoDBClient = aws.client("dynamodb", CONFIG)
+    made: DynamoDBClient = aws.new_client("dynamodb", CONFIG)
     if lean:
-        shorten(made)
+        use_lean_endpoint(made)
     return made
 
 
@@ -131,20 +131,20 @@ class TransactionCancelled(Exception):
         return [reason["Code"] == "ConditionalCheckFailed" for reason in self.reasons]
 
     @property
-    def met_conflict(self) -> bool:
+    def has_conflict(self) -> bool:
         """Tells whether another transaction was at work on one of the items, perhaps the first try of this very one.
 
         If so, the other reasons are not final.
         """
-        return "TransactionConflict" in self.codes
+        return "TransactionConflict" in self.reason_codes
 
     @property
-    def codes(self) -> set[str]:
+    def reason_codes(self) -> set[str]:
         return {reason["Code"] for reason in self.reasons}
 
-    def as_error(self) -> Exception:
+    def as_store_unavailable(self) -> Exception:
         """Gives WriteConflict for a conflict, which is worth another try; StoreUnavailable for all else."""
-        return (WriteConflict if self.met_conflict else StoreUnavailable)("TransactWriteItems")
+        return (WriteConflict if self.has_conflict else StoreUnavailable)("TransactWriteItems")
 
 
 def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
@@ -207,7 +207,7 @@ UNPROCESSED_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class BatchRead:
+class BatchReader:
     """Reads of many items at once. The pauses and their end go by `sleep` and `seconds`."""
 
     client: "DynamoDBClient"

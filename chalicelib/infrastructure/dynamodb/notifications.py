@@ -28,7 +28,7 @@ from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     Table,
     TransactionCancelled,
     WriteConflict,
@@ -125,14 +125,14 @@ class DynamoNotifications:
 
         Raises WriteConflict or StoreUnavailable if it was cancelled for another reason.
         """
-        if cancelled.met_conflict:
+        if cancelled.has_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
         failed = cancelled.conditions_failed
         if have_number := [event for event, has_number in zip(events, failed, strict=False) if has_number]:
             return self._read_numbered(have_number)
         if any(failed):
             raise WriteConflict("TransactWriteItems") from cancelled
-        raise cancelled.as_error() from cancelled
+        raise cancelled.as_store_unavailable() from cancelled
 
     def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
         """Reads the notifications of events that have numbers."""
@@ -190,7 +190,7 @@ class DynamoNotifications:
         return Table(self.client, self.table_name).get(_key(session_id, position))
 
     def _read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        return list(BatchRead(self.client, self.table_name, self.sleep)(keys))
+        return list(BatchReader(self.client, self.table_name, self.sleep)(keys))
 
 
 def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[Notification]:

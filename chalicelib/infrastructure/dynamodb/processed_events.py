@@ -26,7 +26,7 @@ REMEMBERED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class ProcessedEvents:
+class DynamoProcessedEvents:
     """The entries of the events that one consumer has processed."""
 
     client: DynamoDBClient
@@ -35,7 +35,7 @@ class ProcessedEvents:
     clock: Clock
     sleep: Callable[[float], None] = time.sleep
 
-    def enter_with(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
+    def add_with_effects(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
         """Writes the event's entry and its effects, items of TransactWriteItems. False when the entry was there before.
 
         Raises StoreUnavailable: nothing was written, or all was written and the answer got lost.
@@ -62,9 +62,9 @@ class ProcessedEvents:
         try:
             transact(self.client, writes)
         except TransactionCancelled as cancelled:
-            if cancelled.conditions_failed[0] and not cancelled.met_conflict:
+            if cancelled.conditions_failed[0] and not cancelled.has_conflict:
                 return False
-            raise cancelled.as_error() from cancelled
+            raise cancelled.as_store_unavailable() from cancelled
         return True
 
     def _entry_put(self, event_id: str) -> dict[str, Any]:

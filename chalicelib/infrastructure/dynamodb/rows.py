@@ -26,10 +26,10 @@ from chalicelib.domain.live import RowState
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.streams.records import event_value
+from chalicelib.infrastructure.streams.records import row_event_value
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     ConditionFailed,
     Table,
     TransactionCancelled,
@@ -73,7 +73,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.free_or_lapsed_condition,
-                values={**values, ":event": event_value(SeatsHeld(_with_seats(hold, seats), now))},
+                values={**values, ":event": row_event_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
@@ -87,7 +87,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.live_hold_condition,
-                values={**values, ":event": event_value(_sold_event(hold, seats, sale, now))},
+                values={**values, ":event": row_event_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
@@ -100,21 +100,21 @@ class DynamoRows:
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        items = list(BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session)))
+        items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        items = BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session))
+        items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
             entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        event = event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
+        event = row_event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
@@ -132,9 +132,9 @@ class DynamoRows:
         """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.released_before_condition(seat)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_hold_is_older_condition(seat)} OR {hold_has_lapsed})"
 
-    def released_before_condition(self, seat: str) -> str:
+    def released_hold_is_older_condition(self, seat: str) -> str:
         """Gives the condition that the seat's last released hold is an earlier one than this hold."""
         return f"{seat}.z < :expires"
 
@@ -197,7 +197,7 @@ class DynamoRows:
             values={
                 ":hold": _held_value(hold),
                 ":new": _released_value(hold),
-                ":event": event_value(_released_event(hold, now)),
+                ":event": row_event_value(_released_event(hold, now)),
             },
         )
         try:
@@ -264,11 +264,11 @@ def _error_of(cancelled: TransactionCancelled) -> Exception:
 
     A conflict comes before a refusal: the other transaction may change in which rows the condition fails.
     """
-    if cancelled.met_conflict and cancelled.codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+    if cancelled.has_conflict and cancelled.reason_codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict("TransactWriteItems")
     pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
     refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
-    return _Refused(refused) if refused else cancelled.as_error()
+    return _Refused(refused) if refused else cancelled.as_store_unavailable()
 
 
 def _row_keys(session: Session) -> list[Item]:

@@ -19,7 +19,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
     ConditionFailed,
@@ -65,7 +65,7 @@ class DynamoSessions:
     """The table of rows, if it is not that of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    pages: Kept[Page[Session]] = field(default_factory=lambda: Kept(PROGRAMME_SECONDS, KEPT_PAGES))
+    pages: TtlCache[Page[Session]] = field(default_factory=lambda: TtlCache(PROGRAMME_SECONDS, KEPT_PAGES))
 
     def add(self, session: Session) -> Session:
         rows = [row_id(session.id, row) for row in session.rows]
@@ -77,7 +77,7 @@ class DynamoSessions:
         except ConditionFailed as failed:
             return _session_from_item(failed.item) if failed.item else session
         finally:
-            self.pages.forget()
+            self.pages.clear()
         return session
 
     def get(self, session_id: str) -> Session:
@@ -90,7 +90,7 @@ class DynamoSessions:
         This process's own writes are in it at once; on AWS the index may show them some milliseconds late.
         """
         wanted = (starting_from, limit, cursor)
-        return self.pages.get(wanted, lambda: self._read_page(starting_from, limit, cursor))
+        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from, limit, cursor))
 
     def _read_page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         least = to_iso(starting_from) if starting_from else ""
@@ -120,7 +120,7 @@ class DynamoSessions:
         except ConditionFailed as failed:
             raise SessionNotFound(session_id) from failed
         finally:
-            self.pages.forget()
+            self.pages.clear()
         return self._keep(_session_from_item(item))
 
     def _add_rows(self, ids: Sequence[str]) -> None:
@@ -139,7 +139,7 @@ class DynamoSessions:
         except TransactionCancelled as cancelled:
             missing = [id_ for id_, exists in zip(ids, cancelled.conditions_failed, strict=True) if not exists]
             if len(missing) == len(ids):
-                raise cancelled.as_error() from cancelled
+                raise cancelled.as_store_unavailable() from cancelled
             return missing
         return ()
 

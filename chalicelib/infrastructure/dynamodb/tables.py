@@ -20,7 +20,7 @@ PROGRAMME = "all"
 to 1,000 a second."""
 
 
-class Programme(GlobalSecondaryIndex["SessionItem"]):
+class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
     """All screenings by their start."""
 
     class Meta:
@@ -31,7 +31,7 @@ class Programme(GlobalSecondaryIndex["SessionItem"]):
     starts_at = UnicodeAttribute(range_key=True)
 
 
-class Purchases(LocalSecondaryIndex["ReservationItem"]):
+class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
     """An index of the purchases: only confirmed reservations are in it, because only they have `paid_at`.
 
     It is local, because only a local index reads consistently: a sale is in the history at once.
@@ -65,7 +65,7 @@ class SessionItem(Model):
     created_at = UnicodeAttribute()
     cancelled_at = UnicodeAttribute(null=True)
 
-    by_start = Programme()
+    by_start = ProgrammeIndex()
 
 
 class RowItem(Model):
@@ -114,7 +114,7 @@ class ReservationItem(Model):
     refunded_at = UnicodeAttribute(null=True)
     ended_at_ms = NumberAttribute(null=True)
 
-    purchases = Purchases()
+    purchases = PurchasesIndex()
 
 
 class LiveHoldsItem(Model):
@@ -132,7 +132,7 @@ class LiveHoldsItem(Model):
     ttl = NumberAttribute()
 
 
-class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
+class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
     """An index of the payments that are still to be returned: only they have `outstanding`."""
 
     class Meta:
@@ -176,7 +176,7 @@ class PaymentItem(Model):
     asked = NumberAttribute(null=True)
     asked_at = UnicodeAttribute(null=True)
 
-    by_request = Outstanding()
+    by_request = OutstandingRefundsIndex()
 
 
 class EventItem(Model):
@@ -227,7 +227,7 @@ class ProcessedEventItem(Model):
     ttl = NumberAttribute()
 
 
-class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
+class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
     """The screenings that a connection watches."""
 
     class Meta:
@@ -247,7 +247,7 @@ class ViewerItem(Model):
     viewer_id = UnicodeAttribute(range_key=True)
     ttl = NumberAttribute()
 
-    by_viewer = ByViewer()
+    by_viewer = SessionsByViewerIndex()
 
 
 class SuppressedAddressItem(Model):
@@ -273,7 +273,7 @@ class BreakerItem(Model):
     trips = NumberAttribute()
 
 
-class InvoiceItem(Model):
+class InvoicesTableItem(Model):
     """An invoice, by its reservation; or the counter of a series, by <series>#counter. See invoices.py.
 
     `place` is the invoice's place in the series; in a counter, the last place that was given.
@@ -301,7 +301,7 @@ class InvoiceItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class BySession(GlobalSecondaryIndex["TicketItem"]):
+class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
     """The tickets of a screening, by seat, as gates load them before the doors open. Only tickets have a `session_id`.
 
     It has no tokens: signing a ticket changes nothing in it, and a list of it can't be made into QR codes.
@@ -315,7 +315,7 @@ class BySession(GlobalSecondaryIndex["TicketItem"]):
     seat = UnicodeAttribute(range_key=True)
 
 
-class TicketItem(Model):
+class TicketsTableItem(Model):
     """A ticket, by its code; the tickets of a sale, by its reservation; or the public keys. See tickets.py.
 
     Nothing in it tells a person.
@@ -339,7 +339,7 @@ class TicketItem(Model):
     voided_at = NumberAttribute(null=True)
     renewed_as = UnicodeAttribute(null=True)
 
-    by_session = BySession()
+    by_session = TicketsBySessionIndex()
 
 
 class WebhookItem(Model):
@@ -359,7 +359,7 @@ class WebhookItem(Model):
     disabled = UnicodeAttribute(null=True)
 
 
-class NotificationItem(Model):
+class NotificationsTableItem(Model):
     """A numbered event of a screening, the screening's counter, or the number of one event, depending on `position`.
 
     See notifications.py.
@@ -375,7 +375,7 @@ class NotificationItem(Model):
     event = UnicodeAttribute(null=True)
 
 
-class Table(NamedTuple):
+class TableDefinition(NamedTuple):
     """One table: its model, its names, and its stream if it has one."""
 
     model: type[Model]
@@ -389,21 +389,21 @@ class Table(NamedTuple):
 
 
 TABLES = (
-    Table(SessionItem, "sessions", "Sessions"),
-    Table(RowItem, "rows", "Rows", has_stream=True),
-    Table(ReservationItem, "reservations", "Reservations", has_stream=True),
-    Table(LiveHoldsItem, "live-holds", "LiveHolds"),
-    Table(PaymentItem, "payments", "Payments", has_stream=True),
-    Table(EventItem, "events", "EventLog"),
-    Table(AnalyticsItem, "analytics", "Analytics"),
-    Table(ProcessedEventItem, "ledger", "Ledger"),
-    Table(ViewerItem, "viewers", "Viewers"),
-    Table(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
-    Table(BreakerItem, "breakers", "Breakers"),
-    Table(InvoiceItem, "invoices", "Invoices"),
-    Table(TicketItem, "tickets", "Tickets"),
-    Table(WebhookItem, "webhooks", "Webhooks"),
-    Table(NotificationItem, "notifications", "Notifications"),
+    TableDefinition(SessionItem, "sessions", "Sessions"),
+    TableDefinition(RowItem, "rows", "Rows", has_stream=True),
+    TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
+    TableDefinition(LiveHoldsItem, "live-holds", "LiveHolds"),
+    TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
+    TableDefinition(EventItem, "events", "EventLog"),
+    TableDefinition(AnalyticsItem, "analytics", "Analytics"),
+    TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
+    TableDefinition(ViewerItem, "viewers", "Viewers"),
+    TableDefinition(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
+    TableDefinition(BreakerItem, "breakers", "Breakers"),
+    TableDefinition(InvoicesTableItem, "invoices", "Invoices"),
+    TableDefinition(TicketsTableItem, "tickets", "Tickets"),
+    TableDefinition(WebhookItem, "webhooks", "Webhooks"),
+    TableDefinition(NotificationsTableItem, "notifications", "Notifications"),
 )
 
 
@@ -412,7 +412,7 @@ def row_id(session_id: str, row: str) -> str:
     return f"{session_id}#{row}"
 
 
-def bind(prefix: str) -> None:
+def set_table_names(prefix: str) -> None:
     """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
     for table in TABLES:
         table.model.Meta.table_name = f"{prefix}-{table.name}"

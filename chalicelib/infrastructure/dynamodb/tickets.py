@@ -35,7 +35,7 @@ from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTicket
 from chalicelib.domain.tickets.tokens import PublicKey
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     ConditionFailed,
     Table,
     TransactionCancelled,
@@ -214,8 +214,8 @@ class DynamoTickets:
             try:
                 transact(self.client, writes)
             except TransactionCancelled as cancelled:
-                if cancelled.met_conflict or not any(cancelled.conditions_failed):
-                    raise cancelled.as_error() from cancelled
+                if cancelled.has_conflict or not any(cancelled.conditions_failed):
+                    raise cancelled.as_store_unavailable() from cancelled
                 return cancelled.conditions_failed
             return [False] * len(writes)
 
@@ -223,7 +223,7 @@ class DynamoTickets:
 
     def _sale_from_item(self, item: Item) -> SaleTickets:
         codes = _codes(item)
-        read = BatchRead(self.client, self.table_name, self.sleep)
+        read = BatchReader(self.client, self.table_name, self.sleep)
         found = {read_text(each, "id"): each for each in read([text_key(id=code) for code in codes])}
         tickets = tuple(_ticket_from_item(found[code]) for code in codes)
         return SaleTickets(read_text(item, "id"), tickets, _void_reason(item))

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
+from chalicelib.infrastructure.redis.rate_limits import requester_digest, to_microseconds
 
-from .connection import BatchRead, ConditionFailed, Table
+from .connection import BatchReader, ConditionFailed, Table
 from .values import Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
@@ -34,20 +34,22 @@ PREFIX = "limit#"
 
 @dataclass(frozen=True)
 class DynamoRateLimiter:
-    """Counts requests against quotas in the viewers' table, or with `otherwise` while DynamoDB does not answer.
+    """Counts requests against quotas in the viewers' table, or with `fallback` while DynamoDB does not answer.
 
     Two quotas need two writes. In a race, a request that the second quota refuses may still count against the first.
     """
 
     client: DynamoDBClient
     table_name: str
-    otherwise: RateLimiter
+    fallback: RateLimiter
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
-            return self._take({digest(requester): quota for requester, quota in quotas.items()}, microseconds(now))
+            return self._take(
+                {requester_digest(requester): quota for requester, quota in quotas.items()}, to_microseconds(now)
+            )
         except StoreUnavailable:
-            return self.otherwise.take(quotas, now)
+            return self.fallback.take(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
         """Takes one request from each quota, if all admit it. The quotas are by digest. Raises StoreUnavailable."""
@@ -77,7 +79,7 @@ class DynamoRateLimiter:
 
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
         """Reads the microsecond at which each bucket will be empty. Buckets without an item are left out."""
-        items = BatchRead(self.client, self.table_name)([_item_key(key) for key in keys])
+        items = BatchReader(self.client, self.table_name)([_item_key(key) for key in keys])
         return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 
     def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:

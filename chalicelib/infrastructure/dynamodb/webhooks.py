@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .values import (
@@ -100,17 +100,17 @@ class DynamoWebhooks:
 
 
 @dataclass(frozen=True)
-class KeptSubscribers:
+class CachedSubscribers:
     """The subscribers as they were SUBSCRIBERS_SECONDS ago at most.
 
     One that was removed or disabled meanwhile is told nothing: a delivery reads its webhook consistently.
     """
 
     webhooks: Subscribers
-    kept: Kept[Sequence[Subscriber]] = field(default_factory=lambda: Kept(SUBSCRIBERS_SECONDS))
+    kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
     def subscribers(self) -> Sequence[Subscriber]:
-        return self.kept.get("all", self.webhooks.subscribers)
+        return self.kept.get_or_read("all", self.webhooks.subscribers)
 
 
 def _can_be_id(webhook_id: str) -> bool:

@@ -71,7 +71,7 @@ LOCALES = {
 }
 
 
-def without_files(email: Email) -> Enclosures:
+def no_enclosures(email: Email) -> Enclosures:
     return Enclosures()
 
 
@@ -83,7 +83,7 @@ class TemplateEmailRenderer:
     """
 
     time_zone: str
-    enclose: Callable[[Email], Enclosures] = without_files
+    enclose: Callable[[Email], Enclosures] = no_enclosures
 
     def render(self, email: Email) -> Message:
         language = email.contact.language if email.contact.language in LOCALES else ENGLISH

@@ -60,8 +60,8 @@ BY_THE_DAY = (600, 900)
 of any 24 hours, so that some of it becomes free all the time."""
 
 
-def client() -> SESClient:
-    made: SESClient = aws.client("ses", CONFIG)
+def new_ses_client() -> SESClient:
+    made: SESClient = aws.new_client("ses", CONFIG)
     return made
 
 
@@ -82,7 +82,7 @@ class SesEmailSender:
         These errors end in logs and in the DLQ. So they have SES's answer with all addresses masked, and SES's own
         error is not their cause.
         """
-        raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
+        raw = build_mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
         request: Any = {"Source": self.sender, "Destinations": [message.to], "RawMessage": {"Data": raw}}
         if self.configuration_set:
             request["ConfigurationSetName"] = self.configuration_set
@@ -96,7 +96,7 @@ class SesEmailSender:
 
 
 @dataclass(frozen=True)
-class GuardedEmailSender:
+class CircuitBreakerEmailSender:
     """Sends emails with `sender`, through a breaker.
 
     While SES does not answer, most emails fail at once and come again later. An SES that throttles does answer.
@@ -112,7 +112,7 @@ class GuardedEmailSender:
             raise EmailUnavailable("SES was not asked: it has just failed") from error
 
 
-def mime(message: Message, sender: str) -> MIMEMultipart:
+def build_mime(message: Message, sender: str) -> MIMEMultipart:
     """Builds the MIME message. Its `as_bytes` raises for a typed text that would add a header.
 
         mixed ─┬─ related ─┬─ alternative: text, HTML

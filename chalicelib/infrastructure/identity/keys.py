@@ -83,13 +83,13 @@ class ProviderKeys:
         """Reads the keys. Leaves the old ones when that fails."""
         self._tried_at = now
         try:
-            self._keys = keys_in(self.read())
+            self._keys = parse_key_set(self.read())
         except KeysUnread:
             return
         self._read_at = now
 
 
-def keys_in(text: bytes) -> Keys:
+def parse_key_set(text: bytes) -> Keys:
     """Reads a JSON Web Key Set. Leaves out keys that are not for signatures, or not of our algorithms.
 
     Raises KeysUnread if it is no such set.
@@ -119,7 +119,7 @@ def _key_in(described: Mapping[str, Any]) -> PyJWK | None:
         return None
 
 
-def read_from(issuer: str) -> ReadText:
+def new_key_set_reader(issuer: str) -> ReadText:
     """Makes the function that reads the text of an issuer's keys over HTTP: one try, no redirect, bounded."""
 
     def read() -> bytes:

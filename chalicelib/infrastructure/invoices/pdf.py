@@ -105,7 +105,7 @@ WORDS = {
 }
 
 
-def printed(invoice: Invoice) -> bytes:
+def print_invoice(invoice: Invoice) -> bytes:
     """Gives the invoice as PDF: the same bytes whenever it is made, because the file's dates are the sale's.
 
     The payment's time is in UTC, as is the year of the invoice's number. The screening's time is the cinema's own.

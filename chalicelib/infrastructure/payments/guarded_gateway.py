@@ -24,7 +24,7 @@ class GatewaySilent(GatewayUnavailable, RefundRefused):
 
 
 @dataclass(frozen=True)
-class GuardedGateway:
+class CircuitBreakerGateway:
     """Calls the gateway through a breaker: while it does not answer, most calls fail at once instead of waiting."""
 
     gateway: PaymentGateway

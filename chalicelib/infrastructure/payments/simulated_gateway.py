@@ -71,7 +71,7 @@ class _Answer:
 
 
 @dataclass(frozen=True)
-class HttpGateway:
+class SimulatedGateway:
     """Calls the gateway, with one try for each call. `url` is empty if no gateway is set up."""
 
     url: str
@@ -168,7 +168,7 @@ class HttpGateway:
 
 
 @dataclass(frozen=True)
-class HttpGatewayMessages:
+class SimulatedGatewayMessages:
     """Reads the gateway's signed messages. There may be several secrets, while they are rotated, or none."""
 
     secrets: Sequence[str]

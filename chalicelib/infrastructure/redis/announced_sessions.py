@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AnnouncedSessions:
+class CacheAnnouncingSessions:
     """Implements the port Sessions: tells the cache of a new session, and leaves everything to `sessions`."""
 
     sessions: Sessions
     cache: SeatCache
 
     def add(self, session: Session) -> Session:
-        self.cache.record_new_session(session.id, session.created_at)
+        self.cache.mark_ids_complete_for_new_session(session.id, session.created_at)
         return self.sessions.add(session)
 
     def get(self, session_id: str) -> Session:

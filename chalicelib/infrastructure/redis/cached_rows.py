@@ -56,7 +56,7 @@ class CachedRows:
         with self._record_refusals(hold, now):
             self.rows.sell(hold, sale, now)
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
-        self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, changed=True))
+        self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, invalidates_map=True))
 
     def release(self, hold: Hold, now: datetime) -> Release:
         release = self.rows.release(hold, now)
@@ -78,7 +78,7 @@ class CachedRows:
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         occupancy = self.rows.close(session_id, row, now)
-        self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, changed=True))
+        self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, invalidates_map=True))
         return occupancy
 
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
@@ -107,8 +107,8 @@ class CachedRows:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
         built = SeatMap(version=version, read_at=read_at, occupancy=occupancy)
-        lives_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
-        self._try_cache(lambda: self.cache.store_map(session.id, built, lives_ms))
+        ttl_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
+        self._try_cache(lambda: self.cache.store_map(session.id, built, ttl_ms))
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
@@ -134,7 +134,7 @@ class CachedRows:
             yield
         except SeatsTaken as taken:
             occupancy = taken.occupancy
-            self._try_cache(lambda: self.cache.record_seats(hold.session_id, occupancy, now, changed=False))
+            self._try_cache(lambda: self.cache.record_seats(hold.session_id, occupancy, now, invalidates_map=False))
             raise
 
     def _try_cache(self, write: Callable[[], None]) -> None:

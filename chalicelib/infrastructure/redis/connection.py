@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen, BreakerStatus
 
 from . import answers
-from .answers import Nonsense, Shape
+from .answers import MalformedAnswer, Shape
 from .driver import load_driver
 from .keys import Keys
 
@@ -66,22 +66,22 @@ class RedisConnection:
         driver, cluster = self._driver_and_cluster
         try:
             return cluster.ask(key, question, shape)
-        except (BreakerOpen, Nonsense, driver.RedisError, OSError) as error:
+        except (BreakerOpen, MalformedAnswer, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def check(self, keys: Keys) -> None:
-        """Makes the calls of requests, on each node and past the breakers. Raises the driver's errors, and Nonsense.
+    def check_health(self, keys: Keys) -> None:
+        """Makes the calls of requests on each node, past the breakers. Raises the driver's errors, MalformedAnswer.
 
         A script writes and reads, as that of the rate limits. A Redis that refuses it is of no use to requests, however
         well it answers a ping.
         """
-        both = keys.ready()
+        both = keys.probe_keys()
         _, cluster = self._driver_and_cluster
-        cluster.check(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.whole)
+        cluster.check_health(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
 
-    def status(self) -> BreakerStatus:
+    def breaker_status(self) -> BreakerStatus:
         """Gives the status of the breaker that is furthest from closed, with the trips of all."""
-        return self._driver_and_cluster[1].status()
+        return self._driver_and_cluster[1].breaker_status()
 
     @cached_property
     def _driver_and_cluster(self) -> "tuple[Any, Cluster]":

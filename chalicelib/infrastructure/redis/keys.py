@@ -36,22 +36,22 @@ class Keys:
     def kept_since(self, session_id: str) -> str:
         return self._of_session("kept-since", session_id)
 
-    def map(self, session_id: str) -> str:
+    def seat_map(self, session_id: str) -> str:
         return self._of_session("map", session_id)
 
     def version(self, session_id: str) -> str:
         return self._of_session("version", session_id)
 
-    def rebuild(self, session_id: str) -> str:
+    def rebuild_claim(self, session_id: str) -> str:
         return self._of_session("rebuild", session_id)
 
-    def limit(self, requester: str) -> str:
+    def rate_limit(self, requester: str) -> str:
         return f"{{{self.prefix}:limit}}:{requester}"
 
-    def refusals(self, moment_seconds: int) -> str:
+    def refusal_counts(self, moment_seconds: int) -> str:
         return f"{{{self.prefix}:refusals}}:{moment_seconds}"
 
-    def ready(self) -> tuple[str, str]:
+    def probe_keys(self) -> tuple[str, str]:
         """Gives two keys of one slot."""
         return f"{{{self.prefix}:ready}}:1", f"{{{self.prefix}:ready}}:2"
 

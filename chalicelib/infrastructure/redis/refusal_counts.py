@@ -53,11 +53,11 @@ class RedisRefusals:
         return {bucket: counts for bucket, counts in zip(buckets, hashes, strict=True) if counts}
 
     def _key(self, bucket: datetime) -> str:
-        return Keys(self.prefix).refusals(round(bucket.timestamp()))
+        return Keys(self.prefix).refusal_counts(round(bucket.timestamp()))
 
 
 @dataclass(frozen=True)
-class NotCounted:
+class NoRefusalCounts:
     """Counts no refusals, in the place of RedisRefusals where no Redis is set up."""
 
     def add(self, code: str) -> None:

@@ -39,7 +39,7 @@ class SeatMap:
         return self.version >= version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
 
-def sign(secret: bytes, key: str, text: str) -> str:
+def signed_text(secret: bytes, key: str, text: str) -> str:
     """Gives the text with its signature for this key."""
     return f"{text}|{_signature(secret, key, text.encode())}"
 
@@ -59,7 +59,7 @@ def _signature(secret: bytes, key: str, content: bytes) -> str:
     return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
 
 
-def believed_until(entry: Occupancy, now: datetime) -> datetime:
+def valid_until(entry: Occupancy, now: datetime) -> datetime:
     return now + SOLD if isinstance(entry, Sold) else entry.expires_at
 
 

@@ -39,25 +39,25 @@ Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
 
 
-class Patience:
+class TimeBudget:
     """The seconds that are left to wait for answers to one question, whichever nodes give them."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
 
-_patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+_budget: ContextVar[TimeBudget | None] = ContextVar("time budget", default=None)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[Patience]:
+def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
     """Limits the wait for answers to `seconds` in all, over every question and connection within the block."""
-    shared = Patience(seconds)
-    before = _patience.set(shared)
+    shared = TimeBudget(seconds)
+    before = _budget.set(shared)
     try:
         yield shared
     finally:
-        _patience.reset(before)
+        _budget.reset(before)
 
 
 class BoundedParser(BaseParser):
@@ -72,22 +72,22 @@ class BoundedParser(BaseParser):
         self._sock: Any = None
         self._seconds = 0.0
         self._unread, self._at = bytearray(), 0
-        self.expect()
+        self.reset_limits()
 
     def on_connect(self, connection: Any) -> None:
         self._sock, self._seconds = connection._sock, connection.socket_timeout
         self._forget()
-        self.expect()
+        self.reset_limits()
 
     def on_disconnect(self) -> None:
         self._sock = None
         self._forget()
 
-    def expect(self) -> None:
+    def reset_limits(self) -> None:
         """Sets time and bounds anew, for the answers to a question that is about to be sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._patience = _patience.get() or Patience(self._seconds)
+        self._budget = _budget.get() or TimeBudget(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
@@ -109,7 +109,7 @@ class BoundedParser(BaseParser):
             answer = self._read_answer(DEEPEST)
         finally:
             if self._deadline is not None:
-                self._patience.left = max(0.0, self._deadline - self.monotonic())
+                self._budget.left = max(0.0, self._deadline - self.monotonic())
         del self._unread[: self._at]
         self._at = 0
         return answer
@@ -173,7 +173,7 @@ class BoundedParser(BaseParser):
         The 0 is for a last look at answers that have come in time.
         """
         now = self.monotonic()
-        self._deadline = now + self._patience.left if self._deadline is None else self._deadline
+        self._deadline = now + self._budget.left if self._deadline is None else self._deadline
         if self._is_over:
             raise TimeoutError
         self._is_over = now >= self._deadline
@@ -204,18 +204,18 @@ def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.Ve
     return context
 
 
-class _Asking:
+class _LimitsReset:
     """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
 
     _sock: Any
     _parser: BoundedParser
 
     def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:
-        self._parser.expect()
+        self._parser.reset_limits()
         super().send_packed_command(command, check_health)  # type: ignore[misc] # the driver's
 
 
-class _Announcing:
+class _AskingSent:
     """A mixin for connections to a node that a slot is moving to: says ASKING before each command of a question."""
 
     _parser: BoundedParser
@@ -246,11 +246,11 @@ class _Announcing:
         return (("ASKING",), command) if self._is_connected else (command,)
 
 
-class BoundedConnection(_Asking, Connection):
+class BoundedConnection(_LimitsReset, Connection):
     """A connection whose answers are bounded in time and size."""
 
 
-class BoundedTlsConnection(_Asking, SSLConnection):
+class BoundedTlsConnection(_LimitsReset, SSLConnection):
     """A TLS connection whose answers are bounded in time and size.
 
     The driver reads the machine's certificates anew for each connection, which takes longer than Redis has. Here all
@@ -264,32 +264,32 @@ class BoundedTlsConnection(_Asking, SSLConnection):
         return context.wrap_socket(sock, server_hostname=self.host)
 
 
-class AnnouncingConnection(_Announcing, BoundedConnection):
+class AskingConnection(_AskingSent, BoundedConnection):
     """A connection for a slot that is moving to the node."""
 
 
-class AnnouncingTlsConnection(_Announcing, BoundedTlsConnection):
+class AskingTlsConnection(_AskingSent, BoundedTlsConnection):
     """A TLS connection for a slot that is moving to the node."""
 
 
 _CONNECTIONS = {
     (Connection, False): BoundedConnection,
-    (Connection, True): AnnouncingConnection,
+    (Connection, True): AskingConnection,
     (SSLConnection, False): BoundedTlsConnection,
-    (SSLConnection, True): AnnouncingTlsConnection,
+    (SSLConnection, True): AskingTlsConnection,
 }
 
 
-def pool(
-    url: str, address: tuple[str, int] | None = None, *, is_asking: bool = False, **options: Any
+def new_pool(
+    url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
     """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds.
 
-    They lead to `address`, if it is given, by the means of the URL: password, TLS. `is_asking` is for a slot that is
+    They lead to `address`, if it is given, by the means of the URL: password, TLS. `sends_asking` is for a slot that is
     moving there.
     """
     made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
-    made.connection_class = _CONNECTIONS[made.connection_class, is_asking]
+    made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]
     if address:
         made.connection_kwargs |= {"host": address[0], "port": address[1]}
     return made

@@ -29,7 +29,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass
-class Interrupted(Exception):
+class RedriveInterrupted(Exception):
     """A call failed after `moved` messages had been moved. No message is lost: all others are still in their queue."""
 
     moved: int
@@ -42,12 +42,12 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
         while len(seen) < most and (batch := receive(sqs, url, most - len(seen))):
             seen += batch
     finally:
-        show_again(sqs, url, seen)
+        make_visible(sqs, url, seen)
     return [_dead_letter_from(message) for message in seen]
 
 
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
-    """Sends up to `most` messages back to their source. Gives how many. Raises Interrupted.
+    """Sends up to `most` messages back to their source. Gives how many. Raises RedriveInterrupted.
 
     `most` should be the number of messages at the beginning. A message that fails again at once comes back to the end
     of the queue; with a larger `most` it would be moved again and again. `StartMessageMoveTask` is not used, because
@@ -60,12 +60,12 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
                 try:
                     _move(sqs, message, url, source_url)
                 except (BotoCoreError, ClientError):
-                    show_again(sqs, url, batch[position:])
+                    make_visible(sqs, url, batch[position:])
                     raise
                 moved += 1
             progress(moved)
     except (BotoCoreError, ClientError) as error:
-        raise Interrupted(moved) from error
+        raise RedriveInterrupted(moved) from error
     return moved
 
 
@@ -82,7 +82,7 @@ def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
     return answer.get("Messages", [])
 
 
-def show_again(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
+def make_visible(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
     """Makes received messages visible again. Never raises: after HIDDEN_SECONDS they are visible anyway."""
     with suppress(BotoCoreError, ClientError):
         for message in messages:

@@ -57,8 +57,8 @@ LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
 
 
-def client() -> "SQSClient":
-    made: SQSClient = aws.client("sqs", CONFIG)
+def new_sqs_client() -> "SQSClient":
+    made: SQSClient = aws.new_client("sqs", CONFIG)
     return made
 
 

@@ -64,9 +64,9 @@ class S3StreamFailures:
 
         After an error, the stream must not go on past the records.
         """
-        described = describe(records, condition, reason, self.clock())
+        described = describe_failures(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
-        self.client().put_object(Bucket=self.bucket, Key=key_of(records), Body=body, ContentType="application/json")
+        self.client().put_object(Bucket=self.bucket, Key=object_key(records), Body=body, ContentType="application/json")
 
     def count(self) -> int:
         """Counts the failures. Raises BotoCoreError, ClientError."""
@@ -136,7 +136,7 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(cause, OUTAGES)
 
 
-def describe(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
+def describe_failures(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
     """Describes records as Lambda describes a batch in an on-failure destination in S3, with the reason added."""
     first, last = records[0], records[-1]
     return {
@@ -165,7 +165,7 @@ def reason_in(text: str) -> str | None:
         return None
 
 
-def key_of(records: Sequence[Record]) -> str:
+def object_key(records: Sequence[Record]) -> str:
     """Gives the object's key: by table, day and first sequence number. Lambda's are by mapping, shard and day."""
     first = records[0]
     table = str(first["eventSourceARN"]).split("/")[1]

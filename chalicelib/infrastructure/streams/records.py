@@ -40,7 +40,7 @@ from chalicelib.infrastructure.dynamodb.values import (
 T = TypeVar("T")
 
 
-def event_value(event: RowEvent) -> Value:
+def row_event_value(event: RowEvent) -> Value:
     """Writes an event as the attribute `event` of its row.
 
     The session is left out, because the row's id begins with it. The sales of a closed row are left out, too: the row's

@@ -10,6 +10,6 @@ def random_code() -> str:
     return to_code(secrets.randbelow(CODES))
 
 
-def random_key() -> str:
+def random_admission_key() -> str:
     """Makes a name that no other request has."""
     return secrets.token_hex(8)

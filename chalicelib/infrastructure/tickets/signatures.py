@@ -22,7 +22,7 @@ IN_FILE = "file:"
 ALGORITHM = "ED25519_SHA_512"
 
 
-class Kms(Protocol):
+class KmsClient(Protocol):
     """The part of boto3's client that is used here. Its stubs are not installed for two calls."""
 
     def get_public_key(self, **request: Any) -> Any: ...
@@ -40,10 +40,10 @@ def is_signed(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 
 @dataclass
-class KmsSigner:
+class SigningKeyInKms:
     """A key in KMS, by its alias. It does not leave KMS: 32 bytes of its public half are read once."""
 
-    client: Kms
+    client: KmsClient
     alias: str
     _read: tuple[str, PublicKey] | None = field(default=None)
     """The key behind the alias, by KMS's id, as it was read."""
@@ -67,7 +67,7 @@ class KmsSigner:
 
 
 @dataclass(frozen=True)
-class FileSigner:
+class SigningKeyInFile:
     """A key in a file, for laptops. The file is made on first use, and only its owner may read it."""
 
     path: Path

@@ -19,15 +19,15 @@ Request = dict[str, Any]
 SET = re.compile(r"(?<![#:\w])SET\s+")
 
 
-def trace_calls(provider: TracerProvider, tables: Collection[str]) -> None:
+def trace_aws_calls(provider: TracerProvider, tables: Collection[str]) -> None:
     """Has every client of AWS in this process make spans, and write the trace context into items of these tables."""
     instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
-    instrumentor().instrument(tracer_provider=provider, request_hook=ContextWriter(tables), skip_dep_check=True)
+    instrumentor().instrument(tracer_provider=provider, request_hook=TraceContextWriter(tables), skip_dep_check=True)
 
 
 @dataclass(frozen=True)
-class ContextWriter:
+class TraceContextWriter:
     """Writes the current context into requests, just before they are sent.
 
     It changes the request's own dict, which the client made for this call, and nothing that its caller gave.

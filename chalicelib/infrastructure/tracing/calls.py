@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind, Tracer
 
 
 @dataclass(frozen=True)
-class TracedPort:
+class TracedAdapter:
     """An adapter with a span for each call of its methods. The span has no argument and no address."""
 
     adapter: Any

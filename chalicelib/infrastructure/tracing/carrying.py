@@ -29,7 +29,7 @@ def context_in_headers(headers: Mapping[str, str]) -> Context:
     return _context_from(headers.get(TRACEPARENT))
 
 
-def context_in(record: Record) -> Context:
+def context_in_record(record: Record) -> Context:
     """Gives the context that a stream's record or a queue's message carries. One without a span, where it has none."""
     return _context_from(_traceparent_in(record))
 
@@ -38,7 +38,7 @@ def span_context_in(context: Context) -> trace.SpanContext:
     return trace.get_current_span(context).get_span_context()
 
 
-def shared_trace(contexts: Iterable[Context]) -> Context:
+def common_trace(contexts: Iterable[Context]) -> Context:
     """Gives the first context if all are of one trace; else one without a span."""
     all_ = list(contexts)
     if len({span_context_in(context).trace_id for context in all_}) == 1:
@@ -66,13 +66,13 @@ def _image(record: Record) -> Mapping[str, Any]:
 # What a record is about: ids only, no person.
 
 
-def facts_in(record: Record) -> dict[str, str]:
+def span_attributes(record: Record) -> dict[str, str]:
     """Gives the attributes of a record's span: its source, its reservation, the type of its event."""
     facts = _facts_of_change(record) if "dynamodb" in record else _facts_of_message(record)
     return {name: value for name, value in facts.items() if isinstance(value, str) and value}
 
 
-def source_of(record: Record) -> str:
+def source_name(record: Record) -> str:
     """Names the record's table or queue, without the stage's prefix where it begins with `cinema-`."""
     arn = str(record.get("eventSourceARN", ""))
     name = arn.split("/")[1] if ":table/" in arn else arn.rpartition(":")[2]
@@ -81,10 +81,10 @@ def source_of(record: Record) -> str:
 
 def _facts_of_change(record: Record) -> dict[str, Any]:
     image, event = _image(record), _image(record).get("event", {}).get("M", {})
-    own_id = image.get("id") if source_of(record) == "reservations" else None
+    own_id = image.get("id") if source_name(record) == "reservations" else None
     reservation = event.get("reservation") or image.get("reservation_id") or own_id or {}
     return {
-        "aws.dynamodb.stream.table": source_of(record),
+        "aws.dynamodb.stream.table": source_name(record),
         "aws.dynamodb.stream.event_name": record.get("eventName"),
         "cinema.reservation.id": reservation.get("S"),
         "cinema.event.type": event.get("type", {}).get("S"),
@@ -100,7 +100,7 @@ def _facts_of_message(record: Record) -> dict[str, Any]:
     return {
         "messaging.system": "aws_sqs",
         "messaging.operation.type": "process",
-        "messaging.destination.name": source_of(record),
+        "messaging.destination.name": source_name(record),
         "messaging.message.id": record.get("messageId"),
         "cinema.reservation.id": wire.get("reservationId") or charge.get("reservationId"),
         "cinema.event.type": wire.get("type"),

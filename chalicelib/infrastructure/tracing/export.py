@@ -30,7 +30,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """The size at which a file of traces is put aside, under its name with .1, and a new one is begun."""
 
 
-class ThreadedProcessor(SpanProcessor):
+class BackgroundSpanProcessor(SpanProcessor):
     """Passes ended spans to an exporter, in a daemon thread."""
 
     def __init__(self, exporter: SpanExporter) -> None:
@@ -41,7 +41,7 @@ class ThreadedProcessor(SpanProcessor):
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not is_wanted(span):
+        if not is_worth_exporting(span):
             return
         with self._changed:
             self._waiting.append(span)
@@ -83,13 +83,13 @@ class ThreadedProcessor(SpanProcessor):
     def _export(self, spans: Sequence[ReadableSpan]) -> bool:
         """Exports the spans. Tells whether that succeeded. Never raises: only a trace is lost."""
         try:
-            return self._exporter.export([without_messages(span) for span in spans]) is SpanExportResult.SUCCESS
+            return self._exporter.export([without_error_messages(span) for span in spans]) is SpanExportResult.SUCCESS
         except Exception:  # whatever an exporter raises, its thread goes on
             log.warning("%d spans could not be exported", len(spans), exc_info=True)
             return False
 
 
-def is_wanted(span: ReadableSpan) -> bool:
+def is_worth_exporting(span: ReadableSpan) -> bool:
     """Tells whether to export the span: it is sampled, and no call outside of any request or invocation.
 
     Such calls are those by which a pump asks queues and streams, all the time.
@@ -98,7 +98,7 @@ def is_wanted(span: ReadableSpan) -> bool:
     return is_sampled and not (span.parent is None and span.kind is SpanKind.CLIENT)
 
 
-def without_messages(span: ReadableSpan) -> ReadableSpan:
+def without_error_messages(span: ReadableSpan) -> ReadableSpan:
     """Gives the span with the types of its errors only: a message may have an address in it, as those of SES have."""
     events = [Event(event.name, _exception_type_only(event), event.timestamp) for event in span.events]
     return ReadableSpan(

@@ -19,12 +19,12 @@ from chalicelib.domain.events import Outgoing
 
 from .carrying import (
     Record,
-    context_in,
+    common_trace,
     context_in_headers,
+    context_in_record,
     current_traceparent,
-    facts_in,
-    shared_trace,
-    source_of,
+    source_name,
+    span_attributes,
     span_context_in,
 )
 from .export import FLUSH_MILLISECONDS
@@ -46,7 +46,7 @@ class Spans:
     def tracer(self) -> Tracer:
         return self.provider.get_tracer("cinema-tickets")
 
-    def register(self, app: Any) -> None:
+    def register_middleware(self, app: Any) -> None:
         """Registers the spans as middleware of a Chalice application, around all that is registered later."""
         app.register_middleware(self.trace_request, "http")
         for kind in KINDS_OF_EVENTS:
@@ -73,8 +73,8 @@ class Spans:
     def trace_invocation(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
         """Handles an event within a span, as a middleware."""
         records = event.to_dict().get("Records", [])
-        contexts = [context_in(record) for record in records]
-        parent = shared_trace(contexts)
+        contexts = [context_in_record(record) for record in records]
+        parent = common_trace(contexts)
         links = [] if span_context_in(parent).is_valid else _links_to(contexts)
         name = str(getattr(event.context, "function_name", "")).rpartition("-")[2]
         attributes: dict[str, str | int] = {"faas.name": name, "messaging.batch.message_count": len(records)}
@@ -84,7 +84,7 @@ class Spans:
         finally:
             self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
-    def around(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
+    def wrap_handler(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
         """Gives a handler of records that works within a span, of the trace that its record carries.
 
         Call it within the invocation. The handler may run in other threads.
@@ -93,15 +93,18 @@ class Spans:
 
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
-            name, attributes = f"process {source_of(record)}", {**facts_in(record), **_function_attributes(invocation)}
+            name, attributes = (
+                f"process {source_name(record)}",
+                {**span_attributes(record), **_function_attributes(invocation)},
+            )
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):
                 return handle(record)
 
         return handle_within_span
 
-    def around_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
+    def wrap_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
         """Gives a relay of records that works within a span, and whose messages carry that span's context."""
-        return self.around(lambda record: [_carrying_context(message) for message in relay(record)])
+        return self.wrap_handler(lambda record: [_carrying_context(message) for message in relay(record)])
 
 
 def _carrying_context(message: Outgoing) -> Outgoing:
@@ -110,7 +113,7 @@ def _carrying_context(message: Outgoing) -> Outgoing:
 
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
     """Gives the parent of a record's span, and its links: the invocation itself, if it is of the record's trace."""
-    carried = context_in(record)
+    carried = context_in_record(record)
     if not span_context_in(carried).is_valid:
         return invocation, []
     if span_context_in(carried).trace_id == span_context_in(invocation).trace_id:

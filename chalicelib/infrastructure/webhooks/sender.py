@@ -117,7 +117,7 @@ class HttpWebhookSender:
 
 
 @dataclass(frozen=True)
-class GuardedWebhookSender:
+class CircuitBreakerWebhookSender:
     """Leaves a webhook that hangs alone for a while, so that it does not take the time of other webhooks' deliveries.
 
     Only time-outs count as failures: a refusal, or a receiver that is not reached, costs no time. A delivery that is

@@ -39,8 +39,10 @@ CONFIG = Config(
 TOLD, GONE = "told", "gone"
 
 
-def client(connections_url: str) -> "ApiGatewayManagementApiClient":
-    made: ApiGatewayManagementApiClient = aws.client("apigatewaymanagementapi", CONFIG, endpoint_url=connections_url)
+def new_connections_client(connections_url: str) -> "ApiGatewayManagementApiClient":
+    made: ApiGatewayManagementApiClient = aws.new_client(
+        "apigatewaymanagementapi", CONFIG, endpoint_url=connections_url
+    )
     return made
 
 

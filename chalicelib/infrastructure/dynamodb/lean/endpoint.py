@@ -9,9 +9,9 @@ from botocore.endpoint import Endpoint
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
-from .requests import LeanRequest, is_plain
+from .requests import LeanRequest, fits_lean_request
 from .signing import LeanSigner
-from .transport import Body, Transport
+from .transport import BodyWithJson, LeanTransport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +25,7 @@ PLAIN = frozenset(
 """The operations whose requests and answers have, beside bytes, no value that JSON has not."""
 
 
-def shorten(client: DynamoDBClient) -> None:
+def use_lean_endpoint(client: DynamoDBClient) -> None:
     """Has the client go the shorter way. Leaves it as it is where a proxy is set, or botocore is not as we know it."""
     inner: Any = client
     endpoint = inner._endpoint
@@ -47,12 +47,12 @@ class LeanEndpoint(Endpoint):
     def __init__(self, stock: Any) -> None:
         self._url = stock.host if stock.host.endswith("/") else f"{stock.host}/"
         self._events = stock._event_emitter
-        transport: Any = Transport(stock.http_session, self._url)
-        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParsers(), transport)
+        transport: Any = LeanTransport(stock.http_session, self._url)
+        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParserFactory(), transport)
 
     def create_request(self, params: Any, operation_model: Any = None) -> Any:
         """Makes the request, has handlers add to it and sign it."""
-        if operation_model is None or not is_plain(params, self._url):
+        if operation_model is None or not fits_lean_request(params, self._url):
             return super().create_request(params, operation_model)
         request = LeanRequest(params)
         name = f"request-created.{operation_model.service_model.service_id.hyphenize()}.{operation_model.name}"
@@ -82,7 +82,7 @@ class LeanSerializer:
         return {"url_path": "/", "query_string": "", "method": "POST", "headers": headers, "body": body.encode()}
 
 
-class LeanParsers(ResponseParserFactory):
+class LeanParserFactory(ResponseParserFactory):
     """Makes the parsers of answers."""
 
     def create_parser(self, protocol_name: str) -> Any:
@@ -97,7 +97,7 @@ class LeanParser:
 
     def parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
         body, headers = response["body"], response["headers"]
-        result = body.result if isinstance(body, Body) else None
+        result = body.result if isinstance(body, BodyWithJson) else None
         if result is None or response["context"]["operation_name"] not in PLAIN:
             parsed: dict[str, Any] = self._stock.parse(response, shape)
             return parsed

@@ -18,19 +18,19 @@ class BadAnswer(Exception):
     """The bytes that arrived are no complete HTTP answer."""
 
 
-class Source(Protocol):
+class ReadableSocket(Protocol):
     """A socket, plain or with TLS."""
 
     def recv(self, bufsize: int, /) -> bytes: ...
 
 
-class Timely:
+class DeadlineSocket:
     """A socket that is read until a moment of the monotonic clock. Each part of an answer may come in time, and the
     whole of it never."""
 
     __slots__ = ("_source", "_until")
 
-    def __init__(self, source: Source, until: float) -> None:
+    def __init__(self, source: ReadableSocket, until: float) -> None:
         self._source, self._until = source, until
 
     def recv(self, bufsize: int, /) -> bytes:
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
     """Whether the connection may be used for another request."""
 
 
-def read_answer(source: Source) -> Answer:
+def read_answer(source: ReadableSocket) -> Answer:
     """Reads one answer, without those that only announce it (1xx). Raises BadAnswer, OSError."""
     received = b""
     while True:
@@ -74,7 +74,7 @@ def read_answer(source: Source) -> Answer:
     return Answer(status, headers, body, not closes)
 
 
-def _read_head(source: Source, received: bytes) -> tuple[bytes, bytes]:
+def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     """Reads up to the empty line after the headers. Gives the bytes before it, and those that arrived after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
@@ -98,7 +98,7 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
     return found[1], int(found[2]), Headers(headers)
 
 
-def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
+def _read_body(source: ReadableSocket, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
     """Gives the body, the bytes that arrived after it, and whether the connection's end ended the body."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
@@ -109,7 +109,7 @@ def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes
     return (*_read_length(source, received, int(length)), False)
 
 
-def _read_length(source: Source, received: bytes, length: int) -> tuple[bytes, bytes]:
+def _read_length(source: ReadableSocket, received: bytes, length: int) -> tuple[bytes, bytes]:
     if len(received) < length:
         parts, missing = [received], length - len(received)
         while missing > 0:
@@ -119,7 +119,7 @@ def _read_length(source: Source, received: bytes, length: int) -> tuple[bytes, b
     return received[:length], received[length:]
 
 
-def _read_chunks(source: Source, received: bytes, encoding: str) -> tuple[bytes, bytes]:
+def _read_chunks(source: ReadableSocket, received: bytes, encoding: str) -> tuple[bytes, bytes]:
     if encoding.lower() != "chunked":
         raise BadAnswer(f"its transfer encoding is {encoding[:80]!r}")
     chunks: list[bytes] = []
@@ -138,7 +138,7 @@ def _read_chunks(source: Source, received: bytes, encoding: str) -> tuple[bytes,
     return b"".join(chunks), received
 
 
-def _read_line(source: Source, received: bytes) -> tuple[bytes, bytes]:
+def _read_line(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     while (end := received.find(b"\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise BadAnswer("a line of it is too long")
@@ -146,14 +146,14 @@ def _read_line(source: Source, received: bytes) -> tuple[bytes, bytes]:
     return received[:end], received[end + 2 :]
 
 
-def _read_to_end(source: Source, received: bytes) -> bytes:
+def _read_to_end(source: ReadableSocket, received: bytes) -> bytes:
     parts = [received]
     while part := source.recv(READ_BYTES):
         parts.append(part)
     return b"".join(parts)
 
 
-def _read(source: Source) -> bytes:
+def _read(source: ReadableSocket) -> bytes:
     """Reads the bytes that have arrived. Raises BadAnswer at the connection's end."""
     if not (part := source.recv(READ_BYTES)):
         raise BadAnswer("the connection was closed before its end")

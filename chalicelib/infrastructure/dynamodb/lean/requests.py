@@ -30,7 +30,7 @@ class LeanRequest(AWSPreparedRequest):
         self.data = self.body
 
 
-def is_plain(params: dict[str, Any], url: str) -> bool:
+def fits_lean_request(params: dict[str, Any], url: str) -> bool:
     """Tells whether a LeanRequest can take the place of botocore's request to this URL."""
     return (
         params["url"] == url
@@ -41,7 +41,7 @@ def is_plain(params: dict[str, Any], url: str) -> bool:
     )
 
 
-def host_of(url: str) -> str:
+def host_header(url: str) -> str:
     """Gives the value of the header Host: without the port where that is the scheme's own."""
     parts = urlsplit(url)
     host = parts.hostname or ""

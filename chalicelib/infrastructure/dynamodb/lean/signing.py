@@ -13,7 +13,7 @@ from typing import Any
 import botocore.auth
 from botocore.exceptions import NoCredentialsError
 
-from .requests import LeanRequest, host_of
+from .requests import LeanRequest, host_header
 
 auth: Any = botocore.auth  # its clock is not in the stubs
 
@@ -22,7 +22,7 @@ UNSIGNED = frozenset(auth.SIGNED_HEADERS_BLACKLIST)
 
 VERSION = "v4"
 
-KeyOf = tuple[str, str]
+SigningKeyInputs = tuple[str, str]
 """What a signing key follows from, for one region and service: the secret and the day."""
 
 
@@ -31,7 +31,7 @@ class LeanSigner:
 
     def __init__(self, stock: Any) -> None:
         self._stock, self._region, self._service = stock, stock.region_name, stock.signing_name
-        self._keys: dict[KeyOf, bytes] = {}
+        self._keys: dict[SigningKeyInputs, bytes] = {}
 
     def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
         """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError.
@@ -74,7 +74,7 @@ class LeanSigner:
 
 def _canonical(request: LeanRequest) -> tuple[str, str]:
     """Gives the names of the headers that are signed, and the canonical form of the request."""
-    signed = {"host": host_of(request.url)}
+    signed = {"host": host_header(request.url)}
     for name, value in request.headers.items():
         if (lower := name.lower()) not in UNSIGNED:
             signed[lower] = " ".join(value.split())

@@ -22,8 +22,8 @@ from botocore.exceptions import (
 from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from .http import Answer, BadAnswer, Timely, read_answer
-from .requests import LeanRequest, host_of
+from .http import Answer, BadAnswer, DeadlineSocket, read_answer
+from .requests import LeanRequest, host_header
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -37,7 +37,7 @@ _BINARY = re.compile(rb'"BS?"\s*:')
 """A value of DynamoDB's that is not as in its JSON: bytes, in base64. A text may look like one, which does no harm."""
 
 
-class Body(bytes):
+class BodyWithJson(bytes):
     """The body of an answer, with its JSON, if botocore's parser would give the same."""
 
     result: dict[str, Any] | None = None
@@ -49,16 +49,21 @@ class Response:
     __slots__ = ("content", "headers", "status_code", "url")
 
     def __init__(self, url: str, answer: Answer) -> None:
-        self.url, self.status_code, self.headers, self.content = url, answer.status, answer.headers, Body(answer.body)
+        self.url, self.status_code, self.headers, self.content = (
+            url,
+            answer.status,
+            answer.headers,
+            BodyWithJson(answer.body),
+        )
         if answer.status < FEWEST_ERRORS:
-            self.content.result = read_result(answer.body)
+            self.content.result = decode_plain_json(answer.body)
 
     @property
     def text(self) -> str:
         return self.content.decode()
 
 
-def read_result(body: bytes) -> dict[str, Any] | None:
+def decode_plain_json(body: bytes) -> dict[str, Any] | None:
     """Reads the JSON of an answer; None where values of it need botocore's parser. Raises BadAnswer.
 
     botocore's parser takes a body that is no JSON for an empty answer: a read would find nothing, a write would count
@@ -73,12 +78,12 @@ def read_result(body: bytes) -> dict[str, Any] | None:
     return {name: value for name, value in result.items() if value is not None}
 
 
-class Transport:
+class LeanTransport:
     """Replaces an endpoint's `http_session`: sends each LeanRequest itself, and gives other requests to it."""
 
     def __init__(self, session: Any, url: str) -> None:
         self._session, self._url = session, url
-        self._head = f"POST / HTTP/1.1\r\nHost: {host_of(url)}\r\nAccept-Encoding: identity\r\n"
+        self._head = f"POST / HTTP/1.1\r\nHost: {host_header(url)}\r\nAccept-Encoding: identity\r\n"
         self._open_pool()
 
     def send(self, request: Any) -> Any:
@@ -88,7 +93,7 @@ class Transport:
         try:
             return Response(request.url, self._exchange(request))
         except Exception as error:
-            raise as_botocores(error, request) from error
+            raise to_botocore_error(error, request) from error
 
     def close(self) -> None:
         """Closes the connections that nobody uses now. Another call opens new ones."""
@@ -114,7 +119,7 @@ class Transport:
                 self._connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
                 connection.sock.sendall(self._head_of(request) + request.body)
-            answer = read_answer(Timely(connection.sock, monotonic() + self._longest_seconds))
+            answer = read_answer(DeadlineSocket(connection.sock, monotonic() + self._longest_seconds))
         finally:
             if answer is None or not answer.keeps_open:
                 connection.close()
@@ -136,7 +141,7 @@ class Transport:
         return f"{self._head}{lines}\r\n".encode("latin-1")
 
 
-def as_botocores(error: Exception, request: LeanRequest) -> Exception:
+def to_botocore_error(error: Exception, request: LeanRequest) -> Exception:
     """Gives the error that botocore's own session raises for one of urllib3 or of a socket."""
     kind = next((ours for theirs, ours in _ERRORS if isinstance(error, theirs)), None)
     if kind is ConnectionClosedError:

@@ -23,7 +23,7 @@ AGAIN_SECONDS = 30.0
 
 
 @dataclass
-class Renewed(Generic[T]):
+class RefreshingValue(Generic[T]):
     """The value and its age. Threads that use it first at the same moment may each read it."""
 
     read: Callable[[], T]
@@ -31,7 +31,7 @@ class Renewed(Generic[T]):
     _value: T | None = None
     _old_at: float = float("inf")
 
-    def first(self) -> T | None:
+    def load_if_missing(self) -> T | None:
         """Reads the value and gives it; None if it is known already. What `read` raises passes."""
         if self._value is not None:
             return None
@@ -39,7 +39,7 @@ class Renewed(Generic[T]):
         self._old_at = self.seconds() + KEPT_SECONDS
         return self._value
 
-    def changed(self) -> T | None:
+    def reload_if_stale(self) -> T | None:
         """Reads the value again once it is old. Gives it if it differs from the known one, else None.
 
         A failure is logged, and the known value holds.
