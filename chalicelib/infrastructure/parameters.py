@@ -15,10 +15,10 @@ CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", 
 
 
 def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
-    """Fetches secrets by the names of their parameters, and gives them by the keys of `names`.
+    """Fetches secrets from SSM. `names` maps keys to parameters' names, ten at most. Gives the secrets by the same keys.
 
-    One that SSM does not have is left out. GetParameters takes ten names at most. Raises StoreUnavailable, or
-    SettingInvalid when we may not read them.
+    A secret that SSM does not have is left out. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid
+    if SSM refuses the call, for example because the function lacks the right.
     """
     try:
         with outages_as_refusals("GetParameters"):

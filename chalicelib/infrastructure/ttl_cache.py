@@ -2,7 +2,7 @@
 
 asked at 0.0 ──► read ──► given to all who ask until 1.0, by the clock ──► read again
                    ▲
-forget() ──────────┘ what is being read at that moment is given to who asked before, and not kept
+clear() ───────────┘ an answer that is being read then is given to those who asked before, and not cached
 """
 
 import time
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Reading(Generic[T]):
-    """An answer that one thread is reading, and for which others wait."""
+    """An answer that one thread reads while other threads wait for it."""
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -24,7 +24,7 @@ class _Reading(Generic[T]):
         self._error: BaseException | None = None
 
     def read(self, read: Callable[[], T]) -> T:
-        """Reads the answer and wakes those who wait, with the error of `read` if there is one."""
+        """Reads the answer and wakes the waiting threads. If `read` fails, raises its error here and in all of them."""
         try:
             answer = self._answer = read()
         except BaseException as error:
@@ -44,9 +44,9 @@ class _Reading(Generic[T]):
 
 @dataclass
 class TtlCache(Generic[T]):
-    """Answers by key, each as old as `ttl_seconds` at most, and `most` of them. Safe in threads.
+    """A thread-safe cache of answers by key. An entry lives `ttl_seconds`. There are `max_entries` entries at most.
 
-    One thread at a time reads the answer to a key. Threads that ask meanwhile get its answer, or its failure.
+    One thread at a time reads a missing answer. Threads that ask meanwhile get the same answer, or the same error.
     """
 
     ttl_seconds: float
@@ -57,7 +57,7 @@ class TtlCache(Generic[T]):
     _lock: Any = field(default_factory=Lock)
 
     def get_or_read(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Gives the kept answer, or reads and keeps it. What `read` raises is not kept."""
+        """Gives the cached answer. If there is none, calls `read` and caches the answer. Errors of `read` are not cached."""
         with self._lock:
             until, answer = self._answers.get(key, (0.0, None))
             if answer is not None and self.seconds() < until:
@@ -67,13 +67,16 @@ class TtlCache(Generic[T]):
         return mine.wait() if others else self._read(key, mine, read)
 
     def clear(self) -> None:
-        """Forgets all answers, also those that are being read, because their source has just been changed here."""
+        """Removes all entries. An answer that is being read at this moment is not cached either.
+
+        Call this after a change of the source.
+        """
         with self._lock:
             self._answers.clear()
             self._readings.clear()
 
     def _read(self, key: Hashable, reading: _Reading[T], read: Callable[[], T]) -> T:
-        """Reads the answer, and keeps it unless all answers were forgotten meanwhile."""
+        """Reads the answer, and caches it unless the cache was cleared meanwhile."""
         try:
             answer = reading.read(read)
             with self._lock:
@@ -86,8 +89,7 @@ class TtlCache(Generic[T]):
                     del self._readings[key]
 
     def _keep(self, key: Hashable, until: float, answer: T) -> None:
-        """Keeps an answer from the moment on at which it was asked for, in the place of the oldest if there are too
-        many."""
+        """Caches an answer until the moment `until`. Removes the oldest entry if the cache is full."""
         self._answers.pop(key, None)
         if len(self._answers) >= self.max_entries:
             del self._answers[next(iter(self._answers))]

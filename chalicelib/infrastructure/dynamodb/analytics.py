@@ -75,7 +75,7 @@ class DynamoAnalytics:
 
 
 def shard_of(event_id: str) -> int:
-    """Gives the shard of an event, the same on every instance. Python's own hash of a text differs by process."""
+    """Gives the shard of an event. Every process gives the same one, because Python's randomized `hash` is not used."""
     return zlib.crc32(event_id.encode()) % SHARDS
 
 

@@ -45,7 +45,7 @@ many items."""
 
 @dataclass(frozen=True)
 class DynamoInvoices:
-    """Numbers invoices and keeps them."""
+    """The invoices in a table, and the counters that number them without gaps."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -78,9 +78,9 @@ class DynamoInvoices:
         return _invoice_from_item(item) if item else None
 
     def _assign_numbers(self, bills: Sequence[Bill]) -> Mapping[str, Invoice]:
-        """Gives the sales' invoices by reservation; puts those that are missing at the next places.
+        """Reads the sales' invoices. Writes the missing ones, with the next numbers. Gives all by reservation id.
 
-        Raises WriteConflict if these are taken.
+        Raises WriteConflict if another batch took these numbers.
         """
         counter_id = _counter_id(bills[0].series)
         keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]
@@ -103,7 +103,7 @@ class DynamoInvoices:
             raise cancelled.as_store_unavailable() from cancelled
 
     def _counter_update(self, last_place: int, last: Invoice) -> Any:
-        """Gives the write that moves the counter to the place of the last new invoice, if it is where it was read."""
+        """Builds the write that moves the counter to the last new invoice, if the counter is unchanged since the read."""
         as_it_was_read = "place = :before" if last_place else "attribute_not_exists(id)"
         before = {":before": number_value(last_place)} if last_place else {}
         return {

@@ -27,7 +27,7 @@ REMEMBERED = timedelta(days=30)
 
 @dataclass(frozen=True)
 class DynamoProcessedEvents:
-    """The entries of the events that one consumer has processed."""
+    """The events that one consumer has processed, in a table: one entry for each event."""
 
     client: DynamoDBClient
     table_name: str
@@ -36,9 +36,9 @@ class DynamoProcessedEvents:
     sleep: Callable[[float], None] = time.sleep
 
     def add_with_effects(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
-        """Writes the event's entry and its effects, items of TransactWriteItems. False when the entry was there before.
+        """Writes the event's entry and its effects in one transaction. False if the event was processed before.
 
-        Raises StoreUnavailable: nothing was written, or all was written and the answer got lost.
+        `effects` are writes of TransactWriteItems. Raises StoreUnavailable: all or nothing was written.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
         return retry_on_conflict(lambda: self._write_once(writes), self.sleep)
@@ -55,7 +55,7 @@ class DynamoProcessedEvents:
         return f"{self.consumer}#{event_id}"
 
     def _write_once(self, writes: list[Any]) -> bool:
-        """Makes the writes, of which the first is the entry. False when the entry was there before.
+        """Makes the writes in one transaction. The first one is the entry. False if the entry was there before.
 
         Raises WriteConflict, StoreUnavailable.
         """

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoRows:
-    """Decides who has which seat."""
+    """The rows of seats in a table. Conditional writes decide which buyer gets a seat."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -129,17 +129,17 @@ class DynamoRows:
         return "attribute_not_exists(#closed)"
 
     def free_or_lapsed_condition(self, seat: str) -> str:
-        """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
+        """Gives the condition that the seat may be held: it is free, or its hold has lapsed. `seat` is a path in the item."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
         return f"({seat_is_free} OR {self.released_hold_is_older_condition(seat)} OR {hold_has_lapsed})"
 
     def released_hold_is_older_condition(self, seat: str) -> str:
-        """Gives the condition that the seat's last released hold is an earlier one than this hold."""
+        """Gives the condition that the seat's last released hold is older than this hold, by expiry. `seat` is a path."""
         return f"{seat}.z < :expires"
 
     def live_hold_condition(self, seat: str) -> str:
-        """Gives the condition that a seat is held by this very hold, which has not lapsed."""
+        """Gives the condition that the seat is held by this very hold, and the hold has not lapsed. `seat` is a path."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
@@ -147,7 +147,7 @@ class DynamoRows:
     # One row, or several.
 
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
-        """Closes a row, and gives its item. Raises ConditionFailed if it is closed already, and WriteConflict."""
+        """Closes a row and gives its item. Raises ConditionFailed if the row is closed already. Raises WriteConflict."""
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
@@ -189,7 +189,7 @@ class DynamoRows:
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
-        """Releases the hold's seats, which are all in this row. Gives those released, and the sale if there is one."""
+        """Releases the hold's seats, all of them in this row. Gives the released seats, and the sale if the hold was sold."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
             seats=hold.seats,
@@ -286,7 +286,7 @@ def _written_at(item: Item) -> datetime:
 
 
 def row_state(record: Mapping[str, Any]) -> RowState | None:
-    """Reads the state of a row after a write from a record of the rows' stream. None for a new or deleted row."""
+    """Reads a row's state after a write from a record of the rows' stream. None if the row is new or deleted."""
     item = record["dynamodb"].get("NewImage", {})
     if "version" not in item:
         return None
@@ -295,7 +295,7 @@ def row_state(record: Mapping[str, Any]) -> RowState | None:
 
 
 def occupancy_in(item: Item) -> dict[str, Occupancy]:
-    """Reads the held and sold seats in a row's item, or in a stream record's image of one.
+    """Reads the held and sold seats from a row's item, or from an item's image in a stream record.
 
     Lapsed holds may be among them.
     """

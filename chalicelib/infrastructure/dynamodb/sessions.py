@@ -55,7 +55,7 @@ IS_NEW = "attribute_not_exists(id)"
 
 @dataclass(frozen=True)
 class DynamoSessions:
-    """Keeps the screenings. `kept` are screenings in memory; `pages` are pages of the programme, by query."""
+    """The screenings in a table. `kept` caches screenings, and `pages` caches pages of the programme, by query."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -85,9 +85,9 @@ class DynamoSessions:
         return session if session and self.seconds() < until else self._read(session_id)
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Gives a page of screenings that is PROGRAMME_SECONDS old at most.
+        """Lists a page of screenings. The page is cached for PROGRAMME_SECONDS.
 
-        This process's own writes are in it at once; on AWS the index may show them some milliseconds late.
+        A write of this process clears the cache. On AWS the index lags behind the writes by some milliseconds.
         """
         wanted = (starting_from, limit, cursor)
         return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from, limit, cursor))
@@ -124,13 +124,13 @@ class DynamoSessions:
         return self._keep(_session_from_item(item))
 
     def _add_rows(self, ids: Sequence[str]) -> None:
-        """Puts the rows that are missing. A row that exists fails the transaction, and is left out of the next one."""
+        """Puts the missing rows. An existing row fails the transaction, and is left out of the next one."""
         missing = ids
         while missing:
             missing = retry_on_conflict(partial(self._put_rows_or_list_missing, missing), self.sleep)
 
     def _put_rows_or_list_missing(self, ids: Sequence[str]) -> Sequence[str]:
-        """Puts all rows, or none if one of them exists. Gives the ids still missing: none, or fewer than before.
+        """Puts all rows, or none if one of them exists. Gives the ids of the rows that are still missing.
 
         Raises WriteConflict, StoreUnavailable.
         """
@@ -163,7 +163,7 @@ class DynamoSessions:
         return self._keep(_session_from_item(item))
 
     def _keep(self, session: Session) -> Session:
-        """Keeps the screening in memory, for KEPT_SECONDS, in the place of the oldest when there are too many."""
+        """Caches the screening for KEPT_SECONDS. Removes the oldest entry if the cache is full."""
         if session.id not in self.kept and len(self.kept) >= KEPT_SESSIONS:
             self.kept.pop(next(iter(self.kept)), None)
         self.kept[session.id] = self.seconds() + KEPT_SECONDS, session

@@ -21,7 +21,7 @@ to 1,000 a second."""
 
 
 class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
-    """All screenings by their start."""
+    """The index of all screenings, by their start."""
 
     class Meta:
         index_name = "programme"
@@ -32,7 +32,7 @@ class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
 
 
 class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
-    """An index of the purchases: only confirmed reservations are in it, because only they have `paid_at`.
+    """The index of purchases. Only confirmed reservations have `paid_at`, so only they are in the index.
 
     It is local, because only a local index reads consistently: a sale is in the history at once.
     """
@@ -88,7 +88,7 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """A reservation. `buyer` is a part of its id: see ids.py. `ttl` is there as long as it is not a purchase."""
+    """A reservation. `buyer` is a part of its id: see ids.py. A purchase has no `ttl`."""
 
     class Meta(SessionItem.Meta):
         table_name = "reservations"
@@ -133,7 +133,7 @@ class LiveHoldsItem(Model):
 
 
 class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
-    """An index of the payments that are still to be returned: only they have `outstanding`."""
+    """The index of payments that are still to be refunded. Only they have the attribute `outstanding`."""
 
     class Meta:
         index_name = "outstanding"
@@ -215,9 +215,9 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """An event that a consumer has processed: `id` is <consumer>#<event id>.
+    """An event that a consumer has processed. `id` is <consumer>#<event id>.
 
-    It is kept for longer than any queue keeps a message.
+    An entry lives longer than any message in a queue.
     """
 
     class Meta(SessionItem.Meta):
@@ -228,7 +228,7 @@ class ProcessedEventItem(Model):
 
 
 class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
-    """The screenings that a connection watches."""
+    """The index of the screenings that a connection watches."""
 
     class Meta:
         index_name = "by_viewer"
@@ -262,7 +262,7 @@ class SuppressedAddressItem(Model):
 
 
 class BreakerItem(Model):
-    """The last known status of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
+    """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
     class Meta(SessionItem.Meta):
         table_name = "breakers"
@@ -274,7 +274,9 @@ class BreakerItem(Model):
 
 
 class InvoicesTableItem(Model):
-    """An invoice, by its reservation; or the counter of a series, by <series>#counter. See invoices.py.
+    """An item of the invoices' table: an invoice, or the counter of a series. See invoices.py.
+
+    `id` is the invoice's reservation id, or <series>#counter.
 
     `place` is the invoice's place in the series; in a counter, the last place that was given.
     """
@@ -302,9 +304,9 @@ class InvoicesTableItem(Model):
 
 
 class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
-    """The tickets of a screening, by seat, as gates load them before the doors open. Only tickets have a `session_id`.
+    """The index of a screening's tickets, by seat. Gates load it before the doors open.
 
-    It has no tokens: signing a ticket changes nothing in it, and a list of it can't be made into QR codes.
+    The index has no tokens. So no QR code can be made from it, and signing a ticket writes nothing to it.
     """
 
     class Meta:
@@ -316,9 +318,9 @@ class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
 
 
 class TicketsTableItem(Model):
-    """A ticket, by its code; the tickets of a sale, by its reservation; or the public keys. See tickets.py.
+    """An item of the tickets' table: a ticket, the tickets of a sale, or the public keys. See tickets.py.
 
-    Nothing in it tells a person.
+    `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
     """
 
     class Meta(SessionItem.Meta):
@@ -360,7 +362,7 @@ class WebhookItem(Model):
 
 
 class NotificationsTableItem(Model):
-    """A numbered event of a screening, the screening's counter, or the number of one event, depending on `position`.
+    """An item of the notifications' table. `position` tells whether it is a numbered event, an event's number or a counter.
 
     See notifications.py.
     """
@@ -376,7 +378,7 @@ class NotificationsTableItem(Model):
 
 
 class TableDefinition(NamedTuple):
-    """One table: its model, its names, and its stream if it has one."""
+    """The definition of one table: its model and names, and whether it has a stream."""
 
     model: type[Model]
     name: str
@@ -413,6 +415,6 @@ def row_id(session_id: str, row: str) -> str:
 
 
 def set_table_names(prefix: str) -> None:
-    """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
+    """Sets the table's name in each model: {prefix}-sessions, {prefix}-rows and so on."""
     for table in TABLES:
         table.model.Meta.table_name = f"{prefix}-{table.name}"

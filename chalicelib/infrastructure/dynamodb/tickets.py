@@ -71,7 +71,7 @@ NOT_ADMITTED = "attribute_not_exists(admitted_at)"
 
 @dataclass(frozen=True)
 class DynamoTickets:
-    """Keeps the tickets."""
+    """The tickets in a table, with the codes of each sale."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -155,7 +155,7 @@ class DynamoTickets:
         return f"{IN_FORCE} AND {NOT_ADMITTED}"
 
     def _admission(self, admission: Admission) -> Any:
-        """Gives the write that decides who comes in."""
+        """Builds the conditional write that admits a ticket."""
         return {
             "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
             "ConditionExpression": self.admission_condition(),
@@ -208,7 +208,7 @@ class DynamoTickets:
         return {"Put": {"TableName": self.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _transact(self, writes: list[Any]) -> list[bool]:
-        """Makes all writes, or none. Tells for each whether its condition failed. Raises StoreUnavailable."""
+        """Makes all writes, or none. Tells for each write whether its condition failed. Raises StoreUnavailable."""
 
         def write() -> list[bool]:
             try:
@@ -235,7 +235,7 @@ class DynamoTickets:
 
 @dataclass(frozen=True)
 class DynamoTicketKeys:
-    """Keeps the public keys, all in one item. `known` are those that this process has published, until when."""
+    """The public keys that verify tickets, all in one item. `known` has the expiry of each key that this process published."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -263,7 +263,7 @@ class DynamoTicketKeys:
 
 
 def _item(ticket: Ticket) -> Item:
-    """Writes a ticket that is neither admitted nor void."""
+    """Builds the item of a ticket that is neither admitted nor void."""
     facts = text_key(
         id=ticket.code, reservation_id=ticket.reservation_id, session_id=ticket.session_id, seat=ticket.seat
     )

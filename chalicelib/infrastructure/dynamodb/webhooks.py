@@ -46,7 +46,7 @@ OF_A_SUBSCRIBER = "id, event_types, disabled"
 
 @dataclass(frozen=True)
 class DynamoWebhooks:
-    """Keeps the webhooks."""
+    """The webhooks in a table."""
 
     client: DynamoDBClient
     table_name: str
@@ -83,12 +83,12 @@ class DynamoWebhooks:
         return "Attributes" in answer
 
     def _scan(self, **request: Any) -> Sequence[Item]:
-        """Reads one page of 1 MB. It has about a thousand webhooks, more than an event can be delivered to."""
+        """Scans one page of 1 MB, which holds about a thousand webhooks. Further webhooks are not read."""
         with outages_as_refusals("Scan"):
             return self.client.scan(TableName=self.table_name, ConsistentRead=True, **request)["Items"]
 
     def _update(self, webhook_id: str, expression: str, values: Item) -> bool:
-        """Updates a webhook, if it exists. False when it does not, so that a removed webhook is not made again."""
+        """Updates a webhook. False if there is no such webhook: a removed one is not created again."""
         request: dict[str, Any] = {"UpdateExpression": expression, "ConditionExpression": WEBHOOK_EXISTS}
         if values:
             request["ExpressionAttributeValues"] = values
@@ -101,9 +101,9 @@ class DynamoWebhooks:
 
 @dataclass(frozen=True)
 class CachedSubscribers:
-    """The subscribers as they were SUBSCRIBERS_SECONDS ago at most.
+    """A cache of the subscribers. It is SUBSCRIBERS_SECONDS old at most.
 
-    One that was removed or disabled meanwhile is told nothing: a delivery reads its webhook consistently.
+    A subscriber that was removed or disabled meanwhile gets no delivery, because a delivery reads the webhook again.
     """
 
     webhooks: Subscribers
