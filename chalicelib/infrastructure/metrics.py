@@ -17,7 +17,10 @@ NAMESPACE = "CinemaTickets"
 
 @dataclass(frozen=True)
 class Metrics:
-    """The writer of a stage's metrics. Writes to `out`. If that is None, writes to standard output, which is Lambda's log."""
+    """The writer of a stage's metrics. Writes to `out`.
+
+    If that is None, writes to standard output, which is Lambda's log.
+    """
 
     stage: str
     out: TextIO | None = None

@@ -15,7 +15,9 @@ CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", 
 
 
 def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
-    """Fetches secrets from SSM. `names` maps keys to parameters' names, ten at most. Gives the secrets by the same keys.
+    """Fetches secrets from SSM. `names` maps keys to parameters' names, ten at most.
+
+    Gives the secrets by the same keys.
 
     A secret that SSM does not have is left out. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid
     if SSM refuses the call, for example because the function lacks the right.

@@ -32,7 +32,10 @@ class RefreshingValue(Generic[T]):
     _old_at: float = float("inf")
 
     def load_if_missing(self) -> T | None:
-        """Reads the value and gives it. Gives None, without a read, if a value is already held. Raises the errors of `read`."""
+        """Reads the value and gives it. Gives None, without a read, if a value is already held.
+
+        Raises the errors of `read`.
+        """
         if self._value is not None:
             return None
         self._value = self.read()
@@ -40,7 +43,9 @@ class RefreshingValue(Generic[T]):
         return self._value
 
     def reload_if_stale(self) -> T | None:
-        """Reads the value again if the held one is stale. Gives the new value if it differs from the held one, else None.
+        """Reads the value again if the held one is stale.
+
+        Gives the new value if it differs from the held one, else None.
 
         A failed read is logged. The held value then stays for AGAIN_SECONDS more.
         """

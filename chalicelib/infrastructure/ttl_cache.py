@@ -1,4 +1,4 @@
-"""Answers that a process keeps in its memory for some seconds, so that the same key is not asked for each request.
+"""A cache in a process's memory, whose entries expire after some seconds.
 
 asked at 0.0 ──► read ──► given to all who ask until 1.0, by the clock ──► read again
                    ▲
@@ -57,7 +57,10 @@ class TtlCache(Generic[T]):
     _lock: Any = field(default_factory=Lock)
 
     def get_or_read(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Gives the cached answer. If there is none, calls `read` and caches the answer. Errors of `read` are not cached."""
+        """Gives the cached answer. If there is none, calls `read` and caches the answer.
+
+        Errors of `read` are not cached.
+        """
         with self._lock:
             until, answer = self._answers.get(key, (0.0, None))
             if answer is not None and self.seconds() < until:

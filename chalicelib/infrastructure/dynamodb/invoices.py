@@ -103,7 +103,7 @@ class DynamoInvoices:
             raise cancelled.as_store_unavailable() from cancelled
 
     def _counter_update(self, last_place: int, last: Invoice) -> Any:
-        """Builds the write that moves the counter to the last new invoice, if the counter is unchanged since the read."""
+        """Builds the write that moves the counter to the last new invoice, unless the counter has changed."""
         as_it_was_read = "place = :before" if last_place else "attribute_not_exists(id)"
         before = {":before": number_value(last_place)} if last_place else {}
         return {

@@ -142,7 +142,7 @@ class DynamoNotifications:
         return [_notification_from_item(item) for item in self._read([_key(session_id, at) for at in positions])]
 
     def _puts(self, counter: Item | None, notifications: Sequence[Notification]) -> list[Item]:
-        """Builds the writes of one transaction. The first ones record each event's number, in the order of the events."""
+        """Builds the writes of one transaction. The first ones record the events' numbers, in their order."""
         return [
             *map(self._event_put, notifications),
             self._counter_put(counter, notifications[-1]),
@@ -170,7 +170,7 @@ class DynamoNotifications:
         return {"Put": put}
 
     def _counter_put(self, before: Item | None, last: Notification) -> Item:
-        """Builds the write that moves the counter to the last new number, if the counter is unchanged since the read."""
+        """Builds the write that moves the counter to the last new number, unless the counter has changed."""
         counter = {
             **_key(last.event.session_id, COUNTER),
             "number": number_value(last.sequence),

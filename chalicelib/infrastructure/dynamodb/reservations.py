@@ -129,7 +129,7 @@ class DynamoReservations:
     def _update(
         self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
     ) -> Reservation | None:
-        """Makes the change if the condition holds. Gives the stored reservation, changed or not. None if none is stored."""
+        """Makes the change if the condition holds. Gives the reservation as stored then, or None."""
         try:
             item = self._table.update(
                 _key(reservation_id),
@@ -144,7 +144,7 @@ class DynamoReservations:
         return reservation_from_item(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item if nothing is stored under its id, or only the bar of an earlier hold. Raises ConditionFailed."""
+        """Puts the item if its id has no item, or only the bar of an earlier hold. Raises ConditionFailed."""
         self._table.put(
             item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",

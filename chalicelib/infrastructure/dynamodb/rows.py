@@ -129,17 +129,17 @@ class DynamoRows:
         return "attribute_not_exists(#closed)"
 
     def free_or_lapsed_condition(self, seat: str) -> str:
-        """Gives the condition that the seat may be held: it is free, or its hold has lapsed. `seat` is a path in the item."""
+        """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
         return f"({seat_is_free} OR {self.released_hold_is_older_condition(seat)} OR {hold_has_lapsed})"
 
     def released_hold_is_older_condition(self, seat: str) -> str:
-        """Gives the condition that the seat's last released hold is older than this hold, by expiry. `seat` is a path."""
+        """Gives the condition that the last released hold of the seat at this path expires before this hold."""
         return f"{seat}.z < :expires"
 
     def live_hold_condition(self, seat: str) -> str:
-        """Gives the condition that the seat is held by this very hold, and the hold has not lapsed. `seat` is a path."""
+        """Gives the condition that the seat at this path is held by this very hold, which has not lapsed."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
@@ -147,7 +147,10 @@ class DynamoRows:
     # One row, or several.
 
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
-        """Closes a row and gives its item. Raises ConditionFailed if the row is closed already. Raises WriteConflict."""
+        """Closes a row and gives its item. Raises ConditionFailed if the row is closed already.
+
+        Raises WriteConflict.
+        """
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
@@ -189,7 +192,7 @@ class DynamoRows:
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
-        """Releases the hold's seats, all of them in this row. Gives the released seats, and the sale if the hold was sold."""
+        """Releases the hold's seats, all in this row. Gives the released seats, and the sale if one was made."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
             seats=hold.seats,

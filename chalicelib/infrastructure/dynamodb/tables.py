@@ -362,7 +362,9 @@ class WebhookItem(Model):
 
 
 class NotificationsTableItem(Model):
-    """An item of the notifications' table. `position` tells whether it is a numbered event, an event's number or a counter.
+    """An item of the notifications' table.
+
+    `position` tells whether it is a numbered event, an event's number or a counter.
 
     See notifications.py.
     """

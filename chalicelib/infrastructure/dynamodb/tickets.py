@@ -235,7 +235,10 @@ class DynamoTickets:
 
 @dataclass(frozen=True)
 class DynamoTicketKeys:
-    """The public keys that verify tickets, all in one item. `known` has the expiry of each key that this process published."""
+    """The public keys that verify tickets, all in one item.
+
+    `known` has the expiry of each key that this process published.
+    """
 
     client: "DynamoDBClient"
     table_name: str

@@ -52,7 +52,10 @@ class DynamoRateLimiter:
             return self.fallback.take(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
-        """Takes one request from each quota, if all admit it. `quotas` is by requester's digest. Raises StoreUnavailable."""
+        """Takes one request from each quota, if all admit it. `quotas` is by requester's digest.
+
+        Raises StoreUnavailable.
+        """
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)

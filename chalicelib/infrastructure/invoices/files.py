@@ -36,7 +36,7 @@ def new_s3_client() -> "S3Client":
 
 @dataclass(frozen=True)
 class S3InvoiceFiles:
-    """Keeps the PDF files in a bucket."""
+    """The PDF files of invoices in an S3 bucket."""
 
     client: "S3Client"
     bucket: str
@@ -57,7 +57,7 @@ class S3InvoiceFiles:
                 raise
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
-        """Makes a link to the file. It is signed here, without a call of S3."""
+        """Makes a presigned URL of the PDF, valid for LINK_LASTS. Calls no service."""
         url = self.client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self.bucket, "Key": object_key(invoice)},

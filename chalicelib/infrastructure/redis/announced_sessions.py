@@ -1,4 +1,4 @@
-"""Sessions of which the seat cache hears before anybody else, so that it can tell every new idempotency key."""
+"""New sessions are recorded in the seat cache before they are stored, so that the cache sees every idempotency key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CacheAnnouncingSessions:
-    """Implements the port Sessions: tells the cache of a new session, and leaves everything to `sessions`."""
+    """The port Sessions with one addition: a new session is first recorded in the seat cache."""
 
     sessions: Sessions
     cache: SeatCache

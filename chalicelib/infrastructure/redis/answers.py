@@ -15,25 +15,25 @@ LARGEST_COUNT_DIGITS = 18
 
 
 class MalformedAnswer(Exception):
-    """Redis gave an answer of a shape that no answer to this question has."""
+    """Redis gave an answer of the wrong shape for this question."""
 
 
 def integer(answer: Any) -> int:
-    """Gives a whole number."""
+    """Checks that the answer is a whole number, and gives it."""
     if type(answer) is not int:
         raise MalformedAnswer(f"no number: {_type_name(answer)}")
     return answer
 
 
 def value(answer: Any) -> bytes | None:
-    """Gives a key's value; None where there is no such key."""
+    """Checks that the answer is a value or None, and gives it. None means that the key does not exist."""
     if answer is not None and type(answer) is not bytes:
         raise MalformedAnswer(f"no value: {_type_name(answer)}")
     return answer
 
 
 def required_value(answer: Any) -> bytes:
-    """Gives a text that must be there."""
+    """Checks that the answer is a value, and gives it."""
     found = value(answer)
     if found is None:
         raise MalformedAnswer("no text")
@@ -41,24 +41,24 @@ def required_value(answer: Any) -> bytes:
 
 
 def list_of_values(count: int) -> Shape[list[bytes | None]]:
-    """Makes the shape of a list of `count` values, as MGET gives."""
+    """Makes the check of a list of `count` values or Nones, the answer to MGET."""
     return lambda answer: [value(each) for each in _checked_list(answer, count)]
 
 
 def list_of_integers(count: int) -> Shape[list[int]]:
-    """Makes the shape of a list of `count` whole numbers."""
+    """Makes the check of a list of `count` whole numbers."""
     return lambda answer: [integer(each) for each in _checked_list(answer, count)]
 
 
 def was_set(answer: Any) -> bool:
-    """Tells whether SET has set the key. If its condition failed, it has not."""
+    """Tells whether SET has set the key. False if the condition of SET failed, for example NX."""
     if answer is not None and answer != b"OK":
         raise MalformedAnswer(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
 def was_written(answer: Any) -> bool:
-    """Tells whether a command has written. A full Redis refuses to write."""
+    """Tells whether a command has written. False if Redis answered with an error, for example because it is full."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
@@ -67,12 +67,12 @@ def was_written(answer: Any) -> bool:
 
 
 def were_written(answer: Any) -> list[bool]:
-    """Tells for each command of a pipeline whether it has written. The driver has read one answer for each."""
+    """Tells for each command of a pipeline whether it has written."""
     return [was_written(each) for each in _checked_list(answer)]
 
 
 def counts(answer: Any) -> dict[str, int]:
-    """Gives a hash of names to counts, which HGETALL lists as name, count, name, count."""
+    """Reads the answer to HGETALL as counts by name. The answer lists name, count, name, count."""
     listed = [required_value(each) for each in _checked_list(answer)]
     if len(listed) % 2:
         raise MalformedAnswer("a name without a count")

@@ -63,7 +63,7 @@ class SlotRange(NamedTuple):
 
 
 class Node:
-    """A Redis server, behind a breaker of its own. `is_doubted` once it has failed: the map of slots may be old."""
+    """One Redis server behind its own breaker. `is_doubted` after a failure: the map of slots may be outdated."""
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
         self.breaker, self.is_doubted = breaker, False
@@ -73,9 +73,9 @@ class Node:
         self.address = address or Address(str(found.get("host", "localhost")), int(found.get("port", 6379)))
 
     def ask(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
-        """Asks, if the breaker allows. Raises BreakerOpen, the driver's errors, and MalformedAnswer.
+        """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedAnswer.
 
-        `sends_asking` asks for a slot that is moving to this node: without it the node sends back to the old one.
+        `sends_asking`: sends ASKING first, because the slot is moving to this node. Without ASKING, the node redirects.
         """
         try:
             return self.breaker.call(lambda: self.ask_past_breaker(question, shape, sends_asking=sends_asking), FAILING)
@@ -102,14 +102,14 @@ class Node:
         return self._connect(self.address, sends_asking=True)
 
     def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
-        """Makes a client, which connects at its first question."""
+        """Makes the driver's client of one node. The client connects on first use."""
         client = Redis(connection_pool=wire.new_pool(self._url, address, sends_asking=sends_asking, **self._options))
         client.response_callbacks.clear()
         return client
 
 
 class Cluster:
-    """The nodes of a cluster, or the one Redis that there is. Safe in threads."""
+    """The nodes of a Redis cluster, or a single Redis server. Thread-safe."""
 
     def __init__(self, url: str, breaker: Breaker, timeout_seconds: float, options: Mapping[str, Any]) -> None:
         self._url, self._seconds, self._options = url, timeout_seconds, options
@@ -120,14 +120,17 @@ class Cluster:
         self._lock = Lock()
 
     def ask(self, key: str, question: Question, shape: Shape[T]) -> T:
-        """Asks the node that has the key. Raises BreakerOpen, the driver's errors, and MalformedAnswer."""
+        """Asks the node that has the key, and follows redirects.
+
+        Raises BreakerOpen, the driver's errors, MalformedAnswer.
+        """
         slot = key_slot(key.encode())
         with wire.shared_time_budget(self._seconds) as budget:
             node = self._node_to_ask(slot, budget)
             return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
 
     def check_health(self, key: str, question: Question, shape: Shape[object]) -> None:
-        """Asks the node that has the key, and pings all nodes, past the breakers. Raises the first error."""
+        """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
         slot = key_slot(key.encode())
         with wire.shared_time_budget(self._seconds) as budget:
             self._follow_redirects(slot, self._owner(slot), budget, question, shape, Node.ask_past_breaker)
@@ -138,7 +141,7 @@ class Cluster:
                 node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
     def breaker_status(self) -> BreakerStatus:
-        """Gives the status of the breaker that is furthest from closed, with the trips of all."""
+        """Gives the worst state of all nodes' breakers, and the sum of their trips. Open is worse than half-open."""
         statuses = [node.breaker.status() for node in list(self._nodes.values())]
         states = {status.state for status in statuses}
         worst = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
@@ -168,7 +171,10 @@ class Cluster:
         return self._nodes.get(address, self._first) if address else self._first
 
     def _node_to_ask(self, slot: int, budget: wire.TimeBudget) -> Node:
-        """Gives the slot's node. If that has failed since the map was read, reads the map from another one first."""
+        """Gives the slot's node.
+
+        If this node has failed since the last read of the map, reads the map from another node.
+        """
         node = self._owner(slot)
         if not (node.is_doubted and self._owners):
             return node
@@ -183,7 +189,10 @@ class Cluster:
         return self._owner(slot)
 
     def _new_owner(self, slot: int, address: Address, teller: Node) -> Node:
-        """Notes the slot's owner by a node's redirect. Reads the map of slots from `teller` if the owner is unknown."""
+        """Records the slot's owner after a redirect, and gives it.
+
+        If the owner is a new node, reads the map from `teller`.
+        """
         if address not in self._nodes:
             with contextlib.suppress(ResponseError):  # it may keep its map from us: then we learn slot by slot
                 self._read_map(teller)
@@ -196,7 +205,7 @@ class Cluster:
         self._adopt_map(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
 
     def _find_nodes(self) -> None:
-        """Finds the nodes of a cluster of which no redirect has told yet. One node that has all slots is left alone."""
+        """Finds the nodes of a cluster before the first redirect. Does nothing if one node has all slots."""
         if not self._owners:
             with contextlib.suppress(ResponseError):  # no cluster
                 ranges = self._first.ask_past_breaker(_ask_for_slots, lambda answer: _ranges_in(answer, self._first))
@@ -211,7 +220,7 @@ class Cluster:
         self._keep_only({self._first.address, *(each.owner for each in ranges)})
 
     def _keep_only(self, named: set[Address]) -> None:
-        """Makes the nodes that are new, and closes those that are gone."""
+        """Makes nodes for new addresses, and closes the nodes whose addresses are not named."""
         with self._lock:
             gone = [self._nodes.pop(address) for address in set(self._nodes) - named]
         for address in named:
@@ -238,14 +247,14 @@ def _check_pong(answer: Any) -> None:
 
 
 def _raise_redirect_in(answer: Any) -> None:
-    """Raises the redirect, or the failure of the cluster, that is among the answers to a pipeline's commands."""
+    """Raises the first ASK redirect or CLUSTERDOWN error among the answers to a pipeline."""
     for each in answer if type(answer) is list else ():
         if isinstance(each, AskError | ClusterDownError):
             raise each
 
 
 def _ranges_in(answer: Any, said_by: Node) -> list[SlotRange]:
-    """Reads the answer to CLUSTER SLOTS. Raises MalformedAnswer."""
+    """Reads the slot ranges from the answer to CLUSTER SLOTS. Raises MalformedAnswer."""
     if type(answer) is not list:
         raise MalformedAnswer("no list")
     ranges = [_range_in(each, said_by) for each in answer]
@@ -255,7 +264,7 @@ def _ranges_in(answer: Any, said_by: Node) -> list[SlotRange]:
 
 
 def _range_in(entry: Any, said_by: Node) -> SlotRange:
-    """Reads a range of slots. Behind the primary may stand replicas, and behind host and port other facts."""
+    """Reads one range of slots and its primary. Ignores replicas. Raises MalformedAnswer."""
     if type(entry) is not list or len(entry) < 3 or type(entry[2]) is not list or len(entry[2]) < 2:
         raise MalformedAnswer("no range of slots")
     first, last, (host, port) = integer(entry[0]), integer(entry[1]), entry[2][:2]
@@ -265,7 +274,7 @@ def _range_in(entry: Any, said_by: Node) -> SlotRange:
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Gives the address that a node names. Without a host it means its own. Raises MalformedAnswer."""
+    """Checks an address that the node `said_by` named. An empty host means that node's own. Raises MalformedAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
         raise MalformedAnswer("no address")
     return Address(host or said_by.address.host, port)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one stage, whose tables begin with the same `prefix`."""
+    """The names of Redis keys in one stage. `prefix` is also the prefix of the stage's tables."""
 
     prefix: str
 
@@ -52,7 +52,7 @@ class Keys:
         return f"{{{self.prefix}:refusals}}:{moment_seconds}"
 
     def probe_keys(self) -> tuple[str, str]:
-        """Gives two keys of one slot."""
+        """Gives the two keys that the readiness check uses. Both are in one slot of a cluster."""
         return f"{{{self.prefix}:ready}}:1", f"{{{self.prefix}:ready}}:2"
 
     def _of_session(self, kind: str, session_id: str) -> str:

@@ -59,9 +59,9 @@ return answer
 
 @dataclass(frozen=True)
 class RedisRateLimiter:
-    """Counts requests in Redis, or with `fallback` while Redis does not answer.
+    """A rate limiter that counts in Redis, for all instances together. While Redis does not answer, `fallback` counts.
 
-    With `fallback` each process counts by itself, so limits are looser.
+    A fallback that counts in each process by itself makes the limits looser.
     """
 
     redis: RedisConnection
@@ -84,7 +84,7 @@ class RedisRateLimiter:
 
 @dataclass(frozen=True)
 class ProcessRateLimiter:
-    """Counts requests in this process's memory. Safe in threads.
+    """A rate limiter that counts in this process's memory. Thread-safe.
 
     `due` has the microsecond at which each bucket will be empty, by digest of its requester, in the order of last use.
     """
@@ -111,7 +111,7 @@ class ProcessRateLimiter:
 
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """Reads the verdict from the script's answer. Raises MalformedAnswer for an answer that the script can't give.
+    """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given it.
 
     The script refuses nobody for longer than a window and a minute, or without a quota that is used up. It admits
     nobody beyond a quota.
@@ -127,10 +127,13 @@ def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
 
 
 def requester_digest(requester: str) -> str:
-    """Gives a short name of a requester, without personal data. Takes any text that a client may send."""
+    """Gives a hash of the requester's name, so that no personal data is stored.
+
+    Takes any text that a client may send.
+    """
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Gives the moment in microseconds since 1970, rounded to milliseconds."""
+    """Gives the moment as microseconds since 1970, rounded to whole milliseconds."""
     return round(moment.timestamp() * 1000) * 1000

@@ -33,7 +33,7 @@ KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
 @dataclass(frozen=True)
 class RedisRefusals:
-    """Counts refusals by error code. Counts nothing while Redis does not answer."""
+    """The counts of refusals by error code, in Redis. While Redis does not answer, refusals are not counted."""
 
     connection: RedisConnection
     prefix: str
@@ -58,7 +58,7 @@ class RedisRefusals:
 
 @dataclass(frozen=True)
 class NoRefusalCounts:
-    """Counts no refusals, in the place of RedisRefusals where no Redis is set up."""
+    """The port Refusals without Redis: no refusal is counted."""
 
     def add(self, code: str) -> None:
         pass

@@ -83,7 +83,7 @@ class RebuildClaim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KnownSeats:
-    """Redis's knowledge of the seats of a hold, and of the hold's id."""
+    """The cached entries of a hold's seats, and whether Redis has seen the hold's id."""
 
     occupancy: Mapping[str, Occupancy]
     id_was_seen: bool = True
@@ -92,8 +92,8 @@ class KnownSeats:
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether it is certain that no reservation is stored under the id.
 
-        Redis must have seen every used id for long enough: either since the screening was scheduled, or for as long as
-        reservations are remembered.
+        False if Redis may have missed an id: Redis must have seen every used id since the screening was scheduled, or
+        for as long as reservations are remembered.
         """
         if self.id_was_seen or self.kept_since is None:
             return False
@@ -104,7 +104,7 @@ class KnownSeats:
 
 @dataclass
 class SeatCache:
-    """Remembers seats in Redis. Safe in threads. Methods raise RedisUnavailable, except where they say otherwise."""
+    """The seats in Redis. Thread-safe. Methods raise RedisUnavailable, unless they say otherwise."""
 
     connection: RedisConnection
     prefix: str
@@ -119,13 +119,16 @@ class SeatCache:
     # Before the screening is known to anybody.
 
     def mark_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
-        """Records that Redis sees every id of a screening whose seats nobody can have held yet. Never raises."""
+        """Records that Redis will see every id of a new screening, because nobody has held a seat yet. Never raises."""
         self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
 
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
-        """Reads the entries of the hold's seats that still count, and the mark of its id, in one round trip."""
+        """Reads the unexpired entries of the hold's seats, and whether its id is marked as used.
+
+        Takes one round trip.
+        """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
             found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.list_of_values(len(seats)))
@@ -150,7 +153,10 @@ class SeatCache:
     def record_seats(
         self, session_id: str, occupancy: Mapping[str, Occupancy], now: datetime, *, invalidates_map: bool
     ) -> None:
-        """Records that these seats are taken. `changed`: a write was made just now, which makes older maps stale."""
+        """Records that these seats are taken.
+
+        `invalidates_map`: the rows were just written, so older maps are stale.
+        """
 
         def add_entries(pipeline: "Pipeline") -> None:
             for seat, entry in occupancy.items():
@@ -162,7 +168,7 @@ class SeatCache:
         self._write(session_id, add_entries, invalidates_map=invalidates_map)
 
     def forget_hold(self, hold: Hold) -> None:
-        """Deletes the entries of this very hold, which is over. Later entries of its seats stay."""
+        """Deletes the entries of this hold, which has ended. Entries of later holds stay."""
         start = entry_text(Held(hold.reservation_id, hold.expires_at), hold.expires_at)
         self._delete_entries(hold.session_id, hold.seats, start)
 
@@ -180,7 +186,7 @@ class SeatCache:
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
     def invalidate_map(self, session_id: str) -> None:
-        """Counts a write, which makes older maps stale. Raises StoreUnavailable."""
+        """Counts a write, so that every older map is stale. Raises StoreUnavailable."""
         with _as_refusal():
             self._write(session_id, lambda _: None, invalidates_map=True)
 
@@ -193,7 +199,7 @@ class SeatCache:
         return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def claim_rebuild(self, session_id: str) -> RebuildClaim:
-        """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too."""
+        """Tries to claim the rebuild of the map, which one process at a time may have. Also reads version and map."""
         keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
@@ -210,12 +216,15 @@ class SeatCache:
         return RebuildClaim(mine, _parse_version(version), self._verified_map(keys[1], kept))
 
     def release_rebuild(self, session_id: str) -> None:
-        """Gives up this process's claim to rebuild the map, so that another may take it."""
+        """Releases the claim to rebuild the map, so that another process may take the claim."""
         key = self.keys.rebuild_claim(session_id)
         self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
     def store_map(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
-        """Stores the map for `ttl_ms`, by Redis's clock, and gives up the claim to rebuild it."""
+        """Stores the map for `ttl_ms` and releases the claim to rebuild it.
+
+        Stores nothing if `ttl_ms` is not positive.
+        """
         key, rebuild = self.keys.seat_map(session_id), self.keys.rebuild_claim(session_id)
         value = signed_text(self.secret, key, map_text(built))
 
@@ -243,7 +252,7 @@ class SeatCache:
     def _occupancy_in_force(
         self, session_id: str, seats: Iterable[str], found: Iterable[bytes | None], now: datetime
     ) -> dict[str, Occupancy]:
-        """Gives the entries of the seats that we signed and that still count."""
+        """Gives the entries that have a valid signature and are not expired, by seat."""
         by_seat = dict(zip(seats, found, strict=True))
         texts = {
             seat: verified_text(self.secret, self.keys.seat(session_id, seat), value) for seat, value in by_seat.items()
@@ -254,10 +263,9 @@ class SeatCache:
     # Writing.
 
     def _write(self, session_id: str, add_commands: Callable[["Pipeline"], object], *, invalidates_map: bool) -> None:
-        """Sends the commands in one round trip, together with marks of used ids and, if it has changed, the count of
-        the session's writes.
+        """Sends the commands and the marks of used ids in one round trip. Counts a write if `invalidates_map`.
 
-        Commands that a full Redis refuses are not sent again: nobody relies on them.
+        Commands that a full Redis refuses are not sent again, because no caller relies on them.
         """
         unmarked, version = self._copy_unmarked_ids(session_id), self.keys.version(session_id)
 
@@ -276,12 +284,12 @@ class SeatCache:
             self._delete_map(session_id)
 
     def _delete_map(self, session_id: str) -> None:
-        """Deletes map and version after a write that was not counted: Redis is full, or the key has another type."""
+        """Deletes map and version after Redis refused to count a write, for example because it is full."""
         keys = [self.keys.seat_map(session_id), self.keys.version(session_id)]
         self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.integer)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
-        """Deletes those entries of the seats that begin with `start`: a late call must spare the entry of a new owner.
+        """Deletes the entries of the seats that begin with `start`. Entries of other owners stay.
 
         A new entry that is written between the read and the deletion is lost: the next buyer asks the rows.
         """
@@ -298,7 +306,7 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Marks used ids; then reads the entries of the seats, the mark of the id, and `kept-since`."""
+        """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`."""
         session_id, kept_since = hold.session_id, self.keys.kept_since(hold.session_id)
         keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), kept_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
@@ -321,9 +329,9 @@ class SeatCache:
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
 
     def mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
-        """Records that Redis sees every id of the screening from that moment on, unless it drops keys when it is full.
+        """Records that Redis sees every id of the screening from `moment` on. Never raises.
 
-        Never raises.
+        Records nothing if Redis may evict keys when it is full.
         """
         key = self.keys.kept_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
@@ -337,7 +345,7 @@ class SeatCache:
             pipeline.set(self.keys.used_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, session_id: str, reservation_id: str) -> None:
-        """Remembers that an id has yet to be marked. Drops all such ids when they are too many."""
+        """Adds an id to those that are not marked yet. Drops all of them if they are more than MOST_UNMARKED."""
         with self._lock:
             self._unmarked_ids[reservation_id] = session_id
             if len(self._unmarked_ids) > MOST_UNMARKED:
@@ -349,7 +357,7 @@ class SeatCache:
             return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
-        """Forgets the ids whose mark was written."""
+        """Removes the ids whose mark was written from the unmarked ids."""
         marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
             for id_ in marked:
@@ -361,12 +369,12 @@ class SeatCache:
 
 
 def derive_signing_key(id_secret: str) -> bytes:
-    """Derives, from the secret of our ids, the key that signs cached maps and entries."""
+    """Derives the key that signs cached maps and entries from the secret of our ids."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 
 
 def _evicts_no_key(memory: bytes) -> bool:
-    """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
+    """Tells whether a full Redis refuses writes instead of evicting keys. `memory` is the text of INFO memory."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
     return policy is not None and policy[1] == b"noeviction"
 

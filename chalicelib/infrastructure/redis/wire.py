@@ -40,7 +40,7 @@ Answer = Any
 
 
 class TimeBudget:
-    """The seconds that are left to wait for answers to one question, whichever nodes give them."""
+    """The seconds that are left to wait for the answers to one question, from all nodes together."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
@@ -51,7 +51,7 @@ _budget: ContextVar[TimeBudget | None] = ContextVar("time budget", default=None)
 
 @contextmanager
 def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
-    """Limits the wait for answers to `seconds` in all, over every question and connection within the block."""
+    """Limits the total wait for answers within the block to `seconds`, over all connections."""
     shared = TimeBudget(seconds)
     before = _budget.set(shared)
     try:
@@ -61,10 +61,10 @@ def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
 
 
 class BoundedParser(BaseParser):
-    """The parser of one connection's answers.
+    """The parser of one connection's answers, with limits of time and size.
 
-    The time for the answers to a question begins when this process first waits for them. An answer that came in time is
-    read, even if this process was too busy to look: that is no fault of Redis.
+    The time for the answers to a question begins when this process first waits for them. An answer that arrived in time
+    is read, even if this process was too busy to read it at once.
     """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -84,7 +84,7 @@ class BoundedParser(BaseParser):
         self._forget()
 
     def reset_limits(self) -> None:
-        """Sets time and bounds anew, for the answers to a question that is about to be sent."""
+        """Resets the limits of time and size. Call this before each question is sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
         self._budget = _budget.get() or TimeBudget(self._seconds)
@@ -93,7 +93,7 @@ class BoundedParser(BaseParser):
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Tells whether an answer without a question has arrived. Raises when the other end has hung up."""
+        """Tells whether unread bytes have arrived. Raises ConnectionError if the server has closed the connection."""
         if self._at < len(self._unread):
             return True
         self._sock.settimeout(timeout)
@@ -120,7 +120,7 @@ class BoundedParser(BaseParser):
     # The forms of RESP2.
 
     def _read_answer(self, depth: int) -> Answer:
-        """Reads one answer, whose lists are at most `depth` deep."""
+        """Reads one answer. Raises InvalidResponse if its lists are nested deeper than `depth`."""
         self._values_left -= 1
         if self._values_left < 0 or not depth:
             raise InvalidResponse("too many values, or too deep")
@@ -168,9 +168,9 @@ class BoundedParser(BaseParser):
             raise TimeoutError from error
 
     def _seconds_left(self) -> float:
-        """Gives the seconds left until the deadline, after it 0 once, then raises TimeoutError.
+        """Gives the seconds left until the deadline. After the deadline, gives 0 once, then raises TimeoutError.
 
-        The 0 is for a last look at answers that have come in time.
+        The 0 allows one last read of answers that arrived in time.
         """
         now = self.monotonic()
         self._deadline = now + self._budget.left if self._deadline is None else self._deadline
@@ -180,7 +180,7 @@ class BoundedParser(BaseParser):
         return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
-        """Receives the next bytes. Raises InvalidResponse beyond the bound, ConnectionError at the end."""
+        """Receives the next bytes. Raises InvalidResponse if the answers are too large, ConnectionError at the end."""
         if self._bytes_left <= 0:
             raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
         read = self._sock.recv(READ_BYTES)
@@ -205,7 +205,7 @@ def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.Ve
 
 
 class _LimitsReset:
-    """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
+    """A mixin for the driver's connections. Resets the parser's limits before each question is sent."""
 
     _sock: Any
     _parser: BoundedParser
@@ -216,7 +216,7 @@ class _LimitsReset:
 
 
 class _AskingSent:
-    """A mixin for connections to a node that a slot is moving to: says ASKING before each command of a question."""
+    """A mixin for connections to a node that a slot is moving to. Sends ASKING before each command."""
 
     _parser: BoundedParser
     _is_connected = True
@@ -247,14 +247,14 @@ class _AskingSent:
 
 
 class BoundedConnection(_LimitsReset, Connection):
-    """A connection whose answers are bounded in time and size."""
+    """A connection that limits the time and the size of answers."""
 
 
 class BoundedTlsConnection(_LimitsReset, SSLConnection):
-    """A TLS connection whose answers are bounded in time and size.
+    """A TLS connection that limits the time and the size of answers.
 
-    The driver reads the machine's certificates anew for each connection, which takes longer than Redis has. Here all
-    connections that trust the same share them.
+    Connections with the same trust settings share one TLS context. The driver's own code would read the machine's
+    certificates for each connection, which takes longer than the timeout.
     """
 
     def _wrap_socket_with_ssl(self, sock: Any) -> Any:
@@ -265,11 +265,11 @@ class BoundedTlsConnection(_LimitsReset, SSLConnection):
 
 
 class AskingConnection(_AskingSent, BoundedConnection):
-    """A connection for a slot that is moving to the node."""
+    """A connection that sends ASKING, for a slot that is moving to the node."""
 
 
 class AskingTlsConnection(_AskingSent, BoundedTlsConnection):
-    """A TLS connection for a slot that is moving to the node."""
+    """A TLS connection that sends ASKING, for a slot that is moving to the node."""
 
 
 _CONNECTIONS = {
@@ -283,7 +283,7 @@ _CONNECTIONS = {
 def new_pool(
     url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
-    """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds.
+    """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
     They lead to `address`, if it is given, by the means of the URL: password, TLS. `sends_asking` is for a slot that is
     moving there.

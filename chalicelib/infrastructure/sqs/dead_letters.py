@@ -30,13 +30,13 @@ Progress = Callable[[int], None]
 
 @dataclass
 class RedriveInterrupted(Exception):
-    """A call failed after `moved` messages had been moved. No message is lost: all others are still in their queue."""
+    """A call of SQS failed after `moved` messages were moved. All other messages are still in the DLQ."""
 
     moved: int
 
 
 def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
-    """Reads up to `most` of the queue's visible messages, and shows them again at once: none is consumed."""
+    """Reads up to `most` visible messages of the queue, and makes them visible again. No message is consumed."""
     seen: list[MessageTypeDef] = []
     try:
         while len(seen) < most and (batch := receive(sqs, url, most - len(seen))):
@@ -47,7 +47,7 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
 
 
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
-    """Sends up to `most` messages back to their source. Gives how many. Raises RedriveInterrupted.
+    """Moves up to `most` messages back to their source queue. Gives the number moved. Raises RedriveInterrupted.
 
     `most` should be the number of messages at the beginning. A message that fails again at once comes back to the end
     of the queue; with a larger `most` it would be moved again and again. `StartMessageMoveTask` is not used, because
@@ -70,7 +70,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
 
 
 def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
-    """Receives up to ten messages, which are hidden from others for HIDDEN_SECONDS."""
+    """Receives up to ten messages, and at most `most`. Hides them from other receivers for HIDDEN_SECONDS."""
     answer = sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=min(most, SQS_BATCH),
@@ -90,7 +90,7 @@ def make_visible(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"
 
 
 def _move(sqs: "SQSClient", message: "MessageTypeDef", url: str, source_url: str) -> None:
-    """Sends the message, then deletes it. A crash in between delivers it twice, which every consumer tolerates."""
+    """Sends the message to the source queue, then deletes it here. A crash in between delivers the message twice."""
     attributes: dict[str, Any] = {
         name: {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}
         for name, value in message.get("MessageAttributes", {}).items()

@@ -50,7 +50,10 @@ FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 @dataclass(frozen=True)
 class SqsQueueBoard:
-    """The board of a stage's queues. `consumers` are queues with a DLQ; `failures` are those of the streams."""
+    """The queues of a stage, for operators. `consumers` names the queues, which have DLQs.
+
+    `failures` are of streams.
+    """
 
     client: "SQSClient"
     urls: QueueUrls
@@ -69,7 +72,7 @@ class SqsQueueBoard:
             ]
 
     def _read_failures(self) -> list[QueueState]:
-        """Counts the failures of the streams. Empty when they can't be counted: the queues are shown without them."""
+        """Counts the stream failures. Gives an empty list if S3 can't be read, so that the queues are still shown."""
         try:
             return [
                 QueueState(
@@ -132,7 +135,7 @@ def _queue_state(name: str, depths: QueueDepths, dead_letters: int) -> QueueStat
 
 @contextmanager
 def _errors_as_refusals(operation: str) -> Iterator[None]:
-    """Raises QueueOutOfReach where AWS forbids the call, StoreUnavailable for every other error of AWS."""
+    """Raises QueueOutOfReach if AWS denies access, and StoreUnavailable for every other error of AWS."""
     try:
         yield
     except dead_letters.RedriveInterrupted as error:

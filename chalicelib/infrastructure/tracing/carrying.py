@@ -18,19 +18,22 @@ _W3C = TraceContextTextMapPropagator()
 
 
 def current_traceparent() -> str:
-    """Gives the traceparent of the current span; empty where there is none."""
+    """Gives the traceparent of the current span. Empty if there is no span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return carrier.get(TRACEPARENT, "")
 
 
 def context_in_headers(headers: Mapping[str, str]) -> Context:
-    """Gives the context that a caller sent. One without a span, where it sent none or nonsense."""
+    """Reads the trace context from HTTP headers. The context has no span if the header is missing or malformed."""
     return _context_from(headers.get(TRACEPARENT))
 
 
 def context_in_record(record: Record) -> Context:
-    """Gives the context that a stream's record or a queue's message carries. One without a span, where it has none."""
+    """Reads the trace context from a stream record or an SQS message.
+
+    The context has no span if the record has none.
+    """
     return _context_from(_traceparent_in(record))
 
 
@@ -39,7 +42,7 @@ def span_context_in(context: Context) -> trace.SpanContext:
 
 
 def common_trace(contexts: Iterable[Context]) -> Context:
-    """Gives the first context if all are of one trace; else one without a span."""
+    """Gives the first context if all contexts belong to one trace. Else gives a context without a span."""
     all_ = list(contexts)
     if len({span_context_in(context).trace_id for context in all_}) == 1:
         return all_[0]
@@ -57,7 +60,7 @@ def _traceparent_in(record: Record) -> object:
 
 
 def _image(record: Record) -> Mapping[str, Any]:
-    """Gives the item after the write; of a deleted item, the item before."""
+    """Gives the item after the write, or before the write if the item was deleted."""
     change = record["dynamodb"]
     image: Mapping[str, Any] = change.get("NewImage") or change.get("OldImage") or {}
     return image
@@ -67,13 +70,13 @@ def _image(record: Record) -> Mapping[str, Any]:
 
 
 def span_attributes(record: Record) -> dict[str, str]:
-    """Gives the attributes of a record's span: its source, its reservation, the type of its event."""
+    """Gives the attributes for a record's span: source, reservation id, type of event. They name no person."""
     facts = _facts_of_change(record) if "dynamodb" in record else _facts_of_message(record)
     return {name: value for name, value in facts.items() if isinstance(value, str) and value}
 
 
 def source_name(record: Record) -> str:
-    """Names the record's table or queue, without the stage's prefix where it begins with `cinema-`."""
+    """Gives the name of the record's table or queue, without a prefix such as `cinema-dev-`."""
     arn = str(record.get("eventSourceARN", ""))
     name = arn.split("/")[1] if ":table/" in arn else arn.rpartition(":")[2]
     return name.split("-", 2)[-1] if name.startswith("cinema-") else name

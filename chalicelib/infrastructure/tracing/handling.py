@@ -38,7 +38,7 @@ API_HANDLER = "api_handler"
 
 @dataclass(frozen=True)
 class Spans:
-    """Makes the spans of requests, invocations and records, and flushes them before an invocation ends."""
+    """The spans of requests, invocations and records. They are flushed before an invocation ends."""
 
     provider: TracerProvider
 
@@ -47,13 +47,16 @@ class Spans:
         return self.provider.get_tracer("cinema-tickets")
 
     def register_middleware(self, app: Any) -> None:
-        """Registers the spans as middleware of a Chalice application, around all that is registered later."""
+        """Registers the tracing middleware in a Chalice application.
+
+        Middleware that is registered later runs inside.
+        """
         app.register_middleware(self.trace_request, "http")
         for kind in KINDS_OF_EVENTS:
             app.register_middleware(self.trace_invocation, kind)
 
     def trace_request(self, request: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Answers a request within a span, as a middleware."""
+        """Answers an HTTP request within a span. This is a Chalice middleware."""
         route = str(request.context.get("resourcePath", ""))
         attributes = {"http.request.method": request.method, "http.route": route, "faas.name": API_HANDLER}
         if reservation := (request.uri_params or {}).get("reservation_id"):
@@ -71,7 +74,7 @@ class Spans:
             self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
     def trace_invocation(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Handles an event within a span, as a middleware."""
+        """Handles an event within a span. This is a Chalice middleware."""
         records = event.to_dict().get("Records", [])
         contexts = [context_in_record(record) for record in records]
         parent = common_trace(contexts)
@@ -85,9 +88,9 @@ class Spans:
             self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
     def wrap_handler(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
-        """Gives a handler of records that works within a span, of the trace that its record carries.
+        """Wraps a handler so that each record has a span, in the trace that the record carries.
 
-        Call it within the invocation. The handler may run in other threads.
+        Call this within the invocation. The wrapped handler may run in other threads.
         """
         invocation = get_current()
 
@@ -103,7 +106,7 @@ class Spans:
         return handle_within_span
 
     def wrap_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
-        """Gives a relay of records that works within a span, and whose messages carry that span's context."""
+        """Wraps a relay so that each record has a span, and the messages carry the span's context."""
         return self.wrap_handler(lambda record: [_carrying_context(message) for message in relay(record)])
 
 
@@ -112,7 +115,10 @@ def _carrying_context(message: Outgoing) -> Outgoing:
 
 
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
-    """Gives the parent of a record's span, and its links: the invocation itself, if it is of the record's trace."""
+    """Gives the parent context and the links of a record's span.
+
+    The parent is the invocation if it has the record's trace, or the record has none. Else it is the record's context.
+    """
     carried = context_in_record(record)
     if not span_context_in(carried).is_valid:
         return invocation, []

@@ -26,7 +26,10 @@ PLAIN = frozenset(
 
 
 def use_lean_endpoint(client: DynamoDBClient) -> None:
-    """Has the client go the shorter way. Leaves it as it is where a proxy is set, or botocore is not as we know it."""
+    """Makes the client send through LeanEndpoint.
+
+    Changes nothing if a proxy is set, or botocore's classes are unknown.
+    """
     inner: Any = client
     endpoint = inner._endpoint
     if type(endpoint) is not Endpoint or type(endpoint.http_session) is not URLLib3Session:
@@ -42,7 +45,7 @@ def use_lean_endpoint(client: DynamoDBClient) -> None:
 
 
 class LeanEndpoint(Endpoint):
-    """Takes the place of another endpoint, with its host, its events and its connections."""
+    """A replacement of botocore's endpoint, with the same host, events and connection pool."""
 
     def __init__(self, stock: Any) -> None:
         self._url = stock.host if stock.host.endswith("/") else f"{stock.host}/"
@@ -51,7 +54,7 @@ class LeanEndpoint(Endpoint):
         super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParserFactory(), transport)
 
     def create_request(self, params: Any, operation_model: Any = None) -> Any:
-        """Makes the request, has handlers add to it and sign it."""
+        """Builds the request. Emits `request-created`, whose handlers sign the request."""
         if operation_model is None or not fits_lean_request(params, self._url):
             return super().create_request(params, operation_model)
         request = LeanRequest(params)
@@ -62,7 +65,7 @@ class LeanEndpoint(Endpoint):
 
 
 class LeanSerializer:
-    """Writes a call's arguments as JSON as they are, except where botocore's types differ from JSON's."""
+    """A serializer that writes a call's arguments as JSON. Calls with bytes go to botocore's serializer."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock
@@ -83,14 +86,14 @@ class LeanSerializer:
 
 
 class LeanParserFactory(ResponseParserFactory):
-    """Makes the parsers of answers."""
+    """The factory of LeanParser."""
 
     def create_parser(self, protocol_name: str) -> Any:
         return LeanParser(super().create_parser(protocol_name))
 
 
 class LeanParser:
-    """Gives an answer's JSON, if it was parsed already; else the result of botocore's parser."""
+    """A parser that gives the JSON that BodyWithJson has parsed. Other answers go to botocore's parser."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock

@@ -15,7 +15,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
 class BadAnswer(Exception):
-    """The bytes that arrived are no complete HTTP answer."""
+    """The received bytes are no complete HTTP answer."""
 
 
 class ReadableSocket(Protocol):
@@ -25,8 +25,10 @@ class ReadableSocket(Protocol):
 
 
 class DeadlineSocket:
-    """A socket that is read until a moment of the monotonic clock. Each part of an answer may come in time, and the
-    whole of it never."""
+    """A socket with a deadline for the whole answer, in seconds of the monotonic clock.
+
+    A socket's own timeout begins again with each part of an answer.
+    """
 
     __slots__ = ("_source", "_until")
 
@@ -34,14 +36,14 @@ class DeadlineSocket:
         self._source, self._until = source, until
 
     def recv(self, bufsize: int, /) -> bytes:
-        """Reads what has arrived. Raises TimeoutError after the moment."""
+        """Reads the next bytes. Raises TimeoutError after the deadline."""
         if monotonic() > self._until:
             raise TimeoutError("the answer did not end")
         return self._source.recv(bufsize)
 
 
 class Headers(dict[str, str]):
-    """Headers by their names in lower case; they are found in any case."""
+    """HTTP headers. Lookups ignore the case of names."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -62,7 +64,7 @@ class Answer(NamedTuple):
 
 
 def read_answer(source: ReadableSocket) -> Answer:
-    """Reads one answer, without those that only announce it (1xx). Raises BadAnswer, OSError."""
+    """Reads one HTTP answer. Skips interim answers (1xx). Raises BadAnswer, OSError."""
     received = b""
     while True:
         head, received = _read_head(source, received)
@@ -75,7 +77,7 @@ def read_answer(source: ReadableSocket) -> Answer:
 
 
 def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
-    """Reads up to the empty line after the headers. Gives the bytes before it, and those that arrived after it."""
+    """Reads up to the empty line after the headers. Gives the bytes before this line, and the bytes after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise BadAnswer("its headers are too long")
@@ -84,7 +86,7 @@ def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
 
 
 def _parse_head(head: bytes) -> tuple[str, int, Headers]:
-    """Gives the minor version, the status and the headers. Several of one name are joined with commas."""
+    """Gives the minor version, the status and the headers. Joins headers of the same name with commas."""
     first, *lines = head.decode("latin-1").split("\r\n")
     if not (found := _STATUS.fullmatch(first)):
         raise BadAnswer(f"it begins with {first[:80]!r}")
@@ -99,7 +101,7 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
 
 
 def _read_body(source: ReadableSocket, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
-    """Gives the body, the bytes that arrived after it, and whether the connection's end ended the body."""
+    """Gives the body, the bytes received after it, and whether the body ended with the connection."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
     if (length := headers.get("content-length")) is None:
@@ -154,7 +156,7 @@ def _read_to_end(source: ReadableSocket, received: bytes) -> bytes:
 
 
 def _read(source: ReadableSocket) -> bytes:
-    """Reads the bytes that have arrived. Raises BadAnswer at the connection's end."""
+    """Reads the next bytes. Raises BadAnswer if the connection was closed."""
     if not (part := source.recv(READ_BYTES)):
         raise BadAnswer("the connection was closed before its end")
     return part

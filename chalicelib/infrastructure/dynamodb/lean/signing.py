@@ -27,7 +27,7 @@ SigningKeyInputs = tuple[str, str]
 
 
 class LeanSigner:
-    """Signs the requests of a client, as a handler of its events in place of botocore's RequestSigner."""
+    """The signer of a client's requests. An event handler in the place of botocore's RequestSigner."""
 
     def __init__(self, stock: Any) -> None:
         self._stock, self._region, self._service = stock, stock.region_name, stock.signing_name
@@ -36,7 +36,7 @@ class LeanSigner:
     def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
         """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError.
 
-        Leaves to botocore what is signed otherwise, or for another service or region.
+        Passes requests with another signature version, service or region to botocore's signer.
         """
         version = request.context.get("auth_type") or self._stock.signature_version
         if version != VERSION or request.context.get("signing") or not isinstance(request, LeanRequest):
@@ -61,7 +61,7 @@ class LeanSigner:
         )
 
     def _signing_key(self, secret: str, day: str) -> bytes:
-        """Gives the signing key of the day: the kept one, or a new one that replaces it."""
+        """Gives the signing key of the day. Caches the last key."""
         follows_from = (secret, day)
         if (key := self._keys.get(follows_from)) is None:
             key = f"AWS4{secret}".encode()
@@ -73,7 +73,7 @@ class LeanSigner:
 
 
 def _canonical(request: LeanRequest) -> tuple[str, str]:
-    """Gives the names of the headers that are signed, and the canonical form of the request."""
+    """Gives the names of the signed headers, and the canonical request."""
     signed = {"host": host_header(request.url)}
     for name, value in request.headers.items():
         if (lower := name.lower()) not in UNSIGNED:
