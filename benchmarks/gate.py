@@ -30,7 +30,7 @@ from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
 from chalicelib.settings import LOCAL_SECRET, load
 from infra.local.redis_server import run_redis
 from infra.processes import HOST
@@ -139,7 +139,7 @@ def refuse_holds_until(deadline: float, url: str, session: str, client_number: i
 def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     """Counts the calls to DynamoDB of SAMPLE refused holds with keys, by operation."""
     counted: Counter[str] = Counter()
-    client = connection.client()
+    client = connection.new_dynamodb_client()
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
@@ -159,7 +159,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
 
 def measure_row_units(session: str) -> float:
     """Writes a full row over itself and gives the capacity units charged for it."""
-    client, table = connection.client(), f"{PREFIX}-rows"
+    client, table = connection.new_dynamodb_client(), f"{PREFIX}-rows"
     item = client.get_item(TableName=table, Key={"id": {"S": row_id(session, "A")}}, ConsistentRead=True)["Item"]
     answer = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="TOTAL")
     client.close()
@@ -168,4 +168,4 @@ def measure_row_units(session: str) -> float:
 
 def make_seat_cache(redis_url: str) -> SeatCache:
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
-    return SeatCache(connection, PREFIX, secret_from(LOCAL_SECRET))
+    return SeatCache(connection, PREFIX, derive_signing_key(LOCAL_SECRET))

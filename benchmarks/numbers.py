@@ -37,7 +37,7 @@ ids = SecretIds(b"of no use to anybody")
 
 
 def measure(run: Run) -> None:
-    with run_tables(run.scratch), contextlib.closing(connection.client()) as client:
+    with run_tables(run.scratch), contextlib.closing(connection.new_dynamodb_client()) as client:
         notifications = DynamoNotifications(client, f"{PREFIX}-notifications")
         invoices = DynamoInvoices(client, f"{PREFIX}-invoices")
         count_units(run, client, notifications, invoices)

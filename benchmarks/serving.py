@@ -18,8 +18,8 @@ from benchmarks.frame.run import Run
 from benchmarks.frame.system import PREFIX, run_api
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.dynamodb.tables import SessionItem, bind
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.dynamodb.tables import SessionItem, set_table_names
+from chalicelib.infrastructure.ttl_cache import TtlCache
 from infra.local.redis_server import run_redis
 from infra.processes import CannotRunError
 from infra.races import crowd
@@ -66,8 +66,8 @@ def count_items_of_a_page(run: Run) -> None:
 
     Its time is no measure: this emulator looks through the whole table for each query.
     """
-    bind(PREFIX)
-    sessions = DynamoSessions(connection.client(), f"{PREFIX}-sessions", pages=Kept(0.0))
+    set_table_names(PREFIX)
+    sessions = DynamoSessions(connection.new_dynamodb_client(), f"{PREFIX}-sessions", pages=TtlCache(0.0))
     read: list[int] = []
     events = SessionItem._get_connection().connection.client.meta.events
     events.register("after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["ScannedCount"]))
@@ -97,7 +97,7 @@ def share(health: list[float], subject: list[float]) -> Ratio:
 
 def put_screenings(how_many: int) -> None:
     """Puts screenings into the programme, without rows: nobody books them."""
-    client = connection.client()
+    client = connection.new_dynamodb_client()
     with contextlib.closing(client):
         screenings = made_screenings(how_many)
         while batch := list(islice(screenings, ITEMS_OF_A_BATCH)):

@@ -41,8 +41,8 @@ def make_paths() -> dict[str, Callable[[], object]]:
     made = (
         update_with(boto3.client("dynamodb")),
         pynamodb_update(),
-        update_with(connection.client(lean=False)),
-        update_with(connection.client()),
+        update_with(connection.new_dynamodb_client(lean=False)),
+        update_with(connection.new_dynamodb_client()),
         hold(),
     )
     return dict(zip(NAMES, made, strict=True))
@@ -104,8 +104,8 @@ class OneSession:
 
 def hold() -> Callable[[], object]:
     """Makes the use case that holds a seat: three calls, as the tests of the budgets assert."""
-    tables.bind("bench")
-    now, client = utc_now(), connection.client()
+    tables.set_table_names("bench")
+    now, client = utc_now(), connection.new_dynamodb_client()
     session = Session("550e8400", "Oppenheimer", now + timedelta(days=1), "A1", 100, 10, Decimal("25.00"), now)
     sessions: Any = OneSession(session)
     reservations = DynamoReservations(client, "bench-reservations")

@@ -7,8 +7,8 @@ from botocore.config import Config
 from botocore.session import Session
 
 
-def client(service: str, config: Config, **more: Any) -> Any:
-    """Makes a client of the service, as `boto3.client` does. `more` as there: `endpoint_url`, for one."""
+def new_client(service: str, config: Config, **more: Any) -> Any:
+    """Makes a client of an AWS service, like `boto3.client`. `more` are its other arguments, such as `endpoint_url`."""
     session = Session()
     session.register_component("data_loader", _models(session.get_config_variable("data_path")))
     return session.create_client(service, config=config, **more)
@@ -16,7 +16,7 @@ def client(service: str, config: Config, **more: Any) -> Any:
 
 @cache
 def _models(path: str | None) -> Any:
-    """Gives the loader of botocore's models, which keeps what it has read: all clients read some of them."""
+    """Makes the loader of botocore's service models. All clients share it, because it caches the models."""
     from botocore.loaders import create_loader
 
     return create_loader(path)

@@ -26,14 +26,15 @@ class BreakerState(StrEnum):
 
 
 class BreakerOpen(Exception):
-    """The dependency was not called: it has just failed."""
+    """The breaker is open, so the dependency was not called."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """The rule for opening a breaker, and for how long it stays open.
+    """The rule by which a breaker opens, and the time that it stays open.
 
-    `failures` in a row open it for `pause_seconds`. Each failed probe doubles the pause, up to the longest.
+    `failures` in a row open the breaker for `pause_seconds`. Each failed probe doubles the pause, up to
+    `longest_pause_seconds`.
     """
 
     failures: int
@@ -57,7 +58,7 @@ POLICIES: Mapping[str, BreakerPolicy] = {
 
 @dataclass(frozen=True, slots=True)
 class BreakerStatus:
-    """The state of a breaker. `trips` counts how often it has gone from closed to open."""
+    """The state of a breaker. `trips` counts its changes from closed to open."""
 
     state: BreakerState
     trips: int
@@ -67,8 +68,8 @@ class BreakerStatus:
 class BreakerChange:
     """The report that a breaker has closed, or has opened for `open_seconds`.
 
-    A closed breaker that opens trips; an open one that opens again, because its probe failed, does not. `trips` counts
-    the trips in this process.
+    A trip is a change from closed to open. A failed probe opens the breaker again, but is no trip. `trips` counts the
+    trips in this process.
     """
 
     name: str
@@ -79,13 +80,13 @@ class BreakerChange:
 
 
 OnChange = Callable[[BreakerChange], None]
-"""A function that a breaker calls with each of its changes, while a request waits. It must not raise."""
+"""A listener that a breaker calls with each of its changes, while a request waits. A listener must not raise."""
 
 
 class Breaker:
-    """The circuit breaker of one dependency: lets calls of it through while closed, and refuses them while open.
+    """The circuit breaker of one dependency. Passes calls on while closed, and refuses them while open.
 
-    Safe in threads; no lock is held while the dependency is called.
+    Thread-safe. Holds no lock while the dependency is called.
     """
 
     def __init__(
@@ -104,8 +105,8 @@ class Breaker:
         self._pause = policy.pause_seconds
         self._is_probing = False
 
-    def twin(self) -> "Breaker":
-        """Makes a closed breaker with the same name, policy and reports, for another server of the dependency."""
+    def closed_copy(self) -> "Breaker":
+        """Makes a closed breaker with the same name, policy and listeners, for another server of the dependency."""
         return Breaker(self.name, self._policy, self._on_change, self._monotonic)
 
     @property
@@ -117,10 +118,12 @@ class Breaker:
         return BreakerStatus(state=self.state, trips=self.trips)
 
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
-        """Calls `ask`, and gives its answer or raises its error. Raises BreakerOpen if the call may not be made.
+        """Calls `ask`. Gives its answer, or raises its error.
 
-        An error of a type in `failing` counts as a failure of the dependency. Any other error shows that it answered,
-        and counts as a success.
+        Raises BreakerOpen, without a call, if the breaker is open.
+
+        An error of a type in `failing` counts as a failure of the dependency. Any other error is an answer of the
+        dependency, and counts as a success.
         """
         is_probe = self._admit()
         try:
@@ -140,7 +143,7 @@ class Breaker:
         return BreakerState.OPEN if self._monotonic() < self._open_until else BreakerState.HALF_OPEN
 
     def _admit(self) -> bool:
-        """Lets a call through. Tells whether it is the probe. Raises BreakerOpen for a call that may not be made."""
+        """Lets a call through. Tells whether the call is the probe. Raises BreakerOpen if no call may be made."""
         with self._lock:
             state = self._state_now()
             if state is BreakerState.CLOSED:
@@ -151,7 +154,7 @@ class Breaker:
             return True
 
     def _count_success(self, is_probe: bool) -> None:
-        """Counts a success: the probe's closes the breaker, any other sets the failures of a closed breaker to 0.
+        """Counts a success. The probe's success closes the breaker. Any other resets the failures of a closed breaker.
 
         An open breaker ignores the success of a call that began before it opened.
         """
@@ -164,7 +167,7 @@ class Breaker:
         self._report(BreakerState.CLOSED, is_trip=False, open_seconds=0)
 
     def _count_failure(self, is_probe: bool) -> None:
-        """Counts a failure. Opens the breaker if the probe failed, or at the last of `failures` in a row."""
+        """Counts a failure. Opens the breaker if the probe failed, or if the policy's number of failures is reached."""
         with self._lock:
             if is_probe:
                 self._pause = min(self._pause * 2, self._policy.longest_pause_seconds)
@@ -175,7 +178,7 @@ class Breaker:
         self._report(BreakerState.OPEN, is_trip=not is_probe, open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
-        """Counts a failure. Tells whether it makes the breaker trip; if so, counts the trip."""
+        """Counts a failure of a call that is not the probe. Tells whether the breaker trips. Counts the trip."""
         self._failures += 1
         if self._open_until is not None or self._failures < self._policy.failures:
             return False

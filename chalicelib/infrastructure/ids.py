@@ -16,7 +16,7 @@ the few requests of one user with one key."""
 
 @dataclass(frozen=True)
 class SecretIds:
-    """Ids of 128 bits, random or derived by HMAC-SHA-256.
+    """The maker of ids of 128 bits. They are random, or derived from an idempotency key by HMAC-SHA-256.
 
     A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there: see
     `buyer_of_reservation`.
@@ -25,7 +25,7 @@ class SecretIds:
     secret: bytes
 
     def session(self, key: str | None) -> str:
-        """Makes a session's id, a UUID: derived from the key, or random without one. The id does not show which."""
+        """Makes a session's id, a UUID. It is derived from the idempotency key, or random if `key` is None."""
         own = secrets.token_bytes(16) if key is None else self._derive("session", key)
         return str(uuid.UUID(bytes=own, version=4))
 
@@ -39,14 +39,14 @@ class SecretIds:
     def sale(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_to_base64(self._derive('sale', reservation_id, transaction_id))}"
 
-    def address(self, email: str) -> str:
-        """Makes a hash of an address, the same for small and capital letters."""
+    def address_hash(self, email: str) -> str:
+        """Makes the keyed hash of an email address. Upper and lower case give the same hash."""
         return _to_base64(self._derive("address", email.strip().casefold()))
 
     def _derive(self, *parts: str) -> bytes:
-        """Derives 128 bits from the parts and the secret.
+        """Derives 128 bits from the parts and the secret, by HMAC-SHA-256.
 
-        Each part is hashed with its length, so that no two lists of parts are hashed alike.
+        Each part is hashed with its length, so that different lists of parts have different hashes.
         """
         message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
         return hmac.digest(self.secret, message, "sha256")[:16]

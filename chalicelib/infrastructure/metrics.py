@@ -17,18 +17,21 @@ NAMESPACE = "CinemaTickets"
 
 @dataclass(frozen=True)
 class Metrics:
-    """Writes metrics of a stage to `out`, or to standard output, Lambda's log, if it is None."""
+    """The writer of a stage's metrics. Writes to `out`.
+
+    If that is None, writes to standard output, which is Lambda's log.
+    """
 
     stage: str
     out: TextIO | None = None
 
     def write_breaker_change(self, change: BreakerChange) -> None:
-        """Writes BreakerOpen: 1 each time that the breaker opens or its probe has failed, 0 when it closes."""
+        """Writes the metric BreakerOpen: 1 when the breaker opens or its probe fails, 0 when the breaker closes."""
         opened = int(change.state is BreakerState.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
     def write_findings_count(self, findings: int) -> None:
-        """Writes MoneyToLookAt: how many payments and sales don't agree, or wait for too long."""
+        """Writes the metric MoneyToLookAt: the number of payments and sales that disagree, or wait for too long."""
         self._write({"Stage": self.stage}, {"MoneyToLookAt": findings})
 
     def _write(self, dimensions: dict[str, str], values: dict[str, int], **facts: int) -> None:

@@ -15,14 +15,18 @@ CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", 
 
 
 def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
-    """Fetches secrets by the names of their parameters, and gives them by the keys of `names`.
+    """Fetches secrets from SSM. `names` maps keys to parameters' names, ten at most.
 
-    One that SSM does not have is left out. GetParameters takes ten names at most. Raises StoreUnavailable, or
-    SettingInvalid when we may not read them.
+    Gives the secrets by the same keys.
+
+    A secret that SSM does not have is left out. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid
+    if SSM refuses the call, for example because the function lacks the right.
     """
     try:
         with outages_as_refusals("GetParameters"):
-            answer = aws.client("ssm", CONFIG).get_parameters(Names=sorted(set(names.values())), WithDecryption=True)
+            answer = aws.new_client("ssm", CONFIG).get_parameters(
+                Names=sorted(set(names.values())), WithDecryption=True
+            )
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise SettingInvalid(f"{', '.join(names)} can not be read from SSM: {code}.") from error

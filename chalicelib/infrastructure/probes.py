@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 class Pingable(Protocol):
-    """A payment gateway that can be asked for a sign of life."""
+    """A payment gateway with a call that only checks whether it answers."""
 
     def ping(self) -> None:
-        """Asks for a sign of life. Raises any error when there is none."""
+        """Checks that the gateway answers. Raises any error if it does not."""
         ...
 
 
 @dataclass(frozen=True)
 class TimedProbe:
-    """A probe of one dependency: calls `ask`, and reports how long it took or why it failed.
+    """A probe of one dependency. Calls `ask`, and reports its latency, or the type of its error.
 
-    `breaker` gives the status of the dependency's breaker, if known. Without a `required` dependency nothing can be
-    booked. Without any other, bookings are slower, or emails and refunds come later.
+    `breaker` gives the status of the dependency's breaker, or None if that is unknown. `required`: nothing can be
+    booked without this dependency. Without any other, bookings are slower, or emails and refunds come later.
     """
 
     name: str
@@ -66,36 +66,38 @@ class TimedProbe:
         )
 
 
-def dynamodb(client: "DynamoDBClient", table_name: str) -> TimedProbe:
+def new_dynamodb_probe(client: "DynamoDBClient", table_name: str) -> TimedProbe:
     """Makes a probe that reads an item of the table."""
     key = text_key(id="ready")
     return TimedProbe(name="dynamodb", required=True, ask=lambda: client.get_item(TableName=table_name, Key=key))
 
 
-def sqs(client: "SQSClient", queue_name: str) -> TimedProbe:
-    """Makes a probe that asks for the URL of the queue."""
+def new_sqs_probe(client: "SQSClient", queue_name: str) -> TimedProbe:
+    """Makes a probe that asks SQS for the URL of the queue."""
     return TimedProbe(name="sqs", required=False, ask=lambda: client.get_queue_url(QueueName=queue_name))
 
 
-def redis(connection: RedisConnection, keys: Keys) -> TimedProbe:
-    """Makes a probe that makes the calls of requests on each node of Redis."""
-    return TimedProbe(name="redis", required=False, ask=lambda: connection.check(keys), breaker=connection.status)
+def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
+    """Makes a probe that checks each node of Redis, with the same commands that requests use."""
+    return TimedProbe(
+        name="redis", required=False, ask=lambda: connection.check_health(keys), breaker=connection.breaker_status
+    )
 
 
-def ses(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
-    """Makes a probe that asks for the sending quota."""
+def new_ses_probe(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
+    """Makes a probe that asks SES for the sending quota."""
     return TimedProbe(
         name="ses", required=False, ask=lambda: _ask_for_quota(client), breaker=_status_reader(breakers, "ses")
     )
 
 
-def payments(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
+def new_payments_probe(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
     """Makes a probe that pings the payment gateway."""
     return TimedProbe(name="payments", required=False, ask=gateway.ping, breaker=_status_reader(breakers, "payments"))
 
 
 def _ask_for_quota(client: "SESClient") -> None:
-    """Asks SES for the sending quota. SES allows that once a second; its refusal of more is a sign of life, too."""
+    """Asks SES for the sending quota. A throttled answer counts as success: SES allows this call once a second."""
     try:
         client.get_send_quota()
     except ClientError as error:
@@ -104,11 +106,11 @@ def _ask_for_quota(client: "SESClient") -> None:
 
 
 def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerStatus | None]:
-    """Makes a function that reads the last reported status of a breaker. It gives None without the database."""
+    """Makes a function that reads the last reported status of a breaker. The function gives None if the read fails."""
 
     def read() -> BreakerStatus | None:
         try:
-            return breakers.read(name)
+            return breakers.read_status(name)
         except StoreUnavailable:
             return None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 
 from .shared.process import clock, database, once, stage_name
 from .shared.tables import sessions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @once
 def analytics() -> Analytics:
-    counted = ProcessedEvents(database(), stage_name("ledger"), "analytics", clock)
+    counted = DynamoProcessedEvents(database(), stage_name("ledger"), "analytics", clock)
     return DynamoAnalytics(database(), stage_name("analytics"), counted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.email import SendBuyerEmail
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @once
 def email_sender() -> EmailSender:
-    sender = ses.SesEmailSender(ses.client(), settings().mail_from, settings().mail_events)
-    return ses.GuardedEmailSender(sender, new_breaker("ses", breaker_board().write))
+    sender = ses.SesEmailSender(ses.new_ses_client(), settings().mail_from, settings().mail_events)
+    return ses.CircuitBreakerEmailSender(sender, new_breaker("ses", breaker_board().record_change))
 
 
 @once
@@ -34,7 +34,7 @@ def send_buyer_email() -> SendBuyerEmail:
         sessions=sessions(),
         renderer=TemplateEmailRenderer(settings().time_zone, SaleEnclosures(settings().seller, settings().time_zone)),
         sender=email_sender(),
-        processed_events=ProcessedEvents(database(), stage_name("ledger"), "email", clock),
+        processed_events=DynamoProcessedEvents(database(), stage_name("ledger"), "email", clock),
         suppressed=suppressed_addresses(),
         tickets=DynamoTickets(database(), stage_name("tickets")),
         clock=clock,

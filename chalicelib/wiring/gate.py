@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
-from chalicelib.infrastructure.redis.refusal_counts import NotCounted, RedisRefusals
+from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, RedisRateLimiter
+from chalicelib.infrastructure.redis.refusal_counts import NoRefusalCounts, RedisRefusals
 from chalicelib.settings import SettingInvalid
 
 from .shared.process import clock, once, settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @once
 def rate_limiter() -> RateLimiter:
     connection, alone = redis(), own_rate_limiter()
-    return SharedRateLimiter(connection, alone, settings().table_prefix) if connection else alone
+    return RedisRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
 @once
@@ -32,10 +32,10 @@ def refusals() -> Refusals:
     try:
         return _refusals()
     except (StoreUnavailable, SettingInvalid):
-        return NotCounted()
+        return NoRefusalCounts()
 
 
 @once
 def _refusals() -> Refusals:
     connection = redis()
-    return RedisRefusals(connection, settings().table_prefix, clock) if connection else NotCounted()
+    return RedisRefusals(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

@@ -27,10 +27,13 @@ def _readiness() -> ShareReadiness:
 
 @once
 def check_readiness() -> CheckReadiness:
-    asked = [probes.dynamodb(database(), stage_name("sessions")), probes.sqs(sqs(), stage_name("expiry"))]
+    asked = [
+        probes.new_dynamodb_probe(database(), stage_name("sessions")),
+        probes.new_sqs_probe(sqs(), stage_name("expiry")),
+    ]
     if connection := redis():
-        asked.append(probes.redis(connection, redis_keys()))
-    asked.append(probes.ses(ses.client(), breaker_board()))
+        asked.append(probes.new_redis_probe(connection, redis_keys()))
+    asked.append(probes.new_ses_probe(ses.new_ses_client(), breaker_board()))
     if settings().payments_url:
-        asked.append(probes.payments(http_gateway(), breaker_board()))
+        asked.append(probes.new_payments_probe(http_gateway(), breaker_board()))
     return CheckReadiness(asked)

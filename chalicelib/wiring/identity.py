@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.identity.keys import ProviderKeys, read_from
+from chalicelib.infrastructure.identity.keys import ProviderKeys, new_key_set_reader
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 
 from .shared.process import once, settings
@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 @once
 def verify_token() -> TokenVerifier:
     issuer = settings().needed_auth_issuer
-    return AccessTokenVerifier(issuer, settings().auth_client_id, ProviderKeys(read_from(issuer)))
+    return AccessTokenVerifier(issuer, settings().auth_client_id, ProviderKeys(new_key_set_reader(issuer)))

@@ -25,7 +25,7 @@ def invoices() -> ports.Invoices:
 
 @once
 def invoice_files() -> ports.InvoiceFiles:
-    return S3InvoiceFiles(files.client(), settings().invoices_bucket)
+    return S3InvoiceFiles(files.new_s3_client(), settings().invoices_bucket)
 
 
 @once
@@ -44,7 +44,7 @@ def issue_invoices() -> IssueInvoices:
 def invoice_printer() -> Callable[[Invoice], bytes]:
     from chalicelib.infrastructure.invoices import pdf  # who asks for the link does not print
 
-    return pdf.printed
+    return pdf.print_invoice
 
 
 @once

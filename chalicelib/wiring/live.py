@@ -10,7 +10,11 @@ from chalicelib.application.live import ShowChanges, StopWatchingSession
 from chalicelib.infrastructure.dynamodb.rows import row_state
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import created_at
-from chalicelib.infrastructure.websocket.live_connections import ApiGatewayConnections, NoConnections, client
+from chalicelib.infrastructure.websocket.live_connections import (
+    ApiGatewayConnections,
+    NoConnections,
+    new_connections_client,
+)
 
 from .shared.process import clock, database, once, settings, stage_name
 
@@ -37,7 +41,7 @@ def viewers() -> Viewers:
 @once
 def live_connections() -> LiveConnections:
     url = settings().connections_url
-    return ApiGatewayConnections(client(url)) if url else NoConnections()
+    return ApiGatewayConnections(new_connections_client(url)) if url else NoConnections()
 
 
 @once

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import SettleRefund
-from chalicelib.infrastructure.payments.simulated_gateway import HttpGatewayMessages
+from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
 
@@ -55,6 +55,6 @@ def count_findings(findings: int) -> None:
 
 
 def _messages() -> GatewayMessages:
-    return (StripeMessages if settings().pays_by_stripe else HttpGatewayMessages)(
+    return (StripeMessages if settings().pays_by_stripe else SimulatedGatewayMessages)(
         settings_with_secrets().payments_secrets
     )

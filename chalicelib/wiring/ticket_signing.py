@@ -11,7 +11,7 @@ from chalicelib.application.consumers.tickets import IssueTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_code
-from chalicelib.infrastructure.tickets.signatures import IN_FILE, FileSigner, KmsSigner
+from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
 
 from .shared.process import database, once, settings, stage_name
 from .shared.tables import sessions
@@ -27,8 +27,8 @@ CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", 
 def signer() -> ports.TicketSigner:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
-        return FileSigner(Path(key.removeprefix(IN_FILE)))
-    return KmsSigner(aws.client("kms", CONFIG), key)
+        return SigningKeyInFile(Path(key.removeprefix(IN_FILE)))
+    return SigningKeyInKms(aws.new_client("kms", CONFIG), key)
 
 
 @once

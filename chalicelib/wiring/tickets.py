@@ -14,7 +14,7 @@ from chalicelib.application.tickets import (
     TransferTicket,
 )
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
-from chalicelib.infrastructure.tickets.names import random_code, random_key
+from chalicelib.infrastructure.tickets.names import random_admission_key, random_code
 
 from .shared.adapters import adapters
 from .shared.process import clock, database, once, settings, stage_name
@@ -48,7 +48,7 @@ def transfer_ticket() -> TransferTicket:
 def admit() -> Admit:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
-    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_key)
+    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key)
 
 
 @once

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.consumers.webhooks import AnnounceEvents, DeliverNotification, Replay
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks, KeptSubscribers
+from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
 from chalicelib.infrastructure.sqs import envelopes
-from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
+from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 
 from .shared.breakers import new_breaker
 from .shared.process import clock, database, once, settings, stage_name
@@ -35,12 +35,12 @@ def notifications() -> ports.Notifications:
 def webhook_sender() -> ports.WebhookSender:
     breaker_of_webhook = partial(new_breaker, "webhooks")  # all by one name: each name would be a metric
     sender = traced_calls(HttpWebhookSender(local=settings().is_local), "webhook")
-    return GuardedWebhookSender(sender, breaker_of_webhook)
+    return CircuitBreakerWebhookSender(sender, breaker_of_webhook)
 
 
 @once
 def announce_events() -> AnnounceEvents:
-    return AnnounceEvents(notifications(), KeptSubscribers(webhooks()), outbox(), clock)
+    return AnnounceEvents(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
 
 
 @once

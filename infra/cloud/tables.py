@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.infrastructure.dynamodb.tables import TABLES, Table
+from chalicelib.infrastructure.dynamodb.tables import TABLES, TableDefinition
 
 from .templates import Template, sub
 
@@ -31,7 +31,7 @@ def table_resources() -> Template:
     }
 
 
-def _properties(table: Table) -> Template:
+def _properties(table: TableDefinition) -> Template:
     schema = table.model._get_schema()  # pynamodb creates tables from it, and has no public name for it
     keys = _keys(schema["key_schema"])
     indexes = {
@@ -68,7 +68,7 @@ def _keys(schema: Iterable[Mapping[str, Any]]) -> list[Template]:
     return [{"AttributeName": by_kind[kind], "KeyType": kind} for kind in ("HASH", "RANGE") if kind in by_kind]
 
 
-def _expiry(table: Table) -> Template:
+def _expiry(table: TableDefinition) -> Template:
     attribute = table.model.get_attributes().get(EXPIRY)
     if attribute is None:
         return {}

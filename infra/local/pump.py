@@ -435,7 +435,7 @@ def schedule_source(name: str, handler: Handler, expression: object) -> Schedule
 
 
 def stream_failures(clock: Clock) -> Failures:
-    return S3StreamFailures(invoice_files.client, settings.load().stream_failures_bucket, clock)
+    return S3StreamFailures(invoice_files.new_s3_client, settings.load().stream_failures_bucket, clock)
 
 
 class Pump:

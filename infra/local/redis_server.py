@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
-from chalicelib.infrastructure.redis.answers import Nonsense
+from chalicelib.infrastructure.redis.answers import MalformedAnswer
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
 from infra.local.emulator_packages import REDIS_HOME
@@ -85,8 +85,8 @@ def find_trouble(url: str) -> str:
     connection, trouble = RedisConnection(url, Breaker("redis", POLICIES["redis"])), ""
     for _ in range(TRIES):
         try:
-            connection.check(Keys("doctor"))
-        except (RedisError, OSError, Nonsense) as error:
+            connection.check_health(Keys("doctor"))
+        except (RedisError, OSError, MalformedAnswer) as error:
             trouble = f"{type(error).__name__}: {error}"
         else:
             return ""

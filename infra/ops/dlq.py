@@ -94,7 +94,7 @@ def redrive_dead_letters(
     most = queue.visible if limit is None else min(limit, queue.visible)
     try:
         moved = dead_letters.redrive(sqs, queue.url, source.url, most, lambda moved: progress(moved, most))
-    except dead_letters.Interrupted as error:
+    except dead_letters.RedriveInterrupted as error:
         raise OpsError(_interruption_text(error.moved, most, queue, source, error.__cause__)) from error
     left = queue.depth - moved
     text = f"Moved {counted(moved, 'message')} from {queue.name} to {source.name}; {left} left."

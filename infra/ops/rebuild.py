@@ -22,9 +22,9 @@ from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, b
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
-from chalicelib.infrastructure.dynamodb.connection import BatchRead, WriteConflict, retry_on_conflict
+from chalicelib.infrastructure.dynamodb.connection import BatchReader, WriteConflict, retry_on_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
@@ -137,7 +137,7 @@ class Screening:
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         """Reads these reservations, by id. Leaves out unknown ids."""
         keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
-        items = BatchRead(self.client, self.table_name("reservations"))(keys)
+        items = BatchReader(self.client, self.table_name("reservations"))(keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
 
 
@@ -237,7 +237,7 @@ class CounterRebuild:
     """
 
     screening: Screening
-    processed_events: ProcessedEvents
+    processed_events: DynamoProcessedEvents
     count: CountEvent
     transaction_writes: int = TRANSACTION_WRITES
     sleep: Callable[[float], None] = time.sleep
@@ -245,7 +245,7 @@ class CounterRebuild:
     @classmethod
     def of(cls, screening: Screening) -> "CounterRebuild":
         """Makes the rebuild from the stage's tables."""
-        processed_events = ProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
+        processed_events = DynamoProcessedEvents(screening.client, screening.table_name("ledger"), ANALYTICS, utc_now)
         analytics = DynamoAnalytics(screening.client, screening.table_name("analytics"), processed_events)
         return cls(screening, processed_events, CountEvent(analytics))
 

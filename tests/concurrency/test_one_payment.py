@@ -41,7 +41,7 @@ def crowd(api_servers: "ApiServers", confirmed_by: str) -> Iterator[Crowd]:
 
 @pytest.fixture(scope="module")
 def payments(data_stack: str) -> DynamoPayments:
-    return DynamoPayments(connection.client(), f"{data_stack}-payments")
+    return DynamoPayments(connection.new_dynamodb_client(), f"{data_stack}-payments")
 
 
 def hold_seats(crowd: Crowd) -> list[str]:

@@ -185,7 +185,7 @@ def talking_to(endpoint: str) -> Iterator[None]:
 @contextmanager
 def dynamo_backend(prefix: str, endpoint: str) -> Iterator[Dynamo]:
     with talking_to(endpoint):
-        client = connection.client()
+        client = connection.new_dynamodb_client()
     with closing(client):
         backend = dynamo_at(client, prefix, endpoint, {})
         yield backend
@@ -219,7 +219,7 @@ def models_bound_to(dynamo: Dynamo) -> Iterator[None]:
     """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to the one before."""
     models = [table.model for table in TABLES]
     before = [(model.Meta.table_name, model._connection) for model in models]
-    tables.bind(dynamo.prefix)
+    tables.set_table_names(dynamo.prefix)
     for model in models:
         model._connection = dynamo.connections.get(model.Meta.table_name)
     with talking_to(dynamo.endpoint):

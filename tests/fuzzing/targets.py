@@ -24,7 +24,7 @@ from chalicelib.domain.tickets.checking import check_signature
 from chalicelib.domain.tickets.tokens import TokenUnreadable, read_token, to_token
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
-from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, HttpGatewayMessages
+from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, SimulatedGatewayMessages
 from chalicelib.infrastructure.redis import answers, seat_format
 from chalicelib.infrastructure.redis.wire import BoundedParser
 from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in, payment_in
@@ -96,7 +96,7 @@ def _access_token(data: bytes) -> None:
 def _gateway_message(data: bytes) -> None:
     """Whoever has the secret may still send nonsense."""
     headers = {SIGNATURE_HEADER: sign_body([SECRET], data, NOW)}
-    charge = HttpGatewayMessages([SECRET]).read(headers, data, NOW)
+    charge = SimulatedGatewayMessages([SECRET]).read(headers, data, NOW)
     assert charge is None or isinstance(charge, Charge)
 
 
@@ -123,11 +123,11 @@ class _Socket:
 
 
 READS: Sequence[Callable[[Any], Any]] = (
-    answers.whole,
+    answers.integer,
     answers.value,
-    answers.text,
-    answers.values(2),
-    answers.numbers(2),
+    answers.required_value,
+    answers.list_of_values(2),
+    answers.list_of_integers(2),
     answers.was_set,
     answers.was_written,
     answers.were_written,
@@ -145,7 +145,7 @@ def _redis_answer(data: bytes) -> None:
     for read in READS:
         try:
             read(answer)
-        except answers.Nonsense:
+        except answers.MalformedAnswer:
             continue
 
 

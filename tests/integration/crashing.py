@@ -23,7 +23,7 @@ class Consumer:
     """One consumer on a queue of its own, which crashes before or after its effect; and its dead-letter queue."""
 
     def __init__(self, consume: Callable[[Event], None], chance: random.Random) -> None:
-        self.sqs = queues.client()
+        self.sqs = queues.new_sqs_client()
         self.name = f"crashing-{uuid.uuid4()}"
         urls = QueueUrls(self.sqs)
         self.dead = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]

@@ -16,7 +16,7 @@ from chalicelib.domain.sessions import row_of
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
+from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGateway
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
@@ -47,12 +47,12 @@ class Till:
     prefix: str
     gateway: Gateway
     url: str
-    client: Any = field(default_factory=connection.client)
-    sqs: Any = field(default_factory=queues.client)
+    client: Any = field(default_factory=connection.new_dynamodb_client)
+    sqs: Any = field(default_factory=queues.new_sqs_client)
 
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
-        self.settle: Callable[[Any], None] = self.settling(HttpGateway(self.url, PATIENCE_SECONDS))
+        self.settle: Callable[[Any], None] = self.settling(SimulatedGateway(self.url, PATIENCE_SECONDS))
         plain = replace(wiring.invoices.issue_invoices(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),

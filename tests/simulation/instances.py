@@ -27,12 +27,12 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
+from chalicelib.infrastructure.redis.announced_sessions import CacheAnnouncingSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
@@ -140,7 +140,7 @@ class Instance:
 
     @cached_property
     def cached_sessions(self) -> Sessions:
-        return AnnouncedSessions(self.sessions, self.cache) if self.cache else self.sessions
+        return CacheAnnouncingSessions(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
     def cache(self) -> SeatCache | None:
@@ -249,7 +249,7 @@ class Instance:
     @cached_property
     def analytics(self) -> DynamoAnalytics:
         client = self.services.dynamodb
-        counted = ProcessedEvents(client, f"{PREFIX}-ledger", "analytics", self.clock, self.services.sleep)
+        counted = DynamoProcessedEvents(client, f"{PREFIX}-ledger", "analytics", self.clock, self.services.sleep)
         return DynamoAnalytics(client, f"{PREFIX}-analytics", counted)
 
     @cached_property

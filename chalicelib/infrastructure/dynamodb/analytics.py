@@ -19,7 +19,7 @@ from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally
 from chalicelib.domain.times import from_ms, to_ms
 
 from .connection import query_items
-from .processed_events import ProcessedEvents
+from .processed_events import DynamoProcessedEvents
 from .values import Item, number_value, read_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class DynamoAnalytics:
 
     client: "DynamoDBClient"
     table_name: str
-    processed_events: ProcessedEvents
+    processed_events: DynamoProcessedEvents
     page_items: int | None = None
 
     def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
@@ -55,7 +55,7 @@ class DynamoAnalytics:
             "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)}",
             "ExpressionAttributeValues": {f":{name}": number_value(number) for name, number in added.items()},
         }
-        return self.processed_events.enter_with(event_id, [{"Update": counters}])
+        return self.processed_events.add_with_effects(event_id, [{"Update": counters}])
 
     def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
         buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
@@ -75,7 +75,7 @@ class DynamoAnalytics:
 
 
 def shard_of(event_id: str) -> int:
-    """Gives the shard of an event, the same on every instance. Python's own hash of a text differs by process."""
+    """Gives the shard of an event. Every process gives the same one, because Python's randomized `hash` is not used."""
     return zlib.crc32(event_id.encode()) % SHARDS
 
 

@@ -34,14 +34,17 @@ for so long, to probe with, has ended. A new one begins with a closed breaker.""
 
 @dataclass(frozen=True)
 class BreakerBoard:
-    """Keeps the status of breakers where every process can read it."""
+    """The last reported status of each breaker, in a table that every process can read."""
 
     client: DynamoDBClient
     table_name: str
     clock: Clock
 
-    def write(self, change: BreakerChange) -> None:
-        """Writes the breaker's status, for one write unit. Never raises: no email or refund may fail because of it."""
+    def record_change(self, change: BreakerChange) -> None:
+        """Stores the breaker's status. Costs one write unit.
+
+        Never raises: a failed write must not stop an email or refund.
+        """
         half_open_at = self.clock() + timedelta(seconds=change.open_seconds)
         try:
             self.client.update_item(
@@ -58,10 +61,10 @@ class BreakerBoard:
         except (BotoCoreError, ClientError):
             log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
 
-    def read(self, name: str) -> BreakerStatus:
-        """Reads the status of a dependency's breaker, for half a read unit. Raises StoreUnavailable.
+    def read_status(self, name: str) -> BreakerStatus:
+        """Reads the status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.
 
-        `trips` are those of all processes, ever.
+        `trips` counts the trips of all processes since the table was made.
         """
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")

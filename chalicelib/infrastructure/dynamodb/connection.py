@@ -14,7 +14,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure import aws
 
-from .lean.endpoint import shorten
+from .lean.endpoint import use_lean_endpoint
 from .values import Item
 
 if TYPE_CHECKING:
@@ -49,17 +49,20 @@ OUTAGES = {
 """Error codes of a service that is not able to answer now."""
 
 
-def client(*, lean: bool = True) -> "DynamoDBClient":
-    """Makes the client. Connects on first use. `lean`: by the shorter way of lean/, or all by botocore's own."""
-    made: DynamoDBClient = aws.client("dynamodb", CONFIG)
+def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
+    """Makes the DynamoDB client, which connects on first use.
+
+    `lean`: sends by the faster code of lean/, not botocore's.
+    """
+    made: DynamoDBClient = aws.new_client("dynamodb", CONFIG)
     if lean:
-        shorten(made)
+        use_lean_endpoint(made)
     return made
 
 
 @contextmanager
 def outages_as_refusals(operation: str) -> Iterator[None]:
-    """Raises StoreUnavailable for an outage that the client's own retries did not mend. Other errors pass."""
+    """Raises StoreUnavailable in the place of an AWS error that means an outage. Passes other errors on."""
     try:
         yield
     except BotoCoreError as error:
@@ -79,9 +82,9 @@ def _is_outage(error: ClientError) -> bool:
 
 
 class ConditionFailed(Exception):
-    """A conditional write was refused. `item` is the item that it met; None when it met none.
+    """The condition of a write failed. `item` is the stored item at that moment, or None if none was stored.
 
-    It is from the error itself: a read afterwards might find what was stored in between.
+    DynamoDB sends the item with the error, so no later write can have changed it.
     """
 
     def __init__(self, item: Item | None) -> None:
@@ -90,9 +93,9 @@ class ConditionFailed(Exception):
 
 
 class WriteConflict(StoreUnavailable):
-    """Another transaction is at work on the same item at this moment.
+    """The write was refused because another transaction is writing the same item at this moment.
 
-    Where nobody here tries again, the client is asked to.
+    A later try may succeed.
     """
 
 
@@ -104,9 +107,9 @@ CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
 def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
-    """Calls `write`, and again while it raises WriteConflict. Raises StoreUnavailable after the last attempt.
+    """Calls `write`, and retries it with full jitter while it raises WriteConflict. Gives its result.
 
-    Only a transaction can cause a conflict: two holds of one row each never do.
+    Raises StoreUnavailable after the last attempt. Only transactions conflict, so writes of single rows never wait.
     """
     for attempt in range(attempts):
         try:
@@ -119,7 +122,7 @@ def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], at
 
 
 class TransactionCancelled(Exception):
-    """A transaction without effect. `reasons` are DynamoDB's, one for each write, in their order."""
+    """A transaction was cancelled and wrote nothing. `reasons` has DynamoDB's reason for each write, in their order."""
 
     def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
@@ -131,24 +134,27 @@ class TransactionCancelled(Exception):
         return [reason["Code"] == "ConditionalCheckFailed" for reason in self.reasons]
 
     @property
-    def met_conflict(self) -> bool:
-        """Tells whether another transaction was at work on one of the items, perhaps the first try of this very one.
+    def has_conflict(self) -> bool:
+        """Tells whether another transaction was writing one of the items. That may be an earlier try of this one.
 
-        If so, the other reasons are not final.
+        If so, a retry may find other reasons.
         """
-        return "TransactionConflict" in self.codes
+        return "TransactionConflict" in self.reason_codes
 
     @property
-    def codes(self) -> set[str]:
+    def reason_codes(self) -> set[str]:
         return {reason["Code"] for reason in self.reasons}
 
-    def as_error(self) -> Exception:
-        """Gives WriteConflict for a conflict, which is worth another try; StoreUnavailable for all else."""
-        return (WriteConflict if self.met_conflict else StoreUnavailable)("TransactWriteItems")
+    def as_store_unavailable(self) -> Exception:
+        """Gives WriteConflict if another transaction caused the cancellation, so that callers retry.
+
+        Else StoreUnavailable.
+        """
+        return (WriteConflict if self.has_conflict else StoreUnavailable)("TransactWriteItems")
 
 
 def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
-    """Makes all writes, or none. `writes` are TransactWriteItems's. Raises TransactionCancelled, StoreUnavailable."""
+    """Makes all writes, or none, by one TransactWriteItems. Raises TransactionCancelled, StoreUnavailable."""
     try:
         with outages_as_refusals("TransactWriteItems"):
             client.transact_write_items(TransactItems=writes)
@@ -158,7 +164,7 @@ def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: consistent reads, and conditional writes that raise ConditionFailed with the stored item."""
+    """One table. Reads are consistent. A failed conditional write raises ConditionFailed with the stored item."""
 
     client: "DynamoDBClient"
     name: str
@@ -169,11 +175,16 @@ class Table:
             return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
 
     def put(self, item: Item, **request: Any) -> None:
-        """Puts an item; `request` as for PutItem. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
+        """Puts an item. `request` has further arguments of PutItem.
+
+        Raises ConditionFailed, WriteConflict, StoreUnavailable.
+        """
         self._write("put_item", Item=item, **request)
 
     def update(self, key: Item, **request: Any) -> Item:
-        """Updates an item; `request` as for UpdateItem. Gives the attributes that `ReturnValues` asks for.
+        """Updates an item. `request` has further arguments of UpdateItem.
+
+        Gives the attributes that `ReturnValues` asks for.
 
         Raises ConditionFailed, WriteConflict, StoreUnavailable.
         """
@@ -207,8 +218,11 @@ UNPROCESSED_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class BatchRead:
-    """Reads of many items at once. The pauses and their end go by `sleep` and `seconds`."""
+class BatchReader:
+    """A reader of many items by their keys.
+
+    `sleep` makes the pauses between tries, and `seconds` is the monotonic clock.
+    """
 
     client: "DynamoDBClient"
     table_name: str
@@ -216,10 +230,10 @@ class BatchRead:
     seconds: Callable[[], float] = time.monotonic
 
     def __call__(self, keys: Sequence[Item]) -> Iterator[Item]:
-        """Reads the items consistently, in no order, without those that are missing. Raises StoreUnavailable.
+        """Reads the items consistently, in no order. Missing items are left out. Raises StoreUnavailable.
 
-        Takes one call for each hundred keys. Asks again for those that DynamoDB left unprocessed, after pauses with
-        full jitter, up to UNPROCESSED_ATTEMPTS times and for UNPROCESSED_SECONDS at most.
+        Makes one call for each hundred keys. Retries the keys that DynamoDB left unprocessed, with full jitter, up to
+        UNPROCESSED_ATTEMPTS times and for UNPROCESSED_SECONDS at most.
         """
         deadline = self.seconds() + UNPROCESSED_SECONDS
         for start in range(0, len(keys), BATCH_GET_KEYS):
@@ -244,7 +258,10 @@ class BatchRead:
 
 
 def query_items(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:
-    """Reads all items that a query finds, page by page; `request` as for Query. Raises StoreUnavailable."""
+    """Reads all items that a query finds, page by page. `request` has the arguments of Query.
+
+    Raises StoreUnavailable.
+    """
     request["TableName"] = table_name
     while True:
         with outages_as_refusals("Query"):

@@ -19,7 +19,7 @@ def to_cursor(key: Sequence[str]) -> str:
 
 
 def from_cursor(cursor: str, length: int) -> list[str]:
-    """Reads the parts of a key from a cursor: `length` texts of ASCII, as in our keys. Raises CursorInvalid."""
+    """Decodes a cursor into the `length` parts of a key, each an ASCII text. Raises CursorInvalid."""
     if len(cursor) > LONGEST or not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoEventLog:
-    """Keeps the events of every screening, in their order."""
+    """The audit log in a table. Lists a screening's events in the order of their time."""
 
     client: "DynamoDBClient"
     table_name: str

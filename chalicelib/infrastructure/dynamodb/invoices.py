@@ -24,14 +24,14 @@ from chalicelib.domain.reservations import buyer_of_reservation
 from chalicelib.domain.times import from_iso, to_iso
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     Table,
     TransactionCancelled,
     WriteConflict,
     retry_on_conflict,
     transact,
 )
-from .tables import InvoiceItem
+from .tables import InvoicesTableItem
 from .values import TRUE, Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ many items."""
 
 @dataclass(frozen=True)
 class DynamoInvoices:
-    """Numbers invoices and keeps them."""
+    """The invoices in a table, and the counters that number them without gaps."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -78,13 +78,13 @@ class DynamoInvoices:
         return _invoice_from_item(item) if item else None
 
     def _assign_numbers(self, bills: Sequence[Bill]) -> Mapping[str, Invoice]:
-        """Gives the sales' invoices by reservation; puts those that are missing at the next places.
+        """Reads the sales' invoices. Writes the missing ones, with the next numbers. Gives all by reservation id.
 
-        Raises WriteConflict if these are taken.
+        Raises WriteConflict if another batch took these numbers.
         """
         counter_id = _counter_id(bills[0].series)
         keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]
-        found = {read_text(item, "id"): item for item in BatchRead(self.client, self.table_name, self.sleep)(keys)}
+        found = {read_text(item, "id"): item for item in BatchReader(self.client, self.table_name, self.sleep)(keys)}
         counter = found.pop(counter_id, None)
         last_place = read_number(counter, "place") if counter else 0
         missing = [bill for bill in bills if bill.reservation_id not in found]
@@ -100,10 +100,10 @@ class DynamoInvoices:
         except TransactionCancelled as cancelled:
             if any(cancelled.conditions_failed):  # the counter has moved on, or a sale has its invoice: read again
                 raise WriteConflict("TransactWriteItems") from cancelled
-            raise cancelled.as_error() from cancelled
+            raise cancelled.as_store_unavailable() from cancelled
 
     def _counter_update(self, last_place: int, last: Invoice) -> Any:
-        """Gives the write that moves the counter to the place of the last new invoice, if it is where it was read."""
+        """Builds the write that moves the counter to the last new invoice, unless the counter has changed."""
         as_it_was_read = "place = :before" if last_place else "attribute_not_exists(id)"
         before = {":before": number_value(last_place)} if last_place else {}
         return {
@@ -134,9 +134,9 @@ def _counter_id(series: str) -> str:
     return f"{series}#counter"
 
 
-def _item(invoice: Invoice) -> InvoiceItem:
+def _item(invoice: Invoice) -> InvoicesTableItem:
     bill = invoice.bill
-    return InvoiceItem(
+    return InvoicesTableItem(
         bill.reservation_id,
         place=invoice.place,
         sale_id=bill.sale_id,
@@ -157,7 +157,9 @@ def _item(invoice: Invoice) -> InvoiceItem:
 
 
 def _invoice_from_item(raw: Item) -> Invoice:
-    item: Any = InvoiceItem.from_raw_data(dict(raw))  # its attributes are optional, because a counter has none of them
+    item: Any = InvoicesTableItem.from_raw_data(
+        dict(raw)
+    )  # its attributes are optional, because a counter has none of them
     bill = Bill(
         reservation_id=item.id,
         sale_id=item.sale_id,

@@ -43,7 +43,7 @@ Local takes no empty string."""
 
 @dataclass(frozen=True)
 class DynamoLiveHolds:
-    """Counts the live holds of each user in each screening."""
+    """The live holds of each user in each screening, in a table: one item for each user and screening."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -63,20 +63,20 @@ class DynamoLiveHolds:
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 
     def free_or_lapsed_condition(self, place: int) -> str:
-        """Gives the condition that the place has no entry, or that its hold has lapsed."""
+        """Gives the condition that the entry at `place` is missing, or its hold has lapsed."""
         is_free = f"attribute_not_exists(age{place})"
         has_lapsed = f"age{place}.x <= :now"
         return f"({is_free} OR {has_lapsed})"
 
     def ended_hold_condition(self, place: int) -> str:
-        """Gives the condition that the place's entry is still the hold that has ended, `:ended`."""
+        """Gives the condition that the entry at `place` is still the ended hold, whose value is `:ended`."""
         return f"age{place} = :ended"
 
 
 def _request_to_count(hold: Hold, place: int, limit: int, has_room: str, room: Item) -> dict[str, Any]:
-    """Gives the UpdateItem that drops the entry at `place`, moves all newer ones back and puts this hold first.
+    """Builds the UpdateItem that drops the entry at `place`, moves newer entries back by one, and puts this hold first.
 
-    `has_room` is its condition, `room` are the values that the condition needs.
+    `has_room` is the condition that the entry may be dropped. `room` has the values of that condition.
     """
     moves = [f"age{age} = if_not_exists(age{age - 1}, :none)" for age in range(place, 0, -1)]
     counted_already = " OR ".join(f"age{age} = :new" for age in range(limit))

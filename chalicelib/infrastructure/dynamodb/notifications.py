@@ -28,7 +28,7 @@ from chalicelib.domain.webhooks import Notification
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     Table,
     TransactionCancelled,
     WriteConflict,
@@ -64,7 +64,7 @@ LARGEST_NUMBER = 10**12 - 1
 
 @dataclass(frozen=True)
 class DynamoNotifications:
-    """Numbers the events of each screening, and keeps them by number."""
+    """The numbered events of each screening, in a table. Numbers have no gaps."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -105,9 +105,9 @@ class DynamoNotifications:
         return [_notification_from_item(item) for item in answer["Items"]]
 
     def _assign_numbers(self, batch: Sequence[Event], numbered: dict[str, Notification]) -> None:
-        """Adds to `numbered` the notifications of the batch, by the events' ids: earlier ones, or else new ones.
+        """Adds the batch's notifications to `numbered`, by event id. Numbers the events that have no number yet.
 
-        Raises WriteConflict when another worker has changed the counter, or is about to.
+        Raises WriteConflict if another worker has changed the counter, or is changing it.
         """
         while missing := [event for event in batch if event.id not in numbered]:
             counter = self._get(missing[0].session_id, COUNTER)
@@ -121,18 +121,18 @@ class DynamoNotifications:
             numbered |= {one.event.id: one for one in found}
 
     def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
-        """Reads the earlier notifications of events, if the transaction was cancelled because there are some.
+        """Reads the notifications of events that had a number already, which cancelled the transaction.
 
-        Raises WriteConflict or StoreUnavailable if it was cancelled for another reason.
+        Raises WriteConflict or StoreUnavailable if the transaction was cancelled for another reason.
         """
-        if cancelled.met_conflict:
+        if cancelled.has_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
         failed = cancelled.conditions_failed
         if have_number := [event for event, has_number in zip(events, failed, strict=False) if has_number]:
             return self._read_numbered(have_number)
         if any(failed):
             raise WriteConflict("TransactWriteItems") from cancelled
-        raise cancelled.as_error() from cancelled
+        raise cancelled.as_store_unavailable() from cancelled
 
     def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
         """Reads the notifications of events that have numbers."""
@@ -142,7 +142,7 @@ class DynamoNotifications:
         return [_notification_from_item(item) for item in self._read([_key(session_id, at) for at in positions])]
 
     def _puts(self, counter: Item | None, notifications: Sequence[Notification]) -> list[Item]:
-        """Gives the writes of numbering: first those of the events' own numbers, in the order of the events."""
+        """Builds the writes of one transaction. The first ones record the events' numbers, in their order."""
         return [
             *map(self._event_put, notifications),
             self._counter_put(counter, notifications[-1]),
@@ -170,7 +170,7 @@ class DynamoNotifications:
         return {"Put": put}
 
     def _counter_put(self, before: Item | None, last: Notification) -> Item:
-        """Gives the write that moves the counter to the last of the new numbers, if it is still as it was read."""
+        """Builds the write that moves the counter to the last new number, unless the counter has changed."""
         counter = {
             **_key(last.event.session_id, COUNTER),
             "number": number_value(last.sequence),
@@ -190,11 +190,11 @@ class DynamoNotifications:
         return Table(self.client, self.table_name).get(_key(session_id, position))
 
     def _read(self, keys: Sequence[Item]) -> Sequence[Item]:
-        return list(BatchRead(self.client, self.table_name, self.sleep)(keys))
+        return list(BatchReader(self.client, self.table_name, self.sleep)(keys))
 
 
 def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[Notification]:
-    """Gives events the numbers that follow a counter's."""
+    """Numbers the events from the counter's number on. `counter` is None if the screening has no numbers yet."""
     before = read_number(counter, "number") if counter else 0
     latest = read_numbers(counter, "latest") if counter else {}
     notifications = []

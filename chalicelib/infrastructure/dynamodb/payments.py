@@ -37,7 +37,7 @@ MOMENTS = ("claimed_at", "due_at", "charged_at", "sold_at", "requested_at", "ref
 
 @dataclass(frozen=True)
 class DynamoPayments:
-    """Keeps the life of each payment."""
+    """The payments in a table. Each step of a payment's life is one conditional write."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -64,7 +64,7 @@ class DynamoPayments:
             return payment_from_item(failed.item) if failed.item else None
 
     def claim_condition(self, *, charged_only: bool) -> str:
-        """Gives the condition of a claim. It is a method, so that the control of the race test can replace it."""
+        """Gives the condition of a claim. `charged_only` requires a charge. A race test's control overrides this."""
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"
         is_claimed_for_it = f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if charged_only else ''})"
@@ -151,7 +151,7 @@ class DynamoPayments:
         return map(payment_from_item, items)
 
     def _write_if_requested(self, payment: Payment, update: "_PaymentUpdate") -> Payment:
-        """Makes the update if a refund is requested. Gives the stored payment. Raises LookupError if there is none."""
+        """Makes the update if a refund is requested. Gives the stored payment. Raises LookupError if none is stored."""
         update = update.where("fate = :requested", requested=PaymentStatus.REFUND_REQUESTED)
         try:
             return self._write(payment.transaction_id, update)
@@ -181,8 +181,8 @@ class DynamoPayments:
 class _PaymentUpdate:
     """An UpdateItem of one payment.
 
-    It sets the attributes of `set`, and those of `set_if_missing` only if they are missing. It removes those of
-    `remove`. `compared` are the values that only its condition needs.
+    Sets the attributes in `set`, and missing attributes in `set_if_missing`. Removes the attributes in `remove`.
+    `compared` has the values that only the condition uses.
     """
 
     set: Mapping[str, Any]
@@ -252,7 +252,7 @@ def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate
 
 
 def payment_from_item(item: Mapping[str, Any]) -> Payment:
-    """Reads the payment in an item, or in a stream record's image of one."""
+    """Reads a payment from an item of the table, or from an item's image in a stream record."""
     found = read_item(PaymentItem, item)
     moments = {name: _moment(getattr(found, name)) for name in MOMENTS}
     return Payment(

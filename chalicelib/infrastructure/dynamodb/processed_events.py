@@ -26,8 +26,8 @@ REMEMBERED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class ProcessedEvents:
-    """The entries of the events that one consumer has processed."""
+class DynamoProcessedEvents:
+    """The events that one consumer has processed, in a table: one entry for each event."""
 
     client: DynamoDBClient
     table_name: str
@@ -35,10 +35,10 @@ class ProcessedEvents:
     clock: Clock
     sleep: Callable[[float], None] = time.sleep
 
-    def enter_with(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
-        """Writes the event's entry and its effects, items of TransactWriteItems. False when the entry was there before.
+    def add_with_effects(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
+        """Writes the event's entry and its effects in one transaction. False if the event was processed before.
 
-        Raises StoreUnavailable: nothing was written, or all was written and the answer got lost.
+        `effects` are writes of TransactWriteItems. Raises StoreUnavailable: all or nothing was written.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
         return retry_on_conflict(lambda: self._write_once(writes), self.sleep)
@@ -55,16 +55,16 @@ class ProcessedEvents:
         return f"{self.consumer}#{event_id}"
 
     def _write_once(self, writes: list[Any]) -> bool:
-        """Makes the writes, of which the first is the entry. False when the entry was there before.
+        """Makes the writes in one transaction. The first one is the entry. False if the entry was there before.
 
         Raises WriteConflict, StoreUnavailable.
         """
         try:
             transact(self.client, writes)
         except TransactionCancelled as cancelled:
-            if cancelled.conditions_failed[0] and not cancelled.met_conflict:
+            if cancelled.conditions_failed[0] and not cancelled.has_conflict:
                 return False
-            raise cancelled.as_error() from cancelled
+            raise cancelled.as_store_unavailable() from cancelled
         return True
 
     def _entry_put(self, event_id: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ REMEMBERED = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class DynamoReservations:
-    """Keeps the reservations."""
+    """The reservations in a table, each in its buyer's partition."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -129,7 +129,7 @@ class DynamoReservations:
     def _update(
         self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
     ) -> Reservation | None:
-        """Makes the change if the condition holds. Gives the stored reservation; None when there is none."""
+        """Makes the change if the condition holds. Gives the reservation as stored then, or None."""
         try:
             item = self._table.update(
                 _key(reservation_id),
@@ -144,7 +144,7 @@ class DynamoReservations:
         return reservation_from_item(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item if its id has none yet, or only the bar of an earlier hold. Raises ConditionFailed."""
+        """Puts the item if its id has no item, or only the bar of an earlier hold. Raises ConditionFailed."""
         self._table.put(
             item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",
@@ -157,7 +157,7 @@ class DynamoReservations:
 
 
 def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
-    """Reads the reservation in an item, or in a stream record's image of one. None for a bar."""
+    """Reads a reservation from an item, or from an item's image in a stream record. None if the item is a bar."""
     return None if "barred_ms" in item else _reservation_from_model(read_item(ReservationItem, item))
 
 

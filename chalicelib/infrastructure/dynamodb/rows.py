@@ -26,10 +26,10 @@ from chalicelib.domain.live import RowState
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
 from chalicelib.domain.sessions import Session, by_row
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.streams.records import event_value
+from chalicelib.infrastructure.streams.records import row_event_value
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     ConditionFailed,
     Table,
     TransactionCancelled,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoRows:
-    """Decides who has which seat."""
+    """The rows of seats in a table. Conditional writes decide which buyer gets a seat."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -73,7 +73,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.free_or_lapsed_condition,
-                values={**values, ":event": event_value(SeatsHeld(_with_seats(hold, seats), now))},
+                values={**values, ":event": row_event_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
@@ -87,7 +87,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.live_hold_condition,
-                values={**values, ":event": event_value(_sold_event(hold, seats, sale, now))},
+                values={**values, ":event": row_event_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in by_row(hold.seats).items()
@@ -100,21 +100,21 @@ class DynamoRows:
         return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        items = list(BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session)))
+        items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        items = BatchRead(self.client, self.table_name, self.sleep)(_row_keys(session))
+        items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
             entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        event = event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
+        event = row_event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
@@ -132,14 +132,14 @@ class DynamoRows:
         """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.released_before_condition(seat)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_hold_is_older_condition(seat)} OR {hold_has_lapsed})"
 
-    def released_before_condition(self, seat: str) -> str:
-        """Gives the condition that the seat's last released hold is an earlier one than this hold."""
+    def released_hold_is_older_condition(self, seat: str) -> str:
+        """Gives the condition that the last released hold of the seat at this path expires before this hold."""
         return f"{seat}.z < :expires"
 
     def live_hold_condition(self, seat: str) -> str:
-        """Gives the condition that a seat is held by this very hold, which has not lapsed."""
+        """Gives the condition that the seat at this path is held by this very hold, which has not lapsed."""
         is_this_hold = f"{seat} = :hold"
         has_not_lapsed = f"{seat}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
@@ -147,7 +147,10 @@ class DynamoRows:
     # One row, or several.
 
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
-        """Closes a row, and gives its item. Raises ConditionFailed if it is closed already, and WriteConflict."""
+        """Closes a row and gives its item. Raises ConditionFailed if the row is closed already.
+
+        Raises WriteConflict.
+        """
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
             UpdateExpression="SET #closed = :now, #event = :event ADD version :one",
@@ -189,7 +192,7 @@ class DynamoRows:
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
     def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
-        """Releases the hold's seats, which are all in this row. Gives those released, and the sale if there is one."""
+        """Releases the hold's seats, all in this row. Gives the released seats, and the sale if one was made."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
             seats=hold.seats,
@@ -197,7 +200,7 @@ class DynamoRows:
             values={
                 ":hold": _held_value(hold),
                 ":new": _released_value(hold),
-                ":event": event_value(_released_event(hold, now)),
+                ":event": row_event_value(_released_event(hold, now)),
             },
         )
         try:
@@ -264,11 +267,11 @@ def _error_of(cancelled: TransactionCancelled) -> Exception:
 
     A conflict comes before a refusal: the other transaction may change in which rows the condition fails.
     """
-    if cancelled.met_conflict and cancelled.codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+    if cancelled.has_conflict and cancelled.reason_codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict("TransactWriteItems")
     pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
     refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
-    return _Refused(refused) if refused else cancelled.as_error()
+    return _Refused(refused) if refused else cancelled.as_store_unavailable()
 
 
 def _row_keys(session: Session) -> list[Item]:
@@ -286,7 +289,7 @@ def _written_at(item: Item) -> datetime:
 
 
 def row_state(record: Mapping[str, Any]) -> RowState | None:
-    """Reads the state of a row after a write from a record of the rows' stream. None for a new or deleted row."""
+    """Reads a row's state after a write from a record of the rows' stream. None if the row is new or deleted."""
     item = record["dynamodb"].get("NewImage", {})
     if "version" not in item:
         return None
@@ -295,7 +298,7 @@ def row_state(record: Mapping[str, Any]) -> RowState | None:
 
 
 def occupancy_in(item: Item) -> dict[str, Occupancy]:
-    """Reads the held and sold seats in a row's item, or in a stream record's image of one.
+    """Reads the held and sold seats from a row's item, or from an item's image in a stream record.
 
     Lapsed holds may be among them.
     """

@@ -19,7 +19,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import from_iso, to_iso
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
     ConditionFailed,
@@ -55,7 +55,7 @@ IS_NEW = "attribute_not_exists(id)"
 
 @dataclass(frozen=True)
 class DynamoSessions:
-    """Keeps the screenings. `kept` are screenings in memory; `pages` are pages of the programme, by query."""
+    """The screenings in a table. `kept` caches screenings, and `pages` caches pages of the programme, by query."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -65,7 +65,7 @@ class DynamoSessions:
     """The table of rows, if it is not that of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    pages: Kept[Page[Session]] = field(default_factory=lambda: Kept(PROGRAMME_SECONDS, KEPT_PAGES))
+    pages: TtlCache[Page[Session]] = field(default_factory=lambda: TtlCache(PROGRAMME_SECONDS, KEPT_PAGES))
 
     def add(self, session: Session) -> Session:
         rows = [row_id(session.id, row) for row in session.rows]
@@ -77,7 +77,7 @@ class DynamoSessions:
         except ConditionFailed as failed:
             return _session_from_item(failed.item) if failed.item else session
         finally:
-            self.pages.forget()
+            self.pages.clear()
         return session
 
     def get(self, session_id: str) -> Session:
@@ -85,12 +85,12 @@ class DynamoSessions:
         return session if session and self.seconds() < until else self._read(session_id)
 
     def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Gives a page of screenings that is PROGRAMME_SECONDS old at most.
+        """Lists a page of screenings. The page is cached for PROGRAMME_SECONDS.
 
-        This process's own writes are in it at once; on AWS the index may show them some milliseconds late.
+        A write of this process clears the cache. On AWS the index lags behind the writes by some milliseconds.
         """
         wanted = (starting_from, limit, cursor)
-        return self.pages.get(wanted, lambda: self._read_page(starting_from, limit, cursor))
+        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from, limit, cursor))
 
     def _read_page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         least = to_iso(starting_from) if starting_from else ""
@@ -120,17 +120,17 @@ class DynamoSessions:
         except ConditionFailed as failed:
             raise SessionNotFound(session_id) from failed
         finally:
-            self.pages.forget()
+            self.pages.clear()
         return self._keep(_session_from_item(item))
 
     def _add_rows(self, ids: Sequence[str]) -> None:
-        """Puts the rows that are missing. A row that exists fails the transaction, and is left out of the next one."""
+        """Puts the missing rows. An existing row fails the transaction, and is left out of the next one."""
         missing = ids
         while missing:
             missing = retry_on_conflict(partial(self._put_rows_or_list_missing, missing), self.sleep)
 
     def _put_rows_or_list_missing(self, ids: Sequence[str]) -> Sequence[str]:
-        """Puts all rows, or none if one of them exists. Gives the ids still missing: none, or fewer than before.
+        """Puts all rows, or none if one of them exists. Gives the ids of the rows that are still missing.
 
         Raises WriteConflict, StoreUnavailable.
         """
@@ -139,7 +139,7 @@ class DynamoSessions:
         except TransactionCancelled as cancelled:
             missing = [id_ for id_, exists in zip(ids, cancelled.conditions_failed, strict=True) if not exists]
             if len(missing) == len(ids):
-                raise cancelled.as_error() from cancelled
+                raise cancelled.as_store_unavailable() from cancelled
             return missing
         return ()
 
@@ -163,7 +163,7 @@ class DynamoSessions:
         return self._keep(_session_from_item(item))
 
     def _keep(self, session: Session) -> Session:
-        """Keeps the screening in memory, for KEPT_SECONDS, in the place of the oldest when there are too many."""
+        """Caches the screening for KEPT_SECONDS. Removes the oldest entry if the cache is full."""
         if session.id not in self.kept and len(self.kept) >= KEPT_SESSIONS:
             self.kept.pop(next(iter(self.kept)), None)
         self.kept[session.id] = self.seconds() + KEPT_SECONDS, session

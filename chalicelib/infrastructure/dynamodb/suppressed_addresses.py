@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynamoSuppressedAddresses:
-    """Keeps the hashes of addresses (`hash_address`: see SecretIds). Another secret makes all of them useless."""
+    """The suppressed email addresses in a table, as keyed hashes that `hash_address` makes.
+
+    After a change of the hash's secret, no stored address is found any more.
+    """
 
     client: "DynamoDBClient"
     table_name: str

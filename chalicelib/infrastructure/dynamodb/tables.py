@@ -25,8 +25,8 @@ PROGRAMME = "all"
 to 1,000 a second."""
 
 
-class Programme(GlobalSecondaryIndex["SessionItem"]):
-    """All screenings by their start."""
+class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
+    """The index of all screenings, by their start."""
 
     class Meta:
         index_name = "programme"
@@ -36,8 +36,8 @@ class Programme(GlobalSecondaryIndex["SessionItem"]):
     starts_at = UnicodeAttribute(range_key=True)
 
 
-class Purchases(LocalSecondaryIndex["ReservationItem"]):
-    """An index of the purchases: only confirmed reservations are in it, because only they have `paid_at`.
+class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
+    """The index of purchases. Only confirmed reservations have `paid_at`, so only they are in the index.
 
     It is local, because only a local index reads consistently: a sale is in the history at once.
     """
@@ -70,7 +70,7 @@ class SessionItem(Model):
     created_at = UnicodeAttribute()
     cancelled_at = UnicodeAttribute(null=True)
 
-    by_start = Programme()
+    by_start = ProgrammeIndex()
 
 
 class RowItem(Model):
@@ -93,7 +93,7 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """A reservation. `buyer` is a part of its id: see ids.py. `ttl` is there as long as it is not a purchase."""
+    """A reservation. `buyer` is a part of its id: see ids.py. A purchase has no `ttl`."""
 
     class Meta(SessionItem.Meta):
         table_name = "reservations"
@@ -119,7 +119,7 @@ class ReservationItem(Model):
     refunded_at = UnicodeAttribute(null=True)
     ended_at_ms = NumberAttribute(null=True)
 
-    purchases = Purchases()
+    purchases = PurchasesIndex()
 
 
 class LiveHoldsItem(Model):
@@ -137,8 +137,8 @@ class LiveHoldsItem(Model):
     ttl = NumberAttribute()
 
 
-class Outstanding(GlobalSecondaryIndex["PaymentItem"]):
-    """An index of the payments that are still to be returned: only they have `outstanding`."""
+class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
+    """The index of payments that are still to be refunded. Only they have the attribute `outstanding`."""
 
     class Meta:
         index_name = "outstanding"
@@ -181,7 +181,7 @@ class PaymentItem(Model):
     asked = NumberAttribute(null=True)
     asked_at = UnicodeAttribute(null=True)
 
-    by_request = Outstanding()
+    by_request = OutstandingRefundsIndex()
 
 
 class EventItem(Model):
@@ -220,9 +220,9 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """An event that a consumer has processed: `id` is <consumer>#<event id>.
+    """An event that a consumer has processed. `id` is <consumer>#<event id>.
 
-    It is kept for longer than any queue keeps a message.
+    An entry lives longer than any message in a queue.
     """
 
     class Meta(SessionItem.Meta):
@@ -232,8 +232,8 @@ class ProcessedEventItem(Model):
     ttl = NumberAttribute()
 
 
-class ByViewer(GlobalSecondaryIndex["ViewerItem"]):
-    """The screenings that a connection watches."""
+class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
+    """The index of the screenings that a connection watches."""
 
     class Meta:
         index_name = "by_viewer"
@@ -252,7 +252,7 @@ class ViewerItem(Model):
     viewer_id = UnicodeAttribute(range_key=True)
     ttl = NumberAttribute()
 
-    by_viewer = ByViewer()
+    by_viewer = SessionsByViewerIndex()
 
 
 class SuppressedAddressItem(Model):
@@ -267,7 +267,7 @@ class SuppressedAddressItem(Model):
 
 
 class BreakerItem(Model):
-    """The last known status of a dependency's circuit breaker: see breaker_board.py. `half_open_at` is in ms."""
+    """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
     class Meta(SessionItem.Meta):
         table_name = "breakers"
@@ -278,8 +278,10 @@ class BreakerItem(Model):
     trips = NumberAttribute()
 
 
-class InvoiceItem(Model):
-    """An invoice, by its reservation; or the counter of a series, by <series>#counter. See invoices.py.
+class InvoicesTableItem(Model):
+    """An item of the invoices' table: an invoice, or the counter of a series. See invoices.py.
+
+    `id` is the invoice's reservation id, or <series>#counter.
 
     `place` is the invoice's place in the series; in a counter, the last place that was given.
     """
@@ -306,10 +308,10 @@ class InvoiceItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class BySession(GlobalSecondaryIndex["TicketItem"]):
-    """The tickets of a screening, by seat, as gates load them before the doors open. Only tickets have a `session_id`.
+class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
+    """The index of a screening's tickets, by seat. Gates load it before the doors open.
 
-    It has no tokens: signing a ticket changes nothing in it, and a list of it can't be made into QR codes.
+    The index has no tokens. So no QR code can be made from it, and signing a ticket writes nothing to it.
     """
 
     class Meta:
@@ -320,10 +322,10 @@ class BySession(GlobalSecondaryIndex["TicketItem"]):
     seat = UnicodeAttribute(range_key=True)
 
 
-class TicketItem(Model):
-    """A ticket, by its code; the tickets of a sale, by its reservation; or the public keys. See tickets.py.
+class TicketsTableItem(Model):
+    """An item of the tickets' table: a ticket, the tickets of a sale, or the public keys. See tickets.py.
 
-    Nothing in it tells a person.
+    `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
     """
 
     class Meta(SessionItem.Meta):
@@ -344,7 +346,7 @@ class TicketItem(Model):
     voided_at = NumberAttribute(null=True)
     renewed_as = UnicodeAttribute(null=True)
 
-    by_session = BySession()
+    by_session = TicketsBySessionIndex()
 
 
 class WebhookItem(Model):
@@ -364,8 +366,10 @@ class WebhookItem(Model):
     disabled = UnicodeAttribute(null=True)
 
 
-class NotificationItem(Model):
-    """A numbered event of a screening, the screening's counter, or the number of one event, depending on `position`.
+class NotificationsTableItem(Model):
+    """An item of the notifications' table.
+
+    `position` tells whether it is a numbered event, an event's number or a counter.
 
     See notifications.py.
     """
@@ -380,8 +384,8 @@ class NotificationItem(Model):
     event = UnicodeAttribute(null=True)
 
 
-class Table(NamedTuple):
-    """One table: its model, its names, and its stream if it has one."""
+class TableDefinition(NamedTuple):
+    """The definition of one table: its model and names, and whether it has a stream."""
 
     model: type[Model]
     name: str
@@ -394,21 +398,21 @@ class Table(NamedTuple):
 
 
 TABLES = (
-    Table(SessionItem, "sessions", "Sessions"),
-    Table(RowItem, "rows", "Rows", has_stream=True),
-    Table(ReservationItem, "reservations", "Reservations", has_stream=True),
-    Table(LiveHoldsItem, "live-holds", "LiveHolds"),
-    Table(PaymentItem, "payments", "Payments", has_stream=True),
-    Table(EventItem, "events", "EventLog"),
-    Table(AnalyticsItem, "analytics", "Analytics"),
-    Table(ProcessedEventItem, "ledger", "Ledger"),
-    Table(ViewerItem, "viewers", "Viewers"),
-    Table(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
-    Table(BreakerItem, "breakers", "Breakers"),
-    Table(InvoiceItem, "invoices", "Invoices"),
-    Table(TicketItem, "tickets", "Tickets"),
-    Table(WebhookItem, "webhooks", "Webhooks"),
-    Table(NotificationItem, "notifications", "Notifications"),
+    TableDefinition(SessionItem, "sessions", "Sessions"),
+    TableDefinition(RowItem, "rows", "Rows", has_stream=True),
+    TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
+    TableDefinition(LiveHoldsItem, "live-holds", "LiveHolds"),
+    TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
+    TableDefinition(EventItem, "events", "EventLog"),
+    TableDefinition(AnalyticsItem, "analytics", "Analytics"),
+    TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
+    TableDefinition(ViewerItem, "viewers", "Viewers"),
+    TableDefinition(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
+    TableDefinition(BreakerItem, "breakers", "Breakers"),
+    TableDefinition(InvoicesTableItem, "invoices", "Invoices"),
+    TableDefinition(TicketsTableItem, "tickets", "Tickets"),
+    TableDefinition(WebhookItem, "webhooks", "Webhooks"),
+    TableDefinition(NotificationsTableItem, "notifications", "Notifications"),
 )
 
 
@@ -417,8 +421,8 @@ def row_id(session_id: str, row: str) -> str:
     return f"{session_id}#{row}"
 
 
-def bind(prefix: str) -> None:
-    """Sets the name of each model's table: {prefix}-sessions, {prefix}-rows and so on."""
+def set_table_names(prefix: str) -> None:
+    """Sets the table's name in each model: {prefix}-sessions, {prefix}-rows and so on."""
     for table in TABLES:
         table.model.Meta.table_name = f"{prefix}-{table.name}"
 

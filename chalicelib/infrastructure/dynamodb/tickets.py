@@ -35,7 +35,7 @@ from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTicket
 from chalicelib.domain.tickets.tokens import PublicKey
 
 from .connection import (
-    BatchRead,
+    BatchReader,
     ConditionFailed,
     Table,
     TransactionCancelled,
@@ -71,7 +71,7 @@ NOT_ADMITTED = "attribute_not_exists(admitted_at)"
 
 @dataclass(frozen=True)
 class DynamoTickets:
-    """Keeps the tickets."""
+    """The tickets in a table, with the codes of each sale."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -155,7 +155,7 @@ class DynamoTickets:
         return f"{IN_FORCE} AND {NOT_ADMITTED}"
 
     def _admission(self, admission: Admission) -> Any:
-        """Gives the write that decides who comes in."""
+        """Builds the conditional write that admits a ticket."""
         return {
             "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
             "ConditionExpression": self.admission_condition(),
@@ -208,14 +208,14 @@ class DynamoTickets:
         return {"Put": {"TableName": self.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _transact(self, writes: list[Any]) -> list[bool]:
-        """Makes all writes, or none. Tells for each whether its condition failed. Raises StoreUnavailable."""
+        """Makes all writes, or none. Tells for each write whether its condition failed. Raises StoreUnavailable."""
 
         def write() -> list[bool]:
             try:
                 transact(self.client, writes)
             except TransactionCancelled as cancelled:
-                if cancelled.met_conflict or not any(cancelled.conditions_failed):
-                    raise cancelled.as_error() from cancelled
+                if cancelled.has_conflict or not any(cancelled.conditions_failed):
+                    raise cancelled.as_store_unavailable() from cancelled
                 return cancelled.conditions_failed
             return [False] * len(writes)
 
@@ -223,7 +223,7 @@ class DynamoTickets:
 
     def _sale_from_item(self, item: Item) -> SaleTickets:
         codes = _codes(item)
-        read = BatchRead(self.client, self.table_name, self.sleep)
+        read = BatchReader(self.client, self.table_name, self.sleep)
         found = {read_text(each, "id"): each for each in read([text_key(id=code) for code in codes])}
         tickets = tuple(_ticket_from_item(found[code]) for code in codes)
         return SaleTickets(read_text(item, "id"), tickets, _void_reason(item))
@@ -235,7 +235,10 @@ class DynamoTickets:
 
 @dataclass(frozen=True)
 class DynamoTicketKeys:
-    """Keeps the public keys, all in one item. `known` are those that this process has published, until when."""
+    """The public keys that verify tickets, all in one item.
+
+    `known` has the expiry of each key that this process published.
+    """
 
     client: "DynamoDBClient"
     table_name: str
@@ -263,7 +266,7 @@ class DynamoTicketKeys:
 
 
 def _item(ticket: Ticket) -> Item:
-    """Writes a ticket that is neither admitted nor void."""
+    """Builds the item of a ticket that is neither admitted nor void."""
     facts = text_key(
         id=ticket.code, reservation_id=ticket.reservation_id, session_id=ticket.session_id, seat=ticket.seat
     )

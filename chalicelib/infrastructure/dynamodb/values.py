@@ -55,7 +55,7 @@ def list_value(values: Iterable[Value]) -> Value:
 
 
 def texts_value(texts: Iterable[str]) -> Value:
-    """Writes a list of texts; a list, because a set can't be empty and keeps no order."""
+    """Writes a list of texts. It is no DynamoDB set, because a set has no order and can't be empty."""
     return {"L": [{"S": text} for text in texts]}
 
 
@@ -65,14 +65,14 @@ def numbers_value(numbers: Mapping[str, int]) -> Value:
 
 
 def value_of(value: str | int | tuple[str, ...]) -> Value:
-    """Writes a text, a whole number or a list of texts, by its type."""
+    """Writes a text, a whole number or a tuple of texts as an attribute value."""
     if isinstance(value, int):
         return number_value(value)
     return texts_value(value) if isinstance(value, tuple) else text_value(value)
 
 
 def text_key(**attributes: str) -> Item:
-    """Gives a key, or a part of an item, whose attributes are all texts: every key of ours is."""
+    """Builds a key, or a part of an item, from attributes that are all texts. All our keys have only texts."""
     return {name: {"S": text} for name, text in attributes.items()}
 
 
@@ -109,7 +109,7 @@ def read_list_of_maps(item: Mapping[str, Any], name: str) -> list[Item]:
 
 
 def read_map_of_maps(item: Mapping[str, Any], name: str) -> dict[str, Item]:
-    """Reads a map whose values are maps; empty where the attribute is missing."""
+    """Reads a map whose values are maps. Gives an empty one if the attribute is missing."""
     return {each: value["M"] for each, value in item[name]["M"].items()} if name in item else {}
 
 

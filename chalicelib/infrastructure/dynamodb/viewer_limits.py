@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.redis.rate_limits import digest, microseconds
+from chalicelib.infrastructure.redis.rate_limits import requester_digest, to_microseconds
 
-from .connection import BatchRead, ConditionFailed, Table
+from .connection import BatchReader, ConditionFailed, Table
 from .values import Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
@@ -34,23 +34,28 @@ PREFIX = "limit#"
 
 @dataclass(frozen=True)
 class DynamoRateLimiter:
-    """Counts requests against quotas in the viewers' table, or with `otherwise` while DynamoDB does not answer.
+    """A rate limiter that counts in the viewers' table. While DynamoDB does not answer, `fallback` counts.
 
-    Two quotas need two writes. In a race, a request that the second quota refuses may still count against the first.
+    Two quotas need two writes. In a race, a request that the second quota refuses may count against the first.
     """
 
     client: DynamoDBClient
     table_name: str
-    otherwise: RateLimiter
+    fallback: RateLimiter
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
-            return self._take({digest(requester): quota for requester, quota in quotas.items()}, microseconds(now))
+            return self._take(
+                {requester_digest(requester): quota for requester, quota in quotas.items()}, to_microseconds(now)
+            )
         except StoreUnavailable:
-            return self.otherwise.take(quotas, now)
+            return self.fallback.take(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
-        """Takes one request from each quota, if all admit it. The quotas are by digest. Raises StoreUnavailable."""
+        """Takes one request from each quota, if all admit it. `quotas` is by requester's digest.
+
+        Raises StoreUnavailable.
+        """
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)
@@ -67,9 +72,9 @@ class DynamoRateLimiter:
         raise StoreUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Writes a smaller `due` for buckets that an earlier, larger quota had filled beyond the present window.
+        """Shortens buckets that an earlier, larger quota had filled beyond the present window.
 
-        So nobody is locked out for longer than that window.
+        So no requester is refused for longer than that window.
         """
         for key, known_us in known.items():
             if known_us > due[key]:
@@ -77,11 +82,11 @@ class DynamoRateLimiter:
 
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
         """Reads the microsecond at which each bucket will be empty. Buckets without an item are left out."""
-        items = BatchRead(self.client, self.table_name)([_item_key(key) for key in keys])
+        items = BatchReader(self.client, self.table_name)([_item_key(key) for key in keys])
         return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 
     def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:
-        """Writes the bucket's `due`, if it is still as it was read. False when it is not."""
+        """Writes the bucket's `due`, if it is unchanged since the read. False if it has changed."""
         before: dict[str, Any] = {} if known_us is None else {":known": number_value(known_us)}
         try:
             Table(self.client, self.table_name).update(

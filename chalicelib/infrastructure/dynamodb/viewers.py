@@ -23,7 +23,7 @@ viewer."""
 
 @dataclass(frozen=True)
 class DynamoViewers:
-    """Remembers which screening each connection watches."""
+    """The viewers in a table: one item for each connection, with the screening that it watches."""
 
     client: DynamoDBClient
     table_name: str
@@ -40,7 +40,7 @@ class DynamoViewers:
         self._delete(viewer_id, self._query_sessions(viewer_id))
 
     def count(self, session_id: str, most: int) -> int:
-        """Counts by a query that reads `most` items at most: some 110 bytes each, 14 read units for a thousand."""
+        """Counts the viewers of a screening, up to `most`. A count of a thousand costs 14 read units."""
         with outages_as_refusals("Query"):
             answer = self.client.query(
                 TableName=self.table_name,

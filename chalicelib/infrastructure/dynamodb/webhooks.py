@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .values import (
@@ -46,7 +46,7 @@ OF_A_SUBSCRIBER = "id, event_types, disabled"
 
 @dataclass(frozen=True)
 class DynamoWebhooks:
-    """Keeps the webhooks."""
+    """The webhooks in a table."""
 
     client: DynamoDBClient
     table_name: str
@@ -83,12 +83,12 @@ class DynamoWebhooks:
         return "Attributes" in answer
 
     def _scan(self, **request: Any) -> Sequence[Item]:
-        """Reads one page of 1 MB. It has about a thousand webhooks, more than an event can be delivered to."""
+        """Scans one page of 1 MB, which holds about a thousand webhooks. Further webhooks are not read."""
         with outages_as_refusals("Scan"):
             return self.client.scan(TableName=self.table_name, ConsistentRead=True, **request)["Items"]
 
     def _update(self, webhook_id: str, expression: str, values: Item) -> bool:
-        """Updates a webhook, if it exists. False when it does not, so that a removed webhook is not made again."""
+        """Updates a webhook. False if there is no such webhook: a removed one is not created again."""
         request: dict[str, Any] = {"UpdateExpression": expression, "ConditionExpression": WEBHOOK_EXISTS}
         if values:
             request["ExpressionAttributeValues"] = values
@@ -100,17 +100,17 @@ class DynamoWebhooks:
 
 
 @dataclass(frozen=True)
-class KeptSubscribers:
-    """The subscribers as they were SUBSCRIBERS_SECONDS ago at most.
+class CachedSubscribers:
+    """A cache of the subscribers. It is SUBSCRIBERS_SECONDS old at most.
 
-    One that was removed or disabled meanwhile is told nothing: a delivery reads its webhook consistently.
+    A subscriber that was removed or disabled meanwhile gets no delivery, because a delivery reads the webhook again.
     """
 
     webhooks: Subscribers
-    kept: Kept[Sequence[Subscriber]] = field(default_factory=lambda: Kept(SUBSCRIBERS_SECONDS))
+    kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
     def subscribers(self) -> Sequence[Subscriber]:
-        return self.kept.get("all", self.webhooks.subscribers)
+        return self.kept.get_or_read("all", self.webhooks.subscribers)
 
 
 def _can_be_id(webhook_id: str) -> bool:

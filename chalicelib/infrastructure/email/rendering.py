@@ -28,7 +28,7 @@ ISOLATE, END_OF_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLAT
 
 @dataclass(frozen=True)
 class Locale:
-    """A language's way to write days, times and money. Weekdays begin with Monday, months with January."""
+    """The formats of days, times and money in one language. Weekdays begin with Monday, months with January."""
 
     weekdays: str
     months: str
@@ -71,19 +71,19 @@ LOCALES = {
 }
 
 
-def without_files(email: Email) -> Enclosures:
+def no_enclosures(email: Email) -> Enclosures:
     return Enclosures()
 
 
 @dataclass(frozen=True)
 class TemplateEmailRenderer:
-    """Renders an email as text and HTML, with the files that `enclose` makes for it.
+    """A renderer of emails as text and HTML, by templates. `enclose` makes the files of an email.
 
-    `time_zone` is the cinema's, an IANA name: each time says whether it is UTC or local, and how far from UTC.
+    `time_zone` is the cinema's, an IANA name. Each time is shown with its distance from UTC.
     """
 
     time_zone: str
-    enclose: Callable[[Email], Enclosures] = without_files
+    enclose: Callable[[Email], Enclosures] = no_enclosures
 
     def render(self, email: Email) -> Message:
         language = email.contact.language if email.contact.language in LOCALES else ENGLISH
@@ -110,7 +110,7 @@ class TemplateEmailRenderer:
 
 
 def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
-    """Makes the templates' environment: variables are escaped in HTML, and an unknown one raises an error."""
+    """Makes the environment of the templates. Escapes variables in HTML. An unknown variable raises an error."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES / language, TEMPLATES]),
         autoescape=select_autoescape(["html"]),
@@ -134,7 +134,7 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
 
 
 def _isolated(name: str) -> str:
-    """Isolates a name that may be written from right to left, so that the text after it is shown after it."""
+    """Isolates a name with right-to-left letters, so that the name does not reorder the text around it."""
     turns_around = any(bidirectional(character) in ("R", "AL") for character in name)
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns_around else name
 
@@ -150,7 +150,7 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 
 
 def _template_variables(email: Email, enclosures: Enclosures) -> dict[str, Any]:
-    """Gives the templates' variables. Names and titles were typed by people: each is put on one line."""
+    """Gives the templates' variables. Puts names and titles on one line, because people typed them."""
     reservation, sale = email.reservation, email.reservation.sale
     return {
         "movie": _one_line(email.session.movie_title),

@@ -18,7 +18,7 @@ WRONGLY_SORTED = "not-spam"
 
 
 def returned_email_in(record: Mapping[str, Any]) -> ReturnedEmail:
-    """Reads the bounce or complaint in an SQS record. Raises UnreadableMessage."""
+    """Reads the bounce or complaint from an SQS record. Raises UnreadableMessage."""
     try:
         told = json.loads(record["body"])
         return _complaint(told["complaint"]) if told["eventType"] == "Complaint" else _bounce(told["bounce"])
@@ -27,7 +27,7 @@ def returned_email_in(record: Mapping[str, Any]) -> ReturnedEmail:
 
 
 def _bounce(bounce: Mapping[str, Any]) -> ReturnedEmail:
-    """Reads a bounce. Only a permanent one is final: others are a mailbox that is full, an answer of a holiday."""
+    """Reads a bounce. Only a permanent bounce is final. A full mailbox, for example, is not permanent."""
     return ReturnedEmail(
         addresses=_read_addresses(bounce["bouncedRecipients"]),
         reason=f"bounce {bounce['bounceType']} {bounce['bounceSubType']}",

@@ -60,16 +60,16 @@ BY_THE_DAY = (600, 900)
 of any 24 hours, so that some of it becomes free all the time."""
 
 
-def client() -> SESClient:
-    made: SESClient = aws.client("ses", CONFIG)
+def new_ses_client() -> SESClient:
+    made: SESClient = aws.new_client("ses", CONFIG)
     return made
 
 
 @dataclass(frozen=True)
 class SesEmailSender:
-    """Sends by SES. `sender` is a bare address; it or its domain must be a verified identity of the account.
+    """A sender of emails by SES. `sender` is a bare address. The address or its domain must be verified in SES.
 
-    With a `configuration_set`, SES reports bounces and complaints where that says.
+    With a `configuration_set`, SES publishes bounces and complaints to the destination of that set.
     """
 
     client: SESClient
@@ -79,10 +79,10 @@ class SesEmailSender:
     def send(self, message: Message) -> None:
         """Sends the message. Raises EmailRefused, EmailThrottled, EmailUnavailable.
 
-        These errors end in logs and in the DLQ. So they have SES's answer with all addresses masked, and SES's own
-        error is not their cause.
+        These errors reach logs and the DLQ. So their text is SES's answer with all addresses masked, and SES's error is
+        not their `__cause__`.
         """
-        raw = mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
+        raw = build_mime(message, self.sender).as_bytes(policy=LINES_AS_IN_MAIL)
         request: Any = {"Source": self.sender, "Destinations": [message.to], "RawMessage": {"Data": raw}}
         if self.configuration_set:
             request["ConfigurationSetName"] = self.configuration_set
@@ -96,10 +96,10 @@ class SesEmailSender:
 
 
 @dataclass(frozen=True)
-class GuardedEmailSender:
-    """Sends emails with `sender`, through a breaker.
+class CircuitBreakerEmailSender:
+    """A sender of emails behind a circuit breaker. While the breaker is open, sending raises EmailUnavailable at once.
 
-    While SES does not answer, most emails fail at once and come again later. An SES that throttles does answer.
+    Throttling does not open the breaker, because SES answers then.
     """
 
     sender: EmailSender
@@ -112,8 +112,8 @@ class GuardedEmailSender:
             raise EmailUnavailable("SES was not asked: it has just failed") from error
 
 
-def mime(message: Message, sender: str) -> MIMEMultipart:
-    """Builds the MIME message. Its `as_bytes` raises for a typed text that would add a header.
+def build_mime(message: Message, sender: str) -> MIMEMultipart:
+    """Builds the MIME message. Its `as_bytes` raises an error if a text would inject a header.
 
         mixed ─┬─ related ─┬─ alternative: text, HTML
                │           └─ the pictures that the HTML shows
@@ -163,7 +163,7 @@ def _file(file: File, *, is_shown: bool) -> MIMENonMultipart:
 
 
 def _encoded_subject(subject: str) -> str:
-    """Encodes a subject that is not ASCII, or that looks as if it were encoded already. Leaves all others unchanged."""
+    """Encodes a subject that is not ASCII, or that contains `=?`. Leaves all other subjects unchanged."""
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 

@@ -45,12 +45,12 @@ ReadText = Callable[[], bytes]
 
 
 class KeysUnread(Exception):
-    """The provider's keys could not be read."""
+    """The identity provider's keys could not be read: no answer, or an answer that is no key set."""
 
 
 @dataclass
 class ProviderKeys:
-    """Keeps the keys of a provider. `read` reads their text from it, and raises KeysUnread."""
+    """The cached public keys of an identity provider. `read` fetches its JSON Web Key Set. It may raise KeysUnread."""
 
     read: ReadText
     _keys: Keys = field(default_factory=dict)
@@ -59,9 +59,9 @@ class ProviderKeys:
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, key_id: str, now: datetime) -> PyJWK | None:
-        """Gives the key; None if the provider has none of that id.
+        """Gives the key with this id. Gives None if the provider has no such key.
 
-        Raises StoreUnavailable when the keys are needed and can't be read.
+        Raises StoreUnavailable if the provider must be asked, and does not answer.
         """
         if key_id in self._keys and self._is_younger_than(FRESH, now):
             return self._keys[key_id]
@@ -80,19 +80,19 @@ class ProviderKeys:
         return self._tried_at is None or abs(now - self._tried_at) >= PAUSE
 
     def _try_to_read(self, now: datetime) -> None:
-        """Reads the keys. Leaves the old ones when that fails."""
+        """Fetches the keys. Leaves the cached ones unchanged if the provider can't be read."""
         self._tried_at = now
         try:
-            self._keys = keys_in(self.read())
+            self._keys = parse_key_set(self.read())
         except KeysUnread:
             return
         self._read_at = now
 
 
-def keys_in(text: bytes) -> Keys:
-    """Reads a JSON Web Key Set. Leaves out keys that are not for signatures, or not of our algorithms.
+def parse_key_set(text: bytes) -> Keys:
+    """Parses a JSON Web Key Set. Gives the keys by id. Leaves out keys of other uses or algorithms.
 
-    Raises KeysUnread if it is no such set.
+    Raises KeysUnread if the text is no key set.
     """
     try:
         listed = json.loads(text)["keys"]
@@ -119,8 +119,11 @@ def _key_in(described: Mapping[str, Any]) -> PyJWK | None:
         return None
 
 
-def read_from(issuer: str) -> ReadText:
-    """Makes the function that reads the text of an issuer's keys over HTTP: one try, no redirect, bounded."""
+def new_key_set_reader(issuer: str) -> ReadText:
+    """Makes a function that fetches an issuer's key set over HTTP, and may raise KeysUnread.
+
+    The function tries once, follows no redirect, and limits the time and the size of the answer.
+    """
 
     def read() -> bytes:
         import urllib3
@@ -137,7 +140,10 @@ def read_from(issuer: str) -> ReadText:
 
 
 def _content_of(answer: BaseHTTPResponse, until: float) -> bytes:
-    """Reads the whole answer. Raises KeysUnread when it is an error, too large, or has not ended by `until`."""
+    """Reads the whole answer. Raises KeysUnread if the status is not 200, or the answer is too large or late.
+
+    `until` is a moment of the monotonic clock, in seconds.
+    """
     content = bytearray()
     try:
         while answer.status == 200 and len(content) <= LARGEST_ANSWER_BYTES and monotonic() < until:

@@ -40,7 +40,7 @@ _SIGNATURES = jwt.PyJWS(algorithms=list(ALGORITHMS), options={"enforce_minimum_k
 
 class KeySource(Protocol):
     def find(self, key_id: str, now: datetime) -> jwt.PyJWK | None:
-        """Gives the key; None if there is none of that id. Raises StoreUnavailable."""
+        """Gives the public key with this id, or None if there is none. Raises StoreUnavailable."""
         ...
 
 
@@ -77,7 +77,7 @@ def _invalid(detail: str) -> Unauthenticated:
 
 
 def _header_of(token: str) -> Mapping[str, Any]:
-    """Reads the header, before anything is verified. Raises Unauthenticated for one that no token of ours has."""
+    """Reads the header of an unverified token. Raises Unauthenticated if the header is malformed or not allowed."""
     if len(token) > LONGEST_TOKEN_CHARACTERS:
         raise _invalid("too long")
     try:

@@ -29,14 +29,14 @@ PRECONDITION_FAILED = 412
 """S3's status for a file that exists already."""
 
 
-def client() -> "S3Client":
-    made: S3Client = aws.client("s3", CONFIG)
+def new_s3_client() -> "S3Client":
+    made: S3Client = aws.new_client("s3", CONFIG)
     return made
 
 
 @dataclass(frozen=True)
 class S3InvoiceFiles:
-    """Keeps the PDF files in a bucket."""
+    """The PDF files of invoices in an S3 bucket."""
 
     client: "S3Client"
     bucket: str
@@ -46,7 +46,7 @@ class S3InvoiceFiles:
             with outages_as_refusals("PutObject"):
                 self.client.put_object(
                     Bucket=self.bucket,
-                    Key=key_of(invoice),
+                    Key=object_key(invoice),
                     Body=pdf,
                     ContentType="application/pdf",
                     ContentDisposition=f'inline; filename="invoice-{invoice.number}.pdf"',
@@ -57,14 +57,14 @@ class S3InvoiceFiles:
                 raise
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
-        """Makes a link to the file. It is signed here, without a call of S3."""
+        """Makes a presigned URL of the PDF, valid for LINK_LASTS. Calls no service."""
         url = self.client.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self.bucket, "Key": key_of(invoice)},
+            Params={"Bucket": self.bucket, "Key": object_key(invoice)},
             ExpiresIn=int(LINK_LASTS.total_seconds()),
         )
         return InvoiceLink(number=invoice.number, url=url, expires_at=now + LINK_LASTS)
 
 
-def key_of(invoice: Invoice) -> str:
+def object_key(invoice: Invoice) -> str:
     return f"invoices/{invoice.bill.series}/{invoice.number}.pdf"

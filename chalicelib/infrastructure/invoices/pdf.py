@@ -27,7 +27,7 @@ from chalicelib.infrastructure.pdf.sheet import (
 
 @dataclass(frozen=True)
 class Words:
-    """The words of an invoice in one language, and how it writes money and dates."""
+    """The words of an invoice in one language, and the formats of money and dates."""
 
     invoice: str
     from_: str
@@ -105,8 +105,8 @@ WORDS = {
 }
 
 
-def printed(invoice: Invoice) -> bytes:
-    """Gives the invoice as PDF: the same bytes whenever it is made, because the file's dates are the sale's.
+def print_invoice(invoice: Invoice) -> bytes:
+    """Prints the invoice as PDF. The same invoice always gives the same bytes: the file's date is the sale's.
 
     The payment's time is in UTC, as is the year of the invoice's number. The screening's time is the cinema's own.
     """
@@ -207,7 +207,10 @@ class _Sheet(Sheet):
         )
 
     def _write_columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
-        """Writes captions side by side, each with its text below; all on one page. `shares` are parts of the width."""
+        """Writes captions side by side, with texts below, all on one page.
+
+        `shares` are the columns' parts of the width.
+        """
         tallest = max(self._text_height(text, share) for (_, text), share in zip(columns, shares, strict=True))
         if self.will_page_break(line_height(8) + tallest):
             self.add_page()

@@ -20,12 +20,12 @@ NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
 class GatewaySilent(GatewayUnavailable, RefundRefused):
-    """The gateway did not answer in time: the call may have taken effect, or not."""
+    """The gateway did not answer in time. The call may have taken effect."""
 
 
 @dataclass(frozen=True)
-class GuardedGateway:
-    """Calls the gateway through a breaker: while it does not answer, most calls fail at once instead of waiting."""
+class CircuitBreakerGateway:
+    """A payment gateway behind a circuit breaker. While the breaker is open, calls fail at once instead of waiting."""
 
     gateway: PaymentGateway
     breaker: Breaker
@@ -48,7 +48,10 @@ class GuardedGateway:
             raise RefundRefused(NOT_ASKED) from error
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """Calls `ask` through the breaker. Raises GatewayUnavailable if the breaker refuses, and errors of `ask`."""
+        """Calls `ask` through the breaker.
+
+        Raises GatewayUnavailable if the breaker is open, and the errors of `ask`.
+        """
         try:
             return self.breaker.call(ask, (GatewaySilent,))
         except BreakerOpen as error:

@@ -71,8 +71,8 @@ class _Answer:
 
 
 @dataclass(frozen=True)
-class HttpGateway:
-    """Calls the gateway, with one try for each call. `url` is empty if no gateway is set up."""
+class SimulatedGateway:
+    """The simulated payment gateway over HTTP. Each call tries once. `url` is empty if no gateway is set up."""
 
     url: str
     read_seconds: float = READ_SECONDS
@@ -112,9 +112,9 @@ class HttpGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Has the gateway return the money. Gives the refund's id. Raises PaymentUnknown, RefundRefused.
+        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentUnknown, RefundRefused.
 
-        An unclear answer counts as a refusal: asking again with the same key does no harm.
+        An unclear answer counts as a refusal, because a retry with the same idempotency key is safe.
         """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
@@ -125,13 +125,16 @@ class HttpGateway:
         raise (PaymentUnknown if answer.status_and_error == UNKNOWN else RefundRefused)(str(answer))
 
     def ping(self) -> None:
-        """Asks for a sign of life: any status below 500. Raises GatewaySilent without one."""
+        """Checks that the gateway answers.
+
+        Raises GatewaySilent if it does not, or answers with a status of 500 or more.
+        """
         status = self._send("GET", "/health").status
         if status >= 500:
             raise GatewaySilent(f"the payment gateway answered {status}")
 
     def _read_page(self, since_ms: int, after: int) -> tuple[Sequence[Any], int | None]:
-        """Reads a page of payments. Gives them, and the `after` of the next page: None on the last page."""
+        """Reads a page of payments. Gives the payments, and the `after` of the next page, or None on the last page."""
         query = urlencode({"since": since_ms, "after": after})
         answer = self._ask("GET", f"/payments?{query}", GatewayUnavailable)
         payments, following = answer.body.get("payments"), answer.body.get("next")
@@ -143,9 +146,9 @@ class HttpGateway:
     def _ask(
         self, method: str, path: str, refusal: type[Exception], body: Mapping[str, Any] | None = None, key: str = ""
     ) -> _Answer:
-        """Sends a request, with a body and its idempotency key, or without.
+        """Sends a request. `key` is the idempotency key of a request with a body.
 
-        Raises `refusal` if no gateway is set up, and GatewaySilent.
+        Raises `refusal` if no gateway is set up. Raises GatewaySilent if the gateway does not answer.
         """
         if not self.url:
             raise refusal(NOT_SET_UP)
@@ -168,8 +171,8 @@ class HttpGateway:
 
 
 @dataclass(frozen=True)
-class HttpGatewayMessages:
-    """Reads the gateway's signed messages. There may be several secrets, while they are rotated, or none."""
+class SimulatedGatewayMessages:
+    """The reader of the simulated gateway's signed messages. During a rotation there are several secrets."""
 
     secrets: Sequence[str]
 
@@ -198,7 +201,7 @@ def _charge_or_unavailable(payment: object) -> Charge | None:
 
 
 def _parse_charge_unless_declined(payment: object) -> Charge | None:
-    """Reads a charged payment. None for one that was not charged. Raises ValueError if it is no payment at all."""
+    """Reads the charge of a payment. None if the payment was declined. Raises ValueError if the value is no payment."""
     match payment:
         case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):
             return None
@@ -234,7 +237,7 @@ def _is_id(value: object) -> bool:
 
 
 def _object_in(content: bytes) -> Mapping[str, Any]:
-    """Reads a JSON object. Gives an empty one if the content is none."""
+    """Parses a JSON object. Gives an empty one if the content is not a JSON object."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -258,7 +261,7 @@ def _read_content(answer: "BaseHTTPResponse", until: float) -> bytes:
 
 @cache
 def _pool() -> "PoolManager":
-    """Makes the pool of connections. Imports urllib3, which comes with botocore, only here."""
+    """Makes the pool of connections. Imports urllib3 here, so that other calls do not load it."""
     import urllib3
 
     return urllib3.PoolManager(maxsize=4)

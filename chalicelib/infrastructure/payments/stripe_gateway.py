@@ -55,7 +55,10 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class StripeGateway:
-    """Calls Stripe, with one try for each call. `api_base` is empty, except in tests, which call another server."""
+    """Stripe as payment gateway. Each call tries once.
+
+    `api_base` is another server for tests; empty means Stripe's own.
+    """
 
     secret_key: str = field(repr=False)
     public_key: str
@@ -88,7 +91,10 @@ class StripeGateway:
             return _charge_from(intent["latest_charge"], intent) if intent else None
 
     def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
-        """Lists the charges made since the moment. Stripe can list PaymentIntents only by when the buyer began."""
+        """Lists our charges made since the moment.
+
+        Reads charges, because PaymentIntents have only the time of the start.
+        """
         with _errors_translated_to(GatewayUnavailable):
             listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]
             ours = [(charge, intent) for charge, intent in listed if _is_ours(intent)]
@@ -100,12 +106,15 @@ class StripeGateway:
             return earlier or self._create_refund(transaction_id, amount_cents, idempotency_key)
 
     def ping(self) -> None:
-        """Asks for a sign of life. Raises GatewayUnavailable, for a wrong key, too."""
+        """Checks that Stripe answers and accepts the secret key. Raises GatewayUnavailable."""
         with _errors_translated_to(GatewayUnavailable):
             self._client.v1.payment_intents.list({"limit": 1})
 
     def _list_charges_since(self, moment: datetime) -> Iterator[Object]:
-        """Reads the charges on all pages. The package's own iterator would take a malformed page for the last one."""
+        """Reads the charges of all pages. Raises ValueError if the list does not end.
+
+        The package's own iterator would take a malformed page for the last one.
+        """
         since, expanded = int(moment.timestamp()) - 1, ["data.payment_intent"]
         asked: Any = {"created": {"gt": since}, "limit": PAGE, "expand": expanded}
         for _ in range(MOST_PAGES):
@@ -117,7 +126,7 @@ class StripeGateway:
         raise ValueError("the list of charges does not end")
 
     def _read_paid_intent(self, transaction_id: str) -> Object | None:
-        """Reads a PaymentIntent with its last charge and refunds. None for one that is not ours, or was not paid."""
+        """Reads a PaymentIntent with its last charge and refunds. None if it is unknown, not ours, or not paid."""
         from stripe import InvalidRequestError
 
         if not _is_intent_id(transaction_id):
@@ -133,7 +142,7 @@ class StripeGateway:
         return intent if _is_ours(intent) and intent["status"] == "succeeded" else None
 
     def _find_refund(self, transaction_id: str, key: str) -> str | None:
-        """Finds the refund that was made for this key; without one, the last refund, if all money went back.
+        """Finds the id of the refund with this key. Else gives the last refund, if all the money went back. Else None.
 
         Raises PaymentUnknown.
         """
@@ -148,7 +157,7 @@ class StripeGateway:
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
     def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
-        """Has Stripe return the money. Gives the refund's id. Raises RefundRefused."""
+        """Requests a refund from Stripe. Gives the refund's id. Raises RefundRefused."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -179,7 +188,10 @@ class StripeGateway:
 
 @dataclass(frozen=True)
 class StripeMessages:
-    """Reads Stripe's signed events. There are several secrets during a rotation. Without one, all are refused."""
+    """The reader of Stripe's signed events. During a rotation there are several secrets.
+
+    Without any, all are refused.
+    """
 
     secrets: Sequence[str] = field(repr=False)
 
@@ -194,7 +206,7 @@ class StripeMessages:
 
 
 def _is_verified(header: str, body: bytes, secret: str) -> bool:
-    """Tells whether the secret has signed this body, at any time."""
+    """Tells whether the header has a signature of the body by this secret. Does not check its age."""
     from stripe import SignatureVerificationError, WebhookSignature
 
     try:
@@ -204,7 +216,7 @@ def _is_verified(header: str, body: bytes, secret: str) -> bool:
 
 
 def _charge_from_event(event: Object) -> Charge | None:
-    """Reads the charge from the event that a payment has succeeded: it is paid in full, and nothing went back yet.
+    """Reads the charge from an event payment_intent.succeeded. At this moment nothing is refunded yet.
 
     None for any other event, and for a payment that is not ours.
     """
@@ -217,14 +229,14 @@ def _charge_from_event(event: Object) -> Charge | None:
 
 
 def _charge_from(charge: Object, intent: Object) -> Charge | None:
-    """Reads a charge. None when it failed, or the money is only reserved on the card."""
+    """Reads a charge. None if the charge failed, or was authorized and not captured."""
     if charge["status"] != "succeeded" or not charge["captured"]:
         return None
     return _checked_charge(intent, charge["amount_captured"], charge["amount_refunded"], charge["created"])
 
 
 def _checked_charge(intent: Object, amount: Any, refunded: Any, created: Any) -> Charge:
-    """Makes a charge from Stripe's numbers. Raises ValueError if they make no sense."""
+    """Builds a charge from Stripe's numbers. Raises ValueError if a number, the id or the currency is impossible."""
     numbers = all(type(number) is int for number in (amount, refunded, created))
     if not (numbers and 0 <= refunded <= amount and 0 <= created <= LAST_SECOND and _is_intent_id(intent["id"])):
         raise ValueError("no charge")
@@ -247,7 +259,7 @@ def _is_ours(intent: Any) -> bool:
 
 
 def _is_intent_id(value: object) -> bool:
-    """Tells whether the value can be the id of a PaymentIntent. Ids that a client made up are not sent to Stripe."""
+    """Tells whether the value has the form of a PaymentIntent's id. Other ids are never sent to Stripe."""
     return isinstance(value, str) and bool(re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", value))
 
 
@@ -265,7 +277,7 @@ _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 def _errors_translated_to(refusal: type[Exception]) -> Iterator[None]:
     """Raises the port's errors in the place of those of Stripe's package.
 
-    Raises GatewaySilent if Stripe gave no answer; `refusal` for every other error, and for a malformed answer.
+    Raises GatewaySilent if Stripe gave no answer. Raises `refusal` for other errors, and for malformed answers.
     """
     from stripe import APIConnectionError, StripeError
 

@@ -15,7 +15,7 @@ _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True)
 
 
 def join_letters(text: str) -> str:
-    """Gives the text with each letter in its joined form, lam and alef as one letter, in the order of reading."""
+    """Replaces Arabic letters by their joined forms, and lam with alef by one letter. Keeps the order of reading."""
     letters = list(text)
     for place, letter in enumerate(letters):
         if LAM + _letter_after(letters, place) in _forms() and letter == LAM:
@@ -57,7 +57,7 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether letters join across the character: a vowel sign, or the empty place of an alef joined to a lam."""
+    """Tells whether letters join across the character. True for a vowel sign, and for the place of a joined alef."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

@@ -74,7 +74,7 @@ class Sheet(FPDF):
         self.multi_cell(width, line_height(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _lines(self, text: str, width: float) -> list[str]:
-        """Breaks a text into lines for the present font, each with its letters in the order in which they are drawn."""
+        """Breaks a text into lines for the current font. The letters of each line are in drawing order."""
         return [line for paragraph in text.split("\n") for line in self._lines_of_paragraph(paragraph, width)]
 
     def _lines_of_paragraph(self, paragraph: str, width: float) -> list[str]:
@@ -85,7 +85,7 @@ class Sheet(FPDF):
         return [BidiParagraph(line, direction).get_reordered_string() for line in measured] or [""]
 
     def _drawable(self, text: str) -> str:
-        """Gives the text with Arabic joined, and a box for each letter that the font lacks."""
+        """Joins Arabic letters, and replaces each letter that the font lacks by a box."""
         font: Any = self.current_font
         shaped = [letter for letter in join_letters(text) if letter not in UNSEEN]
         return "".join(letter if ord(letter) in font.cmap else self._plain_letters(letter, font) for letter in shaped)
@@ -102,5 +102,5 @@ class Sheet(FPDF):
 
 
 def line_height(size: float) -> float:
-    """Gives the height of a line in millimetres, by the size of its letters in points."""
+    """Gives the height of a line in millimetres. `size` is the size of its letters in points."""
     return size * MM_PER_POINT * LEADING

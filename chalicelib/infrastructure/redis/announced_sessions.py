@@ -1,4 +1,4 @@
-"""Sessions of which the seat cache hears before anybody else, so that it can tell every new idempotency key."""
+"""New sessions are recorded in the seat cache before they are stored, so that the cache sees every idempotency key."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AnnouncedSessions:
-    """Implements the port Sessions: tells the cache of a new session, and leaves everything to `sessions`."""
+class CacheAnnouncingSessions:
+    """The port Sessions with one addition: a new session is first recorded in the seat cache."""
 
     sessions: Sessions
     cache: SeatCache
 
     def add(self, session: Session) -> Session:
-        self.cache.record_new_session(session.id, session.created_at)
+        self.cache.mark_ids_complete_for_new_session(session.id, session.created_at)
         return self.sessions.add(session)
 
     def get(self, session_id: str) -> Session:

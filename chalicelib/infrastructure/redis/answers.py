@@ -1,4 +1,4 @@
-"""Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises Nonsense.
+"""Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises MalformedAnswer.
 
 A Redis of our own never gives an answer of another shape. Another program on its port does, or a proxy that mixes up
 connections, or an attacker. Such an answer counts as no answer: see connection.py.
@@ -14,88 +14,88 @@ Shape = Callable[[Any], T]
 LARGEST_COUNT_DIGITS = 18
 
 
-class Nonsense(Exception):
-    """Redis gave an answer of a shape that no answer to this question has."""
+class MalformedAnswer(Exception):
+    """Redis gave an answer of the wrong shape for this question."""
 
 
-def whole(answer: Any) -> int:
-    """Gives a whole number."""
+def integer(answer: Any) -> int:
+    """Checks that the answer is a whole number, and gives it."""
     if type(answer) is not int:
-        raise Nonsense(f"no number: {_type_name(answer)}")
+        raise MalformedAnswer(f"no number: {_type_name(answer)}")
     return answer
 
 
 def value(answer: Any) -> bytes | None:
-    """Gives a key's value; None where there is no such key."""
+    """Checks that the answer is a value or None, and gives it. None means that the key does not exist."""
     if answer is not None and type(answer) is not bytes:
-        raise Nonsense(f"no value: {_type_name(answer)}")
+        raise MalformedAnswer(f"no value: {_type_name(answer)}")
     return answer
 
 
-def text(answer: Any) -> bytes:
-    """Gives a text that must be there."""
+def required_value(answer: Any) -> bytes:
+    """Checks that the answer is a value, and gives it."""
     found = value(answer)
     if found is None:
-        raise Nonsense("no text")
+        raise MalformedAnswer("no text")
     return found
 
 
-def values(count: int) -> Shape[list[bytes | None]]:
-    """Makes the shape of a list of `count` values, as MGET gives."""
+def list_of_values(count: int) -> Shape[list[bytes | None]]:
+    """Makes the check of a list of `count` values or Nones, the answer to MGET."""
     return lambda answer: [value(each) for each in _checked_list(answer, count)]
 
 
-def numbers(count: int) -> Shape[list[int]]:
-    """Makes the shape of a list of `count` whole numbers."""
-    return lambda answer: [whole(each) for each in _checked_list(answer, count)]
+def list_of_integers(count: int) -> Shape[list[int]]:
+    """Makes the check of a list of `count` whole numbers."""
+    return lambda answer: [integer(each) for each in _checked_list(answer, count)]
 
 
 def was_set(answer: Any) -> bool:
-    """Tells whether SET has set the key. If its condition failed, it has not."""
+    """Tells whether SET has set the key. False if the condition of SET failed, for example NX."""
     if answer is not None and answer != b"OK":
-        raise Nonsense(f"no OK: {_type_name(answer)}")
+        raise MalformedAnswer(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
 def was_written(answer: Any) -> bool:
-    """Tells whether a command has written. A full Redis refuses to write."""
+    """Tells whether a command has written. False if Redis answered with an error, for example because it is full."""
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
-        whole(answer)
+        integer(answer)
     return True
 
 
 def were_written(answer: Any) -> list[bool]:
-    """Tells for each command of a pipeline whether it has written. The driver has read one answer for each."""
+    """Tells for each command of a pipeline whether it has written."""
     return [was_written(each) for each in _checked_list(answer)]
 
 
 def counts(answer: Any) -> dict[str, int]:
-    """Gives a hash of names to counts, which HGETALL lists as name, count, name, count."""
-    listed = [text(each) for each in _checked_list(answer)]
+    """Reads the answer to HGETALL as counts by name. The answer lists name, count, name, count."""
+    listed = [required_value(each) for each in _checked_list(answer)]
     if len(listed) % 2:
-        raise Nonsense("a name without a count")
+        raise MalformedAnswer("a name without a count")
     return {_parse_name(listed[at]): _parse_count(listed[at + 1]) for at in range(0, len(listed), 2)}
 
 
 def _parse_name(found: bytes) -> str:
     if not (found.isascii() and found.replace(b"_", b"").isalnum()):
-        raise Nonsense("no name")
+        raise MalformedAnswer("no name")
     return found.decode()
 
 
 def _parse_count(found: bytes) -> int:
     if not (found.isdigit() and len(found) <= LARGEST_COUNT_DIGITS):
-        raise Nonsense("no count")
+        raise MalformedAnswer("no count")
     return int(found)
 
 
 def _checked_list(answer: Any, count: int | None = None) -> list[Any]:
     if type(answer) is not list:
-        raise Nonsense(f"no list: {_type_name(answer)}")
+        raise MalformedAnswer(f"no list: {_type_name(answer)}")
     if count is not None and len(answer) != count:
-        raise Nonsense(f"{len(answer)} answers instead of {count}")
+        raise MalformedAnswer(f"{len(answer)} answers instead of {count}")
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Cached rows: the rows with a cache before them. Seats that Redis knows to be taken are refused without the database.
+"""The rows behind a cache. If Redis shows that seats are taken, they are refused without a call of the database.
 
     hold ──► Redis: taken by others? ──yes──► SeatsTaken
                   │ no, or no answer
@@ -38,7 +38,10 @@ reads the rows itself."""
 
 @dataclass(frozen=True)
 class CachedRows:
-    """Implements the port Rows: `rows` decide; refusals and seat maps come from the cache, if it has them."""
+    """The port Rows with a cache. `rows` decides every hold and sale.
+
+    The cache answers refusals and seat maps if it can.
+    """
 
     rows: Rows
     sessions: Sessions
@@ -56,7 +59,7 @@ class CachedRows:
         with self._record_refusals(hold, now):
             self.rows.sell(hold, sale, now)
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
-        self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, changed=True))
+        self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, invalidates_map=True))
 
     def release(self, hold: Hold, now: datetime) -> Release:
         release = self.rows.release(hold, now)
@@ -64,7 +67,7 @@ class CachedRows:
         return release
 
     def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        """Reads the rows, or a map of them that shows the last write and is less than a second old."""
+        """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
             if kept and kept.is_fresh(wanted, self.clock()):
@@ -78,14 +81,14 @@ class CachedRows:
 
     def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         occupancy = self.rows.close(session_id, row, now)
-        self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, changed=True))
+        self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, invalidates_map=True))
         return occupancy
 
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
-        """Reads the map anew, or waits for the process that is reading it.
+        """Reads a new map, or waits for the process that is reading one.
 
         A map of version `wanted` or later shows every write made before this request. So all waiting requests share one
-        read, even while new writes make each map stale at once.
+        read, even while new writes outdate each map at once.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.claim_rebuild(session.id)
@@ -99,7 +102,7 @@ class CachedRows:
         return self.rows.occupancy(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
-        """Reads the rows, stores them as the map of this version, and gives them."""
+        """Reads the rows, and stores the result in the cache as the map of this version. Gives the result."""
         read_at = self.clock()
         try:
             occupancy = self.rows.occupancy(session)
@@ -107,14 +110,14 @@ class CachedRows:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
         built = SeatMap(version=version, read_at=read_at, occupancy=occupancy)
-        lives_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
-        self._try_cache(lambda: self.cache.store_map(session.id, built, lives_ms))
+        ttl_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
+        self._try_cache(lambda: self.cache.store_map(session.id, built, ttl_ms))
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
-        """Raises SeatsTaken if the cache knows that some of the seats are others', and none is the hold's own.
+        """Raises SeatsTaken if the cache shows seats of other reservations, and none of this hold.
 
-        If one seat is the hold's own, the request may be a resend: the rows and the use case decide.
+        If the hold has one of the seats, the request may be a resend. Then the rows and the use case decide.
         """
         try:
             known = self.cache.read_known_seats(hold, now)
@@ -129,15 +132,15 @@ class CachedRows:
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records in the cache the seats that the rows refuse, so that the next refusal need not ask the rows."""
+        """Records refused seats in the cache, so that the next refusal needs no read of the rows."""
         try:
             yield
         except SeatsTaken as taken:
             occupancy = taken.occupancy
-            self._try_cache(lambda: self.cache.record_seats(hold.session_id, occupancy, now, changed=False))
+            self._try_cache(lambda: self.cache.record_seats(hold.session_id, occupancy, now, invalidates_map=False))
             raise
 
     def _try_cache(self, write: Callable[[], None]) -> None:
-        """Writes to the cache, if Redis answers. Without the write, a later request has to ask the rows."""
+        """Writes to the cache. Ignores RedisUnavailable: without the write, later requests ask the rows."""
         with suppress(RedisUnavailable):
             write()

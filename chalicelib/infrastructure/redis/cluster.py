@@ -32,13 +32,13 @@ from redis.exceptions import TimeoutError as TooLate
 from chalicelib.infrastructure.breakers import Breaker, BreakerState, BreakerStatus
 
 from . import wire
-from .answers import Nonsense, Shape, value, whole
+from .answers import MalformedAnswer, Shape, integer, value
 
 T = TypeVar("T")
 
 Question = Callable[["Redis"], Any]
 
-FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, Nonsense)
+FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedAnswer)
 """The errors that open a node's breaker. A refusal's error is not among them: a full Redis is alive."""
 
 SLOTS = 16_384
@@ -63,33 +63,33 @@ class SlotRange(NamedTuple):
 
 
 class Node:
-    """A Redis server, behind a breaker of its own. `is_doubted` once it has failed: the map of slots may be old."""
+    """One Redis server behind its own breaker. `is_doubted` after a failure: the map of slots may be outdated."""
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
         self.breaker, self.is_doubted = breaker, False
         self._url, self._options = url, options
-        self._client = self._connect(address, is_asking=False)
+        self._client = self._connect(address, sends_asking=False)
         found = self._client.connection_pool.connection_kwargs
         self.address = address or Address(str(found.get("host", "localhost")), int(found.get("port", 6379)))
 
-    def ask(self, question: Question, shape: Shape[T], *, is_asking: bool = False) -> T:
-        """Asks, if the breaker allows. Raises BreakerOpen, the driver's errors, and Nonsense.
+    def ask(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
+        """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedAnswer.
 
-        `is_asking` asks for a slot that is moving to this node: without it the node sends back to the old one.
+        `sends_asking`: sends ASKING first, because the slot is moving to this node. Without ASKING, the node redirects.
         """
         try:
-            return self.breaker.call(lambda: self.ask_past_breaker(question, shape, is_asking=is_asking), FAILING)
+            return self.breaker.call(lambda: self.ask_past_breaker(question, shape, sends_asking=sends_asking), FAILING)
         except FAILING:
             self.is_doubted = True
             raise
 
-    def ask_past_breaker(self, question: Question, shape: Shape[T], *, is_asking: bool = False) -> T:
-        client = self._asking_client if is_asking else self._client
+    def ask_past_breaker(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
+        client = self._asking_client if sends_asking else self._client
         try:
             answer = question(client)
             _raise_redirect_in(answer)
             return shape(answer)
-        except Nonsense:
+        except MalformedAnswer:
             # Whose answer this was nobody knows, nor what else is under way: no idle connection is used again.
             client.connection_pool.disconnect(inuse_connections=False)
             raise
@@ -99,17 +99,17 @@ class Node:
 
     @cached_property
     def _asking_client(self) -> Redis:
-        return self._connect(self.address, is_asking=True)
+        return self._connect(self.address, sends_asking=True)
 
-    def _connect(self, address: Address | None, *, is_asking: bool) -> Redis:
-        """Makes a client, which connects at its first question."""
-        client = Redis(connection_pool=wire.pool(self._url, address, is_asking=is_asking, **self._options))
+    def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
+        """Makes the driver's client of one node. The client connects on first use."""
+        client = Redis(connection_pool=wire.new_pool(self._url, address, sends_asking=sends_asking, **self._options))
         client.response_callbacks.clear()
         return client
 
 
 class Cluster:
-    """The nodes of a cluster, or the one Redis that there is. Safe in threads."""
+    """The nodes of a Redis cluster, or a single Redis server. Thread-safe."""
 
     def __init__(self, url: str, breaker: Breaker, timeout_seconds: float, options: Mapping[str, Any]) -> None:
         self._url, self._seconds, self._options = url, timeout_seconds, options
@@ -120,46 +120,49 @@ class Cluster:
         self._lock = Lock()
 
     def ask(self, key: str, question: Question, shape: Shape[T]) -> T:
-        """Asks the node that has the key. Raises BreakerOpen, the driver's errors, and Nonsense."""
-        slot = key_slot(key.encode())
-        with wire.patience(self._seconds) as patience:
-            node = self._node_to_ask(slot, patience)
-            return self._follow_redirects(slot, node, patience, question, shape, Node.ask)
+        """Asks the node that has the key, and follows redirects.
 
-    def check(self, key: str, question: Question, shape: Shape[object]) -> None:
-        """Asks the node that has the key, and pings all nodes, past the breakers. Raises the first error."""
+        Raises BreakerOpen, the driver's errors, MalformedAnswer.
+        """
         slot = key_slot(key.encode())
-        with wire.patience(self._seconds) as patience:
-            self._follow_redirects(slot, self._owner(slot), patience, question, shape, Node.ask_past_breaker)
-        with wire.patience(self._seconds):
+        with wire.shared_time_budget(self._seconds) as budget:
+            node = self._node_to_ask(slot, budget)
+            return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
+
+    def check_health(self, key: str, question: Question, shape: Shape[object]) -> None:
+        """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
+        slot = key_slot(key.encode())
+        with wire.shared_time_budget(self._seconds) as budget:
+            self._follow_redirects(slot, self._owner(slot), budget, question, shape, Node.ask_past_breaker)
+        with wire.shared_time_budget(self._seconds):
             self._find_nodes()
         for node in list(self._nodes.values()):
-            with wire.patience(self._seconds):
+            with wire.shared_time_budget(self._seconds):
                 node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
-    def status(self) -> BreakerStatus:
-        """Gives the status of the breaker that is furthest from closed, with the trips of all."""
+    def breaker_status(self) -> BreakerStatus:
+        """Gives the worst state of all nodes' breakers, and the sum of their trips. Open is worse than half-open."""
         statuses = [node.breaker.status() for node in list(self._nodes.values())]
         states = {status.state for status in statuses}
         worst = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
         return BreakerStatus(next(each for each in worst if each in states), sum(each.trips for each in statuses))
 
     def _follow_redirects(
-        self, slot: int, node: Node, patience: wire.Patience, question: Question, shape: Shape[T], ask: Any
+        self, slot: int, node: Node, budget: wire.TimeBudget, question: Question, shape: Shape[T], ask: Any
     ) -> T:
-        is_asking = False
+        sends_asking = False
         for _ in range(MOST_REDIRECTS + 1):
-            if not patience.left:
+            if not budget.left:
                 raise TooLate("no time is left to ask another node")
             try:
-                answer: T = ask(node, question, shape, is_asking=is_asking)
+                answer: T = ask(node, question, shape, sends_asking=sends_asking)
             except MovedError as moved:
-                node, is_asking = self._new_owner(slot, _address(moved.host, moved.port, node), node), False
+                node, sends_asking = self._new_owner(slot, _address(moved.host, moved.port, node), node), False
             except AskError as moving:
-                node, is_asking = self._node_at(_address(moving.host, moving.port, node)), True
+                node, sends_asking = self._node_at(_address(moving.host, moving.port, node)), True
             else:
                 return answer
-        raise Nonsense("redirects without end")
+        raise MalformedAnswer("redirects without end")
 
     # The map.
 
@@ -167,8 +170,11 @@ class Cluster:
         address = self._owners[slot] if self._owners else None
         return self._nodes.get(address, self._first) if address else self._first
 
-    def _node_to_ask(self, slot: int, patience: wire.Patience) -> Node:
-        """Gives the slot's node. If that has failed since the map was read, reads the map from another one first."""
+    def _node_to_ask(self, slot: int, budget: wire.TimeBudget) -> Node:
+        """Gives the slot's node.
+
+        If this node has failed since the last read of the map, reads the map from another node.
+        """
         node = self._owner(slot)
         if not (node.is_doubted and self._owners):
             return node
@@ -178,12 +184,15 @@ class Cluster:
             with contextlib.suppress(ResponseError, *FAILING):
                 self._read_map(other)
                 break
-            if not patience.left:
+            if not budget.left:
                 break
         return self._owner(slot)
 
     def _new_owner(self, slot: int, address: Address, teller: Node) -> Node:
-        """Notes the slot's owner by a node's redirect. Reads the map of slots from `teller` if the owner is unknown."""
+        """Records the slot's owner after a redirect, and gives it.
+
+        If the owner is a new node, reads the map from `teller`.
+        """
         if address not in self._nodes:
             with contextlib.suppress(ResponseError):  # it may keep its map from us: then we learn slot by slot
                 self._read_map(teller)
@@ -196,7 +205,7 @@ class Cluster:
         self._adopt_map(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
 
     def _find_nodes(self) -> None:
-        """Finds the nodes of a cluster of which no redirect has told yet. One node that has all slots is left alone."""
+        """Finds the nodes of a cluster before the first redirect. Does nothing if one node has all slots."""
         if not self._owners:
             with contextlib.suppress(ResponseError):  # no cluster
                 ranges = self._first.ask_past_breaker(_ask_for_slots, lambda answer: _ranges_in(answer, self._first))
@@ -211,7 +220,7 @@ class Cluster:
         self._keep_only({self._first.address, *(each.owner for each in ranges)})
 
     def _keep_only(self, named: set[Address]) -> None:
-        """Makes the nodes that are new, and closes those that are gone."""
+        """Makes nodes for new addresses, and closes the nodes whose addresses are not named."""
         with self._lock:
             gone = [self._nodes.pop(address) for address in set(self._nodes) - named]
         for address in named:
@@ -223,8 +232,8 @@ class Cluster:
         with self._lock:
             if address not in self._nodes:
                 if len(self._nodes) > MOST_NODES:
-                    raise Nonsense("too many nodes")
-                self._nodes[address] = Node(self._url, address, self._first.breaker.twin(), self._options)
+                    raise MalformedAnswer("too many nodes")
+                self._nodes[address] = Node(self._url, address, self._first.breaker.closed_copy(), self._options)
             return self._nodes[address]
 
 
@@ -234,38 +243,38 @@ def _ask_for_slots(redis: Redis) -> Any:
 
 def _check_pong(answer: Any) -> None:
     if answer != b"PONG":
-        raise Nonsense("no PONG")
+        raise MalformedAnswer("no PONG")
 
 
 def _raise_redirect_in(answer: Any) -> None:
-    """Raises the redirect, or the failure of the cluster, that is among the answers to a pipeline's commands."""
+    """Raises the first ASK redirect or CLUSTERDOWN error among the answers to a pipeline."""
     for each in answer if type(answer) is list else ():
         if isinstance(each, AskError | ClusterDownError):
             raise each
 
 
 def _ranges_in(answer: Any, said_by: Node) -> list[SlotRange]:
-    """Reads the answer to CLUSTER SLOTS. Raises Nonsense."""
+    """Reads the slot ranges from the answer to CLUSTER SLOTS. Raises MalformedAnswer."""
     if type(answer) is not list:
-        raise Nonsense("no list")
+        raise MalformedAnswer("no list")
     ranges = [_range_in(each, said_by) for each in answer]
     if len({each.owner for each in ranges}) > MOST_NODES:
-        raise Nonsense("too many nodes")
+        raise MalformedAnswer("too many nodes")
     return ranges
 
 
 def _range_in(entry: Any, said_by: Node) -> SlotRange:
-    """Reads a range of slots. Behind the primary may stand replicas, and behind host and port other facts."""
+    """Reads one range of slots and its primary. Ignores replicas. Raises MalformedAnswer."""
     if type(entry) is not list or len(entry) < 3 or type(entry[2]) is not list or len(entry[2]) < 2:
-        raise Nonsense("no range of slots")
-    first, last, (host, port) = whole(entry[0]), whole(entry[1]), entry[2][:2]
+        raise MalformedAnswer("no range of slots")
+    first, last, (host, port) = integer(entry[0]), integer(entry[1]), entry[2][:2]
     if not 0 <= first <= last < SLOTS:
-        raise Nonsense("a slot that can't be")
-    return SlotRange(first, last, _address((value(host) or b"").decode(errors="replace"), whole(port), said_by))
+        raise MalformedAnswer("a slot that can't be")
+    return SlotRange(first, last, _address((value(host) or b"").decode(errors="replace"), integer(port), said_by))
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Gives the address that a node names. Without a host it means its own. Raises Nonsense."""
+    """Checks an address that the node `said_by` named. An empty host means that node's own. Raises MalformedAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
-        raise Nonsense("no address")
+        raise MalformedAnswer("no address")
     return Address(host or said_by.address.host, port)

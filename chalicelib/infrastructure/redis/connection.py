@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen, BreakerStatus
 
 from . import answers
-from .answers import Nonsense, Shape
+from .answers import MalformedAnswer, Shape
 from .driver import load_driver
 from .keys import Keys
 
@@ -39,49 +39,51 @@ SIGN_OF_LIFE = "redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('E
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer in time, refused, answered nonsense, or was not asked because it has just failed.
+    """Redis gave no valid answer in time, refused, or was not asked because its breaker is open.
 
-    Callers go on without it.
+    Callers go on without Redis.
     """
 
 
 @dataclass(frozen=True)
 class RedisConnection:
-    """The process's connection to Redis, behind breakers. Connects on first use.
+    """The process's connection to Redis, behind circuit breakers. Connects on first use.
 
-    `url` is redis://[:password@]host:port/db; rediss:// for TLS. If a cluster answers there, its other nodes are found,
-    and each gets a breaker like `breaker`, which is that of the server at `url`.
+    `url` is redis://[:password@]host:port/db, or rediss:// for TLS. `breaker` is for the server at `url`. If that
+    server belongs to a cluster, each other node gets a breaker with the same policy.
     """
 
     url: str
     breaker: Breaker
 
     def ask(self, key: str, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        """Calls `question` with the client of the node that has `key`, checks the answer by `shape`, and gives it.
+        """Calls `question` with the client of the node that has `key`. Gives the result of `shape` on the answer.
 
-        All keys in the question must be in the slot of `key`: see keys.py. Raises RedisUnavailable.
+        All keys of the question must be in the slot of `key`: see keys.py. Raises RedisUnavailable.
 
-        The client gives answers as they came, without the driver's conversions: bytes, whole numbers, None, lists.
+        `shape` gets the raw answer, without the driver's conversions: bytes, whole numbers, None, lists.
         """
         driver, cluster = self._driver_and_cluster
         try:
             return cluster.ask(key, question, shape)
-        except (BreakerOpen, Nonsense, driver.RedisError, OSError) as error:
+        except (BreakerOpen, MalformedAnswer, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def check(self, keys: Keys) -> None:
-        """Makes the calls of requests, on each node and past the breakers. Raises the driver's errors, and Nonsense.
+    def check_health(self, keys: Keys) -> None:
+        """Checks every node with the commands that requests use. Ignores breakers.
 
-        A script writes and reads, as that of the rate limits. A Redis that refuses it is of no use to requests, however
-        well it answers a ping.
+        Raises driver errors, MalformedAnswer.
+
+        The check runs a script that writes and reads, like the rate limits. A Redis that only answers PING is not
+        healthy.
         """
-        both = keys.ready()
+        both = keys.probe_keys()
         _, cluster = self._driver_and_cluster
-        cluster.check(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.whole)
+        cluster.check_health(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
 
-    def status(self) -> BreakerStatus:
-        """Gives the status of the breaker that is furthest from closed, with the trips of all."""
-        return self._driver_and_cluster[1].status()
+    def breaker_status(self) -> BreakerStatus:
+        """Gives the worst state of all nodes' breakers, and the sum of their trips."""
+        return self._driver_and_cluster[1].breaker_status()
 
     @cached_property
     def _driver_and_cluster(self) -> "tuple[Any, Cluster]":

@@ -13,7 +13,10 @@ OPENTELEMETRY = "opentelemetry"
 
 
 def load_driver() -> ModuleType:
-    """Imports redis-py. Where this process has not loaded OpenTelemetry before, redis-py does not load it either."""
+    """Imports redis-py and gives its module.
+
+    Keeps redis-py from importing OpenTelemetry, unless it is loaded already.
+    """
     with _without_opentelemetry(sys.modules):
         import redis.backoff
         import redis.maint_notifications
@@ -23,7 +26,7 @@ def load_driver() -> ModuleType:
 
 @contextmanager
 def _without_opentelemetry(modules: dict[str, Any]) -> Iterator[None]:
-    """Makes OpenTelemetry look as if it were not installed, unless it is loaded already."""
+    """Makes imports of OpenTelemetry fail within the block, unless it is loaded already."""
     if OPENTELEMETRY in modules:
         yield
         return

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one stage, whose tables begin with the same `prefix`."""
+    """The names of Redis keys in one stage. `prefix` is also the prefix of the stage's tables."""
 
     prefix: str
 
@@ -36,23 +36,23 @@ class Keys:
     def kept_since(self, session_id: str) -> str:
         return self._of_session("kept-since", session_id)
 
-    def map(self, session_id: str) -> str:
+    def seat_map(self, session_id: str) -> str:
         return self._of_session("map", session_id)
 
     def version(self, session_id: str) -> str:
         return self._of_session("version", session_id)
 
-    def rebuild(self, session_id: str) -> str:
+    def rebuild_claim(self, session_id: str) -> str:
         return self._of_session("rebuild", session_id)
 
-    def limit(self, requester: str) -> str:
+    def rate_limit(self, requester: str) -> str:
         return f"{{{self.prefix}:limit}}:{requester}"
 
-    def refusals(self, moment_seconds: int) -> str:
+    def refusal_counts(self, moment_seconds: int) -> str:
         return f"{{{self.prefix}:refusals}}:{moment_seconds}"
 
-    def ready(self) -> tuple[str, str]:
-        """Gives two keys of one slot."""
+    def probe_keys(self) -> tuple[str, str]:
+        """Gives the two keys that the readiness check uses. Both are in one slot of a cluster."""
         return f"{{{self.prefix}:ready}}:1", f"{{{self.prefix}:ready}}:2"
 
     def _of_session(self, kind: str, session_id: str) -> str:

@@ -58,43 +58,43 @@ return answer
 
 
 @dataclass(frozen=True)
-class SharedRateLimiter:
-    """Counts requests in Redis, or with `otherwise` while Redis does not answer.
+class RedisRateLimiter:
+    """A rate limiter that counts in Redis, for all instances together. While Redis does not answer, `fallback` counts.
 
-    With `otherwise` each process counts by itself, so limits are looser.
+    A fallback that counts in each process by itself makes the limits looser.
     """
 
     redis: RedisConnection
-    otherwise: RateLimiter
+    fallback: RateLimiter
     prefix: str
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        keys = [Keys(self.prefix).limit(digest(requester)) for requester in quotas]
+        keys = [Keys(self.prefix).rate_limit(requester_digest(requester)) for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
 
         def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
-            return redis.eval(TAKE, len(keys), *keys, microseconds(now), CLOCKS_DIFFER_US, *sizes)
+            return redis.eval(TAKE, len(keys), *keys, to_microseconds(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
             return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
         except RedisUnavailable:
-            return self.otherwise.take(quotas, now)
+            return self.fallback.take(quotas, now)
 
 
 @dataclass(frozen=True)
 class ProcessRateLimiter:
-    """Counts requests in this process's memory. Safe in threads.
+    """A rate limiter that counts in this process's memory. Thread-safe.
 
-    `due` has the microsecond at which each requester's bucket will be empty, by digest, in the order of last use.
+    `due` has the microsecond at which each bucket will be empty, by digest of its requester, in the order of last use.
     """
 
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        now_us = microseconds(now)
-        by_key = {digest(requester): quota for requester, quota in quotas.items()}
+        now_us = to_microseconds(now)
+        by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
             due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
@@ -111,26 +111,29 @@ class ProcessRateLimiter:
 
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """Reads the verdict from the script's answer. Raises Nonsense for an answer that the script can't give.
+    """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given it.
 
     The script refuses nobody for longer than a window and a minute, or without a quota that is used up. It admits
     nobody beyond a quota.
     """
-    admitted, *used = answers.numbers(1 + len(quotas))(answer)
+    admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))
     within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)
     refused_by_one = any(each.retry_after_seconds for each in usages)
     within_all = all(each.used_us <= each.quota.window_us for each in usages)
     if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
-        raise answers.Nonsense("no verdict")
+        raise answers.MalformedAnswer("no verdict")
     return Verdict(admitted == 1, usages)
 
 
-def digest(requester: str) -> str:
-    """Gives a short name of a requester, without personal data. Takes any text that a client may send."""
+def requester_digest(requester: str) -> str:
+    """Gives a hash of the requester's name, so that no personal data is stored.
+
+    Takes any text that a client may send.
+    """
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def microseconds(moment: datetime) -> int:
-    """Gives the moment in microseconds since 1970, rounded to milliseconds."""
+def to_microseconds(moment: datetime) -> int:
+    """Gives the moment as microseconds since 1970, rounded to whole milliseconds."""
     return round(moment.timestamp() * 1000) * 1000

@@ -33,7 +33,7 @@ KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
 @dataclass(frozen=True)
 class RedisRefusals:
-    """Counts refusals by error code. Counts nothing while Redis does not answer."""
+    """The counts of refusals by error code, in Redis. While Redis does not answer, refusals are not counted."""
 
     connection: RedisConnection
     prefix: str
@@ -53,12 +53,12 @@ class RedisRefusals:
         return {bucket: counts for bucket, counts in zip(buckets, hashes, strict=True) if counts}
 
     def _key(self, bucket: datetime) -> str:
-        return Keys(self.prefix).refusals(round(bucket.timestamp()))
+        return Keys(self.prefix).refusal_counts(round(bucket.timestamp()))
 
 
 @dataclass(frozen=True)
-class NotCounted:
-    """Counts no refusals, in the place of RedisRefusals where no Redis is set up."""
+class NoRefusalCounts:
+    """The port Refusals without Redis: no refusal is counted."""
 
     def add(self, code: str) -> None:
         pass

@@ -34,12 +34,12 @@ from .connection import RedisConnection, RedisUnavailable
 from .keys import Keys
 from .seat_format import (
     SeatMap,
-    believed_until,
     entry_from_text,
     entry_text,
     map_from_text,
     map_text,
-    sign,
+    signed_text,
+    valid_until,
     verified_text,
 )
 
@@ -83,7 +83,7 @@ class RebuildClaim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KnownSeats:
-    """Redis's knowledge of the seats of a hold, and of the hold's id."""
+    """The cached entries of a hold's seats, and whether Redis has seen the hold's id."""
 
     occupancy: Mapping[str, Occupancy]
     id_was_seen: bool = True
@@ -92,8 +92,8 @@ class KnownSeats:
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether it is certain that no reservation is stored under the id.
 
-        Redis must have seen every used id for long enough: either since the screening was scheduled, or for as long as
-        reservations are remembered.
+        False if Redis may have missed an id: Redis must have seen every used id since the screening was scheduled, or
+        for as long as reservations are remembered.
         """
         if self.id_was_seen or self.kept_since is None:
             return False
@@ -104,7 +104,7 @@ class KnownSeats:
 
 @dataclass
 class SeatCache:
-    """Remembers seats in Redis. Safe in threads. Methods raise RedisUnavailable, except where they say otherwise."""
+    """The seats in Redis. Thread-safe. Methods raise RedisUnavailable, unless they say otherwise."""
 
     connection: RedisConnection
     prefix: str
@@ -118,22 +118,25 @@ class SeatCache:
 
     # Before the screening is known to anybody.
 
-    def record_new_session(self, session_id: str, created_at: datetime) -> None:
-        """Records that Redis sees every id of a screening whose seats nobody can have held yet. Never raises."""
-        self.record_ids_from(session_id, created_at - CLOCKS_APART)
+    def mark_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
+        """Records that Redis will see every id of a new screening, because nobody has held a seat yet. Never raises."""
+        self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
 
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
-        """Reads the entries of the hold's seats that still count, and the mark of its id, in one round trip."""
+        """Reads the unexpired entries of the hold's seats, and whether its id is marked as used.
+
+        Takes one round trip.
+        """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
-            found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.values(len(seats)))
+            found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.list_of_values(len(seats)))
             return KnownSeats(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
         *found, mark, kept = self._read_seats_and_id(hold, seats)
         kept_since = self._verified_moment(self.keys.kept_since(hold.session_id), kept)
         if kept_since is None:
-            self.record_ids_from(hold.session_id, now)
+            self.mark_ids_complete_since(hold.session_id, now)
         return KnownSeats(
             occupancy=self._occupancy_in_force(hold.session_id, hold.seats, found, now),
             id_was_seen=mark is not None,
@@ -145,24 +148,27 @@ class SeatCache:
         entry = Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
         if hold.fingerprint:
             self._add_unmarked_id(hold.session_id, hold.reservation_id)
-        self.record_seats(hold.session_id, dict.fromkeys(hold.seats, entry), now, changed=True)
+        self.record_seats(hold.session_id, dict.fromkeys(hold.seats, entry), now, invalidates_map=True)
 
     def record_seats(
-        self, session_id: str, occupancy: Mapping[str, Occupancy], now: datetime, *, changed: bool
+        self, session_id: str, occupancy: Mapping[str, Occupancy], now: datetime, *, invalidates_map: bool
     ) -> None:
-        """Records that these seats are taken. `changed`: a write was made just now, which makes older maps stale."""
+        """Records that these seats are taken.
+
+        `invalidates_map`: the rows were just written, so older maps are stale.
+        """
 
         def add_entries(pipeline: "Pipeline") -> None:
             for seat, entry in occupancy.items():
-                key, until = self.keys.seat(session_id, seat), believed_until(entry, now)
+                key, until = self.keys.seat(session_id, seat), valid_until(entry, now)
                 if until > now:
-                    value = sign(self.secret, key, entry_text(entry, until))
+                    value = signed_text(self.secret, key, entry_text(entry, until))
                     pipeline.set(key, value, px=to_ms(until) - to_ms(now))
 
-        self._write(session_id, add_entries, changed=changed)
+        self._write(session_id, add_entries, invalidates_map=invalidates_map)
 
     def forget_hold(self, hold: Hold) -> None:
-        """Deletes the entries of this very hold, which is over. Later entries of its seats stay."""
+        """Deletes the entries of this hold, which has ended. Entries of later holds stay."""
         start = entry_text(Held(hold.reservation_id, hold.expires_at), hold.expires_at)
         self._delete_entries(hold.session_id, hold.seats, start)
 
@@ -180,51 +186,54 @@ class SeatCache:
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
     def invalidate_map(self, session_id: str) -> None:
-        """Counts a write, which makes older maps stale. Raises StoreUnavailable."""
+        """Counts a write, so that every older map is stale. Raises StoreUnavailable."""
         with _as_refusal():
-            self._write(session_id, lambda _: None, changed=True)
+            self._write(session_id, lambda _: None, invalidates_map=True)
 
     # The seat map.
 
     def read_map(self, session_id: str) -> VersionAndMap:
         """Reads the present version of the seats and the stored map, in one round trip."""
-        keys = [self.keys.version(session_id), self.keys.map(session_id)]
-        version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
+        keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
+        version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
         return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def claim_rebuild(self, session_id: str) -> RebuildClaim:
-        """Claims the rebuild of the map, which one process at a time may have. Reads version and map, too."""
-        keys = [self.keys.version(session_id), self.keys.map(session_id)]
+        """Tries to claim the rebuild of the map, which one process at a time may have. Also reads version and map."""
+        keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
-            pipeline.set(self.keys.rebuild(session_id), 1, nx=True, px=REBUILD_MS)
+            pipeline.set(self.keys.rebuild_claim(session_id), 1, nx=True, px=REBUILD_MS)
             pipeline.mget(keys)
             return list(pipeline.execute())
 
         def shape(answer: Any) -> tuple[bool, list[bytes | None]]:
             mine, found = answer
-            return answers.was_set(mine), answers.values(len(keys))(found)
+            return answers.was_set(mine), answers.list_of_values(len(keys))(found)
 
         mine, (version, kept) = self.connection.ask(keys[0], ask, shape)
         return RebuildClaim(mine, _parse_version(version), self._verified_map(keys[1], kept))
 
     def release_rebuild(self, session_id: str) -> None:
-        """Gives up this process's claim to rebuild the map, so that another may take it."""
-        key = self.keys.rebuild(session_id)
-        self.connection.ask(key, lambda redis: redis.delete(key), answers.whole)
+        """Releases the claim to rebuild the map, so that another process may take the claim."""
+        key = self.keys.rebuild_claim(session_id)
+        self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
-    def store_map(self, session_id: str, built: SeatMap, lives_ms: int) -> None:
-        """Stores the map for `lives_ms`, by Redis's clock, and gives up the claim to rebuild it."""
-        key, rebuild = self.keys.map(session_id), self.keys.rebuild(session_id)
-        value = sign(self.secret, key, map_text(built))
+    def store_map(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
+        """Stores the map for `ttl_ms` and releases the claim to rebuild it.
+
+        Stores nothing if `ttl_ms` is not positive.
+        """
+        key, rebuild = self.keys.seat_map(session_id), self.keys.rebuild_claim(session_id)
+        value = signed_text(self.secret, key, map_text(built))
 
         def add_map(pipeline: "Pipeline") -> None:
-            if lives_ms > 0:
-                pipeline.set(key, value, px=lives_ms)
+            if ttl_ms > 0:
+                pipeline.set(key, value, px=ttl_ms)
             pipeline.delete(rebuild)
 
-        self._write(session_id, add_map, changed=False)
+        self._write(session_id, add_map, invalidates_map=False)
 
     # Keys, and values that are verified.
 
@@ -243,7 +252,7 @@ class SeatCache:
     def _occupancy_in_force(
         self, session_id: str, seats: Iterable[str], found: Iterable[bytes | None], now: datetime
     ) -> dict[str, Occupancy]:
-        """Gives the entries of the seats that we signed and that still count."""
+        """Gives the entries that have a valid signature and are not expired, by seat."""
         by_seat = dict(zip(seats, found, strict=True))
         texts = {
             seat: verified_text(self.secret, self.keys.seat(session_id, seat), value) for seat, value in by_seat.items()
@@ -253,18 +262,17 @@ class SeatCache:
 
     # Writing.
 
-    def _write(self, session_id: str, add_commands: Callable[["Pipeline"], object], *, changed: bool) -> None:
-        """Sends the commands in one round trip, together with marks of used ids and, if it has changed, the count of
-        the session's writes.
+    def _write(self, session_id: str, add_commands: Callable[["Pipeline"], object], *, invalidates_map: bool) -> None:
+        """Sends the commands and the marks of used ids in one round trip. Counts a write if `invalidates_map`.
 
-        Commands that a full Redis refuses are not sent again: nobody relies on them.
+        Commands that a full Redis refuses are not sent again, because no caller relies on them.
         """
         unmarked, version = self._copy_unmarked_ids(session_id), self.keys.version(session_id)
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
             self._add_marks(pipeline, session_id, unmarked)
-            if changed:
+            if invalidates_map:
                 pipeline.incr(version)
                 pipeline.expire(version, VERSION_SECONDS)
             add_commands(pipeline)
@@ -272,33 +280,33 @@ class SeatCache:
 
         written = self.connection.ask(version, ask, answers.were_written)
         self._forget_ids_now_marked(unmarked, written)
-        if changed and not written[len(unmarked)]:
+        if invalidates_map and not written[len(unmarked)]:
             self._delete_map(session_id)
 
     def _delete_map(self, session_id: str) -> None:
-        """Deletes map and version after a write that was not counted: Redis is full, or the key has another type."""
-        keys = [self.keys.map(session_id), self.keys.version(session_id)]
-        self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.whole)
+        """Deletes map and version after Redis refused to count a write, for example because it is full."""
+        keys = [self.keys.seat_map(session_id), self.keys.version(session_id)]
+        self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.integer)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
-        """Deletes those entries of the seats that begin with `start`: a late call must spare the entry of a new owner.
+        """Deletes the entries of the seats that begin with `start`. Entries of other owners stay.
 
         A new entry that is written between the read and the deletion is lost: the next buyer asks the rows.
         """
         keys = [self.keys.seat(session_id, seat) for seat in seats]
-        found = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.values(len(keys)))
+        found = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
         over = [key for key, value in zip(keys, found, strict=True) if value and value.startswith(start.encode())]
 
         def add_deletion(pipeline: "Pipeline") -> None:
             if over:
                 pipeline.delete(*over)
 
-        self._write(session_id, add_deletion, changed=True)
+        self._write(session_id, add_deletion, invalidates_map=True)
 
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Marks used ids; then reads the entries of the seats, the mark of the id, and `kept-since`."""
+        """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`."""
         session_id, kept_since = hold.session_id, self.keys.kept_since(hold.session_id)
         keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), kept_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
@@ -312,7 +320,7 @@ class SeatCache:
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
-            return answers.were_written(answer[:-1]), answers.values(len(keys))(answer[-1])
+            return answers.were_written(answer[:-1]), answers.list_of_values(len(keys))(answer[-1])
 
         written, found = self.connection.ask(kept_since, ask, shape)
         self._forget_ids_now_marked(unmarked, written)
@@ -320,16 +328,16 @@ class SeatCache:
             self._incomplete.discard(session_id)
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
 
-    def record_ids_from(self, session_id: str, moment: datetime) -> None:
-        """Records that Redis sees every id of the screening from that moment on, unless it drops keys when it is full.
+    def mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
+        """Records that Redis sees every id of the screening from `moment` on. Never raises.
 
-        Never raises.
+        Records nothing if Redis may evict keys when it is full.
         """
         key = self.keys.kept_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
-            memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.text)
+            memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.required_value)
             if _evicts_no_key(memory):
-                value = sign(self.secret, key, str(to_ms(moment)))
+                value = signed_text(self.secret, key, str(to_ms(moment)))
                 self.connection.ask(key, lambda redis: redis.set(key, value, ex=KEPT_SINCE_SECONDS), answers.was_set)
 
     def _add_marks(self, pipeline: "Pipeline", session_id: str, ids: Iterable[str]) -> None:
@@ -337,7 +345,7 @@ class SeatCache:
             pipeline.set(self.keys.used_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, session_id: str, reservation_id: str) -> None:
-        """Remembers that an id has yet to be marked. Drops all such ids when they are too many."""
+        """Adds an id to those that are not marked yet. Drops all of them if they are more than MOST_UNMARKED."""
         with self._lock:
             self._unmarked_ids[reservation_id] = session_id
             if len(self._unmarked_ids) > MOST_UNMARKED:
@@ -349,7 +357,7 @@ class SeatCache:
             return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
-        """Forgets the ids whose mark was written."""
+        """Removes the ids whose mark was written from the unmarked ids."""
         marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
             for id_ in marked:
@@ -360,13 +368,13 @@ class SeatCache:
             return self._unmarked_ids.keys().isdisjoint(ids)
 
 
-def secret_from(id_secret: str) -> bytes:
-    """Derives, from the secret of our ids, the key that signs cached maps and entries."""
+def derive_signing_key(id_secret: str) -> bytes:
+    """Derives the key that signs cached maps and entries from the secret of our ids."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 
 
 def _evicts_no_key(memory: bytes) -> bool:
-    """Tells, from Redis's report on its memory, whether a full Redis refuses writes instead of dropping keys."""
+    """Tells whether a full Redis refuses writes instead of evicting keys. `memory` is the text of INFO memory."""
     policy = re.search(rb"^maxmemory_policy:(\S*)", memory, re.MULTILINE)
     return policy is not None and policy[1] == b"noeviction"
 

@@ -28,24 +28,24 @@ MAP_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """The occupancy of all seats, as read at one time. `version` and `read_at` are from before the reading began."""
+    """The occupancy of all seats at one time. `version` and `read_at` were taken before the read began."""
 
     version: int
     read_at: datetime
     occupancy: Mapping[str, Occupancy]
 
     def is_fresh(self, version: int, now: datetime) -> bool:
-        """Tells whether the map shows every write up to that version, and is no older than a map may be."""
+        """Tells whether the map shows every write up to `version`, and is younger than MAP_MS."""
         return self.version >= version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
 
-def sign(secret: bytes, key: str, text: str) -> str:
-    """Gives the text with its signature for this key."""
+def signed_text(secret: bytes, key: str, text: str) -> str:
+    """Appends the signature of key and text to the text."""
     return f"{text}|{_signature(secret, key, text.encode())}"
 
 
 def verified_text(secret: bytes, key: str, value: bytes | None) -> str | None:
-    """Gives the text of a value that we signed for this key. None for any other value, and for no value."""
+    """Gives the text without its signature. None if there is no value, or the signature is not valid for this key."""
     content, _, signature = (value or b"").rpartition(b"|")
     genuine = hmac.compare_digest(signature, _signature(secret, key, content).encode())
     return content.decode() if genuine else None
@@ -59,18 +59,21 @@ def _signature(secret: bytes, key: str, content: bytes) -> str:
     return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
 
 
-def believed_until(entry: Occupancy, now: datetime) -> datetime:
+def valid_until(entry: Occupancy, now: datetime) -> datetime:
     return now + SOLD if isinstance(entry, Sold) else entry.expires_at
 
 
 def entry_text(entry: Occupancy, until: datetime) -> str:
-    """Writes a seat's entry: reservation, kind and moment first, because SeatCache deletes by that beginning."""
+    """Writes a seat's entry as text. Reservation, kind and expiry come first:
+
+    SeatCache finds entries by this prefix.
+    """
     kind, rest = ("s", entry.sale_id) if isinstance(entry, Sold) else ("h", entry.fingerprint)
     return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
 
 
 def entry_from_text(text: str) -> tuple[Occupancy, datetime] | None:
-    """Reads a seat's entry, and until when it is believed. None for a text that another version of ours wrote."""
+    """Reads a seat's entry and the moment until which it counts. None if another version of the app wrote the text."""
     try:
         reservation_id, kind, until_ms, rest = text.split("|", 3)
         until = from_ms(int(until_ms))
@@ -91,7 +94,7 @@ def map_text(seat_map: SeatMap) -> str:
 
 
 def map_from_text(text: str) -> SeatMap | None:
-    """Reads a map. None for a text that another version of ours wrote."""
+    """Reads a map. None if another version of the app wrote the text."""
     try:
         version, read_at_ms, entries = msgspec.json.decode(text, type=_PlainMap)
         occupancy = {seat: _from_plain(*entry) for seat, entry in entries.items()}

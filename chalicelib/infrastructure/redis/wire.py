@@ -39,32 +39,32 @@ Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
 
 
-class Patience:
-    """The seconds that are left to wait for answers to one question, whichever nodes give them."""
+class TimeBudget:
+    """The seconds that are left to wait for the answers to one question, from all nodes together."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
 
-_patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+_budget: ContextVar[TimeBudget | None] = ContextVar("time budget", default=None)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[Patience]:
-    """Limits the wait for answers to `seconds` in all, over every question and connection within the block."""
-    shared = Patience(seconds)
-    before = _patience.set(shared)
+def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
+    """Limits the total wait for answers within the block to `seconds`, over all connections."""
+    shared = TimeBudget(seconds)
+    before = _budget.set(shared)
     try:
         yield shared
     finally:
-        _patience.reset(before)
+        _budget.reset(before)
 
 
 class BoundedParser(BaseParser):
-    """The parser of one connection's answers.
+    """The parser of one connection's answers, with limits of time and size.
 
-    The time for the answers to a question begins when this process first waits for them. An answer that came in time is
-    read, even if this process was too busy to look: that is no fault of Redis.
+    The time for the answers to a question begins when this process first waits for them. An answer that arrived in time
+    is read, even if this process was too busy to read it at once.
     """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -72,28 +72,28 @@ class BoundedParser(BaseParser):
         self._sock: Any = None
         self._seconds = 0.0
         self._unread, self._at = bytearray(), 0
-        self.expect()
+        self.reset_limits()
 
     def on_connect(self, connection: Any) -> None:
         self._sock, self._seconds = connection._sock, connection.socket_timeout
         self._forget()
-        self.expect()
+        self.reset_limits()
 
     def on_disconnect(self) -> None:
         self._sock = None
         self._forget()
 
-    def expect(self) -> None:
-        """Sets time and bounds anew, for the answers to a question that is about to be sent."""
+    def reset_limits(self) -> None:
+        """Resets the limits of time and size. Call this before each question is sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._patience = _patience.get() or Patience(self._seconds)
+        self._budget = _budget.get() or TimeBudget(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Tells whether an answer without a question has arrived. Raises when the other end has hung up."""
+        """Tells whether unread bytes have arrived. Raises ConnectionError if the server has closed the connection."""
         if self._at < len(self._unread):
             return True
         self._sock.settimeout(timeout)
@@ -109,7 +109,7 @@ class BoundedParser(BaseParser):
             answer = self._read_answer(DEEPEST)
         finally:
             if self._deadline is not None:
-                self._patience.left = max(0.0, self._deadline - self.monotonic())
+                self._budget.left = max(0.0, self._deadline - self.monotonic())
         del self._unread[: self._at]
         self._at = 0
         return answer
@@ -120,7 +120,7 @@ class BoundedParser(BaseParser):
     # The forms of RESP2.
 
     def _read_answer(self, depth: int) -> Answer:
-        """Reads one answer, whose lists are at most `depth` deep."""
+        """Reads one answer. Raises InvalidResponse if its lists are nested deeper than `depth`."""
         self._values_left -= 1
         if self._values_left < 0 or not depth:
             raise InvalidResponse("too many values, or too deep")
@@ -168,19 +168,19 @@ class BoundedParser(BaseParser):
             raise TimeoutError from error
 
     def _seconds_left(self) -> float:
-        """Gives the seconds left until the deadline, after it 0 once, then raises TimeoutError.
+        """Gives the seconds left until the deadline. After the deadline, gives 0 once, then raises TimeoutError.
 
-        The 0 is for a last look at answers that have come in time.
+        The 0 allows one last read of answers that arrived in time.
         """
         now = self.monotonic()
-        self._deadline = now + self._patience.left if self._deadline is None else self._deadline
+        self._deadline = now + self._budget.left if self._deadline is None else self._deadline
         if self._is_over:
             raise TimeoutError
         self._is_over = now >= self._deadline
         return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
-        """Receives the next bytes. Raises InvalidResponse beyond the bound, ConnectionError at the end."""
+        """Receives the next bytes. Raises InvalidResponse if the answers are too large, ConnectionError at the end."""
         if self._bytes_left <= 0:
             raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
         read = self._sock.recv(READ_BYTES)
@@ -204,19 +204,19 @@ def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.Ve
     return context
 
 
-class _Asking:
-    """A mixin for the driver's connections: resets the parser's time and bounds before each question is sent."""
+class _LimitsReset:
+    """A mixin for the driver's connections. Resets the parser's limits before each question is sent."""
 
     _sock: Any
     _parser: BoundedParser
 
     def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:
-        self._parser.expect()
+        self._parser.reset_limits()
         super().send_packed_command(command, check_health)  # type: ignore[misc] # the driver's
 
 
-class _Announcing:
-    """A mixin for connections to a node that a slot is moving to: says ASKING before each command of a question."""
+class _AskingSent:
+    """A mixin for connections to a node that a slot is moving to. Sends ASKING before each command."""
 
     _parser: BoundedParser
     _is_connected = True
@@ -246,15 +246,15 @@ class _Announcing:
         return (("ASKING",), command) if self._is_connected else (command,)
 
 
-class BoundedConnection(_Asking, Connection):
-    """A connection whose answers are bounded in time and size."""
+class BoundedConnection(_LimitsReset, Connection):
+    """A connection that limits the time and the size of answers."""
 
 
-class BoundedTlsConnection(_Asking, SSLConnection):
-    """A TLS connection whose answers are bounded in time and size.
+class BoundedTlsConnection(_LimitsReset, SSLConnection):
+    """A TLS connection that limits the time and the size of answers.
 
-    The driver reads the machine's certificates anew for each connection, which takes longer than Redis has. Here all
-    connections that trust the same share them.
+    Connections with the same trust settings share one TLS context. The driver's own code would read the machine's
+    certificates for each connection, which takes longer than the timeout.
     """
 
     def _wrap_socket_with_ssl(self, sock: Any) -> Any:
@@ -264,32 +264,32 @@ class BoundedTlsConnection(_Asking, SSLConnection):
         return context.wrap_socket(sock, server_hostname=self.host)
 
 
-class AnnouncingConnection(_Announcing, BoundedConnection):
-    """A connection for a slot that is moving to the node."""
+class AskingConnection(_AskingSent, BoundedConnection):
+    """A connection that sends ASKING, for a slot that is moving to the node."""
 
 
-class AnnouncingTlsConnection(_Announcing, BoundedTlsConnection):
-    """A TLS connection for a slot that is moving to the node."""
+class AskingTlsConnection(_AskingSent, BoundedTlsConnection):
+    """A TLS connection that sends ASKING, for a slot that is moving to the node."""
 
 
 _CONNECTIONS = {
     (Connection, False): BoundedConnection,
-    (Connection, True): AnnouncingConnection,
+    (Connection, True): AskingConnection,
     (SSLConnection, False): BoundedTlsConnection,
-    (SSLConnection, True): AnnouncingTlsConnection,
+    (SSLConnection, True): AskingTlsConnection,
 }
 
 
-def pool(
-    url: str, address: tuple[str, int] | None = None, *, is_asking: bool = False, **options: Any
+def new_pool(
+    url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
-    """Makes a pool of bounded connections. `socket_timeout` is the time for a whole answer, in seconds.
+    """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
-    They lead to `address`, if it is given, by the means of the URL: password, TLS. `is_asking` is for a slot that is
+    They lead to `address`, if it is given, by the means of the URL: password, TLS. `sends_asking` is for a slot that is
     moving there.
     """
     made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
-    made.connection_class = _CONNECTIONS[made.connection_class, is_asking]
+    made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]
     if address:
         made.connection_kwargs |= {"host": address[0], "port": address[1]}
     return made

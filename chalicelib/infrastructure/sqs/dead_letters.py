@@ -29,25 +29,25 @@ Progress = Callable[[int], None]
 
 
 @dataclass
-class Interrupted(Exception):
-    """A call failed after `moved` messages had been moved. No message is lost: all others are still in their queue."""
+class RedriveInterrupted(Exception):
+    """A call of SQS failed after `moved` messages were moved. All other messages are still in the DLQ."""
 
     moved: int
 
 
 def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
-    """Reads up to `most` of the queue's visible messages, and shows them again at once: none is consumed."""
+    """Reads up to `most` visible messages of the queue, and makes them visible again. No message is consumed."""
     seen: list[MessageTypeDef] = []
     try:
         while len(seen) < most and (batch := receive(sqs, url, most - len(seen))):
             seen += batch
     finally:
-        show_again(sqs, url, seen)
+        make_visible(sqs, url, seen)
     return [_dead_letter_from(message) for message in seen]
 
 
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
-    """Sends up to `most` messages back to their source. Gives how many. Raises Interrupted.
+    """Moves up to `most` messages back to their source queue. Gives the number moved. Raises RedriveInterrupted.
 
     `most` should be the number of messages at the beginning. A message that fails again at once comes back to the end
     of the queue; with a larger `most` it would be moved again and again. `StartMessageMoveTask` is not used, because
@@ -60,17 +60,17 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
                 try:
                     _move(sqs, message, url, source_url)
                 except (BotoCoreError, ClientError):
-                    show_again(sqs, url, batch[position:])
+                    make_visible(sqs, url, batch[position:])
                     raise
                 moved += 1
             progress(moved)
     except (BotoCoreError, ClientError) as error:
-        raise Interrupted(moved) from error
+        raise RedriveInterrupted(moved) from error
     return moved
 
 
 def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
-    """Receives up to ten messages, which are hidden from others for HIDDEN_SECONDS."""
+    """Receives up to ten messages, and at most `most`. Hides them from other receivers for HIDDEN_SECONDS."""
     answer = sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=min(most, SQS_BATCH),
@@ -82,7 +82,7 @@ def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
     return answer.get("Messages", [])
 
 
-def show_again(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
+def make_visible(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
     """Makes received messages visible again. Never raises: after HIDDEN_SECONDS they are visible anyway."""
     with suppress(BotoCoreError, ClientError):
         for message in messages:
@@ -90,7 +90,7 @@ def show_again(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"])
 
 
 def _move(sqs: "SQSClient", message: "MessageTypeDef", url: str, source_url: str) -> None:
-    """Sends the message, then deletes it. A crash in between delivers it twice, which every consumer tolerates."""
+    """Sends the message to the source queue, then deletes it here. A crash in between delivers the message twice."""
     attributes: dict[str, Any] = {
         name: {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}
         for name, value in message.get("MessageAttributes", {}).items()

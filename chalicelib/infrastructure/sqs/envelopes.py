@@ -14,7 +14,7 @@ VERSION = 1
 
 
 def to_body(content: Hold | PaymentDue | Charge | Event | Delivery) -> str:
-    """Writes the body of a message."""
+    """Encodes the content of a message as JSON, with its version."""
     return json.dumps({"version": VERSION, **_to_wire(content)})
 
 
@@ -39,7 +39,7 @@ def event_in(record: Mapping[str, Any]) -> Event:
 
 
 def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
-    """Reads the payment that is due, or the gateway's charge, in an SQS record. Raises UnreadableMessage."""
+    """Reads a due payment, or a charge of the gateway, from an SQS record. Raises UnreadableMessage."""
     wire = _parse_body(record)
     try:
         return _charge_from_wire(wire["charge"]) if "charge" in wire else _due_from_wire(wire["due"])
@@ -74,7 +74,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
     """Reads an event that `event_to_wire` wrote. Raises UnreadableMessage.
 
-    An older one has the user's own id as `userId`: it is left there.
+    Ignores `userId`, because old events have the user's own id there.
     """
     try:
         return Event(

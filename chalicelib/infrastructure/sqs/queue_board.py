@@ -30,7 +30,7 @@ ATTRIBUTES: Any = [
 
 
 @dataclass(frozen=True, slots=True)
-class Depths:
+class QueueDepths:
     """SQS's counts of the messages in a queue."""
 
     visible: int
@@ -50,7 +50,10 @@ FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 @dataclass(frozen=True)
 class SqsQueueBoard:
-    """The board of a stage's queues. `consumers` are queues with a DLQ; `failures` are those of the streams."""
+    """The queues of a stage, for operators. `consumers` names the queues, which have DLQs.
+
+    `failures` are of streams.
+    """
 
     client: "SQSClient"
     urls: QueueUrls
@@ -69,7 +72,7 @@ class SqsQueueBoard:
             ]
 
     def _read_failures(self) -> list[QueueState]:
-        """Counts the failures of the streams. Empty when they can't be counted: the queues are shown without them."""
+        """Counts the stream failures. Gives an empty list if S3 can't be read, so that the queues are still shown."""
         try:
             return [
                 QueueState(
@@ -111,15 +114,15 @@ class SqsQueueBoard:
         with _errors_as_refusals("GetQueueUrl"):
             return self.urls[f"{self.prefix}-{name}"]
 
-    def _read_depths(self, name: str) -> Depths:
+    def _read_depths(self, name: str) -> QueueDepths:
         """Reads how many messages are in a queue. Raises BotoCoreError, ClientError."""
         url = self.urls[f"{self.prefix}-{name}"]
         answer = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=ATTRIBUTES)
         visible, in_flight, delayed = (int(answer["Attributes"].get(name, 0)) for name in ATTRIBUTES)
-        return Depths(visible=visible, in_flight=in_flight, delayed=delayed)
+        return QueueDepths(visible=visible, in_flight=in_flight, delayed=delayed)
 
 
-def _queue_state(name: str, depths: Depths, dead_letters: int) -> QueueState:
+def _queue_state(name: str, depths: QueueDepths, dead_letters: int) -> QueueState:
     return QueueState(
         name=name,
         waiting=depths.visible,
@@ -132,10 +135,10 @@ def _queue_state(name: str, depths: Depths, dead_letters: int) -> QueueState:
 
 @contextmanager
 def _errors_as_refusals(operation: str) -> Iterator[None]:
-    """Raises QueueOutOfReach where AWS forbids the call, StoreUnavailable for every other error of AWS."""
+    """Raises QueueOutOfReach if AWS denies access, and StoreUnavailable for every other error of AWS."""
     try:
         yield
-    except dead_letters.Interrupted as error:
+    except dead_letters.RedriveInterrupted as error:
         raise _refusal(operation, error.__cause__) from error
     except (BotoCoreError, ClientError) as error:
         raise _refusal(operation, error) from error

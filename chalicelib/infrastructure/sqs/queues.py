@@ -57,14 +57,14 @@ LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
 
 
-def client() -> "SQSClient":
-    made: SQSClient = aws.client("sqs", CONFIG)
+def new_sqs_client() -> "SQSClient":
+    made: SQSClient = aws.new_client("sqs", CONFIG)
     return made
 
 
 @dataclass(frozen=True)
 class QueueUrls:
-    """The URLs of queues by name. Each is asked for once."""
+    """The URLs of queues by name. Asks SQS once for each, and caches the URL."""
 
     client: "SQSClient"
     known: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class QueueUrls:
 
 @dataclass(frozen=True)
 class SqsOutbox:
-    """Sends messages to the queues of a stage."""
+    """The sender of messages to a stage's queues."""
 
     client: "SQSClient"
     prefix: str
@@ -122,12 +122,15 @@ class SqsOutbox:
 
 
 def full_jitter(receives: int) -> float:
-    """Draws the seconds until the next try: 1 to 4 after one receive, 1 to 16 after two, at most 5 minutes."""
+    """Draws a random pause in seconds: 1 to 4 after one receive, 1 to 16 after two, at most 300."""
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
 def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws the seconds for which a message is deferred: the window begins 4 seconds wide, and doubles each time."""
+    """Draws a random delay in seconds.
+
+    The range begins at `least_seconds`, is 4 s wide, and doubles with each deferral.
+    """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 
 
@@ -144,7 +147,7 @@ class Redelivery:
     pause: Callable[[int], float] = full_jitter
 
     def later(self, record: Mapping[str, Any]) -> None:
-        """Has the record delivered again, after a pause that grows with each try."""
+        """Puts the record off: SQS delivers it again after a pause that grows with each receive."""
         self.client.change_message_visibility(
             QueueUrl=self.urls[_queue_name(record)],
             ReceiptHandle=record["receiptHandle"],
@@ -152,7 +155,7 @@ class Redelivery:
         )
 
     def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
-        """Sends the record to its own queue again, with a delay that grows. False when that was done too often.
+        """Sends the record to its own queue again, with a growing delay. False after MOST_DEFERRALS: nothing is sent.
 
         A process that dies before the old message is deleted leaves two of them. Consumers tolerate that.
         """
@@ -171,7 +174,10 @@ class Redelivery:
         return _read_receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """Sends the record to its queue's DLQ, with the reason for operators. After that, its queue may delete it."""
+        """Sends the record to its queue's DLQ, with the reason for operators.
+
+        The caller then lets the queue delete it.
+        """
         self.client.send_message(
             QueueUrl=self.urls[f"{_queue_name(record)}-dlq"],
             MessageBody=record["body"],
@@ -187,7 +193,7 @@ def _batches(messages: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _trace_attribute(message: Outgoing) -> Mapping[str, Any]:
-    """Gives the message attribute that carries a trace on; nothing where there is none."""
+    """Gives the message attribute with the trace context. Empty if the message has no trace."""
     if not message.trace:
         return {}
     return {"MessageAttributes": {"traceparent": {"DataType": "String", "StringValue": message.trace}}}

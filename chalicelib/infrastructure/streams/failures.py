@@ -51,8 +51,10 @@ up."""
 
 @dataclass(frozen=True)
 class S3StreamFailures:
-    """The bucket of failures: one object for each record or batch. Its name is made from the record's number, so a
-    record that is parked twice has one object."""
+    """The stream failures in an S3 bucket: one object for each record or batch.
+
+    The object's key has the first record's sequence number, so a record that is parked twice has one object.
+    """
 
     client: Callable[[], "S3Client"]
     """Called when a record is parked, which is hardly ever: making a client takes time."""
@@ -62,11 +64,11 @@ class S3StreamFailures:
     def put(self, records: Sequence[Record], condition: str, reason: str) -> None:
         """Writes the records as one object. Raises BotoCoreError, ClientError.
 
-        After an error, the stream must not go on past the records.
+        After an error, the stream's handler must retry the records, because they are stored nowhere else.
         """
-        described = describe(records, condition, reason, self.clock())
+        described = describe_failures(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
-        self.client().put_object(Bucket=self.bucket, Key=key_of(records), Body=body, ContentType="application/json")
+        self.client().put_object(Bucket=self.bucket, Key=object_key(records), Body=body, ContentType="application/json")
 
     def count(self) -> int:
         """Counts the failures. Raises BotoCoreError, ClientError."""
@@ -97,15 +99,15 @@ class S3StreamFailures:
 
 @dataclass(frozen=True)
 class Parking:
-    """Parks records of a stream that can't be relayed, so that the records after them are relayed."""
+    """Decides when a stream record is parked, and parks it, so that later records can be relayed."""
 
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, record: Record, error: Exception) -> bool:
-        """Tells whether to park the record: at once if no retry can help, and never for an outage.
+        """Tells whether to park the record. Always after GivenUp, and never after an outage.
 
-        For any other error, counts a try. The record is parked at LEAST_AGE, after LEAST_TRIES.
+        After any other error, counts a try. Then the record is parked if it has LEAST_TRIES tries and LEAST_AGE.
         """
         if isinstance(error, GivenUp):
             return True
@@ -117,7 +119,7 @@ class Parking:
         self.tries.pop(_sequence_number(record), None)
 
     def _count_try(self, record: Record) -> bool:
-        """Counts a try. Tells whether the record was tried often enough, and is old enough, to be parked."""
+        """Counts a try of the record. Tells whether the record has LEAST_TRIES tries and LEAST_AGE."""
         number = _sequence_number(record)
         self.tries[number] = self.tries.get(number, 0) + 1
         for forgotten in list(self.tries)[:-REMEMBERED_TRIES]:
@@ -129,15 +131,15 @@ class Parking:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tells whether the error is no fault of the record: a service is away, or a right is missing."""
+    """Tells whether the error comes from an outage: a service does not answer, or a right is missing."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False
     return isinstance(cause, OUTAGES)
 
 
-def describe(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
-    """Describes records as Lambda describes a batch in an on-failure destination in S3, with the reason added."""
+def describe_failures(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
+    """Builds the object's content, in the form of Lambda's on-failure destination in S3, with the reason added."""
     first, last = records[0], records[-1]
     return {
         "requestContext": {"condition": condition},
@@ -157,7 +159,7 @@ def describe(records: Sequence[Record], condition: str, reason: str, now: dateti
 
 
 def reason_in(text: str) -> str | None:
-    """Reads the reason from a description: ours, else Lambda's condition. None where there is none."""
+    """Reads the reason from an object's content, or else Lambda's condition. None if the content has neither."""
     try:
         described = json.loads(text)
         return str(described.get("reason") or described["requestContext"]["condition"])
@@ -165,8 +167,8 @@ def reason_in(text: str) -> str | None:
         return None
 
 
-def key_of(records: Sequence[Record]) -> str:
-    """Gives the object's key: by table, day and first sequence number. Lambda's are by mapping, shard and day."""
+def object_key(records: Sequence[Record]) -> str:
+    """Gives the key of the S3 object for these records, made of table, day and first sequence number."""
     first = records[0]
     table = str(first["eventSourceARN"]).split("/")[1]
     return f"parked/{table}/{created_at(first):%Y/%m/%d}/{_sequence_number(first)}.json"

@@ -40,11 +40,10 @@ from chalicelib.infrastructure.dynamodb.values import (
 T = TypeVar("T")
 
 
-def event_value(event: RowEvent) -> Value:
-    """Writes an event as the attribute `event` of its row.
+def row_event_value(event: RowEvent) -> Value:
+    """Writes an event as the value of the attribute `event` of its row.
 
-    The session is left out, because the row's id begins with it. The sales of a closed row are left out, too: the row's
-    seats show them.
+    Leaves out the session, which is part of the row's id, and the sales of a closed row, which are in its seats.
     """
     match event:
         case SeatsHeld(hold=hold):
@@ -71,7 +70,7 @@ def _type_and_moment(event: RowEvent) -> Item:
 
 
 def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
-    """Makes `read` raise UnreadableMessage for every error: reading calls no service, so no second try can help."""
+    """Wraps `read` so that every error becomes UnreadableMessage. Reading calls no service, so no retry can help."""
 
     @wraps(read)
     def reads(record: Mapping[str, Any]) -> T:
@@ -85,7 +84,7 @@ def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Map
 
 @_raising_unreadable
 def row_event(record: Mapping[str, Any]) -> RowEvent | None:
-    """Reads the event from a record of the rows' stream. None where there is none: the row is new and empty.
+    """Reads the event from a record of the rows' stream. None if the row has no event, because it is new.
 
     Raises UnreadableMessage.
     """
@@ -144,7 +143,7 @@ def _sold_reservations(image: Item) -> tuple[str, ...]:
 
 @_raising_unreadable
 def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
-    """Reads a record of the reservations' stream. Its moment is the stream's, in whole seconds.
+    """Reads a change from a record of the reservations' stream. `occurred_at` is the stream's, in whole seconds.
 
     Raises UnreadableMessage.
     """
@@ -158,7 +157,7 @@ def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
 
 @_raising_unreadable
 def payment_change(record: Mapping[str, Any]) -> PaymentChange:
-    """Reads a record of the payments' stream. Raises UnreadableMessage."""
+    """Reads a change from a record of the payments' stream. Raises UnreadableMessage."""
     change = record["dynamodb"]
     return PaymentChange(
         before=payment_from_item(change["OldImage"]) if "OldImage" in change else None,

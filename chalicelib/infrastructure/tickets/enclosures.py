@@ -13,7 +13,7 @@ PDF_NAMES = {"en": "tickets.pdf", "pt-BR": "ingressos.pdf"}
 
 @dataclass(frozen=True)
 class SaleEnclosures:
-    """Makes an email's files. `cinema` is its name, then its address; `time_zone` is an IANA name."""
+    """The maker of an email's files. `cinema` is its name, then its address. `time_zone` is an IANA name."""
 
     cinema: Sequence[str]
     time_zone: str

@@ -29,7 +29,10 @@ def to_file(entry: CalendarEntry, cinema: Sequence[str], language: str) -> File:
 
 
 def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> str:
-    """Writes the entry as a file: the same text for the same entry. `cinema` is its name, then its address."""
+    """Writes the entry as iCalendar text, always the same for the same entry.
+
+    `cinema` is its name, then its address.
+    """
     words = WORDS.get(language, WORDS["en"])
     place = (f"{words['room']} {entry.room}", *cinema)
     lines = (
@@ -61,12 +64,15 @@ def _to_utc_text(moment: datetime) -> str:
 
 
 def _escape_text(text: str) -> str:
-    """Writes a value of type TEXT (3.3.11). Control characters are left out: a line's end would begin another line."""
+    """Escapes a value of type TEXT (RFC 5545, 3.3.11). Removes control characters, so that no value can add a line."""
     return "".join(each for each in text if each == "\n" or category(each) != "Cc").translate(_ESCAPED)
 
 
 def _fold_line(line: str) -> Iterator[str]:
-    """Folds a line into parts of LINE_OCTETS. Each part but the first begins with a blank; no character is cut."""
+    """Folds a line into parts of up to LINE_OCTETS. All parts but the first begin with a space.
+
+    No character is split.
+    """
     part, room = "", LINE_OCTETS
     for character in line:
         size = len(character.encode())

@@ -6,10 +6,10 @@ from chalicelib.domain.booking_codes import CODES, to_code
 
 
 def random_code() -> str:
-    """Makes a ticket's code, which nobody can guess."""
+    """Makes a random code for a ticket. Nobody can guess it."""
     return to_code(secrets.randbelow(CODES))
 
 
-def random_key() -> str:
-    """Makes a name that no other request has."""
+def random_admission_key() -> str:
+    """Makes a random key for an admission whose request has none. No other request has the same key."""
     return secrets.token_hex(8)

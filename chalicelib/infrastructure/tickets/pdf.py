@@ -20,7 +20,7 @@ TITLE_LINES = 2
 
 @dataclass(frozen=True)
 class Words:
-    """The words of tickets in one language, and how it writes dates."""
+    """The words of tickets in one language, and the format of dates."""
 
     tickets: str
     room: str
@@ -61,7 +61,7 @@ WORDS = {
 def print_tickets(
     tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
 ) -> bytes:
-    """Prints signed tickets of one screening: the same bytes for the same tickets. Times are the cinema's own."""
+    """Prints signed tickets of one screening as PDF. The same tickets give the same bytes. Times are local."""
     sheet = _TicketSheet(tickets, session, cinema, time_zone, language)
     for ticket in tickets:
         sheet.add_ticket(ticket)
@@ -114,7 +114,7 @@ class _TicketSheet(Sheet):
             self.rect(left + column * size, top + row * size, width * size, size, style="F")
 
     def _draw_cut(self) -> None:
-        """Draws where to cut."""
+        """Draws the dashed line along which tickets are cut apart."""
         self.set_draw_color(*LINE)
         self.set_dash_pattern(dash=2, gap=2)
         self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())

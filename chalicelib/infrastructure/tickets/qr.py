@@ -15,26 +15,26 @@ PIXELS_A_DOT = 6
 
 
 def to_qr(token: str) -> segno.QRCode:
-    """Makes the QR code of a token: in alphanumeric mode, and of the smallest version that holds it."""
+    """Makes the QR code of a token, in alphanumeric mode and in the smallest version that fits."""
     return segno.make(token, error=ERROR_CORRECTION, mode="alphanumeric", micro=False, boost_error=False)
 
 
 def to_svg(token: str) -> str:
-    """Writes the QR code as SVG without a size of its own, to be put into a page."""
+    """Writes the QR code of a token as SVG without width and height, for embedding in a page."""
     out = io.BytesIO()
     to_qr(token).save(out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=QUIET_DOTS)
     return out.getvalue().decode()
 
 
 def to_png(token: str) -> bytes:
-    """Draws the QR code as PNG: mail programs show no SVG."""
+    """Draws the QR code of a token as PNG, for emails, where SVG is not shown."""
     out = io.BytesIO()
     to_qr(token).save(out, kind="png", scale=PIXELS_A_DOT, border=QUIET_DOTS)
     return out.getvalue()
 
 
 class Rectangle(NamedTuple):
-    """A dark part of a QR code, one dot high; all in dots."""
+    """A dark rectangle of a QR code, one dot high. All numbers are in dots."""
 
     column: int
     row: int
@@ -48,7 +48,7 @@ class Rectangles(NamedTuple):
 
 
 def to_rectangles(token: str) -> Rectangles:
-    """Draws the QR code as rectangles."""
+    """Gives the dark parts of a token's QR code as rectangles, for drawing in a PDF."""
     rows = list(to_qr(token).matrix_iter(border=QUIET_DOTS))
     dark = [Rectangle(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]
     return Rectangles(len(rows), dark)

@@ -22,8 +22,8 @@ IN_FILE = "file:"
 ALGORITHM = "ED25519_SHA_512"
 
 
-class Kms(Protocol):
-    """The part of boto3's client that is used here. Its stubs are not installed for two calls."""
+class KmsClient(Protocol):
+    """The two calls of boto3's KMS client that are used here."""
 
     def get_public_key(self, **request: Any) -> Any: ...
 
@@ -31,7 +31,7 @@ class Kms(Protocol):
 
 
 def is_signed(key: PublicKey, message: bytes, signature: bytes) -> bool:
-    """Tells whether the key has made this signature of the message."""
+    """Tells whether `signature` is a valid Ed25519 signature of the message by this key."""
     try:
         Ed25519PublicKey.from_public_bytes(key.x).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -40,10 +40,10 @@ def is_signed(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 
 @dataclass
-class KmsSigner:
-    """A key in KMS, by its alias. It does not leave KMS: 32 bytes of its public half are read once."""
+class SigningKeyInKms:
+    """A signing key in KMS, found by its alias. The private key never leaves KMS. The public key is read once."""
 
-    client: Kms
+    client: KmsClient
     alias: str
     _read: tuple[str, PublicKey] | None = field(default=None)
     """The key behind the alias, by KMS's id, as it was read."""
@@ -56,7 +56,10 @@ class KmsSigner:
         return self._read[1]
 
     def sign(self, message: bytes) -> bytes:
-        """Signs. Raises StoreUnavailable, also when the alias has moved to another key: from then on it is that one."""
+        """Signs the message in KMS. Raises StoreUnavailable.
+
+        Also raises StoreUnavailable once after the alias has moved to another key. Later calls use the new key.
+        """
         self.public_key()
         with outages_as_refusals("Sign"):
             answer = self.client.sign(KeyId=self.alias, Message=message, MessageType="RAW", SigningAlgorithm=ALGORITHM)
@@ -67,8 +70,8 @@ class KmsSigner:
 
 
 @dataclass(frozen=True)
-class FileSigner:
-    """A key in a file, for laptops. The file is made on first use, and only its owner may read it."""
+class SigningKeyInFile:
+    """A signing key in a local file, for development. The file is made on first use, readable only by its owner."""
 
     path: Path
 
@@ -84,7 +87,7 @@ class FileSigner:
         return Ed25519PrivateKey.from_private_bytes(self.path.read_bytes())
 
     def _make(self) -> None:
-        """Makes the file, whole or not at all, unless another process has been faster."""
+        """Makes the file atomically, unless another process has made it meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path.parent)  # of mode 0600
         with os.fdopen(handle, "wb") as file:
@@ -95,7 +98,7 @@ class FileSigner:
 
 
 def _public_key(key: object) -> PublicKey:
-    """Reads the public half. Raises TypeError for a key of another kind."""
+    """Reads an Ed25519 public key. Raises TypeError for a key of another kind."""
     if not isinstance(key, Ed25519PublicKey):
         raise TypeError(f"tickets are signed by Ed25519, not by {type(key).__name__}")
     return PublicKey(key.public_bytes_raw())

@@ -19,25 +19,28 @@ Request = dict[str, Any]
 SET = re.compile(r"(?<![#:\w])SET\s+")
 
 
-def trace_calls(provider: TracerProvider, tables: Collection[str]) -> None:
-    """Has every client of AWS in this process make spans, and write the trace context into items of these tables."""
+def trace_aws_calls(provider: TracerProvider, tables: Collection[str]) -> None:
+    """Traces all calls of AWS in this process. Writes to `tables` and queues carry the trace context."""
     instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
-    instrumentor().instrument(tracer_provider=provider, request_hook=ContextWriter(tables), skip_dep_check=True)
+    instrumentor().instrument(tracer_provider=provider, request_hook=TraceContextWriter(tables), skip_dep_check=True)
 
 
 @dataclass(frozen=True)
-class ContextWriter:
-    """Writes the current context into requests, just before they are sent.
+class TraceContextWriter:
+    """A request hook that writes the current trace context into writes to tables and queues.
 
-    It changes the request's own dict, which the client made for this call, and nothing that its caller gave.
+    Changes only the dict that the client made for this call, never the caller's arguments.
     """
 
     tables: Collection[str]
     """The full names of the tables whose streams are relayed."""
 
     def __call__(self, _span: Span, service: str, operation: str, request: Request) -> None:
-        """Never raises: without its context a write is still a write."""
+        """Adds the trace context to a request before it is sent.
+
+        Never raises, so that no write fails because of a trace.
+        """
         write = WRITES.get((service, operation))
         traceparent = current_traceparent() if write else ""
         try:
@@ -89,7 +92,7 @@ def _with_messages(request: Mapping[str, Any], traceparent: str, _: Collection[s
 
 
 def _with_attribute(message: Mapping[str, Any], traceparent: str) -> Request:
-    """Gives the message's attributes with a context: its own, where it has one already."""
+    """Gives the message's attributes with the trace context. A context that the message already has stays."""
     return {TRACEPARENT: {"DataType": "String", "StringValue": traceparent}, **message.get("MessageAttributes", {})}
 
 

@@ -9,16 +9,16 @@ from opentelemetry.trace import SpanKind, Tracer
 
 
 @dataclass(frozen=True)
-class TracedPort:
-    """An adapter with a span for each call of its methods. The span has no argument and no address."""
+class TracedAdapter:
+    """A wrapper of an adapter, with a span for each call of a method. The spans contain no arguments."""
 
     adapter: Any
     peer: str
-    """Who is called, in words."""
+    """The name of the called service, for the spans."""
     tracer: Tracer
 
     def __getattr__(self, name: str) -> Any:
-        """Gives the adapter's own attribute; a method with a span around it."""
+        """Gives the adapter's attribute. Wraps a method so that each call has a span."""
         found = getattr(self.adapter, name)
         return self._with_span(name, found) if callable(found) else found
 

@@ -18,19 +18,22 @@ _W3C = TraceContextTextMapPropagator()
 
 
 def current_traceparent() -> str:
-    """Gives the traceparent of the current span; empty where there is none."""
+    """Gives the traceparent of the current span. Empty if there is no span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return carrier.get(TRACEPARENT, "")
 
 
 def context_in_headers(headers: Mapping[str, str]) -> Context:
-    """Gives the context that a caller sent. One without a span, where it sent none or nonsense."""
+    """Reads the trace context from HTTP headers. The context has no span if the header is missing or malformed."""
     return _context_from(headers.get(TRACEPARENT))
 
 
-def context_in(record: Record) -> Context:
-    """Gives the context that a stream's record or a queue's message carries. One without a span, where it has none."""
+def context_in_record(record: Record) -> Context:
+    """Reads the trace context from a stream record or an SQS message.
+
+    The context has no span if the record has none.
+    """
     return _context_from(_traceparent_in(record))
 
 
@@ -38,8 +41,8 @@ def span_context_in(context: Context) -> trace.SpanContext:
     return trace.get_current_span(context).get_span_context()
 
 
-def shared_trace(contexts: Iterable[Context]) -> Context:
-    """Gives the first context if all are of one trace; else one without a span."""
+def common_trace(contexts: Iterable[Context]) -> Context:
+    """Gives the first context if all contexts belong to one trace. Else gives a context without a span."""
     all_ = list(contexts)
     if len({span_context_in(context).trace_id for context in all_}) == 1:
         return all_[0]
@@ -57,7 +60,7 @@ def _traceparent_in(record: Record) -> object:
 
 
 def _image(record: Record) -> Mapping[str, Any]:
-    """Gives the item after the write; of a deleted item, the item before."""
+    """Gives the item after the write, or before the write if the item was deleted."""
     change = record["dynamodb"]
     image: Mapping[str, Any] = change.get("NewImage") or change.get("OldImage") or {}
     return image
@@ -66,14 +69,14 @@ def _image(record: Record) -> Mapping[str, Any]:
 # What a record is about: ids only, no person.
 
 
-def facts_in(record: Record) -> dict[str, str]:
-    """Gives the attributes of a record's span: its source, its reservation, the type of its event."""
+def span_attributes(record: Record) -> dict[str, str]:
+    """Gives the attributes for a record's span: source, reservation id, type of event. They name no person."""
     facts = _facts_of_change(record) if "dynamodb" in record else _facts_of_message(record)
     return {name: value for name, value in facts.items() if isinstance(value, str) and value}
 
 
-def source_of(record: Record) -> str:
-    """Names the record's table or queue, without the stage's prefix where it begins with `cinema-`."""
+def source_name(record: Record) -> str:
+    """Gives the name of the record's table or queue, without a prefix such as `cinema-dev-`."""
     arn = str(record.get("eventSourceARN", ""))
     name = arn.split("/")[1] if ":table/" in arn else arn.rpartition(":")[2]
     return name.split("-", 2)[-1] if name.startswith("cinema-") else name
@@ -81,10 +84,10 @@ def source_of(record: Record) -> str:
 
 def _facts_of_change(record: Record) -> dict[str, Any]:
     image, event = _image(record), _image(record).get("event", {}).get("M", {})
-    own_id = image.get("id") if source_of(record) == "reservations" else None
+    own_id = image.get("id") if source_name(record) == "reservations" else None
     reservation = event.get("reservation") or image.get("reservation_id") or own_id or {}
     return {
-        "aws.dynamodb.stream.table": source_of(record),
+        "aws.dynamodb.stream.table": source_name(record),
         "aws.dynamodb.stream.event_name": record.get("eventName"),
         "cinema.reservation.id": reservation.get("S"),
         "cinema.event.type": event.get("type", {}).get("S"),
@@ -100,7 +103,7 @@ def _facts_of_message(record: Record) -> dict[str, Any]:
     return {
         "messaging.system": "aws_sqs",
         "messaging.operation.type": "process",
-        "messaging.destination.name": source_of(record),
+        "messaging.destination.name": source_name(record),
         "messaging.message.id": record.get("messageId"),
         "cinema.reservation.id": wire.get("reservationId") or charge.get("reservationId"),
         "cinema.event.type": wire.get("type"),

@@ -30,8 +30,8 @@ MOST_BYTES = 64 * 1024 * 1024
 """The size at which a file of traces is put aside, under its name with .1, and a new one is begun."""
 
 
-class ThreadedProcessor(SpanProcessor):
-    """Passes ended spans to an exporter, in a daemon thread."""
+class BackgroundSpanProcessor(SpanProcessor):
+    """A span processor that exports ended spans in a daemon thread."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -41,7 +41,7 @@ class ThreadedProcessor(SpanProcessor):
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not is_wanted(span):
+        if not is_worth_exporting(span):
             return
         with self._changed:
             self._waiting.append(span)
@@ -50,7 +50,7 @@ class ThreadedProcessor(SpanProcessor):
                 self._thread.start()
 
     def force_flush(self, timeout_millis: int = FLUSH_MILLISECONDS) -> bool:
-        """Has the waiting spans exported, and waits for that. Tells whether it was done in time. Never raises."""
+        """Waits until the waiting spans are exported. Tells whether the export ended in time. Never raises."""
         with self._changed:
             self._changed.notify_all()
             done = self._changed.wait_for(self._is_idle, 0 if self._answers_late else timeout_millis / 1000)
@@ -81,25 +81,25 @@ class ThreadedProcessor(SpanProcessor):
                     self._changed.notify_all()
 
     def _export(self, spans: Sequence[ReadableSpan]) -> bool:
-        """Exports the spans. Tells whether that succeeded. Never raises: only a trace is lost."""
+        """Exports the spans. Tells whether the export succeeded. Never raises: a failure only loses these spans."""
         try:
-            return self._exporter.export([without_messages(span) for span in spans]) is SpanExportResult.SUCCESS
+            return self._exporter.export([without_error_messages(span) for span in spans]) is SpanExportResult.SUCCESS
         except Exception:  # whatever an exporter raises, its thread goes on
             log.warning("%d spans could not be exported", len(spans), exc_info=True)
             return False
 
 
-def is_wanted(span: ReadableSpan) -> bool:
-    """Tells whether to export the span: it is sampled, and no call outside of any request or invocation.
+def is_worth_exporting(span: ReadableSpan) -> bool:
+    """Tells whether to export the span. Drops unsampled spans, and calls outside any request or invocation.
 
-    Such calls are those by which a pump asks queues and streams, all the time.
+    The dropped calls are mostly the local pump's constant polling of queues and streams.
     """
     is_sampled = bool(span.context and span.context.trace_flags.sampled)
     return is_sampled and not (span.parent is None and span.kind is SpanKind.CLIENT)
 
 
-def without_messages(span: ReadableSpan) -> ReadableSpan:
-    """Gives the span with the types of its errors only: a message may have an address in it, as those of SES have."""
+def without_error_messages(span: ReadableSpan) -> ReadableSpan:
+    """Copies the span without the messages of its errors, because SES's messages may have email addresses."""
     events = [Event(event.name, _exception_type_only(event), event.timestamp) for event in span.events]
     return ReadableSpan(
         name=span.name,

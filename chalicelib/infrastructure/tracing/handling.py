@@ -19,12 +19,12 @@ from chalicelib.domain.events import Outgoing
 
 from .carrying import (
     Record,
-    context_in,
+    common_trace,
     context_in_headers,
+    context_in_record,
     current_traceparent,
-    facts_in,
-    shared_trace,
-    source_of,
+    source_name,
+    span_attributes,
     span_context_in,
 )
 from .export import FLUSH_MILLISECONDS
@@ -38,7 +38,7 @@ API_HANDLER = "api_handler"
 
 @dataclass(frozen=True)
 class Spans:
-    """Makes the spans of requests, invocations and records, and flushes them before an invocation ends."""
+    """The spans of requests, invocations and records. They are flushed before an invocation ends."""
 
     provider: TracerProvider
 
@@ -46,14 +46,17 @@ class Spans:
     def tracer(self) -> Tracer:
         return self.provider.get_tracer("cinema-tickets")
 
-    def register(self, app: Any) -> None:
-        """Registers the spans as middleware of a Chalice application, around all that is registered later."""
+    def register_middleware(self, app: Any) -> None:
+        """Registers the tracing middleware in a Chalice application.
+
+        Middleware that is registered later runs inside.
+        """
         app.register_middleware(self.trace_request, "http")
         for kind in KINDS_OF_EVENTS:
             app.register_middleware(self.trace_invocation, kind)
 
     def trace_request(self, request: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Answers a request within a span, as a middleware."""
+        """Answers an HTTP request within a span. This is a Chalice middleware."""
         route = str(request.context.get("resourcePath", ""))
         attributes = {"http.request.method": request.method, "http.route": route, "faas.name": API_HANDLER}
         if reservation := (request.uri_params or {}).get("reservation_id"):
@@ -71,10 +74,10 @@ class Spans:
             self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
     def trace_invocation(self, event: Any, get_response: Callable[[Any], Any]) -> Any:
-        """Handles an event within a span, as a middleware."""
+        """Handles an event within a span. This is a Chalice middleware."""
         records = event.to_dict().get("Records", [])
-        contexts = [context_in(record) for record in records]
-        parent = shared_trace(contexts)
+        contexts = [context_in_record(record) for record in records]
+        parent = common_trace(contexts)
         links = [] if span_context_in(parent).is_valid else _links_to(contexts)
         name = str(getattr(event.context, "function_name", "")).rpartition("-")[2]
         attributes: dict[str, str | int] = {"faas.name": name, "messaging.batch.message_count": len(records)}
@@ -84,24 +87,27 @@ class Spans:
         finally:
             self.provider.force_flush(FLUSH_MILLISECONDS)  # its own default is 30 s
 
-    def around(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
-        """Gives a handler of records that works within a span, of the trace that its record carries.
+    def wrap_handler(self, handle: Callable[[Record], T]) -> Callable[[Record], T]:
+        """Wraps a handler so that each record has a span, in the trace that the record carries.
 
-        Call it within the invocation. The handler may run in other threads.
+        Call this within the invocation. The wrapped handler may run in other threads.
         """
         invocation = get_current()
 
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
-            name, attributes = f"process {source_of(record)}", {**facts_in(record), **_function_attributes(invocation)}
+            name, attributes = (
+                f"process {source_name(record)}",
+                {**span_attributes(record), **_function_attributes(invocation)},
+            )
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):
                 return handle(record)
 
         return handle_within_span
 
-    def around_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
-        """Gives a relay of records that works within a span, and whose messages carry that span's context."""
-        return self.around(lambda record: [_carrying_context(message) for message in relay(record)])
+    def wrap_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
+        """Wraps a relay so that each record has a span, and the messages carry the span's context."""
+        return self.wrap_handler(lambda record: [_carrying_context(message) for message in relay(record)])
 
 
 def _carrying_context(message: Outgoing) -> Outgoing:
@@ -109,8 +115,11 @@ def _carrying_context(message: Outgoing) -> Outgoing:
 
 
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
-    """Gives the parent of a record's span, and its links: the invocation itself, if it is of the record's trace."""
-    carried = context_in(record)
+    """Gives the parent context and the links of a record's span.
+
+    The parent is the invocation if it has the record's trace, or the record has none. Else it is the record's context.
+    """
+    carried = context_in_record(record)
     if not span_context_in(carried).is_valid:
         return invocation, []
     if span_context_in(carried).trace_id == span_context_in(invocation).trace_id:

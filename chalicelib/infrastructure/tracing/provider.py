@@ -9,25 +9,25 @@ from opentelemetry.util.re import parse_env_headers
 
 from chalicelib.settings import SettingInvalid, Settings
 
-from .export import FileExporter, ThreadedProcessor
+from .export import BackgroundSpanProcessor, FileExporter
 
 EXPORT_SECONDS = 2.0
 """The longest time for one export to a collector."""
 
 
 def new_provider(settings: Settings) -> TracerProvider:
-    """Makes the provider of this process's spans. Raises SettingInvalid when there is nowhere to export them to.
+    """Makes the tracer provider of this process. Raises SettingInvalid if neither collector nor file is set.
 
-    OpenTelemetry's own variables, such as OTEL_TRACES_SAMPLER, hold.
+    OpenTelemetry's own environment variables apply, such as OTEL_TRACES_SAMPLER.
     """
     resource = Resource({"service.name": "cinema-tickets", "deployment.environment.name": settings.stage})
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(ThreadedProcessor(new_exporter(settings)))
+    provider.add_span_processor(BackgroundSpanProcessor(new_exporter(settings)))
     return provider
 
 
 def new_exporter(settings: Settings) -> SpanExporter:
-    """Makes the exporter: to the collector if there is one, else to the file. Raises SettingInvalid."""
+    """Makes the exporter of spans. Exports to the collector if one is set, else to the file. Raises SettingInvalid."""
     if settings.traces_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TracedRedis(RedisConnection):
-    """The connection to Redis, with a span for each question. A question without an answer is an error of its span."""
+    """The connection to Redis, with a span for each question. RedisUnavailable marks the span as an error."""
 
     tracer: Tracer
 

@@ -46,14 +46,14 @@ USER_AGENT = "cinema-tickets-webhooks/1"
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Looks up the addresses of a host. Raises OSError."""
+    """Looks up the IP addresses of a host. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """Posts deliveries. `local`: webhooks may be on this machine (see addresses.target_of)."""
+    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see addresses.target_of."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
@@ -65,7 +65,7 @@ class HttpWebhookSender:
         return self.post(webhook, delivery.id, delivery_body(notification, webhook), now)
 
     def post(self, webhook: Webhook, delivery_id: str, content: Mapping[str, Any], now: datetime) -> int:
-        """Posts any content as a delivery. Gives the status of the answer. Raises DeliveryFailed."""
+        """Signs the content and posts it as a delivery. Gives the status of the answer. Raises DeliveryFailed."""
         body = json.dumps(content, ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json",
@@ -78,7 +78,7 @@ class HttpWebhookSender:
         return status
 
     def check(self, url: str) -> None:
-        """Raises UrlRefused for a URL that no webhook may have, OSError when its name can't be resolved."""
+        """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
         self._resolve_address(target_of(url, local=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
@@ -92,7 +92,7 @@ class HttpWebhookSender:
             raise _delivery_failure(webhook, error, self.seconds) from error
 
     def _post_to(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
-        """Posts the body. Gives the status, and leaves the answer's body unread: its size costs nothing."""
+        """Posts the body and gives the status of the answer. Leaves the answer's body unread."""
         sent = {**headers, "Host": target.host_header}
         with closing(self._pool(target, self._resolve_address(target))) as pool:
             answer = pool.urlopen("POST", target.path, body, sent, retries=False, redirect=False, preload_content=False)
@@ -109,7 +109,10 @@ class HttpWebhookSender:
         )
 
     def _resolve_address(self, target: Target) -> str:
-        """Looks up an address of the host. Raises UrlRefused if any address of it is not allowed, OSError."""
+        """Looks up an IP address of the host. Raises UrlRefused if any of its addresses is not allowed.
+
+        Raises OSError.
+        """
         addresses = self.resolve(target.host, target.port)
         for address in addresses:
             check_address(target, address, local=self.local)
@@ -117,12 +120,12 @@ class HttpWebhookSender:
 
 
 @dataclass(frozen=True)
-class GuardedWebhookSender:
-    """Leaves a webhook that hangs alone for a while, so that it does not take the time of other webhooks' deliveries.
+class CircuitBreakerWebhookSender:
+    """A sender of deliveries with one circuit breaker for each webhook.
 
-    Only time-outs count as failures: a refusal, or a receiver that is not reached, costs no time. A delivery that is
-    put off comes again from the queue, like one that has failed. There is a breaker for each of the `most` webhooks
-    that were called last; an older one is forgotten.
+    So a hanging webhook does not delay the deliveries of others. Only time-outs count as failures, because other errors
+    cost no time. While a breaker is open, a delivery raises DeliveryFailed, and the queue retries it later. Only the
+    `most` webhooks that were called last have a breaker.
     """
 
     sender: WebhookSender
@@ -139,7 +142,7 @@ class GuardedWebhookSender:
             raise DeliveryFailed(f"webhook {webhook.id} is left alone: it did not answer in time") from error
 
     def _breaker_of(self, webhook_id: str) -> Breaker:
-        """Gives the webhook's breaker, the same to all threads: the deliveries of a batch are made at the same time."""
+        """Gives the webhook's breaker. All threads get the same one, because deliveries are made concurrently."""
         with self._lock:
             breaker = self._breakers.pop(webhook_id, None) or self.new_breaker()
             self._breakers[webhook_id] = breaker
@@ -151,7 +154,7 @@ class GuardedWebhookSender:
 def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
     """Gives the error of a failed delivery: NoAnswerInTime for a time-out, else DeliveryFailed.
 
-    A refused connection takes no time, and so is no time-out here, though its class in urllib3 is one.
+    A refused connection is no time-out here, although urllib3's class of this error is one.
     """
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
@@ -167,10 +170,10 @@ def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any
 
 
 def _call_within(seconds: float, work: Callable[[], T]) -> T:
-    """Does the work in a thread, and gives its result. Raises TimeoutError; the work then goes on by itself.
+    """Runs `work` in a thread, and gives its result. Raises TimeoutError if it takes longer than `seconds`.
 
-    A thread, because neither the lookup of a name nor a trickling answer can be interrupted; and because time-outs of
-    the single steps would add up to more than is allowed.
+    After a time-out the thread goes on. A thread is needed because a DNS lookup and a slow answer can't be interrupted,
+    and because the time-outs of the single steps add up.
     """
     future: Future[T] = Future()
     Thread(target=_set_result, args=(future, work), daemon=True).start()

@@ -39,14 +39,16 @@ CONFIG = Config(
 TOLD, GONE = "told", "gone"
 
 
-def client(connections_url: str) -> "ApiGatewayManagementApiClient":
-    made: ApiGatewayManagementApiClient = aws.client("apigatewaymanagementapi", CONFIG, endpoint_url=connections_url)
+def new_connections_client(connections_url: str) -> "ApiGatewayManagementApiClient":
+    made: ApiGatewayManagementApiClient = aws.new_client(
+        "apigatewaymanagementapi", CONFIG, endpoint_url=connections_url
+    )
     return made
 
 
 @dataclass(frozen=True)
 class ApiGatewayConnections:
-    """Posts messages to viewers through API Gateway."""
+    """The viewers' WebSocket connections, reached through API Gateway."""
 
     client: "ApiGatewayManagementApiClient"
     monotonic: Callable[[], float] = time.monotonic
@@ -62,9 +64,9 @@ class ApiGatewayConnections:
         return {viewer_id for viewer_id, one in zip(viewer_ids, became, strict=True) if one == GONE}
 
     def _post(self, viewer_id: str, data: bytes, until: float) -> str:
-        """Posts the message, unless its time is over. Gives the outcome: TOLD, GONE, or the reason of a failure.
+        """Posts the message to one viewer. Gives the outcome: TOLD, GONE, or the reason of the failure.
 
-        A viewer who misses a message is brought up to date by the next one, or by asking again.
+        After the moment `until`, posts nothing. A viewer who missed a message is up to date after the next one.
         """
         if self.monotonic() >= until:
             return "too late"
@@ -81,7 +83,7 @@ class ApiGatewayConnections:
 
 
 class NoConnections:
-    """Posts nothing: no WebSocket API is deployed, so nobody is connected."""
+    """The port LiveConnections without a WebSocket API: there are no connections, so nothing is posted."""
 
     def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         return set()

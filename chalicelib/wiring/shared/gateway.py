@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.payments.guarded_gateway import GuardedGateway
-from chalicelib.infrastructure.payments.simulated_gateway import HttpGateway
+from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway
+from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGateway
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 
 from .breaker_board import breaker_board
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @once
 def payment_gateway() -> PaymentGateway:
     gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
-    return GuardedGateway(traced_calls(gateway, "payments"), new_breaker("payments", breaker_board().write))
+    return CircuitBreakerGateway(
+        traced_calls(gateway, "payments"), new_breaker("payments", breaker_board().record_change)
+    )
 
 
 def stripe_gateway() -> StripeGateway:
@@ -28,5 +30,5 @@ def stripe_gateway() -> StripeGateway:
     return StripeGateway(known.stripe_key, known.stripe_public_key, api_base=known.payments_url)
 
 
-def http_gateway() -> HttpGateway:
-    return HttpGateway(settings().payments_url)
+def http_gateway() -> SimulatedGateway:
+    return SimulatedGateway(settings().payments_url)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib import settings as configuration
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
-from chalicelib.infrastructure.renewed import Renewed
+from chalicelib.infrastructure.refreshing_value import RefreshingValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable when SSM does not answer.
     """
     global _settings
-    if configuration.secrets_in_ssm() and (secrets := _secrets.first()) is not None:
+    if configuration.secrets_in_ssm() and (secrets := _secrets.load_if_missing()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 
@@ -53,12 +53,12 @@ def _fetch_secrets() -> Mapping[str, str]:
     return fetch_secrets(configuration.secrets_in_ssm())
 
 
-_secrets: Renewed[Mapping[str, str]] = Renewed(_fetch_secrets)
+_secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:
     """Forgets each object that may know a replaced secret, so that it is built again."""
-    if (secrets := _secrets.changed()) is not None:
+    if (secrets := _secrets.reload_if_stale()) is not None:
         build_anew(configuration.load(secrets=secrets))
 
 
@@ -98,5 +98,5 @@ def stage_name(part: str) -> str:
 
 @cache
 def database() -> DynamoDBClient:
-    tables.bind(settings().table_prefix)
-    return connection.client(lean=settings().lean_client)
+    tables.set_table_names(settings().table_prefix)
+    return connection.new_dynamodb_client(lean=settings().lean_client)

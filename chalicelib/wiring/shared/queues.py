@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @cache
 def sqs() -> SQSClient:
-    return queues.client()
+    return queues.new_sqs_client()
 
 
 @once

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
+from chalicelib.infrastructure.redis.announced_sessions import CacheAnnouncingSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, secret_from
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
 
 from .breakers import new_breaker
 from .process import clock, once, settings, settings_with_secrets
@@ -33,13 +33,13 @@ def seat_cache() -> SeatCache | None:
     connection = redis()
     if connection is None:
         return None
-    return SeatCache(connection, settings().table_prefix, secret_from(settings_with_secrets().needed_id_secret))
+    return SeatCache(connection, settings().table_prefix, derive_signing_key(settings_with_secrets().needed_id_secret))
 
 
 def announced(sessions: Sessions) -> Sessions:
     """Wraps sessions so that the seat cache hears of new ones; gives them as they are if no Redis is configured."""
     cache = seat_cache()
-    return AnnouncedSessions(sessions, cache) if cache else sessions
+    return CacheAnnouncingSessions(sessions, cache) if cache else sessions
 
 
 def cached(rows: Rows, sessions: Sessions) -> Rows:

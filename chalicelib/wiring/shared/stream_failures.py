@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def s3() -> S3Client:
     from chalicelib.infrastructure.invoices import files  # seldom: a stream's function parks next to nothing
 
-    return files.client()
+    return files.new_s3_client()
 
 
 @once

@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 @once
 def suppressed_addresses() -> SuppressedAddresses:
     ids = SecretIds(settings_with_secrets().needed_id_secret.encode())
-    return DynamoSuppressedAddresses(database(), stage_name("suppressed-addresses"), ids.address)
+    return DynamoSuppressedAddresses(database(), stage_name("suppressed-addresses"), ids.address_hash)

@@ -28,17 +28,17 @@ def trace_app(app: Any) -> None:
     Raises SettingInvalid.
     """
     if settings().traces:
-        spans().register(app)
+        spans().register_middleware(app)
 
 
 def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
     """Gives a handler of records with a span for each. The handler itself where TRACES is off."""
-    return spans().around(handle) if settings().traces else handle
+    return spans().wrap_handler(handle) if settings().traces else handle
 
 
 def traced_relay(relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
     """Gives a relay of records with a span for each, which its messages carry on. `relay` where TRACES is off."""
-    return spans().around_relay(relay) if settings().traces else relay
+    return spans().wrap_relay(relay) if settings().traces else relay
 
 
 def traced_redis(connection: RedisConnection) -> RedisConnection:
@@ -54,9 +54,9 @@ def traced_calls(adapter: T, peer: str) -> T:
     """Gives the adapter with a span for each call of it. The adapter itself where TRACES is off."""
     if not settings().traces:
         return adapter
-    from chalicelib.infrastructure.tracing.calls import TracedPort
+    from chalicelib.infrastructure.tracing.calls import TracedAdapter
 
-    traced_adapter: Any = TracedPort(adapter, peer, spans().tracer)
+    traced_adapter: Any = TracedAdapter(adapter, peer, spans().tracer)
     return cast("T", traced_adapter)
 
 
@@ -70,5 +70,5 @@ def spans() -> Spans:
             f"TRACES is on, but OpenTelemetry is not installed ({error}): install requirements-traces.txt."
         ) from error
     made = provider.new_provider(settings_with_secrets())
-    aws.trace_calls(made, [stage_name(table) for table in CARRY_CONTEXT])
+    aws.trace_aws_calls(made, [stage_name(table) for table in CARRY_CONTEXT])
     return handling.Spans(made)

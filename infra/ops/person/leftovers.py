@@ -71,7 +71,7 @@ class PersonsDeadLetters:
                     else:
                         others.append(message)
         finally:
-            dead_letters.show_again(self.sqs, self.queue.url, others)
+            dead_letters.make_visible(self.sqs, self.queue.url, others)
         return erased
 
     def _erase_if_named(self, message: "MessageTypeDef", person: Person) -> bool:

@@ -9,7 +9,7 @@ from chalicelib.domain.people.stores import Kind, Store, stores_of
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.values import text_value
-from chalicelib.infrastructure.invoices.files import key_of
+from chalicelib.infrastructure.invoices.files import object_key
 from infra.ops.find import Item as PlainItem
 from infra.ops.find import to_plain
 
@@ -53,7 +53,7 @@ class PersonsInvoiceFiles:
         known = DynamoInvoices(tables.client, tables.table("invoices").name)
         for item in self.invoices.find(person):
             if invoice := known.find(item["id"]):
-                yield from self._versions(key_of(invoice))
+                yield from self._versions(object_key(invoice))
 
     def erase(self, person: Person) -> int:
         """Erases nothing: see the store's row."""

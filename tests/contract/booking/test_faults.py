@@ -19,7 +19,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     UNPROCESSED_FIRST_PAUSE_SECONDS,
     UNPROCESSED_LONGEST_PAUSE_SECONDS,
     UNPROCESSED_SECONDS,
-    BatchRead,
+    BatchReader,
 )
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from tests.builders import (
@@ -236,7 +236,7 @@ def test_a_batch_that_answers_slowly_is_not_asked_for_longer_than_its_time(
         ticks.now += 1.0
         return nothing_of(rows, session)
 
-    read = BatchRead(moto.client, rows.table_name, sleep=pauses, seconds=ticks)
+    read = BatchReader(moto.client, rows.table_name, sleep=pauses, seconds=ticks)
     with hooked(moto, "before-call.dynamodb.BatchGetItem", slow_answer), pytest.raises(StoreUnavailable):
         list(read([{"id": {"S": f"{session.id}#A"}}]))
 

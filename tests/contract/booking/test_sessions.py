@@ -11,7 +11,7 @@ from chalicelib.domain.refusals import CursorInvalid, SessionNotFound, StoreUnav
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 from chalicelib.infrastructure.dynamodb.sessions import PROGRAMME_SECONDS, DynamoSessions
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.ttl_cache import TtlCache
 from tests.builders import NOW, a_hold, a_session
 from tests.contract.conftest import Backend, Dynamo
 from tests.fakes import Ticks
@@ -183,7 +183,7 @@ def programme_of(sessions: DynamoSessions, session: Session) -> list[Session]:
 
 def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_future: datetime) -> None:
     ticks = Ticks()
-    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(PROGRAMME_SECONDS, seconds=ticks))
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(PROGRAMME_SECONDS, seconds=ticks))
     session = a_session(starts_at=far_future)
     assert programme_of(ours, session) == []
     dynamo.sessions.add(session)
@@ -195,7 +195,7 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
 
 
 def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetime) -> None:
-    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0, most=2))
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0, max_entries=2))
     session = a_session(starts_at=far_future)
     ours.add(session)
     assert programme_of(ours, session) == [session]
@@ -206,7 +206,7 @@ def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetim
 
 
 def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynamo, far_future: datetime) -> None:
-    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=Kept(3600.0))
+    ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0))
     session = a_session(starts_at=far_future)
     programme_of(ours, session)
     ours.add(session)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
-from chalicelib.infrastructure.dynamodb.tables import TABLES, Table
+from chalicelib.infrastructure.dynamodb.tables import TABLES, TableDefinition
 from tests.builders import a_reservation, a_sale
 from tests.contract.conftest import Dynamo
 
@@ -31,7 +31,7 @@ def types(described: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 @each_table
-def test_a_deployed_table_has_the_keys_and_indexes_of_its_model(dynamo: Dynamo, table: Table) -> None:
+def test_a_deployed_table_has_the_keys_and_indexes_of_its_model(dynamo: Dynamo, table: TableDefinition) -> None:
     """Its HASH before its RANGE, as DynamoDB wants them; a model has its keys in the order of their names."""
     found = dynamo.client.describe_table(TableName=f"{dynamo.prefix}-{table.name}")["Table"]
     model = table.model._get_schema()
@@ -43,7 +43,9 @@ def test_a_deployed_table_has_the_keys_and_indexes_of_its_model(dynamo: Dynamo, 
 
 
 @each_table
-def test_changes_are_told_with_what_was_and_what_is_where_a_table_has_a_stream(dynamo: Dynamo, table: Table) -> None:
+def test_changes_are_told_with_what_was_and_what_is_where_a_table_has_a_stream(
+    dynamo: Dynamo, table: TableDefinition
+) -> None:
     found = dynamo.client.describe_table(TableName=f"{dynamo.prefix}-{table.name}")["Table"]
     told = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"} if table.has_stream else None
 
@@ -51,7 +53,7 @@ def test_changes_are_told_with_what_was_and_what_is_where_a_table_has_a_stream(d
 
 
 @each_table
-def test_items_end_by_the_attribute_that_the_model_has_for_it(emulated: Dynamo, table: Table) -> None:
+def test_items_end_by_the_attribute_that_the_model_has_for_it(emulated: Dynamo, table: TableDefinition) -> None:
     """Not on moto, whose tables are made by CreateTable: it takes no expiry."""
     found = emulated.client.describe_time_to_live(TableName=f"{emulated.prefix}-{table.name}")
     attribute = getattr(table.model, "ttl", None)

@@ -17,7 +17,7 @@ from chalicelib.domain.ports import Analytics
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb.analytics import SHARDS, DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
-from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.tables import AnalyticsItem
 from tests.builders import NOW
 from tests.contract.conftest import Backend, Dynamo
@@ -31,7 +31,7 @@ HOLD = Tally(holds=1, seats_in_holds=2)
 
 
 def dynamo_analytics(dynamo: Dynamo, pause: Callable[[float], None] = lambda _: None, **own: Any) -> DynamoAnalytics:
-    processed_events = ProcessedEvents(
+    processed_events = DynamoProcessedEvents(
         client=dynamo.client,
         table_name=f"{dynamo.prefix}-ledger",
         consumer="analytics",
@@ -196,10 +196,10 @@ def test_the_ledger_remembers_an_event_longer_than_any_queue(dynamo: Dynamo, res
 
 
 def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts) -> None:
-    other = ProcessedEvents(
+    other = DynamoProcessedEvents(
         client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="email", clock=MovableClock(NOW)
     )
-    assert other.enter_with(reservation.created().id, [])
+    assert other.add_with_effects(reservation.created().id, [])
 
     assert dynamo_analytics(dynamo).add(reservation.created().id, reservation.session_id, bucket_of(NOW), HOLD)
 

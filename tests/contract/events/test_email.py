@@ -19,7 +19,7 @@ from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailab
 from chalicelib.domain.ports import EmailSender, SuppressedAddresses
 from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.ses import SesEmailSender
@@ -51,7 +51,7 @@ def fake_post_office() -> Iterator[PostOffice]:
 
 
 def moto_post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
-    with open_client("moto", request, ses.client) as client:
+    with open_client("moto", request, ses.new_ses_client) as client:
         client.verify_email_identity(EmailAddress=DEFAULT_SENDER)
 
         def subjects_to(address: str) -> list[str]:
@@ -64,7 +64,7 @@ def moto_post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
 def emulated_post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
     request.getfixturevalue("data_stack")  # its deployment verifies the sender
     endpoint = request.getfixturevalue("emulator")
-    with open_client("emulator", request, ses.client) as client:
+    with open_client("emulator", request, ses.new_ses_client) as client:
         yield PostOffice(
             lambda sender: SesEmailSender(client, sender),
             lambda address: [letter.subject for letter in mailbox.read_emails(endpoint) if address in letter.to],
@@ -120,7 +120,7 @@ def test_a_sender_that_is_not_ours_is_refused_for_good(post_office: PostOffice) 
 @pytest.fixture
 def processed_events(backend: Backend) -> ProcessedEventsPort:
     if isinstance(backend, Dynamo):
-        return ProcessedEvents(
+        return DynamoProcessedEvents(
             client=backend.client,
             table_name=f"{backend.prefix}-ledger",
             consumer=f"email-{uuid.uuid4()}",
@@ -140,11 +140,11 @@ def test_an_event_is_in_the_ledger_once_it_is_entered(processed_events: Processe
 
 def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
     event_id = str(uuid.uuid4())
-    ProcessedEvents(
+    DynamoProcessedEvents(
         client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="analytics", clock=utc_now
     ).add(event_id)
 
-    assert not ProcessedEvents(
+    assert not DynamoProcessedEvents(
         client=dynamo.client, table_name=f"{dynamo.prefix}-ledger", consumer="email", clock=utc_now
     ).contains(event_id)
 
@@ -155,7 +155,7 @@ def test_consumers_do_not_see_each_others_entries(dynamo: Dynamo) -> None:
 @pytest.fixture
 def suppressed(backend: Backend) -> SuppressedAddresses:
     if isinstance(backend, Dynamo):
-        return DynamoSuppressedAddresses(backend.client, f"{backend.prefix}-suppressed-addresses", IDS.address)
+        return DynamoSuppressedAddresses(backend.client, f"{backend.prefix}-suppressed-addresses", IDS.address_hash)
     return FakeSuppressedAddresses()
 
 
@@ -175,13 +175,13 @@ def test_a_suppressed_address_is_known_however_it_is_written_until_it_is_allowed
 
 def test_nobody_can_read_an_address_in_the_table(moto: Dynamo) -> None:
     table = f"{moto.prefix}-suppressed-addresses"
-    DynamoSuppressedAddresses(moto.client, table, IDS.address).add("ana@example.com", "complaint abuse", NOW)
+    DynamoSuppressedAddresses(moto.client, table, IDS.address_hash).add("ana@example.com", "complaint abuse", NOW)
 
     items = moto.client.scan(TableName=table)["Items"]
-    (found,) = [item for item in items if item["id"]["S"] == IDS.address("ana@example.com")]
+    (found,) = [item for item in items if item["id"]["S"] == IDS.address_hash("ana@example.com")]
     assert set(found) == {"id", "reason", "since"}
     assert "ana" not in str(found)
-    assert SecretIds(b"another secret").address("ana@example.com") != found["id"]["S"]
+    assert SecretIds(b"another secret").address_hash("ana@example.com") != found["id"]["S"]
 
 
 # What only SES has: its errors.

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.invoices import Invoice
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.invoices import files as invoice_files
-from chalicelib.infrastructure.invoices.files import S3InvoiceFiles, key_of
+from chalicelib.infrastructure.invoices.files import S3InvoiceFiles, object_key
 from chalicelib.settings import load
 from tests.builders import NOW, a_bill
 from tests.contract.conftest import open_client
@@ -23,7 +23,7 @@ from tests.injected import HttpStatus, hooked, unreachable
 def files(request: pytest.FixtureRequest) -> Iterator[S3InvoiceFiles]:
     if request.param == "emulator":
         request.getfixturevalue("data_stack")
-        with open_client("emulator", request, invoice_files.client) as client:
+        with open_client("emulator", request, invoice_files.new_s3_client) as client:
             yield S3InvoiceFiles(client, load().invoices_bucket)
     else:
         yield request.getfixturevalue("moto")
@@ -31,7 +31,7 @@ def files(request: pytest.FixtureRequest) -> Iterator[S3InvoiceFiles]:
 
 @pytest.fixture(scope="module")
 def moto(request: pytest.FixtureRequest) -> Iterator[S3InvoiceFiles]:
-    with open_client("moto", request, invoice_files.client) as client:
+    with open_client("moto", request, invoice_files.new_s3_client) as client:
         client.create_bucket(Bucket="invoices")
         yield S3InvoiceFiles(client, "invoices")
 
@@ -55,12 +55,12 @@ def test_what_was_filed_is_never_changed(files: S3InvoiceFiles, invoice: Invoice
     files.put(invoice, b"first")
     files.put(invoice, b"second")
 
-    assert files.client.get_object(Bucket=files.bucket, Key=key_of(invoice))["Body"].read() == b"first"
+    assert files.client.get_object(Bucket=files.bucket, Key=object_key(invoice))["Body"].read() == b"first"
 
 
 @pytest.fixture
 def in_bucket(data_stack: str) -> Iterator[S3InvoiceFiles]:
-    with closing(invoice_files.client()) as client:
+    with closing(invoice_files.new_s3_client()) as client:
         yield S3InvoiceFiles(client, load().invoices_bucket)
 
 

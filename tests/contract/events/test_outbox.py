@@ -40,13 +40,13 @@ def make_post(request: pytest.FixtureRequest) -> Iterator[Callable[[], Post]]:
     if request.param == "fake":
         yield fake_post
     else:
-        with open_client(request.param, request, queues.client) as client:
+        with open_client(request.param, request, queues.new_sqs_client) as client:
             yield lambda: sqs_post(client)
 
 
 @pytest.fixture(scope="module", params=["moto", "emulator"])
 def client(request: pytest.FixtureRequest) -> Iterator[SQSClient]:
-    with open_client(request.param, request, queues.client) as client:
+    with open_client(request.param, request, queues.new_sqs_client) as client:
         yield client
 
 

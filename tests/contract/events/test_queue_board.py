@@ -17,7 +17,7 @@ from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NotCounted, RedisRefusals
+from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NoRefusalCounts, RedisRefusals
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.queue_board import STREAM_FAILURES, SqsQueueBoard
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
@@ -42,10 +42,10 @@ class Stage:
 
 @pytest.fixture
 def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
-    prefix, sqs = f"cinema-{uuid.uuid4().hex[:10]}", queues.client()
+    prefix, sqs = f"cinema-{uuid.uuid4().hex[:10]}", queues.new_sqs_client()
     names = ("email-dlq", "expiry-dlq", "email", "expiry")
     urls = [sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in names]
-    s3 = invoice_files.client()
+    s3 = invoice_files.new_s3_client()
     s3.create_bucket(Bucket=prefix)
     failures = S3StreamFailures(client=lambda: s3, bucket=prefix, clock=utc_now)
     yield SqsQueueBoard(
@@ -143,7 +143,7 @@ def test_a_redrive_that_breaks_at_any_call_loses_no_message(
 ) -> None:
     url = sqs_board.urls[f"{sqs_board.prefix}-email-dlq"]
     sqs_board.client.send_message(QueueUrl=url, MessageBody="precious")
-    broken = queues.client()
+    broken = queues.new_sqs_client()
 
     def breaks(**_: object) -> None:
         raise trouble
@@ -239,6 +239,6 @@ def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
 
 
 def test_without_redis_nothing_is_counted_and_that_is_known() -> None:
-    NotCounted().add("NOT_FOUND")
+    NoRefusalCounts().add("NOT_FOUND")
 
-    assert NotCounted().counts_by_bucket([NOW]) is None
+    assert NoRefusalCounts().counts_by_bucket([NOW]) is None

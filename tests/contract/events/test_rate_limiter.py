@@ -22,7 +22,12 @@ from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.keys import Keys
-from chalicelib.infrastructure.redis.rate_limits import MOST_REMEMBERED, ProcessRateLimiter, SharedRateLimiter, digest
+from chalicelib.infrastructure.redis.rate_limits import (
+    MOST_REMEMBERED,
+    ProcessRateLimiter,
+    RedisRateLimiter,
+    requester_digest,
+)
 from tests.builders import NOW
 from tests.redis_machine import past_the_door
 
@@ -69,16 +74,16 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
         yield in_redis(fakeredis.FakeRedis())
     elif request.param == "dynamodb":
         prefix = request.getfixturevalue("data_stack")
-        with closing(connection.client()) as client:
-            yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", otherwise=NoOther())
+        with closing(connection.new_dynamodb_client()) as client:
+            yield DynamoRateLimiter(client=client, table_name=f"{prefix}-viewers", fallback=NoOther())
     else:
         url = request.getfixturevalue("redis_url" if request.param == "redis" else "redis_cluster_url")
         yield past_the_door(url, in_redis)
 
 
-def in_redis(client: Any) -> SharedRateLimiter:
+def in_redis(client: Any) -> RedisRateLimiter:
     """Makes a limiter without the connection's short timeout, which a busy machine may miss."""
-    return SharedRateLimiter(Recording(client), NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
+    return RedisRateLimiter(Recording(client), NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
 
 
 def someone() -> str:
@@ -230,7 +235,7 @@ def test_whoever_waits_as_told_is_never_refused(limiter: RateLimiter, quota: Quo
 
 def test_both_quotas_are_one_round_trip_from_the_first_request_on() -> None:
     connection = Recording(fakeredis.FakeRedis())
-    limiter = SharedRateLimiter(connection, NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
+    limiter = RedisRateLimiter(connection, NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
 
     for _ in range(3):
         limiter.take({someone(): TEN_IN_TEN, someone(): TEN_IN_TEN}, NOW)
@@ -244,15 +249,15 @@ def test_what_redis_remembers_goes_when_the_quota_is_whole_and_tells_nobodys_nam
     with driver.Redis.from_url(redis_url) as redis:
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
-        assert 0 < int(redis.pttl(Keys(PREFIX).limit(digest(ana)))) <= 1000
-        assert ana not in digest(ana)
+        assert 0 < int(redis.pttl(Keys(PREFIX).rate_limit(requester_digest(ana)))) <= 1000
+        assert ana not in requester_digest(ana)
 
 
 @pytest.mark.parametrize("lie", [b"nonsense", b"", b"1e308", b"-1", b"nan", b"99999999999999999999999"])
 def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str, lie: bytes) -> None:
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.set(Keys(PREFIX).limit(digest(ana)), lie)
+        redis.set(Keys(PREFIX).rate_limit(requester_digest(ana)), lie)
 
         in_redis(redis).take({ana: TEN_IN_TEN}, NOW)
 
@@ -261,16 +266,16 @@ def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str
 
 def test_another_kind_of_value_in_redis_is_as_no_redis(redis_url: str) -> None:
     alone = ProcessRateLimiter()
-    limiter = SharedRateLimiter(RedisConnection(redis_url, Breaker("redis", POLICIES["redis"])), alone, PREFIX)
+    limiter = RedisRateLimiter(RedisConnection(redis_url, Breaker("redis", POLICIES["redis"])), alone, PREFIX)
     ana = someone()
     with driver.Redis.from_url(redis_url) as redis:
-        redis.lpush(Keys(PREFIX).limit(digest(ana)), "x")
+        redis.lpush(Keys(PREFIX).rate_limit(requester_digest(ana)), "x")
 
     assert admitted(limiter, ana, 12) == 10
 
 
 def test_without_redis_the_process_limits_alone() -> None:
-    limiter = SharedRateLimiter(Dead(), ProcessRateLimiter(), PREFIX)  # type: ignore[arg-type] # does as one
+    limiter = RedisRateLimiter(Dead(), ProcessRateLimiter(), PREFIX)  # type: ignore[arg-type] # does as one
 
     assert admitted(limiter, someone(), 12) == 10
 
@@ -285,8 +290,8 @@ def test_a_process_remembers_no_more_than_so_many_and_forgets_the_longest_idle()
             assert admitted(limiter, "busy", 1, later(1)) == 1
 
     assert len(limiter.due) == MOST_REMEMBERED
-    assert digest("idle") not in limiter.due
-    assert digest("busy") in limiter.due
+    assert requester_digest("idle") not in limiter.due
+    assert requester_digest("busy") in limiter.due
 
 
 def test_a_process_remembers_as_little_of_a_long_name_as_of_a_short_one() -> None:
@@ -301,15 +306,15 @@ def test_a_process_remembers_as_little_of_a_long_name_as_of_a_short_one() -> Non
 
 @pytest.fixture
 def table(data_stack: str) -> Iterator[tuple[Any, str]]:
-    with closing(connection.client()) as client:
+    with closing(connection.new_dynamodb_client()) as client:
         yield client, f"{data_stack}-viewers"
 
 
 def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table: tuple[Any, str]) -> None:
     (client, name), ana = table, someone()
-    DynamoRateLimiter(client=client, table_name=name, otherwise=NoOther()).take({ana: TEN_IN_TEN}, NOW)
+    DynamoRateLimiter(client=client, table_name=name, fallback=NoOther()).take({ana: TEN_IN_TEN}, NOW)
 
-    key = {"S": f"limit#{digest(ana)}"}
+    key = {"S": f"limit#{requester_digest(ana)}"}
     item = client.get_item(TableName=name, Key={"session_id": key, "viewer_id": key})["Item"]
     assert int(item["ttl"]["N"]) == round(NOW.timestamp()) + 2
     assert ana not in str(item)
@@ -317,7 +322,7 @@ def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table
 
 def test_without_dynamodb_the_process_limits_alone(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with closing(connection.client()) as nowhere:
-        limiter = DynamoRateLimiter(client=nowhere, table_name="viewers", otherwise=ProcessRateLimiter())
+    with closing(connection.new_dynamodb_client()) as nowhere:
+        limiter = DynamoRateLimiter(client=nowhere, table_name="viewers", fallback=ProcessRateLimiter())
 
         assert admitted(limiter, someone(), 2, quota=Quota(1, 10)) == 1

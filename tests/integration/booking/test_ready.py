@@ -13,8 +13,8 @@ from chalice.app import Chalice
 from chalicelib import wiring
 from chalicelib.domain.email import EmailUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerOpen, BreakerState
-from chalicelib.infrastructure.email.ses import GuardedEmailSender
-from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
+from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender
+from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway, GatewaySilent
 from chalicelib.wiring.shared.breaker_board import breaker_board
 from chalicelib.wiring.shared.gateway import payment_gateway
 from infra.local.serving import serve
@@ -35,15 +35,15 @@ def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
     """The breakers of a process that has just started to send letters and to return money."""
     wiring.build_anew(wiring.settings())
     mail, gateway = wiring.email.email_sender(), payment_gateway()
-    assert isinstance(mail, GuardedEmailSender)
-    assert isinstance(gateway, GuardedGateway)
+    assert isinstance(mail, CircuitBreakerEmailSender)
+    assert isinstance(gateway, CircuitBreakerGateway)
     yield {"ses": mail.breaker, "payments": gateway.breaker}
     wiring.build_anew(wiring.settings())
 
 
 def an_answer(name: str) -> None:
     """Another process's probe was answered."""
-    breaker_board().write(BreakerChange(name, BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0))
+    breaker_board().record_change(BreakerChange(name, BreakerState.CLOSED, is_trip=False, trips=1, open_seconds=0))
 
 
 @pytest.mark.parametrize(("name", "silence"), [("ses", EmailUnavailable), ("payments", GatewaySilent)])

@@ -25,7 +25,7 @@ from chalicelib.domain.tickets.ticket import SaleTickets, Ticket
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
@@ -143,7 +143,7 @@ def test_no_answer_and_no_event_shows_the_address(api: Api, session_id: str, pum
 
 
 def depth(queue: str) -> int:
-    client = queues.client()
+    client = queues.new_sqs_client()
     with closing(client):
         url = client.get_queue_url(QueueName=queue)["QueueUrl"]
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -161,7 +161,7 @@ def bounce(address: str, queue: str) -> None:
         "bouncedRecipients": [{"emailAddress": address.upper(), "action": "failed", "status": "5.1.1"}],
         "timestamp": "2026-11-27T00:41:02.669Z",
     }
-    with closing(queues.client()) as client:
+    with closing(queues.new_sqs_client()) as client:
         url = client.get_queue_url(QueueName=queue)["QueueUrl"]
         client.send_message(QueueUrl=url, MessageBody=json.dumps({"eventType": "Bounce", "bounce": told, "mail": {}}))
 
@@ -203,7 +203,7 @@ class Consumer:
     dead: str
 
     def __post_init__(self) -> None:
-        self.sqs = queues.client()
+        self.sqs = queues.new_sqs_client()
         urls = QueueUrls(self.sqs)
         self.outbox = SqsOutbox(self.sqs, self.prefix, urls)
         self.redelivery = Redelivery(self.sqs, urls, pause=lambda receives: 0)
@@ -219,8 +219,8 @@ class Consumer:
             DynamoSessions(self.database, f"{self.prefix}-sessions"),
             TemplateEmailRenderer("UTC", SaleEnclosures(("Cinema Tickets",), "UTC")),
             ses.SesEmailSender(self.mail, DEFAULT_SENDER),
-            ProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
-            DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address),
+            DynamoProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
+            DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address_hash),
             DynamoTickets(self.database, f"{self.prefix}-tickets"),
             utc_now,
         )
@@ -260,7 +260,7 @@ Consumers = Callable[..., Consumer]
 def consumer(data_stack: str, emulator: str) -> Iterator[Consumers]:
     name = f"{data_stack}-email-{uuid.uuid4()}"
     made: list[Consumer] = []
-    with closing(queues.client()) as client:
+    with closing(queues.new_sqs_client()) as client:
         urls = [client.create_queue(QueueName=each)["QueueUrl"] for each in (name, f"{name}-dlq")]
 
         def make(endpoint: str = emulator, ses_endpoint: str = "") -> Consumer:
@@ -290,7 +290,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
         expires_at=now + seconds(600),
         contact=Contact(address, "en"),
     )
-    with closing(connection.client()) as client:
+    with closing(connection.new_dynamodb_client()) as client:
         DynamoReservations(client, f"{data_stack}-reservations").add(reservation)
     return reservation
 
@@ -553,7 +553,7 @@ def test_a_sender_of_a_known_domain_is_left_as_it_is(
     data_stack: str, identities: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     domain = f"{uuid.uuid4()}.example"
-    with closing(ses.client()) as client:
+    with closing(ses.new_ses_client()) as client:
         client.verify_domain_identity(Domain=domain)
     monkeypatch.setenv("MAIL_FROM", f"tickets@{domain}")
     deploy.deploy_data(STAGE)

@@ -27,7 +27,7 @@ from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump
@@ -137,7 +137,7 @@ def sales() -> list[Event]:
 
 @pytest.fixture(scope="module")
 def database(data_stack: str) -> Iterator[Any]:
-    with closing(connection.client()) as client:
+    with closing(connection.new_dynamodb_client()) as client:
         yield client
 
 
@@ -162,7 +162,7 @@ def test_many_sales_are_in_the_audit_log_once_each(database: Any, data_stack: st
 
 def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(2)
-    ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
+    ledger = DynamoProcessedEvents(database, f"{data_stack}-ledger", f"analytics-{uuid.uuid4()}", utc_now)
     analytics = DynamoAnalytics(database, f"{data_stack}-analytics", ledger)
 
     worked_through(Consumer(CountEvent(analytics), chance), sales, chance)
@@ -207,7 +207,7 @@ def test_many_buyers_get_their_letter_once_each(database: Any, data_stack: str, 
     ana = Contact("ana@example.com", "en")
     bought = (replace(a_reservation(session=session), id=sale.reservation_id, contact=ana) for sale in sales)
     reservations = FakeReservations({each.id: each.confirmed(a_sale()) for each in bought})
-    ledger = ProcessedEvents(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
+    ledger = DynamoProcessedEvents(database, f"{data_stack}-ledger", f"email-{uuid.uuid4()}", utc_now)
     write = SendBuyerEmail(
         reservations,
         FakeSessions({session.id: session}),

@@ -22,7 +22,7 @@ from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
-from chalicelib.infrastructure.invoices.pdf import printed
+from chalicelib.infrastructure.invoices.pdf import print_invoice
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from chalicelib.infrastructure.sqs.queues import QueueUrls
@@ -141,7 +141,7 @@ def test_a_message_that_is_no_sale_is_parked_and_its_batch_mates_get_their_invoi
 ) -> None:
     session_id = api.schedule()
     reservation_id = sold(api, session_id, "A1")
-    sqs = queues.client()
+    sqs = queues.new_sqs_client()
     urls = QueueUrls(sqs)
     without_facts = json.loads(to_body(a_paid_event(a_reservation()))) | {"sessionId": session_id, "data": {}}
     for body in ("not even JSON", '{"version": 9}', json.dumps(without_facts)):
@@ -167,13 +167,13 @@ SALES, DUPLICATES = 120, 24
 
 @pytest.fixture(scope="module")
 def store(data_stack: str) -> Iterator[DynamoInvoices]:
-    with closing(connection.client()) as client:
+    with closing(connection.new_dynamodb_client()) as client:
         yield DynamoInvoices(client, f"{data_stack}-invoices")
 
 
 @pytest.fixture(scope="module")
 def files(data_stack: str) -> Iterator[S3InvoiceFiles]:
-    with closing(invoice_files.client()) as client:
+    with closing(invoice_files.new_s3_client()) as client:
         yield S3InvoiceFiles(client, load().invoices_bucket)
 
 
@@ -188,7 +188,7 @@ def sales_of_a_year(store: DynamoInvoices) -> list[Event]:
 
 def print_every_twentieth(invoice: Invoice) -> bytes:
     """Gives the number alone for the others, which takes no time."""
-    return printed(invoice) if invoice.place % 20 == 0 else invoice.number.encode()
+    return print_invoice(invoice) if invoice.place % 20 == 0 else invoice.number.encode()
 
 
 def crashing_at_any_step(
@@ -241,7 +241,7 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     sessions = FakeSessions({session.id: session})
 
     def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
-        return alone(IssueInvoices(FakeReservations(), sessions, invoices, printed, files, SELLER, "UTC"))
+        return alone(IssueInvoices(FakeReservations(), sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
     before: dict[str, Callable[[], object]] = {"after": crash} if broken == "assign_numbers" else {"before": crash}
     with pytest.raises(Crash):
@@ -254,4 +254,4 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
 
     assert store.find(sale.reservation_id) == half_made.as_filed()
     pdf = urllib3.request("GET", files.link(half_made, NOW).url).data
-    assert pdf == printed(half_made)
+    assert pdf == print_invoice(half_made)

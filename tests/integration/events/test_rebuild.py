@@ -17,7 +17,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import ProcessedEvents
+from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from infra.local.pump import Pump
 from infra.ops import rebuild as rebuilding
 from infra.ops.__main__ import REFUSED, main
@@ -89,7 +89,7 @@ def screenings(request: pytest.FixtureRequest, server: str, quick: Api, every_ev
     """One for each test that wants one, so that the lapse of a hold is waited for once."""
     here = [item for item in request.session.items if item.path == request.path]
     wanted = sum("screening" in getattr(item, "fixturenames", ()) for item in here)
-    tables = Tables(connection.client(), SETTINGS["TABLE_PREFIX"])
+    tables = Tables(connection.new_dynamodb_client(), SETTINGS["TABLE_PREFIX"])
     every_event_handler.skip()
     told = [booked(Api(server), quick) for _ in range(wanted)]
     lapsing = [lapsing for _, _, lapsing in told]
@@ -228,8 +228,8 @@ class Consumers:
 
 @pytest.fixture
 def consumers(data_stack: str) -> Consumers:
-    client = connection.client()
-    ledger = ProcessedEvents(client, f"{data_stack}-ledger", "analytics", utc_now)
+    client = connection.new_dynamodb_client()
+    ledger = DynamoProcessedEvents(client, f"{data_stack}-ledger", "analytics", utc_now)
     analytics = DynamoAnalytics(client, f"{data_stack}-analytics", ledger)
     return Consumers(RecordEvent(DynamoEventLog(client, f"{data_stack}-events")), CountEvent(analytics))
 

@@ -39,7 +39,7 @@ from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in
 from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
-from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender, HttpWebhookSender
+from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops.__main__ import main
 from infra.processes import free_port
@@ -91,7 +91,7 @@ class Office:
         return self._source("notification", handle)
 
     def delivering(self) -> QueueSource:
-        courier = GuardedWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
+        courier = CircuitBreakerWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
         deliver = DeliverNotification(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
@@ -138,7 +138,7 @@ def office(data_stack: str) -> Iterator[Office]:
     stage = f"hooks{uuid.uuid4().hex[:10]}"
     with ExitStack() as stack:
         sqs = stack.enter_context(closing(boto3.client("sqs")))
-        client = stack.enter_context(closing(connection.client()))
+        client = stack.enter_context(closing(connection.new_dynamodb_client()))
         for queue in ("notification", "webhooks"):
             create_queue_with_dead_letters(sqs, f"cinema-{stage}-{queue}")
         made = Office(
@@ -430,7 +430,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
     office: Office, theirs: Receiver, others: Receiver, facts: Facts
 ) -> None:
     ticks = Ticks()
-    guarded = GuardedWebhookSender(
+    guarded = CircuitBreakerWebhookSender(
         impatient_sender(), partial(Breaker, "webhooks", POLICIES["webhooks"], monotonic=ticks)
     )
     webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)

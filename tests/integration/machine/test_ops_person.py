@@ -514,7 +514,7 @@ def test_a_dead_letter_in_somebodys_hands_is_waited_for(life: Life, canary: Cana
     url = sqs.get_queue_url(QueueName=f"{life.prefix}-audit-dlq")["QueueUrl"]
     held = dead_letters.receive(sqs, url, 10)
     refused = ops("erase", canary.user, "--email", canary.email, "--yes")
-    dead_letters.show_again(sqs, url, held)
+    dead_letters.make_visible(sqs, url, held)
 
     assert refused.status == REFUSED
     assert "cinema-test-audit-dlq can't be seen" in refused.err

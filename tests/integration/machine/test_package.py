@@ -781,7 +781,7 @@ event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", ("A1",), {}
 for language in LOCALES:
     email = Email("held", Contact("ana@example.com", language), event, reservation, session)
     print(TemplateEmailRenderer(sys.argv[2]).render(email).subject)
-ses.client()
+ses.new_ses_client()
 """
 
 

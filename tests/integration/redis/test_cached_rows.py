@@ -20,7 +20,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncedSessions
+from chalicelib.infrastructure.redis.announced_sessions import CacheAnnouncingSessions
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD
@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    CacheAnnouncingSessions(cinema.sessions, cinema.cache).add(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -189,7 +189,7 @@ def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_ther
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
     cinema.sessions.add(other)
-    AnnouncedSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    CacheAnnouncingSessions(cinema.sessions, cinema.cache).add(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 
@@ -355,7 +355,7 @@ def test_with_the_cache_everything_ends_as_without_it(shared_cache: SeatCache, s
     """No answer shows that there is a cache, as long as Redis gets every write, or loses all its keys at once."""
     cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids={}, _incomplete=set())
     cached, plain = CachedCinema(cache=cache), Cinema()
-    cached.cache.record_ids_from(cached.session.id, LONG_AGO)
+    cached.cache.mark_ids_complete_since(cached.session.id, LONG_AGO)
 
     assert [ended(cached, step) for step in steps] == [ended(plain, step) for step in steps]
     assert cached.seats() == plain.seats()
@@ -391,7 +391,7 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: CachedCinema
         first.session_id,
         {"A1": Held(reservation_id=later.reservation_id, expires_at=later.expires_at, fingerprint=later.fingerprint)},
         NOW,
-        changed=False,
+        invalidates_map=False,
     )
 
     cinema.cache.forget_hold(first)

@@ -115,7 +115,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
 
     def written_meanwhile() -> None:
         reads.append(1)
-        cache.record_seats(session.id, {}, NOW, changed=True)
+        cache.record_seats(session.id, {}, NOW, invalidates_map=True)
         threading.Event().wait(0.03)
 
     rows = CachedRows(

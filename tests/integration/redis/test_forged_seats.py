@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.infrastructure.redis.seat_format import sign, verified_text
+from chalicelib.infrastructure.redis.seat_format import signed_text, verified_text
 from tests.builders import a_seat_cache
 from tests.redis_machine import past_the_door
 
@@ -32,7 +32,7 @@ SEAT_LIES: dict[str, Callable[[Any, str, "CachedCinema"], object]] = {
     "held for ever, unsigned": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f"),
     "held for ever, badly signed": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f|AAAAAAAAAAAA"),
     "sold, by another secret": lambda redis, key, c: redis.set(
-        key, sign(b"evil", key, "res-evil|s|99999999999999|sale-evil")
+        key, signed_text(b"evil", key, "res-evil|s|99999999999999|sale-evil")
     ),
     "another seat's entry": lambda redis, key, c: redis.set(key, redis.get(c.cache.keys.seat(c.session.id, "B1"))),
 }
@@ -63,7 +63,7 @@ def test_a_lie_in_place_of_map_version_or_marks_shows_and_refuses_nothing_wrong(
     named, session_id = cinema.cache.keys, cinema.session.id
     cinema.hold("B1", user="real")
     cinema.seats()
-    for key in (named.map(session_id), named.version(session_id), named.kept_since(session_id)):
+    for key in (named.seat_map(session_id), named.version(session_id), named.kept_since(session_id)):
         past_the_door(cinema.cache.connection.url, lambda redis, key=key: SEAT_LIES[lie](redis, key, cinema))  # type: ignore[misc]
 
     assert cinema.seats() == {"B1": "reserved"}

@@ -16,7 +16,7 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.cluster import MOST_REDIRECTS
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
-from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, SharedRateLimiter
+from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, RedisRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.redis.wire import MOST_BYTES, READ_BYTES
@@ -62,7 +62,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
     "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
-    "ids are kept": lambda cache: cache.record_ids_from("session", NOW),
+    "ids are kept": lambda cache: cache.mark_ids_complete_since("session", NOW),
 }
 
 
@@ -83,7 +83,7 @@ def test_no_lie_tells_the_cache_anything_nor_raises_anything_but_that_redis_is_n
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    limiter = SharedRateLimiter(asked(liar), ProcessRateLimiter(), "test")
+    limiter = RedisRateLimiter(asked(liar), ProcessRateLimiter(), "test")
 
     verdicts = [limiter.take({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 

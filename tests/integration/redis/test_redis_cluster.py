@@ -19,7 +19,7 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy, BreakerSt
 from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.keys import Keys
-from chalicelib.infrastructure.redis.rate_limits import SharedRateLimiter
+from chalicelib.infrastructure.redis.rate_limits import RedisRateLimiter
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from infra.local import redis_server
 from tests.builders import NOW, a_hold
@@ -107,7 +107,7 @@ def test_a_cluster_is_found_out_by_itself_and_every_key_asked_for_at_its_node(cl
     for node in cluster.nodes:
         assert len(keys_of(node)) > 1
         assert node.run("DBSIZE") >= len(keys_of(node))
-    assert not client.connection.status().trips
+    assert not client.connection.breaker_status().trips
 
 
 def test_once_it_is_known_no_question_is_redirected(cluster: OwnCluster, client: Client) -> None:
@@ -131,12 +131,12 @@ def test_threads_that_find_it_out_at_the_same_time_share_its_nodes(cluster: OwnC
 
 def test_a_question_about_several_slots_is_refused_so_the_cluster_is_one(cluster: OwnCluster, client: Client) -> None:
     with pytest.raises(RedisUnavailable, match="ClusterCrossSlotError"):
-        client.connection.ask(KEYS[0], lambda redis: redis.mget(KEYS[:2]), answers.values(2))
+        client.connection.ask(KEYS[0], lambda redis: redis.mget(KEYS[:2]), answers.list_of_values(2))
 
 
 def test_what_cache_and_limits_ask_is_answered_whichever_slot_the_screening_has(cluster: OwnCluster) -> None:
     connection = Client(cluster.url).make_at_home().connection
-    cache, limiter = SeatCache(connection, "test", b"for tests"), SharedRateLimiter(connection, NoOther(), "test")
+    cache, limiter = SeatCache(connection, "test", b"for tests"), RedisRateLimiter(connection, NoOther(), "test")
     for number in range(20):
         hold = a_hold("A1", "A2", fingerprint="f")
         cache.record_hold(hold, NOW)
@@ -190,13 +190,13 @@ def test_a_lost_node_costs_one_wait_and_the_other_slots_go_on(
     with trouble(cluster.nodes[lost]):
         assert not any(client.has_set(key) for key in keys)
         assert client.asked == 1
-        assert client.connection.status().state is BreakerState.OPEN
+        assert client.connection.breaker_status().state is BreakerState.OPEN
         assert all(client.set(key) for key in others)
 
     cluster.wait_until_whole()
     client.forgive()
     client.make_at_home()
-    assert client.connection.status().state is BreakerState.CLOSED
+    assert client.connection.breaker_status().state is BreakerState.CLOSED
 
 
 def test_a_process_that_starts_while_another_node_is_lost_finds_the_rest(cluster: OwnCluster) -> None:
@@ -244,7 +244,7 @@ def test_a_question_about_a_slot_that_is_moving_is_put_to_its_new_node(cluster: 
     with moving(cluster, key) as (old, new):
         assert client.set(key)
         assert client.asked == 2
-        assert client.connection.ask(key, both, answers.numbers(2)) == [2, 1]
+        assert client.connection.ask(key, both, answers.list_of_integers(2)) == [2, 1]
 
         counts = [int(node.run("CLUSTER COUNTKEYSINSLOT", key_slot(key.encode()))) for node in (old, new)]
         assert counts == [0, 1]
@@ -300,7 +300,7 @@ def test_after_a_node_has_failed_the_map_is_read_again_from_another(cluster: Own
 
 def check(url: str) -> tuple[bool, str]:
     """Gives whether /ready says "up", and the reason if not, in the third of three tries at most: machines are busy."""
-    probe = probes.redis(Client(url).connection, Keys("test"))
+    probe = probes.new_redis_probe(Client(url).connection, Keys("test"))
     state = next((state for state in (probe() for _ in range(3)) if state.up), None) or probe()
     return state.up, state.reason
 
@@ -325,4 +325,4 @@ def test_a_cluster_without_slots_answers_a_ping_and_is_down(run_dir: Path) -> No
 
         client = Client(cluster.url)
         assert not client.has_set(KEYS[0])
-        assert client.connection.status().state is BreakerState.OPEN
+        assert client.connection.breaker_status().state is BreakerState.OPEN

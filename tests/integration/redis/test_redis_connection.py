@@ -58,7 +58,7 @@ def seconds_to_give_up(connection: RedisConnection) -> float:
 def warmed_up(url: str) -> RedisConnection:
     """Imports the driver."""
     connection = connected(url)
-    assert connection.status()
+    assert connection.breaker_status()
     return connection
 
 
@@ -91,7 +91,7 @@ def test_a_refused_command_is_an_answer(any_redis_url: str) -> None:
     connection.ask("test:text", lambda redis: redis.set("test:text", "text", px=1000), answers.was_set)
 
     with pytest.raises(RedisUnavailable, match="ResponseError"):
-        connection.ask("test:text", lambda redis: redis.lpush("test:text", "x"), answers.whole)
+        connection.ask("test:text", lambda redis: redis.lpush("test:text", "x"), answers.integer)
 
     assert connection.breaker.state is BreakerState.CLOSED
 
@@ -100,12 +100,12 @@ def test_many_threads_share_it(redis_url: str) -> None:
     connection = connected(redis_url)
 
     def count(_: int) -> int:
-        return connection.ask("test:count", lambda redis: redis.incr("test:count"), answers.whole)
+        return connection.ask("test:count", lambda redis: redis.incr("test:count"), answers.integer)
 
     with ThreadPoolExecutor(16) as threads:
         counts = list(threads.map(count, range(200)))
 
-    connection.ask("test:count", lambda redis: redis.delete("test:count"), answers.whole)
+    connection.ask("test:count", lambda redis: redis.delete("test:count"), answers.integer)
     assert sorted(counts) == list(range(1, 201))
 
 

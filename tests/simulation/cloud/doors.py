@@ -156,7 +156,7 @@ CONNECTIONS: dict[str, Any] = {}
 
 def connections_to(client: Client) -> dict[str, Any]:
     """Names the models' tables as the client does, and gives their connections, by table."""
-    tables.bind(client.database.prefix)
+    tables.set_table_names(client.database.prefix)
     for table in TABLES:
         model: Any = table.model
         name = model.Meta.table_name

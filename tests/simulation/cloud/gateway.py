@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Silent(GatewayUnavailable, RefundRefused):
-    """The gateway did not answer: the call may have taken effect. GuardedGateway raises both bases, too."""
+    """The gateway did not answer: the call may have taken effect. CircuitBreakerGateway raises both bases, too."""
 
 
 def no_answer(call: str) -> Exception:

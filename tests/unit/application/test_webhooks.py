@@ -20,8 +20,8 @@ from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Notification, Secret
-from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, KeptSubscribers
-from chalicelib.infrastructure.kept import Kept
+from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
+from chalicelib.infrastructure.ttl_cache import TtlCache
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts
 from tests.fakes import (
@@ -434,7 +434,7 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
     office: Office, facts: Facts
 ) -> None:
     ticks = Ticks()
-    subscribers = KeptSubscribers(office.webhooks, Kept(SUBSCRIBERS_SECONDS, seconds=ticks))
+    subscribers = CachedSubscribers(office.webhooks, TtlCache(SUBSCRIBERS_SECONDS, seconds=ticks))
     announce = alone(AnnounceEvents(office.notifications, subscribers, office.outbox, office.clock))
     office.webhooks.add(a_webhook(webhook_id="wh-old"))
     announce(Facts(facts.session_id).created())

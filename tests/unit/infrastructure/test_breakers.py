@@ -21,9 +21,9 @@ from chalicelib.infrastructure.breakers import (
     BreakerPolicy,
     BreakerState,
 )
-from chalicelib.infrastructure.email.ses import GuardedEmailSender
+from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender
 from chalicelib.infrastructure.metrics import Metrics
-from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
+from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway, GatewaySilent
 from tests.fakes import FakeGateway, Ticks
 
 
@@ -210,7 +210,7 @@ class MailOf:
 def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_do_not(ticks: Ticks) -> None:
     policy = POLICIES["ses"]
     mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
-    guarded = GuardedEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
+    guarded = CircuitBreakerEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
     message = Message(
         to="ana@example.com", language="en", subject="Your seats", text="Text", html="<p>HTML</p>", reference="event-1"
     )
@@ -281,7 +281,7 @@ class SilentGateway(FakeGateway):
 
 def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_declines_is_not() -> None:
     gateway, policy = SilentGateway(), BreakerPolicy(failures=2, pause_seconds=5, longest_pause_seconds=60)
-    guarded = GuardedGateway(gateway, Breaker("payments", policy, monotonic=lambda: 0.0))
+    guarded = CircuitBreakerGateway(gateway, Breaker("payments", policy, monotonic=lambda: 0.0))
 
     for transaction_id in ("tx-2", "tx-2", "tx-2", "tx-1", "tx-1", "tx-1"):
         with pytest.raises(RefundRefused):

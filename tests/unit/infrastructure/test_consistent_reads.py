@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.infrastructure.dynamodb.connection import BatchRead, ConditionFailed, Table, query_items
+from chalicelib.infrastructure.dynamodb.connection import BatchReader, ConditionFailed, Table, query_items
 from chalicelib.infrastructure.dynamodb.values import text_key
 
 KEY = text_key(id="res-1")
@@ -70,7 +70,7 @@ def test_one_item_is_read_consistently(client: Any) -> None:
 
 
 def test_many_items_are_read_consistently(client: Any) -> None:
-    assert list(BatchRead(client, "rows")([KEY])) == [STORED]
+    assert list(BatchReader(client, "rows")([KEY])) == [STORED]
 
     assert client.asked == [{"Keys": [KEY], "ConsistentRead": True}]
 

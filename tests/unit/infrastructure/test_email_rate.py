@@ -16,7 +16,7 @@ from chalicelib.api.batches import handle_messages
 from chalicelib.domain.consumers import CONSUMERS, EMAIL
 from chalicelib.domain.email import EmailUnavailable, Message
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerState
-from chalicelib.infrastructure.email.ses import GuardedEmailSender, SesEmailSender
+from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender, SesEmailSender
 from chalicelib.infrastructure.sqs.queues import MOST_DEFERRALS, QueueUrls, Redelivery
 from tests.fakes import Ticks
 
@@ -107,7 +107,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self.breaker = Breaker("ses", POLICIES["ses"], monotonic=self.ticks)
-        self.sender = GuardedEmailSender(SesEmailSender(self.ses, "tickets@example.com"), self.breaker)
+        self.sender = CircuitBreakerEmailSender(SesEmailSender(self.ses, "tickets@example.com"), self.breaker)
         self.redelivery = Redelivery(self.queue, QueueUrls(self.queue))
         for number in range(LETTERS):
             self.queue.send_message(NAME, f"buyer-{number}@example.com", {})
@@ -166,7 +166,7 @@ def test_an_ses_that_is_away_still_opens_the_breaker() -> None:
             raise EndpointConnectionError(endpoint_url="injected")
 
     office = office_with(rate=1)
-    sender = GuardedEmailSender(SesEmailSender(Away(), "tickets@example.com"), office.breaker)  # type: ignore[arg-type]
+    sender = CircuitBreakerEmailSender(SesEmailSender(Away(), "tickets@example.com"), office.breaker)  # type: ignore[arg-type]
     for _ in range(POLICIES["ses"].failures):
         with pytest.raises(EmailUnavailable):
             sender.send(Message("a@example.com", "en", "Hi", "Hi", "<p>Hi</p>", "e"))
@@ -182,7 +182,7 @@ def test_the_sandboxes_refusal_is_parked_at_once_with_its_reason_and_without_the
             raise ClientError({"Error": {"Code": "MessageRejected", "Message": said}}, "SendRawEmail")
 
     office = office_with(rate=1)
-    office.sender = GuardedEmailSender(
+    office.sender = CircuitBreakerEmailSender(
         SesEmailSender(Sandbox(), "tickets@example.com"),  # type: ignore[arg-type]
         office.breaker,
     )

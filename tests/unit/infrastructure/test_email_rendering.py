@@ -20,7 +20,7 @@ from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.email.rendering import LOCALES, TEMPLATES, TemplateEmailRenderer
-from chalicelib.infrastructure.email.ses import mime
+from chalicelib.infrastructure.email.ses import build_mime
 from tests.builders import a_reservation, a_sale, a_session, an_event
 
 STARTS_AT = datetime(2044, 2, 15, 22, 0, tzinfo=UTC)
@@ -280,7 +280,7 @@ def test_a_line_break_in_a_header_is_refused(line_break: str) -> None:
     message = replace(an_email("held"), subject=f"Hi{line_break}Bcc: all@example.com")
 
     with pytest.raises(HeaderParseError):
-        mime(message, SENDER).as_bytes()
+        build_mime(message, SENDER).as_bytes()
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=200).filter(str.strip))
@@ -297,12 +297,12 @@ def test_a_reader_sees_each_title_as_it_was_typed(title: str) -> None:
 
 
 def as_received(message: Message) -> EmailMessage:
-    return message_from_bytes(mime(message, SENDER).as_bytes(), EmailMessage, policy=default)
+    return message_from_bytes(build_mime(message, SENDER).as_bytes(), EmailMessage, policy=default)
 
 
 def test_a_reader_finds_text_and_html_whatever_its_program_can_show() -> None:
     message = an_email("paid", "pt-BR", movie_title="Ação e emoção — " * 10)
-    raw = mime(message, SENDER).as_bytes()
+    raw = build_mime(message, SENDER).as_bytes()
     received = as_received(message)
 
     assert raw.isascii()

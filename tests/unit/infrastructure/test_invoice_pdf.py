@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
-from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, printed
+from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, print_invoice
 from chalicelib.infrastructure.pdf.arabic import join_letters
 from chalicelib.infrastructure.pdf.sheet import FONT
 from tests.builders import a_bill
@@ -31,7 +31,7 @@ def read(pdf: bytes) -> PdfReader:
 
 
 def text_of(invoice: Invoice) -> str:
-    return "\n".join(page.extract_text() for page in read(printed(invoice)).pages)
+    return "\n".join(page.extract_text() for page in read(print_invoice(invoice)).pages)
 
 
 def test_an_invoice_names_all_that_a_buyer_and_an_accountant_ask_for() -> None:
@@ -78,7 +78,7 @@ def test_both_languages_differ_in_what_they_call_things() -> None:
 
 
 def test_the_document_says_what_it_is() -> None:
-    about = read(printed(an_invoice())).metadata
+    about = read(print_invoice(an_invoice())).metadata
 
     assert about
     assert (about.title, about.author) == ("Invoice 2044-000041", "Cine São José")
@@ -190,7 +190,7 @@ class Recorded(_Sheet):
     user=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128),
 )
 def test_no_text_is_too_strange_to_be_printed(title: str, user: str) -> None:
-    assert len(read(printed(an_invoice(movie_title=title, user_id=user))).pages) >= 1
+    assert len(read(print_invoice(an_invoice(movie_title=title, user_id=user))).pages) >= 1
 
 
 def test_the_longest_of_everything_goes_on_other_pages_with_the_captions_again() -> None:
@@ -198,7 +198,7 @@ def test_the_longest_of_everything_goes_on_other_pages_with_the_captions_again()
     invoice = an_invoice(
         seats=seats, movie_title="M" * 200, user_id="u" * 128, transaction_id="W" * 100, payment_method="W" * 50
     )
-    pages = [page.extract_text() for page in read(printed(invoice)).pages]
+    pages = [page.extract_text() for page in read(print_invoice(invoice)).pages]
 
     assert [f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1)] == [True] * len(pages)
     assert all("2044-000041" in page for page in pages)
@@ -208,7 +208,7 @@ def test_the_longest_of_everything_goes_on_other_pages_with_the_captions_again()
 
 
 def test_only_the_letters_in_use_are_embedded() -> None:
-    pdf = printed(an_invoice())
+    pdf = print_invoice(an_invoice())
 
     assert len(pdf) < 40_000
     fonts: Any = read(pdf).pages[0]["/Resources"]
@@ -220,13 +220,13 @@ def test_only_the_letters_in_use_are_embedded() -> None:
 
 def test_the_same_invoice_is_the_same_bytes_in_another_process_at_another_time() -> None:
     script = (
-        "import sys, datetime; from tests.unit.infrastructure.test_invoice_pdf import same_invoice, printed;"
-        "sys.stdout.buffer.write(printed(same_invoice()))"
+        "import sys, datetime; from tests.unit.infrastructure.test_invoice_pdf import same_invoice, print_invoice;"
+        "sys.stdout.buffer.write(print_invoice(same_invoice()))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True).stdout
 
-    assert other == printed(same_invoice()) == printed(same_invoice())
+    assert other == print_invoice(same_invoice()) == print_invoice(same_invoice())
 
 
 def same_invoice() -> Invoice:

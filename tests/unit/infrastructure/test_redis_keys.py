@@ -11,29 +11,29 @@ OF_SESSION = {
     "another seat": KEYS.seat("session-1", "B2"),
     "used id": KEYS.used_id("session-1", "res-1"),
     "kept since": KEYS.kept_since("session-1"),
-    "map": KEYS.map("session-1"),
+    "map": KEYS.seat_map("session-1"),
     "version": KEYS.version("session-1"),
-    "rebuild": KEYS.rebuild("session-1"),
+    "rebuild": KEYS.rebuild_claim("session-1"),
 }
-LIMITS = [KEYS.limit("ana"), KEYS.limit("192.0.2.1")]
-REFUSALS = [KEYS.refusals(1708023600), KEYS.refusals(1708023900)]
+LIMITS = [KEYS.rate_limit("ana"), KEYS.rate_limit("192.0.2.1")]
+REFUSALS = [KEYS.refusal_counts(1708023600), KEYS.refusal_counts(1708023900)]
 
 
 def slots(keys: list[str]) -> set[int]:
     return {key_slot(key.encode()) for key in keys}
 
 
-@pytest.mark.parametrize("keys", [[*OF_SESSION.values()], LIMITS, REFUSALS, [*KEYS.ready()]])
+@pytest.mark.parametrize("keys", [[*OF_SESSION.values()], LIMITS, REFUSALS, [*KEYS.probe_keys()]])
 def test_what_is_asked_together_is_in_one_slot(keys: list[str]) -> None:
     assert len(set(keys)) == len(keys)
     assert len(slots(keys)) == 1
 
 
 def test_screenings_are_spread_over_the_slots() -> None:
-    assert len(slots([KEYS.map(f"session-{number}") for number in range(100)])) > 90
+    assert len(slots([KEYS.seat_map(f"session-{number}") for number in range(100)])) > 90
 
 
-@pytest.mark.parametrize("key", [*OF_SESSION.values(), *LIMITS, *REFUSALS, *KEYS.ready()])
+@pytest.mark.parametrize("key", [*OF_SESSION.values(), *LIMITS, *REFUSALS, *KEYS.probe_keys()])
 def test_every_key_carries_its_stage(key: str) -> None:
     assert "cinema-prod:" in key
 
@@ -41,5 +41,5 @@ def test_every_key_carries_its_stage(key: str) -> None:
 def test_two_stages_share_no_key_and_no_slot_of_their_limits() -> None:
     other = Keys("cinema-dev")
 
-    assert other.limit("ana") != KEYS.limit("ana")
-    assert slots([other.limit("ana")]) != slots([KEYS.limit("ana")])
+    assert other.rate_limit("ana") != KEYS.rate_limit("ana")
+    assert slots([other.rate_limit("ana")]) != slots([KEYS.rate_limit("ana")])

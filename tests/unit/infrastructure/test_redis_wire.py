@@ -9,16 +9,16 @@ from redis.exceptions import BusyLoadingError, InvalidResponse, ResponseError
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from chalicelib.infrastructure.redis.answers import (
-    Nonsense,
+    MalformedAnswer,
     counts,
-    numbers,
-    text,
-    values,
+    integer,
+    list_of_integers,
+    list_of_values,
+    required_value,
     was_set,
     were_written,
-    whole,
 )
-from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, patience
+from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, shared_time_budget
 
 SECONDS = 0.05
 
@@ -125,7 +125,7 @@ def test_what_drips_is_given_up_at_the_deadline_of_the_whole_answer() -> None:
 def test_what_has_come_is_read_though_we_were_too_busy_to_look() -> None:
     here = wire(b"$3\r\n", b"abc\r\n", b":1\r\n")
     parser = parser_on(here)
-    parser.expect()
+    parser.reset_limits()
     here.now += 60
     assert parser._read_line() == b"$3"
     here.now += 60
@@ -138,12 +138,12 @@ def test_what_has_come_is_read_though_we_were_too_busy_to_look() -> None:
 def test_answers_to_one_question_have_one_deadline_and_those_to_the_next_one_of_their_own() -> None:
     slow = wire(*[b"+OK\r\n"] * 4, seconds=0.02)
     parser = parser_on(slow)
-    parser.expect()
+    parser.reset_limits()
     parser.read_response()
     parser.read_response()
     with pytest.raises(TimeoutError):
         parser.read_response()
-    parser.expect()
+    parser.reset_limits()
 
     assert parser.read_response() == b"OK"
 
@@ -214,10 +214,10 @@ def test_what_nobody_asked_for_is_found_before_the_next_question() -> None:
 
 
 def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
-    assert whole(3) == 3
-    assert text(b"a") == b"a"
-    assert values(2)([b"a", None]) == [b"a", None]
-    assert numbers(2)([1, 2]) == [1, 2]
+    assert integer(3) == 3
+    assert required_value(b"a") == b"a"
+    assert list_of_values(2)([b"a", None]) == [b"a", None]
+    assert list_of_integers(2)([1, 2]) == [1, 2]
     assert (was_set(b"OK"), was_set(None)) == (True, False)
     assert were_written([b"OK", 1, ResponseError("full")]) == [True, True, False]
     assert counts([b"NOT_FOUND", b"12"]) == {"NOT_FOUND": 12}
@@ -226,18 +226,18 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
 @pytest.mark.parametrize(
     ("shape", "answer"),
     [
-        (whole, True),
-        (whole, b"1"),
-        (whole, None),
-        (text, None),
-        (text, "a"),
-        (values(2), [b"a"]),
-        (values(1), [1]),
-        (values(1), b"a"),
-        (values(1), [[b"a"]]),
-        (values(1), [ResponseError("no")]),
-        (numbers(1), [b"1"]),
-        (numbers(2), [1]),
+        (integer, True),
+        (integer, b"1"),
+        (integer, None),
+        (required_value, None),
+        (required_value, "a"),
+        (list_of_values(2), [b"a"]),
+        (list_of_values(1), [1]),
+        (list_of_values(1), b"a"),
+        (list_of_values(1), [[b"a"]]),
+        (list_of_values(1), [ResponseError("no")]),
+        (list_of_integers(1), [b"1"]),
+        (list_of_integers(2), [1]),
         (was_set, b"QUEUED"),
         (was_set, 1),
         (were_written, [None]),
@@ -252,14 +252,14 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
     ],
 )
 def test_any_other_is_nonsense(shape: Any, answer: object) -> None:
-    with pytest.raises(Nonsense):
+    with pytest.raises(MalformedAnswer):
         shape(answer)
 
 
 def test_all_connections_that_one_question_needs_share_its_time() -> None:
     """As after a redirect: the second node has what the first has left."""
     first, second = wire(b"+a\r\n", seconds=0.03), wire(b"+b\r\n", seconds=0.03)
-    with patience(SECONDS) as left:
+    with shared_time_budget(SECONDS) as left:
         parser_on(first).read_response()
         assert left.left == pytest.approx(0.02)
         with pytest.raises(TimeoutError):
@@ -271,7 +271,7 @@ def test_all_connections_that_one_question_needs_share_its_time() -> None:
 
 def test_only_waiting_uses_up_time() -> None:
     first, second = wire(b"+a\r\n", seconds=0.01), wire(b"+b\r\n", seconds=0.03)
-    with patience(SECONDS):
+    with shared_time_budget(SECONDS):
         parser_on(first).read_response()
         second.now = first.now + 60  # this process was busy, or connected
         assert parser_on(second).read_response() == b"b"

@@ -17,8 +17,8 @@ from chalicelib.infrastructure.streams.failures import (
     REMEMBERED_TRIES,
     Parking,
     S3StreamFailures,
-    describe,
-    key_of,
+    describe_failures,
+    object_key,
     reason_in,
 )
 from infra.ops.stream_failures import parse_lost_batch
@@ -113,7 +113,7 @@ def test_a_process_remembers_the_tries_of_some_records_only(parking: Parking) ->
 
 
 def test_what_is_written_is_what_a_replay_reads() -> None:
-    written = json.dumps(describe([a_record("1"), a_record("2")], PARKED, "why", NOW))
+    written = json.dumps(describe_failures([a_record("1"), a_record("2")], PARKED, "why", NOW))
 
     batch = parse_lost_batch(written)
 
@@ -122,9 +122,9 @@ def test_what_is_written_is_what_a_replay_reads() -> None:
 
 
 def test_a_record_has_one_name_however_often_it_is_parked() -> None:
-    assert key_of([a_record("7")]) == key_of([a_record("7")])
-    assert key_of([a_record("7")]) != key_of([a_record("8")])
-    assert key_of([a_record("7")]).startswith("parked/cinema-test-rows/")
+    assert object_key([a_record("7")]) == object_key([a_record("7")])
+    assert object_key([a_record("7")]) != object_key([a_record("8")])
+    assert object_key([a_record("7")]).startswith("parked/cinema-test-rows/")
 
 
 @pytest.mark.parametrize(

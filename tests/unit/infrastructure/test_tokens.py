@@ -22,8 +22,8 @@ from chalicelib.infrastructure.identity.keys import (
     STALE,
     KeysUnread,
     ProviderKeys,
-    keys_in,
-    read_from,
+    new_key_set_reader,
+    parse_key_set,
 )
 from chalicelib.infrastructure.identity.tokens import SKEW_SECONDS, AccessTokenVerifier
 from infra.local.identity_provider import Provider, SigningKey, run_provider
@@ -225,19 +225,19 @@ def test_without_any_keys_nobody_can_tell(asked: FakeProvider) -> None:
     ],
 )
 def test_a_key_of_another_kind_is_left_out(forger: Forger, change: dict[str, Any]) -> None:
-    assert keys_in(json.dumps({"keys": [{**forger.key.public, **change}]}).encode()) == {}
+    assert parse_key_set(json.dumps({"keys": [{**forger.key.public, **change}]}).encode()) == {}
 
 
 def test_a_set_has_a_bound(forger: Forger) -> None:
     many = [{**forger.key.public, "kid": str(number)} for number in range(MOST_KEYS + 1)]
 
-    assert len(keys_in(json.dumps({"keys": many}).encode())) == MOST_KEYS
+    assert len(parse_key_set(json.dumps({"keys": many}).encode())) == MOST_KEYS
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"null", b'{"keys": 1}', b"\xff", b"[" * 100_000])
 def test_what_is_no_key_set_counts_as_no_answer(text: bytes) -> None:
     with pytest.raises(KeysUnread):
-        keys_in(text)
+        parse_key_set(text)
 
 
 # Over HTTP
@@ -245,7 +245,7 @@ def test_what_is_no_key_set_counts_as_no_answer(text: bytes) -> None:
 
 def test_the_keys_are_read_from_the_issuer() -> None:
     with run_provider(Provider(algorithm="EdDSA")) as provider:
-        keys = keys_in(read_from(provider.issuer)())
+        keys = parse_key_set(new_key_set_reader(provider.issuer)())
 
     assert set(keys) == {provider.keys[0].id}
 
@@ -284,14 +284,14 @@ class BadProvider(BaseHTTPRequestHandler):
 def test_a_bad_answer_counts_as_none_and_ends_in_time(path: str) -> None:
     began = monotonic()
     with serve(ThreadingHTTPServer(("127.0.0.1", 0), BadProvider)) as url, pytest.raises(KeysUnread):
-        read_from(f"{url}{path}")()
+        new_key_set_reader(f"{url}{path}")()
 
     assert monotonic() - began < 3 * READ_SECONDS + 5
 
 
 def test_nobody_at_the_address_counts_as_no_answer() -> None:
     with pytest.raises(KeysUnread):
-        read_from(f"http://127.0.0.1:{free_port()}")()
+        new_key_set_reader(f"http://127.0.0.1:{free_port()}")()
 
 
 def test_another_algorithm_is_refused_before_a_key_is_looked_for(

@@ -22,10 +22,10 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind
 from chalicelib.domain.events import Outgoing
 from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
-from chalicelib.infrastructure.tracing.aws import ContextWriter
-from chalicelib.infrastructure.tracing.calls import TracedPort
+from chalicelib.infrastructure.tracing.aws import TraceContextWriter
+from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent
-from chalicelib.infrastructure.tracing.export import FileExporter, ThreadedProcessor
+from chalicelib.infrastructure.tracing.export import BackgroundSpanProcessor, FileExporter
 from chalicelib.infrastructure.tracing.handling import Spans
 from chalicelib.infrastructure.tracing.provider import new_exporter
 from chalicelib.settings import SettingInvalid, load
@@ -80,7 +80,7 @@ def invoke(spans: Spans, records: Sequence[Any], handle: Callable[[Any], Any]) -
     event = SimpleNamespace(context=context, to_dict=lambda: {"Records": records})
 
     def handle_all(_: Any) -> None:
-        within = spans.around(handle)
+        within = spans.wrap_handler(handle)
         for record in records:
             within(record)
 
@@ -124,7 +124,7 @@ def test_records_of_different_traces_each_stay_in_their_own_and_are_linked_to_th
 @pytest.mark.parametrize("image", ["NewImage", "OldImage"])
 def test_a_streams_record_carries_the_trace_of_its_write_and_its_messages_carry_it_on(image: str) -> None:
     recorded, relayed = Recorded(), list[Outgoing]()
-    relay = recorded.spans.around_relay(lambda _: [Outgoing("expiry", HOLD)])
+    relay = recorded.spans.wrap_relay(lambda _: [Outgoing("expiry", HOLD)])
 
     relayed += relay(a_change(HERE, image))
 
@@ -230,7 +230,7 @@ def writing(service: str, operation: str, request: dict[str, Any]) -> Any:
     sent = dict(request)
     with TracerProvider().get_tracer("test").start_as_current_span("test"):
         traceparent = current_traceparent()
-        ContextWriter([ROWS])(INVALID_SPAN, service, operation, sent)
+        TraceContextWriter([ROWS])(INVALID_SPAN, service, operation, sent)
     return json.loads(json.dumps(sent).replace(traceparent, "?"))
 
 
@@ -295,7 +295,7 @@ def test_a_call_outside_of_any_request_is_not_exported(tmp_path: Path) -> None:
 
 def test_a_call_of_another_service_is_a_span_without_its_arguments() -> None:
     recorded = Recorded()
-    gateway: Any = TracedPort(
+    gateway: Any = TracedAdapter(
         SimpleNamespace(refund=lambda name: f"refund of {name}", url="x"), "payments", recorded.spans.tracer
     )
 
@@ -310,7 +310,7 @@ def test_a_call_of_another_service_is_a_span_without_its_arguments() -> None:
 
 def provider_to(exporter: SpanExporter) -> TracerProvider:
     provider = TracerProvider()
-    provider.add_span_processor(ThreadedProcessor(exporter))
+    provider.add_span_processor(BackgroundSpanProcessor(exporter))
     return provider
 
 

@@ -11,7 +11,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
-from chalicelib.infrastructure.webhooks.sender import GuardedWebhookSender
+from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender
 from tests.builders import NOW, a_webhook, an_event
 from tests.fakes import FakeWebhookSender, Ticks
 
@@ -29,9 +29,9 @@ class Office:
     ticks: Ticks = field(default_factory=Ticks)
     changes: list[BreakerChange] = field(default_factory=list)
 
-    def guarded(self, most: int = 10) -> GuardedWebhookSender:
+    def guarded(self, most: int = 10) -> CircuitBreakerWebhookSender:
         policy, on_change = POLICIES["webhooks"], (self.changes.append,)
-        return GuardedWebhookSender(
+        return CircuitBreakerWebhookSender(
             sender=self.inner, new_breaker=partial(Breaker, "webhooks", policy, on_change, self.ticks), most=most
         )
 
@@ -41,7 +41,7 @@ def office() -> Office:
     return Office()
 
 
-def tried(guarded: GuardedWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
+def tried(guarded: CircuitBreakerWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
     """Delivers to the webhook. Gives the status, or the name of the error."""
     try:
         return guarded.deliver(webhook, NOTIFICATION, NOW)
@@ -52,7 +52,7 @@ def tried(guarded: GuardedWebhookSender, webhook: Webhook = WEBHOOK) -> int | st
 
 
 @pytest.fixture
-def hanging(office: Office) -> GuardedWebhookSender:
+def hanging(office: Office) -> CircuitBreakerWebhookSender:
     """Makes an office that has waited for the webhook in vain, three times."""
     office.inner.answers = [HANGS]
     guarded = office.guarded()
@@ -61,7 +61,9 @@ def hanging(office: Office) -> GuardedWebhookSender:
     return guarded
 
 
-def test_who_hangs_three_times_is_left_alone_for_half_a_minute(office: Office, hanging: GuardedWebhookSender) -> None:
+def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
+    office: Office, hanging: CircuitBreakerWebhookSender
+) -> None:
     office.inner.answers = [204]
     office.ticks.now = 29.9
     with pytest.raises(DeliveryFailed, match="wh-1 is left alone"):
@@ -78,14 +80,14 @@ def test_who_hangs_three_times_is_left_alone_for_half_a_minute(office: Office, h
 
 
 def test_who_still_hangs_then_is_left_alone_at_once_and_for_no_longer(
-    office: Office, hanging: GuardedWebhookSender
+    office: Office, hanging: CircuitBreakerWebhookSender
 ) -> None:
     for _ in range(3):
         office.ticks.now += PAUSE_SECONDS
         assert [tried(hanging), tried(hanging)] == ["hangs", "left alone"]
 
 
-def test_others_are_called_meanwhile(office: Office, hanging: GuardedWebhookSender) -> None:
+def test_others_are_called_meanwhile(office: Office, hanging: CircuitBreakerWebhookSender) -> None:
     office.inner.answers = [204]
 
     assert tried(hanging, a_webhook(webhook_id="wh-2")) == 204
@@ -119,7 +121,7 @@ class WaitingSender:
 
 def test_the_time_outs_of_one_batch_count_together(office: Office) -> None:
     together = Barrier(3, timeout=20)
-    guarded = GuardedWebhookSender(WaitingSender(together), office.guarded().new_breaker)
+    guarded = CircuitBreakerWebhookSender(WaitingSender(together), office.guarded().new_breaker)
 
     with ThreadPoolExecutor(3) as batch:
         assert list(batch.map(lambda _: tried(guarded), range(3))) == ["hangs"] * 3
@@ -144,5 +146,5 @@ def test_who_was_called_longest_ago_is_forgotten_first(office: Office) -> None:
 def test_the_courier_in_use_guards_each_webhook_by_itself() -> None:
     in_use = wiring.webhooks.webhook_sender()
 
-    assert isinstance(in_use, GuardedWebhookSender)
+    assert isinstance(in_use, CircuitBreakerWebhookSender)
     assert in_use.new_breaker() is not in_use.new_breaker()

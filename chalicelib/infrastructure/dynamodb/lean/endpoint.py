@@ -10,16 +10,19 @@ from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
 from .calls import Calls
-from .requests import FEWEST_ERRORS, PLAIN, LeanRequest, is_plain
+from .requests import FEWEST_ERRORS, PLAIN, LeanRequest, fits_lean_request
 from .signing import LeanSigner
-from .transport import Body, Transport
+from .transport import BodyWithJson, LeanTransport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def shorten(client: DynamoDBClient) -> None:
-    """Has the client go the shorter way. Leaves it as it is where a proxy is set, or botocore is not as we know it."""
+def use_lean_endpoint(client: DynamoDBClient) -> None:
+    """Makes the client send through LeanEndpoint.
+
+    Changes nothing if a proxy is set, or botocore's classes are unknown.
+    """
     inner: Any = client
     endpoint = inner._endpoint
     if type(endpoint) is not Endpoint or type(endpoint.http_session) is not URLLib3Session:
@@ -48,17 +51,17 @@ def _shorten_retries(client: Any) -> None:
 
 
 class LeanEndpoint(Endpoint):
-    """Takes the place of another endpoint, with its host, its events and its connections."""
+    """A replacement of botocore's endpoint, with the same host, events and connection pool."""
 
     def __init__(self, stock: Any) -> None:
         self._url = stock.host if stock.host.endswith("/") else f"{stock.host}/"
         self._events = stock._event_emitter
-        transport: Any = Transport(stock.http_session, self._url)
-        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParsers(), transport)
+        transport: Any = LeanTransport(stock.http_session, self._url)
+        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParserFactory(), transport)
 
     def create_request(self, params: Any, operation_model: Any = None) -> Any:
-        """Makes the request, has handlers add to it and sign it."""
-        if operation_model is None or not is_plain(params, self._url):
+        """Builds the request. Emits `request-created`, whose handlers sign the request."""
+        if operation_model is None or not fits_lean_request(params, self._url):
             return super().create_request(params, operation_model)
         request = LeanRequest(params)
         name = f"request-created.{operation_model.service_model.service_id.hyphenize()}.{operation_model.name}"
@@ -68,7 +71,7 @@ class LeanEndpoint(Endpoint):
 
     def make_request(self, operation_model: Any, request_dict: Any) -> Any:
         """Sends a call, again while handlers want that. Gives the answer and its JSON, or raises the last error."""
-        if operation_model.name not in PLAIN or not is_plain(request_dict, self._url):
+        if operation_model.name not in PLAIN or not fits_lean_request(request_dict, self._url):
             return super().make_request(operation_model, request_dict)
         inner: Any = self  # botocore's stubs leave out what begins with an underscore
         attempts, answer, error = 0, None, None
@@ -117,7 +120,7 @@ class LeanRetries:
 
 
 class LeanSerializer:
-    """Writes a call's arguments as JSON as they are, except where botocore's types differ from JSON's."""
+    """A serializer that writes a call's arguments as JSON. Calls with bytes go to botocore's serializer."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock
@@ -137,22 +140,22 @@ class LeanSerializer:
         return {"url_path": "/", "query_string": "", "method": "POST", "headers": headers, "body": body.encode()}
 
 
-class LeanParsers(ResponseParserFactory):
-    """Makes the parsers of answers."""
+class LeanParserFactory(ResponseParserFactory):
+    """The factory of LeanParser."""
 
     def create_parser(self, protocol_name: str) -> Any:
         return LeanParser(super().create_parser(protocol_name))
 
 
 class LeanParser:
-    """Gives an answer's JSON, if it was parsed already; else the result of botocore's parser."""
+    """A parser that gives the JSON that BodyWithJson has parsed. Other answers go to botocore's parser."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock
 
     def parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
         body, headers = response["body"], response["headers"]
-        result = body.result if isinstance(body, Body) else None
+        result = body.result if isinstance(body, BodyWithJson) else None
         if result is None or response["context"]["operation_name"] not in PLAIN:
             parsed: dict[str, Any] = self._stock.parse(response, shape)
             return parsed

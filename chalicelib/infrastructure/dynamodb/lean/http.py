@@ -16,33 +16,35 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
 class BadAnswer(Exception):
-    """The bytes that arrived are no complete HTTP answer."""
+    """The received bytes are no complete HTTP answer."""
 
 
-class Source(Protocol):
+class ReadableSocket(Protocol):
     """A socket, plain or with TLS."""
 
     def recv(self, bufsize: int, /) -> bytes: ...
 
 
-class Timely:
-    """A socket that is read until a moment of the monotonic clock. Each part of an answer may come in time, and the
-    whole of it never."""
+class DeadlineSocket:
+    """A socket with a deadline for the whole answer, in seconds of the monotonic clock.
+
+    A socket's own timeout begins again with each part of an answer.
+    """
 
     __slots__ = ("_source", "_until")
 
-    def __init__(self, source: Source, until: float) -> None:
+    def __init__(self, source: ReadableSocket, until: float) -> None:
         self._source, self._until = source, until
 
     def recv(self, bufsize: int, /) -> bytes:
-        """Reads what has arrived. Raises TimeoutError after the moment."""
+        """Reads the next bytes. Raises TimeoutError after the deadline."""
         if monotonic() > self._until:
             raise TimeoutError("the answer did not end")
         return self._source.recv(bufsize)
 
 
 class Headers(dict[str, str]):
-    """Headers by their names in lower case; they are found in any case."""
+    """HTTP headers. Lookups ignore the case of names."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -62,8 +64,8 @@ class Answer(NamedTuple):
     """Whether the connection may be used for another request."""
 
 
-def read_answer(source: Source) -> Answer:
-    """Reads one answer, without those that only announce it (1xx). Raises BadAnswer, OSError."""
+def read_answer(source: ReadableSocket) -> Answer:
+    """Reads one HTTP answer. Skips interim answers (1xx). Raises BadAnswer, OSError."""
     received = b""
     while True:
         head, received = _read_head(source, received)
@@ -75,8 +77,8 @@ def read_answer(source: Source) -> Answer:
     return Answer(status, headers, body, not closes)
 
 
-def _read_head(source: Source, received: bytes) -> tuple[bytes, bytes]:
-    """Reads up to the empty line after the headers. Gives the bytes before it, and those that arrived after it."""
+def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
+    """Reads up to the empty line after the headers. Gives the bytes before this line, and the bytes after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise BadAnswer("its headers are too long")
@@ -85,7 +87,7 @@ def _read_head(source: Source, received: bytes) -> tuple[bytes, bytes]:
 
 
 def _parse_head(head: bytes) -> tuple[str, int, Headers]:
-    """Gives the minor version, the status and the headers. Several of one name are joined with commas."""
+    """Gives the minor version, the status and the headers. Joins headers of the same name with commas."""
     first, *lines = head.decode("latin-1").split("\r\n")
     if not (found := _STATUS.fullmatch(first)):
         raise BadAnswer(f"it begins with {first[:80]!r}")
@@ -105,8 +107,8 @@ def _lower_name(written: str) -> str:
     return written.lower() if _NAME.fullmatch(written) else ""
 
 
-def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
-    """Gives the body, the bytes that arrived after it, and whether the connection's end ended the body."""
+def _read_body(source: ReadableSocket, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
+    """Gives the body, the bytes received after it, and whether the body ended with the connection."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
     if (length := headers.get("content-length")) is None:
@@ -116,7 +118,7 @@ def _read_body(source: Source, received: bytes, headers: Headers) -> tuple[bytes
     return (*_read_length(source, received, int(length)), False)
 
 
-def _read_length(source: Source, received: bytes, length: int) -> tuple[bytes, bytes]:
+def _read_length(source: ReadableSocket, received: bytes, length: int) -> tuple[bytes, bytes]:
     if len(received) < length:
         parts, missing = [received], length - len(received)
         while missing > 0:
@@ -126,7 +128,7 @@ def _read_length(source: Source, received: bytes, length: int) -> tuple[bytes, b
     return received[:length], received[length:]
 
 
-def _read_chunks(source: Source, received: bytes, encoding: str) -> tuple[bytes, bytes]:
+def _read_chunks(source: ReadableSocket, received: bytes, encoding: str) -> tuple[bytes, bytes]:
     if encoding.lower() != "chunked":
         raise BadAnswer(f"its transfer encoding is {encoding[:80]!r}")
     chunks: list[bytes] = []
@@ -145,7 +147,7 @@ def _read_chunks(source: Source, received: bytes, encoding: str) -> tuple[bytes,
     return b"".join(chunks), received
 
 
-def _read_line(source: Source, received: bytes) -> tuple[bytes, bytes]:
+def _read_line(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     while (end := received.find(b"\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise BadAnswer("a line of it is too long")
@@ -153,15 +155,15 @@ def _read_line(source: Source, received: bytes) -> tuple[bytes, bytes]:
     return received[:end], received[end + 2 :]
 
 
-def _read_to_end(source: Source, received: bytes) -> bytes:
+def _read_to_end(source: ReadableSocket, received: bytes) -> bytes:
     parts = [received]
     while part := source.recv(READ_BYTES):
         parts.append(part)
     return b"".join(parts)
 
 
-def _read(source: Source) -> bytes:
-    """Reads the bytes that have arrived. Raises BadAnswer at the connection's end."""
+def _read(source: ReadableSocket) -> bytes:
+    """Reads the next bytes. Raises BadAnswer if the connection was closed."""
     if not (part := source.recv(READ_BYTES)):
         raise BadAnswer("the connection was closed before its end")
     return part

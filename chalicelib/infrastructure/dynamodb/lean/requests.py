@@ -20,14 +20,14 @@ PORTS = {"http": 80, "https": 443}
 
 
 class RequestHeaders(dict[str, str]):
-    """Headers by their names as they are sent. botocore's handlers set, find and replace them."""
+    """The headers of a request, by their names as sent. botocore's handlers change them."""
 
     def replace_header(self, name: str, value: str) -> None:
         self[name] = value
 
 
 class LeanRequest(AWSPreparedRequest):
-    """A request from its making to its sending, which for botocore is first an AWSRequest and then a prepared one."""
+    """A request to DynamoDB. It takes the place of both of botocore's types, AWSRequest and AWSPreparedRequest."""
 
     body: Any
     headers: Any
@@ -41,8 +41,8 @@ class LeanRequest(AWSPreparedRequest):
         self.data = self.body
 
 
-def is_plain(params: dict[str, Any], url: str) -> bool:
-    """Tells whether a LeanRequest can take the place of botocore's request to this URL."""
+def fits_lean_request(params: dict[str, Any], url: str) -> bool:
+    """Tells whether botocore's request can be sent as a LeanRequest to this URL."""
     return (
         params["url"] == url
         and params["method"] == "POST"
@@ -52,8 +52,8 @@ def is_plain(params: dict[str, Any], url: str) -> bool:
     )
 
 
-def host_of(url: str) -> str:
-    """Gives the value of the header Host: without the port where that is the scheme's own."""
+def host_header(url: str) -> str:
+    """Gives the value of the header Host. Leaves out the scheme's default port."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host

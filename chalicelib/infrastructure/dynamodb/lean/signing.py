@@ -14,7 +14,7 @@ from typing import Any
 import botocore.auth
 from botocore.exceptions import NoCredentialsError
 
-from .requests import LeanRequest, host_of
+from .requests import LeanRequest, host_header
 
 auth: Any = botocore.auth  # its clock is not in the stubs
 
@@ -23,21 +23,21 @@ UNSIGNED = frozenset(auth.SIGNED_HEADERS_BLACKLIST)
 
 VERSION = "v4"
 
-KeyOf = tuple[str, str]
+SigningKeyInputs = tuple[str, str]
 """What a signing key follows from, for one region and service: the secret and the day."""
 
 
 class LeanSigner:
-    """Signs the requests of a client, as a handler of its events in place of botocore's RequestSigner."""
+    """The signer of a client's requests. An event handler in the place of botocore's RequestSigner."""
 
     def __init__(self, stock: Any) -> None:
         self._stock, self._region, self._service = stock, stock.region_name, stock.signing_name
-        self._keys: dict[KeyOf, bytes] = {}
+        self._keys: dict[SigningKeyInputs, bytes] = {}
 
     def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
         """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError.
 
-        Leaves to botocore what is signed otherwise, or for another service or region.
+        Passes requests with another signature version, service or region to botocore's signer.
         """
         version = request.context.get("auth_type") or self._stock.signature_version
         if version != VERSION or request.context.get("signing") or not isinstance(request, LeanRequest):
@@ -62,7 +62,7 @@ class LeanSigner:
         )
 
     def _signing_key(self, secret: str, day: str) -> bytes:
-        """Gives the signing key of the day: the kept one, or a new one that replaces it."""
+        """Gives the signing key of the day. Caches the last key."""
         follows_from = (secret, day)
         if (key := self._keys.get(follows_from)) is None:
             key = f"AWS4{secret}".encode()
@@ -74,7 +74,7 @@ class LeanSigner:
 
 
 def _canonical(request: LeanRequest) -> tuple[str, str]:
-    """Gives the names of the headers that are signed, and the canonical form of the request."""
+    """Gives the names of the signed headers, and the canonical request."""
     values, order, listed = request.headers, *_signed(tuple(request.headers))
     lines = [f"{lower}:{' '.join(values[name].split()) if name else _host(request.url)}" for lower, name in order]
     headers = "\n".join(lines)
@@ -91,4 +91,4 @@ def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
     return sorted(signed.items()), ";".join(sorted(signed))
 
 
-_host = lru_cache(maxsize=8)(host_of)
+_host = lru_cache(maxsize=8)(host_header)

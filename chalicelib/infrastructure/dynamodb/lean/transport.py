@@ -22,8 +22,8 @@ from botocore.exceptions import (
 from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from .http import Answer, BadAnswer, Timely, read_answer
-from .requests import FEWEST_ERRORS, LeanRequest, host_of
+from .http import Answer, BadAnswer, DeadlineSocket, read_answer
+from .requests import FEWEST_ERRORS, LeanRequest, host_header
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -34,32 +34,40 @@ _BINARY = re.compile(rb'"BS?"\s*:')
 """A value of DynamoDB's that is not as in its JSON: bytes, in base64. A text may look like one, which does no harm."""
 
 
-class Body(bytes):
-    """The body of an answer, with its JSON, if botocore's parser would give the same."""
+class BodyWithJson(bytes):
+    """The bytes of an answer's body, with the parsed JSON as `result`.
+
+    `result` is None if botocore's parser would give another result than the JSON.
+    """
 
     result: dict[str, Any] | None = None
 
 
 class Response:
-    """An answer, as botocore's parsers and its retries read one (`AWSResponse`)."""
+    """An HTTP answer with the attributes of botocore's AWSResponse."""
 
     __slots__ = ("content", "headers", "status_code", "url")
 
     def __init__(self, url: str, answer: Answer) -> None:
-        self.url, self.status_code, self.headers, self.content = url, answer.status, answer.headers, Body(answer.body)
+        self.url, self.status_code, self.headers, self.content = (
+            url,
+            answer.status,
+            answer.headers,
+            BodyWithJson(answer.body),
+        )
         if answer.status < FEWEST_ERRORS:
-            self.content.result = read_result(answer.body)
+            self.content.result = decode_plain_json(answer.body)
 
     @property
     def text(self) -> str:
         return self.content.decode()
 
 
-def read_result(body: bytes) -> dict[str, Any] | None:
-    """Reads the JSON of an answer; None where values of it need botocore's parser. Raises BadAnswer.
+def decode_plain_json(body: bytes) -> dict[str, Any] | None:
+    """Parses the JSON of an answer. None if a value, such as bytes, needs botocore's parser.
 
-    botocore's parser takes a body that is no JSON for an empty answer: a read would find nothing, a write would count
-    as done. Here it counts as an answer that was lost.
+    Raises BadAnswer if the body is not JSON. botocore's parser would take such a body for an empty answer: a read would
+    find nothing, and a write would count as done.
     """
     try:
         result = _decode(body)
@@ -70,30 +78,30 @@ def read_result(body: bytes) -> dict[str, Any] | None:
     return {name: value for name, value in result.items() if value is not None}
 
 
-class Transport:
-    """Replaces an endpoint's `http_session`: sends each LeanRequest itself, and gives other requests to it."""
+class LeanTransport:
+    """A replacement of an endpoint's `http_session`. Sends LeanRequests itself, and passes on all other requests."""
 
     def __init__(self, session: Any, url: str) -> None:
         self._session, self._url = session, url
-        self._head = f"POST / HTTP/1.1\r\nHost: {host_of(url)}\r\nAccept-Encoding: identity\r\n"
+        self._head = f"POST / HTTP/1.1\r\nHost: {host_header(url)}\r\nAccept-Encoding: identity\r\n"
         self._open_pool()
 
     def send(self, request: Any) -> Any:
-        """Sends a request and gives the answer. Raises HTTPClientError, or one of its kinds."""
+        """Sends a request and gives the answer. Raises HTTPClientError or a subclass."""
         if not isinstance(request, LeanRequest):
             return self._session.send(request)
         try:
             return Response(request.url, self._exchange(request))
         except Exception as error:
-            raise as_botocores(error, request) from error
+            raise to_botocore_error(error, request) from error
 
     def close(self) -> None:
-        """Closes the connections that nobody uses now. Another call opens new ones."""
+        """Closes the idle connections. The next call opens new ones."""
         self._session.close()
         self._pool.close()
 
     def _open_pool(self) -> None:
-        """Has botocore's session make the pool of connections, with its time-outs and its rules for TLS."""
+        """Opens the connection pool of botocore's session, with its timeouts and TLS settings."""
         self._pool = self._session._manager.connection_from_url(self._url)
         self._session._setup_ssl_cert(self._pool, self._url, self._session._verify)
         self._longest_seconds = (self._pool.timeout.read_timeout or float("inf")) * LONGEST_ANSWER
@@ -111,7 +119,7 @@ class Transport:
                 self._connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
                 connection.sock.sendall(self._head_of(request) + request.body)
-            answer = read_answer(Timely(connection.sock, monotonic() + self._longest_seconds))
+            answer = read_answer(DeadlineSocket(connection.sock, monotonic() + self._longest_seconds))
         finally:
             if answer is None or not answer.keeps_open:
                 connection.close()
@@ -119,22 +127,22 @@ class Transport:
         return answer
 
     def _connect(self, connection: Any) -> None:
-        """Opens the connection, and checks the server's certificate."""
+        """Opens the connection. With TLS, verifies the server's certificate."""
         timeout = self._pool.timeout
         connection.timeout = timeout.connect_timeout
         connection.connect()
         connection.sock.settimeout(timeout.read_timeout)
 
     def _head_of(self, request: LeanRequest) -> bytes:
-        """Writes what is before the body. Raises ValueError, as http.client, for a header with a line's end in it."""
+        """Writes the request line and the headers. Raises ValueError if a header contains a line break."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
         if lines.count("\n") != len(request.headers) or lines.count("\r") != len(request.headers):
             raise ValueError("a header has more than one line")  # and is not shown: it may be a secret
         return f"{self._head}{lines}\r\n".encode("latin-1")
 
 
-def as_botocores(error: Exception, request: LeanRequest) -> Exception:
-    """Gives the error that botocore's own session raises for one of urllib3 or of a socket."""
+def to_botocore_error(error: Exception, request: LeanRequest) -> Exception:
+    """Converts an error of urllib3 or a socket into the error that botocore's own session raises."""
     kind = next((ours for theirs, ours in _ERRORS if isinstance(error, theirs)), None)
     if kind is ConnectionClosedError:
         return ConnectionClosedError(error=error, request=request, endpoint_url=request.url)

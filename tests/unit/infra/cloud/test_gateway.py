@@ -20,8 +20,12 @@ from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent, GuardedGateway
-from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, HttpGateway, HttpGatewayMessages
+from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway, GatewaySilent
+from chalicelib.infrastructure.payments.simulated_gateway import (
+    SIGNATURE_HEADER,
+    SimulatedGateway,
+    SimulatedGatewayMessages,
+)
 from chalicelib.settings import load
 from infra.local import payment_gateway as simulated
 from infra.local import serving
@@ -58,7 +62,7 @@ PAID = {
 
 
 @contextmanager
-def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]:
+def answering(status: int, body: bytes, **headers: str) -> Iterator[SimulatedGateway]:
     """Serves a gateway that always answers this."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +79,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpGateway]
         def log_message(self, *_: object) -> None: ...
 
     with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
-        yield HttpGateway(f"{url}/")
+        yield SimulatedGateway(f"{url}/")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_a_list_that_makes_no_sense_or_does_not_end_is_none(body: dict[str, obje
 
 
 def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
-    nowhere = HttpGateway("")
+    nowhere = SimulatedGateway("")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
@@ -212,7 +216,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
 
     ended = threading.Event()
     with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.raises(GatewaySilent):
-        HttpGateway(url, 0.2).find_charge("tx-1")
+        SimulatedGateway(url, 0.2).find_charge("tx-1")
     assert ended.wait(5), "the connection was closed"
 
 
@@ -222,13 +226,13 @@ def test_an_answer_that_trickles_is_given_up() -> None:
 def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count() -> None:
     patience = BreakerPolicy(failures=2, pause_seconds=60, longest_pause_seconds=60)
     with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as alive:
-        guarded = GuardedGateway(alive, Breaker("payments", patience))
+        guarded = CircuitBreakerGateway(alive, Breaker("payments", patience))
         for _ in range(3):
             assert guarded.find_charge("tx-1") is None
             with pytest.raises(PaymentUnknown):
                 guarded.refund("tx-1", None, "key")
 
-    guarded = GuardedGateway(HttpGateway("http://127.0.0.1:9"), guarded.breaker)
+    guarded = CircuitBreakerGateway(SimulatedGateway("http://127.0.0.1:9"), guarded.breaker)
     with pytest.raises(GatewaySilent):
         guarded.list_charges_since(NOW)
     with pytest.raises(GatewaySilent):
@@ -263,16 +267,16 @@ def test_any_transaction_of_the_contract_is_returned_once_for_its_key(served: tu
     url, gateway = served
     for transaction in ("tx-1", "ü🎟 \\ \"'/?", "x" * 100):
         gateway.charge(transaction, "res-1", 5000)
-        first = HttpGateway(url).refund(transaction, None, f"refund-{transaction}")
-        assert HttpGateway(url).refund(transaction, None, f"refund-{transaction}") == first
-        assert HttpGateway(url).refund(transaction, None, "another key") == first
-        assert HttpGateway(url).find_charge(transaction), transaction
+        first = SimulatedGateway(url).refund(transaction, None, f"refund-{transaction}")
+        assert SimulatedGateway(url).refund(transaction, None, f"refund-{transaction}") == first
+        assert SimulatedGateway(url).refund(transaction, None, "another key") == first
+        assert SimulatedGateway(url).find_charge(transaction), transaction
     assert [one["amountCents"] for one in gateway.list_refunds(None)] == [5000] * 3
 
 
 def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gateway]) -> None:
     url, simulated_gateway = served
-    gateway = HttpGateway(url)
+    gateway = SimulatedGateway(url)
     simulated_gateway.charge("tx-1", "res-1", 5000)
     gateway.refund("tx-1", 5000, "key")
     gateway.start(a_reservation(), "key")
@@ -286,14 +290,14 @@ def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gate
 def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, Gateway]) -> None:
     url, gateway = served
     gateway.charge("tx-1", "res-1", 5000)
-    HttpGateway(url).refund("tx-1", 2000, "first")
+    SimulatedGateway(url).refund("tx-1", 2000, "first")
 
     with pytest.raises(RefundRefused, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
-        HttpGateway(url).refund("tx-1", 3001, "second")
-    HttpGateway(url).refund("tx-1", None, "second")
+        SimulatedGateway(url).refund("tx-1", 3001, "second")
+    SimulatedGateway(url).refund("tx-1", None, "second")
 
     assert [one["amountCents"] for one in gateway.list_refunds("tx-1")] == [2000, 3000]
-    charge = HttpGateway(url).find_charge("tx-1")
+    charge = SimulatedGateway(url).find_charge("tx-1")
     assert charge
     assert charge.refunded_cents == 5000
 
@@ -305,16 +309,16 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
     if transaction != "tx-made-up":
         post(url, "/payments", asked, **{"Idempotency-Key": "key"})
 
-    assert HttpGateway(url).find_charge(transaction) is None
+    assert SimulatedGateway(url).find_charge(transaction) is None
     with pytest.raises(PaymentUnknown):
-        HttpGateway(url).refund(transaction, 5000, "key")
+        SimulatedGateway(url).refund(transaction, 5000, "key")
     assert gateway.list_refunds(None) == []
 
 
 def test_it_charges_less_where_the_transaction_says_so(served: tuple[str, Gateway]) -> None:
     url, gateway = served
     assert gateway.charge("tx-short", "res-1", 5000)["amountCents"] == 4999
-    charge = HttpGateway(url).find_charge("tx-short")
+    charge = SimulatedGateway(url).find_charge("tx-short")
     assert charge
     assert charge.amount_cents == 4999
 
@@ -334,7 +338,7 @@ def test_payments_and_refunds_have_unguessable_ids_that_a_restart_does_not_give_
     ids = set()
     for _ in range(2):
         with simulated.run_gateway() as (url, _gateway):
-            gateway = HttpGateway(url)
+            gateway = SimulatedGateway(url)
             paid = gateway.start(a_reservation(), "key").id
             ids |= {paid, gateway.refund(paid, None, "key")}
     assert len(ids) == 4
@@ -349,13 +353,13 @@ def test_all_that_was_charged_since_a_moment_is_listed_over_its_pages(served: tu
         gateway.charge(transaction, "res-1", 5000)
     gateway.charge("tx-uncharged", "res-1", 5000)
 
-    assert {one.transaction_id for one in HttpGateway(url).list_charges_since(begun)} == wanted
-    assert HttpGateway(url).list_charges_since(utc_now() + timedelta(seconds=5)) == []
+    assert {one.transaction_id for one in SimulatedGateway(url).list_charges_since(begun)} == wanted
+    assert SimulatedGateway(url).list_charges_since(utc_now() + timedelta(seconds=5)) == []
 
 
 def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway]) -> None:
     url, simulated_gateway = served
-    gateway = HttpGateway(url)
+    gateway = SimulatedGateway(url)
     for transaction in ("tx-decline-2", "tx-decline"):
         simulated_gateway.charge(transaction, "res-1", 5000)
     for _ in range(2):
@@ -423,7 +427,7 @@ def messages_received(got: Receiver) -> list[tuple[str, str]]:
 
 
 def read(one: Received, secrets: Sequence[str] = ("old",)) -> Charge | None:
-    return HttpGatewayMessages(secrets).read(one.headers, one.raw, utc_now())
+    return SimulatedGatewayMessages(secrets).read(one.headers, one.raw, utc_now())
 
 
 def test_what_was_charged_is_told_signed_with_each_secret(telling: tuple[Gateway, Receiver]) -> None:
@@ -545,7 +549,7 @@ def signed(body: bytes, **headers: str) -> dict[str, str]:
 )
 def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str], secrets: list[str]) -> None:
     with pytest.raises(SignatureInvalid):
-        HttpGatewayMessages(secrets).read(headers, b"{}", NOW)
+        SimulatedGatewayMessages(secrets).read(headers, b"{}", NOW)
 
 
 @pytest.mark.parametrize(
@@ -563,7 +567,7 @@ def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str],
 )
 def test_what_is_signed_and_makes_no_sense_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableMessage):
-        HttpGatewayMessages(["key"]).read(signed(body), body, NOW)
+        SimulatedGatewayMessages(["key"]).read(signed(body), body, NOW)
 
 
 # Whether it is alive.
@@ -583,4 +587,4 @@ def test_a_gateway_that_says_that_it_is_out_of_order_is_not() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not a URL"])
 def test_a_gateway_that_nobody_reaches_is_not(url: str) -> None:
     with pytest.raises(GatewaySilent):
-        HttpGateway(url).ping()
+        SimulatedGateway(url).ping()

@@ -13,8 +13,8 @@ from botocore.exceptions import HTTPClientError, NoCredentialsError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, shorten
-from chalicelib.infrastructure.dynamodb.lean.requests import host_of
+from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, use_lean_endpoint
+from chalicelib.infrastructure.dynamodb.lean.requests import host_header
 from chalicelib.settings import load
 
 from .endpoint import Scripted, new_client, scripted
@@ -177,7 +177,7 @@ def test_a_handler_may_add_a_header_which_is_signed(endpoint: Scripted) -> None:
     ],
 )
 def test_the_host_is_named_without_the_schemes_own_port(url: str, host: str) -> None:
-    assert host_of(url) == host == botocore.auth._host_from_url(url)  # type: ignore[attr-defined]
+    assert host_header(url) == host == botocore.auth._host_from_url(url)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("way", [True, False], ids=["lean", "botocore"])
@@ -237,7 +237,7 @@ def test_behind_a_proxy_calls_go_botocores_own_way(monkeypatch: pytest.MonkeyPat
     client = new_client("https://dynamodb.eu-west-1.amazonaws.com", lean=False)
     before = client._endpoint  # type: ignore[attr-defined]
 
-    shorten(client)
+    use_lean_endpoint(client)
 
     assert client._endpoint is before  # type: ignore[attr-defined]
 
@@ -247,5 +247,5 @@ def test_a_setting_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert load({"STAGE": "test"}).lean_client
     assert not load({"STAGE": "test", "LEAN_CLIENT": "off"}).lean_client
-    assert isinstance(connection.client()._endpoint, LeanEndpoint)  # type: ignore[attr-defined]
-    assert not isinstance(connection.client(lean=False)._endpoint, LeanEndpoint)  # type: ignore[attr-defined]
+    assert isinstance(connection.new_dynamodb_client()._endpoint, LeanEndpoint)  # type: ignore[attr-defined]
+    assert not isinstance(connection.new_dynamodb_client(lean=False)._endpoint, LeanEndpoint)  # type: ignore[attr-defined]

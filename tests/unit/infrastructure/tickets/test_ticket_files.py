@@ -18,7 +18,7 @@ from chalicelib.domain.email import Email, Message
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
-from chalicelib.infrastructure.email.ses import LINES_AS_IN_MAIL, mime
+from chalicelib.infrastructure.email.ses import LINES_AS_IN_MAIL, build_mime
 from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
 from chalicelib.infrastructure.tickets.pdf import WORDS, print_tickets
 from chalicelib.infrastructure.tickets.qr import PIXELS_A_DOT, QUIET_DOTS, to_png, to_qr, to_rectangles
@@ -158,7 +158,7 @@ def letter(kind: str = "paid", language: str = "en", tickets: tuple[Ticket, ...]
 
 
 def sent(message: Message) -> EmailMessage:
-    raw = mime(message, "tickets@example.com").as_bytes(policy=LINES_AS_IN_MAIL)
+    raw = build_mime(message, "tickets@example.com").as_bytes(policy=LINES_AS_IN_MAIL)
     read = message_from_bytes(raw, policy=default)
     assert isinstance(read, EmailMessage)
     assert not [defect for part in read.walk() for defect in part.defects]

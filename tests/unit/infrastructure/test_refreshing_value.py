@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.renewed import AGAIN_SECONDS, KEPT_SECONDS, Renewed
+from chalicelib.infrastructure.refreshing_value import AGAIN_SECONDS, KEPT_SECONDS, RefreshingValue
 
 
 @dataclass
@@ -16,10 +16,10 @@ class Store:
     answers: bool = True
     now: float = 0.0
     asked: int = 0
-    renewed: Renewed[str] = field(init=False)
+    renewed: RefreshingValue[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.renewed = Renewed(self.read, lambda: self.now)
+        self.renewed = RefreshingValue(self.read, lambda: self.now)
 
     def read(self) -> str:
         self.asked += 1
@@ -31,42 +31,46 @@ class Store:
 def test_nobody_is_asked_before_the_first_use() -> None:
     store = Store(now=KEPT_SECONDS * 9)
 
-    assert store.renewed.changed() is None
+    assert store.renewed.reload_if_stale() is None
     assert store.asked == 0
 
 
 def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
-    assert (store.renewed.first(), store.renewed.first(), store.renewed.changed()) == ("old", None, None)
+    assert (store.renewed.load_if_missing(), store.renewed.load_if_missing(), store.renewed.reload_if_stale()) == (
+        "old",
+        None,
+        None,
+    )
     assert store.asked == 1
 
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.first()
+    store.renewed.load_if_missing()
     store.value, store.now = "new", KEPT_SECONDS - 1
-    assert store.renewed.changed() is None
+    assert store.renewed.reload_if_stale() is None
 
     store.now = KEPT_SECONDS
-    assert (store.renewed.changed(), store.renewed.changed()) == ("new", None)
+    assert (store.renewed.reload_if_stale(), store.renewed.reload_if_stale()) == ("new", None)
     assert store.asked == 2
 
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.first()
+    store.renewed.load_if_missing()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
-    assert (store.renewed.changed(), store.renewed.changed(), store.asked) == (None, None, 2)
+    assert (store.renewed.reload_if_stale(), store.renewed.reload_if_stale(), store.asked) == (None, None, 2)
 
     store.answers, store.now = True, KEPT_SECONDS + AGAIN_SECONDS
-    assert store.renewed.changed() == "new"
+    assert store.renewed.reload_if_stale() == "new"
 
 
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(StoreUnavailable):
-        store.renewed.first()
+        store.renewed.load_if_missing()
 
     store.answers = True
-    assert store.renewed.first() == "old"
+    assert store.renewed.load_if_missing() == "old"

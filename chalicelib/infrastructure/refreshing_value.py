@@ -1,4 +1,4 @@
-"""A value that is read at its first use, and again once it is old, because somebody may have changed it meanwhile.
+"""A value that is read at its first use, and read again once it is stale.
 
 first use ──► read ──► known for 300 s ──► read ──► another? whoever knew the former one is told
                                             │
@@ -17,32 +17,37 @@ from chalicelib.settings import SettingInvalid
 T = TypeVar("T")
 
 KEPT_SECONDS = 300.0
-"""The age at which a value is read again: so long a process may know one that has been replaced."""
+"""The age at which a value is read again. A process may use a replaced value for as long."""
 AGAIN_SECONDS = 30.0
-"""The time after a failure to read it again until the next attempt."""
+"""The time from a failed read to the next attempt."""
 
 
 @dataclass
-class Renewed(Generic[T]):
-    """The value and its age. Threads that use it first at the same moment may each read it."""
+class RefreshingValue(Generic[T]):
+    """Holds a value, and reads it again once it is stale. Threads that load it at the same moment may each read it."""
 
     read: Callable[[], T]
     seconds: Callable[[], float] = time.monotonic
     _value: T | None = None
     _old_at: float = float("inf")
 
-    def first(self) -> T | None:
-        """Reads the value and gives it; None if it is known already. What `read` raises passes."""
+    def load_if_missing(self) -> T | None:
+        """Reads the value and gives it. Gives None, without a read, if a value is already held.
+
+        Raises the errors of `read`.
+        """
         if self._value is not None:
             return None
         self._value = self.read()
         self._old_at = self.seconds() + KEPT_SECONDS
         return self._value
 
-    def changed(self) -> T | None:
-        """Reads the value again once it is old. Gives it if it differs from the known one, else None.
+    def reload_if_stale(self) -> T | None:
+        """Reads the value again if the held one is stale.
 
-        A failure is logged, and the known value holds.
+        Gives the new value if it differs from the held one, else None.
+
+        A failed read is logged. The held value then stays for AGAIN_SECONDS more.
         """
         if self.seconds() < self._old_at:
             return None
