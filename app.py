@@ -31,9 +31,9 @@ app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
 app.register_middleware(edge.with_viewers_address, "http")
 wiring.trace_app(app)
-app.register_middleware(answers.with_safety_headers, "http")
-app.register_middleware(cors.answer_other_origins, "http")
-app.register_middleware(answers.in_contract_form, "http")
+app.register_middleware(answers.with_security_headers, "http")
+app.register_middleware(cors.with_cors, "http")
+app.register_middleware(answers.with_contract_errors, "http")
 
 # HTTP: see the routes in each module.
 app.register_blueprint(sessions.routes)
@@ -50,8 +50,8 @@ app.register_blueprint(board.routes)
 app.register_blueprint(docs.routes)
 app.register_blueprint(seat_map.routes)
 app.register_blueprint(static.routes)
-methods.answer_other_methods(app)
-limits.refuse_unknown_routes(app, wiring.settings().rate_limits)
+methods.add_fallback_methods(app)
+limits.require_known_routes(app, wiring.settings().rate_limits)
 
 
 def _records(event: Any) -> Sequence[batches.Record]:
@@ -82,7 +82,7 @@ def on_payment_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
 def on_row_changed_show(event: Any) -> None:
-    live.show_rows(_records(event))
+    live.send_changed_rows(_records(event))
 
 
 # WebSockets: seat maps that change before one's eyes.
@@ -177,4 +177,4 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 # Schedules.
 @app.schedule("rate(5 minutes)")
 def on_reconciliation_due(event: Any) -> None:
-    payments.reconcile()
+    payments.reconcile_payments()

@@ -23,11 +23,11 @@ class NothingRelayed(Exception):
 class Redelivery(Protocol):
     """Puts off, defers or parks a queue message that could not be handled."""
 
-    def later(self, record: Record) -> None: ...
+    def retry_later(self, record: Record) -> None: ...
 
     def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool: ...
 
-    def is_last(self, record: Record) -> bool: ...
+    def is_last_attempt(self, record: Record) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -35,7 +35,7 @@ class Redelivery(Protocol):
 class Parking(Protocol):
     """Parks a stream record that blocks the records behind it."""
 
-    def is_due(self, record: Record, error: Exception) -> bool: ...
+    def should_park(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -139,7 +139,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
     """Parks a failed record if it is due, and logs the failure. False when the record is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.is_due(record, error):
+        if not parking.should_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, GivenUp) else repr(error))
@@ -160,7 +160,7 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
         return _try_to_defer(record, redelivery, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
-        if redelivery.is_last(record):
+        if redelivery.is_last_attempt(record):
             return _try_to_park_message(record, redelivery, repr(error))
         return _put_off(record, redelivery)
     return True
@@ -191,7 +191,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: NotYet) -> bool
 
 def _put_off(record: Record, redelivery: Redelivery) -> bool:
     try:
-        redelivery.later(record)
+        redelivery.retry_later(record)
     except Exception:  # noqa: BLE001 - then it comes again when its visibility ends
         log.exception("message could not be put off", record_id=record["messageId"])
     return False

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @once
 def rate_limiter() -> RateLimiter:
-    connection, alone = redis(), own_rate_limiter()
+    connection, alone = redis(), instance_rate_limiter()
     return SharedRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
 @once
-def own_rate_limiter() -> RateLimiter:
+def instance_rate_limiter() -> RateLimiter:
     return ProcessRateLimiter()
 
 

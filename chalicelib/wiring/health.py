@@ -8,7 +8,7 @@ from chalicelib.infrastructure.email import ses
 
 from .shared.breaker_board import breaker_board
 from .shared.gateway import http_gateway
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.queues import sqs
 from .shared.redis import redis, redis_keys
 
@@ -27,7 +27,7 @@ def _readiness() -> ShareReadiness:
 
 @once
 def check_readiness() -> CheckReadiness:
-    asked = [probes.dynamodb(database(), stage_name("sessions")), probes.sqs(sqs(), stage_name("expiry"))]
+    asked = [probes.dynamodb(database(), resource_name("sessions")), probes.sqs(sqs(), resource_name("expiry"))]
     if connection := redis():
         asked.append(probes.redis(connection, redis_keys()))
     asked.append(probes.ses(ses.client(), breaker_board()))

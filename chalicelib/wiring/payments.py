@@ -45,11 +45,11 @@ def settle_refund() -> SettleRefund:
     return settling().settle_refund
 
 
-def reconcile() -> ReconcilePayments:
-    return settling().reconcile
+def reconcile_payments() -> ReconcilePayments:
+    return settling().reconcile_payments
 
 
-def count_findings(findings: int) -> None:
+def write_findings_metric(findings: int) -> None:
     """Writes the number of the sweep's findings to the metrics, for the alarm."""
     metrics().write_findings_count(findings)
 

@@ -99,7 +99,7 @@ OF_THE_USER_POOL = {
 def _given(setting: Setting) -> Template:
     """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
-        return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
+        return sub(f"{IN_SSM}{setting.ssm_parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given

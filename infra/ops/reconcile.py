@@ -31,7 +31,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = Secrets(connection.stage, connection.client("ssm")).ensure_made()["ID_SECRET"]
-    sweep = load_wiring(connection).payments.reconcile()
+    sweep = load_wiring(connection).payments.reconcile_payments()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:

@@ -105,7 +105,7 @@ def _redrive(connection: Connection) -> int:
 
 def sweep(*, mend: bool) -> Reconciliation:
     """Compares our payments with the gateway's list, as the scheduled sweep does, but half an hour ahead."""
-    reconcile = wiring.payments.reconcile()
+    reconcile = wiring.payments.reconcile_payments()
     return replace(reconcile, clock=lambda: utc_now() + LATER)(timedelta(hours=3), mend=mend)
 
 

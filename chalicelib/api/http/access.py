@@ -23,37 +23,37 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AccessDecision:
     """The principal of a request, and the refusal; None for a request that is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None
 
-    def require(self) -> None:
+    def raise_if_refused(self) -> None:
         """Raises the refusal, if there is one."""
         if self.refusal:
             raise self.refusal
 
 
-EVERYBODY = Admission(UNCHECKED)
+UNCHECKED_ACCESS = AccessDecision(UNCHECKED)
 
 
-def check_access(rule: Rule, request: Request) -> Admission:
+def decide_access(rule: Rule, request: Request) -> AccessDecision:
     """Finds the principal, and whether the rule admits it. Raises nothing, so that refusals are counted, too."""
     if not rule.needs_token or not wiring.settings().auth:
-        return EVERYBODY
+        return UNCHECKED_ACCESS
     try:
         asked_by = _identify(request)
     except (Unauthenticated, StoreUnavailable) as refusal:
-        return Admission(NOBODY, refusal)
-    return Admission(asked_by, None if rule.admits(asked_by) else Forbidden())
+        return AccessDecision(NOBODY, refusal)
+    return AccessDecision(asked_by, None if rule.admits(asked_by) else Forbidden())
 
 
 def _identify(request: Request) -> Principal:
     """Gives the principal of the request's token. Raises Unauthenticated, StoreUnavailable."""
     token = _token_of(request)
     try:
-        return wiring.identity.verify_token()(token, wiring.clock())
+        return wiring.identity.token_verifier()(token, wiring.clock())
     except Unauthenticated as refusal:
         log.info("token refused", fault=refusal.fault.name, detail=refusal.detail)
         raise

@@ -59,11 +59,11 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
     started = perf_counter()
     quota_headers: dict[str, str] = {}
     try:
-        admission = access.check_access(route.admits, request)
-        quota_headers = limits.admit_request(view.__name__, request, admission.asked_by.subject)
-        admission.require()
-        bodies.check_path(path)
-        who = {"asked_by": admission.asked_by} if route.tells_who_asks else {}
+        access_decision = access.decide_access(route.admits, request)
+        quota_headers = limits.enforce_rate_limits(view.__name__, request, access_decision.asked_by.subject)
+        access_decision.raise_if_refused()
+        bodies.check_path_parameters(path)
+        who = {"asked_by": access_decision.asked_by} if route.gets_principal else {}
         response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)
@@ -100,7 +100,7 @@ def text_file(file: "File") -> Response:
     return Response(file.content.decode(), headers={**HEADERS, **typed})
 
 
-def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_contract_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Rewrites, as a middleware, an error that Chalice answered itself in the contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:
@@ -108,7 +108,7 @@ def in_contract_form(request: Request, get_response: Callable[[Request], Respons
     return response
 
 
-def with_safety_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_security_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Adds, as a middleware, headers that forbid browsers to guess a type and, except on a laptop, to leave HTTPS."""
     response = get_response(request)
     response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
@@ -126,7 +126,7 @@ def error_response(error: Exception, request: Request) -> Response:
     )
 
 
-def error_text(error: Exception, view: str) -> str:
+def error_json(error: Exception, view: str) -> str:
     """Writes an error as JSON for a WebSocket, in English. Logs an unexpected error."""
     row, error = _with_row(error, view=view)
     return bodies.encoded(error_body(row, error, ENGLISH))

@@ -18,7 +18,7 @@ SHOWN = (
 KEPT_SECONDS = 600
 
 
-def answer_other_origins(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_cors(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Answers, as a middleware, a browser's question before a request, and lets its page read each answer."""
     origins = wiring.settings().cors_origins
     if not origins:

@@ -25,7 +25,7 @@ class WantedSeats(msgspec.Struct, rename="camel"):
     seat_numbers: list[msgspec.Raw]
 
 
-def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
+def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, str]:
     """Counts the request against its limits. Gives the headers of its quota; none if the route has no limit.
 
     `user` is the verified id of who asks; empty if nobody is known. The user id of a body or a path would be only a
@@ -37,14 +37,14 @@ def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
     if not quotas:
         return {}
     gate = wiring.gate
-    limiter = gate.own_rate_limiter() if route_of(route).is_counted_alone else gate.rate_limiter()
+    limiter = gate.instance_rate_limiter() if route_of(route).is_counted_per_instance else gate.rate_limiter()
     verdict = limiter.take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return quota_headers(verdict.tightest)
 
 
-def admit_viewer_message(viewer_id: str, source: str) -> None:
+def enforce_message_limits(viewer_id: str, source: str) -> None:
     """Counts a WebSocket message against the limits of its connection and of its address. Raises RateLimited."""
     limits = wiring.settings().rate_limits
     requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
@@ -60,7 +60,7 @@ def admit_viewer_message(viewer_id: str, source: str) -> None:
         raise RateLimited(verdict.tightest)
 
 
-def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
+def require_known_routes(app: Chalice, limits: RateLimits) -> None:
     """Checks the routes that the limits name. Raises SettingInvalid for a misspelt one, which would limit nothing."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)

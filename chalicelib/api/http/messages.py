@@ -154,10 +154,10 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
     """Gives the body of an error's answer: code, message, facts. `error` is None for one of API Gateway's."""
     facts: Facts = row.facts(error) if error else {}
     unshown: Facts = row.message_facts(error) if error else {}
-    return {"error": row.code, "message": message(row.code, {**facts, **unshown}, language), **facts}
+    return {"error": row.code, "message": error_message(row.code, {**facts, **unshown}, language), **facts}
 
 
-def message(code: str, facts: Facts, language: str) -> str:
+def error_message(code: str, facts: Facts, language: str) -> str:
     """Writes the message of an error's code with the facts. `detail`, the parser's words, is made readable."""
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:

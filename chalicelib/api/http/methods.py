@@ -15,7 +15,7 @@ from .errors import MethodNotAllowed
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def answer_other_methods(app: Chalice) -> None:
+def add_fallback_methods(app: Chalice) -> None:
     """Registers, for each path registered so far, views for the methods that it lacks."""
     others = Blueprint(__name__)
     for number, (path, known) in enumerate(app.routes.items()):
@@ -29,8 +29,8 @@ def answer_other_methods(app: Chalice) -> None:
     app.register_blueprint(others)
 
 
-def is_added(view: Callable[..., Any]) -> bool:
-    """Tells whether `answer_other_methods` added the view: for HEAD, or to refuse a method."""
+def is_fallback_view(view: Callable[..., Any]) -> bool:
+    """Tells whether `add_fallback_methods` added the view: for HEAD, or to refuse a method."""
     return view.__module__ == __name__
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from .static import Text
+from .static import VersionedText
 
 T = TypeVar("T")
 
@@ -19,15 +19,15 @@ MOST_TEXTS = 64
 
 
 @dataclass
-class Rendered(Generic[T]):
+class TextCache(Generic[T]):
     """The texts of the objects that were shown last, which never change. Safe in threads."""
 
-    render: Callable[[T], Text]
-    texts: dict[int, tuple[T, Text]] = field(default_factory=dict)
+    render: Callable[[T], VersionedText]
+    texts: dict[int, tuple[T, VersionedText]] = field(default_factory=dict)
     """The texts by `id()`, each beside its object, so that no other object gets that id meanwhile."""
     lock: Any = field(default_factory=Lock)
 
-    def text_of(self, shown: T) -> Text:
+    def text_of(self, shown: T) -> VersionedText:
         """Gives the text of an object. Writes it if the object is new, in the place of the oldest."""
         known, text = self.texts.get(id(shown), (None, None))
         if text is None or known is not shown:
@@ -35,7 +35,7 @@ class Rendered(Generic[T]):
             self._keep(shown, text)
         return text
 
-    def _keep(self, shown: T, text: Text) -> None:
+    def _keep(self, shown: T, text: VersionedText) -> None:
         with self.lock:
             self.texts[id(shown)] = shown, text
             if len(self.texts) > MOST_TEXTS:

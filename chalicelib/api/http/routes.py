@@ -18,19 +18,19 @@ class Route(NamedTuple):
     admits: Rule
     is_limited: bool = True
     """False where load balancers and operators ask, most often under load."""
-    is_counted_alone: bool = False
+    is_counted_per_instance: bool = False
     """True where an instance counts requests by itself: its answers, from memory, cost less than asking Redis."""
 
     @property
-    def tells_who_asks(self) -> bool:
+    def gets_principal(self) -> bool:
         """Tells whether the view gets the principal as `asked_by`: where things belong to buyers."""
         return self.admits is Rule.BUYER
 
 
 ROUTES: Mapping[str, Route] = {
     "schedule_session": Route(OPERATOR),
-    "list_sessions": Route(ANYONE, is_counted_alone=True),
-    "show_session": Route(ANYONE, is_counted_alone=True),
+    "list_sessions": Route(ANYONE, is_counted_per_instance=True),
+    "show_session": Route(ANYONE, is_counted_per_instance=True),
     "show_seats": Route(ANYONE),
     "show_live_address": Route(ANYONE),
     "hold_seats": Route(BUYER),

@@ -70,7 +70,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 
 @dataclass(frozen=True)
-class Text:
+class VersionedText:
     """A text file to be served. `version` is a hash of its body."""
 
     body: str
@@ -87,13 +87,13 @@ def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}
     is_fresh = query.get("v") == asset.version
-    response = answer_unless_unchanged(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
+    response = text_or_not_modified(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
     if page_kept := WORKERS.get((part, file)):
         response.headers["Service-Worker-Allowed"] = page_kept
     return response
 
 
-def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
+def page_response(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
     """Answers with the part's index.html, or redirects to the page's own address.
 
     Its references, assets/<part>/<file>, are relative, so that they work below a stage's path. `settings` replace
@@ -103,12 +103,12 @@ def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **s
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
     policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
-    response = answer_unless_unchanged(request, _page(part, **settings), ASK_FIRST)
+    response = text_or_not_modified(request, _page(part, **settings), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
 
-def page_for_signed_in(
+def sign_in_page_response(
     request: Request, part: str, settings: Mapping[str, str] = NOTHING, live_url: str = ""
 ) -> Response:
     """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens.
@@ -118,7 +118,7 @@ def page_for_signed_in(
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
     known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
-    return page(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
+    return page_response(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
 
 
 def _sign_in_settings() -> dict[str, str]:
@@ -136,12 +136,12 @@ def _origin_of(url: str) -> str:
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""
 
 
-def as_text(answer: Any) -> Text:
+def json_text(answer: Any) -> VersionedText:
     """Makes a JSON file of an answer, to be served with a version."""
-    return Text(bodies.encoded(answer), TYPES[".json"])
+    return VersionedText(bodies.encoded(answer), TYPES[".json"])
 
 
-def answer_unless_unchanged(request: Request, text: Text, cache_control: str) -> Response:
+def text_or_not_modified(request: Request, text: VersionedText, cache_control: str) -> Response:
     """Answers with the text, or with 304 when the client's If-None-Match names this version."""
     tag = f'"{text.version}"'
     headers: Headers = {
@@ -165,21 +165,21 @@ def _assets() -> Mapping[tuple[str, str], Path]:
 
 
 @cache
-def _asset(part: str, file: str) -> Text:
+def _asset(part: str, file: str) -> VersionedText:
     """Reads a file. Raises NotFoundError for one that is not among the assets."""
     if (path := _assets().get((part, file))) is None:
         raise NotFoundError
-    return Text(path.read_text(encoding="utf-8"), TYPES[path.suffix])
+    return VersionedText(path.read_text(encoding="utf-8"), TYPES[path.suffix])
 
 
 @cache
-def _page(part: str, **settings: str) -> Text:
+def _page(part: str, **settings: str) -> VersionedText:
     """Reads a page, fills in the settings, and adds its file's version to each reference: browsers load new ones."""
     text = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in settings.items():
         text = text.replace(f"{{{name}}}", value)
     versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", text)
-    return Text(versioned, "text/html; charset=utf-8")
+    return VersionedText(versioned, "text/html; charset=utf-8")
 
 
 def _where_references_hit(request: Request) -> str | None:

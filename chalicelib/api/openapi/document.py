@@ -11,14 +11,14 @@ from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, row_of
-from chalicelib.api.http.methods import is_added
+from chalicelib.api.http.methods import is_fallback_view
 from chalicelib.api.http.routes import route_of
 from chalicelib.domain.identity import Rule
 
-from .error_schemas import error_schema, header_names, named_examples, schema_name, table_of
+from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
-from .schemas import Json, of_request, types_of
+from .schemas import Json, as_request_schema, refs_and_schemas
 
 JSON = HEADERS["Content-Type"]
 CALENDAR = "text/calendar"
@@ -84,13 +84,13 @@ class NotDescribed(Exception):
 
 def document(app: Chalice) -> Json:
     """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry has no route."""
-    refs, schemas = types_of(OPERATIONS.values())
+    refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Cinema Tickets",
             "version": "1.0.0",
-            "description": f"{ABOUT}\n{table_of(ERRORS)}",
+            "description": f"{ABOUT}\n{error_code_table(ERRORS)}",
             "license": {"name": "MIT", "identifier": "MIT"},
             "contact": {"name": "Whoever runs this cinema"},
         },
@@ -132,7 +132,7 @@ def _view_name_by_route(app: Chalice) -> dict[str, str]:
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_added(entry.view_function)
+        if not is_fallback_view(entry.view_function)
     }
     require_described(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS of chalicelib/api/openapi/routes.py")
     gone = OPERATIONS.keys() - registered.keys()
@@ -183,7 +183,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = of_request(schema)  # bodies.check_path looks at it as at a text of a body
+        schema = as_request_schema(schema)  # bodies.check_path_parameters looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example

@@ -37,7 +37,7 @@ class DayBody(Answer):
     refunded: Money
 
 
-class MomentBody(Answer):
+class OccupancyMomentBody(Answer):
     """The state at the end of the five minutes that begin `at`."""
 
     at: Moment
@@ -54,7 +54,7 @@ class AnalyticsBody(Answer):
     totals: TotalsBody
     occupancy: Ratio
     by_day: list[DayBody]
-    occupancy_over_time: list[MomentBody]
+    occupancy_over_time: list[OccupancyMomentBody]
     conversion: Ratio | None = None
 
 
@@ -68,7 +68,7 @@ def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
         occupancy=ratio(numbers.occupancy),
         by_day=[_day(day, tally) for day, tally in numbers.by_day],
         occupancy_over_time=[
-            MomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
+            OccupancyMomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
             for at, tally in numbers.over_time
         ],
         conversion=None if conversion is None else ratio(conversion),

@@ -92,12 +92,12 @@ class QueueBody(Answer):
     redrivable: bool
 
 
-class ReasonBody(Answer):
+class ReasonCountBody(Answer):
     code: str
     count: int
 
 
-class RefusedBody(Answer):
+class RefusalCountBody(Answer):
     at: Moment
     count: int
 
@@ -105,8 +105,8 @@ class RefusedBody(Answer):
 class RefusalsBody(Answer):
     """The counts of refusals in the whole stage, in the same time as `overTime`."""
 
-    by_reason: list[ReasonBody]
-    over_time: list[RefusedBody]
+    by_reason: list[ReasonCountBody]
+    over_time: list[RefusalCountBody]
 
 
 class BoardBody(Answer):
@@ -122,7 +122,7 @@ class BoardBody(Answer):
     refusals: RefusalsBody | None = None
 
 
-class LetterBody(Answer):
+class DeadLetterBody(Answer):
     """A dead letter. Without a `reason`, SQS moved it after too many receives. `body` is its beginning."""
 
     id: str
@@ -132,9 +132,9 @@ class LetterBody(Answer):
     receives: int | None = None
 
 
-class LettersBody(Answer):
+class DeadLettersBody(Answer):
     queue: str
-    letters: list[LetterBody]
+    letters: list[DeadLetterBody]
 
 
 class RedrivenBody(Answer):
@@ -143,7 +143,7 @@ class RedrivenBody(Answer):
     left: int
 
 
-def most_to_redrive(request: Request) -> int:
+def redrive_limit(request: Request) -> int:
     """Reads how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
 
     Requires a Content-Type, which must be JSON's: a browser sends no such request for another site's page.
@@ -167,8 +167,8 @@ def board(board: "Board") -> BoardBody:
     return body
 
 
-def letters(queue: str, found: Sequence[DeadLetter]) -> LettersBody:
-    return LettersBody(queue, [_dead_letter(each) for each in found])
+def dead_letters(queue: str, found: Sequence[DeadLetter]) -> DeadLettersBody:
+    return DeadLettersBody(queue, [_dead_letter(each) for each in found])
 
 
 def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
@@ -239,14 +239,14 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
     most_first = sorted(by_reason.items(), key=lambda reason: (-reason[1], reason[0]))
     nothing: Mapping[str, int] = {}
     return RefusalsBody(
-        [ReasonBody(code, count) for code, count in most_first],
-        [RefusedBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
+        [ReasonCountBody(code, count) for code, count in most_first],
+        [RefusalCountBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
     )
 
 
-def _dead_letter(found: DeadLetter) -> LetterBody:
+def _dead_letter(found: DeadLetter) -> DeadLetterBody:
     text = _PRIVATE.sub(r"\1…", found.body[:SHOWN_CHARACTERS])
-    return LetterBody(
+    return DeadLetterBody(
         id=found.id, sent_at=moment(found.sent_at), body=text, reason=found.reason, receives=found.receives
     )
 

@@ -126,7 +126,7 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
     return MalformedRequest(detail, field)
 
 
-def check_path(path: Mapping[str, str]) -> None:
+def check_path_parameters(path: Mapping[str, str]) -> None:
     """Checks the buyer's id in a path, if there is one, like one in a body. Raises MalformedRequest.
 
     We make all other ids ourselves: a wrong one is simply not found.
@@ -179,16 +179,16 @@ def source_of(context: Mapping[str, Any]) -> str:
         return address
 
 
-def page_wanted(request: Request) -> tuple[int, str | None]:
+def limit_and_cursor(request: Request) -> tuple[int, str | None]:
     """Gives the query's `limit` (20 when absent) and `cursor`. Raises MalformedRequest, CursorInvalid."""
     query: Mapping[str, str] = request.query_params or {}
     limit = _WHOLE.fullmatch(query.get("limit", "20"))
     if not limit or not 1 <= int(limit[1]) <= LARGEST_PAGE:
         raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
-    return int(limit[1]), cursor_wanted(request)
+    return int(limit[1]), cursor_of(request)
 
 
-def cursor_wanted(request: Request) -> str | None:
+def cursor_of(request: Request) -> str | None:
     """Gives the query's `cursor`, if there is one. Raises CursorInvalid for an empty one."""
     query: Mapping[str, str] = request.query_params or {}
     cursor = query.get("cursor")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LINK = "link"
 
 
-class InvoiceBody(Answer):
+class InvoiceLinkBody(Answer):
     """`url` needs no credentials, until `expires_at`."""
 
     number: str
@@ -31,5 +31,5 @@ def wants_link(request: Request) -> bool:
     return "as" in query
 
 
-def invoice(link: InvoiceLink) -> InvoiceBody:
-    return InvoiceBody(number=link.number, url=link.url, expires_at=moment(link.expires_at))
+def invoice(link: InvoiceLink) -> InvoiceLinkBody:
+    return InvoiceLinkBody(number=link.number, url=link.url, expires_at=moment(link.expires_at))

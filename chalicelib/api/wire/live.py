@@ -19,7 +19,7 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
     session_id: SessionId
 
 
-class LiveBody(Answer):
+class LiveEndpointBody(Answer):
     """The address of the WebSocket for live seat maps. Without a `url` there is none: poll the seats instead."""
 
     url: str | None = None
@@ -29,7 +29,7 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
     session_id: str
 
 
-class FullBody(Answer, tag_field="type", tag="full"):
+class ViewerLimitReachedBody(Answer, tag_field="type", tag="full"):
     """The message to a viewer beyond the limit of live viewers: poll the seats instead."""
 
     session_id: str
@@ -48,7 +48,7 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
     rows: list[RowBody]
 
 
-def subscription(body: str) -> str:
+def subscribed_session_id(body: str) -> str:
     """Gives the id of the screening that a viewer's message subscribes to. Raises MalformedRequest, BodyTooLarge."""
     return parsed(body, SubscribeRequest).session_id
 

@@ -15,7 +15,7 @@ class GatewayMessage(msgspec.Struct):
     payment: dict[str, Any]
 
 
-class Heard(Answer):
+class GatewayMessageReceivedBody(Answer):
     """The answer to the gateway's message, which is now in our queue."""
 
     received: bool = True

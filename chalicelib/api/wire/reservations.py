@@ -89,7 +89,7 @@ class ReservationBody(Answer):
     refunded_at: Moment | None = None
 
 
-class SaleBody(Answer):
+class ConfirmationBody(Answer):
     sale_id: str
     status: State
     seats: Sequence[str]
@@ -208,9 +208,9 @@ def reservation(reservation: Reservation, state: State) -> ReservationBody:
     )
 
 
-def sale(reservation: Reservation) -> SaleBody:
+def sale(reservation: Reservation) -> ConfirmationBody:
     assert reservation.sale, "a confirmed reservation has its sale"  # noqa: S101 - tells the type checker
-    return SaleBody(
+    return ConfirmationBody(
         sale_id=reservation.sale.id,
         status=reservation.state,
         seats=reservation.seats,

@@ -108,7 +108,7 @@ def starting_from(request: Request) -> datetime | None:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 
 
-def may_be_shared(request: Request) -> bool:
+def accepts_cached_map(request: Request) -> bool:
     """Tells whether the client takes a seat map that is a second old, by `maxAge=1`. Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     if (seconds := query.get("maxAge", "0")) not in ("0", "1"):

@@ -68,7 +68,7 @@ class TicketsBody(Answer):
     tickets: Sequence[TicketBody]
 
 
-class RenewedBody(Answer):
+class TransferredTicketBody(Answer):
     """The ticket in the place of the one that is void now. Its token is among the reservation's tickets soon."""
 
     code: str
@@ -171,8 +171,8 @@ def _ticket(ticket: Ticket, draw_qr: Callable[[str], str]) -> TicketBody:
     )
 
 
-def renewed(ticket: Ticket) -> RenewedBody:
-    return RenewedBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
+def transferred(ticket: Ticket) -> TransferredTicketBody:
+    return TransferredTicketBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
 
 
 def admitted(admitted: Admitted) -> AdmittedBody:

@@ -102,7 +102,7 @@ class Parking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def is_due(self, record: Record, error: Exception) -> bool:
+    def should_park(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record: at once if no retry can help, and never for an outage.
 
         For any other error, counts a try. The record is parked at LEAST_AGE, after LEAST_TRIES.

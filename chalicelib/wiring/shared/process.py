@@ -42,7 +42,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable when SSM does not answer.
     """
     global _settings
-    if configuration.secrets_in_ssm() and (secrets := _secrets.first()) is not None:
+    if configuration.secret_parameter_names() and (secrets := _secrets.first()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 
@@ -50,7 +50,7 @@ def settings_with_secrets() -> configuration.Settings:
 def _fetch_secrets() -> Mapping[str, str]:
     from chalicelib.infrastructure.parameters import fetch_secrets  # only who uses a secret that is in SSM
 
-    return fetch_secrets(configuration.secrets_in_ssm())
+    return fetch_secrets(configuration.secret_parameter_names())
 
 
 _secrets: Renewed[Mapping[str, str]] = Renewed(_fetch_secrets)
@@ -91,7 +91,7 @@ def build_anew(with_settings: configuration.Settings) -> None:
         forget()
 
 
-def stage_name(part: str) -> str:
+def resource_name(part: str) -> str:
     """Gives the name of a table or queue of this stage."""
     return f"{settings().table_prefix}-{part}"
 

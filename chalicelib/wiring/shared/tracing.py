@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chalicelib.settings import SettingInvalid
 
-from .process import settings, settings_with_secrets, stage_name
+from .process import resource_name, settings, settings_with_secrets
 
 if TYPE_CHECKING:
     from chalicelib.domain.events import Outgoing
@@ -70,5 +70,5 @@ def spans() -> Spans:
             f"TRACES is on, but OpenTelemetry is not installed ({error}): install requirements-traces.txt."
         ) from error
     made = provider.new_provider(settings_with_secrets())
-    aws.trace_calls(made, [stage_name(table) for table in CARRY_CONTEXT])
+    aws.trace_calls(made, [resource_name(table) for table in CARRY_CONTEXT])
     return handling.Spans(made)

@@ -37,7 +37,7 @@ class Ports(Protocol):
         ...
 
     @property
-    def cached_sessions(self) -> Sessions:
+    def sessions_for_scheduling(self) -> Sessions:
         """Gives the sessions for scheduling: they tell the seat cache of a new one."""
         ...
 

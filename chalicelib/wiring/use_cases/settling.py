@@ -52,7 +52,7 @@ class Settling:
         return SettleRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
 
     @cached_property
-    def reconcile(self) -> ReconcilePayments:
+    def reconcile_payments(self) -> ReconcilePayments:
         ports = self.ports
         return ReconcilePayments(
             payments=ports.payments,

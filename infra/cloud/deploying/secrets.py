@@ -44,11 +44,11 @@ class Secrets:
 
     def name(self, variable: str) -> str:
         """Names the parameter of a secret."""
-        return SECRETS[variable].parameter_in(self.stage)
+        return SECRETS[variable].ssm_parameter_in(self.stage)
 
     def read(self) -> dict[str, str]:
         """Reads the secrets that the stage has. GetParameters takes ten names at most, and there are fewer."""
-        names = {one.parameter_in(self.stage): name for name, one in SECRETS.items()}
+        names = {one.ssm_parameter_in(self.stage): name for name, one in SECRETS.items()}
         answer = self.client.get_parameters(Names=sorted(names), WithDecryption=True)
         return {names[one["Name"]]: one["Value"] for one in answer["Parameters"]}
 
