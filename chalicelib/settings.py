@@ -104,7 +104,7 @@ def _read_text(_: "Setting", text: str, __: str) -> str:
 
 
 class Setting(NamedTuple):
-    """The row of a setting: its name, its purpose, its default, how it is read. A tuple: dataclasses start slower."""
+    """The row of a setting: its name, purpose, default and reader. A NamedTuple, because dataclasses start slower."""
 
     name: str
     """The name of the environment variable."""
@@ -126,16 +126,16 @@ class Setting(NamedTuple):
     """The deployed functions that get the setting, by their names in infra/cloud/functions.py."""
 
     def ssm_parameter_in(self, stage: str) -> str:
-        """Names the parameter in SSM that has the secret in a stage."""
+        """Gives the name of the SSM parameter that has this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
     def default_in(self, stage: str) -> str:
-        """Gives the setting's default in the stage, with {name} not yet replaced."""
+        """Gives the setting's default in the stage. Placeholders such as {stage} are not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
 
     def wrong_value_error(self, wanted: str, found: str) -> SettingInvalid:
-        """Makes the error for the value `found`; its message says which value is wanted."""
+        """Makes the error for the wrong value `found`. Its message says which values are wanted."""
         return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
 
 
@@ -577,7 +577,7 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 
 
 def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Gives the names of the parameters in SSM that hold secrets of this process, by variable. None on a laptop."""
+    """Gives the names of the SSM parameters with this process's secrets, by environment variable. Empty on a laptop."""
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
     return {name: text.removeprefix(IN_SSM) for name, text in found.items() if text.startswith(IN_SSM)}
 
@@ -585,7 +585,8 @@ def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[
 def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    A secret that is in SSM is taken from `secrets`, by its variable. It counts as not set where that has none.
+    `secrets` has the values of the secrets in SSM, by environment variable. A secret in SSM that `secrets` lacks counts
+    as not set.
     """
     environment = {**environment, **dict.fromkeys(secret_parameter_names(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -45,7 +45,10 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
 
 
 def send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
-    """Sends changed rows to their viewers, unless they are old. Logs a failure without a retry: viewers ask again."""
+    """Sends recently changed rows to the viewers of their screenings. Leaves out old changes.
+
+    A failure is logged and not retried, because viewers poll the seat map, too.
+    """
     try:
         fresh = filter(wiring.live.is_recent_change, records)
         states = [state for record in fresh if (state := wiring.live.row_state(record))]

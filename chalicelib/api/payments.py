@@ -28,7 +28,7 @@ def hear_gateway(request: Request) -> Response:
 
 
 def reconcile_payments() -> None:
-    """Runs the sweep over payments. Logs its findings, and writes their number to the metrics for the alarm."""
+    """Compares the gateway's payments with ours. Logs the findings, and writes their number to the alarm's metric."""
     result = wiring.payments.reconcile_payments()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}

@@ -28,7 +28,7 @@ def instance_rate_limiter() -> RateLimiter:
 
 
 def refusals() -> Refusals:
-    """Gives the counter of refusals; where no Redis is set, one that counts nothing and fails no answer."""
+    """Gives the counter of refusals. Without Redis, or if its secret can't be read, gives one that counts nothing."""
     try:
         return _refusals()
     except (StoreUnavailable, SettingInvalid):

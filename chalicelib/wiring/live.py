@@ -25,7 +25,7 @@ ones."""
 
 
 def is_recent_change(record: Mapping[str, Any]) -> bool:
-    """Tells whether the stream's record is young enough to be shown."""
+    """Tells whether the stream record is at most NEWS_FOR old. Viewers have polled older changes already."""
     return clock() - created_at(record) <= NEWS_FOR
 
 

@@ -62,7 +62,7 @@ def show_calendar_entry() -> ShowCalendarEntry:
 
 
 def calendar_writer() -> Callable[[CalendarEntry, str], File]:
-    """Gives the function that writes a calendar entry in a language."""
+    """Gives a function that writes a calendar entry as an iCalendar file, in a language."""
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 
     seller = settings().seller

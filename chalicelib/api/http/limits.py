@@ -26,12 +26,12 @@ class WantedSeats(msgspec.Struct, rename="camel"):
 
 
 def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, str]:
-    """Counts the request against its limits. Gives the headers of its quota; none if the route has no limit.
+    """Counts the request against the route's limits. Gives the RateLimit headers; none if the route has no limit.
 
-    `user` is the verified id of who asks; empty if nobody is known. The user id of a body or a path would be only a
-    claim: a client could use up the quota of another user.
+    `user` is the verified user id, or '' without sign-in. The user id in a body or a path is not used: with another
+    user's id, a client could exhaust their quota.
 
-    Raises RateLimited. Calls Redis once at most.
+    Raises RateLimited. Makes at most one call to Redis.
     """
     quotas = dict(_quotas_of_request(route, request, user))
     if not quotas:
@@ -61,7 +61,7 @@ def enforce_message_limits(viewer_id: str, source: str) -> None:
 
 
 def require_known_routes(app: Chalice, limits: RateLimits) -> None:
-    """Checks the routes that the limits name. Raises SettingInvalid for a misspelt one, which would limit nothing."""
+    """Raises SettingInvalid if the limits name a route that the app does not have: a misspelt limit limits nothing."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):
@@ -82,7 +82,7 @@ def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tupl
 
 
 def _seats(request: Request) -> int:
-    """Counts the seats that a hold asks for; 1 if the body can't be read, which the view refuses."""
+    """Counts the seats that a hold asks for. Gives 1 for an unreadable body, which the view will refuse."""
     body = request.raw_body
     if not body or len(body) > LARGEST_BODY_BYTES:
         return 1

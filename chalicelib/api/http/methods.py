@@ -1,6 +1,6 @@
-"""Methods of a path besides those of its views: answers HEAD where there is GET, and 405 to all others.
+"""Methods that have no view: answers HEAD by the view of GET, and every other method by 405.
 
-API Gateway calls us only for methods that are registered, and answers all others as an unknown path.
+API Gateway calls the function only for registered methods. It answers all others as an unknown path.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,10 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def add_fallback_methods(app: Chalice) -> None:
-    """Registers, for each path registered so far, views for the methods that it lacks."""
+    """Registers views for the missing methods of each path: HEAD where there is GET, and 405 for the others.
+
+    Call this after all routes are registered.
+    """
     others = Blueprint(__name__)
     for number, (path, known) in enumerate(app.routes.items()):
         if "GET" in known:

@@ -71,7 +71,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 @dataclass(frozen=True)
 class VersionedText:
-    """A text file to be served. `version` is a hash of its body."""
+    """A text to be served, with its content type. `version` is a hash of the body, for the ETag."""
 
     body: str
     content_type: str
@@ -94,11 +94,11 @@ def show_asset(request: Request, part: str, file: str) -> Response:
 
 
 def page_response(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
-    """Answers with the part's index.html, or redirects to the page's own address.
+    """Answers with the index.html of a part of the site, or redirects to the page's canonical address.
 
-    Its references, assets/<part>/<file>, are relative, so that they work below a stage's path. `settings` replace
-    {name} in the page. `security` changes directives of the Content-Security-Policy:
-    style_src="'self' 'unsafe-inline'".
+    `part` is a folder of chalicelib/web. The page's references, assets/<part>/<file>, are relative: so they work below
+    a stage's path, but only at the canonical address. Each {name} in the page is replaced from `settings`. `security`
+    overrides directives of the Content-Security-Policy: style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
@@ -111,9 +111,10 @@ def page_response(request: Request, part: str, settings: Mapping[str, str] = NOT
 def sign_in_page_response(
     request: Request, part: str, settings: Mapping[str, str] = NOTHING, live_url: str = ""
 ) -> Response:
-    """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens.
+    """Answers with the page of a part of the site that has sign-in.
 
-    `settings` are further ones of the page; `live_url` is another address that it may connect to.
+    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. `settings` are added
+    to the page's settings for sign-in and time zone.
     """
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
@@ -122,7 +123,7 @@ def sign_in_page_response(
 
 
 def _sign_in_settings() -> dict[str, str]:
-    """Gives the settings by which a page lets users sign in; none where access control is off."""
+    """Gives the page's settings for sign-in. Their values are empty if access control is off."""
     ours = wiring.settings()
     return {
         "sign_in_url": ours.auth_sign_in_url if ours.auth else "",
@@ -137,12 +138,12 @@ def _origin_of(url: str) -> str:
 
 
 def json_text(answer: Any) -> VersionedText:
-    """Makes a JSON file of an answer, to be served with a version."""
+    """Encodes an answer as JSON, with the version that `text_or_not_modified` uses as its ETag."""
     return VersionedText(bodies.encoded(answer), TYPES[".json"])
 
 
 def text_or_not_modified(request: Request, text: VersionedText, cache_control: str) -> Response:
-    """Answers with the text, or with 304 when the client's If-None-Match names this version."""
+    """Answers with the text, or with 304 if the request's If-None-Match has the text's ETag."""
     tag = f'"{text.version}"'
     headers: Headers = {
         "ETag": tag,
@@ -174,7 +175,10 @@ def _asset(part: str, file: str) -> VersionedText:
 
 @cache
 def _page(part: str, **settings: str) -> VersionedText:
-    """Reads a page, fills in the settings, and adds its file's version to each reference: browsers load new ones."""
+    """Reads a part's page and fills in the settings. Adds to each reference the version of the file: `?v=…`.
+
+    So a browser loads a changed file, although the file's old version is cached for ever.
+    """
     text = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in settings.items():
         text = text.replace(f"{{{name}}}", value)
@@ -183,10 +187,11 @@ def _page(part: str, **settings: str) -> VersionedText:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's own address, at which its references work, relative to the request's: ../docs for /docs/.
+    """Gives the page's canonical address relative to the request's, such as ../docs for /docs/.
 
-    None when the request came to that address. The path in the context is complete, with a stage or a domain's mapping.
-    An emulator's always ends with a slash at the root, so that only AWS redirects /prod to /prod/.
+    Gives None if the request came to the canonical address. The path in the request's context is complete: it has the
+    stage, or the domain's base path. An emulator's root path always ends with a slash, so only AWS redirects /prod to
+    /prod/.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

@@ -79,11 +79,14 @@ IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 whe
 
 
 class NotDescribed(Exception):
-    """A route or an error lacks an entry in its table, or an entry its route. The message says what to change."""
+    """The tables and the app differ: an entry for a route or an error is missing, or an entry has no route.
+
+    The message says which entry to add or remove.
+    """
 
 
 def document(app: Chalice) -> Json:
-    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry has no route."""
+    """Makes the app's OpenAPI document. Raises NotDescribed if the app's routes and the table OPERATIONS differ."""
     refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -107,7 +110,7 @@ def encoded(made: Json) -> str:
 
 
 def require_described(names: Iterable[str], described: Container[str], table: str) -> None:
-    """Checks that each name has an entry in `described`. Raises NotDescribed with `table`, its name and file."""
+    """Raises NotDescribed unless each name has an entry in `described`. `table` names that table and its file."""
     missing = sorted(name for name in names if name not in described)
     if missing:
         raise NotDescribed(f"Describe {', '.join(missing)} in {table}.")
@@ -267,7 +270,7 @@ def _headers(*names: str) -> Json:
 
 
 def _content(body: msgspec.Struct | str, refs: Mapping[type, Json]) -> Json:
-    """Gives the content of a request or an answer by its media type. The only texts are calendars."""
+    """Gives the content of a request or an answer by its media type: JSON, or a calendar for a text."""
     return {CALENDAR if isinstance(body, str) else JSON: {"schema": refs[type(body)], "example": _raw(body)}}
 
 

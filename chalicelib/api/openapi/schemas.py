@@ -18,7 +18,7 @@ PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
 
 
 def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
-    """Gives a schema reference for each type of a request or an answer, and all the schemas by name."""
+    """Makes the schemas of all requests and answers. Gives the references by type, and the schemas by name."""
     known = list(operations)
     requests = list(dict.fromkeys(type(each.request) for each in known if each.request))
     bodies = (body for each in known for body in (each.answer, *each.other_answers.values()))
@@ -34,7 +34,10 @@ def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json],
 
 
 def as_request_schema(schema: Json) -> Json:
-    """Adds the pattern of free text to a request's texts: the types lack it, because bodies.py checks it by itself."""
+    """Adds the pattern PRINTABLE to the free texts of a request's schema.
+
+    The types lack the pattern, because bodies.py checks texts by its own function.
+    """
     if "properties" in schema:
         return {**schema, "properties": {name: as_request_schema(one) for name, one in schema["properties"].items()}}
     if schema.get("default", ...) is None:

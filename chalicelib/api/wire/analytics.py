@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class TotalsBody(Answer):
-    """`revenue` is of all sales, also those that were returned later; `refunded` is all that was returned, also
-    payments that had bought nothing; `net_revenue` is what is left of the revenue."""
+    """The totals of a screening. `revenue` counts all sales, also those refunded later. `refunded` counts all refunds,
+    also of payments that had bought nothing. `net_revenue` is the revenue less the refunds of sales."""
 
     holds: int
     seats_in_holds: int
@@ -38,7 +38,7 @@ class DayBody(Answer):
 
 
 class OccupancyMomentBody(Answer):
-    """The state at the end of the five minutes that begin `at`."""
+    """The seats sold and held at the end of a bucket of five minutes. `at` is the beginning of the bucket."""
 
     at: Moment
     sold_seats: int
@@ -46,7 +46,7 @@ class OccupancyMomentBody(Answer):
 
 
 class AnalyticsBody(Answer):
-    """Facts are counted some seconds after they happen: `as_of` is when these numbers were read."""
+    """The numbers of a screening, read at `as_of`. Events are counted some seconds after they happen."""
 
     session_id: str
     as_of: Moment

@@ -57,7 +57,7 @@ class ScreeningNumbersBody(Answer):
 
 
 class BoardTotalsBody(Answer):
-    """The totals of the screenings shown. The net revenue is the revenue less refunds."""
+    """The totals of the shown screenings. The net revenue is the revenue less the refunds."""
 
     total_seats: int
     sold_seats: int
@@ -73,7 +73,7 @@ class BoardTotalsBody(Answer):
 
 
 class FiveMinutesBody(Answer):
-    """The events of the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
+    """The counts of events in the five minutes from `at` on. The hold of a sale may be in an earlier bucket."""
 
     at: Moment
     holds: int
@@ -103,14 +103,15 @@ class RefusalCountBody(Answer):
 
 
 class RefusalsBody(Answer):
-    """The counts of refusals in the whole stage, in the same time as `overTime`."""
+    """The counts of refusals in the whole stage, in the time that `overTime` of the board covers."""
 
     by_reason: list[ReasonCountBody]
     over_time: list[RefusalCountBody]
 
 
 class BoardBody(Answer):
-    """The board. Parts that could not be read are left out. Events are counted after some seconds, refusals at once."""
+    """The operator's board. A part that could not be read is missing. Events are counted some seconds after they
+    happen, refusals at once."""
 
     as_of: Moment
     dependencies: list[DependencyBody]
@@ -123,7 +124,8 @@ class BoardBody(Answer):
 
 
 class DeadLetterBody(Answer):
-    """A dead letter. Without a `reason`, SQS moved it after too many receives. `body` is its beginning."""
+    """A dead letter. `body` is the beginning of the message. `reason` is missing if SQS itself moved the message, after
+    too many receives."""
 
     id: str
     sent_at: Moment
@@ -144,9 +146,10 @@ class RedrivenBody(Answer):
 
 
 def redrive_limit(request: Request) -> int:
-    """Reads how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
+    """Reads the greatest number of dead letters to redrive. Raises MalformedRequest, BodyTooLarge.
 
-    Requires a Content-Type, which must be JSON's: a browser sends no such request for another site's page.
+    Raises UnsupportedMediaType unless the Content-Type is JSON's. For pages of other sites, a browser sends no such
+    request without a preflight (CSRF).
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType

@@ -16,7 +16,7 @@ LINK = "link"
 
 
 class InvoiceLinkBody(Answer):
-    """`url` needs no credentials, until `expires_at`."""
+    """The link to an invoice's PDF. `url` works without credentials, until `expires_at`."""
 
     number: str
     url: str
@@ -24,7 +24,7 @@ class InvoiceLinkBody(Answer):
 
 
 def wants_link(request: Request) -> bool:
-    """Tells whether the link itself is asked for, by `as=link`, instead of the way there. Raises MalformedRequest."""
+    """Tells whether the client wants the link in a body (`as=link`) instead of a redirect. Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     if query.get("as", LINK) != LINK:
         raise MalformedRequest("Invalid enum value", "as")

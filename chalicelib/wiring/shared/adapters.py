@@ -36,9 +36,10 @@ def adapters() -> Adapters:
 
 @dataclass(frozen=True)
 class Adapters:
-    """The real `Ports`. Each port is built when a use case first asks for it.
+    """The real `Ports`. Each port is built at its first use.
 
-    So a function that never calls the gateway does not load its code, and one that makes no ids needs no secret.
+    So a function that never calls the payment gateway does not load its code, and a function that makes no ids needs no
+    ID_SECRET.
     """
 
     clock: Clock = process.clock
