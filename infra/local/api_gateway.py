@@ -70,7 +70,7 @@ class Gateway(LocalGateway):
     def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
         if BAD_PERCENT_ESCAPE.search(path):
             raise GatewayRefusal(400)
-        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
+        asked = lambda_proxy.ReceivedRequest(method, path, headers, body, self.client_address)
         try:
             found = self.routes.match_route(asked.address)
             resource = lambda_proxy.Resource(found.route, found.captured)

@@ -18,7 +18,7 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """The payment gateway is not set."""
+    """No payment gateway is configured for this command, by PAYMENTS_URL or STRIPE_SECRET_KEY."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
