@@ -58,7 +58,7 @@ def on_payment_changed(event: Any) -> batches.BatchAnswer:
 def on_row_changed_show(event: Any) -> None:
     from chalicelib.api import live  # of three functions only, as `payments` below
 
-    live.show_rows(_records(event))
+    live.send_changed_rows(_records(event))
 
 
 # WebSockets: seat maps that change before one's eyes.
@@ -157,7 +157,7 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 def on_reconciliation_due(event: Any) -> None:
     from chalicelib.api import payments
 
-    payments.reconcile()
+    payments.reconcile_payments()
 
 
 gc.freeze()  # what is imported stays: later searches for garbage leave it out

@@ -110,7 +110,7 @@ class SlowPayments:
 
 
 class NoParking:
-    def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def should_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         return False
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

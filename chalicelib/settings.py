@@ -106,7 +106,7 @@ def _read_text(_: "Setting", text: str, __: str) -> str:
 
 
 class Setting(NamedTuple):
-    """The row of a setting: its name, its purpose, its default, how it is read. A tuple: dataclasses start slower."""
+    """The row of a setting: its name, purpose, default and reader. A NamedTuple, because dataclasses start slower."""
 
     name: str
     """The name of the environment variable."""
@@ -127,17 +127,17 @@ class Setting(NamedTuple):
     given_to: tuple[str, ...] = EVERY_FUNCTION
     """The deployed functions that get the setting, by their names in infra/cloud/functions.py."""
 
-    def parameter_in(self, stage: str) -> str:
-        """Names the parameter in SSM that has the secret in a stage."""
+    def ssm_parameter_in(self, stage: str) -> str:
+        """Gives the name of the SSM parameter that has this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
     def default_in(self, stage: str) -> str:
-        """Gives the setting's default in the stage, with {name} not yet replaced."""
+        """Gives the setting's default in the stage. Placeholders such as {stage} are not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
 
-    def must_be(self, wanted: str, found: str) -> SettingInvalid:
-        """Makes the error for the value `found`; its message says which value is wanted."""
+    def wrong_value_error(self, wanted: str, found: str) -> SettingInvalid:
+        """Makes the error for the wrong value `found`. Its message says which values are wanted."""
         return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
 
 
@@ -148,13 +148,13 @@ def _read_number(setting: Setting, text: str, _: str) -> int:
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise setting.must_be(f"a whole number from {least} to {most}", text)
+        raise setting.wrong_value_error(f"a whole number from {least} to {most}", text)
     return number
 
 
 def _read_choice(setting: Setting, text: str, _: str) -> str:
     if text not in setting.choices:
-        raise setting.must_be(" or ".join(setting.choices), text)
+        raise setting.wrong_value_error(" or ".join(setting.choices), text)
     return text
 
 
@@ -182,7 +182,7 @@ def _read_rate_limits(setting: Setting, text: str, stage: str) -> RateLimits:
         return defaults.with_changes(text)
     except ValueError as error:
         example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
-        raise setting.must_be(f"`off`, or entries such as {example}", str(error)) from error
+        raise setting.wrong_value_error(f"`off`, or entries such as {example}", str(error)) from error
 
 
 def _read_charged_only(setting: Setting, text: str, stage: str) -> bool:
@@ -202,7 +202,7 @@ def _read_access_control(setting: Setting, text: str, stage: str) -> bool:
 def _read_issuer(setting: Setting, text: str, _: str) -> str:
     is_here = r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?"
     if text and not re.fullmatch(rf"({is_here}|https://[\w.:-]+)(/[\w.~/-]*)?", text, re.ASCII):
-        raise setting.must_be("an https address, or one of this machine", text)
+        raise setting.wrong_value_error("an https address, or one of this machine", text)
     return text.rstrip("/")
 
 
@@ -210,13 +210,13 @@ def _read_origins(setting: Setting, text: str, _: str) -> tuple[str, ...]:
     origins = _split(text, ",")
     for origin in origins:
         if not re.fullmatch(r"https?://[a-z0-9.\[\]:-]+", origin):
-            raise setting.must_be("origins such as https://cinema.example, with commas between", origin)
+            raise setting.wrong_value_error("origins such as https://cinema.example, with commas between", origin)
     return origins
 
 
 def _read_address(setting: Setting, text: str, _: str) -> str:
     if not re.fullmatch(setting.pattern, text):
-        raise setting.must_be("an e-mail address without a name", text)
+        raise setting.wrong_value_error("an e-mail address without a name", text)
     return text
 
 
@@ -228,7 +228,7 @@ def _read_time_zone(setting: Setting, text: str, _: str) -> str:
     try:
         return ZoneInfo(text).key
     except (KeyError, ValueError, OSError) as error:
-        raise setting.must_be("an IANA name such as America/Sao_Paulo", text) from error
+        raise setting.wrong_value_error("an IANA name such as America/Sao_Paulo", text) from error
 
 
 def _setting(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
@@ -587,8 +587,8 @@ def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
     return handler == API_HANDLER or not handler.startswith("app.")
 
 
-def secrets_in_ssm(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Gives the names of the parameters in SSM that hold secrets of this process, by variable. None on a laptop."""
+def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Gives the names of the SSM parameters with this process's secrets, by environment variable. Empty on a laptop."""
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
     return {name: text.removeprefix(IN_SSM) for name, text in found.items() if text.startswith(IN_SSM)}
 
@@ -596,9 +596,10 @@ def secrets_in_ssm(environment: Mapping[str, str] = os.environ) -> dict[str, str
 def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    A secret that is in SSM is taken from `secrets`, by its variable. It counts as not set where that has none.
+    `secrets` has the values of the secrets in SSM, by environment variable. A secret in SSM that `secrets` lacks counts
+    as not set.
     """
-    environment = {**environment, **dict.fromkeys(secrets_in_ssm(environment), ""), **(secrets or {})}
+    environment = {**environment, **dict.fromkeys(secret_parameter_names(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default

@@ -12,11 +12,11 @@ INTERRUPTED, UNHEARD = 130, 141
 
 
 def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
-    """Ends this process with the status of `main`. An exception of `refusals` is printed without its
-    traceback; its status is its attribute `status`, or 1.
+    """Runs `main` and exits with its status. Prints an exception of `refusals` without traceback.
 
-    Ends quietly once nobody reads our output, as after `… | head`. An interruption or SIGTERM unwinds `main`, so that
-    it stops its processes. This works in the background, too, although shells ignore SIGINT there.
+    The status is then the exception's attribute `status`, or 1. A closed output (`… | head`) ends the process quietly.
+    SIGINT and SIGTERM unwind `main`, so that it stops its processes: also in the background, where shells ignore
+    SIGINT.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

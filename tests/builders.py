@@ -185,7 +185,7 @@ class Cinema:
         return self.rows
 
     @property
-    def cached_sessions(self) -> Sessions:
+    def sessions_for_scheduling(self) -> Sessions:
         return self.sessions
 
     @property

@@ -15,7 +15,7 @@ from datetime import datetime
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.wiring.shared.adapters import Adapters
-from chalicelib.wiring.shared.process import database, stage_name
+from chalicelib.wiring.shared.process import database, resource_name
 from infra.local import server
 
 HELD, SOLD = "held", "sold"
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--by", choices=SIGNALS, default="kill")
     options = parser.parse_args()
     FatalRows.place, FatalRows.end = options.at, SIGNALS[options.by]
-    rows = FatalRows(database(), stage_name("rows"))
+    rows = FatalRows(database(), resource_name("rows"))
     setattr(Adapters, "rows", property(lambda _: rows))  # noqa: B010 - a cached property, so mypy forbids the plain way
     return server.main(["--port", str(options.port)])
 

@@ -14,6 +14,6 @@ routes = Blueprint(__name__)
 @routes.route("/api/sessions/{session_id}/events", methods=["GET"])
 @answered(routes)
 def list_events(request: Request, session_id: str) -> Response:
-    limit, cursor = bodies.page_wanted(request)
+    limit, cursor = bodies.limit_and_cursor(request)
     page = wiring.audit.list_events()(session_id, limit, cursor)
     return ok(schemas.events(session_id, page))

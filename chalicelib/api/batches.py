@@ -14,20 +14,20 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 
 
 class NothingRelayed(Exception):
-    """A record failed, and no message of the batch was sent: the whole batch must come again.
+    """A stream record failed, and no message of its batch was sent. The stream must deliver the whole batch again.
 
-    It is raised and not answered, because emulators' streams retry only after an error.
+    This is an exception and no batch answer, because the streams of emulators retry a batch only after an error.
     """
 
 
 class Redelivery(Protocol):
     """Puts off, defers or parks a queue message that could not be handled."""
 
-    def later(self, record: Record) -> None: ...
+    def retry_later(self, record: Record) -> None: ...
 
     def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool: ...
 
-    def is_last(self, record: Record) -> bool: ...
+    def is_last_attempt(self, record: Record) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -35,15 +35,15 @@ class Redelivery(Protocol):
 class Parking(Protocol):
     """Parks a stream record that blocks the records behind it."""
 
-    def is_due(self, record: Record, error: Exception) -> bool: ...
+    def should_park(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
 
 def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
-    """Handles queue messages in turn. A failed one is put off, longer each time, until it is parked in the DLQ.
+    """Handles queue messages one after the other. Gives the ids of the messages that the queue must not delete.
 
-    Gives the messages that the queue must not delete.
+    A failed message is retried after a pause that grows with each try. The last failed try parks it in the DLQ.
     """
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
@@ -51,7 +51,7 @@ def handle_messages(records: Iterable[Record], handle: Callable[[Record], None],
 def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """Handles queue messages like `handle_messages`, but in parallel: one slow call then delays no other message."""
+    """Handles queue messages as `handle_messages` does, each in a thread: a slow call delays no other message."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
@@ -65,10 +65,11 @@ def handle_messages_together(
     handle: Callable[[Sequence[T]], Failures],
     redelivery: Redelivery,
 ) -> BatchAnswer:
-    """Handles queue messages with one call, where one call is cheaper than many. `read` reads a message's content.
+    """Handles all queue messages with one call of `handle`. Gives the ids of those that the queue must not delete.
 
-    `handle` gives its failures by the contents' positions; what it raises has failed for all of them. A message that
-    could not be read or handled is put off, deferred or parked as by `handle_messages`.
+    `read` reads a message's content. `handle` takes all contents, and gives its failures by their position in the
+    list. If `handle` raises, all messages have failed. Failed messages are retried, deferred or parked as by
+    `handle_messages`.
     """
     contents, errors = act_on_each(dict(enumerate(records)), read)
     try:
@@ -91,10 +92,11 @@ def relay_records(
     send: Callable[[Sequence[Outgoing]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
-    """Sends the messages of stream records. Gives the first record that failed: the stream repeats all from there on.
+    """Sends the messages that `relay` makes of stream records. Gives the id of the first record that failed.
 
-    So the records keep their order. An outage only delays them, for hours if need be; a record that no retry can help
-    is parked. Raises NothingRelayed when a record failed and no message was sent.
+    The stream delivers that record and all later ones again, so the records keep their order. During an outage they
+    wait, for hours if necessary. A record that no retry can help is parked. Raises NothingRelayed if a record failed
+    and no message was sent.
     """
     relayed, failed = _relay_until_one_fails(records, relay, parking)
     unsent = send([message for _, message in relayed])
@@ -105,9 +107,9 @@ def relay_records(
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
-    """Gives a handler for a message that has been handled, which raises the error if there was one.
+    """Makes a handler that raises the message's error, and does nothing if there is none.
 
-    Messages may share an error: each is raised with its first traceback, which would grow with every message.
+    Messages may share an error. Each time the error is raised with its original traceback, which would grow otherwise.
     """
     came_from = error.__traceback__ if error else None
 
@@ -121,9 +123,9 @@ def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
 def _relay_until_one_fails(
     records: Sequence[Record], relay: Callable[[Record], Iterable[Outgoing]], parking: Parking
 ) -> tuple[list[tuple[int, Outgoing]], set[int]]:
-    """Gives the messages with their records' positions, and the failed record's position. Parks a record that is due.
+    """Relays records until one fails and is not parked. Parks a failed record if `parking` says so.
 
-    Stops at the first record that failed and was not parked.
+    Gives the messages, each with its record's position, and the position of the record that failed.
     """
     relayed: list[tuple[int, Outgoing]] = []
     for position, record in enumerate(records):
@@ -136,10 +138,10 @@ def _relay_until_one_fails(
 
 
 def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
-    """Parks a failed record if it is due, and logs the failure. False when the record is to be delivered again."""
+    """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.is_due(record, error):
+        if not parking.should_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, GivenUp) else repr(error))
@@ -151,7 +153,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
 
 
 def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
-    """Handles a message; puts it off or parks it if that fails. Tells whether its queue may delete it."""
+    """Handles a message. If that fails, retries it later, defers or parks it. True if its queue may delete it."""
     try:
         handle(record)
     except GivenUp as error:
@@ -160,14 +162,14 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
         return _try_to_defer(record, redelivery, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
-        if redelivery.is_last(record):
+        if redelivery.is_last_attempt(record):
             return _try_to_park_message(record, redelivery, repr(error))
         return _put_off(record, redelivery)
     return True
 
 
 def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
-    """Parks a message in its dead-letter queue, and logs it. Tells whether its queue may delete it. Never raises."""
+    """Parks a message in its dead-letter queue, and logs this. True if its queue may delete it. Never raises."""
     try:
         redelivery.park(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason
@@ -178,7 +180,7 @@ def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) ->
 
 
 def _try_to_defer(record: Record, redelivery: Redelivery, error: NotYet) -> bool:
-    """Defers a message, or parks one that has been deferred too often. Tells whether its queue may delete it."""
+    """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:
         if redelivery.defer(record, error.least_seconds, error.most_seconds):
@@ -191,7 +193,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: NotYet) -> bool
 
 def _put_off(record: Record, redelivery: Redelivery) -> bool:
     try:
-        redelivery.later(record)
+        redelivery.retry_later(record)
     except Exception:  # noqa: BLE001 - then it comes again when its visibility ends
         log.exception("message could not be put off", record_id=record["messageId"])
     return False

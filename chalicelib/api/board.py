@@ -37,7 +37,7 @@ def _only_with_board_on(view: View) -> View:
 @answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    return static.page_for_signed_in(request, "board")
+    return static.sign_in_page_response(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])
@@ -46,7 +46,7 @@ def show_operations_page(request: Request) -> Response:
 def show_board(request: Request) -> Response:
     from .wire import board as board_wire
 
-    board = wiring.board.show_board()(bodies.cursor_wanted(request))
+    board = wiring.board.show_board()(bodies.cursor_of(request))
     return ok(board_wire.board(board))
 
 
@@ -57,7 +57,7 @@ def look_at_letters(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
     dead_letters = wiring.board.show_dead_letters()(queue)
-    return ok(board_wire.letters(queue, dead_letters))
+    return ok(board_wire.dead_letters(queue, dead_letters))
 
 
 @routes.route("/api/operations/queues/{queue}/redrive", methods=["POST"])
@@ -66,5 +66,5 @@ def look_at_letters(request: Request, queue: str) -> Response:
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    redriven = wiring.board.redrive_dead_letters()(queue, board_wire.most_to_redrive(request))
+    redriven = wiring.board.redrive_dead_letters()(queue, board_wire.redrive_limit(request))
     return ok(board_wire.redriven(queue, redriven))

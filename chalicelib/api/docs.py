@@ -22,17 +22,17 @@ routes = Blueprint(__name__)
 @routes.route("/openapi.json", methods=["GET"])
 @answered(routes)
 def show_document(request: Request) -> Response:
-    return static.answer_unless_unchanged(request, _document(routes.current_app), static.ASK_FIRST)
+    return static.text_or_not_modified(request, _document(routes.current_app), static.ASK_FIRST)
 
 
 @routes.route("/docs", methods=["GET"])
 @answered(routes)
 def show_docs(request: Request) -> Response:
-    return static.page(request, "docs")
+    return static.page_response(request, "docs")
 
 
 @cache
-def _document(app: Chalice) -> static.Text:
+def _document(app: Chalice) -> static.VersionedText:
     from .openapi.document import document, encoded
 
-    return static.Text(encoded(document(app)), "application/json")
+    return static.VersionedText(encoded(document(app)), "application/json")

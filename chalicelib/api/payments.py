@@ -25,14 +25,14 @@ def hear_gateway(request: Request) -> Response:
         )
     except UnreadableMessage as error:
         raise MalformedRequest(str(error)) from error
-    return ok(schemas.Heard())
+    return ok(schemas.GatewayMessageReceivedBody())
 
 
-def reconcile() -> None:
-    """Runs the sweep over payments. Logs its findings, and writes their number to the metrics for the alarm."""
-    result = wiring.payments.reconcile()()
+def reconcile_payments() -> None:
+    """Compares the gateway's payments with ours. Logs the findings, and writes their number to the alarm's metric."""
+    result = wiring.payments.reconcile_payments()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}
         log.warning("money to look at", says=finding.says, ids=ids)
     log.info("reconciled", looked_at=result.looked_at, mended=result.mended, findings=len(result.findings))
-    wiring.payments.count_findings(len(result.findings))
+    wiring.payments.write_findings_metric(len(result.findings))

@@ -7,8 +7,8 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http.answers import answered, created
-from .http.rendered import Rendered
-from .http.static import ASK_FIRST, SHARED_FOR_A_SECOND, answer_unless_unchanged, as_text
+from .http.rendered import TextCache
+from .http.static import ASK_FIRST, SHARED_FOR_A_SECOND, json_text, text_or_not_modified
 from .wire import bodies
 from .wire import sessions as schemas
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 routes = Blueprint(__name__)
 
-programme_texts: Rendered["Page[Session]"] = Rendered(lambda page: as_text(schemas.programme(page)))
+programme_texts: TextCache["Page[Session]"] = TextCache(lambda page: json_text(schemas.programme(page)))
 
 
 @routes.route("/api/sessions", methods=["POST"])
@@ -32,21 +32,21 @@ def schedule_session(request: Request) -> Response:
 @routes.route("/api/sessions", methods=["GET"])
 @answered(routes)
 def list_sessions(request: Request) -> Response:
-    limit, cursor = bodies.page_wanted(request)
+    limit, cursor = bodies.limit_and_cursor(request)
     page = wiring.requests.selling().list_sessions(schemas.starting_from(request), limit, cursor)
-    return answer_unless_unchanged(request, programme_texts.text_of(page), SHARED_FOR_A_SECOND)
+    return text_or_not_modified(request, programme_texts.text_of(page), SHARED_FOR_A_SECOND)
 
 
 @routes.route("/api/sessions/{session_id}", methods=["GET"])
 @answered(routes)
 def show_session(request: Request, session_id: str) -> Response:
     session = wiring.requests.selling().show_session(session_id)
-    return answer_unless_unchanged(request, as_text(schemas.session(session)), SHARED_FOR_A_SECOND)
+    return text_or_not_modified(request, json_text(schemas.session(session)), SHARED_FOR_A_SECOND)
 
 
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
-    cache_control = SHARED_FOR_A_SECOND if schemas.may_be_shared(request) else ASK_FIRST
+    cache_control = SHARED_FOR_A_SECOND if schemas.accepts_cached_map(request) else ASK_FIRST
     seats = wiring.requests.selling().show_seats(session_id)
-    return answer_unless_unchanged(request, as_text(schemas.seat_map(seats)), cache_control)
+    return text_or_not_modified(request, json_text(schemas.seat_map(seats)), cache_control)

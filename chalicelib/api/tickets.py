@@ -21,7 +21,7 @@ def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> 
     from .wire import tickets as schemas
 
     shown = wiring.tickets.show_tickets()(reservation_id, asked_by)
-    return ok(schemas.tickets(reservation_id, shown, wiring.tickets.draw_qr()))
+    return ok(schemas.tickets(reservation_id, shown, wiring.tickets.qr_drawer()))
 
 
 @routes.route("/api/reservations/{reservation_id}/calendar", methods=["GET"])
@@ -30,7 +30,7 @@ def show_calendar_entry(request: Request, reservation_id: str, asked_by: Princip
     from .wire.languages import language_of
 
     entry = wiring.tickets.show_calendar_entry()(reservation_id, asked_by)
-    return text_file(wiring.tickets.write_calendar()(entry, language_of(request)))
+    return text_file(wiring.tickets.calendar_writer()(entry, language_of(request)))
 
 
 @routes.route("/api/tickets/{code}/transfer", methods=["POST"])
@@ -39,7 +39,7 @@ def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Respons
     from .wire import tickets as schemas
 
     renewed = wiring.tickets.transfer_ticket()(schemas.code_in_path(code), asked_by)
-    return ok(schemas.renewed(renewed), status=202)
+    return ok(schemas.transferred(renewed), status=202)
 
 
 @routes.route("/api/tickets/admit", methods=["POST"])
@@ -56,14 +56,14 @@ def admit_ticket(request: Request) -> Response:
 def list_tickets(request: Request, session_id: str) -> Response:
     from .wire import tickets as schemas
 
-    page = wiring.tickets.list_tickets()(session_id, *bodies.page_wanted(request))
+    page = wiring.tickets.list_tickets()(session_id, *bodies.limit_and_cursor(request))
     return ok(schemas.gate_list(page))
 
 
 @routes.route("/gate", methods=["GET"])
 @answered(routes)
 def show_gate_page(request: Request) -> Response:
-    return static.page_for_signed_in(request, "gate")
+    return static.sign_in_page_response(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])

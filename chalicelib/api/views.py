@@ -34,10 +34,10 @@ def register(app: "Chalice") -> None:
     """Registers middleware, the first one outermost, and all routes. Raises SettingInvalid."""
     app.register_middleware(edge.with_viewers_address, "http")
     wiring.trace_app(app)
-    app.register_middleware(answers.with_safety_headers, "http")
-    app.register_middleware(cors.answer_other_origins, "http")
-    app.register_middleware(answers.in_contract_form, "http")
+    app.register_middleware(answers.with_security_headers, "http")
+    app.register_middleware(cors.with_cors, "http")
+    app.register_middleware(answers.with_contract_errors, "http")
     for module in WITH_ROUTES:
         app.register_blueprint(module.routes)
-    methods.answer_other_methods(app)
-    limits.refuse_unknown_routes(app, wiring.settings().rate_limits)
+    methods.add_fallback_methods(app)
+    limits.require_known_routes(app, wiring.settings().rate_limits)

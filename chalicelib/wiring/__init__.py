@@ -4,8 +4,8 @@
                       │
                       └─────► shared/      what several doors use: settings, database, Redis, queues …
 
-A door is a module of this folder. It imports at its top the code that its functions need, and is itself imported at the
-first use of `wiring.<door>`. An object is built when it is first asked for, and connects when it is first used.
+A door is a module of this folder, and is imported at the first use of `wiring.<door>`. A door imports at its top the
+code that its functions need. Objects are built at their first use, and connect at their first call.
 """
 
 from importlib import import_module

@@ -8,7 +8,7 @@ from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 
-from .shared.process import clock, database, once, stage_name
+from .shared.process import clock, database, once, resource_name
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @once
 def analytics() -> Analytics:
-    counted = DynamoProcessedEvents(database(), stage_name("ledger"), "analytics", clock)
-    return DynamoAnalytics(database(), stage_name("analytics"), counted)
+    counted = DynamoProcessedEvents(database(), resource_name("ledger"), "analytics", clock)
+    return DynamoAnalytics(database(), resource_name("analytics"), counted)
 
 
 @once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.application.consumers.audit import ListEvents, RecordEvent
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
-from .shared.process import database, once, stage_name
+from .shared.process import database, once, resource_name
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @once
 def event_log() -> EventLog:
-    return DynamoEventLog(database(), stage_name("events"))
+    return DynamoEventLog(database(), resource_name("events"))
 
 
 @once

@@ -1,4 +1,4 @@
-"""Wiring of the consumer that notes which addresses must not be written to."""
+"""Wiring of the consumer of bounces and complaints, which suppresses their addresses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,5 +18,5 @@ def _suppress_addresses() -> SuppressAddresses:
 
 
 def suppress_addresses(record: Mapping[str, Any]) -> None:
-    """Suppresses the addresses of the bounce or complaint in a queue record."""
+    """Suppresses the addresses of the bounce or complaint in a queue record: they get no more emails."""
     _suppress_addresses()(returned_email_in(record))

@@ -17,5 +17,5 @@ Record = Mapping[str, Any]
 
 
 def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
-    """Makes a handler of queue records from a consumer of events."""
+    """Makes a handler of queue records, which reads the event of each record and passes it to the consumer."""
     return lambda record: consume(event_in(record))

@@ -13,7 +13,7 @@ from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
 
 from .shared.breaker_board import breaker_board
 from .shared.breakers import new_breaker
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.suppressed import suppressed_addresses
 from .shared.tables import reservations, sessions
 
@@ -34,8 +34,8 @@ def send_buyer_email() -> SendBuyerEmail:
         sessions=sessions(),
         renderer=TemplateEmailRenderer(settings().time_zone, SaleEnclosures(settings().seller, settings().time_zone)),
         sender=email_sender(),
-        processed_events=DynamoProcessedEvents(database(), stage_name("ledger"), "email", clock),
+        processed_events=DynamoProcessedEvents(database(), resource_name("ledger"), "email", clock),
         suppressed=suppressed_addresses(),
-        tickets=DynamoTickets(database(), stage_name("tickets")),
+        tickets=DynamoTickets(database(), resource_name("tickets")),
         clock=clock,
     )

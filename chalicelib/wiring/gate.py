@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @once
 def rate_limiter() -> RateLimiter:
-    connection, alone = redis(), own_rate_limiter()
+    connection, alone = redis(), instance_rate_limiter()
     return RedisRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
 @once
-def own_rate_limiter() -> RateLimiter:
+def instance_rate_limiter() -> RateLimiter:
     return ProcessRateLimiter()
 
 
 def refusals() -> Refusals:
-    """Gives the counter of refusals; where no Redis is set, one that counts nothing and fails no answer."""
+    """Gives the counter of refusals. Without Redis, or if its secret can't be read, gives one that counts nothing."""
     try:
         return _refusals()
     except (StoreUnavailable, SettingInvalid):

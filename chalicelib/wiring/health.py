@@ -8,7 +8,7 @@ from chalicelib.infrastructure.email import ses
 
 from .shared.breaker_board import breaker_board
 from .shared.gateway import http_gateway
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.queues import sqs
 from .shared.redis import redis, redis_keys
 
@@ -28,8 +28,8 @@ def _readiness() -> ShareReadiness:
 @once
 def check_readiness() -> CheckReadiness:
     asked = [
-        probes.new_dynamodb_probe(database(), stage_name("sessions")),
-        probes.new_sqs_probe(sqs(), stage_name("expiry")),
+        probes.new_dynamodb_probe(database(), resource_name("sessions")),
+        probes.new_sqs_probe(sqs(), resource_name("expiry")),
     ]
     if connection := redis():
         asked.append(probes.new_redis_probe(connection, redis_keys()))

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 
 @once
-def verify_token() -> TokenVerifier:
+def token_verifier() -> TokenVerifier:
     issuer = settings().needed_auth_issuer
     return AccessTokenVerifier(issuer, settings().auth_client_id, ProviderKeys(new_key_set_reader(issuer)))

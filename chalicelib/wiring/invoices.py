@@ -11,7 +11,7 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.tables import reservations, sessions
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @once
 def invoices() -> ports.Invoices:
-    return DynamoInvoices(database(), stage_name("invoices"))
+    return DynamoInvoices(database(), resource_name("invoices"))
 
 
 @once

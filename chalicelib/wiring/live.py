@@ -16,26 +16,26 @@ from chalicelib.infrastructure.websocket.live_connections import (
     new_connections_client,
 )
 
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import LiveConnections, Viewers
 
-__all__ = ["is_news", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
+__all__ = ["is_recent_change", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
 
 NEWS_FOR = timedelta(seconds=20)
 """How old a change may be that is sent to viewers: a page asks for the whole map every 20 s, so that it has seen older
 ones."""
 
 
-def is_news(record: Mapping[str, Any]) -> bool:
-    """Tells whether the stream's record is young enough to be shown."""
+def is_recent_change(record: Mapping[str, Any]) -> bool:
+    """Tells whether the stream record is at most NEWS_FOR old. Viewers have polled older changes already."""
     return clock() - created_at(record) <= NEWS_FOR
 
 
 @once
 def viewers() -> Viewers:
-    return DynamoViewers(database(), stage_name("viewers"), clock)
+    return DynamoViewers(database(), resource_name("viewers"), clock)
 
 
 @once

@@ -37,7 +37,7 @@ def receive_gateway_message() -> ReceiveGatewayMessage:
 
 
 def settle_payment(record: Mapping[str, Any]) -> None:
-    """Settles the payment in a queue record, which is due or was charged. Raises NotDueYet."""
+    """Turns the payment in a queue record into a sale or a refund. Raises NotDueYet during its hold."""
     settling().settle_payment(envelopes.payment_in(record))
 
 
@@ -45,12 +45,12 @@ def settle_refund() -> SettleRefund:
     return settling().settle_refund
 
 
-def reconcile() -> ReconcilePayments:
-    return settling().reconcile
+def reconcile_payments() -> ReconcilePayments:
+    return settling().reconcile_payments
 
 
-def count_findings(findings: int) -> None:
-    """Writes the number of the sweep's findings to the metrics, for the alarm."""
+def write_findings_metric(findings: int) -> None:
+    """Writes the number of the sweep's findings to the metric that the alarm watches."""
     metrics().write_findings_count(findings)
 
 

@@ -35,11 +35,11 @@ def relay_payment(record: Record) -> list[Outgoing]:
 
 
 def send_messages(messages: Sequence[Outgoing]) -> set[int]:
-    """Sends messages to their queues. Gives the positions of those that could not be sent."""
+    """Sends messages to their queues. Gives the positions of the messages that were not sent."""
     return outbox().send(messages, clock())
 
 
 @once
 def parking() -> Parking:
-    """Gives the only Parking of this process: it counts how often each record was tried."""
+    """Gives this process's Parking, which counts the tries of each record."""
     return Parking(stream_failures())

@@ -9,7 +9,7 @@ from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
 from .live import live_connections, viewers
-from .shared.process import database, once, settings, stage_name
+from .shared.process import database, once, resource_name, settings
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -25,4 +25,4 @@ def watch_session() -> WatchSession:
 
 @once
 def viewer_limiter() -> RateLimiter:
-    return DynamoRateLimiter(database(), stage_name("viewers"), ProcessRateLimiter())
+    return DynamoRateLimiter(database(), resource_name("viewers"), ProcessRateLimiter())

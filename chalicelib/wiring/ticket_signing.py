@@ -13,7 +13,7 @@ from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoT
 from chalicelib.infrastructure.tickets.names import random_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
 
-from .shared.process import database, once, settings, stage_name
+from .shared.process import database, once, resource_name, settings
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -33,6 +33,6 @@ def signer() -> ports.TicketSigner:
 
 @once
 def issue_tickets() -> IssueTickets:
-    table = stage_name("tickets")
+    table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
     return IssueTickets(stored, sessions(), keys, signer(), random_code)

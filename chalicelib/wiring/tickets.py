@@ -17,7 +17,7 @@ from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
 from chalicelib.infrastructure.tickets.names import random_admission_key, random_code
 
 from .shared.adapters import adapters
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.queues import outbox
 from .shared.tables import reservations, sessions
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @once
 def ticket_keys() -> ports.TicketKeys:
-    return DynamoTicketKeys(database(), stage_name("tickets"))
+    return DynamoTicketKeys(database(), resource_name("tickets"))
 
 
 @once
@@ -61,15 +61,15 @@ def show_calendar_entry() -> ShowCalendarEntry:
     return ShowCalendarEntry(reservations(), sessions())
 
 
-def write_calendar() -> Callable[[CalendarEntry, str], File]:
-    """Gives the function that writes a calendar entry in a language."""
+def calendar_writer() -> Callable[[CalendarEntry, str], File]:
+    """Gives a function that writes a calendar entry as an iCalendar file, in a language."""
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 
     seller = settings().seller
     return lambda entry, language: icalendar.to_file(entry, seller, language)
 
 
-def draw_qr() -> Callable[[str], str]:
+def qr_drawer() -> Callable[[str], str]:
     from chalicelib.infrastructure.tickets.qr import to_svg  # who transfers or admits draws nothing
 
     return to_svg

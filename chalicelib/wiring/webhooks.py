@@ -13,7 +13,7 @@ from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 
 from .shared.breakers import new_breaker
-from .shared.process import clock, database, once, settings, stage_name
+from .shared.process import clock, database, once, resource_name, settings
 from .shared.queues import outbox
 from .shared.tracing import traced_calls
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @once
 def webhooks() -> ports.Webhooks:
-    return DynamoWebhooks(database(), stage_name("webhooks"))
+    return DynamoWebhooks(database(), resource_name("webhooks"))
 
 
 @once
 def notifications() -> ports.Notifications:
-    return DynamoNotifications(database(), stage_name("notifications"))
+    return DynamoNotifications(database(), resource_name("notifications"))
 
 
 @once

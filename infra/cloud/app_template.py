@@ -24,7 +24,7 @@ IF_BOUNDARY = {"Fn::If": ["RolesAreBounded", {"Ref": "PermissionsBoundary"}, {"R
 
 @cache
 def overlay() -> Template:
-    """Makes our additions to Chalice's template."""
+    """Makes the template that is merged into Chalice's."""
     added = {name: one for function in FUNCTIONS for name, one in _additions_to_function(function).items()}
     made = {
         "Parameters": _parameters(),
@@ -47,7 +47,7 @@ def _parameters() -> Template:
 
 
 def _parameter(setting: Setting) -> Template:
-    """Makes the setting's parameter. A default that depends on the stage is left empty, because the function has it."""
+    """Makes the setting's parameter. A default that depends on the stage is left empty: the function chooses it."""
     default = setting.default if setting.local_default is None else ""
     parameter: Template = {"Type": "String", "Default": default, "Description": setting.purpose}
     if setting.bounds:
@@ -77,7 +77,7 @@ def _additions_to_function(function: Function) -> Template:
 
 
 def uses_redis(function: Function) -> bool:
-    """Tells whether a function asks Redis, and so runs in its VPC, if it has one."""
+    """Tells whether a function calls Redis. Such a function runs in Redis's VPC, if a VPC is given."""
     return "REDIS_URL" in _environment(function)
 
 
@@ -99,7 +99,7 @@ OF_THE_USER_POOL = {
 def _given(setting: Setting) -> Template:
     """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
-        return sub(f"{IN_SSM}{setting.parameter_in('${Stage}')}")
+        return sub(f"{IN_SSM}{setting.ssm_parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given

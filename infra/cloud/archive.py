@@ -22,7 +22,7 @@ class Size:
 
 
 def write_archive(path: Path, trees: list[Path]) -> None:
-    """Packs the trees with sorted names, one fixed time and fixed modes: same contents, same bytes."""
+    """Packs the trees into a reproducible archive: names are sorted, times and modes are fixed."""
     files = sorted((file.relative_to(tree).as_posix(), file) for tree in trees for file in _files(tree))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, file in files:
@@ -37,7 +37,7 @@ def _files(tree: Path) -> list[Path]:
 
 
 def size_of_tree(tree: Path) -> Size:
-    """Measures a directory as the archive it would make."""
+    """Measures a directory: unpacked, and as the archive made of it."""
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "tree.zip"
         write_archive(archive, [tree])

@@ -25,10 +25,7 @@ def template() -> Template:
 
 
 def template_of(stage: str) -> Template:
-    """Makes the template that a stage gets. On a laptop nothing of the user pool is in it.
-
-    Its condition would leave it out there. But LocalStack refuses a template that has it.
-    """
+    """Makes the template for a stage. Leaves the user pool out on a laptop: LocalStack refuses a template with it."""
     if stage not in LOCAL_STAGES:
         return template()
     return {

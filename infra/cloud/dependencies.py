@@ -116,7 +116,7 @@ def _install(lock: Path, site_packages: Path) -> None:
 def keep_licence(metadata: Path, tree: Path) -> None:
     """Copies a distribution's licence from its metadata (a folder `*.dist-info`) to LICENCES below `tree`.
 
-    One without a file of its terms gets its metadata, which names them.
+    Without a licence file, copies the METADATA file, which names the licence.
     """
     terms = [file for file in metadata.rglob("*") if file.is_file() and LICENCE.fullmatch(_path_below(metadata, file))]
     for file in terms or [metadata / "METADATA"]:
@@ -144,9 +144,9 @@ def _strip(site_packages: Path) -> None:
 
 
 def trim_models(data: Path) -> None:
-    """Leaves in botocore's models what its clients read: no documentation, and no endpoints of services we don't call.
+    """Removes from botocore's models the documentation, and the endpoints of services that we don't call.
 
-    They are written plain: to unpack them takes longer than to read the difference from the unpacked archive.
+    The models are stored uncompressed: decompressing them at a cold start takes longer than reading more bytes.
     """
     for packed in data.rglob("*.json.gz"):
         packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
@@ -164,7 +164,7 @@ def trim_models(data: Path) -> None:
 
 
 def without_documentation(model: Any) -> Any:
-    """Gives a model without its texts for people. A member may be named `documentation`; its value is no text."""
+    """Gives a model without its `documentation` texts. Keeps a member of that name: its value is no text."""
     if isinstance(model, dict):
         texts = [name for name in DOCUMENTATION if isinstance(model.get(name), str)]
         return {

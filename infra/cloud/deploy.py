@@ -43,9 +43,9 @@ from .deploying.parameters import (
     wants_traces,
 )
 from .deploying.review import PRODUCTION, PrintedReview, Review, no_review
-from .deploying.secrets import Secrets, first_of
+from .deploying.secrets import Secrets, current_secret
 from .deploying.stacks import DeploymentError, app_stack, data_stack, deployed_parameters, outputs_of, where
-from .deploying.states import make_ready
+from .deploying.states import make_stack_updatable
 from .deploying.update import StackTemplate, deploy_stack
 from .package import Package, check_stage, package
 from .templates import as_body, load_long_forms
@@ -67,20 +67,20 @@ class AppDeployment:
 
 
 def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Creates or updates the stage's tables, queues and alarms, and has its sender verified. Raises DeploymentError.
+    """Creates or updates the stage's tables, queues and alarms, and has SES verify its sender. Raises DeploymentError.
 
-    Tables are protected only after a successful creation: a failed one could not be rolled back.
+    Deletion protection of the tables follows a successful creation: CloudFormation could not roll back protected ones.
     """
     emulated = "yes" if _emulator_host() else "no"
     said = {"Stage": stage, "Emulated": emulated, **data_settings(os.environ), **_protection(stage, os.environ)}
     template = StackTemplate({"TemplateBody": as_body(data.template_of(stage))}, data_parameters(), DATA_SETTINGS)
     name = data_stack(stage)
-    is_new = make_ready(name, say, sleep)
+    is_new = make_stack_updatable(name, say, sleep)
     first = {**said, "Protection": "off"} if is_new else said
     deploy_stack(name, first, template, review, sleep)
     if said != first:
         deploy_stack(name, said, template)
-    repairs.ensure_expiry_of_items(stage)
+    repairs.ensure_ttl(stage)
     repairs.ensure_sender(_sender(stage))
     if "Protection" in said:
         boto3.client("cloudformation").update_termination_protection(
@@ -89,9 +89,9 @@ def deploy_data(stage: str, review: Review = no_review, sleep: Callable[[float],
 
 
 def deploy_app(stage: str, review: Review = no_review) -> AppDeployment:
-    """Packages the functions, uploads them, creates or updates their stack. Raises DeploymentError.
+    """Packages and uploads the functions, and creates or updates their stack. Raises DeploymentError.
 
-    The data stack must be there: the functions' triggers are imported from it.
+    Needs the deployed data stack, whose exports name the functions' triggers.
     """
     said = app_settings(os.environ)
     traces = wants_traces(said, deployed_parameters(app_stack(stage)))
@@ -123,14 +123,14 @@ def _finish(stage: str, template: Mapping[str, Any]) -> AppDeployment:
     repairs.ensure_gateway_responses(api_id, template["Resources"]["RestAPI"]["Properties"])
     own_url = _url_of_api(outputs)
     address = own_url if _emulator_host() else outputs["Address"].rstrip("/")
-    sign_in.allow_page(stage, {own_url, address})
+    sign_in.allow_sign_in_callbacks(stage, {own_url, address})
     return AppDeployment(url=own_url, api_id=api_id, live_url=outputs["LiveUrl"], address=address)
 
 
 def _store_secrets(stage: str, review: Review) -> str:
     """Stores the given secrets, and makes those that nobody gives. Gives the one that CloudFront shows the API."""
     secrets = Secrets.of(stage)
-    shown = first_of(secrets.ensure_made()["EDGE_SECRET"])
+    shown = current_secret(secrets.ensure_made()["EDGE_SECRET"])
     secrets.take(os.environ, review)
     return shown
 
@@ -191,7 +191,7 @@ def _deploy(stage: str, review: Review) -> AppDeployment:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Deploys both stacks of a stage, prints where the API answers, and buys a seat there for a try."""
+    """Deploys both stacks of a stage, prints the API's address, and makes the canary purchase."""
     parser = argparse.ArgumentParser(prog="python -m infra.cloud.deploy", description="Deploys a stage.")
     parser.add_argument("stage", metavar="STAGE")
     parser.add_argument("--yes", action="store_true", help="change prod without asking")
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stage: str = options.stage
     review = PrintedReview(stage, sure=options.yes, at_terminal=sys.stdin.isatty(), say=say)
     try:
-        wanted = canary.is_wanted(os.environ)
+        wanted = canary.is_canary_on(os.environ)
         deployment = _deploy(stage, review)
         if wanted:
             canary.buy_and_undo(stage, deployment.url)

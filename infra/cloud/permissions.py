@@ -100,7 +100,7 @@ def _secret_statements(function: Function) -> Iterator[Template]:
     Decrypting needs no right of its own: SSM encrypts by the key aws/ssm, which everybody of the account may use
     through SSM ("AWS KMS encryption for AWS Systems Manager Parameter Store SecureString parameters").
     """
-    names = [one.parameter_in("${Stage}") for one in settings_of(function) if one.secret]
+    names = [one.ssm_parameter_in("${Stage}") for one in settings_of(function) if one.secret]
     if names:
         yield _allow("ssm", ["GetParameters"], *(f"ssm:{HERE}:parameter{name}" for name in sorted(names)))
 

@@ -2,7 +2,7 @@
 
     refuse what is protected ─► ask ─► functions ─► files ─► tables, queues ─► secret, packages ─► say what stays
 
-Harmless twice: it removes what is left. Nothing is touched of a protected stage.
+Idempotent: a second run removes what is left. A protected stage is not touched.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def remove(stage: str) -> None:
 
 
 def empty_bucket(name: str) -> int:
-    """Deletes every version of every file, and the marks of deleted ones. Gives their number."""
+    """Deletes all versions and delete markers of all objects. Gives their number."""
     client: S3Client = boto3.client("s3")
     removed = 0
     try:

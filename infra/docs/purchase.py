@@ -75,7 +75,7 @@ def buy_seats(api: Api, session_id: str, *seats: str, trace_id: str) -> str:
 
 
 def wait_for_silence(traces: Path) -> None:
-    """Waits until no span has been written for a while. Raises CannotRunError when there is no end of it."""
+    """Waits until no span has been written for a while. Raises CannotRunError if spans keep coming."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         if traces.exists() and time.time() - traces.stat().st_mtime > QUIET_SECONDS:

@@ -11,7 +11,7 @@ from chalice.config import Config
 from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
 
 from chalicelib.api.http.errors import ROWS
-from chalicelib.api.http.messages import message
+from chalicelib.api.http.messages import error_message
 from chalicelib.api.wire.languages import ENGLISH
 from infra.local import lambda_proxy
 
@@ -24,7 +24,7 @@ FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
 
 def _contract_error(code: str, facts: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, str, str]:
     """Gives the status, the code and the message of an error in the contract's table."""
-    return ROWS[code].status, code, message(code, facts, ENGLISH)
+    return ROWS[code].status, code, error_message(code, facts, ENGLISH)
 
 
 GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
@@ -70,7 +70,7 @@ class Gateway(LocalGateway):
     def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
         if BAD_PERCENT_ESCAPE.search(path):
             raise GatewayRefusal(400)
-        asked = lambda_proxy.Asked(method, path, headers, body, self.client_address)
+        asked = lambda_proxy.ReceivedRequest(method, path, headers, body, self.client_address)
         try:
             found = self.routes.match_route(asked.address)
             resource = lambda_proxy.Resource(found.route, found.captured)

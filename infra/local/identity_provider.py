@@ -104,7 +104,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CodeRequest:
     """A page's request for a code."""
 
     redirect_uri: str
@@ -112,7 +112,7 @@ class Wanted:
     state: str
 
     @classmethod
-    def parse(cls, fields: Mapping[str, str], client_id: str) -> "Wanted":
+    def parse(cls, fields: Mapping[str, str], client_id: str) -> "CodeRequest":
         """Reads the request. Raises Refused for another client, another page, or a request without PKCE."""
         redirect_uri, challenge = fields.get("redirect_uri", ""), fields.get("code_challenge", "")
         if fields.get("client_id") != client_id or not is_loopback(urlsplit(redirect_uri).netloc):
@@ -134,7 +134,7 @@ class Provider:
     access_seconds: int = ACCESS_SECONDS
     keys: list[SigningKey] = field(default_factory=list)
     """The keys, the newest first. It signs; all of them are published."""
-    _codes: dict[str, tuple[Wanted, Person, float]] = field(default_factory=dict)
+    _codes: dict[str, tuple[CodeRequest, Person, float]] = field(default_factory=dict)
     _sign_ins: dict[str, tuple[str, Person]] = field(default_factory=dict)
     """The last refresh token and the person, by the id of the sign-in with which each of its refresh tokens begins."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -178,7 +178,7 @@ class Provider:
         del claims["client_id"]
         return self.keys[0].sign({**claims, "token_use": "id", "aud": self.client_id, "cognito:username": person.name})
 
-    def issue_code(self, wanted: Wanted, person: Person) -> str:
+    def issue_code(self, wanted: CodeRequest, person: Person) -> str:
         """Gives the address of the page with a code that serves once, within a minute."""
         code = secrets.token_urlsafe(24)
         with self._lock:
@@ -289,7 +289,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_json(HTTPStatus.BAD_REQUEST, error)
 
     def _show_page(self, fields: Mapping[str, str]) -> None:
-        Wanted.parse(fields, self.server.provider.client_id)
+        CodeRequest.parse(fields, self.server.provider.client_id)
         hidden = "".join(
             f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
             for name, value in fields.items()
@@ -298,7 +298,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _sign_in(self, body: str) -> None:
         fields = dict(parse_qsl(body))
-        wanted = Wanted.parse(fields, self.server.provider.client_id)
+        wanted = CodeRequest.parse(fields, self.server.provider.client_id)
         self._redirect(self.server.provider.issue_code(wanted, _person_in(fields)))
 
     def _issue_tokens(self, body: str) -> None:

@@ -37,7 +37,7 @@ _NOT_FOR_A_PATH = re.compile(r"[^\x21-\x7e]")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request as it came over the wire. Header names may repeat; `target` is read as Latin-1, as http.server does."""
 
     method: str
@@ -60,7 +60,7 @@ class Resource:
     captured: Mapping[str, str] = field(default_factory=dict)
 
 
-def event(asked: Asked, resource: Resource, binary_types: Collection[str] = ()) -> Event:
+def event(asked: ReceivedRequest, resource: Resource, binary_types: Collection[str] = ()) -> Event:
     """Makes the event. Raises ValueError for a malformed address."""
     parts = urlsplit(asked.address)
     headers = _all_values(asked.headers)
@@ -81,7 +81,7 @@ def event(asked: Asked, resource: Resource, binary_types: Collection[str] = ()) 
     }
 
 
-def _context(asked: Asked, resource: Resource, path: str) -> Event:
+def _context(asked: ReceivedRequest, resource: Resource, path: str) -> Event:
     headers, now = _all_values(asked.headers), time.time()
     return {
         "accountId": "000000000000",

@@ -34,7 +34,7 @@ class ReceivedEmail:
     html: str
 
 
-def find_address(endpoint: str) -> str:
+def find_mailbox_url(endpoint: str) -> str:
     """Gives the URL at which the endpoint shows its mailbox. Raises NoMailboxError."""
     return _fetch_mailbox(endpoint)[0]
 

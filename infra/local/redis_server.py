@@ -75,10 +75,10 @@ def is_redis_answering(url: str) -> bool:
             return False
 
 
-def find_trouble(url: str) -> str:
-    """Checks that the Redis at `url` answers the calls of requests in time. Tries three times at most.
+def diagnose_redis(url: str) -> str:
+    """Checks that the Redis at `url` answers the commands of the application in time. Tries three times at most.
 
-    Gives the last error in words; empty if there is none.
+    Gives the last error as a sentence, or '' if there is none.
     """
     from redis import RedisError
 

@@ -252,7 +252,7 @@ def _describe_access() -> str:
 
 def _describe_mailbox() -> str:
     try:
-        return f".venv/bin/python -m infra.ops mail   (or {mailbox.find_address(os.environ['AWS_ENDPOINT_URL'])})"
+        return f".venv/bin/python -m infra.ops mail   (or {mailbox.find_mailbox_url(os.environ['AWS_ENDPOINT_URL'])})"
     except mailbox.NoMailboxError:
         return "taken by this emulator, which does not show them"
 
@@ -369,7 +369,7 @@ def deploy_only() -> None:
     """Deploys to the emulator, and serves nothing from here. Leaves an emulator that it started running."""
     machine = find_or_start_machine()
     _announce_machine(machine)
-    wanted = canary.is_wanted(os.environ)
+    wanted = canary.is_canary_on(os.environ)
     url = _deploy_stacks(machine)
     if wanted:
         canary.buy_and_undo(STAGE, url)

@@ -61,7 +61,7 @@ class Programme:
 
 
 def add_programme(base_url: str, now: datetime | None = None, token: str = "") -> Programme:
-    """Schedules the screenings of the coming days that are missing, with an operator's token if there must be one.
+    """Schedules the missing screenings of the coming days. `token` is an operator's, if access control is on.
 
     Raises SeedError.
     """

@@ -46,7 +46,7 @@ def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> 
 
 @dataclass(frozen=True)
 class Cancellation:
-    """The use case that cancels, with the tables of a stage."""
+    """The use case that cancels a screening, with a stage's tables."""
 
     sessions: DynamoSessions
     rows: DynamoRows

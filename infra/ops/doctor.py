@@ -23,7 +23,7 @@ from infra.cloud.dependencies import LAMBDA_PYTHONS
 from infra.cloud.deploying.stacks import app_stack, data_stack
 from infra.local import emulator, emulator_packages, ports, redis_server, run
 from infra.ops.connection import Connection, OpsError
-from infra.ops.queues import queues_of
+from infra.ops.queues import read_queues
 from infra.ops.status import read_tables
 from infra.ops.stream_failures import count_failure_files
 from infra.ops.text import Answer, counted
@@ -164,7 +164,7 @@ def _normalise_name(name: str) -> str:
 
 def _check_redis(_: Connection) -> Iterator[Finding]:
     running = os.environ.get("REDIS_URL") or find_url("redis", RUN_DIR)
-    if running and (trouble := redis_server.find_trouble(running)):
+    if running and (trouble := redis_server.diagnose_redis(running)):
         remedy = "Start or mend it, or unset REDIS_URL; until then bookings work without it, slower."
         yield Finding("Redis", State.REMARK, f"{running} does not do what requests ask of it: {trouble}", remedy)
     elif running:
@@ -291,7 +291,7 @@ def _check_tables(connection: Connection) -> Iterator[Finding]:
 
 
 def _check_queues(connection: Connection) -> Iterator[Finding]:
-    queues = queues_of(connection)
+    queues = read_queues(connection)
     wanted = [queue["QueueName"] for queue in resources("AWS::SQS::Queue", connection.stage)]
     missing = [name for name in wanted if name not in queues.by_name]
     if missing:

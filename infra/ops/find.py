@@ -112,7 +112,10 @@ class Records:
         return replace(others, items=[*found.values()])
 
     def find_live_holds(self, session_id: str) -> Found:
-        """Finds the live holds of all users of a screening: their key has the network, which no other table keeps."""
+        """Finds the live holds of all users in a screening.
+
+        A user's own can't be read by key, because the key may have the client's network, which is stored nowhere else.
+        """
         return self._scan_whole("live-holds", "session_id = :value", session_id)
 
     def list_events(self, session_id: str) -> Iterator[Item]:
@@ -168,7 +171,7 @@ class Records:
         return Found(found, f"All {counted(read, 'item')} of {table} read.")
 
     def _scan_pages(self, table: str, condition: str, value: str) -> Iterator[Any]:
-        """Reads the table page by page, with those items of each that fit the condition."""
+        """Reads the table page by page. Each page has only the items that fit the condition."""
         pages: Any = self._client.get_paginator("scan").paginate(
             TableName=self._table_name(table),
             FilterExpression=condition,

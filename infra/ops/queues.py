@@ -81,7 +81,7 @@ class Queues:
         )
 
 
-def queues_of(connection: Connection) -> Queues:
+def read_queues(connection: Connection) -> Queues:
     """Reads the queues of a stage. Raises OpsError when it has none."""
     sqs: SQSClient = connection.client("sqs")
     pages = sqs.get_paginator("list_queues").paginate(

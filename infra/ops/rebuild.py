@@ -29,7 +29,7 @@ from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservat
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from infra.ops.connection import Connection, OpsError
-from infra.ops.queues import Queue, queues_of
+from infra.ops.queues import Queue, read_queues
 from infra.ops.screening_log import Difference, Tables, find_differences, fold_events
 from infra.ops.text import Answer, aligned, counted
 
@@ -117,7 +117,7 @@ class Screening:
                 return events
 
     def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
-        """Reads the entries of all rows. Gives also whether at least one row is closed."""
+        """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
         except RowsClosed as closed:
@@ -336,7 +336,7 @@ class CounterRebuild:
 
 def _find_audit_queue(connection: Connection) -> Queue:
     """Finds the stage's audit queue, with its depth. Raises OpsError when there is none."""
-    queue = queues_of(connection).by_name.get(f"{connection.prefix}{AUDIT}")
+    queue = read_queues(connection).by_name.get(f"{connection.prefix}{AUDIT}")
     if queue is None:
         deploy = f"deploy it again with `{connection.deploy_command}`"
         raise OpsError(f"Stage {connection.stage!r} has no {AUDIT} queue: {deploy}, then run the command again.")

@@ -18,7 +18,7 @@ HEADINGS = ("TRANSACTION", "RESERVATION", "SINCE", "WHAT")
 
 
 class GatewayNotNamed(OpsError):
-    """The payment gateway is not set."""
+    """No payment gateway is configured for this command, by PAYMENTS_URL or STRIPE_SECRET_KEY."""
 
 
 def reconcile_payments(connection: Connection, hours: float) -> Answer:
@@ -31,7 +31,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Recon
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = Secrets(connection.stage, connection.client("ssm")).ensure_made()["ID_SECRET"]
-    sweep = load_wiring(connection).payments.reconcile()
+    sweep = load_wiring(connection).payments.reconcile_payments()
     try:
         result: Reconciliation = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:

@@ -110,7 +110,7 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def is_due(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def should_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not is_outage(error)
 

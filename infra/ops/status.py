@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ops.connection import Connection
-from infra.ops.queues import Queue, Queues, queues_of, total_depth
+from infra.ops.queues import Queue, Queues, read_queues, total_depth
 from infra.ops.stream_failures import count_failure_files
 from infra.ops.text import Answer, aligned, counted, format_duration, format_size
 
@@ -40,7 +40,7 @@ def report_status(connection: Connection) -> Answer:
 
     Exit status 1 when there are dead letters or stream failures.
     """
-    queues = queues_of(connection)
+    queues = read_queues(connection)
     tables = read_tables(connection)
     ages = _read_oldest_seconds(connection, list(queues))
     dead = total_depth(queues.dead_letter_queues)

@@ -19,7 +19,7 @@ OUTPUT = "StreamFailuresBucket"
 
 
 @dataclass(frozen=True, slots=True)
-class LostBatch:
+class FailedBatch:
     """A file of records that a stream's handler has given up."""
 
     stream: str
@@ -55,9 +55,11 @@ class StreamFailures:
         found = [(one["LastModified"], one["Key"]) for page in pages for one in page.get("Contents", [])]
         return [key for _, key in sorted(found)]
 
-    def read_batch(self, key: str) -> LostBatch:
+    def read_batch(self, key: str) -> FailedBatch:
         """Reads an object. Raises ValueError when it is no batch or has no records."""
-        return parse_lost_batch(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace"))
+        return parse_failed_batch(
+            self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode(errors="replace")
+        )
 
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
@@ -68,14 +70,14 @@ def count_failure_files(connection: Connection) -> int | None:
     return len(StreamFailures.of(connection).list_keys()) if find_output(connection, OUTPUT) else None
 
 
-def parse_lost_batch(text: str) -> LostBatch:
+def parse_failed_batch(text: str) -> FailedBatch:
     """Reads a batch from JSON. Raises ValueError when it is no batch or has no records."""
     try:
         described = json.loads(text)
         batch, payload = described["DDBStreamBatchInfo"], described["payload"]
         held = json.loads(payload) if isinstance(payload, str) else payload
         records = [record for record in held["Records"] if record["dynamodb"]["SequenceNumber"]]
-        return LostBatch(
+        return FailedBatch(
             stream=str(batch["streamArn"]),
             records=records,
             since=str(batch.get("approximateArrivalOfFirstRecord", "-")),

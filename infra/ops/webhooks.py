@@ -90,7 +90,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
 
 
 def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
-    """Sends to the webhook again after it was disabled. Raises OpsError."""
+    """Enables a disabled webhook, so that it gets deliveries again. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     if not subscriptions.store.disable(webhook_id, None):
         raise subscriptions._no_such_webhook_error(webhook_id)

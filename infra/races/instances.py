@@ -12,7 +12,7 @@ from infra import processes
 def run_instances(
     count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = ""
 ) -> Iterator[list[str]]:
-    """Runs instances and gives their base URLs once they answer. `without`: a guard to leave out (see unguarded.py)."""
+    """Runs instances of the API. Gives their base URLs once they answer. `without` names a guard of unguarded.py."""
     module = ["infra.races.unguarded", "--without", without] if without else ["infra.local.server"]
     with contextlib.ExitStack() as stack:
         started: list[tuple[str, processes.Child]] = []

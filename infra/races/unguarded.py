@@ -20,7 +20,7 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.wiring.shared.adapters import Adapters
-from chalicelib.wiring.shared.process import database, settings, stage_name
+from chalicelib.wiring.shared.process import database, resource_name, settings
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
@@ -115,12 +115,12 @@ def _or_anyway(condition: str, always: str = "attribute_exists(id)") -> str:
 
 def _replace_rows(kind: type[DynamoRows]) -> Parts:
     """Gives the replacement of the rows' adapter by one of this class."""
-    return {"rows": lambda: kind(database(), stage_name("rows"))}
+    return {"rows": lambda: kind(database(), resource_name("rows"))}
 
 
 @functools.cache
 def _make_sessions_in_order_asked() -> DynamoSessions:
-    return SessionsInOrderAsked(database(), stage_name("sessions"))
+    return SessionsInOrderAsked(database(), resource_name("sessions"))
 
 
 WITHOUT: Mapping[str, Parts] = {
@@ -129,9 +129,9 @@ WITHOUT: Mapping[str, Parts] = {
     "both-conditions": _replace_rows(RowsWithoutConditions),
     "closed-condition": _replace_rows(RowsWithoutClosedCondition),
     "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
-    "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), stage_name("payments"))},
-    "admission-condition": {"tickets": lambda: TicketsWithoutAdmissionCondition(database(), stage_name("tickets"))},
-    "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), stage_name("live-holds"))},
+    "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), resource_name("payments"))},
+    "admission-condition": {"tickets": lambda: TicketsWithoutAdmissionCondition(database(), resource_name("tickets"))},
+    "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), resource_name("live-holds"))},
     "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }
 

@@ -64,7 +64,7 @@ def functions(
     Their secrets are in SSM, where their environments say.
     """
     for variable, value in STORED_SECRETS.items():
-        name = SECRETS[variable].parameter_in("prod")
+        name = SECRETS[variable].ssm_parameter_in("prod")
         boto3.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
     made = Functions(
         code=unpacked,

@@ -18,7 +18,7 @@ from chalicelib.infrastructure.streams.failures import describe_failures, reason
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import clients as pump_clients
 from infra.local.pump import queue_source, stream_source
-from infra.ops.stream_failures import parse_lost_batch
+from infra.ops.stream_failures import parse_failed_batch
 from tests.builders import an_event
 
 from . import events
@@ -234,7 +234,7 @@ def test_a_record_that_nobody_can_read_is_put_aside_and_those_after_it_are_told(
     s3, bucket = boto3.client("s3"), functions.values["STREAM_FAILURES_BUCKET"]
     keys = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     (key,) = [one for one in keys if one.endswith(f"/{unreadable['dynamodb']['SequenceNumber']}.json")]
-    kept = parse_lost_batch(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+    kept = parse_failed_batch(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
     s3.delete_object(Bucket=bucket, Key=key)
     assert kept.records == [unreadable]
 
@@ -246,7 +246,7 @@ def test_an_operator_reads_what_lambda_writes_of_a_batch_that_it_gave_up(items: 
     batch = events.stream_batch(items.change("rows", None, items.row(session_id)))
     written = json.dumps(events.given_up(batch, condition="RecordAgeExceeded"))
 
-    lost = parse_lost_batch(written)
+    lost = parse_failed_batch(written)
 
     assert (lost.table, lost.records, lost.reason) == (items.name("rows"), batch["Records"], "RecordAgeExceeded")
     assert reason_in(written) == "RecordAgeExceeded"

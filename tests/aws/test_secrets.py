@@ -33,7 +33,7 @@ def test_no_secret_is_in_the_environment_of_a_function(functions: Functions) -> 
     for function in FUNCTIONS:
         variables = functions._environment(template[function.logical_id]["Properties"])
         secrets = {name: variables[name] for name in SECRETS.keys() & variables.keys()}
-        assert secrets == {name: f"ssm:{SECRETS[name].parameter_in('prod')}" for name in secrets}, function.name
+        assert secrets == {name: f"ssm:{SECRETS[name].ssm_parameter_in('prod')}" for name in secrets}, function.name
         assert not set(STORED_SECRETS.values()) & set(variables.values()), function.name
 
 
@@ -45,7 +45,9 @@ def test_all_secrets_of_a_function_are_fetched_with_one_question_and_at_their_fi
         started = [call for call in endpoint.calls if call.service == "ssm"]
         statuses = [ask(api), ask(api)]
 
-    mine = {one.parameter_in("prod") for one in SECRETS.values() if {"api_handler", *EVERY_FUNCTION} & {*one.given_to}}
+    mine = {
+        one.ssm_parameter_in("prod") for one in SECRETS.values() if {"api_handler", *EVERY_FUNCTION} & {*one.given_to}
+    }
     (question,) = [call for call in calls if call.service == "ssm"]
     assert question.operation == "GetParameters"
     assert set(question.json["Names"]) == mine

@@ -502,7 +502,7 @@ def test_a_user_of_the_pool_is_lent_for_a_purchase_and_deleted(deployed: deploy.
     cognito, outputs = boto3.client("cognito-idp"), outputs_of(data_stack(STAGE))
     pool, client = outputs["UserPoolId"], outputs["PageClientId"]
 
-    with buyers.lent_by_pool(cognito, pool, client) as token:
+    with buyers.lend_pool_token(cognito, pool, client) as token:
         claims = jwt.decode(token, options={"verify_signature": False})
         assert len(cognito.list_users(UserPoolId=pool)["Users"]) == 1
 

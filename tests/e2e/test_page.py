@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from infra.cloud.deploy import AppDeployment
 from infra.cloud.deploying.stacks import app_stack
-from infra.local.lambda_proxy import Asked, Resource, event
+from infra.local.lambda_proxy import ReceivedRequest, Resource, event
 from tests.browser.visitor import Visitor
 
 STAGE = "dev"
@@ -36,7 +36,7 @@ def test_the_page_and_all_it_refers_to_are_found_below_the_stage(deployed: AppDe
 def test_without_its_slash_the_stage_leads_to_the_page(deployed: AppDeployment) -> None:
     """The function is asked as AWS asks it: an emulator puts the slash in, and nobody behind it can tell."""
     without_slash = f"/{deployed.url.rpartition('/')[2]}"
-    sent = event(Asked("GET", without_slash), Resource("/"))
+    sent = event(ReceivedRequest("GET", without_slash), Resource("/"))
 
     invoked = boto3.client("lambda").invoke(FunctionName=_find_function(), Payload=json.dumps(sent).encode())
     answer = json.load(invoked["Payload"])

@@ -18,7 +18,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from infra.ops.connection import Connection
 from infra.ops.dlq import redrive_dead_letters
-from infra.ops.queues import queues_of
+from infra.ops.queues import read_queues
 from infra.ops.stream_failures import StreamFailures
 from tests.fakes import MovableClock
 from tests.histories.cinema import PREFIX, STAGE, Cinema
@@ -89,7 +89,7 @@ def come_to_rest(cinema: Cinema, seconds: float, progress: Progress) -> tuple[in
     connection = Connection.to(STAGE)
     while time.monotonic() < deadline:
         cinema.watch()
-        queues = queues_of(connection)
+        queues = read_queues(connection)
         redriven += _redrive(connection)
         counts = {table: len(Tables().items(table)) for table in ("events", "ledger", "payments", "tickets")}
         busy = sum(queue.depth for queue in queues) or cinema.calls_on_their_way
@@ -106,7 +106,7 @@ def come_to_rest(cinema: Cinema, seconds: float, progress: Progress) -> tuple[in
 
 def _redrive(connection: Connection) -> int:
     """Gives all dead letters back to their queues, as an operator does after an outage."""
-    queues, moved = queues_of(connection), 0
+    queues, moved = read_queues(connection), 0
     for dead in queues.dead_letter_queues:
         if dead.visible and queues.sources_of(dead):
             answer = redrive_dead_letters(
@@ -118,7 +118,7 @@ def _redrive(connection: Connection) -> int:
 
 def sweep(*, mend: bool) -> Reconciliation:
     """Compares our payments with the gateway's list, as the scheduled sweep does, but half an hour ahead."""
-    reconcile = wiring.payments.reconcile()
+    reconcile = wiring.payments.reconcile_payments()
     return replace(reconcile, clock=lambda: utc_now() + LATER)(timedelta(hours=3), mend=mend)
 
 
@@ -144,11 +144,11 @@ def judge(cinema: Cinema, operations: Sequence[Operation], seconds: float, progr
 
 def on_their_way() -> int:
     """Counts the messages that are due, in all queues."""
-    return sum(queue.visible for queue in queues_of(Connection.to(STAGE)))
+    return sum(queue.visible for queue in read_queues(Connection.to(STAGE)))
 
 
 def _depths() -> dict[str, int]:
-    return {queue.short_name: queue.depth for queue in queues_of(Connection.to(STAGE)) if queue.depth}
+    return {queue.short_name: queue.depth for queue in read_queues(Connection.to(STAGE)) if queue.depth}
 
 
 def _promises(operations: Sequence[Operation]) -> Promises:

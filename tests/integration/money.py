@@ -26,7 +26,7 @@ from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops import dlq
 from infra.ops.connection import Connection
-from infra.ops.queues import queues_of
+from infra.ops.queues import read_queues
 from tests.conftest import STAGE
 from tests.fakes import alone
 from tests.http_api import Answer, Api
@@ -111,7 +111,7 @@ class Till:
 
     def parked(self) -> dict[str, str]:
         """Reads the reasons in the dead-letter queue of refunds, by transaction. The messages stay."""
-        letters = queues_of(Connection.to(STAGE)).dead_letter_queue("refunds")
+        letters = read_queues(Connection.to(STAGE)).dead_letter_queue("refunds")
         shown = dlq.show_dead_letters(self.sqs, letters, 1000).data["messages"]
         return {letter["body"]["data"]["transactionId"]: letter["reason"] for letter in shown}
 

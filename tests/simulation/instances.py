@@ -139,7 +139,7 @@ class Instance:
         return CachedRows(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
 
     @cached_property
-    def cached_sessions(self) -> Sessions:
+    def sessions_for_scheduling(self) -> Sessions:
         return CacheAnnouncingSessions(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property

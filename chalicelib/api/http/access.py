@@ -1,6 +1,6 @@
-"""Access control: finds out who asks, by the token of the request, and whether the route admits them.
+"""Access control: identifies the principal by the request's token, and decides whether the route admits them.
 
-A request without a token costs nothing here: what verifies tokens is imported at the first one.
+The modules that verify tokens are imported at the first token, so requests without one don't pay for them.
 """
 
 import re
@@ -22,46 +22,49 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """The principal of a request, and the refusal; None for a request that is admitted."""
+class AccessDecision:
+    """Whether a request is admitted: its principal, and the refusal. `refusal` is None if the request is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None
 
-    def require(self) -> None:
+    def raise_if_refused(self) -> None:
         """Raises the refusal, if there is one."""
         if self.refusal:
             raise self.refusal
 
 
-EVERYBODY = Admission(UNCHECKED)
+UNCHECKED_ACCESS = AccessDecision(UNCHECKED)
 
 
-def check_access(rule: Rule, request: Request) -> Admission:
-    """Finds the principal, and whether the rule admits it. Raises nothing, so that refusals are counted, too."""
+def decide_access(rule: Rule, request: Request) -> AccessDecision:
+    """Identifies the principal, and decides whether the rule admits them.
+
+    Gives a refusal instead of raising it, so that refused requests are counted against their rate limits, too.
+    """
     if not rule.needs_token or not wiring.settings().auth:
-        return EVERYBODY
+        return UNCHECKED_ACCESS
     try:
         asked_by = _identify(request)
     except (Unauthenticated, StoreUnavailable) as refusal:
-        return Admission(NOBODY, refusal)
-    return Admission(asked_by, None if rule.admits(asked_by) else Forbidden())
+        return AccessDecision(NOBODY, refusal)
+    return AccessDecision(asked_by, None if rule.admits(asked_by) else Forbidden())
 
 
 def _identify(request: Request) -> Principal:
     """Gives the principal of the request's token. Raises Unauthenticated, StoreUnavailable."""
     token = _token_of(request)
     try:
-        return wiring.identity.verify_token()(token, wiring.clock())
+        return wiring.identity.token_verifier()(token, wiring.clock())
     except Unauthenticated as refusal:
         log.info("token refused", fault=refusal.fault.name, detail=refusal.detail)
         raise
 
 
 def _token_of(request: Request) -> str:
-    """Gives the token in the Authorization header. Raises Unauthenticated if there is none, or it comes otherwise.
+    """Gives the bearer token of the Authorization header. Raises Unauthenticated if the header is missing or malformed.
 
-    An address is logged and remembered in many places, so a token in the query is refused, valid or not.
+    Also raises Unauthenticated for a token in the query, even a valid one: URLs are logged in many places.
     """
     if TOKEN_IN_QUERY in (request.query_params or {}):
         raise Unauthenticated(TokenFault.SENT_WRONGLY)
@@ -75,6 +78,6 @@ def _token_of(request: Request) -> str:
 
 
 def _authorizations(event: Mapping[str, Any]) -> Sequence[str]:
-    """Gives the values of all Authorization headers. Events of HTTP APIs have them in one text, with commas."""
+    """Gives the values of all Authorization headers. An HTTP API joins them into one value, with commas."""
     every = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
     return [value for name, values in every.items() if name.lower() == "authorization" for value in values]

@@ -36,8 +36,8 @@ View = Callable[..., Response]
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
     """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, logs one line.
 
-    Refuses, without a call of the view, a request beyond its rate limit, and one that its row in routes.py does not
-    admit. A view for buyers gets `asked_by`. Raises RouteUnknown for a view without a row.
+    Refuses a request beyond its rate limit, or one that the view's row in routes.py does not admit: the view is then
+    not called. A view for buyers gets the principal as `asked_by`. Raises RouteUnknown for a view without a row.
     """
 
     def decorate(view: View) -> View:
@@ -57,11 +57,11 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
     started = perf_counter()
     quota_headers: dict[str, str] = {}
     try:
-        admission = access.check_access(route.admits, request)
-        quota_headers = limits.admit_request(view.__name__, request, admission.asked_by.subject)
-        admission.require()
-        bodies.check_path(path)
-        who = {"asked_by": admission.asked_by} if route.tells_who_asks else {}
+        access_decision = access.decide_access(route.admits, request)
+        quota_headers = limits.enforce_rate_limits(view.__name__, request, access_decision.asked_by.subject)
+        access_decision.raise_if_refused()
+        bodies.check_path_parameters(path)
+        who = {"asked_by": access_decision.asked_by} if route.gets_principal else {}
         response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)
@@ -73,7 +73,7 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
 
 
 def _may_be_shared(response: Response) -> bool:
-    """Tells whether a cache in between may give the answer to others, whom the quota of one would mislead."""
+    """Tells whether a shared cache may store the answer. Such an answer must not show one client's quota to others."""
     return str(response.headers.get("Cache-Control", "")).startswith("public")
 
 
@@ -92,22 +92,22 @@ def see_other(url: str, answer: Any) -> Response:
 
 
 def text_file(file: "File") -> Response:
-    """Answers with a file of text to be saved under its name, which has ASCII letters only."""
+    """Answers with a text file as an attachment. The file's name must be ASCII."""
     disposition = f'attachment; filename="{file.name}"'
     typed = {"Content-Type": file.content_type, "Content-Disposition": disposition}
     return Response(file.content.decode(), headers={**HEADERS, **typed})
 
 
-def in_contract_form(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Rewrites, as a middleware, an error that Chalice answered itself in the contract's form."""
+def with_contract_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: rewrites the errors that Chalice itself answers into the contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:
         return error_response(_error_of_chalice(response, request), request)
     return response
 
 
-def with_safety_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Adds, as a middleware, headers that forbid browsers to guess a type and, except on a laptop, to leave HTTPS."""
+def with_security_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: adds `X-Content-Type-Options` and, except on a laptop, `Strict-Transport-Security`."""
     response = get_response(request)
     response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
@@ -124,8 +124,8 @@ def error_response(error: Exception, request: Request) -> Response:
     )
 
 
-def error_text(error: Exception, view: str) -> str:
-    """Writes an error as JSON for a WebSocket, in English. Logs an unexpected error."""
+def error_json(error: Exception, view: str) -> str:
+    """Writes an error's body as JSON, in English, for a WebSocket. Logs an unexpected error with the view's name."""
     row, error = _with_row(error, view=view)
     return bodies.encoded(error_body(row, error, ENGLISH))
 
@@ -142,7 +142,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
 
 
 def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
-    """Gives the error's row, and the error. Logs an unexpected error, and gives an InternalError in its place."""
+    """Gives the error with its row. Logs an error without a row, and replaces it by an InternalError."""
     if row := row_of(type(error)):
         return row, error
     log.exception("unexpected", **logged)

@@ -1,7 +1,4 @@
-"""Pages of other origins: those in the setting CORS_ORIGINS may call the API, with a token but without cookies.
-
-A browser asks first (OPTIONS) whether a page may send what it wants to send. It shows a page only headers named here.
-"""
+"""CORS: pages of the origins in the setting CORS_ORIGINS may call the API, with a token but without cookies."""
 
 from collections.abc import Callable
 
@@ -18,8 +15,11 @@ SHOWN = (
 KEPT_SECONDS = 600
 
 
-def answer_other_origins(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Answers, as a middleware, a browser's question before a request, and lets its page read each answer."""
+def with_cors(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: answers preflight requests, and adds the CORS headers to answers for an allowed origin.
+
+    Changes nothing if CORS_ORIGINS is empty.
+    """
     origins = wiring.settings().cors_origins
     if not origins:
         return get_response(request)

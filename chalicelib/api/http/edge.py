@@ -1,4 +1,4 @@
-"""The address of a viewer who comes by CloudFront, as infra/cloud/domain.yaml puts it before the API."""
+"""The client's IP address behind CloudFront, which infra/cloud/domain.yaml puts in front of the API."""
 
 import hmac
 from collections.abc import Callable
@@ -12,10 +12,11 @@ FORWARDED = "x-forwarded-for"
 
 
 def with_viewers_address(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Puts, as a middleware, the viewer's address in the place of CloudFront's, which all viewers share.
+    """Middleware: replaces the source IP address, which is CloudFront's, by the viewer's.
 
-    X-Forwarded-For ends with the viewer, as CloudFront writes it, then CloudFront, as API Gateway does; anything before
-    them the viewer may have made up. A request that does not show the secret has not come by our CloudFront.
+    The viewer's address is the last but one in X-Forwarded-For: CloudFront adds the viewer's, then API Gateway adds
+    CloudFront's. A viewer may have forged the earlier ones. Changes nothing for a request without EDGE_SECRET, because
+    it did not come through our CloudFront.
     """
     shown: str = request.headers.get(SECRET, "")
     if shown and _is_ours(shown):
@@ -27,6 +28,6 @@ def with_viewers_address(request: Request, get_response: Callable[[Request], Res
 
 
 def _is_ours(shown: str) -> bool:
-    """Tells whether that is a secret of CloudFront's: while one replaces another there are two."""
+    """Tells whether the text is one of the valid secrets. There are two of them during a rotation."""
     secrets = wiring.settings_with_secrets().edge_secrets
     return any(hmac.compare_digest(shown.encode(), secret.encode()) for secret in secrets)

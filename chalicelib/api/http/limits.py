@@ -25,26 +25,26 @@ class WantedSeats(msgspec.Struct, rename="camel"):
     seat_numbers: list[msgspec.Raw]
 
 
-def admit_request(route: str, request: Request, user: str) -> dict[str, str]:
-    """Counts the request against its limits. Gives the headers of its quota; none if the route has no limit.
+def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, str]:
+    """Counts the request against the route's limits. Gives the RateLimit headers; none if the route has no limit.
 
-    `user` is the verified id of who asks; empty if nobody is known. The user id of a body or a path would be only a
-    claim: a client could use up the quota of another user.
+    `user` is the verified user id, or '' without sign-in. The user id in a body or a path is not used: with another
+    user's id, a client could exhaust their quota.
 
-    Raises RateLimited. Calls Redis once at most.
+    Raises RateLimited. Makes at most one call to Redis.
     """
     quotas = dict(_quotas_of_request(route, request, user))
     if not quotas:
         return {}
     gate = wiring.gate
-    limiter = gate.own_rate_limiter() if route_of(route).is_counted_alone else gate.rate_limiter()
+    limiter = gate.instance_rate_limiter() if route_of(route).is_counted_per_instance else gate.rate_limiter()
     verdict = limiter.take(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return quota_headers(verdict.tightest)
 
 
-def admit_viewer_message(viewer_id: str, source: str) -> None:
+def enforce_message_limits(viewer_id: str, source: str) -> None:
     """Counts a WebSocket message against the limits of its connection and of its address. Raises RateLimited."""
     limits = wiring.settings().rate_limits
     requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
@@ -60,8 +60,8 @@ def admit_viewer_message(viewer_id: str, source: str) -> None:
         raise RateLimited(verdict.tightest)
 
 
-def refuse_unknown_routes(app: Chalice, limits: RateLimits) -> None:
-    """Checks the routes that the limits name. Raises SettingInvalid for a misspelt one, which would limit nothing."""
+def require_known_routes(app: Chalice, limits: RateLimits) -> None:
+    """Raises SettingInvalid if the limits name a route that the app does not have: a misspelt limit limits nothing."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):
@@ -82,7 +82,7 @@ def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tupl
 
 
 def _seats(request: Request) -> int:
-    """Counts the seats that a hold asks for; 1 if the body can't be read, which the view refuses."""
+    """Counts the seats that a hold asks for. Gives 1 for an unreadable body, which the view will refuse."""
     body = request.raw_body
     if not body or len(body) > LARGEST_BODY_BYTES:
         return 1

@@ -151,14 +151,17 @@ _PLACE = re.compile(r".*\(byte (\d+)\)")
 
 
 def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[str, object]:
-    """Gives the body of an error's answer: code, message, facts. `error` is None for one of API Gateway's."""
+    """Makes the body of an error's answer: code, message and facts. `error` is None for API Gateway's own errors."""
     facts: Facts = row.facts(error) if error else {}
     unshown: Facts = row.message_facts(error) if error else {}
-    return {"error": row.code, "message": message(row.code, {**facts, **unshown}, language), **facts}
+    return {"error": row.code, "message": error_message(row.code, {**facts, **unshown}, language), **facts}
 
 
-def message(code: str, facts: Facts, language: str) -> str:
-    """Writes the message of an error's code with the facts. `detail`, the parser's words, is made readable."""
+def error_message(code: str, facts: Facts, language: str) -> str:
+    """Writes the message for an error code, with the facts filled in.
+
+    The fact `detail` has the words of msgspec's parser: they become a sentence for people.
+    """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:
         detail = words["detail"]

@@ -1,6 +1,6 @@
-"""Methods of a path besides those of its views: answers HEAD where there is GET, and 405 to all others.
+"""Methods that have no view: answers HEAD by the view of GET, and every other method by 405.
 
-API Gateway calls us only for methods that are registered, and answers all others as an unknown path.
+API Gateway calls the function only for registered methods. It answers all others as an unknown path.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,11 @@ from .errors import MethodNotAllowed
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def answer_other_methods(app: Chalice) -> None:
-    """Registers, for each path registered so far, views for the methods that it lacks."""
+def add_fallback_methods(app: Chalice) -> None:
+    """Registers views for the missing methods of each path: HEAD where there is GET, and 405 for the others.
+
+    Call this after all routes are registered.
+    """
     others = Blueprint(__name__)
     for number, (path, known) in enumerate(app.routes.items()):
         if "GET" in known:
@@ -29,8 +32,8 @@ def answer_other_methods(app: Chalice) -> None:
     app.register_blueprint(others)
 
 
-def is_added(view: Callable[..., Any]) -> bool:
-    """Tells whether `answer_other_methods` added the view: for HEAD, or to refuse a method."""
+def is_fallback_view(view: Callable[..., Any]) -> bool:
+    """Tells whether `add_fallback_methods` added the view: for HEAD, or to refuse a method."""
     return view.__module__ == __name__
 
 

@@ -1,8 +1,8 @@
-"""Path parameters: decodes them exactly once, for every view and every gateway.
+"""Percent-decoding of path parameters, exactly once, whatever gateway calls.
 
-A REST API passes them on percent-encoded, as they are in the address. So does our local server. An event with a
-`version` has the form of HTTP APIs, whose gateway has decoded them: ministack sends such events for REST APIs, too.
-Decoding twice would take the user `qa%2540example.com` for another; not decoding finds no `qa%40example.com`.
+A REST API and our local server pass path parameters percent-encoded. An HTTP API decodes them; its events have a
+`version`. ministack sends such events for REST APIs, too. With two decodings, `qa%2540example.com` would become
+another user; with none, `qa%40example.com` would not be found.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from chalice.app import Request
 
 
 def decoded(request: Request, path: Mapping[str, str]) -> dict[str, str]:
-    """Gives the path parameters decoded. Bytes that are no UTF-8 become replacement characters: no id has them."""
+    """Gives the decoded path parameters. Invalid UTF-8 becomes replacement characters, which no id has."""
     if "version" in request.to_original_event():
         return dict(path)
     return {name: unquote(value) for name, value in path.items()}

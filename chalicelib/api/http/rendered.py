@@ -1,8 +1,8 @@
-"""Texts of answers, each written once for as long as what it shows stays the same object in memory.
+"""A cache of answers' texts, by the object that they show.
 
-A page of the programme is kept for a second (infrastructure/dynamodb/sessions.py) and given to everybody who asks.
-Writing its JSON, and hashing that for its ETag, took more CPU than all the rest of a request. A text has no age of its
-own: it is asked for with the page that it shows, and another page has another text.
+A page of the programme is cached for a second (infrastructure/dynamodb/sessions.py), and given to every request.
+Encoding the page as JSON, and hashing the JSON for the ETag, took more CPU than the rest of a request. A text needs no
+expiry of its own: a new page is a new object, and gets a new text.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from .static import Text
+from .static import VersionedText
 
 T = TypeVar("T")
 
@@ -19,23 +19,23 @@ MOST_TEXTS = 64
 
 
 @dataclass
-class Rendered(Generic[T]):
-    """The texts of the objects that were shown last, which never change. Safe in threads."""
+class TextCache(Generic[T]):
+    """A thread-safe cache of texts, by the identity of immutable objects. Keeps the MOST_TEXTS newest ones."""
 
-    render: Callable[[T], Text]
-    texts: dict[int, tuple[T, Text]] = field(default_factory=dict)
+    render: Callable[[T], VersionedText]
+    texts: dict[int, tuple[T, VersionedText]] = field(default_factory=dict)
     """The texts by `id()`, each beside its object, so that no other object gets that id meanwhile."""
     lock: Any = field(default_factory=Lock)
 
-    def text_of(self, shown: T) -> Text:
-        """Gives the text of an object. Writes it if the object is new, in the place of the oldest."""
+    def text_of(self, shown: T) -> VersionedText:
+        """Gives the object's text. Renders and caches the text of a new object; the oldest cached text is dropped."""
         known, text = self.texts.get(id(shown), (None, None))
         if text is None or known is not shown:
             text = self.render(shown)
             self._keep(shown, text)
         return text
 
-    def _keep(self, shown: T, text: Text) -> None:
+    def _keep(self, shown: T, text: VersionedText) -> None:
         with self.lock:
             self.texts[id(shown)] = shown, text
             if len(self.texts) > MOST_TEXTS:

@@ -1,7 +1,7 @@
-"""The table of routes: whom each admits, and whether it is limited. A view without a row can't be registered.
+"""The table of routes: whom each admits, and whether it is rate-limited. A view without a row can't be registered.
 
-The rows are by name of the view, as those of RATE_LIMITS in chalicelib/settings.py are. What a route takes and answers
-is in chalicelib/api/openapi/routes.py, which is too large for a cold start; whom it admits is documented from here.
+The rows are named by their views, like the entries of RATE_LIMITS. The bodies of each route are described in
+chalicelib/api/openapi/routes.py, apart from here because that table is too large for a cold start.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ class Route(NamedTuple):
 
     admits: Rule
     is_limited: bool = True
-    """False where load balancers and operators ask, most often under load."""
-    is_counted_alone: bool = False
-    """True where an instance counts requests by itself: its answers, from memory, cost less than asking Redis."""
+    """False for health checks: load balancers and operators must get an answer under load."""
+    is_counted_per_instance: bool = False
+    """True if each instance counts the requests in its own memory: asking Redis would cost more than the answer."""
 
     @property
-    def tells_who_asks(self) -> bool:
-        """Tells whether the view gets the principal as `asked_by`: where things belong to buyers."""
+    def gets_principal(self) -> bool:
+        """Tells whether the view gets the principal as `asked_by`: views of things that belong to a buyer do."""
         return self.admits is Rule.BUYER
 
 
 ROUTES: Mapping[str, Route] = {
     "schedule_session": Route(OPERATOR),
-    "list_sessions": Route(ANYONE, is_counted_alone=True),
-    "show_session": Route(ANYONE, is_counted_alone=True),
+    "list_sessions": Route(ANYONE, is_counted_per_instance=True),
+    "show_session": Route(ANYONE, is_counted_per_instance=True),
     "show_seats": Route(ANYONE),
     "show_live_address": Route(ANYONE),
     "hold_seats": Route(BUYER),

@@ -70,8 +70,8 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 
 @dataclass(frozen=True)
-class Text:
-    """A text file to be served. `version` is a hash of its body."""
+class VersionedText:
+    """A text to be served, with its content type. `version` is a hash of the body, for the ETag."""
 
     body: str
     content_type: str
@@ -87,42 +87,43 @@ def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}
     is_fresh = query.get("v") == asset.version
-    response = answer_unless_unchanged(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
+    response = text_or_not_modified(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
     if page_kept := WORKERS.get((part, file)):
         response.headers["Service-Worker-Allowed"] = page_kept
     return response
 
 
-def page(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
-    """Answers with the part's index.html, or redirects to the page's own address.
+def page_response(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
+    """Answers with the index.html of a part of the site, or redirects to the page's canonical address.
 
-    Its references, assets/<part>/<file>, are relative, so that they work below a stage's path. `settings` replace
-    {name} in the page. `security` changes directives of the Content-Security-Policy:
-    style_src="'self' 'unsafe-inline'".
+    `part` is a folder of chalicelib/web. The page's references, assets/<part>/<file>, are relative: so they work below
+    a stage's path, but only at the canonical address. Each {name} in the page is replaced from `settings`. `security`
+    overrides directives of the Content-Security-Policy: style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
     policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
-    response = answer_unless_unchanged(request, _page(part, **settings), ASK_FIRST)
+    response = text_or_not_modified(request, _page(part, **settings), ASK_FIRST)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
 
-def page_for_signed_in(
+def sign_in_page_response(
     request: Request, part: str, settings: Mapping[str, str] = NOTHING, live_url: str = ""
 ) -> Response:
-    """Answers with the page of a part for which people sign in: it may ask the identity provider for tokens.
+    """Answers with the page of a part of the site that has sign-in.
 
-    `settings` are further ones of the page; `live_url` is another address that it may connect to.
+    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. `settings` are added
+    to the page's settings for sign-in and time zone.
     """
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
     known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
-    return page(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
+    return page_response(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
 
 
 def _sign_in_settings() -> dict[str, str]:
-    """Gives the settings by which a page lets users sign in; none where access control is off."""
+    """Gives the page's settings for sign-in. Their values are empty if access control is off."""
     ours = wiring.settings()
     return {
         "sign_in_url": ours.auth_sign_in_url if ours.auth else "",
@@ -136,13 +137,13 @@ def _origin_of(url: str) -> str:
     return f"{found.scheme}://{found.netloc}" if found.netloc else ""
 
 
-def as_text(answer: Any) -> Text:
-    """Makes a JSON file of an answer, to be served with a version."""
-    return Text(bodies.encoded(answer), TYPES[".json"])
+def json_text(answer: Any) -> VersionedText:
+    """Encodes an answer as JSON, with the version that `text_or_not_modified` uses as its ETag."""
+    return VersionedText(bodies.encoded(answer), TYPES[".json"])
 
 
-def answer_unless_unchanged(request: Request, text: Text, cache_control: str) -> Response:
-    """Answers with the text, or with 304 when the client's If-None-Match names this version."""
+def text_or_not_modified(request: Request, text: VersionedText, cache_control: str) -> Response:
+    """Answers with the text, or with 304 if the request's If-None-Match has the text's ETag."""
     tag = f'"{text.version}"'
     headers: Headers = {
         "ETag": tag,
@@ -165,28 +166,32 @@ def _assets() -> Mapping[tuple[str, str], Path]:
 
 
 @cache
-def _asset(part: str, file: str) -> Text:
+def _asset(part: str, file: str) -> VersionedText:
     """Reads a file. Raises NotFoundError for one that is not among the assets."""
     if (path := _assets().get((part, file))) is None:
         raise NotFoundError
-    return Text(path.read_text(encoding="utf-8"), TYPES[path.suffix])
+    return VersionedText(path.read_text(encoding="utf-8"), TYPES[path.suffix])
 
 
 @cache
-def _page(part: str, **settings: str) -> Text:
-    """Reads a page, fills in the settings, and adds its file's version to each reference: browsers load new ones."""
+def _page(part: str, **settings: str) -> VersionedText:
+    """Reads a part's page and fills in the settings. Adds to each reference the version of the file: `?v=…`.
+
+    So a browser loads a changed file, although the file's old version is cached for ever.
+    """
     text = (WEB / part / "index.html").read_text(encoding="utf-8")
     for name, value in settings.items():
         text = text.replace(f"{{{name}}}", value)
     versioned = _REFERENCE.sub(lambda found: f"{found[0]}?v={_asset(found[1], found[2]).version}", text)
-    return Text(versioned, "text/html; charset=utf-8")
+    return VersionedText(versioned, "text/html; charset=utf-8")
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's own address, at which its references work, relative to the request's: ../docs for /docs/.
+    """Gives the page's canonical address relative to the request's, such as ../docs for /docs/.
 
-    None when the request came to that address. The path in the context is complete, with a stage or a domain's mapping.
-    An emulator's always ends with a slash at the root, so that only AWS redirects /prod to /prod/.
+    Gives None if the request came to the canonical address. The path in the request's context is complete: it has the
+    stage, or the domain's base path. An emulator's root path always ends with a slash, so only AWS redirects /prod to
+    /prod/.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

@@ -11,14 +11,14 @@ from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, row_of
-from chalicelib.api.http.methods import is_added
+from chalicelib.api.http.methods import is_fallback_view
 from chalicelib.api.http.routes import route_of
 from chalicelib.domain.identity import Rule
 
-from .error_schemas import error_schema, header_names, named_examples, schema_name, table_of
+from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
-from .schemas import Json, of_request, types_of
+from .schemas import Json, as_request_schema, refs_and_schemas
 
 JSON = HEADERS["Content-Type"]
 CALENDAR = "text/calendar"
@@ -79,18 +79,21 @@ IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 whe
 
 
 class NotDescribed(Exception):
-    """A route or an error lacks an entry in its table, or an entry its route. The message says what to change."""
+    """The tables and the app differ: an entry for a route or an error is missing, or an entry has no route.
+
+    The message says which entry to add or remove.
+    """
 
 
 def document(app: Chalice) -> Json:
-    """Makes the document. Raises NotDescribed when a route has no entry in the table, or an entry has no route."""
-    refs, schemas = types_of(OPERATIONS.values())
+    """Makes the app's OpenAPI document. Raises NotDescribed if the app's routes and the table OPERATIONS differ."""
+    refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Cinema Tickets",
             "version": "1.0.0",
-            "description": f"{ABOUT}\n{table_of(ERRORS)}",
+            "description": f"{ABOUT}\n{error_code_table(ERRORS)}",
             "license": {"name": "MIT", "identifier": "MIT"},
             "contact": {"name": "Whoever runs this cinema"},
         },
@@ -107,7 +110,7 @@ def encoded(made: Json) -> str:
 
 
 def require_described(names: Iterable[str], described: Container[str], table: str) -> None:
-    """Checks that each name has an entry in `described`. Raises NotDescribed with `table`, its name and file."""
+    """Raises NotDescribed unless each name has an entry in `described`. `table` names that table and its file."""
     missing = sorted(name for name in names if name not in described)
     if missing:
         raise NotDescribed(f"Describe {', '.join(missing)} in {table}.")
@@ -132,7 +135,7 @@ def _view_name_by_route(app: Chalice) -> dict[str, str]:
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_added(entry.view_function)
+        if not is_fallback_view(entry.view_function)
     }
     require_described(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS of chalicelib/api/openapi/routes.py")
     gone = OPERATIONS.keys() - registered.keys()
@@ -183,7 +186,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = of_request(schema)  # bodies.check_path looks at it as at a text of a body
+        schema = as_request_schema(schema)  # bodies.check_path_parameters looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example
@@ -267,7 +270,7 @@ def _headers(*names: str) -> Json:
 
 
 def _content(body: msgspec.Struct | str, refs: Mapping[type, Json]) -> Json:
-    """Gives the content of a request or an answer by its media type. The only texts are calendars."""
+    """Gives the content of a request or an answer by its media type: JSON, or a calendar for a text."""
     return {CALENDAR if isinstance(body, str) else JSON: {"schema": refs[type(body)], "example": _raw(body)}}
 
 

@@ -37,7 +37,7 @@ def header_names(row: ErrorRow) -> set[str]:
     return {name for example in row.examples for name in row.headers(example)}
 
 
-def table_of(rows: Iterable[ErrorRow]) -> str:
+def error_code_table(rows: Iterable[ErrorRow]) -> str:
     """Makes a Markdown table of all error codes, for people."""
     cells = [
         f"| {row.status} | `{row.code}` | {str(_bodies(row)[0][1]['message']).replace('|', ' ')} |"

@@ -167,7 +167,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description='Send `{"action": "subscribe", "sessionId": "…"}` there; each change then comes as '
         '`{"type": "rows", "sessionId": "…", "rows": […]}`. Without a `url`, or after `{"type": "full"}`, '
         "poll the seats.",
-        answer=live_wire.LiveBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
+        answer=live_wire.LiveEndpointBody("wss://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
         asks_the_database=False,
     ),
     "POST /api/reservations": Operation(
@@ -224,7 +224,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "done later; the same message again changes nothing.",
         headers=(GATEWAY_SIGNATURE,),
         request=payments_wire.GatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
-        answer=payments_wire.Heard(),
+        answer=payments_wire.GatewayMessageReceivedBody(),
         errors=(refusals.SignatureInvalid,),
     ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
@@ -292,7 +292,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Put a new ticket in the place of one",
         description="The old one is void from this moment on. The new one is among the reservation's tickets once it "
         "is signed. Sent again, the request gives the same new ticket.",
-        answer=tickets_wire.renewed(TICKET),
+        answer=tickets_wire.transferred(TICKET),
         status=202,
         errors=(
             refusals.TicketNotFound,
@@ -385,7 +385,7 @@ OPERATIONS: Mapping[str, Operation] = {
         OPERATING,
         "Some dead letters of a queue",
         description="They stay where they are.",
-        answer=board_wire.letters("email", [LETTER]),
+        answer=board_wire.dead_letters("email", [LETTER]),
         errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
     ),
     "POST /api/operations/queues/{queue}/redrive": Operation(

@@ -17,8 +17,8 @@ PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
 """A regular expression for the free text of a request: the rule in names.py, as far as it can express it."""
 
 
-def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
-    """Gives a schema reference for each type of a request or an answer, and all the schemas by name."""
+def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
+    """Makes the schemas of all requests and answers. Gives the references by type, and the schemas by name."""
     known = list(operations)
     requests = list(dict.fromkeys(type(each.request) for each in known if each.request))
     bodies = (body for each in known for body in (each.answer, *each.other_answers.values()))
@@ -27,15 +27,19 @@ def types_of(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
     of_requests = {kind.__name__ for kind in requests}
     schemas = {name: _with_clean_description(schema) for name, schema in schemas.items()}
     shaped = {
-        name: of_request(schema) if name in of_requests else _of_answer(schema) for name, schema in schemas.items()
+        name: as_request_schema(schema) if name in of_requests else _as_answer_schema(schema)
+        for name, schema in schemas.items()
     }
     return dict(zip([*requests, *answers], refs, strict=True)), shaped
 
 
-def of_request(schema: Json) -> Json:
-    """Adds the pattern of free text to a request's texts: the types lack it, because bodies.py checks it by itself."""
+def as_request_schema(schema: Json) -> Json:
+    """Adds the pattern PRINTABLE to the free texts of a request's schema.
+
+    The types lack the pattern, because bodies.py checks texts by its own function.
+    """
     if "properties" in schema:
-        return {**schema, "properties": {name: of_request(one) for name, one in schema["properties"].items()}}
+        return {**schema, "properties": {name: as_request_schema(one) for name, one in schema["properties"].items()}}
     if schema.get("default", ...) is None:
         schema = {name: value for name, value in schema.items() if name != "default"}
     is_free_text = schema.get("type") == "string" and not {"format", "enum"} & schema.keys()
@@ -47,7 +51,7 @@ def _with_clean_description(schema: Json) -> Json:
     return {**schema, "description": cleandoc(schema["description"])} if "description" in schema else schema
 
 
-def _of_answer(schema: Json) -> Json:
+def _as_answer_schema(schema: Json) -> Json:
     """Removes null from the types: an answer leaves out a field that is None."""
     if "properties" not in schema:
         return schema

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class TotalsBody(Answer):
-    """`revenue` is of all sales, also those that were returned later; `refunded` is all that was returned, also
-    payments that had bought nothing; `net_revenue` is what is left of the revenue."""
+    """The totals of a screening. `revenue` counts all sales, also those refunded later. `refunded` counts all refunds,
+    also of payments that had bought nothing. `net_revenue` is the revenue less the refunds of sales."""
 
     holds: int
     seats_in_holds: int
@@ -37,8 +37,8 @@ class DayBody(Answer):
     refunded: Money
 
 
-class MomentBody(Answer):
-    """The state at the end of the five minutes that begin `at`."""
+class OccupancyMomentBody(Answer):
+    """The seats sold and held at the end of a bucket of five minutes. `at` is the beginning of the bucket."""
 
     at: Moment
     sold_seats: int
@@ -46,7 +46,7 @@ class MomentBody(Answer):
 
 
 class AnalyticsBody(Answer):
-    """Facts are counted some seconds after they happen: `as_of` is when these numbers were read."""
+    """The numbers of a screening, read at `as_of`. Events are counted some seconds after they happen."""
 
     session_id: str
     as_of: Moment
@@ -54,7 +54,7 @@ class AnalyticsBody(Answer):
     totals: TotalsBody
     occupancy: Ratio
     by_day: list[DayBody]
-    occupancy_over_time: list[MomentBody]
+    occupancy_over_time: list[OccupancyMomentBody]
     conversion: Ratio | None = None
 
 
@@ -68,7 +68,7 @@ def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
         occupancy=ratio(numbers.occupancy),
         by_day=[_day(day, tally) for day, tally in numbers.by_day],
         occupancy_over_time=[
-            MomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
+            OccupancyMomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
             for at, tally in numbers.over_time
         ],
         conversion=None if conversion is None else ratio(conversion),

@@ -57,7 +57,7 @@ class ScreeningNumbersBody(Answer):
 
 
 class BoardTotalsBody(Answer):
-    """The totals of the screenings shown. The net revenue is the revenue less refunds."""
+    """The totals of the shown screenings. The net revenue is the revenue less the refunds."""
 
     total_seats: int
     sold_seats: int
@@ -73,7 +73,7 @@ class BoardTotalsBody(Answer):
 
 
 class FiveMinutesBody(Answer):
-    """The events of the five minutes that begin `at`. A sale may be of a hold made in the five minutes before."""
+    """The counts of events in the five minutes from `at` on. The hold of a sale may be in an earlier bucket."""
 
     at: Moment
     holds: int
@@ -92,25 +92,26 @@ class QueueBody(Answer):
     redrivable: bool
 
 
-class ReasonBody(Answer):
+class ReasonCountBody(Answer):
     code: str
     count: int
 
 
-class RefusedBody(Answer):
+class RefusalCountBody(Answer):
     at: Moment
     count: int
 
 
 class RefusalsBody(Answer):
-    """The counts of refusals in the whole stage, in the same time as `overTime`."""
+    """The counts of refusals in the whole stage, in the time that `overTime` of the board covers."""
 
-    by_reason: list[ReasonBody]
-    over_time: list[RefusedBody]
+    by_reason: list[ReasonCountBody]
+    over_time: list[RefusalCountBody]
 
 
 class BoardBody(Answer):
-    """The board. Parts that could not be read are left out. Events are counted after some seconds, refusals at once."""
+    """The operator's board. A part that could not be read is missing. Events are counted some seconds after they
+    happen, refusals at once."""
 
     as_of: Moment
     dependencies: list[DependencyBody]
@@ -122,8 +123,9 @@ class BoardBody(Answer):
     refusals: RefusalsBody | None = None
 
 
-class LetterBody(Answer):
-    """A dead letter. Without a `reason`, SQS moved it after too many receives. `body` is its beginning."""
+class DeadLetterBody(Answer):
+    """A dead letter. `body` is the beginning of the message. `reason` is missing if SQS itself moved the message, after
+    too many receives."""
 
     id: str
     sent_at: Moment
@@ -132,9 +134,9 @@ class LetterBody(Answer):
     receives: int | None = None
 
 
-class LettersBody(Answer):
+class DeadLettersBody(Answer):
     queue: str
-    letters: list[LetterBody]
+    letters: list[DeadLetterBody]
 
 
 class RedrivenBody(Answer):
@@ -143,10 +145,11 @@ class RedrivenBody(Answer):
     left: int
 
 
-def most_to_redrive(request: Request) -> int:
-    """Reads how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge, UnsupportedMediaType.
+def redrive_limit(request: Request) -> int:
+    """Reads the greatest number of dead letters to redrive. Raises MalformedRequest, BodyTooLarge.
 
-    Requires a Content-Type, which must be JSON's: a browser sends no such request for another site's page.
+    Raises UnsupportedMediaType unless the Content-Type is JSON's. For pages of other sites, a browser sends no such
+    request without a preflight (CSRF).
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType
@@ -167,8 +170,8 @@ def board(board: "Board") -> BoardBody:
     return body
 
 
-def letters(queue: str, found: Sequence[DeadLetter]) -> LettersBody:
-    return LettersBody(queue, [_dead_letter(each) for each in found])
+def dead_letters(queue: str, found: Sequence[DeadLetter]) -> DeadLettersBody:
+    return DeadLettersBody(queue, [_dead_letter(each) for each in found])
 
 
 def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
@@ -239,14 +242,14 @@ def _refusals(counts: RefusalCounts, buckets: Sequence[datetime]) -> RefusalsBod
     most_first = sorted(by_reason.items(), key=lambda reason: (-reason[1], reason[0]))
     nothing: Mapping[str, int] = {}
     return RefusalsBody(
-        [ReasonBody(code, count) for code, count in most_first],
-        [RefusedBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
+        [ReasonCountBody(code, count) for code, count in most_first],
+        [RefusalCountBody(moment(at), sum(counts.get(at, nothing).values())) for at in buckets],
     )
 
 
-def _dead_letter(found: DeadLetter) -> LetterBody:
+def _dead_letter(found: DeadLetter) -> DeadLetterBody:
     text = _PRIVATE.sub(r"\1…", found.body[:SHOWN_CHARACTERS])
-    return LetterBody(
+    return DeadLetterBody(
         id=found.id, sent_at=moment(found.sent_at), body=text, reason=found.reason, receives=found.receives
     )
 

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests, and writes those of answers, with their moments, money, ratios, pages and names.
+"""Reads the bodies and parameters of requests. Writes the values in answers: moments, money, ratios.
 
 Each resource has a module beside this one, with the JSON that it takes (`…Request`) and gives (`…Body`). These names,
 and the docstrings of the classes, stand in the OpenAPI document: changing one changes the contract.
@@ -53,7 +53,7 @@ Ratio = Annotated[
 
 
 class MalformedRequest(Exception):
-    """The request breaks the contract's form. `field` is the faulty part (in a body, its JSON path), if known."""
+    """The request does not have the contract's form. `field` is the faulty field (in a body, its JSON path), or ''."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -73,7 +73,7 @@ class UnsupportedMediaType(Exception):
 
 
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The base of answers: fields that are None are left out."""
+    """The base class of answers' bodies. Fields with their default value, None, are left out of the JSON."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -85,7 +85,7 @@ def body_of(request: Request, shape: type[T]) -> T:
 
 
 def parsed(raw: bytes | str, shape: type[T]) -> T:
-    """Reads JSON as the type `shape`, and checks each text in it. Raises MalformedRequest, BodyTooLarge."""
+    """Reads JSON as the type `shape`, and checks each text by `check_name`. Raises MalformedRequest, BodyTooLarge."""
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
@@ -100,7 +100,7 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
 
 
 def _decoded(raw: bytes | str, shape: type[T]) -> T:
-    """Decodes JSON as the type `shape`. Takes 16.0 for a whole number, as JSON Schema does. Raises msgspec's errors."""
+    """Decodes JSON as the type `shape`. Reads 16.0 as a whole number, as JSON Schema does. Raises msgspec's errors."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError:
@@ -126,10 +126,10 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
     return MalformedRequest(detail, field)
 
 
-def check_path(path: Mapping[str, str]) -> None:
-    """Checks the buyer's id in a path, if there is one, like one in a body. Raises MalformedRequest.
+def check_path_parameters(path: Mapping[str, str]) -> None:
+    """Checks the user's id in a path, if the path has one, like a user's id in a body. Raises MalformedRequest.
 
-    We make all other ids ourselves: a wrong one is simply not found.
+    All other ids in paths are made by us: an invalid one is not found.
     """
     if "user_id" in path:
         check_name(path["user_id"], "userId")
@@ -159,14 +159,14 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _fields(shape: type[msgspec.Struct]) -> Sequence[tuple[str, str]]:
-    """Gives the names of a body's fields, in Python and in JSON. Finding them out takes as long as the rest of it."""
+    """Gives the names of a body's fields, in Python and in JSON. Cached, as reading them is slow."""
     return [(known.name, known.encode_name) for known in msgspec.structs.fields(shape)]
 
 
 def source_of(context: Mapping[str, Any]) -> str:
-    """Gives the address of the request's client (of IPv6, its network) from the context; empty if it is not known.
+    """Gives the client's IP address from the request's context: for IPv6, the network; '' if the context has none.
 
-    Reads no header, because a client may write any address into it.
+    Reads no header: clients can forge headers.
     """
     address = str(context.get("identity", {}).get("sourceIp", ""))
     if ":" not in address:
@@ -179,17 +179,17 @@ def source_of(context: Mapping[str, Any]) -> str:
         return address
 
 
-def page_wanted(request: Request) -> tuple[int, str | None]:
+def limit_and_cursor(request: Request) -> tuple[int, str | None]:
     """Gives the query's `limit` (20 when absent) and `cursor`. Raises MalformedRequest, CursorInvalid."""
     query: Mapping[str, str] = request.query_params or {}
     limit = _WHOLE.fullmatch(query.get("limit", "20"))
     if not limit or not 1 <= int(limit[1]) <= LARGEST_PAGE:
         raise MalformedRequest(f"Expected a whole number from 1 to {LARGEST_PAGE}", "limit")
-    return int(limit[1]), cursor_wanted(request)
+    return int(limit[1]), cursor_of(request)
 
 
-def cursor_wanted(request: Request) -> str | None:
-    """Gives the query's `cursor`, if there is one. Raises CursorInvalid for an empty one."""
+def cursor_of(request: Request) -> str | None:
+    """Gives the query's `cursor`, or None without one. Raises CursorInvalid for an empty cursor."""
     query: Mapping[str, str] = request.query_params or {}
     cursor = query.get("cursor")
     if cursor == "":
@@ -198,7 +198,7 @@ def cursor_wanted(request: Request) -> str | None:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Gives the request's Idempotency-Key, if it has one. Raises MalformedRequest for one that is blank or too long."""
+    """Gives the Idempotency-Key header, or None without one. Raises MalformedRequest for a blank or too long key."""
     key: str | None = request.headers.get("idempotency-key")
     if key is not None and not (key.strip() and len(key) <= LONGEST_KEY_CHARACTERS):
         raise MalformedRequest(f"Expected 1 to {LONGEST_KEY_CHARACTERS} characters", "Idempotency-Key")
@@ -218,14 +218,14 @@ def moment_if_any(at: datetime | None) -> str | None:
 
 
 def within_calendar(moment: datetime, field: str) -> datetime:
-    """Cuts a request's moment to whole milliseconds, in UTC. Raises MalformedRequest for a year out of range."""
+    """Gives the moment in UTC, cut to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
     return whole_ms(moment)
 
 
 def amount_of(number: float, field: str) -> Decimal:
-    """Gives the amount of money that a request names. Raises MalformedRequest for more than two decimals."""
+    """Reads a JSON number as an amount of money. Raises MalformedRequest for more than two decimals."""
     try:
         return DomainMoney.parse(repr(number)).amount
     except ValueError as error:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 LINK = "link"
 
 
-class InvoiceBody(Answer):
-    """`url` needs no credentials, until `expires_at`."""
+class InvoiceLinkBody(Answer):
+    """The link to an invoice's PDF. `url` works without credentials, until `expires_at`."""
 
     number: str
     url: str
@@ -24,12 +24,12 @@ class InvoiceBody(Answer):
 
 
 def wants_link(request: Request) -> bool:
-    """Tells whether the link itself is asked for, by `as=link`, instead of the way there. Raises MalformedRequest."""
+    """Tells whether the client wants the link in a body (`as=link`) instead of a redirect. Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     if query.get("as", LINK) != LINK:
         raise MalformedRequest("Invalid enum value", "as")
     return "as" in query
 
 
-def invoice(link: InvoiceLink) -> InvoiceBody:
-    return InvoiceBody(number=link.number, url=link.url, expires_at=moment(link.expires_at))
+def invoice(link: InvoiceLink) -> InvoiceLinkBody:
+    return InvoiceLinkBody(number=link.number, url=link.url, expires_at=moment(link.expires_at))

@@ -8,12 +8,12 @@ ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 
 def language_of(request: Request) -> str:
-    """Gives the language that the request's client prefers, of those that the API speaks."""
+    """Gives the language for the answer, `en` or `pt-BR`, by the request's Accept-Language."""
     return preferred_language(request.headers.get("accept-language", ""))
 
 
 def preferred_language(accept_language: str) -> str:
-    """Gives Portuguese where the Accept-Language header prefers it to English, else English."""
+    """Gives `pt-BR` if the Accept-Language header prefers Portuguese to English, else `en`."""
     weights = {ENGLISH: 0.0, PORTUGUESE: 0.0}
     for choice in accept_language[:1000].split(","):
         tag, _, parameters = choice.strip().partition(";")

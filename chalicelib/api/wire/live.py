@@ -19,8 +19,8 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
     session_id: SessionId
 
 
-class LiveBody(Answer):
-    """The address of the WebSocket for live seat maps. Without a `url` there is none: poll the seats instead."""
+class LiveEndpointBody(Answer):
+    """The address of the WebSocket for live seat maps. Without a `url`, poll the seats instead."""
 
     url: str | None = None
 
@@ -29,14 +29,14 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
     session_id: str
 
 
-class FullBody(Answer, tag_field="type", tag="full"):
-    """The message to a viewer beyond the limit of live viewers: poll the seats instead."""
+class ViewerLimitReachedBody(Answer, tag_field="type", tag="full"):
+    """The message to a viewer who is not subscribed, because the screening has too many viewers. Poll the seats."""
 
     session_id: str
 
 
 class RowBody(Answer):
-    """The seats of a row that are not free. `version` counts the writes of the row."""
+    """The held and the sold seats of a row; all others are free. `version` counts the row's writes."""
 
     row: str
     version: int
@@ -48,8 +48,8 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
     rows: list[RowBody]
 
 
-def subscription(body: str) -> str:
-    """Gives the id of the screening that a viewer's message subscribes to. Raises MalformedRequest, BodyTooLarge."""
+def subscribed_session_id(body: str) -> str:
+    """Reads a viewer's message. Gives the id of the screening to watch. Raises MalformedRequest, BodyTooLarge."""
     return parsed(body, SubscribeRequest).session_id
 
 

@@ -28,7 +28,7 @@ UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 
 
 def fault_of(name: str) -> str | None:
-    """Says why a text can't be a name, in words that http/messages.py translates; None when it can."""
+    """Gives the reason why a text can't be a name, or None if it can. http/messages.py translates the reason."""
     if name.isascii() and name.isprintable() and not name.isspace():
         return None
     if _CONTROL.search(name):

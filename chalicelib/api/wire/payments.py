@@ -8,14 +8,14 @@ from .bodies import Answer
 
 
 class GatewayMessage(msgspec.Struct):
-    """A message of the simulated gateway. Stripe's messages differ. Only the gateway's adapter reads either."""
+    """A message of the simulated payment gateway, read by its adapter. Stripe's messages have another form."""
 
     id: str
     type: str
     payment: dict[str, Any]
 
 
-class Heard(Answer):
-    """The answer to the gateway's message, which is now in our queue."""
+class GatewayMessageReceivedBody(Answer):
+    """The answer to the payment gateway. Its message is verified and in a queue, but not yet handled."""
 
     received: bool = True

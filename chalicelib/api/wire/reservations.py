@@ -62,7 +62,7 @@ class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class PaymentRequest(msgspec.Struct, rename="camel"):
-    """Both are left out where nothing is to be paid."""
+    """The payment to confirm a reservation with. Both fields are left out for a reservation that costs nothing."""
 
     payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)] | None = None
     transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)] | None = None
@@ -89,7 +89,7 @@ class ReservationBody(Answer):
     refunded_at: Moment | None = None
 
 
-class SaleBody(Answer):
+class ConfirmationBody(Answer):
     sale_id: str
     status: State
     seats: Sequence[str]
@@ -99,7 +99,7 @@ class SaleBody(Answer):
 
 
 class PaymentBody(Answer):
-    """A payment that the gateway waits for. `client_secret` and `public_key` are for the provider's own page code."""
+    """A payment that is to be made. `client_secret` and `public_key` are for the payment provider's JavaScript."""
 
     provider: str
     payment_id: str
@@ -110,7 +110,8 @@ class PaymentBody(Answer):
 
 
 class PurchaseBody(Answer):
-    """`invoice_url`, `tickets_url` and `calendar_url` are paths of this API. The first two may still be being made."""
+    """A purchase. `invoice_url`, `tickets_url` and `calendar_url` are paths of this API. Invoice and tickets are
+    ready some seconds after the purchase."""
 
     sale_id: str
     session_id: str
@@ -135,9 +136,10 @@ class PurchasesBody(Answer):
 
 
 def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
-    """Reads a hold. Raises Forbidden if its user or email address is not the signed-in user's.
+    """Reads the request for a hold. Raises Forbidden if its user or email address is not the signed-in user's.
 
-    Holds of a user who is known count wherever they come from, so they have no source.
+    Raises MalformedRequest, BodyTooLarge. The command has the client's network only without sign-in: then live holds
+    are limited by user and network, otherwise by user alone.
     """
     body = body_of(request, HoldRequest)
     key, buyer = idempotency_key(request), _buyer_of(body, asked_by)
@@ -147,12 +149,12 @@ def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
 
 
 def buyer_in_path(user_id: str, asked_by: Principal) -> str:
-    """Gives the user that a path names: `me` is the signed-in user."""
+    """Gives the user's id in a path. `me` stands for the signed-in user's."""
     return asked_by.subject if asked_by.is_known and user_id == MYSELF else user_id
 
 
 def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
-    """Gives the buyer's id: the signed-in user's, or else the body's. Raises Forbidden, MalformedRequest."""
+    """Gives the signed-in user's id; without sign-in, the body's. Raises Forbidden if they differ, MalformedRequest."""
     if body.user_id is msgspec.UNSET:
         if asked_by.is_known:
             return asked_by.subject
@@ -163,9 +165,10 @@ def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
 
 
 def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
-    """Gives the address for emails: the verified one of the signed-in user, or else the body's. Raises Forbidden.
+    """Gives the address for emails: the one in the signed-in user's token; without sign-in, the body's.
 
-    A signed-in user whose token has no address gets no emails: one that nobody verified may be a stranger's.
+    Gives None for a signed-in user whose token has no address. Raises Forbidden if the body has another address than
+    the token: an unverified address may be a stranger's.
     """
     if not asked_by.is_known:
         return body.email
@@ -182,7 +185,7 @@ def confirm_reservation(request: Request, reservation_id: str, asked_by: Princip
 
 
 def held(reservation: Reservation) -> HeldBody:
-    """Writes the answer to a hold, also to a resent one: its status is `confirmed` once the hold is paid for."""
+    """Writes the answer to a hold. A repeated request is answered `confirmed` if its hold has been paid for."""
     return HeldBody(
         reservation_id=reservation.id,
         status=reservation.state,
@@ -208,9 +211,9 @@ def reservation(reservation: Reservation, state: State) -> ReservationBody:
     )
 
 
-def sale(reservation: Reservation) -> SaleBody:
+def sale(reservation: Reservation) -> ConfirmationBody:
     assert reservation.sale, "a confirmed reservation has its sale"  # noqa: S101 - tells the type checker
-    return SaleBody(
+    return ConfirmationBody(
         sale_id=reservation.sale.id,
         status=reservation.state,
         seats=reservation.seats,

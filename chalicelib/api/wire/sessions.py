@@ -99,7 +99,7 @@ def schedule_session(request: Request) -> ScheduleSession:
 
 
 def starting_from(request: Request) -> datetime | None:
-    """Gives the query's `from`, the first start to list; None if it is absent. Raises MalformedRequest."""
+    """Gives the query's `from`: the earliest start to list. None without one. Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
@@ -108,8 +108,8 @@ def starting_from(request: Request) -> datetime | None:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 
 
-def may_be_shared(request: Request) -> bool:
-    """Tells whether the client takes a seat map that is a second old, by `maxAge=1`. Raises MalformedRequest."""
+def accepts_cached_map(request: Request) -> bool:
+    """Tells whether the client accepts a seat map up to one second old (`maxAge=1`). Raises MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     if (seconds := query.get("maxAge", "0")) not in ("0", "1"):
         raise MalformedRequest("Invalid enum value", "maxAge")

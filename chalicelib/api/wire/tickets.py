@@ -36,9 +36,9 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """An admission: a scanned `token` or a typed `code`, and the cinema's own names of gate and room.
+    """A ticket to be admitted: its scanned `token` or its typed `code`, with the cinema's names of gate and room.
 
-    `admittedAt` is the moment of an admission that a gate made earlier, without a connection.
+    A gate that admitted the ticket earlier, while it was offline, gives the moment as `admittedAt`.
     """
 
     gate_id: Name
@@ -49,7 +49,7 @@ class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TicketBody(Answer):
-    """A ticket. `token` is the QR code's text; `qr` is the code as SVG. `version` counts the tickets of the seat."""
+    """A ticket. `token` is the text of the QR code, `qr` its SVG. `version` counts the tickets issued for the seat."""
 
     code: str
     seat: str
@@ -68,8 +68,9 @@ class TicketsBody(Answer):
     tickets: Sequence[TicketBody]
 
 
-class RenewedBody(Answer):
-    """The ticket in the place of the one that is void now. Its token is among the reservation's tickets soon."""
+class TransferredTicketBody(Answer):
+    """The new ticket after a transfer; the old one is void. The reservation's tickets show its token some seconds
+    later."""
 
     code: str
     seat: str
@@ -77,7 +78,7 @@ class RenewedBody(Answer):
 
 
 class AdmittedBody(Answer):
-    """An admission as a gate shows it: the seat and the film, and no person."""
+    """An admitted ticket, for the gate's display: the seat and the film. It names no person."""
 
     code: str
     seat: str
@@ -89,7 +90,7 @@ class AdmittedBody(Answer):
 
 
 class ListedTicketBody(Answer):
-    """A ticket, so far as a gate must know it. Without `void` it is in force."""
+    """A ticket in a gate's offline list. `void` is the reason why the ticket is void; a valid ticket has none."""
 
     code: str
     seat: str
@@ -100,7 +101,8 @@ class ListedTicketBody(Answer):
 
 
 class GateListBody(Answer):
-    """A page of a screening's tickets, by seat. They are admitted from `opensAt` until `closesAt`."""
+    """A page of a screening's tickets for a gate's offline list, sorted by seat. Admission is from `opensAt` to
+    `closesAt`."""
 
     session_id: str
     movie_title: str
@@ -114,7 +116,7 @@ class GateListBody(Answer):
 
 
 class KeyBody(Answer):
-    """A public key: RFC 8037."""
+    """A public key of tickets as a JSON Web Key: RFC 8037."""
 
     kty: str
     crv: str
@@ -129,12 +131,13 @@ class KeysBody(Answer):
 
 
 def code_in_path(typed: str) -> str:
-    """Gives the code that a path names, however it is written; a text that is none as it is: it is found nowhere."""
+    """Gives a path's ticket code in its normal form. Gives any other text unchanged: no ticket has it."""
     return read_code(typed) or typed
 
 
 def admit_ticket(request: Request) -> AdmitTicket:
-    """Reads a gate's request. Raises MalformedRequest, also unless it has either a token or a code."""
+    """Reads a gate's request to admit a ticket. Raises MalformedRequest, also unless it has exactly one of token and
+    code."""
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
         raise MalformedRequest("Expected a token or a code", "$")
@@ -171,8 +174,8 @@ def _ticket(ticket: Ticket, draw_qr: Callable[[str], str]) -> TicketBody:
     )
 
 
-def renewed(ticket: Ticket) -> RenewedBody:
-    return RenewedBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
+def transferred(ticket: Ticket) -> TransferredTicketBody:
+    return TransferredTicketBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
 
 
 def admitted(admitted: Admitted) -> AdmittedBody:

@@ -18,7 +18,8 @@ class ReplayRequest(msgspec.Struct, rename="camel"):
 
 
 class ReplayedBody(Answer):
-    """`next_after_sequence` is there when more may follow: ask again with it."""
+    """The number of notifications put into the queue. If more may follow, `next_after_sequence` is the `afterSequence`
+    of the next request."""
 
     session_id: str
     queued: int

@@ -146,8 +146,8 @@ class Redelivery:
     urls: QueueUrls
     pause: Callable[[int], float] = full_jitter
 
-    def later(self, record: Mapping[str, Any]) -> None:
-        """Puts the record off: SQS delivers it again after a pause that grows with each receive."""
+    def retry_later(self, record: Mapping[str, Any]) -> None:
+        """Has the record delivered again, after a pause that grows with each try."""
         self.client.change_message_visibility(
             QueueUrl=self.urls[_queue_name(record)],
             ReceiptHandle=record["receiptHandle"],
@@ -170,7 +170,7 @@ class Redelivery:
         )
         return True
 
-    def is_last(self, record: Mapping[str, Any]) -> bool:
+    def is_last_attempt(self, record: Mapping[str, Any]) -> bool:
         return _read_receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

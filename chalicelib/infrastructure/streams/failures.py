@@ -104,7 +104,7 @@ class Parking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def is_due(self, record: Record, error: Exception) -> bool:
+    def should_park(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record. Always after GivenUp, and never after an outage.
 
         After any other error, counts a try. Then the record is parked if it has LEAST_TRIES tries and LEAST_AGE.

@@ -7,7 +7,7 @@ const TIMEOUT_MS = 30_000;
 
 /** @typedef {import("contract").components["schemas"]["BoardBody"]} Board */
 /** @typedef {import("contract").components["schemas"]["QueueBody"]} Queue */
-/** @typedef {import("contract").components["schemas"]["LetterBody"]} DeadLetter */
+/** @typedef {import("contract").components["schemas"]["DeadLetterBody"]} DeadLetter */
 
 /**
  * @param {string} [cursor]
@@ -21,7 +21,7 @@ export const board = (cursor) =>
 
 /**
  * @param {string} queue
- * @returns {Promise<import("contract").components["schemas"]["LettersBody"]>}
+ * @returns {Promise<import("contract").components["schemas"]["DeadLettersBody"]>}
  */
 export const deadLetters = (queue) => ask("GET", `api/operations/queues/${encodeURIComponent(queue)}/letters`);
 

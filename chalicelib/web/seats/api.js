@@ -111,7 +111,7 @@ export const tickets = (url) => insist(() => ask("GET", url, { isWhole: has("tic
 /**
  * Puts a new ticket in the place of the one with that code, which is void from then on. Sent again, it gives the same new one.
  * @param {string} code
- * @returns {Promise<Schemas["RenewedBody"]>}
+ * @returns {Promise<Schemas["TransferredTicketBody"]>}
  */
 export const transfer = (code) =>
   send("POST", `api/tickets/${encodeURIComponent(code)}/transfer`, { isWhole: has("code") });
@@ -175,7 +175,7 @@ export const payment = ({ reservationId }, waiting) =>
  * Confirms a hold. The transaction's id makes it the same payment, however often it is sent; seats free of charge have none.
  * @param {Held} hold
  * @param {Waiting} waiting
- * @returns {Promise<Schemas["SaleBody"]>}
+ * @returns {Promise<Schemas["ConfirmationBody"]>}
  */
 export const confirm = ({ reservationId, transactionId }, waiting) =>
   send(

@@ -13,7 +13,7 @@ from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.settings import Settings
 
 from . import process, tables
-from .process import database, once, settings, settings_with_secrets, stage_name
+from .process import database, once, resource_name, settings, settings_with_secrets
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -36,9 +36,10 @@ def adapters() -> Adapters:
 
 @dataclass(frozen=True)
 class Adapters:
-    """The real `Ports`. Each port is built when a use case first asks for it.
+    """The real `Ports`. Each port is built at its first use.
 
-    So a function that never calls the gateway does not load its code, and one that makes no ids needs no secret.
+    So a function that never calls the payment gateway does not load its code, and a function that makes no ids needs no
+    ID_SECRET.
     """
 
     clock: Clock = process.clock
@@ -57,23 +58,23 @@ class Adapters:
 
     @cached_property
     def rows(self) -> Rows:
-        return DynamoRows(database(), stage_name("rows"))
+        return DynamoRows(database(), resource_name("rows"))
 
     @cached_property
     def cached_rows(self) -> Rows:
-        from .redis import cached  # only requests meet the rows behind a cache
+        from .redis import with_seat_cache  # only requests meet the rows behind a cache
 
-        return cached(self.rows, self.sessions)
+        return with_seat_cache(self.rows, self.sessions)
 
     @cached_property
-    def cached_sessions(self) -> Sessions:
-        from .redis import announced
+    def sessions_for_scheduling(self) -> Sessions:
+        from .redis import with_cache_announcements
 
-        return announced(self.sessions)
+        return with_cache_announcements(self.sessions)
 
     @cached_property
     def live_holds(self) -> LiveHolds:
-        return DynamoLiveHolds(database(), stage_name("live-holds"))
+        return DynamoLiveHolds(database(), resource_name("live-holds"))
 
     @cached_property
     def reservations(self) -> Reservations:
@@ -81,13 +82,13 @@ class Adapters:
 
     @cached_property
     def payments(self) -> Payments:
-        return DynamoPayments(database(), stage_name("payments"))
+        return DynamoPayments(database(), resource_name("payments"))
 
     @cached_property
     def tickets(self) -> Tickets:
         from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets  # holding and selling need none
 
-        return DynamoTickets(database(), stage_name("tickets"))
+        return DynamoTickets(database(), resource_name("tickets"))
 
     @cached_property
     def gateway(self) -> PaymentGateway:

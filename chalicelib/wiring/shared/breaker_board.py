@@ -2,9 +2,9 @@
 
 from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
 
-from .process import clock, database, once, stage_name
+from .process import clock, database, once, resource_name
 
 
 @once
 def breaker_board() -> BreakerBoard:
-    return BreakerBoard(database(), stage_name("breakers"), clock)
+    return BreakerBoard(database(), resource_name("breakers"), clock)

@@ -12,5 +12,5 @@ def metrics() -> Metrics:
 
 
 def new_breaker(name: str, *listeners: OnChange) -> Breaker:
-    """Makes a circuit breaker for the dependency `name` of POLICIES. The metrics and the listeners get its changes."""
+    """Makes a circuit breaker for a dependency in POLICIES. Its state changes go to the metrics and the listeners."""
     return Breaker(name, POLICIES[name], (metrics().write_breaker_change, *listeners))

@@ -29,7 +29,10 @@ _forget_each: list[Callable[[], None]] = []
 
 
 def settings() -> configuration.Settings:
-    """Gives the settings. Reads the environment on the first call only. Raises SettingInvalid."""
+    """Gives the settings, read once. Secrets in SSM are among them only after `settings_with_secrets`.
+
+    Raises SettingInvalid.
+    """
     global _settings
     if _settings is None:
         _settings = configuration.load()
@@ -37,12 +40,12 @@ def settings() -> configuration.Settings:
 
 
 def settings_with_secrets() -> configuration.Settings:
-    """Gives the settings with their secrets. Of those in SSM all are fetched by the first call, with one question.
+    """Gives the settings with their secrets. The first call fetches all secrets that are in SSM, by one request.
 
-    Raises SettingInvalid, or StoreUnavailable when SSM does not answer.
+    Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.secrets_in_ssm() and (secrets := _secrets.load_if_missing()) is not None:
+    if configuration.secret_parameter_names() and (secrets := _secrets.load_if_missing()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 
@@ -50,22 +53,22 @@ def settings_with_secrets() -> configuration.Settings:
 def _fetch_secrets() -> Mapping[str, str]:
     from chalicelib.infrastructure.parameters import fetch_secrets  # only who uses a secret that is in SSM
 
-    return fetch_secrets(configuration.secrets_in_ssm())
+    return fetch_secrets(configuration.secret_parameter_names())
 
 
 _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:
-    """Forgets each object that may know a replaced secret, so that it is built again."""
+    """Rebuilds all objects of `once` if a secret has changed in SSM."""
     if (secrets := _secrets.reload_if_stale()) is not None:
         build_anew(configuration.load(secrets=secrets))
 
 
 def once(build: Callable[[], T]) -> Callable[[], T]:
-    """Decorates a factory: the first call builds an object, later calls give the same one, until `build_anew`.
+    """Decorates a factory: the first call builds the object, later calls give the same one, until `build_anew`.
 
-    Threads that make the first call at the same moment may build one object each. This must do no harm.
+    Concurrent first calls may build an object each. So a factory must have no effects.
     """
     built = cache(build)
     _forget_each.append(built.cache_clear)
@@ -79,11 +82,9 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
 
 
 def build_anew(with_settings: configuration.Settings) -> None:
-    """Forgets all objects of `once`, and replaces the settings from which new ones are built.
+    """Replaces the settings, and drops all objects of `once`: their next use builds them from the new settings.
 
-    For secrets that have been replaced, and for tests.
-
-    The clients of AWS are kept, because they use no settings.
+    For rotated secrets, and for tests. AWS clients stay, because they use no settings.
     """
     global _settings
     _settings = with_settings
@@ -91,8 +92,8 @@ def build_anew(with_settings: configuration.Settings) -> None:
         forget()
 
 
-def stage_name(part: str) -> str:
-    """Gives the name of a table or queue of this stage."""
+def resource_name(part: str) -> str:
+    """Gives the full name of a table or queue in this stage, such as cinema-prod-rows for `rows`."""
     return f"{settings().table_prefix}-{part}"
 
 

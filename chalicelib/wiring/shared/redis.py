@@ -36,13 +36,13 @@ def seat_cache() -> SeatCache | None:
     return SeatCache(connection, settings().table_prefix, derive_signing_key(settings_with_secrets().needed_id_secret))
 
 
-def announced(sessions: Sessions) -> Sessions:
-    """Wraps sessions so that the seat cache hears of new ones; gives them as they are if no Redis is configured."""
+def with_cache_announcements(sessions: Sessions) -> Sessions:
+    """Wraps the sessions so that each new one is announced to the seat cache. Gives `sessions` itself without Redis."""
     cache = seat_cache()
     return CacheAnnouncingSessions(sessions, cache) if cache else sessions
 
 
-def cached(rows: Rows, sessions: Sessions) -> Rows:
-    """Gives the rows behind the seat cache; the given rows if no Redis is configured."""
+def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:
+    """Wraps the rows so that they are read through the seat cache. Gives `rows` itself without Redis."""
     cache = seat_cache()
     return CachedRows(rows, sessions, cache, clock) if cache else rows

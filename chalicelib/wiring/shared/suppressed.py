@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.ids import SecretIds
 
-from .process import database, once, settings_with_secrets, stage_name
+from .process import database, once, resource_name, settings_with_secrets
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import SuppressedAddresses
@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 @once
 def suppressed_addresses() -> SuppressedAddresses:
     ids = SecretIds(settings_with_secrets().needed_id_secret.encode())
-    return DynamoSuppressedAddresses(database(), stage_name("suppressed-addresses"), ids.address_hash)
+    return DynamoSuppressedAddresses(database(), resource_name("suppressed-addresses"), ids.address_hash)

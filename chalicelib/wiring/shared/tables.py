@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 
-from .process import database, once, stage_name
+from .process import database, once, resource_name
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Reservations, Sessions
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @once
 def sessions() -> Sessions:
-    return DynamoSessions(database(), stage_name("sessions"))
+    return DynamoSessions(database(), resource_name("sessions"))
 
 
 @once
 def reservations() -> Reservations:
-    return DynamoReservations(database(), stage_name("reservations"))
+    return DynamoReservations(database(), resource_name("reservations"))

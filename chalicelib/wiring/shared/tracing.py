@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chalicelib.settings import SettingInvalid
 
-from .process import settings, settings_with_secrets, stage_name
+from .process import resource_name, settings, settings_with_secrets
 
 if TYPE_CHECKING:
     from chalicelib.domain.events import Outgoing
@@ -23,26 +23,26 @@ CARRY_CONTEXT = ("rows", "reservations", "payments")
 
 
 def trace_app(app: Any) -> None:
-    """Has the application make spans, around all middleware that is registered later. Nothing where TRACES is off.
+    """Registers a middleware that makes a span for each request or invocation. Call this before other middlewares.
 
-    Raises SettingInvalid.
+    Does nothing if TRACES is off. Raises SettingInvalid.
     """
     if settings().traces:
         spans().register_middleware(app)
 
 
 def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
-    """Gives a handler of records with a span for each. The handler itself where TRACES is off."""
+    """Wraps a handler so that each record has a span. Gives `handle` itself if TRACES is off."""
     return spans().wrap_handler(handle) if settings().traces else handle
 
 
 def traced_relay(relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
-    """Gives a relay of records with a span for each, which its messages carry on. `relay` where TRACES is off."""
+    """Wraps a relay so that each record has a span; its messages carry the context. `relay` itself if TRACES is off."""
     return spans().wrap_relay(relay) if settings().traces else relay
 
 
 def traced_redis(connection: RedisConnection) -> RedisConnection:
-    """Gives the connection with a span for each question. The connection itself where TRACES is off."""
+    """Wraps the connection so that each call to Redis has a span. Gives `connection` itself if TRACES is off."""
     if not settings().traces:
         return connection
     from chalicelib.infrastructure.tracing.redis import TracedRedis
@@ -51,7 +51,7 @@ def traced_redis(connection: RedisConnection) -> RedisConnection:
 
 
 def traced_calls(adapter: T, peer: str) -> T:
-    """Gives the adapter with a span for each call of it. The adapter itself where TRACES is off."""
+    """Wraps the adapter so that each call has a span, with `peer` as its target. `adapter` itself if TRACES is off."""
     if not settings().traces:
         return adapter
     from chalicelib.infrastructure.tracing.calls import TracedAdapter
@@ -62,7 +62,7 @@ def traced_calls(adapter: T, peer: str) -> T:
 
 @cache
 def spans() -> Spans:
-    """Starts tracing in this process, once. Raises SettingInvalid."""
+    """Starts tracing at the first call, and gives the maker of spans. Raises SettingInvalid without OpenTelemetry."""
     try:
         from chalicelib.infrastructure.tracing import aws, handling, provider
     except ImportError as error:
@@ -70,5 +70,5 @@ def spans() -> Spans:
             f"TRACES is on, but OpenTelemetry is not installed ({error}): install requirements-traces.txt."
         ) from error
     made = provider.new_provider(settings_with_secrets())
-    aws.trace_aws_calls(made, [stage_name(table) for table in CARRY_CONTEXT])
+    aws.trace_aws_calls(made, [resource_name(table) for table in CARRY_CONTEXT])
     return handling.Spans(made)

@@ -33,12 +33,12 @@ class Ports(Protocol):
 
     @property
     def cached_rows(self) -> Rows:
-        """Gives the rows behind the seat cache, for requests. Event handlers read `rows`: they need no cache."""
+        """Gives the rows as read through the seat cache, for requests. Event handlers use `rows`, without the cache."""
         ...
 
     @property
-    def cached_sessions(self) -> Sessions:
-        """Gives the sessions for scheduling: they tell the seat cache of a new one."""
+    def sessions_for_scheduling(self) -> Sessions:
+        """Gives the sessions for scheduling: storing a new one also announces it to the seat cache."""
         ...
 
     @property

@@ -20,7 +20,7 @@ class Selling:
     @cached_property
     def schedule(self) -> Schedule:
         ports = self.ports
-        return Schedule(ports.cached_sessions, ports.clock, ports.ids)
+        return Schedule(ports.sessions_for_scheduling, ports.clock, ports.ids)
 
     @cached_property
     def list_sessions(self) -> ListSessions:

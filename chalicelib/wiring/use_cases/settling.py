@@ -35,7 +35,7 @@ class Settling:
 
     @cached_property
     def confirm_charged(self) -> Confirm:
-        """Gives the use case that confirms a reservation whose charge the gateway has reported, without other proof."""
+        """Gives the use case that confirms a reservation because the payment gateway has reported its charge."""
         ports = self.ports
         return Confirm(
             rows=ports.rows,
@@ -52,7 +52,7 @@ class Settling:
         return SettleRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
 
     @cached_property
-    def reconcile(self) -> ReconcilePayments:
+    def reconcile_payments(self) -> ReconcilePayments:
         ports = self.ports
         return ReconcilePayments(
             payments=ports.payments,

@@ -15,7 +15,7 @@ NOBODY_FROM_OUTSIDE: Any = dict.fromkeys(
 
 
 def ensure_bucket() -> str:
-    """Makes the bucket unless it is there; returns its name. Raises DeploymentError."""
+    """Creates the bucket if it does not exist. Gives its name. Raises DeploymentError."""
     client, account, name = boto3.client("s3"), _account(), bucket_name()
     region = client.meta.region_name
     try:
@@ -40,7 +40,7 @@ def _account() -> str:
 
 
 def upload(bucket: str, stage: str, file: Path) -> str:
-    """Stores a file under the hash of its contents, once; returns its key."""
+    """Stores a file under the hash of its contents, unless it is stored already. Gives its key."""
     contents = file.read_bytes()
     key = f"{stage}/{hashlib.sha256(contents).hexdigest()}{file.suffix}"
     client = boto3.client("s3")

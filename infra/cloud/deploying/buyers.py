@@ -48,24 +48,27 @@ class Buyers:
         return settings.load({"STAGE": self.stage, "AUTH": self.app_parameters.get("Auth", "")}).auth
 
     def token(self) -> AbstractContextManager[str | None]:
-        """Lends a token; none if there is none to be had. A user who was made for it is deleted at the end."""
+        """Gives a token for the length of the block, or None if the stage offers none.
+
+        Deletes a user made for the token at the end of the block.
+        """
         given = self.environment.get(CANARY_TOKEN, "").strip()
         if given or not self._has_pool_that_counts:
             return nullcontext(given or None)
-        return lent_by_pool(self.cognito(), self.data_outputs["UserPoolId"], self.data_outputs["PageClientId"])
+        return lend_pool_token(self.cognito(), self.data_outputs["UserPoolId"], self.data_outputs["PageClientId"])
 
     @property
     def _has_pool_that_counts(self) -> bool:
-        """Tells whether the API takes the user pool's tokens. An emulator's pool names an issuer that is Amazon's."""
+        """Tells whether the API accepts the user pool's tokens. On an emulator their issuer is Amazon's: False."""
         has_other_provider = bool(self.app_parameters.get("AuthIssuer") or self.environment.get("AWS_ENDPOINT_URL"))
         return "UserPoolId" in self.data_outputs and not has_other_provider
 
 
 @contextmanager
-def lent_by_pool(cognito: Any, pool: str, client: str) -> Iterator[str]:
-    """Makes a user in the pool, gives the access token, and always deletes the user afterwards. Raises SignInFailed.
+def lend_pool_token(cognito: Any, pool: str, client: str) -> Iterator[str]:
+    """Creates a user in the pool and gives the user's access token. Deletes the user at the end. Raises SignInFailed.
 
-    The client is one without a secret that has ALLOW_ADMIN_USER_PASSWORD_AUTH, which only rights of IAM can use.
+    The pool's client must have no secret, and allow ALLOW_ADMIN_USER_PASSWORD_AUTH, which needs IAM permissions.
     """
     name = f"canary-{uuid4()}@{NO_MAIL}"
     try:
@@ -93,7 +96,7 @@ def _sign_in(cognito: Any, user: Mapping[str, str], client: str) -> str:
 
 
 def _delete(cognito: Any, user: Mapping[str, str]) -> None:
-    """Deletes the user, if it was made. Says so if it stays: a failure before is the one to be told."""
+    """Deletes the user, if it was created. Prints a failure instead of raising it, not to hide an earlier error."""
     try:
         cognito.admin_delete_user(**user)
     except cognito.exceptions.UserNotFoundException:

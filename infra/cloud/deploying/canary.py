@@ -58,8 +58,8 @@ class CanaryError(DeploymentError):
     """The canary purchase failed. The message says at which step, and what to do."""
 
 
-def is_wanted(environment: Mapping[str, str]) -> bool:
-    """Tells whether CANARY leaves the purchase on. Raises DeploymentError for a value that is neither on nor off."""
+def is_canary_on(environment: Mapping[str, str]) -> bool:
+    """Tells whether the canary purchase is on, by CANARY. Raises DeploymentError for a value other than on and off."""
     choice = environment.get(CANARY) or "on"
     if choice not in ("on", "off"):
         raise DeploymentError(f"{CANARY} must be on or off, not {choice!r}.")
@@ -67,9 +67,9 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS) -> None:
-    """Buys one seat through the API at `url`, and cancels its screening. Says what it did. Raises CanaryError.
+    """Buys one seat through the API at `url`, cancels its screening, and prints the result. Raises CanaryError.
 
-    `patience` is the time in seconds that the API may take to begin to answer.
+    `patience` is the time in seconds in which a new API must give its first answer.
     """
     screenings, buyers = Cancellation.in_tables(boto3.client("dynamodb"), f"cinema-{stage}-"), _buyers(stage)
     try:
@@ -160,7 +160,7 @@ class Purchase:
     patience: float = ANSWERS_WITHIN_SECONDS
 
     def make(self, buyers: Buyers) -> bool:
-        """Makes the purchase. Tells whether there was a token for it. Raises StepFailed and SignInFailed."""
+        """Makes the purchase. False if it needs a token and has none. Raises StepFailed, SignInFailed."""
         self._look_without_token()
         if not buyers.must_sign_in:
             self._buy({"userId": f"canary-{uuid4()}"}, None)
@@ -200,7 +200,7 @@ class Purchase:
         return str(state)
 
     def _wait_until(self, step: str, holds: Callable[[], bool], seconds: float) -> None:
-        """Tries until it holds. Raises the last StepFailed after that time."""
+        """Polls until `holds` is true. Raises the last StepFailed after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
             failure = StepFailed(f"{step}: it did not become what it should be in {seconds:.0f} s")

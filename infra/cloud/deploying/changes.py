@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
-from .stacks import DEADLINE_SECONDS, FIRST_FAILURES, POLL_SECONDS, DeploymentError, failures_of, read_status
+from .stacks import DEADLINE_SECONDS, FIRST_FAILURES, POLL_SECONDS, DeploymentError, deployment_failures, read_status
 from .states import explain
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedStack:
     """A stack as a deployment wants it."""
 
     name: str
@@ -131,8 +131,8 @@ class ChangeSet:
         _discard(boto3.client("cloudformation"), self.plan.stack, self.arn)
 
 
-def prepare(wanted: Wanted, *, is_new: bool) -> ChangeSet | None:
-    """Makes a change set; None, and no change set, if nothing would change. Raises DeploymentError."""
+def prepare(wanted: WantedStack, *, is_new: bool) -> ChangeSet | None:
+    """Creates a change set. Gives None, and leaves no change set, if nothing would change. Raises DeploymentError."""
     client, name = boto3.client("cloudformation"), wanted.name
     arguments: Any = {"Parameters": wanted.parameters, "Capabilities": CAPABILITIES, **wanted.template}
     try:
@@ -194,5 +194,5 @@ def _not_accepted(name: str, reason: str) -> DeploymentError:
 
 def _why_it_failed(name: str) -> str:
     """Describes the first failures of the last operation, and in which state the stack is left."""
-    said = [f"  {one}" for one in failures_of(name)[:FIRST_FAILURES]]
+    said = [f"  {one}" for one in deployment_failures(name)[:FIRST_FAILURES]]
     return "\n".join([f"Stack {name} could not be deployed:", *said, explain(name, read_status(name))])

@@ -71,9 +71,9 @@ def app_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def wants_traces(said: Mapping[str, str], before: Mapping[str, str] | None) -> bool:
-    """Tells whether the functions will have TRACES on, as is said or else as before: they then need packages.
+    """Tells whether the functions will have TRACES on, and so need OpenTelemetry's packages.
 
-    Raises DeploymentError when they would have no collector.
+    A setting that is not given (`said`) stays as deployed (`before`). Raises DeploymentError if no collector is set.
     """
     known = {**(before or {}), **said}
     if known.get("Traces") != "on":
@@ -97,8 +97,8 @@ def check_settings(environment: Mapping[str, str], stage: str = "local") -> None
         raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
 
 
-def stays_as_deployed(stage: str) -> bool:
-    """Tells whether settings that are not given stay. On a laptop, those of this `make run` alone count."""
+def keeps_deployed_settings(stage: str) -> bool:
+    """Tells whether settings that are not given keep their deployed values. False on a laptop."""
     return stage not in settings.LOCAL_STAGES
 
 

@@ -14,7 +14,7 @@ from .stacks import physical_names
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
-def ensure_expiry_of_items(stage: str) -> None:
+def ensure_ttl(stage: str) -> None:
     """Switches on the TTL of each table that has one in the template."""
     client = boto3.client("dynamodb")
     for table in data.resources("AWS::DynamoDB::Table", stage):
@@ -57,10 +57,10 @@ SEVERAL_NAMES, READS_SECRETS = "several-names", "ssm:GetParameters"
 
 
 def ensure_secrets_are_readable(stack: str) -> None:
-    """Lets each role that may read secrets read any of them, on an emulator that enforces IAM.
+    """On an emulator that enforces IAM, lets each role that may read some secrets read all of them.
 
-    It takes a question for several parameters as one for `*`. AWS checks each name ("Actions, resources, and condition
-    keys for AWS Systems Manager"). Which names a role has, its policy in the template says.
+    Such an emulator checks a request for several parameters as one for `*`. AWS checks each name ("Actions, resources,
+    and condition keys for AWS Systems Manager"), so a role's policy in the template lists names.
     """
     if not os.environ.get("AWS_ENDPOINT_URL"):
         return

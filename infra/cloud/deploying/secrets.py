@@ -43,12 +43,12 @@ class Secrets:
         return cls(stage, boto3.client("ssm"))
 
     def name(self, variable: str) -> str:
-        """Names the parameter of a secret."""
-        return SECRETS[variable].parameter_in(self.stage)
+        """Gives the name of a secret's SSM parameter."""
+        return SECRETS[variable].ssm_parameter_in(self.stage)
 
     def read(self) -> dict[str, str]:
         """Reads the secrets that the stage has. GetParameters takes ten names at most, and there are fewer."""
-        names = {one.parameter_in(self.stage): name for name, one in SECRETS.items()}
+        names = {one.ssm_parameter_in(self.stage): name for name, one in SECRETS.items()}
         answer = self.client.get_parameters(Names=sorted(names), WithDecryption=True)
         return {names[one["Name"]]: one["Value"] for one in answer["Parameters"]}
 
@@ -60,7 +60,7 @@ class Secrets:
             self.client.delete_parameter(Name=self.name(variable))
 
     def ensure(self, variable: str, value: str) -> str:
-        """Gives a secret. Makes it of `value` where there is none: of two deployments at once, one makes it."""
+        """Gives the stored secret. Stores `value` if there is none; of concurrent deployments only one stores its."""
         try:
             self.client.put_parameter(Name=self.name(variable), Value=value, Type="SecureString", Overwrite=False)
         except self.client.exceptions.ParameterAlreadyExists:
@@ -68,7 +68,7 @@ class Secrets:
         return value
 
     def ensure_made(self) -> dict[str, str]:
-        """Gives the secrets that the deployment makes, which are made once."""
+        """Gives the secrets that deployments generate. Generates and stores the missing ones."""
         id_secret = self.ensure("ID_SECRET", secrets.token_hex(32))
         derived = hmac.new(id_secret.encode(), b"edge", hashlib.sha256).hexdigest()
         return {"ID_SECRET": id_secret, "EDGE_SECRET": self.ensure("EDGE_SECRET", derived)}
@@ -97,12 +97,12 @@ class Secrets:
 
 
 def describe(setting: Setting, value: str) -> str:
-    """Says that a secret changes, without it."""
+    """Describes the change of a secret without showing the secret."""
     return f"{setting.name}: {'set anew' if value else 'deleted'}"
 
 
-def first_of(value: str) -> str:
-    """Gives the secret in use of those with commas between. Raises DeploymentError for a short one."""
+def current_secret(value: str) -> str:
+    """Gives the first of the comma-separated secrets, which is the one in use. Raises DeploymentError if too short."""
     first = value.split(",")[0].strip()
     if len(first) < LEAST_CHARACTERS:
         raise DeploymentError(f"A secret that guards something has {LEAST_CHARACTERS} characters or more.")

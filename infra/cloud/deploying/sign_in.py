@@ -30,19 +30,19 @@ PAGES = ("", "operations", "gate")
 """The paths of the pages on which people sign in: each is its own redirect address."""
 
 
-def allow_page(stage: str, urls: Collection[str], client: Any = None) -> None:
-    """Adds the page, at each of its addresses, to where a sign-in may lead back. Does nothing without a user pool."""
+def allow_sign_in_callbacks(stage: str, urls: Collection[str], client: Any = None) -> None:
+    """Adds the page's addresses to the callback URLs of the user pool's client. Does nothing without a user pool."""
     outputs = outputs_of(data_stack(stage))
     if "UserPoolId" not in outputs:
         return
     client = client or boto3.client("cognito-idp")
     found = client.describe_user_pool_client(UserPoolId=outputs["UserPoolId"], ClientId=outputs["PageClientId"])
-    if (changed := with_page(found["UserPoolClient"], urls)) is not None:
+    if (changed := with_callback_urls(found["UserPoolClient"], urls)) is not None:
         client.update_user_pool_client(**changed)
 
 
-def with_page(described: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any] | None:
-    """Gives the parameters of an update that adds the pages; None if the client has them already."""
+def with_callback_urls(described: Mapping[str, Any], urls: Collection[str]) -> dict[str, Any] | None:
+    """Gives the parameters of an update that adds the callback URLs. None if the client has them already."""
     pages = [f"{url.rstrip('/')}/{path}" for url in sorted(urls) for path in PAGES]
     lists = {name: list(described.get(name, [])) for name in ("CallbackURLs", "LogoutURLs")}
     if all(set(pages) <= set(known) for known in lists.values()):

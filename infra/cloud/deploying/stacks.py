@@ -101,7 +101,7 @@ def physical_names(stack: str, kind: str) -> list[str]:
 # Why an operation failed
 
 
-def failures_of(name: str) -> list[str]:
+def deployment_failures(name: str) -> list[str]:
     """Describes the failures of the last operation on a stack, the first one first."""
     failed = [event for event in _last_operation(name) if event["ResourceStatus"].endswith("_FAILED")]
     return [f"{e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failed if "ResourceStatusReason" in e][
@@ -111,7 +111,7 @@ def failures_of(name: str) -> list[str]:
 
 def was_queue_name_taken(name: str) -> bool:
     """Tells whether the last operation failed because a queue of the same name had been deleted just before."""
-    return any(word in reason for reason in failures_of(name) for word in QUEUE_DELETED_RECENTLY)
+    return any(word in reason for reason in deployment_failures(name) for word in QUEUE_DELETED_RECENTLY)
 
 
 def _last_operation(name: str) -> Iterator[StackEventTypeDef]:
@@ -145,7 +145,7 @@ def delete_stack(name: str) -> str | None:
         waiter.wait(StackName=stack_id, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": DEADLINE_SECONDS})
     except WaiterError as error:
         raise DeploymentError(
-            "\n".join([f"Stack {name} could not be deleted:", *(f"  {one}" for one in failures_of(stack_id))])
+            "\n".join([f"Stack {name} could not be deleted:", *(f"  {one}" for one in deployment_failures(stack_id))])
         ) from error
     return stack_id
 

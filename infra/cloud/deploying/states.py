@@ -18,7 +18,7 @@ from .stacks import (
     DeploymentError,
     Say,
     delete_stack,
-    failures_of,
+    deployment_failures,
     read_status,
     wait_for_queue_names,
 )
@@ -52,11 +52,11 @@ def explain(name: str, status: str | None) -> str:
     return f"Stack {name} is {status or 'gone'}."
 
 
-def make_ready(name: str, say: Say, sleep: Callable[[float], None] = time.sleep) -> bool:
-    """Makes a stack ready for a change set. Tells whether it has to be created. Raises DeploymentError.
+def make_stack_updatable(name: str, say: Say, sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Brings a stack into a state that allows a change set. True if the stack has to be created.
 
-    Removes what is left of a failed creation, and continues a roll-back that failed. In any other state that allows
-    no update the error says what to do.
+    Deletes a stack whose creation failed, and continues a failed rollback. Raises DeploymentError, with the remedy, in
+    any other state that allows no update.
     """
     status = read_status(name)
     if status in NOT_YET_A_STACK:
@@ -89,7 +89,7 @@ def _continue_rollback(name: str, say: Say) -> None:
             StackName=name, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": DEADLINE_SECONDS}
         )
     except WaiterError as error:
-        reasons = [f"  {one}" for one in failures_of(name)]
+        reasons = [f"  {one}" for one in deployment_failures(name)]
         raise DeploymentError(
             "\n".join([f"Stack {name} could not be rolled back:", *reasons, explain(name, read_status(name))])
         ) from error

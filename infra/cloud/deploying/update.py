@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from infra.processes import say
 
-from .changes import Plan, RolledBackError, Wanted, prepare
-from .parameters import changes_of_stack, stays_as_deployed
+from .changes import Plan, RolledBackError, WantedStack, prepare
+from .parameters import changes_of_stack, keeps_deployed_settings
 from .review import Review, no_review
 from .stacks import (
     QUEUE_NAME_TAKEN,
@@ -19,7 +19,7 @@ from .stacks import (
     wait_for_names,
     was_queue_name_taken,
 )
-from .states import make_ready
+from .states import make_stack_updatable
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
@@ -48,7 +48,7 @@ def deploy_stack(
 ) -> None:
     """Creates or updates a stack with the parameters that are given (`said`), and waits. Raises DeploymentError."""
     for attempt in range(1, ATTEMPTS + 1):
-        is_new = make_ready(name, say, sleep)
+        is_new = make_stack_updatable(name, say, sleep)
         wanted = _want(name, said, template, None if is_new else deployed_parameters(name))
         try:
             _change(wanted, is_new, review if attempt == 1 else no_review)
@@ -60,12 +60,12 @@ def deploy_stack(
             return
 
 
-def _want(name: str, said: Mapping[str, str], template: StackTemplate, before: Mapping[str, str] | None) -> Wanted:
+def _want(name: str, said: Mapping[str, str], template: StackTemplate, before: Mapping[str, str] | None) -> WantedStack:
     changed = [] if before is None else changes_of_stack(said, before, template.parameters, template.settings)
-    return Wanted(name, parameters_for(said, template.parameters, before), template.body, changed)
+    return WantedStack(name, parameters_for(said, template.parameters, before), template.body, changed)
 
 
-def _change(wanted: Wanted, is_new: bool, review: Review) -> None:
+def _change(wanted: WantedStack, is_new: bool, review: Review) -> None:
     change_set = prepare(wanted, is_new=is_new)
     if change_set is None:
         review(Plan(wanted.name, is_new))
@@ -86,7 +86,7 @@ def parameters_for(
     Otherwise CloudFormation would set them to the template's defaults.
     """
     values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in said.items()]
-    if before is None or not stays_as_deployed(said["Stage"]):
+    if before is None or not keeps_deployed_settings(said["Stage"]):
         return values
     stays = [name for name in declared if name not in said and name in before]
     return [*values, *({"ParameterKey": name, "UsePreviousValue": True} for name in stays)]  # type: ignore[list-item]

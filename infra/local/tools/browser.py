@@ -50,7 +50,7 @@ def run_browser() -> Iterator["Browser"]:
 
 
 def install() -> None:
-    """Installs the windowless browser unless it is there. Raises CannotRunError when then there is none at all."""
+    """Installs the headless browser if it is missing. Raises CannotRunError if afterwards there is no browser."""
     if shutil.which(WINDOWLESS):
         return
     try:
@@ -62,7 +62,7 @@ def install() -> None:
 
 
 def _add_windowless() -> None:
-    """Installs it beside another Chromium where apt-get knows it, and says nothing where it can't be."""
+    """Installs the headless browser beside another Chromium. Ignores a failure."""
     with contextlib.suppress(CannotRunError):
         if _succeeds("apt-cache", "show", WINDOWLESS):
             _apt_get("install", "-qq", "--no-install-recommends", WINDOWLESS)
@@ -76,7 +76,7 @@ def _install_from_the_net() -> None:
 
 
 def _succeeds(*command: str) -> bool:
-    """Tells whether the command is there and succeeds."""
+    """Runs the command. Tells whether it exists and succeeded."""
     return bool(shutil.which(command[0])) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

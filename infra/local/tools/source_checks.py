@@ -89,7 +89,7 @@ def check_packages() -> int:
     an answer about the packages."""
     arguments = [part for lock in LOCKS for part in ("-r", lock)]
     done = CHECKERS.run("pip-audit", *arguments, "--disable-pip", "--require-hashes", "--format", "json")
-    asked = unasked(done.stdout)
+    asked = unknown_packages(done.stdout)
     if asked is None or asked:
         many = f"{len(asked)} of the packages" if asked else "the packages"
         raise UnavailableError(f"Nobody could be asked about {many}: this needs the network, and PyPI's own index.")
@@ -97,8 +97,8 @@ def check_packages() -> int:
     return int(done.returncode != 0)
 
 
-def unasked(report: str) -> list[str] | None:
-    """Lists the packages that the index did not know, from pip-audit's report; None where there is no report."""
+def unknown_packages(report: str) -> list[str] | None:
+    """Lists the packages in pip-audit's report that the index does not know. None if the text is no report."""
     try:
         packages = json.loads(report)["dependencies"]
     except ValueError:

@@ -25,24 +25,24 @@ def add_to(commands: Any) -> None:
 
 def _list(connection: Connection, _: Namespace) -> Answer:
     from infra.ops import dlq
-    from infra.ops.queues import queues_of
+    from infra.ops.queues import read_queues
 
-    return dlq.list_dead_letter_queues(queues_of(connection))
+    return dlq.list_dead_letter_queues(read_queues(connection))
 
 
 def _show(connection: Connection, options: Namespace) -> Answer:
     from infra.ops import dlq
-    from infra.ops.queues import queues_of
+    from infra.ops.queues import read_queues
 
-    queue = queues_of(connection).dead_letter_queue(options.queue)
+    queue = read_queues(connection).dead_letter_queue(options.queue)
     return dlq.show_dead_letters(connection.client("sqs"), queue, options.limit)
 
 
 def _redrive(connection: Connection, options: Namespace) -> Answer:
     from infra.ops import dlq
-    from infra.ops.queues import queues_of
+    from infra.ops.queues import read_queues
 
-    queues = queues_of(connection)
+    queues = read_queues(connection)
     queue = queues.dead_letter_queue(options.queue)
     source = queues.source(queue)
     return dlq.redrive_dead_letters(connection.client("sqs"), queue, source, options.limit, dlq.report_progress)
@@ -50,8 +50,8 @@ def _redrive(connection: Connection, options: Namespace) -> Answer:
 
 def _purge(connection: Connection, options: Namespace) -> Answer:
     from infra.ops import dlq
-    from infra.ops.queues import queues_of
+    from infra.ops.queues import read_queues
 
-    queues = queues_of(connection)
+    queues = read_queues(connection)
     queue = queues.dead_letter_queue(options.queue)
     return dlq.purge_dead_letters(connection.client("sqs"), queues, queue, sure=options.yes)

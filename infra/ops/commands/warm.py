@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Warmth:
+class WarmThroughput:
     """The warm throughput of a table, or of one of its indexes."""
 
     table: str
@@ -76,7 +76,7 @@ def warm_tables(
     return _answer(_wait(client, connection, sleep), cost, f"Raised, for some ${cost:.2f} once.")
 
 
-def _raise_one(client: Any, name: str, known: list[Warmth], reads: int, writes: int) -> None:
+def _raise_one(client: Any, name: str, known: list[WarmThroughput], reads: int, writes: int) -> None:
     """Raises the throughput of a table and its indexes, where it is lower."""
     lower = [one for one in known if one.cost(reads, writes)]
     request: dict[str, Any] = {}
@@ -92,7 +92,7 @@ def _raise_one(client: Any, name: str, known: list[Warmth], reads: int, writes: 
         client.update_table(TableName=name, **request)
 
 
-def _wait(client: Any, connection: Connection, sleep: Callable[[float], None]) -> list[Warmth]:
+def _wait(client: Any, connection: Connection, sleep: Callable[[float], None]) -> list[WarmThroughput]:
     """Waits until all tables are raised. Raises OpsError when that takes too long, although AWS goes on."""
     for _ in range(int(PATIENCE_SECONDS / LOOK_AGAIN_SECONDS)):
         found = _read_all(client, connection)
@@ -102,11 +102,11 @@ def _wait(client: Any, connection: Connection, sleep: Callable[[float], None]) -
     raise OpsError(f"AWS is still at it after {PATIENCE_SECONDS // 60} min. Look again: {connection.command('warm')}")
 
 
-def _read_all(client: Any, connection: Connection) -> list[Warmth]:
+def _read_all(client: Any, connection: Connection) -> list[WarmThroughput]:
     return [one for table in TABLES for one in _read(client, f"{connection.prefix}{table}", table)]
 
 
-def _read(client: Any, name: str, table: str) -> Iterator[Warmth]:
+def _read(client: Any, name: str, table: str) -> Iterator[WarmThroughput]:
     """Reads the warm throughput of a table and its indexes. Raises OpsError where it is unknown, as on emulators."""
     found = client.describe_table(TableName=name)["Table"]
     for index, part in ((None, found), *((one["IndexName"], one) for one in found.get("GlobalSecondaryIndexes", []))):
@@ -114,7 +114,7 @@ def _read(client: Any, name: str, table: str) -> Iterator[Warmth]:
         if not warmth:
             raise OpsError(f"{name} does not say what it takes at once: only AWS keeps tables warm.")
         state = warmth.get("Status", "ACTIVE")
-        yield Warmth(table, index, warmth["ReadUnitsPerSecond"], warmth["WriteUnitsPerSecond"], state)
+        yield WarmThroughput(table, index, warmth["ReadUnitsPerSecond"], warmth["WriteUnitsPerSecond"], state)
 
 
 def _advice_text(reads: int, writes: int, cost: float) -> str:
@@ -125,7 +125,7 @@ def _advice_text(reads: int, writes: int, cost: float) -> str:
     return f"Raising it costs some ${cost:.2f}, once, and can't be undone: --yes does it."
 
 
-def _answer(found: list[Warmth], cost: float, said: str) -> Answer:
+def _answer(found: list[WarmThroughput], cost: float, said: str) -> Answer:
     rows = [(one.table, one.index, one.reads, one.writes, one.state) for one in found]
     data = {"dollars": round(cost, 2), "tables": [dict(zip(HEADINGS, row, strict=True)) for row in rows]}
     return Answer(data, f"{aligned(HEADINGS, rows)}\n\n{said}")

@@ -29,7 +29,7 @@ class PersonsAccounts:
         return len(users)
 
     def _users(self, person: Person) -> Iterator[Any]:
-        """Reads the users whose `sub` it is. An emulator may give all: those of others are left out."""
+        """Reads the account whose `sub` is the person's id. Drops other accounts, which an emulator may give, too."""
         quoted = person.user_id.replace("\\", "\\\\").replace('"', '\\"')
         found = self.cognito.list_users(UserPoolId=self.user_pool, Filter=f'sub = "{quoted}"')["Users"]
         wanted = {"Name": "sub", "Value": person.user_id}

@@ -67,10 +67,10 @@ class PersonsReservations:
 
 @dataclass(frozen=True)
 class PersonsLiveHolds:
-    """The counts of live holds. One with a live hold is left.
+    """The person's live-hold counts. Erasure leaves a count that has a live hold.
 
-    The hash in their key may be of user and network, so they are found by the reservations in them: the table, which
-    forgets in an hour, is read.
+    A count's key may be a hash of user and network. So a count is found by the reservations in it, by a scan of the
+    table, whose items expire within an hour.
     """
 
     tables: StageTables

@@ -23,7 +23,7 @@ TABLES = stores_of(Kind.TABLE)
 
 @dataclass(frozen=True)
 class PersonsEvents:
-    """The events in one of the two tables, each as JSON in the attribute `event`."""
+    """The person's events in one of the two tables. Each item has its event as JSON in the attribute `event`."""
 
     tables: StageTables
     store: Store

@@ -50,9 +50,9 @@ class PersonsDeadLetters:
                 yield {"id": letter.id, "sentAt": to_iso(letter.sent_at), **found}
 
     def erase(self, person: Person) -> int:
-        """Sends each message anew without the names, then deletes it. A crash between the two leaves both.
+        """Sends each message again without the person's names, then deletes the old one. A crash between leaves both.
 
-        Raises OpsError while some are in somebody's hands.
+        Raises OpsError while another process has received messages.
         """
         left, hidden = self._read_message_counts()
         if hidden:
@@ -75,7 +75,7 @@ class PersonsDeadLetters:
         return erased
 
     def _erase_if_named(self, message: "MessageTypeDef", person: Person) -> bool:
-        """Puts a message without the person's names in the message's place. False when they are not in it."""
+        """Replaces the message by one without the person's names. False, without a change, if it does not have them."""
         given: Any = message.get("MessageAttributes", {})
         attributes = {name: {part: one[part] for part in PARTS if part in one} for name, one in given.items()}
         before = {"body": message["Body"], "attributes": attributes}
@@ -115,7 +115,7 @@ class PersonsStreamFailures:
                 yield {"key": key, "version": version, "content": content}
 
     def erase(self, person: Person) -> int:
-        """Writes each file anew without the names, then deletes its other versions."""
+        """Writes each file again without the person's names, then deletes its other versions."""
         erased = 0
         for key in sorted({key for key, _ in self._versions()}):
             content = _parse(self._read(key))

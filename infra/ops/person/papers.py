@@ -35,7 +35,7 @@ class PersonsInvoices:
         return map(to_plain, self.tables.scan("invoices", "user_id = :user OR begins_with(id, :theirs)", values))
 
     def erase(self, person: Person) -> int:
-        """Erases nothing: see the store's row."""
+        """Erases nothing and gives 0: the table of stores says why this data is kept."""
         return 0
 
 
@@ -56,7 +56,7 @@ class PersonsInvoiceFiles:
                 yield from self._versions(object_key(invoice))
 
     def erase(self, person: Person) -> int:
-        """Erases nothing: see the store's row."""
+        """Erases nothing and gives 0: the table of stores says why this data is kept."""
         return 0
 
     def _versions(self, key: str) -> Iterator[PlainItem]:

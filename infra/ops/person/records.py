@@ -26,7 +26,7 @@ PARTITION = "erasures"
 class DynamoErasureRecords:
     """Writes a record of each erasure: its begin, its author, its result. `by` is the ARN of the command's caller.
 
-    Of the person it has the buyer: a hash, which tells whether somebody whose id is known was erased.
+    A record has the person's buyer hash. So the erasure of a person whose id is known can be looked up.
     """
 
     tables: StageTables

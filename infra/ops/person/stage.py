@@ -8,7 +8,7 @@ from chalicelib.domain.people.stores import AtErasure, Kind, Store, stores_of
 from chalicelib.domain.ports import Clock, PersonalStore
 from chalicelib.infrastructure.clock import utc_now
 from infra.ops.connection import Connection, OpsError
-from infra.ops.queues import queues_of
+from infra.ops.queues import read_queues
 from infra.ops.stream_failures import StreamFailures, find_output
 
 from .accounts import PersonsAccounts
@@ -57,7 +57,7 @@ def _accounts(connection: Connection) -> Iterator[PersonalStore]:
 
 
 def _leftovers(connection: Connection) -> Iterator[PersonalStore]:
-    queues, known = queues_of(connection), stores_of(Kind.QUEUE)
+    queues, known = read_queues(connection), stores_of(Kind.QUEUE)
     for queue in queues.dead_letter_queues:
         store = known.get(queue.short_name) or Store(Kind.QUEUE, queue.short_name, UNKNOWN, AtErasure.TAKES_NAMES_OUT)
         yield PersonsDeadLetters(connection.client("sqs"), queue, store)

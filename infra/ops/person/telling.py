@@ -106,7 +106,7 @@ def _counts(counts: Mapping[Store, int]) -> dict[str, int]:
 
 
 def _reasons(kept: Mapping[Store, int]) -> Iterable[str]:
-    """Says why each of the kept is kept, each reason once."""
+    """Lists the reasons for which data is kept, each once."""
     return dict.fromkeys(f"Kept: {store.why}." for store in kept)
 
 

@@ -24,7 +24,7 @@ Told = Line | str
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFacts:
     """A reservation, with the facts of its item, its payments and its events."""
 
     connection: Connection
@@ -55,15 +55,15 @@ class Known:
         return min(moments, default=None)
 
 
-def read_known(connection: Connection, reservation_id: str, session_id: str, most: int) -> Known:
-    """Reads the facts by which the other sources are asked. Raises OpsError for an id that is not a reservation's."""
+def read_known(connection: Connection, reservation_id: str, session_id: str, most: int) -> KnownFacts:
+    """Reads the facts by which the other sources are searched. Raises OpsError for an id of another form."""
     records = Records(connection, most)
     item = next(iter(records.find_reservation(reservation_id).items), {})
     payments = records.find_payments_of(reservation_id, str(item.get("transaction_id") or ""))
     sessions = (session_id, *(str(one.get("session_id") or "") for one in (item, *payments.items)))
     found = next(filter(None, sessions), "")
     events = [event for event in _events_of(records, found) if reservation_id == event["reservationId"]]
-    return Known(
+    return KnownFacts(
         connection=connection,
         records=records,
         reservation_id=reservation_id,

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.email import masked
 from chalicelib.settings import LOCAL_STAGES
 from infra.cloud.deploying.stacks import app_stack
-from infra.ops.story.known import Known, Line, Told
+from infra.ops.story.known import KnownFacts, Line, Told
 from infra.ops.text import counted
 
 MOST_LINES = 200
@@ -18,7 +18,7 @@ MARGIN = timedelta(minutes=1)
 MOST_CHARACTERS = 300
 
 
-def tell_functions_logs(known: Known) -> Iterator[Told]:
+def tell_functions_logs(known: KnownFacts) -> Iterator[Told]:
     """Tells the lines in CloudWatch Logs that name the reservation, from its first known moment on."""
     logs: Any = known.connection.client("logs")
     prefix = f"/aws/lambda/{app_stack(known.connection.stage)}-"
@@ -31,7 +31,7 @@ def tell_functions_logs(known: Known) -> Iterator[Told]:
         yield from _tell_group(logs, group["logGroupName"], known)
 
 
-def _tell_group(logs: Any, group: str, known: Known) -> Iterator[Told]:
+def _tell_group(logs: Any, group: str, known: KnownFacts) -> Iterator[Told]:
     start = {"startTime": int((known.since - MARGIN).timestamp() * 1000)} if known.since else {}
     request = {"logGroupName": group, "filterPattern": f'"{known.reservation_id}"', **start}
     pages = _pages(logs, "filter_log_events", PaginationConfig={"MaxItems": MOST_LINES}, **request)
@@ -50,7 +50,7 @@ def _pages(logs: Any, operation: str, **request: Any) -> Iterable[Any]:
     return pages
 
 
-def tell_log_files(known: Known, run_dir: Path) -> Iterator[Told]:
+def tell_log_files(known: KnownFacts, run_dir: Path) -> Iterator[Told]:
     """Tells the lines of this machine's log files that name the reservation: those of `make run`."""
     if known.connection.stage not in LOCAL_STAGES:
         return
@@ -62,7 +62,7 @@ def tell_log_files(known: Known, run_dir: Path) -> Iterator[Told]:
             yield from _tell_file(file.stem, [line for line in lines if known.reservation_id in line], known)
 
 
-def _tell_file(name: str, lines: list[str], known: Known) -> Iterator[Told]:
+def _tell_file(name: str, lines: list[str], known: KnownFacts) -> Iterator[Told]:
     undated = 0
     for line in lines[-MOST_LINES:]:
         if moment := _moment_of(line):

@@ -12,8 +12,8 @@ from typing import Any
 from chalicelib.domain.board import DeadLetter
 from chalicelib.domain.email import masked
 from chalicelib.infrastructure.sqs import dead_letters
-from infra.ops.queues import Queue, queues_of
-from infra.ops.story.known import Known, Line, Told
+from infra.ops.queues import Queue, read_queues
+from infra.ops.story.known import KnownFacts, Line, Told
 from infra.ops.stream_failures import StreamFailures
 from infra.ops.text import counted
 
@@ -22,14 +22,14 @@ MOST_MESSAGES = 500
 MOST_FAILURES = 500
 
 
-def tell_dead_letters(known: Known) -> Iterator[Told]:
-    for queue in queues_of(known.connection).dead_letter_queues:
+def tell_dead_letters(known: KnownFacts) -> Iterator[Told]:
+    for queue in read_queues(known.connection).dead_letter_queues:
         yield from _tell_queue(known, queue, "dead letter")
 
 
-def tell_waiting(known: Known, *, peek: bool) -> Iterator[Told]:
-    """Tells the messages that wait for a consumer. Without `peek`, only how many there are, of all reservations."""
-    queues = queues_of(known.connection)
+def tell_waiting_messages(known: KnownFacts, *, peek: bool) -> Iterator[Told]:
+    """Tells the reservation's messages that wait for a consumer. Without `peek`, only counts all waiting messages."""
+    queues = read_queues(known.connection)
     dead = {queue.name for queue in queues.dead_letter_queues}
     for queue in (queue for queue in queues if queue.name not in dead and queue.depth):
         if peek:
@@ -42,7 +42,7 @@ def tell_waiting(known: Known, *, peek: bool) -> Iterator[Told]:
             yield f"queue {queue.short_name}: {hidden} can't be looked at."
 
 
-def _tell_queue(known: Known, queue: Queue, source: str) -> Iterator[Told]:
+def _tell_queue(known: KnownFacts, queue: Queue, source: str) -> Iterator[Told]:
     if not queue.visible:
         return
     messages = dead_letters.peek(known.connection.client("sqs"), queue.url, min(queue.visible, MOST_MESSAGES))
@@ -69,7 +69,7 @@ def _kind_of(body: str) -> str:
     return str(wire.get("type", "a hold, to be released when it lapses")) if isinstance(wire, dict) else "a message"
 
 
-def tell_stream_failures(known: Known) -> Iterator[Told]:
+def tell_stream_failures(known: KnownFacts) -> Iterator[Told]:
     failures = StreamFailures.of(known.connection)
     keys = failures.list_keys()
     for key in keys[-MOST_FAILURES:]:

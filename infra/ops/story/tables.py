@@ -12,13 +12,13 @@ from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED
 from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from infra.ops.find import Item
-from infra.ops.story.known import Known, Line, Told
+from infra.ops.story.known import KnownFacts, Line, Told
 
 ENTRIES = {"email": "an email was sent about", "analytics": "was counted:"}
 """What an entry of each consumer in the ledger says of an event."""
 
 
-def tell_reservation(known: Known) -> Iterator[Told]:
+def tell_reservation(known: KnownFacts) -> Iterator[Told]:
     item = known.reservation
     if not item:
         yield "reservations: no item. It was never written; or TTL deleted it, a day after a hold that bought nothing."
@@ -51,7 +51,7 @@ def _state_text(item: Item, now: datetime) -> str:
     return f"{item['state']}{', refunded' if item.get('refunded_at') else ''}"
 
 
-def tell_seats(known: Known) -> Iterator[Told]:
+def tell_seats(known: KnownFacts) -> Iterator[Told]:
     """Tells the entries that the reservation's seats have in their rows now."""
     if not known.session_id:
         yield "rows: its screening is not known, so neither are its seats' rows: name it with --session."
@@ -64,7 +64,7 @@ def tell_seats(known: Known) -> Iterator[Told]:
             yield Line(known.now, "row", f"now: {seat} {_entry_text(items[0].get('seats', {}).get(seat), known)}")
 
 
-def _entry_text(entry: Item | None, known: Known) -> str:
+def _entry_text(entry: Item | None, known: KnownFacts) -> str:
     if not entry or "r" not in entry:
         return "is free"
     owner = "this reservation" if entry["r"] == known.reservation_id else str(entry["r"])
@@ -74,7 +74,7 @@ def _entry_text(entry: Item | None, known: Known) -> str:
     return f"is held for {owner} until {to_iso(from_ms(entry['x']))}{lapsed}"
 
 
-def tell_live_hold(known: Known) -> Iterator[Told]:
+def tell_live_hold(known: KnownFacts) -> Iterator[Told]:
     """Tells whether the hold counts against its user's limit."""
     if not known.session_id:
         yield "live-holds: its screening is not known: name it with --session."
@@ -88,7 +88,7 @@ def tell_live_hold(known: Known) -> Iterator[Told]:
             yield Line(known.now, "live hold", f"now: {counts} against its user's limit, at most until {until}")
 
 
-def tell_payments(known: Known) -> Iterator[Told]:
+def tell_payments(known: KnownFacts) -> Iterator[Told]:
     yield from ([] if known.payments.is_whole else [f"payments: {known.payments.how}"])
     for item in known.payments.items:
         yield from _tell_payment(item, known.now)
@@ -111,7 +111,7 @@ def _tell_payment(item: Item, now: datetime) -> Iterator[Line]:
     yield Line(now, "payment", f"now: {name} is {item['fate']}")
 
 
-def tell_events(known: Known) -> Iterator[Told]:
+def tell_events(known: KnownFacts) -> Iterator[Told]:
     if not known.session_id:
         yield "events: its screening is not known, and the log is by screening: name it with --session."
     for event in known.events:
@@ -121,7 +121,7 @@ def tell_events(known: Known) -> Iterator[Told]:
         yield Line(from_iso(event["occurredAt"]), "event log", what)
 
 
-def tell_notifications(known: Known) -> Iterator[Told]:
+def tell_notifications(known: KnownFacts) -> Iterator[Told]:
     """Tells the numbers that the events have for webhooks. Whether they arrived is in queues and logs only."""
     for event in known.events:
         key = {"session_id": known.session_id, "position": f"event#{event['id']}"}
@@ -130,7 +130,7 @@ def tell_notifications(known: Known) -> Iterator[Told]:
             yield Line(from_iso(event["occurredAt"]), "notification", what)
 
 
-def tell_consumers(known: Known) -> Iterator[Told]:
+def tell_consumers(known: KnownFacts) -> Iterator[Told]:
     """Tells the consumers' entries of processed events. An entry has no moment, but is kept for a known time."""
     for event in known.events:
         for consumer, words in ENTRIES.items():
@@ -139,7 +139,7 @@ def tell_consumers(known: Known) -> Iterator[Told]:
                 yield Line(at, consumer, f"{words} {event['type']}")
 
 
-def tell_invoice(known: Known) -> Iterator[Told]:
+def tell_invoice(known: KnownFacts) -> Iterator[Told]:
     invoices = DynamoInvoices(known.connection.client("dynamodb"), f"{known.connection.prefix}invoices")
     if invoice := invoices.find(known.reservation_id):
         filed = "filed" if invoice.filed else "not filed yet: it has a number and no file"
@@ -147,8 +147,8 @@ def tell_invoice(known: Known) -> Iterator[Told]:
         yield Line(invoice.bill.paid_at, "invoice", what)
 
 
-def tell_tickets(known: Known) -> Iterator[Told]:
-    """Tells the tickets in force, or those that a refund has ended. Their codes let people in, so none is told."""
+def tell_tickets(known: KnownFacts) -> Iterator[Told]:
+    """Tells the valid tickets, or those that a refund made void. Leaves out their codes, which let people in."""
     tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
     sold = tickets.of_sale(known.reservation_id)
     for ticket in sold.tickets if sold else ():

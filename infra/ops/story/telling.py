@@ -10,12 +10,12 @@ from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
 from infra.ops.connection import Connection, OpsError
 from infra.ops.story import logs, messages, tables
-from infra.ops.story.known import Known, Line, Told, read_known
+from infra.ops.story.known import KnownFacts, Line, Told, read_known
 from infra.ops.text import Answer, aligned
 from infra.processes import RUN_DIR
 
 HEADINGS = ("TIME", "SOURCE", "WHAT HAPPENED")
-Source = Callable[[Known], Iterable[Told]]
+Source = Callable[[KnownFacts], Iterable[Told]]
 
 
 def tell_story(
@@ -48,7 +48,7 @@ def sources(*, peek: bool, run_dir: Path) -> dict[str, Source]:
         "ledger": tables.tell_consumers,
         "stream failures": messages.tell_stream_failures,
         "dead letters": messages.tell_dead_letters,
-        "queues": partial(messages.tell_waiting, peek=peek),
+        "queues": partial(messages.tell_waiting_messages, peek=peek),
         "functions' logs": logs.tell_functions_logs,
         "log files": partial(logs.tell_log_files, run_dir=run_dir),
         "rows": tables.tell_seats,
@@ -56,7 +56,7 @@ def sources(*, peek: bool, run_dir: Path) -> dict[str, Source]:
     }
 
 
-def gather(known: Known, from_: dict[str, Source]) -> tuple[list[Line], list[str]]:
+def gather(known: KnownFacts, from_: dict[str, Source]) -> tuple[list[Line], list[str]]:
     """Asks every source. Gives the lines in order, and a sentence for all that could not be read."""
     lines: list[Line] = []
     not_read: list[str] = []
@@ -70,7 +70,7 @@ def gather(known: Known, from_: dict[str, Source]) -> tuple[list[Line], list[str
     return sorted(lines, key=lambda line: line.at), not_read
 
 
-def _answer(known: Known, lines: list[Line], not_read: list[str]) -> Answer:
+def _answer(known: KnownFacts, lines: list[Line], not_read: list[str]) -> Answer:
     data = {
         "reservation": known.reservation_id,
         "session": known.session_id or None,

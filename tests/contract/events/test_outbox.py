@@ -239,7 +239,7 @@ def test_a_message_put_off_comes_again_after_its_pause(client: SQSClient) -> Non
     name = f"post-{uuid.uuid4()}"
     record = a_record(client, name, "again")
 
-    Redelivery(client, QueueUrls(client), pause=lambda receives: 0).later(record)
+    Redelivery(client, QueueUrls(client), pause=lambda receives: 0).retry_later(record)
 
     (message,) = received(client, QueueUrls(client)[name], 1)
     assert (message["Body"], message["Attributes"]["ApproximateReceiveCount"]) == ("again", "2")
@@ -262,7 +262,7 @@ def test_the_fifth_receive_is_the_last(receives: str, last: bool) -> None:
     unused: Any = None
     record = {"attributes": {"ApproximateReceiveCount": receives}}
 
-    assert Redelivery(unused, QueueUrls(unused)).is_last(record) is last
+    assert Redelivery(unused, QueueUrls(unused)).is_last_attempt(record) is last
 
 
 def test_pauses_grow_from_a_second_to_five_minutes_at_most() -> None:

@@ -12,7 +12,7 @@ from chalice.app import Chalice
 
 from chalicelib.infrastructure.dynamodb.tables import ReservationItem, SessionItem
 from chalicelib.wiring.shared.process import database
-from infra.local.lambda_proxy import Asked, Event, Resource, event
+from infra.local.lambda_proxy import Event, ReceivedRequest, Resource, event
 from tests.conftest import other_settings
 from tests.http_api import SCREENING, Api, signed_in
 from tests.injected import CONFLICT, Answer, HttpStatus, cancelled, error, hooked
@@ -67,7 +67,7 @@ def session_id(server: str, signing_in: dict[str, str]) -> Iterator[str]:
 def asked(method: str, path: str, route: str, body: object = None, **parameters: str) -> Event:
     text = json.dumps(body) if body else ""
     headers = [("Content-Type", "application/json"), ("Accept", "*/*"), *signed_in(text).items()]
-    return event(Asked(method, path, headers, text.encode()), Resource(route, parameters))
+    return event(ReceivedRequest(method, path, headers, text.encode()), Resource(route, parameters))
 
 
 def requests_about(session_id: str) -> dict[str, Event]:

@@ -361,8 +361,8 @@ def test_a_limit_for_a_route_that_does_not_exist_is_refused_by_name(app: Chalice
     misspelt = load({"RATE_LIMITS": "hold_seat=10/10s per user"}).rate_limits
 
     with pytest.raises(SettingInvalid, match=r"RATE_LIMITS names no route of ours: hold_seat\. Routes: .*hold_seats"):
-        limits.refuse_unknown_routes(app, misspelt)
+        limits.require_known_routes(app, misspelt)
 
 
 def test_what_ships_names_only_routes_that_exist(app: Chalice) -> None:
-    limits.refuse_unknown_routes(app, load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits)
+    limits.require_known_routes(app, load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits)

@@ -117,7 +117,7 @@ def test_who_is_refused_looks_at_nothing(screens: Connections, session_id: str) 
 
 def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:
     chosen = load({"RATE_LIMITS": "subscribe=2/1s per connection"}).rate_limits
-    limits.refuse_unknown_routes(app, chosen)
+    limits.require_known_routes(app, chosen)
 
     assert (quota := chosen.of(Requester.CONNECTION, "subscribe"))
     assert (quota.requests, quota.seconds) == (2, 1)

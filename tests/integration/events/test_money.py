@@ -520,7 +520,8 @@ class Payments:
         settle = replace(settling.settle_payment, clock=a_while_later)
         refund = replace(settling.settle_refund, settle_payment=settle.settle)
         return cls(
-            settle, replace(settling.reconcile, settle_payment=settle, settle_refund=refund, clock=a_while_later)
+            settle,
+            replace(settling.reconcile_payments, settle_payment=settle, settle_refund=refund, clock=a_while_later),
         )
 
     def settle(self, transaction: str) -> None:

@@ -40,7 +40,7 @@ from infra.ops.connection import Connection
 from infra.ops.person.accounts import PersonsAccounts
 from infra.ops.person.records import PARTITION
 from infra.ops.person.stage import People
-from infra.ops.queues import queues_of
+from infra.ops.queues import read_queues
 from infra.ops.stream_failures import StreamFailures
 from infra.processes import ROOT
 from tests.conftest import STAGE, build_anew
@@ -122,7 +122,7 @@ class Stage:
 
     def _queues(self) -> Iterator[tuple[str, str]]:
         sqs = boto3.client("sqs")
-        for queue in queues_of(Connection.to(STAGE)):
+        for queue in read_queues(Connection.to(STAGE)):
             yield queue.short_name, str(dead_letters.peek(sqs, queue.url, queue.visible))
 
     def _buckets(self) -> Iterator[tuple[str, str]]:

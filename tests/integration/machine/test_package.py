@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
 from chalicelib.api.http.errors import ROWS
-from chalicelib.api.http.messages import message
+from chalicelib.api.http.messages import error_message
 from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
@@ -292,7 +292,7 @@ USERS = {
 @pytest.mark.parametrize("variable", USERS)
 def test_a_secret_is_known_to_the_functions_that_use_it_and_no_others(resources: Template, variable: str) -> None:
     """By name: its value is in SSM. Each may read those that it is given, and no others."""
-    name = SECRETS[variable].parameter_in("${Stage}")
+    name = SECRETS[variable].ssm_parameter_in("${Stage}")
     for function, properties in _functions(resources).items():
         variables, may_read = properties["Environment"]["Variables"], _secrets_of(resources, function)
         if function in USERS[variable]:
@@ -458,7 +458,7 @@ def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Templat
     for name, response in responses.items():
         body = json.loads(response["responseTemplates"]["application/json"])
         assert body["error"] == body["error"].upper(), name
-        assert body["message"] == message(body["error"], body, ENGLISH), name
+        assert body["message"] == error_message(body["error"], body, ENGLISH), name
         headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
         safe = {name: f"'{value}'" for name, value in (SNIFF_NOTHING | ONLY_BY_HTTPS).items()}
         assert headers == headers | safe, name

@@ -307,7 +307,7 @@ def check(url: str) -> tuple[bool, str]:
 
 def test_ready_says_up_when_every_node_does_what_requests_ask(cluster: OwnCluster) -> None:
     assert check(cluster.url) == (True, "")
-    assert redis_server.find_trouble(cluster.url) == ""
+    assert redis_server.diagnose_redis(cluster.url) == ""
 
 
 @pytest.mark.parametrize("lost", range(3))
@@ -321,7 +321,7 @@ def test_a_cluster_without_slots_answers_a_ping_and_is_down(run_dir: Path) -> No
     with own_nodes(run_dir, 1) as cluster:
         assert cluster.nodes[0].answers()
         assert check(cluster.url) == (False, ClusterDownError.__name__)
-        assert redis_server.find_trouble(cluster.url).startswith(ClusterDownError.__name__)
+        assert redis_server.diagnose_redis(cluster.url).startswith(ClusterDownError.__name__)
 
         client = Client(cluster.url)
         assert not client.has_set(KEYS[0])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from chalicelib.api.http.errors import ERRORS, ErrorRow, row_of
-from chalicelib.api.http.messages import message
+from chalicelib.api.http.messages import error_message
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.bodies import NOT_BLANK, CalendarMoment, MalformedRequest, parsed
 from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE, preferred_language
@@ -51,7 +51,7 @@ def test_every_refusal_has_its_status_and_its_example_here() -> None:
 def test_every_refusal_is_told_with_its_own_facts_in_every_language(refusal: Exception, spoken: str) -> None:
     refused = refused_as(refusal)
 
-    told = message(refused.code, {**refused.facts(refusal), **refused.message_facts(refusal)}, spoken)
+    told = error_message(refused.code, {**refused.facts(refusal), **refused.message_facts(refusal)}, spoken)
 
     assert told
     assert "{" not in told
@@ -71,15 +71,15 @@ def test_facts_that_the_body_shows_are_facts_that_a_client_can_use() -> None:
 
 @pytest.mark.parametrize("spoken", [ENGLISH, PORTUGUESE])
 def test_taken_seats_are_listed_in_brackets(spoken: str) -> None:
-    assert "[A1, B2]" in message("SEAT_ALREADY_RESERVED", {"seats": ("A1", "B2")}, spoken)
+    assert "[A1, B2]" in error_message("SEAT_ALREADY_RESERVED", {"seats": ("A1", "B2")}, spoken)
 
 
 def test_a_fault_names_its_field_where_that_is_known() -> None:
     fault = {"detail": "Expected `int`, got `str`"}
 
-    told = message("VALIDATION_ERROR", {**fault, "field": "$.totalSeats"}, ENGLISH)
+    told = error_message("VALIDATION_ERROR", {**fault, "field": "$.totalSeats"}, ENGLISH)
     assert told == "The request is not valid: “totalSeats” must be a whole number."
-    assert message("VALIDATION_ERROR", fault, PORTUGUESE).endswith(": ela deve ser um número inteiro.")
+    assert error_message("VALIDATION_ERROR", fault, PORTUGUESE).endswith(": ela deve ser um número inteiro.")
 
 
 class EveryKind(msgspec.Struct, rename="camel"):
@@ -132,7 +132,7 @@ def refusal_of(body: object) -> MalformedRequest | None:
 def assert_told_to_people(refusal: MalformedRequest) -> None:
     refused = refused_as(refusal)
     facts = {**refused.facts(refusal), **refused.message_facts(refusal)}
-    english, portuguese = (message(refused.code, facts, spoken) for spoken in (ENGLISH, PORTUGUESE))
+    english, portuguese = (error_message(refused.code, facts, spoken) for spoken in (ENGLISH, PORTUGUESE))
 
     for told in (english, portuguese):
         assert not re.search(r"`|Expected|\$|regex|>=|<=|got |float|datetime|str\b", told), told
@@ -189,19 +189,19 @@ def test_what_is_no_json_is_told_with_its_place_and_no_words_of_the_parser(
         parsed(body, EveryKind)
 
     facts = {"detail": refused.value.detail}
-    assert message("MALFORMED_JSON", facts, ENGLISH) == f"The body is not valid JSON{english}"
-    assert message("MALFORMED_JSON", facts, PORTUGUESE) == f"O corpo não é um JSON válido{portuguese}"
+    assert error_message("MALFORMED_JSON", facts, ENGLISH) == f"The body is not valid JSON{english}"
+    assert error_message("MALFORMED_JSON", facts, PORTUGUESE) == f"O corpo não é um JSON válido{portuguese}"
 
 
 def test_a_fault_that_nobody_has_words_for_is_still_told_in_ones_own_language() -> None:
-    assert message("VALIDATION_ERROR", {"detail": "Something new", "field": "$.x"}, ENGLISH).endswith(
+    assert error_message("VALIDATION_ERROR", {"detail": "Something new", "field": "$.x"}, ENGLISH).endswith(
         "“x” is not of the right form."
     )
-    assert "Something" not in message("VALIDATION_ERROR", {"detail": "Something new"}, PORTUGUESE)
+    assert "Something" not in error_message("VALIDATION_ERROR", {"detail": "Something new"}, PORTUGUESE)
 
 
 def test_braces_in_what_a_client_sent_are_only_text() -> None:
-    assert "“{method}”" in message("VALIDATION_ERROR", {"detail": "x", "field": "$.{method}"}, ENGLISH)
+    assert "“{method}”" in error_message("VALIDATION_ERROR", {"detail": "x", "field": "$.{method}"}, ENGLISH)
 
 
 @pytest.mark.parametrize(

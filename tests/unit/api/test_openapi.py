@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from chalicelib.api import audit
 from chalicelib.api.http import methods
 from chalicelib.api.http.errors import ERRORS, ROWS, row_of
-from chalicelib.api.http.messages import message
+from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.document import NotDescribed, document, encoded, require_described
 from chalicelib.api.openapi.parameters import PATH
 from chalicelib.api.openapi.routes import FOR_BROWSERS, OPERATIONS
@@ -130,10 +130,10 @@ def test_an_operation_without_a_route_is_refused_with_the_remedy() -> None:
 def test_a_view_that_only_says_405_or_answers_head_is_known_as_such() -> None:
     app = Chalice("one-route", configure_logs=False)
     app.register_blueprint(audit.routes)
-    methods.answer_other_methods(app)
+    methods.add_fallback_methods(app)
     views = app.routes["/api/sessions/{session_id}/events"]
 
-    assert [method for method, entry in views.items() if not methods.is_added(entry.view_function)] == ["GET"]
+    assert [method for method, entry in views.items() if not methods.is_fallback_view(entry.view_function)] == ["GET"]
 
 
 def test_every_error_that_a_route_names_has_its_row() -> None:
@@ -173,7 +173,7 @@ def test_what_the_gateway_says_by_itself_is_in_it_with_the_gateways_words(made: 
     assert {row.code for row in ERRORS if not row.examples} <= told
     for name, body in said.items():
         row = ROWS[body["error"]]
-        assert body["message"] == message(row.code, body, ENGLISH), name
+        assert body["message"] == error_message(row.code, body, ENGLISH), name
         assert responses[name].get("statusCode", str(row.status)) == str(row.status), name
 
 

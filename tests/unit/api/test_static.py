@@ -11,7 +11,7 @@ from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib.api.http import static
-from infra.local.lambda_proxy import Asked, Resource, event
+from infra.local.lambda_proxy import ReceivedRequest, Resource, event
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_service_worker_may_keep_its_page_and_no_other(client: Client) -> None
 
 def asked_of_lambda(app: Chalice, resource: str, path: str) -> Any:
     """Makes a request as API Gateway does: `path` is all of it, with the stage or a domain's mapping."""
-    return app(event(Asked("GET", path), Resource(resource)), None)
+    return app(event(ReceivedRequest("GET", path), Resource(resource)), None)
 
 
 @pytest.mark.parametrize(

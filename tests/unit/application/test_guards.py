@@ -250,7 +250,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
     know(cinema, claimed_payment_for(held, TX, "credit_card", NOW))
     cinema.gateway.pay(a_charge(held))  # type: ignore[attr-defined] # the fake's
 
-    cinema.settling.reconcile()
+    cinema.settling.reconcile_payments()
 
     recorded = cinema.payments.find(TX)
     assert recorded
@@ -265,7 +265,7 @@ def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> No
     know(cinema, strange)
     cinema.gateway.pay(replace(a_charge(held), transaction_id="tx-2"))  # type: ignore[attr-defined] # the fake's
 
-    found = cinema.settling.reconcile().findings
+    found = cinema.settling.reconcile_payments().findings
 
     assert [each.transaction_id for each in found if "no such purchase" in each.says] == ["tx-2"]
 

@@ -283,9 +283,9 @@ def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: De
 class BreakerPolicy:
     """Puts nothing off and parks nothing."""
 
-    def later(self, record: object) -> None: ...
+    def retry_later(self, record: object) -> None: ...
 
-    def is_last(self, record: object) -> bool:
+    def is_last_attempt(self, record: object) -> bool:
         return False
 
     def park(self, record: object, reason: str) -> None: ...

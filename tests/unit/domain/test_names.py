@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.api.http.messages import message
+from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.schemas import PRINTABLE
 from chalicelib.api.wire.bodies import MalformedRequest, parsed
 from chalicelib.api.wire.languages import PORTUGUESE
@@ -120,7 +120,7 @@ def test_names_are_looked_at_wherever_they_stand_in_a_body() -> None:
 @pytest.mark.parametrize("name", ["\u200b", "\u202e", "\x00"])
 def test_what_is_wrong_is_said_in_portuguese(name: str) -> None:
     english = fault_of(name)
-    said = message("VALIDATION_ERROR", {"detail": english}, PORTUGUESE)
+    said = error_message("VALIDATION_ERROR", {"detail": english}, PORTUGUESE)
 
     assert english
     assert english not in said

@@ -33,7 +33,7 @@ def test_no_dead_letter_on_the_board_shows_it() -> None:
     for message in (json.dumps(event_to_wire(EVENT)), json.dumps({"fingerprint": FINGERPRINT}, separators=(",", ":"))):
         letter = DeadLetter("1", NOW, "reason", 5, 1, {}, message)
 
-        assert FINGERPRINT not in encoded(board_wire.letters("email", [letter]))
+        assert FINGERPRINT not in encoded(board_wire.dead_letters("email", [letter]))
 
 
 def test_our_own_log_keeps_it() -> None:

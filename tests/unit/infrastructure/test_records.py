@@ -135,7 +135,7 @@ class Redeliveries:
     deferrable: bool = True
     parked: dict[str, str] = field(default_factory=dict)
 
-    def later(self, record: Any) -> None:
+    def retry_later(self, record: Any) -> None:
         self._fail_if_broken()
         self.put_off.append(record["messageId"])
 
@@ -144,7 +144,7 @@ class Redeliveries:
         self.deferred += [record["messageId"]] * self.deferrable
         return self.deferrable
 
-    def is_last(self, record: Any) -> bool:
+    def is_last_attempt(self, record: Any) -> bool:
         return self.last
 
     def park(self, record: Any, reason: str) -> None:
@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def is_due(self, record: Any, error: Exception) -> bool:
+    def should_park(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:

@@ -21,7 +21,7 @@ from chalicelib.infrastructure.streams.failures import (
     object_key,
     reason_in,
 )
-from infra.ops.stream_failures import parse_lost_batch
+from infra.ops.stream_failures import parse_failed_batch
 from tests.builders import NOW
 from tests.fakes import MovableClock
 
@@ -58,7 +58,7 @@ def parking(clock: MovableClock) -> Parking:
 
 
 def tried(parking: Parking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.is_due(a_record(number), error) for _ in range(times)]
+    return [parking.should_park(a_record(number), error) for _ in range(times)]
 
 
 def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
@@ -115,7 +115,7 @@ def test_a_process_remembers_the_tries_of_some_records_only(parking: Parking) ->
 def test_what_is_written_is_what_a_replay_reads() -> None:
     written = json.dumps(describe_failures([a_record("1"), a_record("2")], PARKED, "why", NOW))
 
-    batch = parse_lost_batch(written)
+    batch = parse_failed_batch(written)
 
     assert batch.records == [a_record("1"), a_record("2")]
     assert (batch.stream, batch.table, batch.reason) == (STREAM, "cinema-test-rows", "why")

@@ -6,7 +6,7 @@ import pytest
 
 from infra.cloud import app_template, data_template
 from infra.cloud.deploying.parameters import check_settings
-from infra.cloud.deploying.sign_in import with_page
+from infra.cloud.deploying.sign_in import with_callback_urls
 from infra.cloud.deploying.stacks import DeploymentError
 
 DESCRIBED = {
@@ -26,7 +26,7 @@ URL = "https://abc.execute-api.sa-east-1.amazonaws.com/prod"
 
 
 def test_the_pages_are_added_and_all_else_stays() -> None:
-    changed = with_page(DESCRIBED, {URL})
+    changed = with_callback_urls(DESCRIBED, {URL})
 
     assert changed is not None
     for name in ("CallbackURLs", "LogoutURLs"):
@@ -37,9 +37,9 @@ def test_the_pages_are_added_and_all_else_stays() -> None:
 
 
 def test_what_is_there_already_is_not_added_again() -> None:
-    changed = with_page(DESCRIBED, {f"{URL}/"})
+    changed = with_callback_urls(DESCRIBED, {f"{URL}/"})
 
-    assert with_page({**DESCRIBED, **(changed or {})}, {URL}) is None
+    assert with_callback_urls({**DESCRIBED, **(changed or {})}, {URL}) is None
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from infra.local import identity
-from infra.local.identity_provider import CLIENT_ID, MOST_KEPT, Person, Provider, Refused, Wanted, run_provider
+from infra.local.identity_provider import CLIENT_ID, MOST_KEPT, CodeRequest, Person, Provider, Refused, run_provider
 from infra.processes import CannotRunError
 
 PAGE = "http://localhost:8000/"
@@ -57,7 +57,7 @@ def ask(provider: Provider, method: str, path: str, body: str = "", **headers: s
 
 
 def code_for(provider: Provider) -> str:
-    address = provider.issue_code(Wanted.parse(ASKED, CLIENT_ID), ANA)
+    address = provider.issue_code(CodeRequest.parse(ASKED, CLIENT_ID), ANA)
     return parse_qs(urlsplit(address).query)["code"][0]
 
 

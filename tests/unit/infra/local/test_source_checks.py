@@ -2,7 +2,7 @@
 
 import json
 
-from infra.local.tools.source_checks import CHECKERS, counted, faults, unasked
+from infra.local.tools.source_checks import CHECKERS, counted, faults, unknown_packages
 from infra.processes import ROOT
 
 
@@ -39,5 +39,5 @@ def test_every_exception_has_its_count_and_reason() -> None:
 def test_a_package_that_the_index_does_not_know_was_not_asked_about() -> None:
     report = {"dependencies": [{"name": "six", "vulns": []}, {"name": "boto3", "skip_reason": "not found on PyPI"}]}
 
-    assert unasked(json.dumps(report)) == ["boto3"]
-    assert unasked("") is None
+    assert unknown_packages(json.dumps(report)) == ["boto3"]
+    assert unknown_packages("") is None

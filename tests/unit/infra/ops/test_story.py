@@ -15,7 +15,7 @@ from chalicelib.domain.times import to_ms
 from infra.ops.connection import Connection
 from infra.ops.find import Found, Records
 from infra.ops.story import logs, tables
-from infra.ops.story.known import Known, Line, Told
+from infra.ops.story.known import KnownFacts, Line, Told
 from infra.ops.story.telling import gather
 
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
@@ -67,9 +67,9 @@ class FakeConnection(Connection):
         return self.logs
 
 
-def known(connection: Any = None, stage: str = "prod", **changes: Any) -> Known:
+def known(connection: Any = None, stage: str = "prod", **changes: Any) -> KnownFacts:
     connection = connection or FakeConnection(stage, "http://somewhere", boto3.Session(region_name="us-east-1"))
-    facts = Known(
+    facts = KnownFacts(
         connection=connection,
         records=FakeRecords(connection, 10),
         reservation_id=RESERVATION,
@@ -109,7 +109,7 @@ def test_lines_are_told_by_their_time_and_of_one_time_in_the_order_of_the_source
     assert [line.what for line in told] == ["first", "second", "last"]
 
 
-def broken(_: Known) -> Iterator[Told]:
+def broken(_: KnownFacts) -> Iterator[Told]:
     yield Line(EARLIER, "table", "what was read before")
     raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not for you"}}, "GetItem")
 
