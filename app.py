@@ -23,7 +23,7 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.http import answers, cors, edge, limits, methods, static
-from chalicelib.domain.events import Event, Failures, Outgoing
+from chalicelib.domain.events import Event, Failures, OutgoingMessage
 
 PREFIX = wiring.settings().table_prefix
 
@@ -60,7 +60,7 @@ def _records(event: Any) -> Sequence[batches.Record]:
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
-def _relay(event: Any, relay: Callable[[batches.Record], Sequence[Outgoing]]) -> batches.BatchAnswer:
+def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessage]]) -> batches.BatchAnswer:
     streams = wiring.streams
     return batches.relay_records(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
 
@@ -171,7 +171,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
 # As for emails: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.payments.settle_refund())
+    return _handle_events(event, wiring.payments.execute_refund())
 
 
 # Schedules.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from chalicelib import wiring
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.wiring.shared.process import database
 
@@ -37,8 +37,8 @@ def record_purchase(session_id: str, seat: str) -> Recording:
     selling, events = wiring.requests.selling(), database().meta.events
     selling.ports.sessions.get(session_id)  # an instance has read it long ago
     events.register("before-call.dynamodb", note)
-    held = selling.place_hold(HoldSeats(session_id, BUYER, (seat,)))
-    sold = selling.confirm(ConfirmReservation(held.id, "credit_card", TRANSACTION))
+    held = selling.place_hold(HoldSeatsCommand(session_id, BUYER, (seat,)))
+    sold = selling.confirm(ConfirmReservationCommand(held.id, "credit_card", TRANSACTION))
     events.unregister("before-call.dynamodb", note)
     if not sold.sale:
         raise LookupError(f"{held.id} was confirmed and has no sale")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 LONGEST_URL = 2000
-PORTS = {"https": 443, "http": 80}
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
-IPV6_INTERNET = ipaddress.ip_network("2000::/3")
+GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")
 """The range of global unicast addresses. All others are private, unassigned, or an IPv4 address in disguise:
 ::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48; fc00::/7, fe80::/10, fec0::/10, ff00::/8."""
 
-NOT_FOR_US = tuple(
+RESERVED_NETWORKS = tuple(
     map(
         ipaddress.ip_network,
         (
@@ -36,7 +36,7 @@ class UrlRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ParsedUrl:
     """The parts of a URL that a request needs. `path` includes the query."""
 
     scheme: str
@@ -47,10 +47,10 @@ class Target:
     @property
     def host_header(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def target_of(url: str, *, local: bool) -> Target:
+def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
     """Parses a webhook's URL. `local` is true on a laptop, where http to this machine is allowed. Raises UrlRefused."""
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
@@ -65,10 +65,10 @@ def target_of(url: str, *, local: bool) -> Target:
     if "@" in parts.netloc:
         raise UrlRefused("it must not hold credentials: deliveries are signed")
     query = f"?{parts.query}" if parts.query else ""
-    return Target(parts.scheme, parts.hostname, port or PORTS[parts.scheme], f"{parts.path or '/'}{query}")
+    return ParsedUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], f"{parts.path or '/'}{query}")
 
 
-def check_address(target: Target, address: str, *, local: bool) -> None:
+def check_address(target: ParsedUrl, address: str, *, local: bool) -> None:
     """Checks an address of the target's host. Raises UrlRefused unless it is public, or `local` is true."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
@@ -81,9 +81,9 @@ def check_address(target: Target, address: str, *, local: bool) -> None:
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and not _is_of_the_internet(address):
         return False
-    kept_apart = any(address in network for network in NOT_FOR_US if network.version == address.version)
+    kept_apart = any(address in network for network in RESERVED_NETWORKS if network.version == address.version)
     return address.is_global and not address.is_multicast and not address.is_reserved and not kept_apart
 
 
 def _is_of_the_internet(address: ipaddress.IPv6Address) -> bool:
-    return address in IPV6_INTERNET and (int(address) >> 32) & 0xFFFF_FFFF not in ISATAP
+    return address in GLOBAL_UNICAST_IPV6 and (int(address) >> 32) & 0xFFFF_FFFF not in ISATAP

@@ -9,7 +9,7 @@ from .events import Event, EventType, UnreadableMessage
 from .money import Money
 from .times import from_ms, to_ms
 
-BUCKET = timedelta(minutes=5)
+BUCKET_LENGTH = timedelta(minutes=5)
 """The time that one bucket of counts covers: their finest step. Days are UTC days, so that each has whole buckets."""
 
 
@@ -45,12 +45,12 @@ class Tally:
     def revenue(self) -> Decimal:
         return Money(self.revenue_cents).amount
 
-    def occupancy_of(self, total_seats: int) -> Decimal:
+    def occupancy_rate(self, total_seats: int) -> Decimal:
         """Divides the sold seats by all seats."""
         return Decimal(self.seats_in_sales) / total_seats
 
     @property
-    def refunded(self) -> Decimal:
+    def refunded_amount(self) -> Decimal:
         return Money(self.refunded_cents).amount
 
     @property
@@ -59,13 +59,13 @@ class Tally:
         return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
-    def conversion(self) -> Decimal | None:
+    def conversion_rate(self) -> Decimal | None:
         """Divides the sales by the holds; None as long as there is no hold."""
         return Decimal(self.sales) / self.holds if self.holds else None
 
 
 COUNTERS = tuple(counter.name for counter in fields(Tally))
-NOTHING = Tally()
+EMPTY_TALLY = Tally()
 
 
 def tally_of(event: Event) -> Tally:
@@ -84,9 +84,9 @@ def tally_of(event: Event) -> Tally:
             cents = _read_amount_cents(event)
             return Tally(refunds=1, refunded_cents=cents, refunded_revenue_cents=cents if "saleId" in event.data else 0)
         case EventType.REFUND_REQUESTED | EventType.SESSION_CANCELLED:
-            return NOTHING
+            return EMPTY_TALLY
         case EventType.SEAT_RELEASED:
-            return NOTHING  # its expiry or cancellation has counted the seats
+            return EMPTY_TALLY  # its expiry or cancellation has counted the seats
 
 
 def _read_amount_cents(event: Event) -> int:
@@ -96,11 +96,11 @@ def _read_amount_cents(event: Event) -> int:
     return amount
 
 
-def bucket_of(moment: datetime) -> datetime:
+def bucket_start(moment: datetime) -> datetime:
     """Gives the beginning of the five minutes that the moment is in."""
-    length = BUCKET // timedelta(milliseconds=1)
+    length = BUCKET_LENGTH // timedelta(milliseconds=1)
     return from_ms(to_ms(moment) // length * length)
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, start=NOTHING)
+def sum_tallies(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, start=EMPTY_TALLY)

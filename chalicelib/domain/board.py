@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .analytics import BUCKET, NOTHING, Tally, bucket_of
+from .analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
 from .sessions import Session
 
 WINDOW = timedelta(hours=3)
@@ -47,7 +47,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Redriven:
+class RedriveResult:
     moved: int
     left: int
 
@@ -57,7 +57,7 @@ RefusalCounts = Mapping[datetime, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class ScreeningNumbers:
+class ScreeningTallies:
     session: Session
     buckets: Mapping[datetime, Tally]
     total: Tally
@@ -65,14 +65,14 @@ class ScreeningNumbers:
 
 def shown_buckets(now: datetime) -> list[datetime]:
     """Gives the beginning of each five minutes in the window, oldest first. The last five minutes are not over yet."""
-    last = bucket_of(now)
-    return [last - BUCKET * back for back in reversed(range(WINDOW // BUCKET))]
+    last = bucket_start(now)
+    return [last - BUCKET_LENGTH * back for back in reversed(range(WINDOW // BUCKET_LENGTH))]
 
 
-def over_time(screenings: Sequence[ScreeningNumbers], now: datetime) -> list[tuple[datetime, Tally]]:
+def sum_by_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list[tuple[datetime, Tally]]:
     """Adds up the counts of all sessions for each five minutes of the window; zeros if nothing was counted in them."""
     return [
-        (at, sum((screening.buckets.get(at, NOTHING) for screening in screenings), start=NOTHING))
+        (at, sum((screening.buckets.get(at, EMPTY_TALLY) for screening in screenings), start=EMPTY_TALLY))
         for at in shown_buckets(now)
     ]
 

@@ -18,10 +18,10 @@ def booking_code(sale_id: str) -> str:
     There are 28 ** 8 codes: two sales of a full hall with 2,000 seats share a code once in 190,000 halls. A code is no
     key: it names a sale to staff who have the session's list, and opens nothing by itself.
     """
-    return to_code(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
+    return code_from_number(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
 
 
-def to_code(number: int) -> str:
+def code_from_number(number: int) -> str:
     """Writes the number as a code. There are CODES codes: greater numbers have the code of their remainder."""
     letters = []
     for _ in range(LENGTH):
@@ -30,15 +30,15 @@ def to_code(number: int) -> str:
     return f"{''.join(letters[:GROUP])}-{''.join(letters[GROUP:])}"
 
 
-def number_of(code: str) -> int:
-    """Gives the number below CODES that `to_code` makes this code of. Raises ValueError for other texts."""
+def number_from_code(code: str) -> int:
+    """Gives the number below CODES that `code_from_number` makes this code of. Raises ValueError for other texts."""
     number = 0
     for letter in reversed(code.replace("-", "")):
         number = number * len(ALPHABET) + ALPHABET.index(letter)
     return number
 
 
-def read_code(typed: str) -> str | None:
+def normalize_code(typed: str) -> str | None:
     """Reads a typed code. Small letters, blanks and hyphens make no difference. None if it is not a code."""
     letters = re.sub(r"[\s-]", "", typed).upper()
     if not typed.isascii() or len(letters) != LENGTH or not set(letters) <= set(ALPHABET):

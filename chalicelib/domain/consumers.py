@@ -251,6 +251,6 @@ CONSUMERS = (
 )
 
 
-def queues_that_hear(kind: EventType) -> tuple[str, ...]:
+def queues_for_event_type(kind: EventType) -> tuple[str, ...]:
     """Gives the names of the queues that an event of this kind goes to."""
     return tuple(consumer.queue for consumer in CONSUMERS if kind in consumer.hears)

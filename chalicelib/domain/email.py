@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .events import Event, GivenUp, NotYet
+from .events import Event, PermanentFailure, RetryLater
 from .reservations import Contact, Reservation
 from .sessions import Session
 from .tickets.ticket import Ticket
@@ -13,7 +13,7 @@ _LOCAL_PART = re.compile(r"[^\s@<>\"(),:;]+(?=@[^\s@])")
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
+class EmailContext:
     """The facts of an email, before it is put into words. `kind` names its templates; `tickets` are signed."""
 
     kind: str
@@ -42,7 +42,7 @@ class Enclosures:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RenderedEmail:
     """An email as plain text and as HTML. `reference` is the id of its event."""
 
     to: str = field(repr=False)
@@ -55,7 +55,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnedEmail:
+class BounceOrComplaint:
     """The news that an email did not reach these addresses, or that its readers complained about it.
 
     `is_final` when they must not be written to again.
@@ -67,15 +67,15 @@ class ReturnedEmail:
     is_final: bool
 
 
-class EmailThrottled(NotYet):
+class EmailThrottled(RetryLater):
     """A message that waits because we send more than the account may at this moment. The mail service is well."""
 
 
-class TicketsUnsigned(NotYet):
+class TicketsUnsigned(RetryLater):
     """A message that waits for the tickets that are to go with it: they are being signed."""
 
 
-class EmailRefused(GivenUp):
+class EmailRefused(PermanentFailure):
     """A message that would be refused however often it is sent: a bad address, or a sender that is not ours."""
 
 
@@ -83,6 +83,6 @@ class EmailUnavailable(Exception):
     """A message that could not be sent now, or may have been sent: send it again."""
 
 
-def masked(text: str) -> str:
+def mask_email_addresses(text: str) -> str:
     """Masks the name in each email address of the text: …@example.com."""
     return _LOCAL_PART.sub("…", text)

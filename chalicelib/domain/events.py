@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from .reservations import Hold, Reservation, Sale, State, buyer_of_reservation
+from .reservations import Hold, Reservation, Sale, State, buyer_from_reservation_id
 from .times import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .payments import Charge, Payment, PaymentDue
+    from .payments import Charge, Payment, SettlementDue
     from .webhooks import Delivery
 
 K = TypeVar("K")
@@ -113,7 +113,7 @@ class Event:
     @property
     def buyer(self) -> str:
         """Gives a pseudonym for the user, the same in all of the user's events. Empty without a reservation."""
-        return buyer_of_reservation(self.reservation_id)
+        return buyer_from_reservation_id(self.reservation_id)
 
     @property
     def public_data(self) -> dict[str, str | int]:
@@ -121,11 +121,11 @@ class Event:
         return {name: value for name, value in self.data.items() if name not in PRIVATE}
 
 
-class GivenUp(Exception):
+class PermanentFailure(Exception):
     """A message that no further try can handle: it becomes a dead letter at once, with this reason."""
 
 
-class NotYet(Exception):
+class RetryLater(Exception):
     """A message that can't be handled for a while, through no fault of its own: it waits, and uses none of its tries.
 
     It waits for `least_seconds` at least, and for `most_seconds` at most before it comes again.
@@ -147,7 +147,7 @@ def act_on_each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R]
     return results, failures
 
 
-class UnreadableMessage(GivenUp):
+class UnreadableMessage(PermanentFailure):
     """A message that is not ours, or of a version that we don't know."""
 
 
@@ -175,10 +175,10 @@ def reservation_ended(reservation: Reservation, state: State, occurred_at: datet
     """
     sale = reservation.sale
     if sale is None:
-        ended_at = reservation.not_before(reservation.ended_at or occurred_at)
+        ended_at = reservation.after_creation(reservation.ended_at or occurred_at)
         return _reservation_event(reservation, ENDS[state], ended_at, {})
     payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
-    paid_at = reservation.not_before(sale.paid_at)
+    paid_at = reservation.after_creation(sale.paid_at)
     return _reservation_event(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
 
 
@@ -262,7 +262,7 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingMessage:
     """A message for a queue.
 
     A hold waits in its queue until it lapses, a claimed payment until its hold is over. A charge, an event for a
@@ -270,6 +270,6 @@ class Outgoing:
     """
 
     queue: str
-    content: Hold | PaymentDue | Charge | Event | Delivery
+    content: Hold | SettlementDue | Charge | Event | Delivery
     trace: str = ""
     """The traceparent that the message carries. Empty where TRACES is off, or its sender's own trace goes on."""

@@ -25,7 +25,7 @@ class Principal:
     """The user's verified address; empty if the token has none."""
 
     @property
-    def is_known(self) -> bool:
+    def is_signed_in(self) -> bool:
         return bool(self.subject)
 
     @property
@@ -34,17 +34,17 @@ class Principal:
 
     def may_act_for(self, user_id: str) -> bool:
         """Tells whether the principal may see and change that user's bookings."""
-        return self.may_act_for_all or (self.is_known and self.subject == user_id)
+        return self.may_act_for_all or (self.is_signed_in and self.subject == user_id)
 
 
 UNCHECKED = Principal("", frozenset(Role))
 """Whoever asks where access control is off, and our own event handlers: in every role, and nobody in particular."""
 
-NOBODY = Principal("", frozenset())
+ANONYMOUS = Principal("", frozenset())
 """Somebody without a token, or with one that is not valid."""
 
 
-class Rule(Enum):
+class AccessRule(Enum):
     """A route's rule: the principals that it admits."""
 
     ANYONE = frozenset[Role]()
@@ -59,14 +59,14 @@ class Rule(Enum):
 
     @property
     def needs_token(self) -> bool:
-        return self not in (Rule.ANYONE, Rule.SIGNED)
+        return self not in (AccessRule.ANYONE, AccessRule.SIGNED)
 
     def admits(self, principal: Principal) -> bool:
         """Tells whether the principal has one of the roles. For rules that need a token."""
         return isinstance(self.value, frozenset) and not self.value.isdisjoint(principal.roles)
 
 
-def roles_of(groups: Iterable[object]) -> frozenset[Role]:
+def roles_from_groups(groups: Iterable[object]) -> frozenset[Role]:
     """Gives the roles of a user in these groups. Unknown groups count for nothing."""
     known = frozenset(Role(group) for group in groups if isinstance(group, str) and group in set(Role))
     return known or frozenset({Role.BUYER})

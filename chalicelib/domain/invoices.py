@@ -56,7 +56,7 @@ class Invoice:
     def number(self) -> str:
         return f"{self.bill.series}-{self.place:0{NUMBER_DIGITS}}"
 
-    def as_filed(self) -> "Invoice":
+    def marked_filed(self) -> "Invoice":
         return replace(self, filed=True)
 
 

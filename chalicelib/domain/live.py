@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .reservations import Occupancy, in_force
+from .reservations import Occupancy, without_lapsed_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,12 @@ class RowState:
     version: int
     occupancy: Mapping[str, Occupancy]
 
-    def at(self, now: datetime) -> "RowState":
+    def without_lapsed_holds(self, now: datetime) -> "RowState":
         """Gives the state without the holds that have lapsed by now."""
-        return replace(self, occupancy=in_force(self.occupancy, now))
+        return replace(self, occupancy=without_lapsed_holds(self.occupancy, now))
 
 
-def newest(states: Iterable[RowState]) -> dict[str, list[RowState]]:
+def newest_by_session(states: Iterable[RowState]) -> dict[str, list[RowState]]:
     """Gives the newest state of each row, by session id, and drops the older ones."""
     rows: dict[tuple[str, str], RowState] = {}
     for state in states:

@@ -37,7 +37,7 @@ class Money:
             raise ValueError(f"a currency has three capital letters, not {self.currency!r}")
 
     @classmethod
-    def of(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
+    def from_exact_amount(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
         """Makes money of an amount in the currency's unit. Raises ValueError if it has too many decimals."""
         if not amount.is_finite():
             raise ValueError(f"{amount} is no amount")
@@ -51,7 +51,7 @@ class Money:
     def parse(cls, text: str, currency: str = CURRENCY) -> "Money":
         """Reads an amount in the currency's unit: 25.00 or 25. Raises ValueError."""
         try:
-            return cls.of(Decimal(text), currency)
+            return cls.from_exact_amount(Decimal(text), currency)
         except InvalidOperation as error:
             raise ValueError(f"{text!r} is no amount") from error
 

@@ -94,7 +94,7 @@ class Payment:
         requested_at = _after(self.sold_at, now)
         return replace(self, status=PaymentStatus.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
-    def as_refunded(self, refund_id: str, now: datetime) -> "Payment":
+    def with_refund_completed(self, refund_id: str, now: datetime) -> "Payment":
         """Gives the payment as refunded."""
         return replace(
             self, status=PaymentStatus.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now)
@@ -120,12 +120,12 @@ class Payment:
         """Gives the amount to refund: the charge if the gateway has reported it, else the price, which may be None."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
-    def pays(self, reservation: Reservation) -> bool:
+    def matches_price_of(self, reservation: Reservation) -> bool:
         """Tells whether the charge is the price of the reservation."""
         return (self.charged_cents, self.charged_currency) == (reservation.amount_cents, CURRENCY)
 
     @property
-    def facts(self) -> dict[str, str]:
+    def log_fields(self) -> dict[str, str]:
         """Gives the payment's ids, status and reason for a log: nothing about a person."""
         names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
@@ -140,7 +140,7 @@ class PaymentChange:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentDue:
+class SettlementDue:
     """A message to settle a claimed payment when its hold is over."""
 
     transaction_id: str
@@ -198,9 +198,9 @@ class GatewayUnavailable(Exception):
     """The payment gateway did not answer, refused, or is not set up. Asking again is safe."""
 
 
-class RefundRefused(Exception):
+class RefundFailed(Exception):
     """The gateway declined the refund, or its outcome is not known. Asking again with the same key is safe."""
 
 
-class PaymentUnknown(RefundRefused):
+class PaymentUnknownAtGateway(RefundFailed):
     """The gateway does not know the payment. It may know it later."""

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from chalice.app import Request
 
 from chalicelib import wiring
-from chalicelib.domain.identity import NOBODY, UNCHECKED, Principal, Rule
+from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal
 from chalicelib.domain.refusals import Forbidden, Refusal, StoreUnavailable, TokenFault, Unauthenticated
 
 TOKEN_IN_QUERY = "access_token"  # noqa: S105 - the name of a parameter
@@ -38,14 +38,14 @@ class Admission:
 EVERYBODY = Admission(UNCHECKED)
 
 
-def check_access(rule: Rule, request: Request) -> Admission:
+def check_access(rule: AccessRule, request: Request) -> Admission:
     """Finds the principal, and whether the rule admits it. Raises nothing, so that refusals are counted, too."""
     if not rule.needs_token or not wiring.settings().auth:
         return EVERYBODY
     try:
         asked_by = _identify(request)
     except (Unauthenticated, StoreUnavailable) as refusal:
-        return Admission(NOBODY, refusal)
+        return Admission(ANONYMOUS, refusal)
     return Admission(asked_by, None if rule.admits(asked_by) else Forbidden())
 
 

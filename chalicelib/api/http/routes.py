@@ -7,15 +7,21 @@ is in chalicelib/api/openapi/routes.py, which is too large for a cold start; who
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from chalicelib.domain.identity import Rule
+from chalicelib.domain.identity import AccessRule
 
-ANYONE, SIGNED, BUYER, OPERATOR, GATE = Rule.ANYONE, Rule.SIGNED, Rule.BUYER, Rule.OPERATOR, Rule.GATE
+ANYONE, SIGNED, BUYER, OPERATOR, GATE = (
+    AccessRule.ANYONE,
+    AccessRule.SIGNED,
+    AccessRule.BUYER,
+    AccessRule.OPERATOR,
+    AccessRule.GATE,
+)
 
 
 class Route(NamedTuple):
     """The row of a view. A tuple: dataclasses start slower."""
 
-    admits: Rule
+    admits: AccessRule
     is_limited: bool = True
     """False where load balancers and operators ask, most often under load."""
     is_counted_alone: bool = False
@@ -24,7 +30,7 @@ class Route(NamedTuple):
     @property
     def tells_who_asks(self) -> bool:
         """Tells whether the view gets the principal as `asked_by`: where things belong to buyers."""
-        return self.admits is Rule.BUYER
+        return self.admits is AccessRule.BUYER
 
 
 ROUTES: Mapping[str, Route] = {

@@ -10,8 +10,8 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.application.tickets import AdmitTicket
-from chalicelib.domain.booking_codes import read_code
+from chalicelib.application.tickets import AdmitTicketCommand
+from chalicelib.domain.booking_codes import normalize_code
 from chalicelib.domain.tickets.ticket import VoidReason
 
 from .bodies import (
@@ -28,7 +28,7 @@ from .bodies import (
 )
 
 if TYPE_CHECKING:
-    from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
+    from chalicelib.application.tickets import AdmittedTicket, GateListPage, ShownTickets
     from chalicelib.domain.tickets.ticket import ListedTicket, Ticket
     from chalicelib.domain.tickets.tokens import PublicKey
 
@@ -130,15 +130,15 @@ class KeysBody(Answer):
 
 def code_in_path(typed: str) -> str:
     """Gives the code that a path names, however it is written; a text that is none as it is: it is found nowhere."""
-    return read_code(typed) or typed
+    return normalize_code(typed) or typed
 
 
-def admit_ticket(request: Request) -> AdmitTicket:
+def admit_ticket(request: Request) -> AdmitTicketCommand:
     """Reads a gate's request. Raises MalformedRequest, also unless it has either a token or a code."""
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
         raise MalformedRequest("Expected a token or a code", "$")
-    return AdmitTicket(
+    return AdmitTicketCommand(
         gate=body.gate_id,
         room=body.room_number,
         token=body.token or "",
@@ -175,7 +175,7 @@ def renewed(ticket: Ticket) -> RenewedBody:
     return RenewedBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
 
 
-def admitted(admitted: Admitted) -> AdmittedBody:
+def admitted(admitted: AdmittedTicket) -> AdmittedBody:
     session = admitted.session
     return AdmittedBody(
         code=admitted.ticket.code,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.pages import Page
-    from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
+    from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, ReleaseResult, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
 
 __all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
@@ -18,7 +18,7 @@ __all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
 class Sessions(Protocol):
     """The screenings on the programme."""
 
-    def add(self, session: Session) -> Session:
+    def get_or_add(self, session: Session) -> Session:
         """Stores the session, unless one is stored under its id. Gives the stored one.
 
         Makes the rows first and the session last, so that every session that is found can be booked.
@@ -29,11 +29,11 @@ class Sessions(Protocol):
         """Reads the session. Raises SessionNotFound."""
         ...
 
-    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         """Lists sessions by start time. Raises CursorInvalid."""
         ...
 
-    def cancel(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
         """Marks the session as cancelled, for display: the rows decide about bookings. Keeps the first
         cancellation's moment.
 
@@ -62,12 +62,12 @@ class Rows(Protocol):
         """
         ...
 
-    def release(self, hold: Hold, now: datetime) -> Release:
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         """Frees the seats that this very hold still has, row by row. Sold seats stay, and so do later holds under the
         same id."""
         ...
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         """Reads the seats that are not free. Consistent. Lapsed holds may be among them: compare with the clock.
 
         Raises RowsClosed, with the same entries, once the session is cancelled.
@@ -78,7 +78,7 @@ class Rows(Protocol):
         """Reads sale ids by reservation id, from the rows that were last written between the moments. Consistent."""
         ...
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         """Closes the row for good: none of its seats can be held or sold afterwards. Gives the seats that are not free.
 
         Sales in it are final. Holds in it still lapse or are released. Closing again changes nothing.
@@ -105,7 +105,7 @@ class SeatCache(Protocol):
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def add(self, reservation: Reservation) -> Reservation:
+    def get_or_add(self, reservation: Reservation) -> Reservation:
         """Stores the reservation, unless one is stored under its id. Gives the stored one.
 
         Raises HoldHasEnded when this hold was barred: see `bar`.
@@ -129,14 +129,14 @@ class Reservations(Protocol):
         """Reads consistently: every earlier write is seen."""
         ...
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
         """Marks the reservation as confirmed by this sale, from any state: its rows have sold the seats.
 
         An earlier sale stays. Gives the reservation as stored afterwards; None if none is stored.
         """
         ...
 
-    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         """Moves the pending reservation of this very hold to cancelled or expired. Gives the reservation as stored
         afterwards.
 
@@ -148,7 +148,7 @@ class Reservations(Protocol):
         """Writes on the reservation that its sale was refunded. Changes nothing if the reservation has no such sale."""
         ...
 
-    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+    def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         """Lists the user's confirmed reservations, newest first. Consistent. Raises CursorInvalid."""
         ...
 
@@ -159,12 +159,14 @@ class LiveHolds(Protocol):
     A holder is a user together with the network that the request came from.
     """
 
-    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
-        """Counts the hold; once, however often it is called. Raises LimitReached when `limit` counted holds have not
+    def count_hold(
+        self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
+    ) -> None:
+        """Counts the hold; once, however often it is called. Raises HoldLimitReached when `limit` counted holds have not
         lapsed.
 
         `instead_of` is a counted hold that has ended. The new hold replaces it if it is still stored as it was read;
-        else LimitReached.
+        else HoldLimitReached.
 
         Only the oldest of the last `limit` holds has to be checked: all last equally long, so the oldest lapses first.
         """

@@ -22,11 +22,11 @@ class Clock(Protocol):
 class Ids(Protocol):
     """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
 
-    def session(self, key: str | None) -> str:
+    def session_id(self, key: str | None) -> str:
         """Makes the id of a session, which nobody can guess: the same for the same key, a new one without a key."""
         ...
 
-    def reservation(self, user_id: str, key: str | None) -> str:
+    def reservation_id(self, user_id: str, key: str | None) -> str:
         """Makes the id of a reservation, which nobody can guess: the same for the same user and key, a new one without
         a key."""
         ...
@@ -37,6 +37,6 @@ class Ids(Protocol):
         """
         ...
 
-    def sale(self, reservation_id: str, transaction_id: str) -> str:
+    def sale_id(self, reservation_id: str, transaction_id: str) -> str:
         """Makes the id of a sale: always the same for the same reservation and transaction."""
         ...

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.analytics import Tally
-    from chalicelib.domain.events import Event, Outgoing
+    from chalicelib.domain.events import Event, OutgoingMessage
     from chalicelib.domain.pages import Page
 
 
@@ -17,7 +17,7 @@ __all__ = ["Analytics", "EventLog", "Outbox", "ProcessedEvents"]
 
 
 class Outbox(Protocol):
-    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+    def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         """Sends each message at least once. Gives the positions of the messages that were refused, to be sent again."""
         ...
 
@@ -29,7 +29,7 @@ class EventLog(Protocol):
         """Writes the event once: a written event stays as it is."""
         ...
 
-    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+    def list_events(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
         """Lists a session's events, oldest first. Consistent. Raises CursorInvalid."""
         ...
 
@@ -52,13 +52,13 @@ class ProcessedEvents(Protocol):
 class Analytics(Protocol):
     """The counts of each session, in buckets of five minutes. Each method raises StoreUnavailable."""
 
-    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+    def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
         """Adds the tally to a bucket, once for each event id; False when it was added before.
 
         After StoreUnavailable, add it again: it counts once.
         """
         ...
 
-    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+    def read_tallies_by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
         """Reads the counts by the beginning of their five minutes. Consistent, in no order."""
         ...

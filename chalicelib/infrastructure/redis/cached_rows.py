@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.reservations import Hold, Occupancy, Release, Sale, SeatsTaken, Sold
+from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
 
@@ -58,12 +58,12 @@ class CachedRows:
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
         self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, changed=True))
 
-    def release(self, hold: Hold, now: datetime) -> Release:
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         release = self.rows.release(hold, now)
         self._try_cache(lambda: self.cache.forget_hold(hold))
         return release
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         """Reads the rows, or a map of them that shows the last write and is less than a second old."""
         try:
             wanted, kept = self.cache.read_map(session.id)
@@ -71,13 +71,13 @@ class CachedRows:
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
-            return self.rows.occupancy(session)
+            return self.rows.read_seat_entries(session)
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         return self.rows.sales_between(session, since, until)
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        occupancy = self.rows.close(session_id, row, now)
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        occupancy = self.rows.close_row(session_id, row, now)
         self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, changed=True))
         return occupancy
 
@@ -96,13 +96,13 @@ class CachedRows:
             if mine:
                 return self._read_and_store_map(session, version)
             self.sleep(POLL_SECONDS)
-        return self.rows.occupancy(session)
+        return self.rows.read_seat_entries(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
         """Reads the rows, stores them as the map of this version, and gives them."""
         read_at = self.clock()
         try:
-            occupancy = self.rows.occupancy(session)
+            occupancy = self.rows.read_seat_entries(session)
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise

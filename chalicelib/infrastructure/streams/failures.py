@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.board import DeadLetter
-from chalicelib.domain.events import GivenUp
+from chalicelib.domain.events import PermanentFailure
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
@@ -107,7 +107,7 @@ class Parking:
 
         For any other error, counts a try. The record is parked at LEAST_AGE, after LEAST_TRIES.
         """
-        if isinstance(error, GivenUp):
+        if isinstance(error, PermanentFailure):
             return True
         return not is_outage(error) and self._count_try(record)
 

@@ -2,12 +2,12 @@
 
 import secrets
 
-from chalicelib.domain.booking_codes import CODES, to_code
+from chalicelib.domain.booking_codes import CODES, code_from_number
 
 
 def random_code() -> str:
     """Makes a ticket's code, which nobody can guess."""
-    return to_code(secrets.randbelow(CODES))
+    return code_from_number(secrets.randbelow(CODES))
 
 
 def random_key() -> str:

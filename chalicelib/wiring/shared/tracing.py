@@ -11,7 +11,7 @@ from chalicelib.settings import SettingInvalid
 from .process import settings, settings_with_secrets, stage_name
 
 if TYPE_CHECKING:
-    from chalicelib.domain.events import Outgoing
+    from chalicelib.domain.events import OutgoingMessage
     from chalicelib.infrastructure.redis.connection import RedisConnection
     from chalicelib.infrastructure.tracing.handling import Spans
 
@@ -36,7 +36,7 @@ def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
     return spans().around(handle) if settings().traces else handle
 
 
-def traced_relay(relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
+def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callable[[Record], Sequence[OutgoingMessage]]:
     """Gives a relay of records with a span for each, which its messages carry on. `relay` where TRACES is off."""
     return spans().around_relay(relay) if settings().traces else relay
 

@@ -6,7 +6,15 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.application.relay import ROUTES, TELLS
-from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.events import (
+    Event,
+    EventType,
+    OutgoingMessage,
+    ReservationChange,
+    SeatsHeld,
+    SeatsReleased,
+    SeatsSold,
+)
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
@@ -24,7 +32,7 @@ def changed(before: Reservation | None, after: Reservation | None) -> Reservatio
     return ReservationChange(before, after, LATER)
 
 
-def the_event(messages: list[Outgoing]) -> Event:
+def the_event(messages: list[OutgoingMessage]) -> Event:
     """The one event that all the messages carry, to each of its consumers."""
     event = messages[0].content
     assert isinstance(event, Event)
@@ -45,7 +53,7 @@ def test_every_event_is_told_by_one_relay() -> None:
 def test_held_seats_go_to_the_expiry_queue(cinema: Cinema) -> None:
     hold = a_hold("A1")
 
-    assert cinema.relay_row(SeatsHeld(hold, NOW)) == [Outgoing("expiry", hold)]
+    assert cinema.relay_row(SeatsHeld(hold, NOW)) == [OutgoingMessage("expiry", hold)]
 
 
 def test_a_sale_that_its_request_could_not_finish_is_finished(cinema: Cinema) -> None:
@@ -63,7 +71,7 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "confirm", before=crash)
+    written_no_more = interposed(cinema.reservations, "mark_confirmed", before=crash)
 
     replace(cinema, reservations=written_no_more).relay_row(again)
 
@@ -196,7 +204,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
 
     event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
-    assert cinema.rows.occupancy(cinema.session) == {}
+    assert cinema.rows.read_seat_entries(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
@@ -214,4 +222,4 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     cinema.clock.forward(days=1)
 
     assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
-    assert list(cinema.rows.occupancy(cinema.session)) == ["A1"]
+    assert list(cinema.rows.read_seat_entries(cinema.session)) == ["A1"]

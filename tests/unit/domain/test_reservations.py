@@ -37,10 +37,10 @@ def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_sa
     hold = a_hold(fingerprint="f")
     entry = Held(hold.reservation_id, hold.expires_at, "f")
 
-    assert entry.is_of(hold)
-    assert not entry.is_of(later_hold_of(hold))
-    assert not entry.is_of(replace(hold, fingerprint="another"))
-    assert not entry.is_of(replace(hold, reservation_id="another"))
+    assert entry.belongs_to(hold)
+    assert not entry.belongs_to(later_hold_of(hold))
+    assert not entry.belongs_to(replace(hold, fingerprint="another"))
+    assert not entry.belongs_to(replace(hold, reservation_id="another"))
 
 
 def test_what_is_taken_is_told_apart_by_owner() -> None:
@@ -49,6 +49,6 @@ def test_what_is_taken_is_told_apart_by_owner() -> None:
 
     assert taken.entries_of("mine") == mine
     assert taken.seats_of_others("mine") == ("A3", "A4")
-    assert taken.sale_of("mine") == "sale-1"
-    assert taken.sale_of("theirs") == "sale-2"
-    assert taken.sale_of("nobody") is None
+    assert taken.sale_id_of("mine") == "sale-1"
+    assert taken.sale_id_of("theirs") == "sale-2"
+    assert taken.sale_id_of("nobody") is None
