@@ -162,8 +162,8 @@ class LiveHolds(Protocol):
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        """Counts the hold; once, however often it is called. Raises HoldLimitReached when `limit` counted holds have not
-        lapsed.
+        """Counts the hold once, however often it is called. Raises HoldLimitReached if `limit` counted holds are
+        unexpired.
 
         `instead_of` is a counted hold that has ended. The new hold replaces it if it is still stored as it was read;
         else HoldLimitReached.

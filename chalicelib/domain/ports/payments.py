@@ -91,8 +91,8 @@ class PaymentGateway(Protocol):
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         """Refunds the amount, or all that was charged; once for each key. Gives the gateway's id of the refund.
 
-        Raises RefundFailed when the refund is declined, or its outcome is not known; PaymentUnknownAtGateway when the gateway
-        does not know the payment.
+        Raises RefundFailed if the refund is declined or its outcome is unknown. Raises PaymentUnknownAtGateway if the
+        gateway does not know the payment.
         """
         ...
 

@@ -65,9 +65,7 @@ def fake_bank(run_dir: Path) -> Iterator[Bank]:
             )
         )
 
-    yield Bank(
-        gateway=gateway, pay=pay, start_unpaid=lambda reservation: gateway.start_payment(reservation, a_key()).id
-    )
+    yield Bank(gateway=gateway, pay=pay, start_unpaid=lambda booked: gateway.start_payment(booked, a_key()).id)
 
 
 @contextmanager
