@@ -24,20 +24,20 @@ RESERVED_NETWORKS = tuple(
         ),
     )
 )
-"""Reserved networks that no webhook's host may be in. They are listed here because versions of Python differ in which
-of them they call global."""
+"""Networks with a special purpose, in which no webhook's host may be. They are listed here because Python's versions
+disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """Values of an IPv6 address's third 32 bits. With one of them, in any network, the last 32 bits are an IPv4 address."""
 
 
 class UrlRefused(Exception):
-    """A webhook can't have this URL, or the address of its host. The message says why."""
+    """A URL that is not allowed for a webhook, or that leads to a forbidden address. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedUrl:
-    """The parts of a URL that a request needs. `path` includes the query."""
+    """The parts of a URL that an HTTP request needs. `path` includes the query."""
 
     scheme: str
     host: str
@@ -46,12 +46,13 @@ class ParsedUrl:
 
     @property
     def host_header(self) -> str:
+        """Gives the value of the Host header. The port is left out if it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
-    """Parses a webhook's URL. `local` is true on a laptop, where http to this machine is allowed. Raises UrlRefused."""
+    """Parses a webhook's URL. `local` is true on a laptop: it allows http to this machine. Raises UrlRefused."""
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
     try:
@@ -69,7 +70,8 @@ def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
 
 
 def check_address(target: ParsedUrl, address: str, *, local: bool) -> None:
-    """Checks an address of the target's host. Raises UrlRefused unless it is public, or `local` is true."""
+    """Checks an IP address that the URL's host resolved to. Raises UrlRefused if the address is not public; `local`
+    allows private ones. Raises UrlRefused for http to another machine."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
     if target.scheme == "http" and not inside.is_loopback:

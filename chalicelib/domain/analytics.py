@@ -10,7 +10,7 @@ from .money import Money
 from .times import from_ms, to_ms
 
 BUCKET_LENGTH = timedelta(minutes=5)
-"""The time that one bucket of counts covers: their finest step. Days are UTC days, so that each has whole buckets."""
+"""The time that one bucket of counts covers. Days are UTC days, so each day has whole buckets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +37,32 @@ class Tally:
 
     @property
     def held_seats(self) -> int:
-        """Gives how many seats are held, and neither sold nor released. At least 0: a sale may be counted before its
-        hold."""
+        """Gives the number of seats that are held now, neither sold nor released. Never negative, although a sale may
+        be counted before its hold."""
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
     def revenue(self) -> Decimal:
+        """Gives the price of all sales in the currency's unit, refunded sales included."""
         return Money(self.revenue_cents).amount
 
     def occupancy_rate(self, total_seats: int) -> Decimal:
-        """Divides the sold seats by all seats."""
+        """Divides the sold seats by all seats of the session."""
         return Decimal(self.seats_in_sales) / total_seats
 
     @property
     def refunded_amount(self) -> Decimal:
+        """Gives all refunded money in the currency's unit, including payments that bought nothing."""
         return Money(self.refunded_cents).amount
 
     @property
     def net_revenue(self) -> Decimal:
-        """Gives the revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
+        """Gives the revenue without refunded sales, in the currency's unit."""
         return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
     def conversion_rate(self) -> Decimal | None:
-        """Divides the sales by the holds; None as long as there is no hold."""
+        """Divides the sales by the holds. None if there are no holds."""
         return Decimal(self.sales) / self.holds if self.holds else None
 
 
@@ -69,7 +71,7 @@ EMPTY_TALLY = Tally()
 
 
 def tally_of(event: Event) -> Tally:
-    """Makes the tally of one event. Raises UnreadableMessage for a sale or refund without its amount."""
+    """Makes the tally of one event. Raises UnreadableMessage if a sale or refund lacks its amount."""
     seats = len(event.seats)
     match event.type:
         case EventType.RESERVATION_CREATED:
@@ -97,7 +99,7 @@ def _read_amount_cents(event: Event) -> int:
 
 
 def bucket_start(moment: datetime) -> datetime:
-    """Gives the beginning of the five minutes that the moment is in."""
+    """Gives the beginning of the five minutes that contain the moment."""
     length = BUCKET_LENGTH // timedelta(milliseconds=1)
     return from_ms(to_ms(moment) // length * length)
 

@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of a request. `subject` is the verified id of the user; empty without sign-in."""
+    """The caller of a request. `subject` is the user's verified id; empty without sign-in."""
 
     subject: str
     roles: frozenset[Role]
@@ -26,10 +26,12 @@ class Principal:
 
     @property
     def is_signed_in(self) -> bool:
+        """Tells whether the caller presented a valid token."""
         return bool(self.subject)
 
     @property
     def may_act_for_all(self) -> bool:
+        """Tells whether the caller is an operator, who may see and change every user's bookings."""
         return Role.OPERATOR in self.roles
 
     def may_act_for(self, user_id: str) -> bool:
@@ -38,35 +40,36 @@ class Principal:
 
 
 UNCHECKED = Principal("", frozenset(Role))
-"""Whoever asks where access control is off, and our own event handlers: in every role, and nobody in particular."""
+"""The caller when access control is off, and in our own event handlers. Has every role and no identity."""
 
 ANONYMOUS = Principal("", frozenset())
-"""Somebody without a token, or with one that is not valid."""
+"""A caller without a valid token."""
 
 
 class AccessRule(Enum):
-    """A route's rule: the principals that it admits."""
+    """The rule of a route: which principals the route admits."""
 
     ANYONE = frozenset[Role]()
-    """Everybody: no token is looked at."""
+    """Admits everybody, without reading a token."""
     SIGNED = "signed"
-    """Whoever signs the request with a secret of theirs: the view checks it, and no token is looked at."""
+    """Admits requests that are signed with a webhook's secret. The view verifies the signature; no token is read."""
     BUYER = frozenset({Role.BUYER, Role.OPERATOR})
-    """Whoever buys, and operators. The view is told who asks: only the owner and operators reach a reservation."""
+    """Admits buyers and operators. The view checks that a reservation belongs to the caller, unless the caller is an
+    operator."""
     OPERATOR = frozenset({Role.OPERATOR})
     GATE = frozenset({Role.GATE, Role.OPERATOR})
-    """A device at an entrance, and operators, who help where one fails."""
+    """Admits gates, and operators as their substitutes."""
 
     @property
     def needs_token(self) -> bool:
         return self not in (AccessRule.ANYONE, AccessRule.SIGNED)
 
     def admits(self, principal: Principal) -> bool:
-        """Tells whether the principal has one of the roles. For rules that need a token."""
+        """Tells whether the principal has one of the rule's roles. False for rules that need no token."""
         return isinstance(self.value, frozenset) and not self.value.isdisjoint(principal.roles)
 
 
 def roles_from_groups(groups: Iterable[object]) -> frozenset[Role]:
-    """Gives the roles of a user in these groups. Unknown groups count for nothing."""
+    """Gives the roles for the groups of a token. Ignores unknown groups. A user without a known group is a buyer."""
     known = frozenset(Role(group) for group in groups if isinstance(group, str) and group in set(Role))
     return known or frozenset({Role.BUYER})

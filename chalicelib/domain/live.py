@@ -9,7 +9,7 @@ from .reservations import Occupancy, without_lapsed_holds
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """The seats of a row that are not free. `version` counts the row's writes: the higher of two is newer."""
+    """The held and sold seats of a row. `version` counts the writes of the row, so a higher version is newer."""
 
     session_id: str
     row: str
@@ -17,12 +17,12 @@ class RowState:
     occupancy: Mapping[str, Occupancy]
 
     def without_lapsed_holds(self, now: datetime) -> "RowState":
-        """Gives the state without the holds that have lapsed by now."""
+        """Gives the state without the holds that have lapsed by `now`."""
         return replace(self, occupancy=without_lapsed_holds(self.occupancy, now))
 
 
 def newest_by_session(states: Iterable[RowState]) -> dict[str, list[RowState]]:
-    """Gives the newest state of each row, by session id, and drops the older ones."""
+    """Groups the states by session id. Keeps only the newest state of each row."""
     rows: dict[tuple[str, str], RowState] = {}
     for state in states:
         known = rows.get((state.session_id, state.row))

@@ -42,20 +42,22 @@ class ErasureEffect(StrEnum):
 
     @property
     def has_personal_data(self) -> bool:
+        """Tells whether the store holds data of persons."""
         return self is not ErasureEffect.NOTHING
 
     @property
     def changes_store(self) -> bool:
-        """Tells whether an erasure changes the store."""
+        """Tells whether an erasure deletes or changes items in the store."""
         return self in (ErasureEffect.DELETES, ErasureEffect.TAKES_NAMES_OUT)
 
 
 class Store(NamedTuple):
-    """A store: the names of people that it has, for how long, and how an erasure reaches them."""
+    """A place where data is stored: which personal data it has, how long the data stays, and the effect of an erasure.
+    """
 
     kind: StoreKind
     name: str
-    """Of a table or queue, without its prefix; of a bucket, the part between the stage and the account."""
+    """The name: without its prefix for a table or queue; for a bucket, the part between the stage and the account."""
     holds: str
     at_erasure: ErasureEffect = ErasureEffect.NOTHING
     lasts: str = ""
@@ -131,7 +133,7 @@ _OLD_NAMES = "such messages; in those of an older version the user's id"
 
 
 def _queue(name: str, holds: str) -> tuple[Store, Store]:
-    """Gives the rows of a queue whose messages name nobody, and of its dead letters."""
+    """Makes the entries of a queue whose messages name no person, and of its dead-letter queue."""
     return (
         Store(StoreKind.QUEUE, name, holds),
         Store(StoreKind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),
@@ -239,5 +241,5 @@ STORES = (*_TABLES, *_QUEUES, *_BUCKETS, *_OTHERS)
 
 
 def stores_by_name(kind: StoreKind) -> dict[str, Store]:
-    """Gives the rows of a kind, by name."""
+    """Gives the stores of a kind, by name."""
     return {store.name: store for store in STORES if store.kind is kind}

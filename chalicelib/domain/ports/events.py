@@ -17,8 +17,10 @@ __all__ = ["Analytics", "EventLog", "Outbox", "ProcessedEvents"]
 
 
 class Outbox(Protocol):
+    """The sender of messages to queues."""
+
     def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
-        """Sends each message at least once. Gives the positions of the messages that were refused, to be sent again."""
+        """Sends the messages, each at least once. Gives the positions of the messages that were not sent."""
         ...
 
 
@@ -26,26 +28,26 @@ class EventLog(Protocol):
     """The audit log."""
 
     def append(self, event: Event) -> None:
-        """Writes the event once: a written event stays as it is."""
+        """Writes the event. Idempotent: an event that is already written stays unchanged."""
         ...
 
     def list_events(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
-        """Lists a session's events, oldest first. Consistent. Raises CursorInvalid."""
+        """Lists a session's events, oldest first. Strongly consistent. Raises CursorInvalid."""
         ...
 
 
 class ProcessedEvents(Protocol):
-    """The events that one consumer has processed. For effects outside the database, such as an email.
+    """The events that one consumer has processed. Makes effects outside the database, such as emails, idempotent.
 
     Each method raises StoreUnavailable.
     """
 
     def contains(self, event_id: str) -> bool:
-        """Reads consistently: every earlier write is seen."""
+        """Tells whether the event is marked as processed. Strongly consistent."""
         ...
 
     def add(self, event_id: str) -> None:
-        """Marks the event as processed. Harmless twice."""
+        """Marks the event as processed. Idempotent."""
         ...
 
 
@@ -53,12 +55,12 @@ class Analytics(Protocol):
     """The counts of each session, in buckets of five minutes. Each method raises StoreUnavailable."""
 
     def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
-        """Adds the tally to a bucket, once for each event id; False when it was added before.
+        """Adds the tally to a bucket, once for each event id. False if the event was already counted.
 
-        After StoreUnavailable, add it again: it counts once.
+        After StoreUnavailable, a retry is safe.
         """
         ...
 
     def read_tallies_by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
-        """Reads the counts by the beginning of their five minutes. Consistent, in no order."""
+        """Reads the session's tallies, by the beginning of their buckets, in no order. Strongly consistent."""
         ...
